@@ -1,8 +1,8 @@
 """Quality of answers and models, from arrays and tables alone.
 
 ``consensus``, ``agreement``, ``automation_bias`` and ``schools`` take a table of votes: a DataFrame with item_id,
-annotator and label, as ``wb.votes()`` makes it. ``detection`` and ``agreement_objects`` take tables of objects, as
-``wb.objects()`` and ``wb.predict_objects()`` make them.
+annotator and label, as ``wb.votes()`` makes it. ``detection``, ``object_errors`` and ``agreement_objects`` take tables
+of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .annotation_errors import object_errors as object_errors
     from .annotator_agreement import agreement as agreement
     from .crowd_consensus import consensus as consensus
     from .object_agreement import agreement_objects as agreement_objects
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 # Where each function is defined. No module has its name, since importing the module would hide the function.
 _HOME = {"agreement": "annotator_agreement", "agreement_objects": "object_agreement",
          "automation_bias": "suggestion_effect", "compare_detection": "object_detection",
-         "consensus": "crowd_consensus", "detection": "object_detection", "schools": "schools_of_thought"}
+         "consensus": "crowd_consensus", "detection": "object_detection", "object_errors": "annotation_errors",
+         "schools": "schools_of_thought"}
 
 __all__ = ["agreement", "agreement_objects", "automation_bias", "compare_detection", "consensus", "detection",
-           "schools"]
+           "object_errors", "schools"]
 
 
 def __getattr__(name: str) -> Any:

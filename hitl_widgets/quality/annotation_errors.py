@@ -1,0 +1,158 @@
+"""Whose error is it, the model's or the ground truth's? Objects that were probably annotated wrongly, from two tables.
+
+`object_errors` lists them, the least probable first. `suspected_objects` says how one image is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BadInput, ShapeError
+from ..objects.overlap import bounds
+from .object_matching import IN_DOUBT, coordinates
+from .suspected_objects import suspicions
+
+COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "label_id", "expected", "expected_id", "x0",
+           "y0", "x1", "y1"]
+
+
+class _Thing(NamedTuple):
+    """An object or a proposal, as `suspicions` takes it."""
+
+    at: Sequence[float]
+    label_id: Any
+    score: float
+    id: Any
+    in_doubt: bool
+
+
+def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
+                  sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
+    """List the annotated objects that are probably wrong, where a model contradicts them for certain.
+
+    Parameters
+    ----------
+    objects : DataFrame
+        A row an object, as `wb.objects()` has it, with or without the deleted ones (`wb.objects(deleted=True)`): who
+        deleted a proposal has said that nothing is there. Objects that are in doubt anyway are not doubted
+        again.
+    predictions : DataFrame
+        The same with a score, as `wb.predict_objects()` makes it, by a model that didn't learn from these images: it
+        would repeat their errors. The scores are taken for probabilities.
+    sizes : mapping of item_id to (width, height), optional
+        Of the images, in pixels; only points need them. Without it the columns width and height of `objects`.
+
+    Returns
+    -------
+    DataFrame
+        A row a doubt, the most probable error first: item_id, annotator, object_id (None for a missing object), error,
+        score (probability that the annotation is wrong, as far as the model's scores tell), label and label_id (of the
+        object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or what is
+        missing).
+
+        - missing: the model is sure of an object where nobody annotated one.
+        - wrong label: it is sure of another label at this place.
+        - wrongly grouped: it is sure of several objects in one, or of one in several.
+        - wrong place: the object lies beside what it is sure of.
+
+    Raises
+    ------
+    ShapeError
+        If a column is missing.
+    BadInput
+        If kinds are mixed.
+
+    References
+    ----------
+    Tkachenko, Thyagarajan and Mueller (2023), ObjectLab: Automated Diagnosis of Mislabeled Images in Object Detection
+    Data, arXiv:2309.00832. Its four kinds of errors and its idea of scoring each by the most contradicting prediction
+    are taken; that objects are wrongly grouped and places wrong is told from overlaps.
+
+    Examples
+    --------
+    >>> objects = pd.DataFrame({"item_id": [1, 1], "label": ["cell", "dust"], "x0": [0, 50], "y0": 0, "x1": [40, 90],
+    ...                         "y1": 40})
+    >>> found = pd.DataFrame({"item_id": 1, "label": "cell", "x0": [1, 50, 200], "y0": 0, "x1": [41, 90, 240], "y1": 40,
+    ...                       "score": [.9, .8, .7]})
+    >>> object_errors(objects, found)[["error", "label", "expected"]].values.tolist()
+    [['wrong label', 'dust', 'cell'], ['missing', None, 'cell']]
+    """
+    for what, table, needed in (("objects", objects, ["item_id", "x0", "y0"]),
+                                ("predictions", predictions, ["item_id", "x0", "y0", "score"])):
+        if not isinstance(table, pd.DataFrame):
+            raise BadInput(f"{what} is a {type(table).__name__}; a table of objects is expected.")
+        if missing := [name for name in needed if name not in table]:
+            raise ShapeError(f"the table of {what} lacks {', '.join(missing)}; wb.objects() and wb.predict_objects() "
+                             "make such tables.")
+    key = "label_id" if "label_id" in objects and "label_id" in predictions else "label"
+    kinds = {kind for table in (objects, predictions) if len(table) for kind in
+             (table["kind"].unique() if "kind" in table else ["box"])}
+    if len(kinds) > 1:
+        raise BadInput(f"there are objects of the kinds {', '.join(sorted(map(str, kinds)))}; those of one kind are "
+                       "expected.")
+    kind = str(next(iter(kinds), "box"))
+    names = _names([objects, predictions], key)
+    size_of = _sizes(objects, sizes)
+    proposed = _things(predictions, kind, key)
+    rows: list[tuple[Any, ...]] = []
+    for (item, annotator), there, gone in _images(objects, kind, key, proposed):
+        for one in suspicions(kind, there, proposed.get(item, ()), deleted=gone, size=size_of.get(item)):
+            thing = None if one.place is None else there[one.place]
+            if thing is not None and thing.in_doubt:
+                continue
+            label = None if thing is None else thing.label_id
+            rows.append((item, annotator, None if thing is None else thing.id, one.error, 1 - one.right,
+                         names.get(label), label, names.get(one.expected_id), one.expected_id,
+                         *bounds([one.at])[0].tolist()))
+    table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+    table = table.astype(dict.fromkeys(("score", "x0", "y0", "x1", "y1"), np.float64))
+    return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def _things(table: pd.DataFrame, kind: str, key: str) -> dict[Any, list[_Thing]]:
+    """The objects of each image."""
+    found: dict[Any, list[_Thing]] = {}
+    if len(table):
+        score = table["score"] if "score" in table else np.ones(len(table))
+        ids = table["object_id"] if "object_id" in table else [None] * len(table)
+        doubt = table["status"].isin(IN_DOUBT) if "status" in table else [False] * len(table)
+        for item, *thing in zip(table["item_id"], coordinates(table, kind), table[key], score, ids, doubt, strict=True):
+            found.setdefault(item, []).append(_Thing(*thing))
+    return found
+
+
+def _images(objects: pd.DataFrame, kind: str, key: str, proposed: Mapping[Any, Any]
+            ) -> list[tuple[tuple[Any, Any], list[_Thing], list[_Thing]]]:
+    """Of each image and annotator what is there and what was deleted; images where nobody found anything too."""
+    some = objects if "annotator" in objects else objects.assign(annotator=None)
+    gone = some["act"].eq("deleted").to_numpy(np.bool_) if "act" in some else np.zeros(len(some), bool)
+    reviewed = list(objects.attrs.get("reviewed", ()))
+    by: dict[tuple[Any, Any], tuple[list[_Thing], list[_Thing]]] = {pair: ([], []) for pair in reviewed}
+    for place, rows in enumerate((some[~gone], some[gone])):
+        for who, part in rows.groupby(["item_id", "annotator"], sort=False, dropna=False):
+            item, annotator = who if isinstance(who, tuple) else (who, None)
+            pair = (item, None if pd.isna(annotator) else annotator)
+            by.setdefault(pair, ([], []))[place].extend(_things(part, kind, key)[item])
+    return [(pair, there, deleted) for pair, (there, deleted) in by.items() if pair[0] in proposed]
+
+
+def _names(tables: Sequence[pd.DataFrame], key: str) -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for table in tables:
+        told = table["label"] if "label" in table else table[key]
+        for label, name in zip(table[key], told, strict=True):
+            names.setdefault(label, name)
+    return names
+
+
+def _sizes(objects: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
+    """Height and width of each image, where they are known."""
+    found: dict[Any, tuple[float, float]] = {}
+    if {"width", "height"} <= set(objects):
+        found = {item: (height, width) for item, height, width in
+                 objects[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
+    return found | {item: (height, width) for item, (width, height) in (sizes or {}).items()}
