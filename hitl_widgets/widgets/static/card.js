@@ -4079,19 +4079,19 @@ function noticesOf(session) {
 }
 function buildNotice(session, refocus) {
   const words2 = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
-  const show = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));
+  const show2 = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));
   const done = h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => {
     const [notice] = session.people.notices;
     if (notice) session.people.dismiss(notice);
     refocus();
   } });
-  const bar = h("div", { class: "hitl-told", hidden: true }, words2, show, done);
+  const bar = h("div", { class: "hitl-told", hidden: true }, words2, show2, done);
   return { bar, update() {
     const [notice] = session.people.notices;
     bar.hidden = !notice || session.drawer === "notices";
     setText(words2, notice?.text ?? "");
     bar.classList.toggle("hitl-alarm", notice?.kind === "alarm");
-    show.hidden = !notice?.lines.length;
+    show2.hidden = !notice?.lines.length;
   } };
 }
 
@@ -4231,7 +4231,7 @@ function buildFields(session) {
     }
     const asked = new Set(answering.fields.map(({ attribute_id }) => attribute_id));
     const held2 = answering.field?.attribute_id;
-    for (const [id, { update: show }] of fields) show(asked.has(id), id === held2);
+    for (const [id, { update: show2 }] of fields) show2(asked.has(id), id === held2);
     const of = answering.alone ? "" : answering.many ? [...asked].length ? session.nameOf(session.focused?.label_id) : "" : session.focused?.name ?? "";
     setText(title, answering.alone ? "Values" : !asked.size ? "No attributes are asked" : answering.many ? "Attributes" : `Attributes of ${of}`);
     hint.hidden = asked.size < (answering.alone ? 2 : 1);
@@ -4691,6 +4691,7 @@ var Pointing = class {
 // hitl_widgets/widgets/js/stage/objects.js
 var SVG = "http://www.w3.org/2000/svg";
 var TAG_FROM = 18;
+var MIDDLES_FROM = 44;
 var CROSS = 9;
 function s(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
@@ -4702,11 +4703,16 @@ function pathOf({ kind, at }) {
   if (kind === "point") return `M${at[0]} ${at[1]}h0`;
   return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
 }
+function show(node, on) {
+  const display = on ? "" : "none";
+  if (node.style.display !== display) node.style.display = display;
+}
 var dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
-function handles({ kind, at }) {
+function handles({ kind, at }, px) {
   if (kind === "point") return [];
   const corners = outline(kind, at);
-  return kind === "polygon" ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
+  const [x0, y0, x1, y1] = boundsOf(at);
+  return kind === "polygon" || Math.min(x1 - x0, y1 - y0) < MIDDLES_FROM * px ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
 }
 function inHand({ kind, at }, { vertex, side }) {
   if (kind === "polygon" && vertex !== null && vertex < at.length / 2) return dots([spotsOf(at)[vertex]]);
@@ -4730,7 +4736,7 @@ function buildObjects(host) {
   function slot() {
     const again = free.pop();
     if (again) {
-      again.group.style.display = "";
+      show(again.group, true);
       return again;
     }
     const edge = s("path", { class: "hitl-object-edge" });
@@ -4765,7 +4771,7 @@ function buildObjects(host) {
     const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
     if (small === at.small) return;
     at.small = small;
-    at.tag.style.display = small ? "none" : "";
+    show(at.tag, !small);
   }
   function drawAll(objects) {
     const gone = new Set(slots.keys());
@@ -4786,7 +4792,7 @@ function buildObjects(host) {
         slots.get(id)
       );
       slots.delete(id);
-      left.group.style.display = "none";
+      show(left.group, false);
       free.push(left);
     }
     for (const object of fresh) {
@@ -4804,11 +4810,11 @@ function buildObjects(host) {
       if (hidden) hidden.group.style.visibility = "hidden";
       shown.hidden = hidden;
     }
-    focus.style.display = current ? "" : "none";
+    show(focus, current !== null);
     if (!current) return;
     const path = pathOf(current);
     for (const each of [halo, rim, mark]) setAttribute(each, "d", path);
-    setAttribute(grips, "d", dots(handles(current)));
+    setAttribute(grips, "d", dots(handles(current, px)));
     setAttribute(held2, "d", inHand(current, objects));
     focus.style.color = host.colourOf(current.label_id);
     setAttribute(focus, "class", `hitl-object-focus hitl-${current.kind}${objects.problemWith(current) ? " hitl-crossed" : ""}`);
@@ -4822,7 +4828,7 @@ function buildObjects(host) {
   }
   function drawDrawing({ drawing: what }) {
     const on = what?.how === "corners";
-    drawing.style.display = on ? "" : "none";
+    show(drawing, on);
     if (!on) return;
     const { spots, cursor, label_id } = what;
     const path = `M${[...spots, cursor].map(({ x, y }) => `${x} ${y}`).join("L")}`;
@@ -4834,7 +4840,7 @@ function buildObjects(host) {
   let view = { x: 0, y: 0, width: 1, height: 1 };
   function update() {
     const { objects } = host;
-    svg.style.display = objects ? "" : "none";
+    show(svg, objects !== null);
     if (!objects) {
       shown.objects = null;
       return;

@@ -31,6 +31,7 @@ import { sizeOf } from "../pictures.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TAG_FROM = 18; // pixels of the screen that an object has at least where its tag is written
+const MIDDLES_FROM = 44; // pixels of the screen that a box has at least where the middles of its sides are marked
 const CROSS = 9; // pixels of the screen, half a cross
 
 /** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Record<string, string>} attributes @param {Node[]} children @returns {SVGElementTagNameMap[K]} */
@@ -47,14 +48,21 @@ function pathOf({ kind, at }) {
   return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
 }
 
+/** @param {SVGElement} node @param {boolean} on */
+function show(node, on) {
+  const display = on ? "" : "none";
+  if (node.style.display !== display) node.style.display = display;
+}
+
 /** Dots at some places. @param {Spot[]} spots */
 const dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
 
-/** Where an object can be taken. @param {Shape} object @returns {Spot[]} */
-function handles({ kind, at }) {
+/** Where an object can be taken. @param {Shape} object @param {number} px @returns {Spot[]} */
+function handles({ kind, at }, px) {
   if (kind === "point") return [];
   const corners = outline(kind, at);
-  return kind === "polygon" ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
+  const [x0, y0, x1, y1] = boundsOf(at);
+  return kind === "polygon" || Math.min(x1 - x0, y1 - y0) < MIDDLES_FROM * px ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
 }
 
 /** @param {Shape} object @param {ImageObjects} objects the side or the corner that is in hand */
@@ -88,7 +96,7 @@ export function buildObjects(host) {
   /** @returns {Slot} */
   function slot() {
     const again = free.pop();
-    if (again) { again.group.style.display = ""; return again; }
+    if (again) { show(again.group, true); return again; }
     const edge = s("path", { class: "hitl-object-edge" });
     const line = s("path", { class: "hitl-object-line" });
     const tag = s("text", { class: "hitl-object-tag" });
@@ -125,7 +133,7 @@ export function buildObjects(host) {
     const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
     if (small === at.small) return;
     at.small = small;
-    at.tag.style.display = small ? "none" : "";
+    show(at.tag, !small);
   }
 
   /** @param {ImageObjects} objects */
@@ -142,7 +150,7 @@ export function buildObjects(host) {
     for (const id of gone) {
       const left = /** @type {Slot} */ (slots.get(id));
       slots.delete(id);
-      left.group.style.display = "none";
+      show(left.group, false);
       free.push(left);
     }
     for (const object of fresh) {
@@ -164,11 +172,11 @@ export function buildObjects(host) {
       if (hidden) hidden.group.style.visibility = "hidden";
       shown.hidden = hidden;
     }
-    focus.style.display = current ? "" : "none";
+    show(focus, current !== null);
     if (!current) return;
     const path = pathOf(current);
     for (const each of [halo, rim, mark]) setAttribute(each, "d", path);
-    setAttribute(grips, "d", dots(handles(current)));
+    setAttribute(grips, "d", dots(handles(current, px)));
     setAttribute(held, "d", inHand(current, objects));
     focus.style.color = host.colourOf(current.label_id);
     setAttribute(focus, "class", `hitl-object-focus hitl-${current.kind}${objects.problemWith(current) ? " hitl-crossed" : ""}`);
@@ -184,7 +192,7 @@ export function buildObjects(host) {
   /** @param {ImageObjects} objects */
   function drawDrawing({ drawing: what }) {
     const on = what?.how === "corners";
-    drawing.style.display = on ? "" : "none";
+    show(drawing, on);
     if (!on) return;
     const { spots, cursor, label_id } = what;
     const path = `M${[...spots, cursor].map(({ x, y }) => `${x} ${y}`).join("L")}`;
@@ -199,7 +207,7 @@ export function buildObjects(host) {
 
   function update() {
     const { objects } = host;
-    svg.style.display = objects ? "" : "none";
+    show(svg, objects !== null);
     if (!objects) { shown.objects = null; return; }
     if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf) return others.classList.toggle("hitl-away", objects.alone);
     if (shown.objects !== objects) pointing = null;

@@ -1,0 +1,142 @@
+// The objects as SVG, on a document that counts what is written to it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ImageObjects } from "../../hitl_widgets/widgets/js/objects/image.js";
+import { act, key } from "../../hitl_widgets/widgets/js/objects/keys.js";
+import { buildObjects } from "../../hitl_widgets/widgets/js/stage/objects.js";
+
+let writes = 0;
+
+class Element {
+  constructor(tag) {
+    Object.assign(this, { tag, attributes: {}, children: [], listeners: {}, text: "" });
+    this.style = new Proxy({}, { set: (style, name, value) => { writes++; style[name] = value; return true; }, get: (style, name) => (name === "setProperty" ? (k, v) => { writes++; style[k] = v; } : style[name] ?? "") });
+    const names = new Set();
+    this.classList = { toggle: (name, on) => { if (names.has(name) !== on) writes++; if (on) names.add(name); else names.delete(name); return on; }, contains: (name) => names.has(name) };
+  }
+  get textContent() { return this.text; }
+  set textContent(text) { writes++; this.text = text; }
+  setAttribute(name, value) { writes++; this.attributes[name] = String(value); }
+  getAttribute(name) { return this.attributes[name] ?? null; }
+  removeAttribute(name) { writes++; delete this.attributes[name]; }
+  append(...children) { writes += children.length; this.children.push(...children); }
+  addEventListener(name, listener) { this.listeners[name] = listener; }
+  getBoundingClientRect() { return { left: 0, top: 0, width: 200, height: 160 }; }
+  setPointerCapture() {}
+  removeEventListener() {}
+}
+globalThis.document = { createElementNS: (_, tag) => new Element(tag) };
+
+const SIZE = [100, 80];
+const NAMES = { L0: "RBC", L1: "<b>WBC</b>" };
+const shownOf = (n) => Array.from({ length: n }, (_, i) => ({ id: `m${i}`, kind: "box", at: [i % 80, i % 60, (i % 80) + 15, (i % 60) + 12], label_id: `L${i % 2}`, score: (i * 37 % n) / n }));
+
+function open(shown, kind = "box") {
+  const host = { objects: ImageObjects.of({ kind, size: SIZE, shown }), nameOf: (id) => NAMES[id], colourOf: (id) => (id === "L0" ? "#111111" : "#222222"),
+    tagOf: (id) => id.slice(1), labels: ["L0", "L1"], changed: () => layer.update(), has_keys: () => true };
+  const layer = buildObjects(host);
+  layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
+  layer.update();
+  const [others, focus, drawing] = layer.svg.children;
+  return { host, layer, others, focus, drawing };
+}
+
+const press = (objects, name, more = {}) => key(objects, { key: name, code: name, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...more });
+const visible = (others) => others.children.filter((group) => group.style.display !== "none");
+
+test("each object is drawn in its own pixels, with its label's colour and tag; proposals are marked as such", () => {
+  const { layer, others } = open([{ id: "a", kind: "box", at: [1.5, 2, 30, 40.25], label_id: "L0", score: 0.5 }, { id: "b", kind: "point", at: [3, 4], label_id: "L1", score: 0.5 }]);
+  assert.equal(layer.svg.attributes.viewBox, "0 0 100 80");
+  const [[edge, line, tag], point] = others.children.map((group) => group.children);
+  assert.equal(line.attributes.d, "M1.5 2L30 2L30 40.25L1.5 40.25Z");
+  assert.equal(edge.attributes.d, line.attributes.d);
+  assert.equal(tag.text, "0");
+  assert.equal(point[1].attributes.d, "M3 4h0");
+  assert.match(others.children[0].attributes.class, /hitl-proposed/);
+  assert.equal(others.children[0].style.color, "#111111");
+});
+
+test("the object in focus is drawn apart, with its words, and no markup comes from a name", () => {
+  const { host, layer, others, focus } = open(shownOf(3));
+  assert.equal(focus.style.display, "none");
+  press(host.objects, "Tab");
+  press(host.objects, "Tab");
+  layer.update();
+  const current = host.objects.list.findIndex(({ id }) => id === host.objects.focus);
+  assert.equal(focus.style.display, "");
+  assert.equal(others.children[current].style.visibility, "hidden");
+  assert.equal(focus.children.at(-1).text, `${NAMES[host.objects.current.label_id]} · ${host.objects.current.score.toFixed(2)}`);
+  assert.equal(layer.svg.attributes["aria-label"], host.objects.describe(host.nameOf));
+  press(host.objects, "Tab");
+  layer.update();
+  assert.equal(others.children[current].style.visibility, "");
+  assert.doesNotMatch(others.children[current].attributes.class, /hitl-proposed/, "it was looked at");
+});
+
+test("a key among 500 objects writes no more than one among 5, and none writes where nothing changed", () => {
+  const counts = [5, 500].map((n) => {
+    const { host, layer } = open(shownOf(n));
+    press(host.objects, "Tab");
+    layer.update();
+    writes = 0;
+    press(host.objects, "ArrowRight");
+    layer.update();
+    return writes;
+  });
+  assert.equal(counts[0], counts[1]);
+  assert.ok(counts[1] < 30, String(counts));
+  const { host, layer } = open(shownOf(500));
+  writes = 0;
+  layer.update();
+  layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
+  assert.equal(writes, 0);
+  host.objects.alone = true;
+  layer.update();
+  assert.equal(writes, 1, "the others are hidden at once");
+});
+
+test("elements of objects that are gone are used again, also for another item's", () => {
+  const { host, layer, others } = open(shownOf(20));
+  host.objects.take("m3");
+  layer.update();
+  act(host.objects, "delete");
+  layer.update();
+  assert.equal(visible(others).length, 19);
+  act(host.objects, "draw");
+  layer.update();
+  assert.equal(others.children.length, 20);
+  assert.equal(visible(others).length, 20);
+  host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(8).map((one) => ({ ...one, id: `x${one.id}` })) });
+  layer.update();
+  assert.equal(others.children.length, 20);
+  assert.deepEqual(visible(others).map((group) => group.style.visibility), Array(8).fill(""), "none is hidden as the one that was in focus there");
+  host.objects = null;
+  layer.update();
+  assert.equal(layer.svg.style.display, "none");
+});
+
+test("a polygon that is drawn has a line and a cross", () => {
+  const { host, layer, drawing } = open([], "polygon");
+  assert.equal(drawing.style.display, "none");
+  act(host.objects, "draw", { labels: ["L0"] });
+  press(host.objects, " ");
+  press(host.objects, "ArrowRight");
+  layer.update();
+  assert.equal(drawing.style.display, "");
+  assert.equal(drawing.children[1].attributes.d, "M50 40L51 40M50 40h0");
+});
+
+test("the pointer is read in the item's pixels, also from close by; a press on nothing that pans is the stage's", () => {
+  const { host, layer } = open(shownOf(1));
+  layer.look({ x: 10, y: 5, width: 50, height: 40 }, 0.25);
+  let stopped = 0;
+  const event = (x, y, more = {}) => ({ clientX: x, clientY: y, button: 0, buttons: 0, pointerId: 1, shiftKey: false, stopPropagation: () => stopped++, ...more });
+  layer.svg.listeners.pointerdown(event(8, 12));
+  assert.equal(host.objects.focus, "m0", "12 and 8 in the item's pixels");
+  layer.svg.listeners.pointermove(event(48, 12, { buttons: 1 }));
+  layer.svg.listeners.lostpointercapture(event(48, 12));
+  assert.deepEqual(host.objects.current.at, [10, 0, 25, 12]);
+  assert.equal(stopped, 1);
+  layer.svg.listeners.pointerdown(event(190, 150, { shiftKey: true }));
+  assert.equal(stopped, 1);
+});
