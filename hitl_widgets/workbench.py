@@ -603,6 +603,9 @@ class People:
         Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
         one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
         attribute: columns attribute, value and expected (by heads that didn't learn the answer) in place of label.
+        Where objects are asked for, a row is about one object: columns object_id (None where one may be missing), error
+        ("missing", "wrong label", "wrongly grouped" or "wrong place"), label, expected (by the model) and at (its
+        coordinates).
         """
         from .project.names import as_seen_by
         with self._wb._bars(None, title="Estimating how likely each answer is right"):
@@ -615,6 +618,14 @@ class People:
                 "attribute": frame["attribute_id"].map(names), "value": frame["value"], "expected": frame["expected"],
                 "certainty": frame["decision_id"].map(certainty).astype(float), "right": frame["right"].astype(float),
                 "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
+        if self._wb._asks_for_objects:
+            return as_seen_by(self._wb.project, pd.DataFrame({
+                "item_id": frame["item_id"], "annotator": frame["annotator"], "object_id": frame["object_id"],
+                "error": frame["error"], **{name: pd.Series([
+                    None if label_id is None else taxonomy.name_of(label_id) for label_id in frame[column]],
+                    dtype=object) for name, column in (("label", "label_id"), ("expected", "expected_id"))},
+                "at": frame["at"], "right": frame["right"], "looked": frame["chosen_by"] == SECOND_LOOK}),
+                self._wb.annotator)
         columns = {"item_id": frame["item_id"], "annotator": frame["annotator"],
                    "label": pd.Series([taxonomy.name_of(label_id) for label_id in frame["label_id"]], dtype=object),
                    **({"value": frame["value"]} if "value" in frame else {}),
@@ -2061,6 +2072,11 @@ class Workbench:
                                label_id_of=lambda label: self.taxonomy.answer(label).id, bars=self._bars)
 
     def _label_errors(self) -> SuspectedErrors:
+        if self._asks_for_objects:
+            from .project.object_suspects import suspected
+            if self.project.state.adopted is not None:
+                self.detectors.follow()
+            return SuspectedErrors(suspected(self.project), self.project.log.standing_of)
         if self.project.task == "scale":
             from .learn.value_suspects import suspected_values
             return SuspectedErrors(suspected_values(self.project, self.registry), self.project.log.standing_of)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..events import decision_of
 from ..objects.deciding import as_seen, proposed
+from ..quality.label_errors import SECOND_LOOK
 from ..records import Decision, Item
 from ..taxonomy.history import Lineage
 from .arms import ARMS
@@ -51,8 +52,11 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
     if standing is not None and "objects" in standing.body:
         former = decision_of(standing)
         seen = former.seen
-        return Shown(tuple(revised(former, project.lineage)), seen.withheld, seen.threshold, seen.threshold_probability,
-                     seen.hidden, seen.model)
+        doubted = _suspected(project, former) if item.chosen_by == SECOND_LOOK else frozenset()
+        objects = ({**one, "doubt": True} if one["id"] in doubted else one
+                   for one in revised(former, project.lineage))
+        return Shown(tuple(objects), seen.withheld, seen.threshold, seen.threshold_probability, seen.hidden,
+                     seen.model)
     adopted = project.adopted()
     if adopted is None or project.propose is None:
         return Shown(hidden=item.blind)
@@ -62,6 +66,14 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
                            item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
     return Shown(proposed(drawn.shown), tuple({**one, "p": WITHHELD} for one in proposed(drawn.withheld)),
                  drawn.threshold, drawn.probability, item.blind, adopted.body["model"])
+
+
+def _suspected(project: Project, former: Decision) -> frozenset[str]:
+    """The ids of the objects of a decision that may be wrong, as last estimated."""
+    if project.second_looks is None:
+        return frozenset()
+    frame = project.second_looks.frame
+    return frozenset(frame.loc[frame["decision_id"] == former.id, "object_id"].dropna())
 
 
 def revised(decision: Decision, lineage: Lineage) -> list[dict[str, Any]]:

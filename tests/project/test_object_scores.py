@@ -94,5 +94,5 @@ def test_images_come_first_on_whose_objects_people_disagree(tmp_path, pool):
         assert {item.chosen_by for item in items} <= {"contested", "disagreement"}
         first = wb.project.object_scores.contested(np.arange(6))
         assert set(np.argsort(-first)[:2].tolist()) == {2, 4}
-        assert [item.id for item in items if item.chosen_by == "contested"] == ["0", "1", "3", "5"]
+        assert {item.id for item in items if item.chosen_by == "contested"} == {"0", "1", "3", "5"}
         assert wb.project.object_scores.contested(np.array([0, 2, 9])).tolist()[:2] == [0.0, 1.0]

@@ -1,0 +1,69 @@
+"""Second looks at objects: images come back whose objects differ from what the model proposes, with these marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hitl_widgets as hw
+
+A, B = (2.0, 2.0, 22.0, 22.0), (40.0, 2.0, 60.0, 22.0)
+
+
+class Finder:
+    """A detector that finds two objects in each image, surely."""
+
+    version = "finder"
+
+    def predict(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
+        return [{"boxes": np.array([A, B], np.float32), "labels": ["RBC", "WBC"],
+                 "scores": np.array([0.95, 0.8], np.float32)} for _ in images]
+
+
+@pytest.fixture
+def wb(tmp_path: Path):
+    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (12, 32, 80), np.uint8))
+    with hw.Workbench(tmp_path / "p", pool, ["RBC", "WBC"], task="boxes", model=Finder(), annotator="ada", holdout=0,
+                      progress=False) as wb:
+        yield wb
+
+
+def test_the_least_probable_objects_are_listed_and_their_images_asked_again(wb):
+    right = [hw.Box(*A, label="RBC"), hw.Box(*B, label="WBC")]
+    wb.decide("0", objects=right)
+    wb.decide("1", objects=right[:1])
+    wb.decide("2", objects=[hw.Box(*A, label="WBC"), right[1]])
+    wb.decide("3", objects=[right[0], hw.Box(50, 2, 75, 22, "WBC")])
+    wb.decide("4", objects=[hw.Box(2, 2, 60, 22, "RBC")])
+    table = wb.people.second_looks()
+    assert list(table) == ["item_id", "annotator", "object_id", "error", "label", "expected", "at", "right", "looked"]
+    assert dict(zip(table["item_id"], table["error"], strict=True)) == {
+        "1": "missing", "2": "wrong label", "3": "wrong place", "4": "wrongly grouped"}
+    assert table["item_id"].iloc[0] == "2"  # the surest proposal contradicts it
+    assert table.set_index("item_id").loc["2", ["label", "expected"]].tolist() == ["WBC", "RBC"]
+    assert np.isnan(table["right"]).sum() == 0
+    assert {item.id for item in wb.next(9, queue="second_look")} == {"1", "2", "3", "4"}
+
+
+def test_an_image_comes_back_with_its_objects_those_in_doubt_marked(wb):
+    first = wb.decide("2", objects=[hw.Box(*A, label="WBC"), hw.Box(*B, label="WBC")])
+    wb.people.second_looks()
+    [item] = wb.next(5, queue="second_look")
+    shown = wb.session.shown_objects(item)
+    there = [one for one in shown.objects if one.get("act") != "deleted"]
+    assert [one.get("doubt", False) for one in there] == [True, False]
+    assert [one["id"] for one in there] == [one.id for one in first.objects if one.is_there]
+    wb.decide(item, objects=[{"id": one["id"], "at": one["at"], "label_id": one["label_id"]} for one in there],
+              seen=wb.session.would_show(item))
+    assert not len(wb.people.second_looks()) or wb.people.second_looks()["looked"].all()
+    assert not wb.next(5, queue="second_look")  # who confirmed it isn't asked again
+
+
+def test_without_a_model_nothing_is_suspected(tmp_path):
+    pool = hw.Pool.from_images(np.zeros((3, 32, 80), np.uint8))
+    with hw.Workbench(tmp_path / "q", pool, ["RBC"], task="boxes", annotator="ada", holdout=0, progress=False) as wb:
+        wb.decide("0", objects=[hw.Box(*A, label="RBC")])
+        assert not len(wb.people.second_looks())
