@@ -7,7 +7,9 @@ to today's labels when it is asked for.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +42,8 @@ from .object_predictors import (
     predicted,
     without_repeats,
 )
-from .predict import pick_device, private_copy
+from .predict import pick_device
+from .registry import IS_VERSION, N_KEPT
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 KIND_OF_MODEL = "objects"
@@ -106,8 +109,7 @@ class ObjectRegistry:
         self.training = threading.Lock()
         self.missing: str | None = None
         self.device = torch.device("cpu") if model is None or not isinstance(model, nn.Module) else pick_device(device)
-        self.given = None if model is None else as_detector(private_copy(model) if isinstance(model, nn.Module)
-                                                            else model, device=self.device)
+        self.given = None if model is None else self._detector_of(model)
         self._given_names = _names_of(model)
         self._lock, self._predicting = threading.RLock(), threading.Lock()
         self._event: Event | None = None
@@ -277,8 +279,7 @@ class ObjectRegistry:
         with self.training:
             self.follow()
             if not isinstance(model, str):
-                self.given = as_detector(private_copy(model) if isinstance(model, nn.Module) else model,
-                                         device=self.device)
+                self.given = self._detector_of(model)
                 self._given_names = _names_of(model)
                 return self.install(self.model_of(self.given), origin="given")
             events = {event.body["model"]: event for event in self.project.log.events(kind=("adopted", "trained"))
@@ -291,6 +292,22 @@ class ObjectRegistry:
             if event.body["model"] == self.version:
                 return str(event.body["model"])
             return self.install(self.load(event), origin="rolled back")
+
+    def remove_old(self) -> None:
+        """Remove weights, and what was found, of models that were never adopted, but those of the last rounds."""
+        adopted, trained = ([event.body["model"] for event in self.project.log.events(kind=kind)]
+                            for kind in ("adopted", "trained"))
+        # The log may be somebody else's, and what isn't a version may be the name of any folder.
+        for version in filter(IS_VERSION, set(trained) - set(adopted) - set(trained[-N_KEPT:])):
+            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
+                self.path(version).unlink(missing_ok=True)
+            shutil.rmtree(self.project.folder / "predictions" / version, ignore_errors=True)
+
+    def _detector_of(self, model: Any) -> Detector:
+        """A person's model as a detector, which has its own copy of a net."""
+        if isinstance(model, ObjectNet):
+            return OwnDetector(copy.deepcopy(model), self.kind)
+        return as_detector(model, device=self.device)
 
     def _given_anew(self) -> ObjectModel:
         assert self.given is not None

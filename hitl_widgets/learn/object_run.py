@@ -296,6 +296,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     project.record("trained", body)
     if run.adopted:
         registry.install(model, origin="trained", n_training=len(data.images), learnt=body["learnt"])
+    registry.remove_old()
     project.refresh()
     project.log.keep_copy(f"round-{n_round}")
     return run

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import numpy as np
 import pytest
 from circles import NAMES, drawn
@@ -149,6 +152,42 @@ def test_certain_objects_count_more_and_unsure_ones_are_neither_object_nor_backg
     assert image.weights == pytest.approx([10 / 6.5, 3 / 6.5])
     assert image.ignored == [[60, 30, 80, 50]]
     assert gather(wb.project, certainty="off").images[data.item_ids.index(str(wb.pool.ids[other]))].weights == [1, 1]
+    wb.close()
+
+
+def test_models_that_were_never_adopted_are_kept_for_three_rounds(tmp_path):
+    wb = opened(tmp_path / "p")
+    answer(wb, 1, holdout=False)
+    runs = [wb.finetune(epochs=1, seed=seed, adopt="never" if seed else "always") for seed in range(5)]
+    assert len({run.model for run in runs}) == 5
+    assert [wb.detectors.path(run.model).exists() for run in runs] == [True, False, True, True, True]
+    wb.close()
+
+
+def test_proposals_are_asked_by_other_threads_while_a_model_is_trained_and_adopted(tmp_path):
+    wb = opened(tmp_path / "p", model=Told())
+    answer(wb, 6)
+    ended, errors, asked = threading.Event(), [], []
+
+    def ask(turn):
+        try:
+            while not ended.is_set():
+                with wb.project.state.lock if turn else contextlib.nullcontext():  # as a decision by script does
+                    asked.append({one.kind for one in wb.session.proposals(len(asked) % N)})
+                wb.session.prepare(list(wb.next(3)))
+        except Exception as error:
+            errors.append(error)
+    threads = [threading.Thread(target=ask, args=(turn,)) for turn in range(2)]
+    for thread in threads:
+        thread.start()
+    run = wb.finetune(epochs=4, adopt="always")
+    ended.set()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert errors == []
+    assert asked
+    assert wb.detectors.version == run.model
     wb.close()
 
 
