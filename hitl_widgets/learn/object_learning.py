@@ -151,8 +151,9 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
         before.append((_found(averaged, [one.view for one in later]), _found(averaged, views)))
 
     def shown(step: int, loss: float) -> None:
-        if step % 10 == 0 or step == 1:
-            history.append((step, round(loss, 4)))
+        if history and history[-1][0] % 10 and len(history) > 1:
+            history.pop()  # every tenth step stays, the first and the last
+        history.append((step, round(loss, 4)))
         show(step, loss)
     began = time.monotonic()
     trained, stopped = train_objects(

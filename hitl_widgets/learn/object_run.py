@@ -473,6 +473,10 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
         gain = compare_detection(truth, tables[0], tables[1], main, images=item_ids, sizes=sizes,
                                  threshold=limits, groups=groups)
         adopted, verdict = _verdict(gain, main, len(item_ids))
+        if gain.value == 0 and main == "map50":  # the same objects are found: where they lie decides
+            finer = compare_detection(truth, tables[0], tables[1], "map", images=item_ids, sizes=sizes, groups=groups)
+            adopted, verdict = _verdict(finer, "map", len(item_ids))
+            verdict = f"map50 is that of the former model; {verdict}"
     if recipe.adopt != "better":
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
     return ObjectRun(figures[0], figures[1], gain, model.version, adopted, verdict, 0, 0, 0.0, 0, pd.DataFrame(),
