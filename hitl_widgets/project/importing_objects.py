@@ -59,7 +59,7 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
             objects = images.setdefault(key, [])
             if record.get("status") in _UNDECIDED:
                 undecided.add(key)
-            elif record.get("act") != "deleted" and (one := _shape(record, SHAPE_OF[project.task])) is not None:
+            elif record.get("act") != "deleted" and (one := shape_of_row(record, SHAPE_OF[project.task])) is not None:
                 objects.append((number, one))
         except BadInput as error:
             raise type(error)(f"row {number} of the table to import: {error}") from None
@@ -94,7 +94,7 @@ def _item(project: Project, item_id: Any) -> str:
     return str(pool.ids[pool.position(text if text in pool else text_of(item_id) or text)])
 
 
-def _shape(record: Mapping[Any, Any], kind: str) -> Shape | None:
+def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
     """The object of a row; None of one that says that there is none."""
     given = text_of(record.get("kind"))
     if given not in (None, kind):

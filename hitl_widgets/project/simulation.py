@@ -18,10 +18,22 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput, ImageError
-from ..records import Decision, Item, Prediction, Seen, check_annotator, check_count, check_number, utc_now
+from ..records import (
+    OBJECT_TASKS,
+    Decision,
+    Item,
+    Prediction,
+    Seen,
+    check_annotator,
+    check_count,
+    check_number,
+    utc_now,
+)
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
+from .object_simulation import COLUMNS as OBJECT_COLUMNS
+from .object_simulation import ObjectPerson, known_objects
 from .project import Project
 from .session import Session
 
@@ -60,14 +72,17 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     truth : mapping, Series or sequence
         Item id -> label name or id; or one label per item, in the pool's order. Where items may have several labels, a
         collection of names or ids in place of each label, empty for none of them. In a project that asks for values
-        alone, a mapping of attribute to value, or the value itself where there is one attribute.
+        alone, a mapping of attribute to value, or the value itself where there is one attribute. Where objects are
+        asked for, item id -> list of objects, or a table as `Workbench.objects` gives it.
     n : int
         Number of decisions, 0 or more.
     error : float
         Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses; of
-        several labels, one too many or too few; of each attribute, any other value.
+        several labels, one too many or too few; of each attribute, any other value. Of each object, that it is
+        overlooked or gets another label.
     bias : float
-        Probability, 0 to 1, of following a visible suggestion that is wrong.
+        Probability, 0 to 1, of following a visible suggestion that is wrong; of objects, of keeping a wrong proposal,
+        and of overlooking an object that isn't proposed while others are.
     annotator : str
         Its name.
     seed : int
@@ -87,7 +102,9 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     -------
     DataFrame
         One row per decision made now: item_id, label, truth, verdict, certainty, right; `values` too where the taxonomy
-        has attributes. `right` is about the label or the labels; about the values where there are no labels.
+        has attributes. `right` is about the label or the labels; about the values where there are no labels. Where
+        objects are asked for: item_id, n_objects, n_true, verdict, certainty, right, missed, and how many were
+        accepted, moved, relabelled, deleted and added.
 
     Raises
     ------
@@ -101,8 +118,14 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     annotator = check_annotator(annotator)
     session = wb.session
     project = session.project
-    known = _known(project, truth, values or {})
-    person = _Person(session, _PoolConfusion(project, known), error=error, bias=bias, auroc=auroc, noise=noise)
+    known: Mapping[str, Any]
+    person: Any
+    if project.task in OBJECT_TASKS:
+        known = known_objects(project, truth)
+        person = ObjectPerson(session, error=error, bias=bias, noise=noise)
+    else:
+        known = _known(project, truth, values or {})
+        person = _Person(session, _PoolConfusion(project, known), error=error, bias=bias, auroc=auroc, noise=noise)
     n = min(int(n), len(project.pool) + 1)
     call = session.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
@@ -133,6 +156,8 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
                     advance(1)
             finally:
                 project.log.release(items.ids, annotator)
+    if project.task in OBJECT_TASKS:
+        return pd.DataFrame(rows, columns=OBJECT_COLUMNS)
     columns = ["item_id", "label", "truth", "verdict", "certainty", "right"]
     table: pd.DataFrame = pd.DataFrame(rows, columns=columns + ["values"] * bool(session.taxonomy.attributes))
     return table
