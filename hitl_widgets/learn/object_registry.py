@@ -102,11 +102,13 @@ class ObjectRegistry:
         Held while a model is trained or adopted.
     missing : str or None
         Why the adopted model can't be used here.
+    trained_here : set of str
+        Keys of this session's runs: whoever calls again wants to train again, and doesn't get the run from the log.
     """
 
     def __init__(self, project: Project, *, model: Any = None, device: str = "auto") -> None:
         self.project, self.kind = project, SHAPE_OF[project.task]
-        self.training = threading.Lock()
+        self.training, self.trained_here = threading.Lock(), set[str]()
         self.missing: str | None = None
         self.device = torch.device("cpu") if model is None or not isinstance(model, nn.Module) else pick_device(device)
         self.given = None if model is None else self._detector_of(model)

@@ -292,7 +292,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     for name in ("before", "after"):
         body[name] = {**body[name], "label_ids": list(data.label_ids)}
     registry.save(model)
-    _trained_here.add((project.id, key))
+    registry.trained_here.add(key)
     project.record("trained", body)
     if run.adopted:
         registry.install(model, origin="trained", n_training=len(data.images), learnt=body["learnt"])
@@ -300,10 +300,6 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     project.refresh()
     project.log.keep_copy(f"round-{n_round}")
     return run
-
-
-# Runs of this process aren't read from the log: whoever calls again wants to train again.
-_trained_here = set[tuple[str, str]]()
 
 
 def gather(project: Project, *, certainty: str = "weight") -> Gathered:
@@ -374,7 +370,7 @@ def _key(data: Gathered, reference: pd.DataFrame, recipe: ObjectRecipe) -> str:
 
 
 def _former_run(project: Project, registry: ObjectRegistry, key: str) -> ObjectRun | None:
-    if (project.id, key) in _trained_here:
+    if key in registry.trained_here:
         return None
     return next((ObjectRun.from_dict(event.body) for event in reversed(list(project.log.events(kind="trained")))
                  if event.body["key"] == key

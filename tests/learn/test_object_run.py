@@ -103,7 +103,7 @@ def test_a_run_is_read_back_from_the_log_and_not_made_again(trained):
     assert repr(read) == repr(run)
     assert read.after["map50"] == run.after["map50"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(object_run, "_trained_here", set())  # as in another session
+        patch.setattr(wb.detectors, "trained_here", set())  # as in another session
         again = wb.finetune(epochs=40)
     assert again.round == 1
     assert len(list(wb.project.log.events(kind="trained"))) == 1
