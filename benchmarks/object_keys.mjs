@@ -36,6 +36,7 @@ class Person {
     this.labels = labels;
     this.truth = truth;
     this.keys = 0;
+    this.deletes = false; // x is held down
     this.by = { accept: [], relabel: [], delete: [], move: [], draw: [] };
   }
 
@@ -101,7 +102,8 @@ class Person {
       let what = "accept";
       if (!wanted) {
         act(objects, "delete");
-        this.keys++;
+        if (!this.deletes || this.keys > before) this.keys++;
+        this.deletes = true;
         this.by.delete.push(this.keys - before);
         continue;
       }
@@ -110,6 +112,7 @@ class Person {
         this.keys++;
         what = "relabel";
       }
+      this.deletes = false;
       const named = this.keys;
       if (this.fit(wanted.at)) what = what === "relabel" ? "both" : "move";
       if (what === "both") {

@@ -2,9 +2,10 @@
 
 A detector learns from 30 corrected blood-cell images of ../shared/data/bccd and proposes boxes on 20 others, as the
 card shows them. The person presses keys in the card's own state (object_keys.mjs, with node): Tab as long as anything
-is wrong, x for what is nothing, a label's key, n for what is missing, Enter; arrows are held until a box overlaps with
-the truth by .8 (also: .75, .85), what helps most first. A key that is held down counts once, Shift and Alt don't count.
-Drawing from nothing is the same person without proposals: both end with an average precision of 1 up to that overlap.
+is wrong, x for what is nothing (held down where several follow one another), a label's key, n for what is missing,
+Enter; arrows are held until a box overlaps with the truth by .8 (also: .75, .85), what helps most first. A key that is
+held down counts once, Shift and Alt don't count. Drawing from nothing is the same person without proposals: both end
+with an average precision of 1 up to that overlap.
 
 Beside it, snapping: boxes of drawn cells and of the blood cells, each side off by up to 5 pixels, before and after it.
 

@@ -269,3 +269,17 @@ test("the objects of a decision are told as the kernel tells them", () => {
   assert.deepEqual(first, { id: "a.0", kind: "box", at: [0, 10, 8, 20], label_id: "L0", origin: "model", act: "accepted", score: 0.9 });
   assert.deepEqual([moved.act, moved.was], ["moved", { at: [20, 10, 28, 20], label_id: "L0" }]);
 });
+
+test("held down, the key that deletes goes on slowly, and each deletion is taken back by itself", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  const { annotating } = session;
+  key(session, "Tab");
+  annotating.act("delete");
+  const again = [0, 33, 66, 399, 433, 800].filter((ms) => { kernel.now = 5000 + ms; return annotating.goesOn() && annotating.act("delete"); });
+  assert.deepEqual(again, [0, 433], "two more, however fast the keyboard repeats");
+  assert.equal(annotating.objects.list.length, 0);
+  session.undo();
+  assert.deepEqual(annotating.objects.list.map(({ id }) => id), ["a.0"]);
+  assert.equal(annotating.objects.focus, "a.0");
+});

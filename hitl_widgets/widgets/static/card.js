@@ -1263,6 +1263,7 @@ var membersOf = (label_id) => !label_id ? [] : isSet(label_id) ? label_id.slice(
 // hitl_widgets/widgets/js/card/annotating.js
 var KINDS2 = { boxes: "box", polygons: "polygon", points: "point" };
 var OF_OBJECT = "object:";
+var PACE_MS = 400;
 var isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
 function entriesOf(objects) {
   const there = new Map(objects.list.map((object) => [object.id, object]));
@@ -1313,6 +1314,7 @@ var Annotating = class {
   constructor(session) {
     this.session = session;
     this.memory = newMemory();
+    this.repeated_at = -Infinity;
   }
   /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
   get kind() {
@@ -1423,6 +1425,13 @@ var Annotating = class {
   /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
   act(action, view) {
     return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false;
+  }
+  /** Whether the key that deletes, held down, goes on to the next object now. @returns {boolean} */
+  goesOn() {
+    const now = this.session.now();
+    if (now - this.repeated_at < PACE_MS) return false;
+    this.repeated_at = now;
+    return true;
   }
   /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
   label(label_id) {
@@ -6162,7 +6171,7 @@ function render(el, session) {
     if (!action) return;
     event.preventDefault();
     const name = action.kind === "do" ? action.action : action.kind;
-    if (event.repeat && !REPEATABLE.has(name)) return;
+    if (event.repeat && !REPEATABLE.has(name) && !(name === "delete" && session.annotating.goesOn())) return;
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
     act2(action);
   }

@@ -20,6 +20,7 @@ import { setId } from "./sets.js";
 const KINDS = { boxes: "box", polygons: "polygon", points: "point" };
 /** What a saliency map of one object is of. */
 const OF_OBJECT = "object:";
+const PACE_MS = 400; // from one object to the next while the key that deletes is held down: it can be let go in time
 
 /** @param {string | null | undefined} target */
 export const isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
@@ -58,6 +59,7 @@ export class Annotating {
     this.session = session;
     /** Outlives the item: the label used last, and how large its objects are. */
     this.memory = newMemory();
+    this.repeated_at = -Infinity;
   }
 
   /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
@@ -171,6 +173,14 @@ export class Annotating {
 
   /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
   act(action, view) { return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false; }
+
+  /** Whether the key that deletes, held down, goes on to the next object now. @returns {boolean} */
+  goesOn() {
+    const now = this.session.now();
+    if (now - this.repeated_at < PACE_MS) return false;
+    this.repeated_at = now;
+    return true;
+  }
 
   /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
   label(label_id) {

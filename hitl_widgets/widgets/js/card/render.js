@@ -175,7 +175,7 @@ export function render(el, session) {
     if (!action) return;
     event.preventDefault();
     const name = action.kind === "do" ? action.action : action.kind;
-    if (event.repeat && !REPEATABLE.has(name)) return;
+    if (event.repeat && !REPEATABLE.has(name) && !(name === "delete" && session.annotating.goesOn())) return;
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
     act(action);
   }
