@@ -4701,6 +4701,7 @@ var Pointing = class {
 var SVG = "http://www.w3.org/2000/svg";
 var TAG_FROM = 18;
 var MIDDLES_FROM = 44;
+var LETTER = 7.4;
 var CROSS = 9;
 function s(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
@@ -4832,7 +4833,8 @@ function buildObjects(host) {
     const [x0, y0, , y1] = boundsOf(current.at);
     const above = y0 - 22 * px >= view.y;
     const gap = current.kind === "point" ? 12 : 7;
-    setAttribute(words2, "x", String(Math.max(view.x + 3 * px, x0)));
+    const length = LETTER * px * (words2.textContent ?? "").length;
+    setAttribute(words2, "x", String(Math.max(view.x + 3 * px, Math.min(x0, view.x + view.width - length - 4 * px))));
     setAttribute(words2, "y", String(above ? y0 - gap * px : Math.min(y1 + (gap + 11) * px, view.y + view.height - 4 * px)));
   }
   function drawDrawing({ drawing: what }) {

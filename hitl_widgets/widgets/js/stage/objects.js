@@ -32,6 +32,7 @@ import { sizeOf } from "../pictures.js";
 const SVG = "http://www.w3.org/2000/svg";
 const TAG_FROM = 18; // pixels of the screen that an object has at least where its tag is written
 const MIDDLES_FROM = 44; // pixels of the screen that a box has at least where the middles of its sides are marked
+const LETTER = 7.4; // pixels of the screen that a letter of the words takes, about
 const CROSS = 9; // pixels of the screen, half a cross
 
 /** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Record<string, string>} attributes @param {Node[]} children @returns {SVGElementTagNameMap[K]} */
@@ -185,7 +186,8 @@ export function buildObjects(host) {
     const [x0, y0, , y1] = boundsOf(current.at);
     const above = y0 - 22 * px >= view.y;
     const gap = current.kind === "point" ? 12 : 7;
-    setAttribute(words, "x", String(Math.max(view.x + 3 * px, x0)));
+    const length = LETTER * px * (words.textContent ?? "").length;
+    setAttribute(words, "x", String(Math.max(view.x + 3 * px, Math.min(x0, view.x + view.width - length - 4 * px))));
     setAttribute(words, "y", String(above ? y0 - gap * px : Math.min(y1 + (gap + 11) * px, view.y + view.height - 4 * px)));
   }
 
