@@ -22,7 +22,7 @@ from hitl_widgets.quality import agreement_objects
 LEVELS = (0.03, 0.06, 0.1)
 QUESTIONS = ("found", "named", "placed", "together")
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-N_IMAGES, N_PEOPLE, N_OBJECTS = 80, 3, 8
+N_IMAGES, N_PEOPLE, N_OBJECTS = 60, 3, 8
 SIDES = ["x0", "y0", "x1", "y1"]
 
 

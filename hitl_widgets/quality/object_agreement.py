@@ -343,12 +343,11 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
             alike = of_a[first] == of_b[second]
             alone[row] += _alone(len(a) + len(b), kept, alike)
             apart = _distances_of_pairs(given.kind, a, b, first, second, size)
-            for pair in range(len(worth)):
-                at = kept[:, pair]
-                named[row, at, of_a[first[pair]], of_b[second[pair]]] += 1
-                named[row, at, of_b[second[pair]], of_a[first[pair]]] += 1
-                near[row, at, min(_BINS - 1, int(apart[pair] * _BINS))] += 1
-                near_sum[row, at] += apart[pair]
+            at, pair = np.nonzero(kept)
+            np.add.at(named[row], (at, of_a[first[pair]], of_b[second[pair]]), 1)
+            np.add.at(named[row], (at, of_b[second[pair]], of_a[first[pair]]), 1)
+            np.add.at(near[row], (at, np.minimum((apart * _BINS).astype(np.int64), _BINS - 1)[pair]), 1)
+            near_sum[row] += kept @ apart
             some = kept[middle]
             same = int(alike[some].sum())
             for who in (one, other):
