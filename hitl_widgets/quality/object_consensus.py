@@ -318,17 +318,18 @@ def _joined(votes: _Votes, weights: _Weights) -> pd.DataFrame:
     share = np.where(alone, 1.0, yes / np.where(whole > 0, whole, 1.0))
     order = np.argsort(votes.group, kind="stable")
     first = np.searchsorted(votes.group[order], np.arange(n_groups + 1))
-    made = []
-    for group in np.flatnonzero(share >= 0.5 - _NEARLY).tolist():
+    made, places = [], []
+    for group in np.flatnonzero((share >= 0.5 - _NEARLY) & ~alone).tolist():
         members = order[first[group]:first[group + 1]]
-        if alone[group]:
-            row = rows.iloc[members[0]].to_dict()
-            made.append({**row, "annotator": CONSENSUS, "share": 1.0, "n": 1})
-            continue
         made.append({**_one(votes, members, weights, tied=share[group] <= 0.5 + _NEARLY),
                      "share": float(share[group]), "n": len(members)})
+        places.append(group)
     names = [*(name for name in rows.columns if name != "at"), "share", "n"]
-    table = pd.DataFrame(made, columns=names)
+    single = alone[votes.group]
+    table = pd.concat([part for part in (
+        pd.DataFrame(made, columns=names), rows[single].assign(annotator=CONSENSUS, share=1.0, n=1)[names])
+        if len(part)] or [pd.DataFrame(columns=names)], ignore_index=True)
+    table = table.iloc[np.argsort([*places, *votes.group[single]], kind="stable")].reset_index(drop=True)
     for name in rows.columns:
         if name in table:
             table[name] = table[name].astype(rows[name].dtype if name not in ("x0", "y0", "x1", "y1") else np.float64)
