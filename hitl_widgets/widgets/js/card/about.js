@@ -17,7 +17,8 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
   diverse_margin: "chosen: two labels are close, unlike the others asked with it",
   spread: "chosen: its values are known least", diverse_spread: "chosen: its values are known least, unlike the others asked with it",
-  disagreement: "chosen: answers differ", skipped: "skipped before",
+  doubt: "chosen: its objects are the least certain", diverse_doubt: "chosen: its objects are the least certain, unlike the others asked with it",
+  contested: "chosen: people differ about its objects", most_corrected: "chosen: like images whose proposals were corrected", disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn by chance", "second look": "asked again: the answer may be wrong" };
 
