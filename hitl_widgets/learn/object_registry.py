@@ -28,6 +28,7 @@ from ..errors import BadInput, ImageError, ModelError, StoreError
 from ..events import Event
 from ..objects.overlap import bounds
 from ..project.project import Project
+from ..project.shown_objects import todays_thresholds
 from ..records import SHAPE_OF, Proposal
 from ..storage.files import make_folder
 from .object_cache import FoundObjects
@@ -477,13 +478,7 @@ class ObjectRegistry:
     def thresholds(self, model: ObjectModel | None = None) -> dict[str, float]:
         """From which score on a model's objects are proposed, by today's labels; a merged one has its parts' least."""
         model = model or self._model
-        carried: dict[str, float] = {}
-        for label_id, threshold in ({} if model is None else model.thresholds).items():
-            assert model is not None
-            now = self.project.lineage.exactly(label_id, model.taxonomy)
-            if now is not None:
-                carried[now] = min(threshold, carried.get(now, 1.0))
-        return carried
+        return {} if model is None else todays_thresholds(model.thresholds, model.taxonomy, self.project.lineage)
 
     def table(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None) -> pd.DataFrame:
         """What a model finds in some items, a row an object: see `Workbench.predict_objects`."""

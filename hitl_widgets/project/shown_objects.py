@@ -61,11 +61,31 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
     if adopted is None or project.propose is None:
         return Shown(hidden=item.blind)
     # What measures, what a script answers and what is looked at again was no part of the draw.
-    drawn = draw_proposals(project.propose(item.position), adopted.body.get("thresholds", {}),
+    thresholds = todays_thresholds(adopted.body.get("thresholds", {}), adopted.body.get("taxonomy"), project.lineage)
+    drawn = draw_proposals(project.propose(item.position), thresholds,
                            project.taxonomy.label_ids, seed=project.settings["seed"], annotator=annotator,
                            item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
     return Shown(proposed(drawn.shown), tuple({**one, "p": WITHHELD} for one in proposed(drawn.withheld)),
                  drawn.threshold, drawn.probability, item.blind, adopted.body["model"])
+
+
+def todays_thresholds(thresholds: Mapping[str, float], version: int | None, lineage: Lineage) -> dict[str, float]:
+    """From which score on objects of today's labels are proposed; of a merged label the least of its parts'.
+
+    Parameters
+    ----------
+    thresholds : mapping
+        label_id -> score, of the labels that the model learnt.
+    version : int or None
+        Of the taxonomy then.
+    lineage : Lineage
+    """
+    carried: dict[str, float] = {}
+    for label_id, threshold in thresholds.items():
+        now = lineage.exactly(label_id, version)
+        if now is not None:
+            carried[now] = min(threshold, carried.get(now, 1.0))
+    return carried
 
 
 def _suspected(project: Project, former: Decision) -> frozenset[str]:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 from hitl_widgets.project import threshold_arms
 from hitl_widgets.project.first_looks import first_looks
+from hitl_widgets.project.shown_objects import todays_thresholds
 from hitl_widgets.project.threshold_arms import WITHHELD, draw_threshold, is_withheld, moved
 from hitl_widgets.quality.prefill import prefill_bias
 from hitl_widgets.records import Proposal
@@ -127,3 +129,20 @@ def test_where_a_proposal_was_withheld_and_nobody_adds_an_object_is_ignored_in_t
             places = [tuple(one["at"]) for one in wb.project.log.standing_of(item.id, "ada").body["seen"]["withheld"]]
             assert list(images.loc[item.id, "ignore"]) == ([] if k % 2 else places)
             assert images.loc[item.id, "threshold"] in (0.3, 0.15, 0.65)
+
+
+def test_a_merged_label_is_proposed_from_the_least_threshold_of_its_parts(tmp_path, pool):
+    with opened(tmp_path / "p", pool, arms={"shown": 1.0}, holdout=0) as wb:
+        propose(wb, RBC=0.6, WBC=0.5)
+        before = todays_thresholds(wb.project.adopted().body["thresholds"], 1, wb.project.lineage)
+        assert sorted(before.values()) == [0.5, 0.6]
+        merged = wb.taxonomy.label("RBC").id
+        wb.apply(edits.merge(["RBC", "WBC"], into="cell"))
+        cell = wb.taxonomy.label("cell").id
+        assert merged not in wb.taxonomy.label_ids
+        assert todays_thresholds(wb.project.adopted().body["thresholds"], 1, wb.project.lineage) == {cell: 0.5}
+        wb.project.propose = lambda position: (Proposal("a", "box", (1.0, 1.0, 9.0, 9.0), cell, 0.95),
+                                               Proposal("b", "box", (20.0, 1.0, 29.0, 9.0), cell, 0.05))
+        usual = next(shown for item in wb.next(N, strategy="random") if
+                     (shown := wb.session.shown_objects(item)).threshold_probability == 0.8)
+        assert usual.threshold == pytest.approx(0.5)
