@@ -1395,6 +1395,8 @@ class Workbench:
             return labeller
         if explain is not None:
             check_methods(explain)
+        if explain == "gradcam" and self._asks_for_objects and (model := self.detectors.adopted) and model.net is None:
+            explain = "occlusion"  # a detector that is known by its predict alone has no gradients
         from .widgets.card import Review
         with self._wiring:
             review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,

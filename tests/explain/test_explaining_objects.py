@@ -67,3 +67,15 @@ def test_explaining_objects_is_refused_where_it_means_nothing(bench, tmp_path):
     with hw.Workbench(tmp_path / "bare", pool, ["a", "b"], task="boxes") as bare, \
             pytest.raises(ModelError, match="there is no model yet"):
         bare.explain("0")
+
+
+def test_the_card_of_a_detector_without_gradients_shows_what_hiding_parts_does(bench, tmp_path):
+    class Plain:
+        def predict(self, images):
+            return [{"boxes": [[2, 2, 9, 9]], "labels": ["RBC"], "scores": [0.9]} for _ in images]
+
+    wb, _ = bench
+    assert wb.review().methods == ("gradcam",)
+    with hw.Workbench(tmp_path / "plain", wb.pool, ["RBC"], task="boxes", model=Plain(), annotator="ada") as plain:
+        assert plain.review().methods == ("occlusion",)
+        assert plain.review(explain="saliency").methods == ("saliency",)
