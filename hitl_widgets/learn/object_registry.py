@@ -48,8 +48,7 @@ from .registry import IS_VERSION, N_KEPT
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 KIND_OF_MODEL = "objects"
-PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points", "score",
-                     "model"]
+PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "x0", "y0", "x1", "y1", "points", "score", "model"]
 AGAIN = "Or train anew with wb.finetune(start='initial'): no object is lost."
 SHORTEST = 4
 # Items whose images are read and predicted before what was found is stored.
@@ -491,12 +490,14 @@ class ObjectRegistry:
                 points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
                 box = (*one.at, *one.at) if one.kind == "point" else \
                     one.at if one.kind == "box" else tuple(bounds([one.at])[0].tolist())
-                rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), one.label_id, *box, points,
-                             one.score, model.version))
+                rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), *box, points, one.score,
+                             model.version))
         columns = {name: pd.Series([row[place] for row in rows],
                                    dtype=float if name in ("x0", "y0", "x1", "y1", "score") else object)
                    for place, name in enumerate(PREDICTED_COLUMNS)}
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        table.attrs["label_ids"] = {today.name_of(label_id): label_id for label_id in today.label_ids}
+        return table
 
     def _cache(self, model: ObjectModel) -> FoundObjects:
         with self._lock:

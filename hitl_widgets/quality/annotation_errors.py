@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds
-from .object_matching import IN_DOUBT, coordinates
+from .object_matching import IN_DOUBT, coordinates, with_label_ids
 from .suspected_objects import suspicions
 
 COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "label_id", "expected", "expected_id", "x0",
@@ -88,6 +88,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
         if missing := [name for name in needed if name not in table]:
             raise ShapeError(f"the table of {what} lacks {', '.join(missing)}; wb.objects() and wb.predict_objects() "
                              "make such tables.")
+    objects, predictions = with_label_ids(objects), with_label_ids(predictions)
     key = "label_id" if "label_id" in objects and "label_id" in predictions else "label"
     kinds = {kind for table in (objects, predictions) if len(table) for kind in
              (table["kind"].unique() if "kind" in table else ["box"])}

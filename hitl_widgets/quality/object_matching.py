@@ -114,6 +114,7 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
     if not np.isfinite(predictions["score"].to_numpy(np.float64)).all():
         raise BadInput("a score of the predictions is missing or isn't finite; a number for each is expected.")
     _one_annotator(truth)
+    truth, predictions = with_label_ids(truth), with_label_ids(predictions)
     key = "label_id" if all("label_id" in table for table in (truth, predictions)) else "label"
     told = reviewed_pairs(truth) if images is None else None
     counted = images if told is None else told["item_id"]
@@ -158,6 +159,17 @@ def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
     told = pd.DataFrame(list(pairs), columns=["item_id", "annotator"])
     own = set(objects["annotator"]) if "annotator" in objects else set()
     return told[told["annotator"].isin(own)] if own & set(told["annotator"]) else told
+
+
+def with_label_ids(objects: pd.DataFrame) -> pd.DataFrame:
+    """Add label_id where a table has only labels, from its `attrs["label_ids"]`, if all of them are named there.
+
+    `wb.predict_objects()` makes such tables: a label that was renamed since is still matched with its objects.
+    """
+    ids = objects.attrs.get("label_ids")
+    if not ids or "label" not in objects or "label_id" in objects or not objects["label"].isin(ids).all():
+        return objects
+    return objects.assign(label_id=objects["label"].map(ids).astype(object))
 
 
 def _checked(what: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from circles import NAMES, drawn
 from detectors import OneBox, Told
 
 import hitl_widgets as hw
-from hitl_widgets import edits
+from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.object_net import ObjectNet
 
@@ -33,8 +33,8 @@ def bench(tmp_path):
 def test_a_persons_detector_proposes_objects_under_todays_labels(bench):
     wb = bench(model=Told())
     table = wb.predict_objects()
-    assert list(table.columns) == ["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1",
-                                   "points", "score", "model"]
+    assert list(table.columns) == ["item_id", "object_id", "kind", "label", "x0", "y0", "x1", "y1", "points",
+                                   "score", "model"]
     assert len(table) == 2 * len(IMAGES)
     first = table[table["item_id"] == str(wb.pool.ids[0])]
     assert first["label"].tolist() == ["disc", "ring"]
@@ -44,6 +44,17 @@ def test_a_persons_detector_proposes_objects_under_todays_labels(bench):
     assert (event.body["kind"], event.body["origin"], event.body["own"]) == ("objects", "given", False)
     [proposal, _] = wb.session.proposals(0)
     assert (proposal.kind, proposal.at, proposal.score) == ("box", (2, 3, 30, 40), 0.9)
+
+
+def test_a_table_made_before_a_rename_is_matched_with_one_made_after_it(bench):
+    wb = bench(model=Told())
+    found = wb.predict_objects()
+    for item_id in wb.pool.ids[:4]:
+        wb.decide(item_id, objects=[hw.Box(2, 3, 30, 40, label="disc")])
+    wb.apply(edits.rename("disc", "plate"))
+    assert quality.detection(wb.objects(), found[found["label"] == "disc"])["map50"] == 1
+    errors = quality.object_errors(wb.objects(), found)
+    assert "wrong label" not in set(errors["error"])
 
 
 def test_what_was_found_is_kept_on_disk_and_not_searched_again(bench):
