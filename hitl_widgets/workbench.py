@@ -1506,8 +1506,9 @@ class Workbench:
         DataFrame
             item_id, object_id, kind ("box", "polygon" or "point"), label (today's name), x0, y0, x1, y1 (in pixels of
             the image as it is shown; of a point x and y twice), points (of a polygon, a tuple of (x, y); None else),
-            score, model. ``table.attrs["label_ids"]`` has the id of each label by its name. All objects with a score of 0.01 or more, at most 100 an image, the best first; the
-            card shows those from a threshold on. Nothing of items that can't be read.
+            score, model; ``table.attrs["label_ids"]`` has each label's id by its name. All objects with a score of
+            0.01 or more, at most 100 an image, the best first; the card shows those from a threshold on. Nothing of
+            items that can't be read.
 
         Raises
         ------

@@ -411,15 +411,23 @@ def _quotient(above: Floats, below: Floats) -> Floats:
 
 
 def _interval(value: float, samples: Floats, n: int) -> tuple[float, float]:
-    """95 % interval of a coefficient: the wider of Student's on the scale log(1 - value) and the percentiles."""
+    """95 % interval of a coefficient: the wider of Student's on the scale log(1 - value) and the percentiles.
+
+    Samples without any disagreement have no place on that scale: they count as half of the least that another sample
+    has, and the interval is at least as wide as if nobody disagreed.
+    """
     finite = samples[np.isfinite(samples)]
     if math.isnan(value) or n < 2 or len(finite) < len(samples) / 2:
         return math.nan, math.nan
     if value >= 1 - 1e-12 or float(finite.std()) < ALIKE:
         left = float(unseen(n, 0.95))
         return value - left, min(1.0, value + left)
-    scale = np.log(np.maximum(1 - finite, 1e-6))
+    gaps = 1 - finite
+    perfect = gaps <= 1e-12
+    scale = np.log(np.where(perfect, gaps[~perfect].min() / 2, gaps))
     student = -float(stdtrit(n - 1, 0.025)) * math.sqrt(n / (n - 1))
     low, high = around(value, float(scale.std()) * (1 - value), student, student)
     ends = np.quantile(finite, [0.025, 0.975])
+    if perfect.any():
+        low = min(low, 1 - float(unseen(n, 0.95)))
     return min(value, low, float(ends[0])), min(1.0, max(value, high, float(ends[1])))

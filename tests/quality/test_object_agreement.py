@@ -121,6 +121,25 @@ def test_tables_that_cannot_be_compared_are_refused() -> None:
         agreement_objects(objects).at("found", 0.2)
 
 
+def test_a_single_disagreement_has_an_interval_like_that_of_a_rare_event() -> None:
+    ann = people(3, 0.0, n_images=12, n_people=1)
+    other = ann.assign(annotator="bob")
+    place = ann.index[ann["item_id"] == 4][0]
+    named = other.copy()
+    named.loc[place, "label"] = (named.loc[place, "label"] + 1) % 3
+    for question, bob in (("named", named), ("found", other.drop(place))):
+        agreement = agreement_objects(pd.concat([ann, bob], ignore_index=True))
+        one, none = agreement[question], agreement["placed"]
+        assert 0.5 < one.low <= none.low < one.value < 1, question
+        assert (agreement.table.query("question == @question")["low"] > 0).all()
+
+
+def test_bands_of_the_distance_between_distributions_stay_near_it() -> None:
+    agreement = agreement_objects(people(0, 0.05, n_images=15))
+    rows = agreement.table[agreement.table["question"] == "ks"]
+    assert (rows["low"] > rows["value"] - 0.5).all()
+
+
 def test_the_plot_has_a_curve_for_each_question() -> None:
     found = agreement_objects(people(0, 0.1, n_images=10))
     assert [axes.get_title(loc="left") for axes in found.plot().axes] == [
