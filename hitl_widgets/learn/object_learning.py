@@ -58,6 +58,8 @@ class CorrectedImage:
         How much the image counts.
     unknown : tuple of int
         Labels of which nothing is known in this image.
+    item_id : str or None
+        Answers to one image have one item_id, so that none of them shows how well another was learnt.
     """
 
     image: np.ndarray
@@ -67,6 +69,7 @@ class CorrectedImage:
     ignored: Sequence[Sequence[float]] = ()
     weight: float = 1.0
     unknown: tuple[int, ...] = ()
+    item_id: str | None = None
 
 
 class Fitted(NamedTuple):
@@ -139,10 +142,8 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
     net = _first_net(annotated, n_labels, side=side, flips=flips, seed=options.seed, begin=begin)
     if fitting.kind == "polygon":
         net.outlines.copy_(torch.from_numpy(usual_outlines(images, n_labels)))
-    order, n_later = rng.permutation(len(annotated)), 0
-    if len(annotated) >= MIN_FOR_THRESHOLDS:
-        n_later = max(2, round(PART_LATER * len(annotated)))
-    later = [annotated[row] for row in order[:n_later]]
+    at_first, at_last = _parted(images, rng)
+    later, n_later = [annotated[row] for row in at_last], len({images[row].item_id or row for row in at_last})
     views = [resized(image, side)[0] for image in unlabelled] if n_later else []
     history: list[tuple[int, float]] = []
     before: list[tuple[list[Found], list[Found]]] = []
@@ -157,7 +158,7 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
         show(step, loss)
     began = time.monotonic()
     trained, stopped = train_objects(
-        net, [annotated[row] for row in order[n_later:]], options, later=later, join=join, show=shown,
+        net, [annotated[row] for row in at_first], options, later=later, join=join, show=shown,
         until=None if fitting.budget_s is None else began + fitting.budget_s)
     thresholds = np.full(n_labels, THRESHOLD)
     if before:
@@ -165,6 +166,19 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
         early = best_thresholds(later, found, n_labels)
         thresholds = carried_over(early, on_others, _found(trained, views), n_labels) if views else early
     return Fitted(trained, thresholds, n_later, history, stopped)
+
+
+def _parted(images: Sequence[CorrectedImage], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Which rows train from the beginning, and which join later: all answers to an image together."""
+    rows_of: dict[str | int, list[int]] = {}
+    for row, one in enumerate(images):
+        rows_of.setdefault(row if one.item_id is None else one.item_id, []).append(row)
+    each, n_later = list(rows_of.values()), 0
+    order = rng.permutation(len(each)).tolist()
+    if len(each) >= MIN_FOR_THRESHOLDS:
+        n_later = max(2, round(PART_LATER * len(each)))
+    first, later = ([row for place in places for row in each[place]] for places in (order[n_later:], order[:n_later]))
+    return first, later
 
 
 def working_side(images: Sequence[CorrectedImage], kind: str) -> int:
@@ -280,7 +294,8 @@ def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_label
     ndarray of float, shape (n_labels,)
         Between 0.05 and 0.95.
     """
-    rows = [hits(one.boxes, one.labels, each, one.ignored) for one, each in zip(images, found, strict=True)]
+    rows = [hits(one.boxes, one.labels, _known(each, one.unknown), one.ignored)
+            for one, each in zip(images, found, strict=True)]
     scores, labels, right = (np.concatenate([row[part] for row in rows]) for part in range(3))
     counts = np.bincount(np.concatenate([one.labels for one in images]).astype(int), minlength=n_labels)
     overall = _best_score(scores, right, int(counts.sum()))
@@ -290,6 +305,12 @@ def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_label
         own = _best_score(scores[of], right[of], int(counts[label]))
         thresholds[label] = (counts[label] * own + PRIOR_OBJECTS * overall) / (counts[label] + PRIOR_OBJECTS)
     return thresholds
+
+
+def _known(found: Found, unknown: Sequence[int]) -> Found:
+    """What was found, without the labels of which nothing is known."""
+    kept = ~np.isin(found.labels, list(unknown))
+    return Found(found.boxes[kept], found.labels[kept], found.scores[kept])
 
 
 def _best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:

@@ -22,10 +22,11 @@ from ..events import canonical
 from ..project import experiment
 from ..project.project import Project
 from ..quality.object_detection import Detection, compare_detection, detection
-from ..records import Bars, Estimate, ObjectAnswer, no_bars
+from ..quality.object_tables import without_unknown
+from ..records import SHAPE_OF, Bars, Estimate, ObjectAnswer, no_bars
 from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
-from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, fit_objects
+from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, boxes_of, fit_objects
 from .object_predictors import TorchvisionDetector
 from .object_registry import ObjectModel, ObjectRegistry
 from .object_training import BATCH, STEPS, ObjectOptions
@@ -221,11 +222,12 @@ class ObjectRun:
 
 
 class Gathered(NamedTuple):
-    """What a run learns from: images, their ids, the labels, and a digest of all that was said."""
+    """What a run learns from: images, their ids, the labels and their version, and a digest of all that was said."""
 
     images: list[CorrectedImage]
     item_ids: list[str]
     label_ids: tuple[str, ...]
+    taxonomy: int
     digest: str
 
 
@@ -280,6 +282,9 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
                                  title=f"Round {n_round}: learning from {len(data.images)} images")
         registry.follow()
         before = registry.adopted or before
+        project.refresh()
+        if project.lineage.today.version != data.taxonomy:  # the labels were edited while it trained
+            reference = project.reference_objects().drop_duplicates("item_id")
         with bars(len(reference), title=f"Round {n_round}: measuring on the hold-out") as advance:
             for one in (model, *([] if before is None else [before])):
                 registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)
@@ -313,8 +318,8 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     BadInput
         Where there is none.
     """
-    table = project.answers().reviewed_images()
-    label_ids = project.lineage.today.label_ids
+    answers, kind = project.answers(), SHAPE_OF[project.task]
+    table, label_ids = answers.reviewed_images(), answers.lineage.today.label_ids
     number_of = {label_id: number for number, label_id in enumerate(label_ids)}
     means = _mean_certainties(table)
     n_of = table["item_id"].value_counts()
@@ -332,9 +337,9 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
         weights = [_weight(one, means.get(str(row.annotator))) if certainty == "weight" else 1.0 for one in objects]
         unknown = tuple(number_of[label_id] for label_id in row.unknown if label_id in number_of)
         images.append(CorrectedImage(image, [one.at for one in objects], [number_of[one.label_id] for one in objects],
-                                     weights, [list(box) for box in row.ignore],
+                                     weights, boxes_of(row.ignore, kind, (row.width, row.height)).tolist(),
                                      (float(row.weight) if certainty == "weight" else 1.0) / n_of[row.item_id],
-                                     unknown))
+                                     unknown, str(row.item_id)))
         item_ids.append(str(row.item_id))
         said.append([str(row.item_id), str(row.annotator), [[*one.at, one.label_id, round(weight, 4)] for one, weight in
                                                             zip(objects, weights, strict=True)],
@@ -346,7 +351,7 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
         raise BadInput("no image was corrected yet, so there is nothing to learn from; answer some of the queue with "
                        "wb.review(). Hold-out and gold images measure, they never teach.")
     digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
-    return Gathered(images, item_ids, label_ids, digest)
+    return Gathered(images, item_ids, label_ids, answers.lineage.today.version, digest)
 
 
 def _mean_certainties(table: pd.DataFrame) -> dict[str, float]:
@@ -396,7 +401,7 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     thresholds = {label_id: round(float(limit), 3) for label_id, limit in zip(data.label_ids, limits, strict=True)}
     taken = "" if registry.given is None else "the workbench's own net was trained: of the model given only predict " \
                                               "is known, which can't be trained"
-    return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds), {
+    return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
         "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net}
 
@@ -422,7 +427,7 @@ def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: Objec
     thresholds = {label_id: former.thresholds.get(label_id, THRESHOLD) for label_id in data.label_ids} \
         if former is not None and former.thresholds else dict.fromkeys(data.label_ids, THRESHOLD)
     model = registry.model_of(TorchvisionDetector(net, device=registry.device), label_ids=data.label_ids,
-                              thresholds=thresholds)
+                              thresholds=thresholds, taxonomy=data.taxonomy)
     return model, {"history": pd.DataFrame(history, columns=["step", "loss"]), "stopped_because": stopped,
                    "thresholds": thresholds, "taken": "a copy of the net given was trained", "net": net}
 
@@ -449,8 +454,8 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
         item_ids, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
     tables, limits, figures = [], [], []
     for one in (before, model):
-        table = registry.table(reference["position"].tolist(), one) if one is not None else \
-            registry.table([], model)
+        table = without_unknown(registry.table(reference["position"].tolist(), one), reference) \
+            if one is not None else registry.table([], model)
         limit = dict.fromkeys(project.lineage.today.label_ids, THRESHOLD) | registry.thresholds(one)
         images = item_ids if one is not None else []
         figures.append(detection(truth if images else truth.iloc[:0], table, images=images, sizes=sizes,
@@ -507,7 +512,7 @@ def truth_of(project: Project, reference: pd.DataFrame, kind: str
             points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if kind == "polygon" else None
             rows.append((item_id, one.id, kind, name_of(one.label_id), one.label_id, min(one.at[::2]),
                          min(one.at[1::2]), max(one.at[::2]), max(one.at[1::2]), points, False))
-        for x0, y0, x1, y1 in image.ignore if kind != "point" else ():
+        for x0, y0, x1, y1 in image.ignore:
             corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
             rows.append((item_id, "", kind, None, None, x0, y0, x1, y1, corners if kind == "polygon" else None, True))
     names = ["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points", "crowd"]

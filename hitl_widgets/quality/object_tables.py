@@ -144,6 +144,23 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
     return _frame(rows, IMAGE_COLUMNS)
 
 
+def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Leave out predictions of labels that came after their image was answered: nobody knows whether they are right.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        With item_id and label_id.
+    images : DataFrame
+        As `images_table` makes it, a row an image.
+    """
+    unknown = {(str(item_id), label_id) for item_id, of in zip(images["item_id"], images["unknown"], strict=True)
+               for label_id in of}
+    kept = [(str(item_id), label_id) not in unknown for item_id, label_id in
+            zip(predictions["item_id"], predictions["label_id"], strict=True)]
+    return predictions[np.array(kept, np.bool_)].reset_index(drop=True)
+
+
 def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, dict[str, tuple[int, int]]]:
     """Tell who answered which images for certain, and how large the images are.
 

@@ -23,6 +23,7 @@ from ..project.first_looks import first_looks
 from ..project.project import Project
 from ..quality.intervals import design_effect, jeffreys, of_median
 from ..quality.object_detection import Detection, detection
+from ..quality.object_tables import without_unknown
 from ..quality.prefill import PrefillBias, prefill_bias
 from ..records import SHAPE_OF, Estimate, check_count
 
@@ -163,7 +164,7 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     truth = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at), _points(kind, one.at), False)
              for image in reference.to_dict("records") for one in image["objects"]]
     truth += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
-              for image in reference.to_dict("records") if kind != "point" for box in image["ignore"]]
+              for image in reference.to_dict("records") for box in image["ignore"]]
     name_of = {label_id: project.taxonomy.name_of(label_id) for label_id in project.taxonomy.label_ids}
     found = [(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at), _points(kind, one.at), one.score)
              for item_id, of_image in proposals.items() for one in of_image if one.label_id in name_of]
@@ -174,8 +175,9 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
              reference.to_dict("records")}
     thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
                        for label_id in project.taxonomy.label_ids}
-    measured_now = detection(_frame(truth, [*columns, "crowd"]), _frame(found, [*columns, "score"]),
-                             images=list(reference["item_id"]), sizes=sizes, threshold=thresholds)
+    found_known = without_unknown(_frame(found, [*columns, "score"]), reference)
+    measured_now = detection(_frame(truth, [*columns, "crowd"]), found_known, images=list(reference["item_id"]),
+                             sizes=sizes, threshold=thresholds)
     return measured_now if not math.isnan(measured_now[FIRST[kind]]) else None
 
 

@@ -6,14 +6,23 @@ import contextlib
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from circles import NAMES, drawn
 from detectors import OneBox, Told
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 from hitl_widgets.errors import BadInput
 from hitl_widgets.learn import object_run
-from hitl_widgets.learn.object_run import ObjectRun, gather
+from hitl_widgets.learn.object_learning import POINT_SIDE, Fitting, best_thresholds, fit_objects
+from hitl_widgets.learn.object_net import Found
+from hitl_widgets.learn.object_run import ObjectRun, gather, truth_of
+from hitl_widgets.learn.object_targets import Annotated
+from hitl_widgets.learn.object_training import ObjectOptions
+from hitl_widgets.quality.object_detection import detection
+from hitl_widgets.quality.object_tables import without_unknown
 
 N = 30
 IMAGES = [drawn(seed) for seed in range(N)]
@@ -251,3 +260,103 @@ def test_beside_a_model_of_which_only_predict_is_known_the_own_net_is_trained(tm
     again = opened(tmp_path / "p", model=Told(), taxonomy=None)
     assert again.detectors.version == run.model  # it goes on with that one, and says so
     again.close()
+
+
+def blind(wb, item_id, names):
+    of_image = shapes(wb.pool.position(item_id), wb.project.task)
+    wb.decide(item_id, objects=[one for one in of_image if one.label in names], seen=BLIND)
+
+
+def perfect(wb, item_ids):
+    """What a model finds that makes no error."""
+    rows = [(item_id, f"{number}", "box", one.label, wb.taxonomy.label(one.label).id, *one.at, None, 0.9, "m")
+            for item_id in item_ids for number, one in enumerate(shapes(wb.pool.position(item_id)))]
+    return pd.DataFrame(rows, columns=["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1",
+                                       "points", "score", "model"])
+
+
+def test_objects_of_a_label_that_came_after_the_answer_are_not_wrong(tmp_path, monkeypatch):
+    with opened(tmp_path / "p", taxonomy=NAMES[:1]) as wb:
+        held = sorted(wb.holdout)
+        for item_id in held[:4]:
+            blind(wb, item_id, NAMES[:1])
+        wb.apply(edits.add(NAMES[1]))
+        for item_id in held[4:]:
+            blind(wb, item_id, NAMES)
+        answer(wb, 4, holdout=False)
+        reference = wb.project.reference_objects()
+        found = perfect(wb, held)
+        truth, sizes = truth_of(wb.project, reference, "box")
+        assert detection(truth, found, images=held, sizes=sizes)["map50"] < 0.9  # what nobody was asked about
+        known = without_unknown(found, reference)
+        assert len(known) == len(truth)
+        assert detection(truth, known, images=held, sizes=sizes)["map50"] == pytest.approx(1)
+        monkeypatch.setattr(wb.detectors, "table", lambda positions, model=None: found if len(positions) else
+                            found.iloc[:0])
+        assert wb.finetune(epochs=1).after["map50"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("edit", [edits.merge(NAMES, into="both"), edits.retire(NAMES[1]),
+                                  edits.split(NAMES[0], ["small", "large"])], ids=["merge", "retire", "split"])
+def test_labels_may_be_edited_while_it_trains(tmp_path, monkeypatch, edit):
+    with opened(tmp_path / "p") as wb:
+        answer(wb, 4)
+
+        def fitted(*args, **more):
+            made = fit_objects(*args, **more)
+            wb.apply(edit)
+            return made
+        monkeypatch.setattr(object_run, "fit_objects", fitted)
+        version = wb.taxonomy.version
+        run = wb.finetune(epochs=1)
+        assert run.adopted
+        assert wb.detectors.adopted.taxonomy == version
+        assert set(wb.predict_objects()["label"]) <= set(wb.taxonomy.names)
+        assert run.after.n_images == len(wb.holdout)
+
+
+def test_a_point_in_doubt_is_neither_background_nor_has_to_be_found(tmp_path):
+    with opened(tmp_path / "p", task="points") as wb:
+        held, place = wb.holdout[0], next(place for place in range(len(IMAGES))
+                                          if str(wb.pool.ids[place]) not in wb.holdout)
+        wb.decide(str(wb.pool.ids[place]), objects=[hw.Point(40, 30, label=NAMES[0], unsure=True)])
+        [image] = gather(wb.project).images
+        height, width = image.image.shape[:2]
+        half = POINT_SIDE * np.hypot(height, width) / 2
+        assert np.allclose(image.ignored, [[40 - half, 30 - half, 40 + half, 30 + half]])
+        wb.decide(held, objects=[hw.Point(10, 10, label=NAMES[0]), hw.Point(40, 30, label=NAMES[0], unsure=True)],
+                  seen=BLIND)
+        truth, sizes = truth_of(wb.project, wb.project.reference_objects(), "point")
+        found = pd.DataFrame({"item_id": held, "kind": "point", "label": NAMES[0],
+                              "label_id": wb.taxonomy.label(NAMES[0]).id, "x0": [10.0, 40.5], "y0": [10.0, 30.0],
+                              "score": 0.9})
+        assert detection(truth, found, images=[held], sizes=sizes)["f1"] == 1
+
+
+def test_all_answers_to_an_image_join_the_training_together(tmp_path, monkeypatch):
+    with opened(tmp_path / "p") as wb:
+        places = answer(wb, 10, holdout=False)
+        for place in places:
+            wb.decide(str(wb.pool.ids[place]), objects=list(shapes(place)), annotator="bob")
+        images = gather(wb.project).images
+    parts = {}
+
+    def train(net, some, options, *, later, join, **more):
+        parts["first"], parts["later"] = some, later
+        join(net)
+        return net, "done"
+    monkeypatch.setattr("hitl_widgets.learn.object_learning.train_objects", train)
+    fitted = fit_objects(images, 2, Fitting(options=ObjectOptions(steps=1)))
+    first, later = ({one.view.numpy().tobytes() for one in parts[name]} for name in ("first", "later"))
+    assert (len(parts["first"]), len(parts["later"]), fitted.n_later) == (16, 4, 2)
+    assert not first & later
+
+
+def test_thresholds_are_not_found_on_labels_of_which_nothing_is_known():
+    boxes = np.array([[0, 0, 10, 10], [20, 20, 30, 30]], np.float32)
+    found = Found(boxes, np.array([0, 1]), np.array([0.5, 0.4], np.float32))
+    one = Annotated(torch.zeros(3, 40, 40), boxes[:1], np.array([0]), np.ones(1, np.float32),
+                    np.zeros((0, 4), np.float32))
+    assert best_thresholds([one], [found], 2).tolist() == pytest.approx([0.45 * 15 / 16 + 0.25 / 16, 0.45])
+    known = best_thresholds([one._replace(unknown=(1,))], [found], 2)
+    assert known.tolist() == pytest.approx([0.25, 0.25])
