@@ -65,8 +65,8 @@ def doubt_of(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> float:
 
     Examples
     --------
-    >>> doubt_of([0.3, 0.9, 0.1], [0.3, 0.3, 0.3])
-    1.0909090909090908
+    >>> round(doubt_of([0.3, 0.9, 0.1], [0.3, 0.3, 0.3]), 3)
+    1.091
     """
     score, at = np.asarray(scores, np.float64), np.asarray(thresholds, np.float64)
     if score.shape != at.shape or score.ndim != 1:
@@ -114,7 +114,7 @@ def most_corrected(embeddings: Embeddings, labelled: Embeddings, corrected: Scor
 
     Examples
     --------
-    >>> most_corrected(np.array([[0.0], [9.0]]), np.array([[0.0], [9.0]]), np.array([0.8, 0.0])).argmax()
+    >>> most_corrected(np.array([[0.0], [9.0]]), np.array([[0.0], [9.0]]), np.array([0.8, 0.0])).argmax().item()
     0
     """
     rows, known, parts = (np.asarray(some, np.float64) for some in (embeddings, labelled, corrected))
