@@ -22,7 +22,7 @@ from ..records import CLOSING, ObjectAnswer
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import set_id
 from .annotation_tables import answer_weights
-from .object_matching import Reviewed
+from .object_matching import Reviewed, with_label_ids
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -150,15 +150,16 @@ def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataF
     Parameters
     ----------
     predictions : DataFrame
-        With item_id and label_id.
+        With item_id and label_id, as a column or as `with_label_ids` reads it.
     images : DataFrame
         As `images_table` makes it, a row an image.
     """
+    predictions = with_label_ids(predictions)
     unknown = {(str(item_id), label_id) for item_id, of in zip(images["item_id"], images["unknown"], strict=True)
                for label_id in of}
     kept = [(str(item_id), label_id) not in unknown for item_id, label_id in
             zip(predictions["item_id"], predictions["label_id"], strict=True)]
-    return predictions[np.array(kept, np.bool_)].reset_index(drop=True)
+    return predictions.iloc[np.flatnonzero(kept)].reset_index(drop=True)
 
 
 def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, dict[str, tuple[int, int]]]:
