@@ -212,11 +212,15 @@ def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
     A mapping of objects (tuple of `ObjectAnswer`) and size (width and height); empty where there are none.
     """
-    objects, size = body.get("objects"), body.get("size")
-    if not isinstance(objects, list) or not (isinstance(size, list) and len(size) == 2
-                                             and all(type(side) is int and side > 0 for side in size)):
-        return {}
-    return {"objects": objects_in(objects), "size": tuple(size)}
+    objects, size = body.get("objects"), size_of(body)
+    return {"objects": objects_in(objects), "size": size} if isinstance(objects, list) and size is not None else {}
+
+
+def size_of(body: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height of the image of a decision on objects, by its body; None where they aren't told."""
+    size = body.get("size")
+    fits = isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 2**31 for side in size)
+    return (size[0], size[1]) if fits else None
 
 
 def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:

@@ -11,7 +11,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, get_args
@@ -257,12 +257,20 @@ class Seen:
         BadInput
             When the fields don't fit each other.
         """
+        body = {name: objects_on_screen(value) if name in ("objects", "withheld") else value
+                for name, value in body.items()}
         return cls.from_dict({name: value for name, value in body.items()
                               if name not in _SEEN or _SEEN[name][0](value)})
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def _are_coordinates(kind: str, at: Sequence[Any]) -> bool:
+    """Whether these are the numbers of a shape, as many as it has."""
+    n = len(at)
+    return n >= 2 and n % 2 == 0 and n == {"box": 4, "point": 2}.get(kind, max(n, 6)) and all(map(_is_number, at))
 
 
 def are_values(values: object) -> bool:
@@ -447,9 +455,18 @@ class ObjectAnswer:
                            "person are expected.")
         if not isinstance(self.label_id, str) or not isinstance(self.label, str):
             raise BadInput(f"object {self.id!r} has the label {self.label_id!r:.40}; a label is expected.")
-        n = len(self.at)
-        if n != {"box": 4, "point": 2}.get(self.kind, n) or n < 2 or n % 2 or not all(map(_is_number, self.at)):
+        if not _are_coordinates(self.kind, self.at):
             raise BadInput(f"object {self.id!r} is a {self.kind} at {str(self.at)[:80]}; its coordinates are expected.")
+        for name in ("iou", "score"):
+            if (value := getattr(self, name)) is not None and not _is_number(value):
+                raise BadInput(f"object {self.id!r} has the {name} {value!r:.40}; a number is expected, or None.")
+        was = self.was
+        if was is not None and not (isinstance(was, Mapping) and isinstance(was.get("label_id"), str)
+                                    and isinstance(at := was.get("at"), (list, tuple))
+                                    and _are_coordinates(self.kind, at)):
+            raise BadInput(f"object {self.id!r} was {was!r:.80}; at and label_id of its proposal are expected.")
+        if not isinstance(self.unsure, bool):
+            raise BadInput(f"object {self.id!r} has unsure {self.unsure!r:.40}; True or False is expected.")
         check_certainty(self.certainty)
 
     @property
@@ -473,6 +490,19 @@ class ObjectAnswer:
                 or not isinstance(body["at"], (list, tuple)):
             raise BadInput(f"an object is {body!r:.80}; a mapping with id, kind, at, label_id and label is expected.")
         return cls(**{**body, "at": tuple(body["at"])})
+
+
+def objects_on_screen(objects: Any) -> tuple[Mapping[str, Any], ...]:
+    """List objects as a log has them, of `Seen.objects` and `Seen.withheld` or of a decision, without what can't be."""
+    sound: list[Mapping[str, Any]] = []
+    for one in objects[:MOST_OBJECTS] if isinstance(objects, (list, tuple)) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("at"), (list, tuple)):
+            with suppress(BadInput, TypeError):
+                ObjectAnswer(one.get("id"), one.get("kind"), tuple(one["at"]), one.get("label_id"),  # type: ignore[arg-type]
+                             "", origin=one.get("origin", "model"), act=one.get("act", "accepted"),
+                             iou=one.get("iou"), score=one.get("score"), was=one.get("was"))
+                sound.append(one)
+    return tuple(sound)
 
 
 @dataclass(frozen=True, slots=True)

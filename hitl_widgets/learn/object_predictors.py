@@ -190,10 +190,22 @@ def checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], *, most
     Raises
     ------
     ModelError
-        When there are no boxes, labels or scores, or not as many of each.
+        When there are no boxes, labels or scores, not as many of each, or they can't be read.
     """
+    try:
+        return _checked(output, kind, size, most, least)
+    except ModelError:
+        raise
+    except Exception as error:  # what a person's model gives may be anything
+        raise ModelError(f"what the model gave for an image can't be read ({type(error).__name__}: {error}); boxes of "
+                         "shape (n, 4), n labels and n scores are expected, and perhaps n masks, polygons or "
+                         "points.") from error
+
+
+def _checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], most: int, least: float
+             ) -> tuple[list[Candidate], Counter[str]]:
     boxes, labels, scores = _columns(output, kind)
-    shapes = _shapes(output, boxes, kind)
+    shapes = _shapes(output, boxes, kind, len(scores))
     faults: Counter[str] = Counter()
     width, height = size
     kept: list[Candidate] = []
@@ -246,17 +258,26 @@ def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, S
     return boxes, labels, scores
 
 
-def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str) -> Shapes:
+def _as_many(name: str, values: Any, n: int) -> Any:
+    if len(values) != n:
+        raise ModelError(f"the model gave {len(values)} {name} for {n} objects in an image; as many are expected.")
+    return values
+
+
+def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str, n: int) -> Shapes:
     """A function of a row that gives the coordinates of an object, and what is wrong with it."""
     if kind == "point":
-        points = _array(output["points"]).astype(np.float64).reshape(-1, 2) if "points" in output else \
+        points = _array(output["points"]).astype(np.float64) if "points" in output else \
             (np.asarray(boxes)[:, :2] + np.asarray(boxes)[:, 2:]) / 2
+        if points.size and points.shape != (n, 2):
+            raise ModelError(f"the model gave points of shape {points.shape} for {n} objects in an image; ({n}, 2), x "
+                             "and y of each, is expected.")
         return lambda row, width, height: _point(points[row], width, height)
     if kind == "polygon" and "polygons" in output:
-        polygons = list(output["polygons"])
+        polygons = _as_many("polygons", list(output["polygons"]), n)
         return lambda row, width, height: _polygon(_array(polygons[row]), width, height)
     if kind == "polygon" and "masks" in output:
-        masks = output["masks"]
+        masks = _as_many("masks", output["masks"], n)
         return lambda row, width, height: outline_of(_array(masks[row]), size=(width, height))
     of_boxes = np.asarray(boxes)
     if kind == "polygon":
@@ -295,6 +316,8 @@ def _point(point: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...
 
 
 def _polygon(points: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...] | None, str]:
+    if np.ndim(points) > 1 and np.shape(points)[-1] != 2:
+        return None, "whose polygon isn't of shape (k, 2)"
     points = np.asarray(points, np.float64).reshape(-1, 2) if np.size(points) % 2 == 0 else np.zeros((0, 2))
     if not np.isfinite(points).all():
         return None, "with a coordinate that is no number"
@@ -345,7 +368,9 @@ def _area(line: np.ndarray) -> float:
 
 def _array(values: Any) -> np.ndarray:
     if isinstance(values, torch.Tensor):
-        return values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = values if values.layout == torch.strided else values.to_dense()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()  # numpy has no bfloat16
     return np.asarray(values)
 
 

@@ -281,8 +281,7 @@ class ObjectRegistry:
         with self.training:
             self.follow()
             if not isinstance(model, str):
-                self.given = self._detector_of(model)
-                self._given_names = _names_of(model)
+                self._given_names, self.given = _names_of(model), self._detector_of(model)
                 return self.install(self.model_of(self.given), origin="given")
             events = {event.body["model"]: event for event in self.project.log.events(kind=("adopted", "trained"))
                       if "label_ids" in event.body and event.body["model"].startswith(model)} \
@@ -510,8 +509,16 @@ class ObjectRegistry:
 def _names_of(model: Any) -> tuple[str, ...]:
     """The names of a person's model's labels, where it tells them as `labels`; they stand for its numbers from 0."""
     names = getattr(model, "labels", None)
+    if isinstance(names, (np.ndarray, pd.Index, pd.Series)):
+        names = names.tolist()
+    first = int(isinstance(model, nn.Module))  # torchvision's 0 is the background
+    if isinstance(names, Mapping) and names and set(names) == set(range(first, first + len(names))):
+        names = [names[number] for number in sorted(names)]
     if isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
-        return tuple(names)
+        return tuple(map(str, names))
+    if isinstance(names, Mapping) and names and all(isinstance(name, str) for name in names.values()):
+        raise ModelError(f"the model's labels are {dict(names)!r:.80}; a list of names, in the order of its numbers "
+                         f"from {first}, is expected.")
     return ()
 
 

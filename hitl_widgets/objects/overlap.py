@@ -189,7 +189,8 @@ def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[f
     """
     if kind == "box":  # without arrays: a decision on 1,000 objects asks 1,000 times
         both = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-        return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+        either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
+        return both / either if either > 0 else 0.0
     return float(overlaps(kind, [a], [b], size=size)[0, 0])
 
 

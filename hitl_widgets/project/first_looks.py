@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ..records import CLOSING
+from ..errors import BadInput
+from ..events import size_of
+from ..records import CLOSING, Seen, objects_on_screen
 from .project import Project
 
 COLUMNS = ["item_id", "position", "annotator", "decision_id", "verdict", "arm", "arm_probability", "threshold",
@@ -34,19 +37,28 @@ def first_looks(project: Project) -> pd.DataFrame:
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     for event in project.log.events(kind="decided"):
         body, key = event.body, (event.item_id or "", event.annotator)
-        if "objects" not in body or event.id in back or key in rows or body["verdict"] not in CLOSING:
+        size, seen = size_of(body), _seen(body)
+        if not isinstance(body.get("objects"), list) or size is None or seen is None or event.id in back \
+                or key in rows or body["verdict"] not in CLOSING:
             continue
-        seen, version = body.get("seen", {}), body.get("seen", {}).get("taxonomy")
-        width, height = body["size"]
-        rows[key] = (key[0], places.get(key[0], -1), key[1], event.id, body["verdict"], seen.get("arm"),
-                     seen.get("arm_probability"), seen.get("threshold"), seen.get("threshold_probability"),
-                     seen.get("hidden", False), seen.get("chosen_by"), seen.get("model"), seen.get("shown_ms"),
-                     event.acted_at, width, height, _named(project, body["objects"], version),
-                     [one for one in _named(project, seen.get("objects", ()), version)
-                      if one.get("origin", "model") == "model"], _named(project, seen.get("withheld", ()), version))
+        version = seen.taxonomy
+        rows[key] = (key[0], places.get(key[0], -1), key[1], event.id, body["verdict"], seen.arm,
+                     seen.arm_probability, seen.threshold, seen.threshold_probability, seen.hidden, seen.chosen_by,
+                     seen.model, seen.shown_ms, event.acted_at, *size,
+                     _named(project, objects_on_screen(body["objects"]), version),
+                     [one for one in _named(project, seen.objects, version)
+                      if one.get("origin", "model") == "model"], _named(project, seen.withheld, version))
     table = pd.DataFrame(list(rows.values()), columns=COLUMNS, dtype=object)
     return table.astype({"position": int, "hidden": bool, "shown_ms": float, "arm_probability": float,
                          "threshold": float, "threshold_probability": float})
+
+
+def _seen(body: Mapping[str, Any]) -> Seen | None:
+    """What was on the screen; None where an invented log has something that can't be."""
+    try:
+        return Seen.from_log(body.get("seen", {}))
+    except (BadInput, TypeError, AttributeError):
+        return None
 
 
 def _named(project: Project, objects: Any, version: int | None) -> list[dict[str, Any]]:

@@ -140,8 +140,8 @@ def _decision(project: Project, item_id: str, annotator: str, numbered: Sequence
         if event.kind != "decided" or event.annotator != annotator or "objects" not in event.body:
             continue
         version = event.body.get("seen", {}).get("taxonomy")
-        if new == {(project.lineage.exactly(one["label_id"], version), tuple(one["at"])) for one in
-                   event.body["objects"] if one.get("act") != "deleted"}:
+        if new == {(project.lineage.exactly(one.label_id, version), one.at) for one in
+                   events.objects_of(event.body).get("objects", ()) if one.is_there}:
             return None
     standing = project.log.standing_of(item_id, annotator)
     return Decision(id=decision_id, item_id=item_id, annotator=annotator, seen=seen, acted_at=utc_now(),

@@ -18,7 +18,7 @@ import pandas as pd
 from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
-from ..records import LABELLING
+from ..records import LABELLING, objects_on_screen
 from ..sampling.ranking import Ranking, suggested_sets
 from ..storage.schema import ANNOTATION, annotation_of
 from ..taxonomy.attributes import Attribute, Value
@@ -115,7 +115,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
 
 def _was_shown(seen: Mapping[str, Any]) -> bool:
     """Whether a suggestion was in sight: of a label, of a value, or of an object."""
-    proposed = any(isinstance(one, Mapping) and one.get("origin") != "person" for one in seen.get("objects", ()))
+    proposed = any(one.get("origin") != "person" for one in objects_on_screen(seen.get("objects")))
     suggested = seen.get("suggestion") is not None or bool(seen.get("values")) or proposed
     return suggested and not seen.get("hidden", False)
 

@@ -18,7 +18,7 @@ import pandas as pd
 from ..events import objects_in
 from ..objects.overlap import iou_pair
 from ..objects.shapes import bounds_of
-from ..records import CLOSING, ObjectAnswer
+from ..records import CLOSING, ObjectAnswer, objects_on_screen
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import set_id
 from .annotation_tables import answer_weights
@@ -136,10 +136,12 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
                 ignore.append(bounds_of(one.at))
             else:
                 there.append(replace(one, label_id=label_id, label=lineage.today.name_of(label_id)))
-        ignore += [bounds_of(one["at"]) for one in seen.get("withheld", ()) if not found(one, objects, size)]
+        ignore += [bounds_of(one["at"]) for one in objects_on_screen(seen.get("withheld"))
+                   if not found(one, objects, size)]
         rows.append((table["item_id"][row], table["annotator"][row], table["verdict"][row], weights[row], *size,
-                     bool(table["hidden"][row]), table["arm"][row], table["chosen_by"][row], seen.get("threshold"),
-                     table["decision_id"][row], tuple(there), tuple(ignore), unknown(version)))
+                     bool(table["hidden"][row]), table["arm"][row], table["chosen_by"][row],
+                     _score(seen.get("threshold")), table["decision_id"][row], tuple(there), tuple(ignore),
+                     unknown(version)))
     rows.sort(key=lambda row: row[:2])
     return _frame(rows, IMAGE_COLUMNS)
 
@@ -204,6 +206,11 @@ def found(withheld: Mapping[str, Any], objects: Sequence[ObjectAnswer], size: tu
     """
     return any(one.act == "added" and one.kind == withheld["kind"]
                and iou_pair(one.kind, one.at, withheld["at"], size=size[::-1]) >= FOUND for one in objects)
+
+
+def _score(value: Any) -> float | None:
+    """A score as it is, and None in place of what an invented log may hold."""
+    return value if isinstance(value, (int, float)) and abs(value) < 1e15 else None
 
 
 def _meanings(lineage: Lineage) -> tuple[Callable[[str, int | None], str | None], Callable[[str, int | None], bool]]:

@@ -151,3 +151,33 @@ def test_labels_that_became_one_do_not_say_an_object_twice():
              (Candidate((30, 0, 40, 9), 1, 0.7), "cell")]
     assert [one.score for one, _ in without_repeats(twice, "box")] == [0.9, 0.7]
     assert without_repeats([], "box") == []
+
+
+@pytest.mark.parametrize(("kind", "more", "match"), [
+    ("box", {"boxes": [["a", "b", "c", "d"]] * 2}, "can't be read"), ("box", {"boxes": None}, "can't be read"),
+    ("box", {"boxes": [[1, 2, 3, 4], [1, 2]]}, "can't be read"), ("box", {"labels": {"a": 1, "b": 2}}, "can't be read"),
+    ("box", {"scores": ["a", "b"]}, "can't be read"),
+    ("polygon", {"polygons": [[(1, 1), (9, 9), (1, 9)]]}, "1 polygons for 2 objects"),
+    ("polygon", {"polygons": None}, "can't be read"), ("polygon", {"masks": np.ones((1, 60, 80))}, "1 masks for 2"),
+    ("point", {"points": [[1, 2]]}, r"points of shape \(1, 2\) for 2"),
+    ("point", {"points": [[1, 2, 1], [3, 4, 1]]}, r"points of shape \(2, 3\) for 2")])
+def test_what_cant_be_read_is_said_of_the_model(kind, more, match):
+    output = {"boxes": np.array([[2, 3, 30, 40], [40, 10, 60, 30]]), "labels": [0, 1], "scores": [0.9, 0.4], **more}
+    with pytest.raises(ModelError, match=match):
+        checked(output, kind, (80, 60))
+
+
+def test_tensors_of_half_precision_are_read():
+    boxes = torch.tensor([[2.0, 3, 30, 40]], dtype=torch.bfloat16, requires_grad=True)
+    found, faults = checked({"boxes": boxes, "labels": torch.tensor([0]), "scores": torch.tensor([0.5]).bfloat16()},
+                            "box", (80, 60))
+    assert found[0].at == (2, 3, 30, 40)
+    assert not faults
+
+
+def test_vertices_with_a_third_number_are_no_other_polygon():
+    output = {"boxes": [[2, 3, 30, 40]], "labels": [0], "scores": [0.9],
+              "polygons": [[(1, 1, 9), (9, 1, 9), (9, 9, 9), (1, 9, 9)]]}
+    found, faults = checked(output, "polygon", (80, 60))
+    assert not found
+    assert faults

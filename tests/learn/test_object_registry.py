@@ -12,6 +12,7 @@ import hitl_widgets as hw
 from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.object_net import ObjectNet
+from hitl_widgets.learn.object_registry import _names_of
 
 IMAGES = [drawn(seed)[0] for seed in range(12)]
 
@@ -181,3 +182,19 @@ def test_a_project_of_labels_has_no_detectors_and_one_of_objects_no_labels(bench
         bench("labels", task="classify").predict_objects()
     with pytest.raises(ModelError, match=r"predict\(images\)"):
         bench("c", model="yolo")
+
+
+@pytest.mark.parametrize("labels", [np.array(["ring", "disc"]), {0: "ring", 1: "disc"}, ("ring", "disc")], ids=str)
+def test_a_models_names_count_in_whichever_form_it_has_them(labels):
+    class Named:
+        pass
+    model = Named()
+    model.labels = labels
+    assert _names_of(model) == ("ring", "disc")
+
+
+def test_names_by_other_numbers_are_refused():
+    class Named:
+        labels = {1: "ring", 2: "disc"}  # noqa: RUF012
+    with pytest.raises(ModelError, match="in the order of its numbers from 0"):
+        _names_of(Named())

@@ -11,6 +11,8 @@ from PIL import Image
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, HitlError, UnknownLabel
+from hitl_widgets.events import Event
+from hitl_widgets.records import utc_now
 
 BCCD = Path(__file__).resolve().parents[3] / "shared" / "data" / "bccd"
 NAMES = ["RBC", "WBC", "Platelets"]
@@ -216,3 +218,56 @@ def test_the_box_without_area_of_bccd_is_refused_and_the_others_of_its_image_are
             wb.decide("0", objects=[hw.Box(*box) for box in boxes])
         wb.decide("0", objects=[hw.Box(*box) for box in boxes if box not in flat])
         assert len(wb.objects()) == len(boxes) - 1
+
+
+def _invented(**more):
+    def body(label_id):
+        one = {"id": "a", "kind": "box", "at": [1, 1, 9, 9], "label_id": label_id, "label": "RBC"}
+        seen = {"taxonomy": 1, "model": "m", "arm": "shown", "arm_probability": 0.5, "threshold": 0.3,
+                "threshold_probability": 0.3}
+        place = {"id": "q", "kind": "box", "at": [1, 2, 30, 40], "label_id": label_id}
+        made = {"verdict": "correct", "label_id": f"+{label_id}", "label": "RBC", "objects": [one], "size": [80, 60],
+                "seen": seen}
+        for name, value in more.items():
+            if name == "one":
+                one |= value
+            elif name == "seen":
+                seen |= value
+            elif name in ("withheld", "shown"):
+                seen |= {"withheld" if name == "withheld" else "objects": [{**place, **value}]}
+            else:
+                made[name] = value
+        return made
+    return body
+
+
+@pytest.mark.parametrize("more", [
+    {"one": {"score": [1]}}, {"one": {"iou": "x"}}, {"one": {"iou": 10**400}}, {"one": {"act": ["moved"]}},
+    {"one": {"was": {"at": "x"}, "act": "moved", "origin": "model"}}, {"one": {"unsure": "yes"}},
+    {"one": {"was": {"at": [1, 2], "label_id": ["x"]}, "act": "moved", "origin": "model"}},
+    {"one": {"was": "x", "act": "moved", "origin": "model"}},
+    {"size": [10**30, 10**30]}, {"size": None}, {"size": "80x60"}, {"objects": {"a": 1}}, {"objects": "abc"},
+    {"objects": [None, 3, {}]}, {"withheld": {"kind": None}}, {"withheld": {"at": "abcd"}}, {"withheld": {"at": []}},
+    {"withheld": {"at": ["a", 1, 2, 3]}}, {"withheld": {"kind": "cube"}}, {"withheld": {"kind": ["box"]}},
+    {"withheld": {"label_id": [1]}}, {"withheld": {"at": [1, 1, 1, 1]}, "one": {"at": [1, 1, 1, 1]}},
+    {"withheld": {"score": "y"}}, {"shown": {"score": [1]}}, {"shown": {"was": "x"}}, {"shown": {"at": None}},
+    {"seen": {"objects": 3, "withheld": "abc"}}, {"seen": {"threshold": "x", "threshold_probability": "y"}}], ids=str)
+def test_an_invented_answer_of_objects_keeps_nothing_else_from_being_read(wb, more):
+    for item_id in ("0", "1"):
+        for who in ("ada", "bob"):
+            wb.decide(item_id, objects=[hw.Box(1, 2, 30, 40, "RBC"), hw.Box(40, 2, 60, 40, "WBC")], annotator=who)
+    label_id = wb.taxonomy.label("RBC").id
+    wb.project.log.append(*(Event(f"invented-{n}", "decided", who, utc_now(), _invented(**more)(label_id), item_id=item)
+                            for n, (who, item) in enumerate([("eve", "0"), ("ada", "2")])))
+    with hw.Workbench(wb.folder, wb.pool, annotator="ada", progress=False) as again:
+        for table in (again.objects(), again.objects(deleted=True), again.objects(consensus=True)):
+            assert len(table[table["item_id"].isin(["0", "1"])]) >= 4
+        assert len(again.project.answers().reviewed_images().query("annotator != 'eve' and item_id in ['0', '1']")) == 4
+        again.people.bias()
+        again.people.agreement()
+        again.people.second_looks()
+        again.project.reference_objects()
+        again.progress()
+        again.next(3, strategy="disagreement")
+        again.decide("2", objects=[hw.Box(1, 1, 20, 20, "WBC")])
+        assert len(again.objects().query("item_id == '2' and annotator == 'ada'")) == 1
