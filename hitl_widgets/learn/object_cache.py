@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import ImageError
 from ..items.pool import Pool
@@ -57,12 +59,21 @@ class FoundObjects:
                 return self._known[position]
             if position not in self._places:
                 return []
-            with self._path.open("rb") as file:
-                file.seek(self._places[position][0])
-                found = [Candidate(tuple(at), label, score)
-                         for label, score, at in json.loads(file.readline().split(b"\t")[2])]
+            try:
+                with self._path.open("rb") as file:
+                    file.seek(self._places[position][0])
+                    found = [_candidate(one) for one in json.loads(file.readline().split(b"\t")[2])]
+            except (OSError, ValueError, TypeError, LookupError, RecursionError):  # damaged: it is searched again
+                del self._places[position]
+                return []
             self._remember(position, found)
             return found
+
+    def forget(self, position: int) -> None:
+        """Take what is on disk of an item for damaged, so that it is searched again."""
+        with self._lock:
+            self._places.pop(position, None)
+            self._known.pop(position, None)
 
     def put(self, positions: Sequence[int], found: Sequence[Sequence[Candidate]]) -> None:
         """Keep what was found in some items; in memory where there is no room on the disk."""
@@ -97,7 +108,7 @@ class FoundObjects:
 
     def _read_on(self) -> None:
         """Take in the lines that came since the last look, also those of other processes."""
-        if not self._path.exists() or self._path.stat().st_size <= self._end:
+        if not self._path.is_file() or self._path.stat().st_size <= self._end:
             return
         with self._path.open("rb") as file:
             file.seek(self._end)
@@ -114,3 +125,12 @@ class FoundObjects:
                         position = self._pool.position(item_id)
                         self._places[position] = begin, parts[1].decode()
                         self._known.pop(position, None)
+
+
+def _candidate(one: Any) -> Candidate:
+    """An object of a line; ValueError or TypeError where it can't be one."""
+    label, score, at = one
+    if type(label) is not int or label < 0 or not 0 <= score <= 1 or not isinstance(at, list) or len(at) < 2 \
+            or not all(isinstance(number, (int, float)) and math.isfinite(number) for number in at):
+        raise ValueError("no object")
+    return Candidate(tuple(at), label, score)

@@ -450,11 +450,10 @@ class ObjectRegistry:
             model = self._model
         if model is None:
             return ()
-        self.ask([position], model)
         lineage, found = self.project.lineage, []
         today = [lineage.exactly(label_id, model.taxonomy) for label_id in model.label_ids]
         in_doubt = set[str]()
-        for one in self._cache(model).get(position):
+        for one in self._found(model, position):
             label_id = today[int(one.label)]
             if label_id is None:
                 if lineage.candidates(model.label_ids[int(one.label)], model.taxonomy):
@@ -472,6 +471,20 @@ class ObjectRegistry:
         kind: Any = self.kind
         return tuple(Proposal(f"{model.version[:8]}.{place}", kind, one.at, label_id, one.score)
                      for place, (one, label_id) in enumerate(found))
+
+    def _found(self, model: ObjectModel, position: int) -> list[Candidate]:
+        """What a model finds in an item; searched again where what is on disk is damaged or isn't of such a model."""
+        cache, n_at = self._cache(model), {"box": 4, "point": 2}.get(self.kind)
+        for _ in range(2):
+            self.ask([position], model)
+            found = cache.get(position)
+            if all(int(one.label) < len(model.label_ids) and len(one.at) == (n_at or max(6, len(one.at) // 2 * 2))
+                   for one in found):
+                if not cache.missing([position]):
+                    return found
+            else:
+                cache.forget(position)
+        return []
 
     def thresholds(self, model: ObjectModel | None = None) -> dict[str, float]:
         """From which score on a model's objects are proposed, by today's labels; a merged one has its parts' least."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, UnknownLabel
+from ..errors import BadInput, ModelError, UnknownLabel
 from ..objects.deciding import accepted, checked_seen, given_shapes, judge_objects, verdict_of
 from ..records import SHAPE_OF, Item, ObjectAnswer, Seen
 from ..taxonomy.label_sets import set_id
 from ..taxonomy.labels import Taxonomy
-from .shown_objects import shown
+from .shown_objects import Shown, shown
 
 if TYPE_CHECKING:
     from .project import Project
@@ -78,7 +78,11 @@ def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
 
 def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: bool = False) -> Seen:
     """Say what a person would see of an item now, where objects are asked for."""
-    now = shown(project, item, annotator)
+    try:
+        now = shown(project, item, annotator)
+    except ModelError as error:  # nothing was proposed then, and no answer is lost for it
+        project.notify(f"Nothing was proposed for item {item.id!r}: {error}")
+        now = Shown(hidden=item.blind)
     arm = item.arm if now.model is not None or item.arm is None else "none"
     return Seen(hidden=now.hidden, chosen_by=item.chosen_by, taxonomy=project.taxonomy.version, scripted=scripted,
                 model=now.model, repeat_of=item.repeat_of, objects=now.objects, withheld=now.withheld,

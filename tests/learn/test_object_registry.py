@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -186,15 +188,35 @@ def test_a_project_of_labels_has_no_detectors_and_one_of_objects_no_labels(bench
 
 @pytest.mark.parametrize("labels", [np.array(["ring", "disc"]), {0: "ring", 1: "disc"}, ("ring", "disc")], ids=str)
 def test_a_models_names_count_in_whichever_form_it_has_them(labels):
-    class Named:
-        pass
-    model = Named()
-    model.labels = labels
-    assert _names_of(model) == ("ring", "disc")
+    assert _names_of(SimpleNamespace(labels=labels)) == ("ring", "disc")
 
 
 def test_names_by_other_numbers_are_refused():
-    class Named:
-        labels = {1: "ring", 2: "disc"}  # noqa: RUF012
     with pytest.raises(ModelError, match="in the order of its numbers from 0"):
-        _names_of(Named())
+        _names_of(SimpleNamespace(labels={1: "ring", 2: "disc"}))
+
+
+@pytest.mark.parametrize("damaged", [b"{bad", b"null", b'[["x",0.9,[1,2,3,4]]]', b"[[99,0.9,[1,2,3,4]]]",
+                                     b'[[0,"x",[1,2,3,4]]]', b'[[0,0.9,"abc"]]', b"[[0,0.9,[1]]]"])
+def test_a_damaged_line_of_what_was_found_is_searched_again(tmp_path, damaged):
+    pool = hw.Pool.from_images(np.stack([drawn(seed)[0] for seed in range(4)]))
+    with hw.Workbench(tmp_path / "p", pool, NAMES, task="boxes", model=Told(), holdout=0, progress=False) as wb:
+        before = wb.predict_objects()
+    [path] = (tmp_path / "p" / "predictions").glob("*/objects.tsv")
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"\t".join(first.split(b"\t")[:2]) + b"\t" + damaged + b"\n" + b"".join(others))
+    with hw.Workbench(tmp_path / "p", pool, model=Told(), progress=False) as wb:
+        assert wb.predict_objects().equals(before)
+
+
+def test_an_answer_is_stored_also_where_the_model_fails(tmp_path):
+    class Failing(Told):
+        def predict(self, images):
+            if self.n_asked:
+                raise RuntimeError("no memory")
+            return super().predict(images)
+    pool = hw.Pool.from_images(np.stack([drawn(seed)[0] for seed in range(4)]))
+    with hw.Workbench(tmp_path / "p", pool, NAMES, task="boxes", model=Failing(), holdout=0, progress=False) as wb:
+        decision = wb.decide("3", objects=[hw.Box(1, 1, 9, 9, "disc")])
+        assert decision.seen.model is None
+        assert len(wb.objects()) == 1
