@@ -169,7 +169,7 @@ class Standing:
         table = self.log.annotations(columns=OBJECTS_STORED)
         found = objects_table(table, self.lineage, deleted=deleted and not consensus, changed=self.state.changed)
         reviewed, sizes = reviewed_images(table, changed=self.state.changed)
-        found.attrs["reviewed"] = reviewed
+        found.attrs["reviewed"], found.attrs["sizes"] = reviewed, sizes
         return consensus_objects(found, sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:

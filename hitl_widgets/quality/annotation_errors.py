@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds
-from .object_matching import IN_DOUBT, coordinates, with_label_ids
+from .object_matching import IN_DOUBT, coordinates, sizes_told, with_label_ids
 from .suspected_objects import suspicions
 
 COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "label_id", "expected", "expected_id", "x0",
@@ -156,4 +156,4 @@ def _sizes(objects: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | Non
     if {"width", "height"} <= set(objects):
         found = {item: (height, width) for item, height, width in
                  objects[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-    return found | {item: (height, width) for item, (width, height) in (sizes or {}).items()}
+    return found | {item: (height, width) for item, (width, height) in sizes_told(sizes, objects).items()}

@@ -20,7 +20,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import distances, match_by_overlap, overlaps
 from ..records import Estimate, check_count
-from .object_matching import Floats, coordinates, reviewed_pairs
+from .object_matching import Floats, coordinates, reviewed_pairs, sizes_told
 from .pairwise import unseen
 from .resampling import ALIKE, around
 
@@ -140,7 +140,8 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
         Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
         something.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it the columns width and height.
+        Of the images, in pixels; only points need them. Without it what `wb.objects()` says of that in its
+        `attrs["sizes"]`, or the columns width and height.
     resamples : int
         Samples of images, for the intervals.
     seed : int
@@ -249,7 +250,7 @@ class _Given:
         if {"width", "height"} <= set(rows):
             known = {item: (height, width) for item, height, width in
                      rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-        known |= {item: (height, width) for item, (width, height) in (sizes or {}).items()}
+        known |= {item: (height, width) for item, (width, height) in sizes_told(sizes, objects).items()}
         if kinds[0] == "point" and (unknown := [item for item in images if not min(known.get(item, (0, 0))) > 0]):
             raise BadInput(f"the size of image {unknown[0]!r} isn't known; points need it, as columns width and height "
                            "or as sizes={item_id: (width, height)}.")

@@ -15,7 +15,7 @@ from scipy.special import expit, softmax
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds, clusters, overlaps
-from .object_matching import Floats, Ints, coordinates, reviewed_pairs
+from .object_matching import Floats, Ints, coordinates, reviewed_pairs, sizes_told
 
 CONSENSUS = "consensus"
 # Objects of two people that overlap by as much are the same.
@@ -44,7 +44,8 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
         Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
         something.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it the columns width and height.
+        Of the images, in pixels; only points need them. Without it what `wb.objects()` says of that in its
+        `attrs["sizes"]`, or the columns width and height.
 
     Returns
     -------
@@ -304,7 +305,7 @@ def _sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) 
     if {"width", "height"} <= set(rows):
         found = {item: (height, width) for item, height, width in
                  rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-    return found | {item: (height, width) for item, (width, height) in (sizes or {}).items()}
+    return found | {item: (height, width) for item, (width, height) in sizes_told(sizes, rows).items()}
 
 
 def _joined(votes: _Votes, weights: _Weights) -> pd.DataFrame:

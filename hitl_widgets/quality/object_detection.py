@@ -255,7 +255,8 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
         its `attrs["reviewed"]`; and without that every image that has an object in one of the tables: a prediction in
         an image without a true object is wrong.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it the columns width and height of either table.
+        Of the images, in pixels; only points need them. Without it what the tables carry in their `attrs["sizes"]`, or
+        the columns width and height of either.
     threshold : float or mapping of label to float
         Points count from this score on; by label_id where the tables have it, 0.5 for labels that aren't named. Average
         precision needs none.

@@ -148,6 +148,26 @@ class Reviewed(tuple[tuple[Any, Any], ...]):
         return self
 
 
+class Sizes(dict[Any, tuple[int, int]]):
+    """Width and height of images by their item_id, which a table of objects carries in its `attrs`.
+
+    They never change, so that they needn't be copied with every step of pandas.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sizes:
+        """Return the sizes themselves."""
+        return self
+
+
+def sizes_told(sizes: Mapping[Any, tuple[float, float]] | None, *tables: pd.DataFrame
+               ) -> dict[Any, tuple[float, float]]:
+    """Width and height of images: those that are passed, else what the tables carry in their `attrs["sizes"]`."""
+    told: dict[Any, tuple[float, float]] = {}
+    for table in tables:
+        told |= table.attrs.get("sizes", {})
+    return told | dict(sizes or {})
+
+
 def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
     """Read who reviewed which images from a table's `attrs["reviewed"]`: item_id and annotator; None where it has none.
 
@@ -270,7 +290,7 @@ def _sizes(tables: Sequence[pd.DataFrame], sizes: Mapping[Any, tuple[float, floa
         if {"width", "height"} <= set(table):
             place = images.get_indexer(pd.Index(table["item_id"], dtype=object))
             found[place[place >= 0]] = table[["height", "width"]].to_numpy(np.float64)[place >= 0]
-    for item, (width, height) in (sizes or {}).items():
+    for item, (width, height) in sizes_told(sizes, *tables).items():
         if item in images:
             found[images.get_loc(item)] = height, width
     return found

@@ -22,7 +22,7 @@ from ..records import CLOSING, ObjectAnswer, objects_on_screen
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import set_id
 from .annotation_tables import answer_weights
-from .object_matching import Reviewed, with_label_ids
+from .object_matching import Reviewed, Sizes, with_label_ids
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -164,7 +164,7 @@ def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataF
     return predictions.iloc[np.flatnonzero(kept)].reset_index(drop=True)
 
 
-def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, dict[str, tuple[int, int]]]:
+def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, Sizes]:
     """Tell who answered which images for certain, and how large the images are.
 
     Parameters
@@ -176,11 +176,11 @@ def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Rev
     -------
     reviewed : Reviewed
         Pairs of item_id and annotator.
-    sizes : dict of str to (int, int)
+    sizes : Sizes
         item_id -> width and height, of all that were answered.
     """
     pairs: list[tuple[Any, Any]] = []
-    sizes: dict[str, tuple[int, int]] = {}
+    sizes = Sizes()
     for row, (verdict, text, size) in enumerate(zip(table["verdict"], table["objects"], table["size"], strict=True)):
         if text is None or verdict not in CLOSING:
             continue

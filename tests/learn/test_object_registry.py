@@ -15,6 +15,7 @@ from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.object_net import ObjectNet
 from hitl_widgets.learn.object_registry import _names_of
+from hitl_widgets.quality import object_consensus
 
 IMAGES = [drawn(seed)[0] for seed in range(12)]
 
@@ -58,6 +59,18 @@ def test_a_table_made_before_a_rename_is_matched_with_one_made_after_it(bench):
     assert quality.detection(wb.objects(), found[found["label"] == "disc"])["map50"] == 1
     errors = quality.object_errors(wb.objects(), found)
     assert "wrong label" not in set(errors["error"])
+
+
+def test_tables_of_points_know_how_large_their_images_are(bench):
+    wb = bench(task="points", model=Told())
+    for annotator in ("ann", "bob"):
+        for place, item_id in enumerate(wb.pool.ids[:4]):
+            wb.decide(item_id, objects=[hw.Point(16 + 12 * place, 21, label="disc")], annotator=annotator)
+    said, found = wb.objects(), wb.predict_objects()
+    assert quality.detection(wb.objects(consensus=True), found)["recall"].value == 0.25
+    assert quality.agreement_objects(said)["found"].value == 1
+    assert object_consensus.object_abilities(said)["annotator"].tolist() == ["ann", "bob"]
+    assert "wrong place" not in set(quality.object_errors(said, found)["error"])
 
 
 def test_what_was_found_is_kept_on_disk_and_not_searched_again(bench):
