@@ -69,7 +69,7 @@ _CLOSE_DIALOGS = """() => new MutationObserver(() => {
 _HEAR = """() => {
   const heard = window.hitlHeard = [], card = [...document.querySelectorAll('.hitl-card')].pop();
   new MutationObserver(() => {
-    const said = card.querySelector('.hitl-footer').textContent;
+    const said = [...card.querySelector('.hitl-footer').children].map((part) => part.textContent).join(' ');
     if (said.includes('in another tab or notebook meanwhile')) heard.push(said);
   }).observe(card, {subtree: true, childList: true, characterData: true});
 }"""
