@@ -1171,7 +1171,7 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When an item or label isn't known, or one is missing; nothing was stored then.
         """
-        if known is not None and len(known):
+        if known is not None and (len(known) or isinstance(known, pd.DataFrame)):
             require_labels(self.project, "known answers are", "the hold-out, which is answered blind, measures")
         gold = self.project.set_gold({} if known is None else known)
         if self.project.task == "scale":

@@ -271,3 +271,8 @@ def test_an_invented_answer_of_objects_keeps_nothing_else_from_being_read(wb, mo
         again.next(3, strategy="disagreement")
         again.decide("2", objects=[hw.Box(1, 1, 20, 20, "WBC")])
         assert len(again.objects().query("item_id == '2' and annotator == 'ada'")) == 1
+
+
+def test_known_answers_are_refused_in_words_also_from_an_empty_table_of_objects(wb):
+    with pytest.raises(BadInput, match="known answers are about the labels of whole items"):
+        wb.gold(wb.objects())
