@@ -167,7 +167,11 @@ class ObjectRegistry:
         try:
             model = self.load(event)
         except ModelError as error:
-            self.missing = str(error)
+            with self._lock:
+                if self._event is event:  # a former model's proposals would be told as the adopted one's
+                    self.missing, self._model = str(error), None
+                    if self.project.propose == self.proposals:
+                        self.project.propose = None
             self.project.notify(f"{self.project.folder.name}: {error}")
             return False
         self._use(model, event)

@@ -5,13 +5,13 @@ Read `shown` first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..events import decision_of
+from ..events import Event, decision_of
 from ..objects.deciding import as_seen, proposed
 from ..quality.label_errors import SECOND_LOOK
-from ..records import Decision, Item
+from ..records import Decision, Item, Proposal
 from ..taxonomy.history import Lineage
 from .arms import ARMS
 from .threshold_arms import WITHHELD, draw_proposals
@@ -57,14 +57,13 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
                    for one in revised(former, project.lineage))
         return Shown(tuple(objects), seen.withheld, seen.threshold, seen.threshold_probability, seen.hidden,
                      seen.model)
-    adopted = project.adopted()
-    if adopted is None or project.propose is None:
+    adopted, proposals = _proposed(project, item.position)
+    if adopted is None:
         return Shown(hidden=item.blind)
     # What measures, what a script answers and what is looked at again was no part of the draw.
     thresholds = todays_thresholds(adopted.body.get("thresholds", {}), adopted.body.get("taxonomy"), project.lineage)
-    drawn = draw_proposals(project.propose(item.position), thresholds,
-                           project.taxonomy.label_ids, seed=project.settings["seed"], annotator=annotator,
-                           item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
+    drawn = draw_proposals(proposals, thresholds, project.taxonomy.label_ids, seed=project.settings["seed"],
+                           annotator=annotator, item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
     return Shown(proposed(drawn.shown), tuple({**one, "p": WITHHELD} for one in proposed(drawn.withheld)),
                  drawn.threshold, drawn.probability, item.blind, adopted.body["model"])
 
@@ -86,6 +85,19 @@ def todays_thresholds(thresholds: Mapping[str, float], version: int | None, line
         if now is not None:
             carried[now] = min(threshold, carried.get(now, 1.0))
     return carried
+
+
+def _proposed(project: Project, position: int) -> tuple[Event | None, Sequence[Proposal]]:
+    """The event of the adopted model, and what just this model proposes; None where none can be used."""
+    adopted = project.adopted()
+    while adopted is not None and (propose := project.propose) is not None:
+        proposals = propose(position)
+        if project.propose is None or (now := project.adopted()) is None:
+            break
+        if now.id == adopted.id:
+            return adopted, proposals
+        adopted = now  # another one was adopted while the image was searched
+    return None, ()
 
 
 def _suspected(project: Project, former: Decision) -> frozenset[str]:

@@ -360,3 +360,35 @@ def test_thresholds_are_not_found_on_labels_of_which_nothing_is_known():
     assert best_thresholds([one], [found], 2).tolist() == pytest.approx([0.45 * 15 / 16 + 0.25 / 16, 0.45])
     known = best_thresholds([one._replace(unknown=(1,))], [found], 2)
     assert known.tolist() == pytest.approx([0.25, 0.25])
+
+
+def test_proposals_of_a_former_model_are_not_told_as_those_of_one_that_is_missing(tmp_path):
+    with opened(tmp_path / "p") as wb, opened(tmp_path / "p", taxonomy=None) as other:
+        answer(wb, 4, holdout=False)
+        former = wb.finetune(epochs=1).model
+        item = next(item for item in other.next(9) if item.arm == "shown")
+        assert other.session.shown_objects(item).model == former
+        wb.adopt(OneBox())
+        shown = other.session.shown_objects(item)  # the other one has no such detector
+        assert (shown.model, shown.objects, other.detectors.version) == (None, (), None)
+        assert other.decide(item.id, objects=[]).seen.model is None
+        wb.adopt(former)
+        assert other.session.shown_objects(other.next(9)[0]).model == former
+
+
+def test_what_was_proposed_and_by_which_model_belong_together(tmp_path):
+    with opened(tmp_path / "p") as wb:
+        answer(wb, 4, holdout=False)
+        wb.finetune(epochs=1)
+        item, propose = next(item for item in wb.next(9) if item.arm == "shown"), wb.project.propose
+        adopted = []
+
+        def slowly(position):
+            found = propose(position)
+            if not adopted:
+                adopted.append(wb.adopt(OneBox()))
+            return found
+        wb.project.propose = slowly
+        shown = wb.session.shown_objects(item)
+        assert shown.model == adopted[0]
+        assert all(one["id"].startswith(adopted[0][:8]) for one in shown.objects)
