@@ -38,6 +38,6 @@ def plot_object_agreement(table: pd.DataFrame, overlap: str = "IoU") -> Drawing:
         axes.axhline(0, color=GREY, linewidth=0.6)
         axes.set_ylim(max(-1.0, lowest) - 0.03, 1.03)
         axes.set_title(title, fontsize=9, loc="left")
-        axes.set_xlabel(f"the same from an {overlap} of", fontsize=8)
+        axes.set_xlabel(f"the same from this {overlap} on", fontsize=8)
     figure.axes[0].set_ylabel("agreement, 95 % band over images", fontsize=8)
     return figure

@@ -145,9 +145,11 @@ def plot_progress(progress: Rounds) -> Drawing:
     _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions")
     for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
         _points(times, table, "round", "median_s", colour=colour, marker=marker, name=str(verdict))
+    each = first if first in ("map50", "f1") else "recall"
     for axes, title, xlabel, ylabel, nothing in (
             (accuracy, first[0].upper() + first[1:], "answers learnt from", first, "no model was measured yet"),
-            (labels, "Recall by label", "answers with the label", "recall", "no model was measured yet"),
+            (labels, f"{each[0].upper()}{each[1:]} by label", "answers with the label", each,
+             "no model was measured yet"),
             (stood, "Suggestions that stood", "round", "share", "nobody has seen a suggestion yet"),
             (times, "Time per decision", "round", "seconds, median", "nobody has decided on the card yet")):
         axes.set_title(title, fontsize=9, loc="left")

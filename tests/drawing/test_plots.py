@@ -31,6 +31,13 @@ def rounds(n_rounds, *, seen=True):
                            values=pd.DataFrame({"attribute": [], "measure": []}))
 
 
+def test_the_panel_of_labels_names_the_figure_of_a_project_of_objects():
+    progress = rounds(2)
+    progress.accuracy["figure"] = "map50"
+    axes = plot_progress(progress).axes[1]
+    assert (axes.get_title(loc="left"), axes.get_ylabel()) == ("Map50 by label", "map50")
+
+
 @pytest.mark.parametrize("n_rounds", [1, 2, 7])
 def test_each_panel_of_progress_has_a_title_and_rounds_are_whole_numbers(n_rounds):
     figure = plot_progress(rounds(n_rounds))
