@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import BadInput
 from .records import (
-    MOST_OBJECTS,
+    MOST_WITH_DELETED,
     Decision,
     ObjectAnswer,
     Region,
@@ -233,7 +233,7 @@ def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:
         except (BadInput, TypeError):
             continue
         read.setdefault(answer.id, answer)
-    return tuple(read.values())[:MOST_OBJECTS]
+    return tuple(read.values())[:MOST_WITH_DELETED]
 
 
 def undo_id(decision_id: str) -> str:

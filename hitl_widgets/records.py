@@ -36,8 +36,10 @@ KINDS_OF_SHAPES: tuple[str, ...] = get_args(KindOfShape)
 # The shape of an object where objects are asked for.
 SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "points": "point"}
 OBJECT_TASKS: tuple[str, ...] = tuple(SHAPE_OF)
-# A decision has so many objects at most, those that were proposed and deleted included.
+# A decision has so many objects at most.
 MOST_OBJECTS = 1_000
+# With the proposals that were deleted.
+MOST_WITH_DELETED = 2 * MOST_OBJECTS
 # What became of an object that was proposed, or where it came from.
 ObjectAct = Literal["accepted", "moved", "relabelled", "added", "deleted"]
 OBJECT_ACTS: tuple[str, ...] = get_args(ObjectAct)
@@ -296,9 +298,9 @@ _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
                     (lambda value: value is None or (_is_number(value) and 0 < value <= 1),
                      "a probability above 0, up to 1, or None,")),
     **dict.fromkeys(("objects", "withheld"), (
-        lambda value: isinstance(value, tuple) and len(value) <= MOST_OBJECTS
+        lambda value: isinstance(value, tuple) and len(value) <= MOST_WITH_DELETED
         and all(isinstance(each, Mapping) and isinstance(each.get("id"), str) for each in value),
-        f"a list of {MOST_OBJECTS:,} mappings at most, each with a text id,")),
+        f"a list of {MOST_WITH_DELETED:,} mappings at most, each with a text id,")),
     "threshold": (lambda value: value is None or _is_number(value), "a score, or None,"),
     "values": (lambda values: are_values(values), "a mapping of attribute ids to numbers or texts"),
     "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
@@ -495,7 +497,7 @@ class ObjectAnswer:
 def objects_on_screen(objects: Any) -> tuple[Mapping[str, Any], ...]:
     """List objects as a log has them, of `Seen.objects` and `Seen.withheld` or of a decision, without what can't be."""
     sound: list[Mapping[str, Any]] = []
-    for one in objects[:MOST_OBJECTS] if isinstance(objects, (list, tuple)) else ():
+    for one in objects[:MOST_WITH_DELETED] if isinstance(objects, (list, tuple)) else ():
         if isinstance(one, Mapping) and isinstance(one.get("at"), (list, tuple)):
             with suppress(BadInput, TypeError):
                 ObjectAnswer(one.get("id"), one.get("kind"), tuple(one["at"]), one.get("label_id"),  # type: ignore[arg-type]
@@ -580,9 +582,9 @@ class Decision:
         if self.touched is not None and not (isinstance(self.touched, tuple)
                                              and all(isinstance(one, str) for one in self.touched)):
             raise BadInput(f"touched is {self.touched!r:.80}; ids of labels and attributes, or None, are expected.")
-        if self.objects is not None and (len(self.objects) > MOST_OBJECTS or self.size is None):
+        if self.objects is not None and (len(self.objects) > MOST_WITH_DELETED or self.size is None):
             raise BadInput(f"a decision has {len(self.objects):,} objects in an image of size {self.size}; at most "
-                           f"{MOST_OBJECTS:,} and the image's width and height are expected.")
+                           f"{MOST_WITH_DELETED:,} and the image's width and height are expected.")
         if self.verdict in LABELLING and self.label_id is None and not self.values:
             raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
         if self.verdict == "skip" and (self.label_id is not None or self.values):

@@ -1318,7 +1318,8 @@ class Workbench:
         """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
 
         Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
-        (the id of the one that left it in doubt), prose and why of that edit.
+        (the id of the one that left it in doubt), prose and why of that edit. In a project that asks for objects also
+        objects: the ids of those whose label is in doubt.
         """
         with self._bars(None, title="Ordering the items in doubt"):
             return self.project.relabel_queue(annotator)

@@ -118,12 +118,16 @@ def accepted(seen: Seen) -> list[Shape]:
     Raises
     ------
     BadInput
-        When none was visible.
+        When none was visible, or the label of one is in doubt.
     """
     if not seen.visible_objects:
         raise BadInput("there were no visible proposals to accept; pass objects=[...] instead, empty where there are "
                        "none.")
-    return [shape(one["kind"], one["at"], label=one["label_id"], id=one["id"]) for one in seen.visible_objects]
+    if doubtful := [one["id"] for one in seen.visible_objects if one.get("doubt")]:
+        raise BadInput(f"an edit left the label of {len(doubtful)} objects in doubt, such as {doubtful[0]!r}; pass "
+                       "objects=[...] with the label of each.")
+    return [shape(one["kind"], one["at"], label=one["label_id"], certainty=one.get("certainty"), id=one["id"],
+                  unsure=bool(one.get("unsure"))) for one in seen.visible_objects]
 
 
 def as_seen(decision: Decision) -> list[dict[str, Any]]:

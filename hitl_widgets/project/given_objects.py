@@ -48,7 +48,8 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
     height, width = project.pool.size(position)
     size, kind = (int(width), int(height)), SHAPE_OF[project.task]
     if objects is None and verdict == "accept":
-        objects = accepted(seen)
+        # Of an earlier answer that is looked at again, the verdict is what it was.
+        objects, verdict = accepted(seen), None
     answers: tuple[ObjectAnswer, ...] | None = None
     if objects is not None:
         shapes = given_shapes(objects, kind, size, decision_id=decision_id)

@@ -417,7 +417,14 @@ class Project(Standing):
         """List the items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
         self.refresh()
-        return self.relabel().frame(annotator)
+        frame = self.relabel().frame(annotator)
+        if self.task not in OBJECT_TASKS:
+            return frame
+        objects = self.objects()
+        doubtful = objects[objects["status"] == "to_review"].groupby(["item_id", "annotator"])["object_id"].agg(tuple)
+        return frame.assign(objects=pd.Series([doubtful.get((item_id, whose), ()) for item_id, whose in
+                                               zip(frame["item_id"], frame["annotator"], strict=True)], frame.index,
+                                              dtype=object))
 
     def relabel(self) -> RelabelQueue:
         """Make the queue of what edits left in doubt."""

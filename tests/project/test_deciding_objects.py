@@ -199,3 +199,31 @@ def test_what_several_people_found_has_a_consensus_and_says_who_reviewed_what(wb
     wrong = pd.concat([found.assign(item_id="4", score=0.9), found, found.assign(item_id="5", score=1.0)])
     assert quality.detection(wb.objects(consensus=True), wrong)["map50"].value == pytest.approx(0.5)
     assert quality.agreement_objects(wb.objects())["found"].n == 2
+
+
+def test_an_earlier_answer_is_accepted_as_it_is(wb):
+    propose(wb)
+    one, *_ = training_ids(wb)
+    first = wb.decide(one, objects=[hw.Box(1, 1, 21, 21, "WBC", 7, id="m.0", unsure=True)])
+    again = wb.decide(one, "accept")
+    assert (again.verdict, again.replaces) == ("correct", first.id)
+    assert again.objects == first.objects
+    wb.apply(edits.split("WBC", into=["big", "small"]))
+    with pytest.raises(BadInput, match="in doubt"):
+        wb.decide(one, "accept")
+
+
+def test_the_relabel_queue_names_the_objects(wb):
+    wb.decide("3", objects=[hw.Box(1, 1, 9, 9, "RBC", id="a"), hw.Box(20, 20, 29, 29, "WBC", id="b")])
+    wb.decide("4", objects=[hw.Box(1, 1, 9, 9, "WBC")])
+    wb.apply(edits.split("RBC", into=["disc", "ring"]))
+    queue = wb.relabel_queue()
+    assert queue[["item_id", "objects"]].to_numpy().tolist() == [["3", ("a",)]]
+
+
+def test_as_many_objects_as_are_possible_may_stand_beside_deleted_ones(wb):
+    propose(wb)
+    one, *_ = training_ids(wb)
+    given = [hw.Box(k % 70, k // 70, k % 70 + 5, k // 70 + 5, "RBC") for k in range(1000)]
+    assert len(wb.decide(one, objects=given).objects) == 1002
+    assert len(wb.objects()) == 1000
