@@ -272,7 +272,10 @@ def _is_number(value: object) -> bool:
 def _are_coordinates(kind: str, at: Sequence[Any]) -> bool:
     """Whether these are the numbers of a shape, as many as it has."""
     n = len(at)
-    return n >= 2 and n % 2 == 0 and n == {"box": 4, "point": 2}.get(kind, max(n, 6)) and all(map(_is_number, at))
+    expected = 4 if kind == "box" else 2 if kind == "point" else max(n, 6)
+    # Hundreds of thousands are read at once, nearly all of them floats.
+    return n == expected and n % 2 == 0 and all(
+        -1e15 < one < 1e15 if type(one) is float else _is_number(one) for one in at)
 
 
 def are_values(values: object) -> bool:
@@ -487,11 +490,14 @@ class ObjectAnswer:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> ObjectAnswer:
         """Read what `to_dict` wrote; BadInput where it can't be one."""
-        known = {f.name for f in fields(cls)}
-        if not isinstance(body, Mapping) or not {"id", "kind", "at", "label_id", "label"} <= set(body) <= known \
+        if not isinstance(body, Mapping) or not _NEEDED <= body.keys() <= _KNOWN \
                 or not isinstance(body["at"], (list, tuple)):
             raise BadInput(f"an object is {body!r:.80}; a mapping with id, kind, at, label_id and label is expected.")
         return cls(**{**body, "at": tuple(body["at"])})
+
+
+_NEEDED = frozenset({"id", "kind", "at", "label_id", "label"})
+_KNOWN = frozenset(f.name for f in fields(ObjectAnswer))
 
 
 def objects_on_screen(objects: Any) -> tuple[Mapping[str, Any], ...]:
