@@ -257,7 +257,7 @@ def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise BadInput(f"the labeller gave {reprlib.repr(value)}; a label's name is expected, or None for a skip. "
-                       "Regions are kept in a project with task='polygons'.")
+                       "Objects are kept in a project with task='boxes', 'polygons' or 'points'.")
     return list(names)
 
 
