@@ -532,7 +532,7 @@ def test_the_label_in_focus_is_explained_and_text_is_only_text(open_card):
 
 def test_keys_of_ones_own_choosing_work_and_are_shown(open_card):
     notebook = open_card("MemoryHost()", "Review(desk, keys={'skip': 'x', 'accept': ['j', 'Enter']})")
-    assert notebook.card.locator(".hitl-accept").inner_text().startswith("J")
+    assert notebook.card.locator(".hitl-says .hitl-accept").inner_text().startswith("J")
     press(notebook, "j", "x")
     notebook.wait_until_stored()
     assert [row[1] for row in notebook.value("rows(desk)")] == ["accept", "skip"]
