@@ -12,7 +12,9 @@ Every error that this package raises on purpose is one of these. The tree:
         EditError           an edit that doesn't fit the taxonomy
         TaxonomyMismatch    a project opened with a taxonomy that it never had
         WrongPool           a project opened with a pool that shares no item with it
-        ImageError          a file that can't be shown as an image
+        ItemError           an item that can't be read
+          ImageError        a file that can't be shown as an image
+          TextError         a text that can't be shown
           ViewError         an item that the preprocessing or the net can't take
         ModelError          a model that doesn't fit the pool or the taxonomy, or that raised
         IdReused            an event id sent again with another body
@@ -97,11 +99,19 @@ class WrongPool(BadInput):
     """A project opened with a pool that shares no item with it."""
 
 
-class ImageError(BadInput):
+class ItemError(BadInput):
+    """An item that can't be read. It is asked all the same, and shown as one that can't be shown."""
+
+
+class ImageError(ItemError):
     """A file that can't be shown as an image."""
 
 
-class ViewError(ImageError):
+class TextError(ItemError):
+    """A text that can't be shown, such as an empty one, or bytes that aren't UTF-8."""
+
+
+class ViewError(ItemError):
     """An item that the preprocessing or the net can't take; it counts as one that can't be read."""
 
 

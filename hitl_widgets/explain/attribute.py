@@ -144,7 +144,7 @@ class NetExplainer:
 
         Raises
         ------
-        ImageError
+        ItemError
             If the item can't be read.
         ModelError
             If the method doesn't serve this net, or the net raises.

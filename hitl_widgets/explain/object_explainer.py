@@ -124,7 +124,7 @@ class ObjectExplainer:
             When there is no such method for objects.
         ModelError
             When it doesn't serve this detector, or the detector raises.
-        ImageError
+        ItemError
             When the item can't be read.
         """
         if method not in METHODS:

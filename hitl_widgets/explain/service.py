@@ -112,7 +112,7 @@ class Explainer:
         ------
         ModelError
             Without a model, where it is older than a label, or when the method doesn't serve it.
-        BadInput, ImageError
+        BadInput, ItemError
             When there is no such method, or the item can't be read.
         """
         [result] = self.explain_many([position], method, [target], against=against)

@@ -16,7 +16,7 @@ from weakref import WeakSet
 import numpy as np
 from PIL import Image
 
-from ..errors import BadInput, ImageError, ModelError, ShapeError
+from ..errors import BadInput, ItemError, ModelError, ShapeError
 from .pool import Pool
 
 SIDE = 28
@@ -39,7 +39,7 @@ class Loads(Protocol):
         ...
 
     def load(self, position: int) -> np.ndarray:
-        """The item as uint8, shape (H, W) or (H, W, 3); ImageError when it can't be read."""
+        """The item as uint8, shape (H, W) or (H, W, 3); ItemError when it can't be read."""
         ...
 
 
@@ -126,7 +126,7 @@ class Pixels:
             if isinstance(self.pool, Pool):
                 return self.pool.load_reduced(int(position), lambda height, width: (SIDE, SIDE))[0]
             return self.pool.load(int(position))
-        except ImageError:
+        except ItemError:
             return None
 
 
@@ -319,5 +319,5 @@ class _Held:
     def load(self, position: int) -> np.ndarray:
         image = self._images[position]
         if image is None:
-            raise ImageError(f"image {position} isn't there")
+            raise ItemError(f"image {position} isn't there")
         return image

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ImageError, WrongPool
+from ..errors import ItemError, WrongPool
 from .pool import Pool
 
 
@@ -44,7 +44,7 @@ class Contents:
                 kept = self._pool.content(position) + (f" {stamp}" if stamp else "")
                 self._known[position] = kept
             return kept
-        except ImageError:  # broken: what people say of it is kept all the same
+        except ItemError:  # broken: what people say of it is kept all the same
             return None
 
     def differing(self, known: Iterable[tuple[int, str | None]], *, budget_s: float | None) -> list[int]:
@@ -70,7 +70,7 @@ class Contents:
             digest, _, stamp = (then or "").partition(" ")
             if position < 0 or not digest:
                 continue
-            with suppress(ImageError):
+            with suppress(ItemError):
                 if stamp and self._pool.stamp(position) == stamp:
                     continue
             now = (self.of(position) or "").partition(" ")[0]
@@ -103,7 +103,7 @@ def renamed_items(pool: Pool, former: Mapping[str, str | None], joined: Iterable
             wanted.setdefault(stamp.partition(":")[0], {}).setdefault(digest, []).append(item_id)
     renamed: dict[int, str] = {}
     for position in joined if wanted else ():
-        with suppress(ImageError):
+        with suppress(ItemError):
             of_size = wanted.get((pool.stamp(position) or "").partition(":")[0])
             if of_size and (ids := of_size.get(pool.content(position))):
                 renamed[position] = ids.pop(0)
@@ -142,7 +142,7 @@ def alike_in_size(pool: Pool, *, budget_s: float) -> Iterator[int]:
     for position in range(len(pool)):
         if time.monotonic() > end:
             return
-        with suppress(ImageError):
+        with suppress(ItemError):
             if (stamp := pool.stamp(position)) is None:
                 continue
             size = stamp.partition(":")[0]

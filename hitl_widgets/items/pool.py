@@ -1,7 +1,7 @@
-"""The pool: all the items of a project, with their ids, metadata and images.
+"""The pool: all the items of a project, with their ids, metadata, and images or texts.
 
-`Pool.from_images` and `Pool.from_frame` take images from wherever they are; `Pool.load` gives them as a person sees
-them. A pool holds columns, not an object per item, so that a million items cost what their ids cost.
+`Pool.from_images`, `Pool.from_texts` and `Pool.from_frame` take them from wherever they are; `Pool.load` gives them as
+a person sees them. A pool holds columns, not an object per item, so that a million items cost what their ids cost.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..drawing.html import page, paragraph, thumbnails
-from ..errors import BadInput, ImageError, UnknownItem
+from ..drawing.html import page, paragraph, table, thumbnails
+from ..errors import BadInput, ItemError, UnknownItem
 from ..records import Item, Items
 from .images import (
     Picture,
@@ -41,6 +41,7 @@ from .images import (
     size_of,
     thumbnail_of,
 )
+from .texts import Texts, snippet
 
 _LONGEST_ID = 500
 # How many items the notebook shows of a pool, and how high (pixels).
@@ -55,27 +56,37 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 @dataclass(frozen=True, slots=True)
 class PoolItem(Item):
-    """One item of a pool, wherever `Workbench` takes an item: its id, its place, its metadata and its image."""
+    """One item of a pool, wherever `Workbench` takes an item: its id, its place, its metadata, its image or text."""
 
     chosen_by: str = ""
     pool: Pool | None = field(default=None, repr=False, compare=False)
 
     @property
     def image(self) -> np.ndarray:
-        """The item as a person should see it, read now; see `Pool.load`."""
+        """The image as a person should see it, read now; see `Pool.load`."""
+        return self._read("image")
+
+    @property
+    def text(self) -> str:
+        """The text as it came; see `Pool.load`."""
+        return self._read("text")
+
+    def _read(self, kind: str) -> Any:
         assert self.pool is not None
+        if self.pool.kind != kind:
+            raise BadInput(f"item {self.id!r} is of a pool of {self.pool.kind}s; .{self.pool.kind} has what it is.")
         return self.pool.load(self.position)
 
 
 class Pool:
-    """All the items of a project; made by `Pool.from_images` or `Pool.from_frame`.
+    """All the items of a project; made by `Pool.from_images`, `Pool.from_texts` or `Pool.from_frame`.
 
     ``for item in pool``, ``pool[3]``, ``pool["cat.png"]`` and ``pool[:10]`` give items with `id`, `position`, `meta`
-    and `image`. Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are good for
-    ever. No image is read before it is asked for. Any number of threads may use a pool at once.
+    and `image` or `text`. Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are
+    good for ever. No image is read before it is asked for. Any number of threads may use a pool at once.
 
-    A notebook cell that ends in a pool shows thumbnails of eight items. They are saved with the notebook, as a plot is;
-    ``print(pool)`` shows none.
+    A notebook cell that ends in a pool shows thumbnails, or the beginnings, of eight items. They are saved with the
+    notebook, as a plot is; ``print(pool)`` shows none.
 
     Examples
     --------
@@ -89,14 +100,14 @@ class Pool:
     def __init__(self, sources: Any, ids: Iterable[Hashable], *, frame: pd.DataFrame | None = None,
                  folder: Path | None = None) -> None:
         if not len(sources):
-            raise BadInput("the pool is empty; at least one image is expected.")
-        if frame is not None and len(frame) != len(sources):
-            raise BadInput(f"meta has {len(frame):,} rows for {len(sources):,} images; one for each is expected.")
+            raise BadInput("the pool is empty; at least one item is expected.")
         self._sources = sources
+        if frame is not None and len(frame) != len(sources):
+            raise BadInput(f"meta has {len(frame):,} rows for {len(sources):,} {self.kind}s; one for each is expected.")
         self._frame = frame if frame is not None and frame.shape[1] else None
         self._folder = folder
         self._root = folder or Path.cwd()
-        texts = _checked_ids(ids, len(sources))
+        texts = _checked_ids(ids, len(sources), self.kind)
         self._ids = np.fromiter(texts, object, len(texts))
         self._ids.flags.writeable = False
         # In place of a dict, which would take a million objects: positions in the order of their ids' checksums.
@@ -137,14 +148,44 @@ class Pool:
         return cls(sources, ids, frame=_as_frame(meta), folder=folder)
 
     @classmethod
-    def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable = "id") -> Pool:
-        """A pool of the images that a table names, a row each; the other columns become metadata.
+    def from_texts(cls, texts: Any, ids: Iterable[Hashable] | None = None,
+                   meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None = None) -> Pool:
+        """A pool of texts.
+
+        Parameters
+        ----------
+        texts : sequence of str, or of bytes in UTF-8
+            They stay as they are: offsets count the characters (Unicode code points) of each as it came.
+        ids : one for each text, taken as text; by default the row's number, since equal texts exist
+        meta : a DataFrame, or dicts, with a row for each text in the same order
+
+        Raises
+        ------
+        BadInput
+            If there is no text, one is missing or isn't a text, or two have one id. What can't be shown, such as an
+            empty text, is an item all the same, which can be flagged: `load` says what is wrong with it.
+
+        Examples
+        --------
+        >>> pool = Pool.from_texts(["Call now 📞!", "See you at six."], ids=["a", "b"])
+        >>> pool.load(0)[9:10], pool.size(0), pool["b"].text
+        ('📞', (1, 11), 'See you at six.')
+        """
+        sources = Texts(texts)
+        return cls(sources, map(str, range(len(sources))) if ids is None else ids, frame=_as_frame(meta))
+
+    @classmethod
+    def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable | None = "id", *,
+                   text: Hashable | None = None) -> Pool:
+        """A pool of the images or texts of a table, a row each; the other columns become metadata.
 
         Parameters
         ----------
         df : the table; its index is left out of account
         image : the column that holds a path, a PIL image or an uint8 array
-        id : the column that holds an id, taken as text
+        id : the column that holds an id, taken as text; None for the rows' numbers
+        text : the column that holds texts, instead of images. A table without a column "path" that has one named
+            "text" needn't be told
 
         Raises
         ------
@@ -155,10 +196,18 @@ class Pool:
             raise BadInput(f"a pandas DataFrame is expected, not {type(df).__name__}; "
                            "Pool.from_images takes folders, paths and arrays.")
         columns: list[Hashable] = list(df.columns)
-        for column in (image, id):
+        if text is None and image == "path" and "path" not in columns and "text" in columns:
+            text = "text"
+        content = image if text is None else text
+        for column in (content, *(() if id is None else (id,))):
             if columns.count(column) != 1:
                 raise BadInput(f"one column {column!r} is expected; the frame has {_some(columns, 20)}. Name yours "
-                               "with image=... and id=...; df.reset_index() makes a column of the index.")
+                               f"with {'image' if text is None else 'text'}=... and id=...; df.reset_index() makes a "
+                               "column of the index, and id=None takes the rows' numbers.")
+        ids: Any = map(str, range(len(df))) if id is None else df[id]
+        meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
+        if text is not None:
+            return cls(Texts(df[text]), ids, frame=meta)
         images = df[image]
         if images.hasnans:
             raise BadInput(f"column {image!r} is empty in row {_some(np.flatnonzero(images.isna()).tolist())}; leave "
@@ -166,8 +215,7 @@ class Pool:
         texts = pd.api.types.infer_dtype(images) == "string"
         if texts and len(addresses := images[images.str.match(_ADDRESS)]):
             _refuse_address(addresses.iloc[0], f"column {image!r}")
-        return cls(images.copy().array if texts else _as_sources(list(images)), df[id],
-                   frame=df.drop(columns=[image, id]).reset_index(drop=True))
+        return cls(images.copy().array if texts else _as_sources(list(images)), ids, frame=meta)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -202,30 +250,46 @@ class Pool:
         return f"<Pool of {len(self):,} items, {self._kind()}: {_some(self._ids)}>"
 
     def _repr_html_(self) -> str:
-        """Count, kind, sizes and thumbnails of a handful of items; no others are read."""
-        pictures, sizes = [], []
+        """Count, kind, sizes and thumbnails, or beginnings, of a handful of items; no others are read."""
+        pictures: list[tuple[bytes, str]] = []
+        beginnings: list[tuple[str, str]] = []
+        sizes: list[str] = []
         for position in sorted({int(place) for place in np.linspace(0, len(self) - 1, _SHOWN)}):
-            with suppress(ImageError):  # what can't be read isn't shown here; wb.review() says why
+            with suppress(ItemError):  # what can't be read isn't shown here; wb.review() says why
+                if self.kind == "text":
+                    beginnings.append((str(self._ids[position]), self.snippet(position)))
+                    sizes.append(f"{self.size(position)[1]:,}")
+                    continue
                 sizes.append("{} x {}".format(*self.size(position)))
                 pictures.append((self.thumbnail(position, side=2 * _SHOWN_PX), str(self._ids[position])))
         lines = [self._kind()]
         if sizes:
-            lines.append(f"height x width of some, in pixels: {', '.join(dict.fromkeys(sizes))}")
+            what = "characters" if self.kind == "text" else "height x width"
+            unit = "" if self.kind == "text" else ", in pixels"
+            lines.append(f"{what} of some{unit}: {', '.join(dict.fromkeys(sizes))}")
         if self._frame is not None:
             lines.append(f"metadata: {', '.join(map(str, self._frame.columns[:20]))}")
-        return page(f"Pool of {len(self):,} items", *map(paragraph, lines), thumbnails(pictures))
+        return page(f"Pool of {len(self):,} items", *map(paragraph, lines),
+                    table(["id", "text"], beginnings) if self.kind == "text" else thumbnails(pictures))
 
     def _kind(self) -> str:
         if self._folder is not None:
             return f"image files in {self._folder}"
+        if self.kind == "text":
+            return "texts"
         first = self._sources[0]
         return "image files" if isinstance(first, str) else \
             "arrays in memory" if isinstance(first, np.ndarray) else "PIL images in memory"
 
     @property
+    def kind(self) -> Literal["image", "text"]:
+        """What the items are: "image" or "text"."""
+        return "text" if isinstance(self._sources, Texts) else "image"
+
+    @property
     def in_files(self) -> bool:
         """Whether the items are files, by the first of them; False where they are in memory."""
-        return isinstance(self._sources[0], str)
+        return self.kind == "image" and isinstance(self._sources[0], str)
 
     @property
     def ids(self) -> np.ndarray:
@@ -298,8 +362,10 @@ class Pool:
             return {}
         return {str(name): _plain(self._frame.iat[row, column]) for column, name in enumerate(self._frame.columns)}
 
-    def load(self, position: int) -> np.ndarray:
-        """The item as a person should see it: uint8, shape (H, W) if grey, (H, W, 3) if in colour; yours to change.
+    def load(self, position: int) -> Any:
+        """The item as a person should see it: a text as it came; an image as uint8, yours to change.
+
+        An image has the shape (H, W) if grey, (H, W, 3) if in colour.
 
         `hitl_widgets.items.images.as_seen` says what becomes of EXIF rotation, transparency, 16-bit and 32-bit grey;
         CMYK and palettes become RGB, and of an animation the first frame is taken.
@@ -308,7 +374,11 @@ class Pool:
         ------
         ImageError
             If the file is missing, damaged, no image, too large or outside of the pool's folder.
+        TextError
+            If the text is empty, has more than 2,000,000 characters, or its bytes aren't UTF-8.
         """
+        if isinstance(self._sources, Texts):
+            return self._text(position)
         with self._opened(position) as image:
             return np.array(as_seen(image))
 
@@ -326,27 +396,50 @@ class Pool:
             return np.array(as_seen_reduced(image, *scaled_size(height, width))), (height, width)
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of the item as loaded; of a file no more than the header is read."""
+        """Height and width of the item as loaded; of a file no more than the header is read.
+
+        A text is one line, as wide as it has characters.
+        """
+        if isinstance(self._sources, Texts):
+            return 1, len(self._text(position))
         with self._opened(position) as image:
             return size_of(image)
 
     def picture(self, position: int, *, max_side: int = 1600) -> Picture:
         """The item for a browser, neither side longer than `max_side` pixels; a smaller one isn't enlarged.
 
-        PNG up to a megapixel, JPEG above; nothing of what the file said beside its pixels goes along.
+        PNG up to a megapixel, JPEG above; nothing of what the file said beside its pixels goes along. A text is
+        "text/plain" in UTF-8, whole.
         """
+        if isinstance(self._sources, Texts):
+            text = self._text(position)
+            return Picture(data=text.encode(), mime="text/plain", height=1, width=len(text))
         with self._opened(position) as image:
             return picture_of(image, max_side)
 
     def thumbnail(self, position: int, *, side: int = 64) -> bytes:
-        """The item as a small PNG, neither side longer than `side` pixels."""
+        """The item as a small PNG, neither side longer than `side` pixels; of a text its `snippet` in UTF-8."""
+        if isinstance(self._sources, Texts):
+            return self.snippet(position).encode()
         with self._opened(position) as image:
             return thumbnail_of(image, side)
 
+    def snippet(self, position: int, n: int = 120) -> str:
+        """The beginning of a text on one line, n characters at most; "…" follows where it goes on."""
+        if not isinstance(self._sources, Texts):
+            raise BadInput("this pool has images; pool.thumbnail(position) shows one small.")
+        return snippet(self._text(position), n)
+
     def content(self, position: int) -> str:
-        """A hash of the item's file, or of its pixels without one: ``"blake2b:"`` and 32 hexadecimal digits."""
+        """A hash of the item: of its file, of its pixels without one, or of its text in UTF-8.
+
+        It is ``"blake2b:"`` and 32 hexadecimal digits.
+        """
         source = self._source(position)
         hasher = blake2b(digest_size=16)
+        if isinstance(self._sources, Texts):
+            hasher.update(self._text(position).encode())
+            return f"blake2b:{hasher.hexdigest()}"
         with explained(self._name(position)):
             if isinstance(source, str):
                 with open(self._file(source), "rb") as file:
@@ -363,7 +456,7 @@ class Pool:
     def stamp(self, position: int) -> str | None:
         """A cheap sign that changes when the file does, ``"size:mtime_ns"``; None for an item in memory."""
         source = self._source(position)
-        if not isinstance(source, str):
+        if self.kind == "text" or not isinstance(source, str):
             return None
         with explained(self._name(position)):
             stat = self._file(source).stat()
@@ -383,7 +476,7 @@ class Pool:
         if column not in columns:
             raise BadInput(f"{column!r} is no metadata column of the pool, one of which is expected: "
                            f"{_some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
-                           "Pool.from_images takes meta=.")
+                           "Pool.from_images and Pool.from_texts take meta=.")
         assert self._frame is not None
         values = self._frame.iloc[:, columns.index(column)]
         # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
@@ -420,7 +513,12 @@ class Pool:
     def _name(self, position: int) -> str:
         """The item as messages call it."""
         item_id, source = self._ids[position], self._sources[position]
-        return f"item {item_id!r}" + (f" ({source})" if isinstance(source, str) and source != item_id else "")
+        is_path = self.kind == "image" and isinstance(source, str) and source != item_id
+        return f"item {item_id!r}" + (f" ({source})" if is_path else "")
+
+    def _text(self, position: int) -> str:
+        row = self._checked(position)
+        return self._sources.read(row, self._name(row))
 
     def _file(self, source: str) -> Path:
         path = self._root / source
@@ -479,10 +577,10 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def _checked_ids(values: Iterable[Hashable], n_items: int) -> list[str]:
+def _checked_ids(values: Iterable[Hashable], n_items: int, kind: str) -> list[str]:
     column = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
     if len(column) != n_items:
-        raise BadInput(f"{len(column):,} ids were given for {n_items:,} images; one for each is expected.")
+        raise BadInput(f"{len(column):,} ids were given for {n_items:,} {kind}s; one for each is expected.")
     if column.hasnans:
         raise BadInput(f"there is no id in row {_some(np.flatnonzero(column.isna()).tolist())}; each item needs one.")
     ids = _texts(column)

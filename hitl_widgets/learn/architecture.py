@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import BadInput, ImageError, ModelError
+from ..errors import BadInput, ItemError, ModelError
 from ..items.pool import Pool
 from .average import holds_average_net, unfitted_average_net
 from .head import n_outputs, with_outputs
@@ -212,7 +212,7 @@ class Architecture:
         """The views of a few items spread over the pool, the first n that have one."""
         views: list[Tensor] = []
         for position in sample_positions(self.pool, n=5).tolist():
-            with suppress(ImageError):
+            with suppress(ItemError):
                 views.append(read_view(self.pool, position, self.view)[0])
             if len(views) == n:
                 break

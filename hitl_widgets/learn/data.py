@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from ..errors import BadInput, ImageError, ShapeError, UnknownLabel
+from ..errors import BadInput, ItemError, ShapeError, UnknownLabel
 from .losses import ONE_LABEL, PARTIAL, Objective, label_groups, with_candidates
 from .rationales import Rationales
 from .views import Images, KeptViews, Views
@@ -154,7 +154,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         first = rows[0]
         try:
             reason = f"its view has shape {tuple(self.images[first].shape)}, and most have another"
-        except ImageError as error:
+        except ItemError as error:
             reason = str(error)
         return f"{len(rows)} of {len(self)} items can't be used and were left out, the first " \
                f"{self.item_ids[first]!r}: {reason.rstrip('.')}."
@@ -447,7 +447,7 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     shapes: dict[int, torch.Size] = {}
     whole = None
     for row, view in enumerate(images.each() if isinstance(images, Views) else _each(images)):
-        if isinstance(view, ImageError):
+        if isinstance(view, ItemError):
             continue
         if not shapes and view.numel() * 4 * len(images) <= RESIDENT_BYTES:
             whole = torch.zeros(len(images), *view.shape)
@@ -468,11 +468,11 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     return (images if whole is None else whole), usable
 
 
-def _each(images: Sequence[Tensor]) -> Iterator[Tensor | ImageError]:
+def _each(images: Sequence[Tensor]) -> Iterator[Tensor | ItemError]:
     for row in range(len(images)):
         try:
             yield images[row]
-        except ImageError as error:
+        except ItemError as error:
             yield error
 
 

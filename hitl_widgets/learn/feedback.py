@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ImageError
+from ..errors import ItemError
 from ..project.project import Project
 from ..records import Decision
 from .data import LabelledImages
@@ -111,7 +111,7 @@ def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, s
     """The net's views, of the shape of the first, of those items that can be read, by row."""
     views: dict[int, Tensor] = {}
     for row, name in names.items():
-        with suppress(ImageError):
+        with suppress(ItemError):
             view = read_view(project.pool, project.pool.position(name), view_of)[0]
             if not views or view.shape == next(iter(views.values())).shape:
                 views[row] = view
@@ -159,7 +159,7 @@ def _unmarked(project: Project, view_of: Preprocess | Probed, marked: set[str], 
     rng = np.random.default_rng(project.settings["seed"])
     for position in rng.choice(len(pool), min(len(pool), 2 * MAX_MEASURED), replace=False).tolist():
         if str(pool.ids[position]) not in marked and len(views) < MAX_MEASURED:
-            with suppress(ImageError):
+            with suppress(ItemError):
                 view = read_view(pool, position, view_of)[0]
                 views += [view] if view.shape == like.shape else []
     return _stacked(views, like=like)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ImageError
+from ..errors import ItemError
 from ..items.pool import Pool
 from ..storage.files import make_folder
 from .object_predictors import Candidate
@@ -97,7 +97,7 @@ class FoundObjects:
                     self._homeless.pop(position, None)
 
     def _stamp(self, position: int) -> str:
-        with suppress(ImageError):
+        with suppress(ItemError):
             return self._pool.stamp(position) or ""
         return "gone"
 

@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import BadInput, ImageError, ModelError, StoreError
+from ..errors import BadInput, ItemError, ModelError, StoreError
 from ..events import Event
 from ..objects.overlap import bounds
 from ..project.project import Project
@@ -333,7 +333,7 @@ class ObjectRegistry:
         """Run a person's model on an image of the pool."""
         pool = self.project.pool
         for position in range(min(len(pool), 20)):
-            with suppress(ImageError):
+            with suppress(ItemError):
                 image = pool.load(position)
                 [output] = predicted(model.detector, [image])
                 checked(output, self.kind, (image.shape[1], image.shape[0]))
@@ -378,7 +378,7 @@ class ObjectRegistry:
         """What a model finds in some items, with the number of a label among its own; nothing in unreadable ones."""
         images: dict[int, np.ndarray] = {}
         for position in positions:
-            with suppress(ImageError):
+            with suppress(ItemError):
                 images[position] = self.project.pool.load(position)
         outputs = dict(zip(images, predicted(model.detector, list(images.values())), strict=True))
         faults, found = Counter[str](), []

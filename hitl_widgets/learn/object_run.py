@@ -17,7 +17,7 @@ import pandas as pd
 from torch import nn
 
 from ..drawing import html
-from ..errors import BadInput, ImageError
+from ..errors import BadInput, ItemError
 from ..events import canonical
 from ..project import experiment
 from ..project.project import Project
@@ -327,7 +327,7 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     for row in _rows(table):
         try:
             image = project.pool.load(int(row.position))
-        except ImageError:
+        except ItemError:
             left_out.append(str(row.item_id))
             continue
         if image.shape[:2] != (row.height, row.width):
@@ -439,7 +439,7 @@ def _unlabelled(project: Project, seed: int) -> list[np.ndarray]:
     for position in np.random.default_rng(seed).permutation(places)[:N_UNLABELLED].tolist():
         try:
             images.append(project.pool.load(position))
-        except ImageError:
+        except ItemError:
             continue
     return images
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import BadInput, ImageError, ModelError, ViewError
+from ..errors import BadInput, ItemError, ModelError, ViewError
 from ..records import new_id
 from .head import NAME_IT, find_head
 from .outputs import look_at, read_logits
@@ -166,10 +166,10 @@ class NetPredictor:
         return both[:, :len(self.label_ids)], both[:, len(self.label_ids):]
 
     def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
-        """The net's view of an item, and the item's own height and width; ImageError when there is none."""
+        """The net's view of an item, and the item's own height and width; ItemError when there is none."""
         try:
             return read_view(self.pool, int(position), self.preprocess)
-        except ImageError as error:
+        except ItemError as error:
             named = ViewError(f"item {str(self.pool.ids[position])!r}: {error}") if isinstance(error, ViewError) \
                 else error
             self.unreadable[int(position)] = str(named)
@@ -197,7 +197,7 @@ class NetPredictor:
         """Whether the net's outputs are probabilities, by a few items; None where it takes none of them."""
         views: list[Tensor] = []
         for image in sample_images(self.pool):
-            with suppress(ImageError):
+            with suppress(ItemError):
                 views.append(self.preprocess(image))
         alike = [view for view in views if view.shape == views[0].shape]
         look = look_at(self.net, torch.stack(alike)) if alike else None
@@ -349,7 +349,7 @@ def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
     for position in sample_positions(pool, n=n).tolist():
         try:
             images.append(pool.load(position))
-        except ImageError:
+        except ItemError:
             continue
         if len(images) == n:
             break

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ImageError, ShapeError
+from ..errors import ItemError, ShapeError
 from ..items.pool import Pool
 from ..items.reading import in_order, lies_in_files
 from .preprocess import Preprocess, Probed
@@ -42,7 +42,7 @@ class Images(Protocol):
         ...
 
     def load(self, position: int) -> np.ndarray:
-        """The item at a position; ImageError when it can't be read."""
+        """The item at a position; ItemError when it can't be read."""
         ...
 
 
@@ -107,7 +107,7 @@ def read_view(pool: Images, position: int,
 
     Raises
     ------
-    ImageError
+    ItemError
         If the item can't be read, or the function refuses it.
     """
     seen = _read(pool, position, preprocess)
@@ -115,7 +115,7 @@ def read_view(pool: Images, position: int,
 
 
 def read_ahead(read: Callable[[int], Tensor], positions: Iterable[int], *, pool: Images,
-               ahead: int = 64) -> Iterator[Tensor | ImageError]:
+               ahead: int = 64) -> Iterator[Tensor | ItemError]:
     """The views of some items in order, or the error in the place of one that can't be read; on threads if from files.
 
     Parameters
@@ -129,10 +129,10 @@ def read_ahead(read: Callable[[int], Tensor], positions: Iterable[int], *, pool:
     ahead : int
         How many views wait, at most, to be taken.
     """
-    def tried(position: int) -> Tensor | ImageError:
+    def tried(position: int) -> Tensor | ItemError:
         try:
             return read(position)
-        except ImageError as error:
+        except ItemError as error:
             return error
     return in_order(tried, positions, ahead=ahead) if lies_in_files(pool) else map(tried, positions)
 
@@ -277,7 +277,7 @@ class Views(Sequence[Tensor]):
         """
         return Views(self._pool, [self._positions[row] for row in rows], self._preprocess, kept=self._kept)
 
-    def each(self) -> Iterator[Tensor | ImageError]:
+    def each(self) -> Iterator[Tensor | ItemError]:
         """All of them in order, or the error in the place of one that can't be read."""
         return read_ahead(self.__getitem__, range(len(self)), pool=self._pool)
 

@@ -289,7 +289,7 @@ class Session:
 
         Raises
         ------
-        ImageError
+        ItemError
             When it is neither, lies outside the folder, or can't be read.
         """
         if name in self.pool:

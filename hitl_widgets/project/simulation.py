@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from ..errors import BadInput, ImageError
+from ..errors import BadInput, ItemError
 from ..records import (
     OBJECT_TASKS,
     Decision,
@@ -396,7 +396,7 @@ class _PoolConfusion:
         """Shrink an item to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
         try:
             image = self._project.pool.load(position)
-        except ImageError:
+        except ItemError:
             return None
         grey = image if image.ndim == 2 else image.mean(axis=2)
         rows = np.array_split(np.arange(grey.shape[0]), 8) if grey.shape[0] >= 8 else None

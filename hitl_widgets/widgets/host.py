@@ -18,7 +18,7 @@ from ..taxonomy.labels import Taxonomy
 
 
 class ItemPictures(Protocol):
-    """The pictures of the items, by their positions in the pool. Each method raises ImageError for a broken item."""
+    """The pictures of the items, by their positions in the pool. Each method raises ItemError for a broken item."""
 
     def picture(self, position: int) -> Picture:
         """Encode an item for the screen, with the size that the item itself has."""
