@@ -1,0 +1,407 @@
+"""A net's views of texts: code points, or what a person's own preprocessing or tokenizer gives.
+
+`TextPreprocess` gives the code points that the workbench's own nets read, `ProbedText` calls a person's function or
+Hugging Face tokenizer, and `collate` makes a batch of views. `CallableNet` is any function of texts as a net.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadInput, ModelError, ViewError
+
+# A batch of views: a tensor, or what a net is called with by name. Each tensor has a row an item.
+Batch = Tensor | dict[str, Tensor]
+# Characters of a text that the workbench's own nets read.
+MOST_READ = 20_000
+# What shorter texts of a batch are filled up with: no code point.
+NO_CHARACTER = -1
+OFFSETS, IDS, MASK = "offset_mapping", "input_ids", "attention_mask"
+# A text on which a preprocessing is told from another of the same name.
+PATTERN = "The quick brown fox - 0123456789 - saw: Füchse, лисы, الثعالب, 狐 & 🦊!\n"
+
+
+@dataclass(frozen=True)
+class TextPreprocess:
+    """The view of a text that the workbench's own nets take: its code points.
+
+    Parameters
+    ----------
+    most : int
+        Characters that are read, from the beginning of a text.
+
+    Examples
+    --------
+    >>> TextPreprocess()("Hé 🦊").tolist()
+    [72, 233, 32, 129418]
+    """
+
+    most: int = MOST_READ
+
+    pad = NO_CHARACTER
+
+    def __post_init__(self) -> None:
+        if isinstance(self.most, bool) or not isinstance(self.most, (int, np.integer)) or self.most < 1:
+            raise BadInput(f"most is {self.most!r}; a number of characters, 1 or more, is expected.")
+
+    def __call__(self, text: str) -> Tensor:
+        """The code points of a text: int64, shape (n_characters,)."""
+        points = text[:self.most].encode("utf-32-le", "surrogatepass")
+        return torch.from_numpy(np.frombuffer(points, "<u4").astype(np.int64))
+
+
+def text_of(view: Tensor) -> str:
+    """The text of a row of code points, without what fills it up.
+
+    Parameters
+    ----------
+    view : Tensor of int64, shape (n,)
+    """
+    points: np.ndarray = view.cpu().numpy()
+    return points[points >= 0].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+class EncodedText(dict[str, Tensor]):
+    """What a person's preprocessing gives for a text by name, such as `input_ids`, without an axis for a batch.
+
+    Attributes
+    ----------
+    offsets : ndarray of int32, shape (n_tokens, 2), or None
+        [start, end) of each token in the text, in characters; None where the preprocessing doesn't tell them.
+    pad : int
+        What shorter rows of `input_ids` are filled up with.
+    """
+
+    offsets: np.ndarray | None = None
+    pad: int = 0
+
+    @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of each tensor, for messages."""
+        return tuple(tuple(tensor.shape) for tensor in self.values())
+
+
+class ProbedText:
+    """A person's own preprocessing of texts: a function, or a tokenizer of Hugging Face's.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a text, and gives a tensor or a mapping of tensors, also as a batch of one. Of a mapping,
+        `offset_mapping` has [start, end) of each token in the text; the net isn't called with it. A tokenizer of
+        Hugging Face's is asked for offsets by itself, and cuts off what the net has no room for.
+    most : int or None
+        Tokens that the net has room for; None where that isn't known.
+
+    Attributes
+    ----------
+    random : bool
+        Whether the function gave two views of one text.
+    pad : int
+        What shorter texts of a batch are filled up with: the function's `pad_token_id`, or 0.
+    """
+
+    maps_back = True
+
+    def __init__(self, function: Callable[[str], Any], *, most: int | None = None) -> None:
+        self.function, self.random = function, False
+        told = getattr(function, "pad_token_id", None)
+        self.pad = told if isinstance(told, int) else 0
+        self._call = _tokenizer_call(function, most)
+
+    def __call__(self, text: str) -> Any:
+        """The view of a text: a tensor, or an `EncodedText`; ViewError when the function can't take it."""
+        try:
+            return self._as_view(self._call(text))
+        except Exception as error:  # a user's own code, which may raise anything
+            raise ViewError(f"preprocess {self!r} can't take a text of {len(text):,} characters: "
+                            f"{type(error).__name__}: {str(error)[:200]}. A function from a text to a tensor, or to a "
+                            "mapping of tensors such as input_ids and attention_mask, is expected.") from error
+
+    def offsets(self, text: str) -> np.ndarray | None:
+        """[start, end) of each token in a text, in characters, shape (n, 2); None where the function doesn't say."""
+        view = self(text)
+        return view.offsets if isinstance(view, EncodedText) else None
+
+    def _as_view(self, output: Any) -> Any:
+        if not isinstance(output, Mapping):
+            view = _without_batch(output)
+            if view.ndim < 1 or not view.numel():
+                raise BadInput(f"it gave shape {tuple(view.shape)}; (n_tokens,) or (n_features,) is expected")
+            return view
+        encoded = EncodedText((str(name), _without_batch(value)) for name, value in output.items() if name != OFFSETS)
+        if not encoded:
+            raise BadInput("it gave an empty mapping; one with input_ids, or another argument of the net, is expected")
+        if output.get(OFFSETS) is not None:
+            encoded.offsets = _without_batch(output[OFFSETS], ndim=2).numpy().astype(np.int32).reshape(-1, 2)
+        encoded.pad = self.pad
+        return encoded
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", None) or type(self.function).__qualname__
+        return f"ProbedText({name})"
+
+
+def _tokenizer_call(function: Any, most: int | None) -> Any:
+    """How a function is called with a text: one of Hugging Face's tokenizers needs arguments."""
+    if not callable(function) and hasattr(function, "encode"):  # of the package tokenizers, without a wrapper
+        def encoded(text: str) -> dict[str, Any]:
+            told = function.encode(text)
+            return {IDS: told.ids[:most], MASK: told.attention_mask[:most], OFFSETS: told.offsets[:most]}
+        return encoded
+    if not hasattr(function, "model_max_length"):
+        return function
+    longest = min(int(function.model_max_length), most or int(function.model_max_length))
+    arguments: dict[str, Any] = {"truncation": True, "max_length": longest} if longest < 10**9 else {}
+    if getattr(function, "is_fast", False):
+        arguments["return_offsets_mapping"] = True
+    return lambda text: function(text, **arguments)
+
+
+def _without_batch(value: Any, *, ndim: int = 1) -> Tensor:
+    """A tensor without an axis of one item; whole numbers as int64, others as float32."""
+    tensor = torch.as_tensor(value).detach().cpu()
+    if tensor.ndim > ndim and len(tensor) == 1:
+        tensor = tensor[0]
+    return tensor.float() if tensor.is_floating_point() else tensor if tensor.dtype == torch.bool else tensor.long()
+
+
+TextView = TextPreprocess | ProbedText
+
+
+def as_text_preprocess(preprocess: Any, net: nn.Module | None = None) -> TextView:
+    """The preprocessing of texts, from whatever a person passed.
+
+    Parameters
+    ----------
+    preprocess : TextPreprocess, ProbedText, callable, tokenizer or None
+        None gives code points, which the workbench's own nets and functions of texts read.
+    net : torch.nn.Module or None
+        The net that will see the texts; None where it is the workbench's own.
+
+    Raises
+    ------
+    BadInput
+        If it is none of these.
+    ModelError
+        If a person's net came without one.
+    """
+    if isinstance(preprocess, (TextPreprocess, ProbedText)):
+        return preprocess
+    if preprocess is None:
+        if net is not None and not reads_code_points(net):
+            raise ModelError("no preprocess was given, and a net can't take a text as it is. Pass preprocess=...: the "
+                             "net's tokenizer, or a function from a text to a tensor or a mapping of tensors.")
+        return TextPreprocess()
+    if (not callable(preprocess) and not hasattr(preprocess, "encode")) or hasattr(preprocess, "scaled_size"):
+        raise BadInput(f"preprocess is {preprocess!r}; for texts a function from a text to tensors, or a tokenizer, is "
+                       "expected.")
+    return ProbedText(preprocess, most=None if net is None else room_of(net))
+
+
+def reads_code_points(net: nn.Module) -> bool:
+    """Whether a net takes code points as `TextPreprocess` gives them: it, or its class, says so."""
+    return bool(getattr(net, "reads_code_points", False))
+
+
+def room_of(net: nn.Module) -> int | None:
+    """The tokens that a net of Hugging Face's has room for, by its configuration; None where it doesn't say.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+    """
+    config = next((module.config for module in net.modules() if hasattr(module, "config")), None)
+    most = getattr(config, "max_position_embeddings", None)
+    if not isinstance(most, int) or most < 1:
+        return None
+    # RoBERTa and its kind count positions from behind the number that pads.
+    places = [layer.padding_idx for name, layer in net.named_modules()
+              if name.endswith("position_embeddings") and isinstance(layer, nn.Embedding)]
+    return most - max((place + 1 for place in places if place is not None), default=0)
+
+
+def recipe_of(preprocess: TextView) -> str:
+    """What is told of a preprocessing in a recipe: a function may change and keep its name, so its output counts.
+
+    Parameters
+    ----------
+    preprocess : TextPreprocess or ProbedText
+    """
+    if isinstance(preprocess, TextPreprocess):
+        return repr(preprocess)
+    view = preprocess(PATTERN)
+    tensors = dict(view) if isinstance(view, EncodedText) else {"": view}
+    said = [f"{name} {tensor.dtype} {tensor.numpy().tobytes().hex()}" for name, tensor in sorted(tensors.items())]
+    return f"{preprocess!r} {preprocess.pad} {' '.join(said)}"
+
+
+# -- batches -------------------------------------------------------------------------------------------------
+
+def collate(views: Sequence[Any], *, pad: int = NO_CHARACTER) -> Batch:
+    """A batch of views of texts, shorter ones filled up on the right.
+
+    Parameters
+    ----------
+    views : sequence of Tensor, or of mappings of tensors
+        As a preprocessing gives them. Of mappings, `input_ids` are filled up with the tokenizer's own number for that,
+        and everything else with 0; `offset_mapping` is left out.
+    pad : int
+        What tensors are filled up with.
+
+    Raises
+    ------
+    ViewError
+        If they are of different kinds.
+    """
+    first = views[0]
+    if isinstance(first, Tensor):
+        return _padded(views, pad)
+    names = [name for name in first if name != OFFSETS]
+    if any(isinstance(view, Tensor) or [name for name in view if name != OFFSETS] != names for view in views):
+        raise ViewError("preprocess gave different arguments for different texts; the same names are expected for "
+                        "each.")
+    of_ids = getattr(first, "pad", 0)
+    return {name: _padded([view[name] for view in views], of_ids if name == IDS else 0) for name in names}
+
+
+def _padded(tensors: Sequence[Tensor], pad: int) -> Tensor:
+    first = tensors[0]
+    if all(tensor.shape == first.shape for tensor in tensors):
+        return torch.stack(list(tensors))
+    if any(tensor.shape[1:] != first.shape[1:] or not tensor.ndim for tensor in tensors):
+        raise ViewError(f"views of shapes {', '.join(str(tuple(tensor.shape)) for tensor in tensors[:5])} don't fit in "
+                        "one batch; those of texts may differ in their first axis alone.")
+    batch = first.new_full((len(tensors), max(map(len, tensors)), *first.shape[1:]), pad)
+    for row, tensor in zip(batch, tensors, strict=True):
+        row[:len(tensor)] = tensor
+    return batch
+
+
+def padding_shows(view: Any, preprocess: Any) -> bool:
+    """Whether a net can tell what fills up a view: it needn't be alone, or among others of its length, in a batch."""
+    return MASK in view if isinstance(view, Mapping) else isinstance(preprocess, TextPreprocess)
+
+
+def shape_of(view: Any) -> tuple[Any, ...]:
+    """The shape of a view, or the shapes of its tensors."""
+    return tuple(view.shape) if isinstance(view, (Tensor, EncodedText)) else \
+        tuple(tuple(tensor.shape) for tensor in view.values())
+
+
+def n_items(batch: Batch) -> int:
+    """Number of items in a batch."""
+    return len(batch) if isinstance(batch, Tensor) else len(next(iter(batch.values())))
+
+
+def rows_of(batch: Batch, rows: Any) -> Batch:
+    """Some of the items of a batch."""
+    return batch[rows] if isinstance(batch, Tensor) else {name: tensor[rows] for name, tensor in batch.items()}
+
+
+def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
+    """A batch on a device, what isn't whole numbers as another type; they stay as they are, since they name something.
+
+    Parameters
+    ----------
+    batch : Tensor or dict of str to Tensor
+    device : torch.device
+    dtype : torch.dtype, optional
+        Of the net's weights.
+    """
+    if isinstance(batch, dict):
+        return {name: _moved(tensor, device, dtype) for name, tensor in batch.items()}
+    return _moved(batch, device, dtype)
+
+
+def _moved(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None) -> Tensor:
+    return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+
+
+def run_net(net: nn.Module, batch: Batch) -> Any:
+    """What a net gives for a batch: it is called with a mapping's tensors by their names.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+    batch : Tensor or dict of str to Tensor
+    """
+    return net(**batch) if isinstance(batch, dict) else net(batch)
+
+
+# -- functions of texts --------------------------------------------------------------------------------------
+
+class CallableNet(nn.Module):
+    """Any function of texts as a net that reads code points; it has nothing that could learn.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of texts, and gives the probability of each label for each: shape (n, n_labels). Or an object
+        with `predict_proba`, as scikit-learn's pipelines have.
+    multilabel : bool
+        Whether an item may have several labels, so that rows needn't sum to 1.
+
+    Attributes
+    ----------
+    fingerprint : Tensor of uint8
+        Says which function it is: a hash of its `version`, if it has one, or else of its name.
+    """
+
+    reads_code_points = True
+    fingerprint: Tensor
+
+    def __init__(self, function: Any, *, multilabel: bool = False) -> None:
+        super().__init__()
+        self.function, self.multilabel = function, multilabel
+        name = hashlib.blake2b(_name_of(function).encode(), digest_size=8).digest()
+        self.register_buffer("fingerprint", torch.tensor(list(name), dtype=torch.uint8))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CallableNet:
+        return CallableNet(self.function, multilabel=self.multilabel)  # a function isn't copied
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Logits of a batch of code points, float32, shape (n, n_labels)."""
+        return self.logits([text_of(view) for view in views]).to(views.device)
+
+    def logits(self, texts: Iterable[str]) -> Tensor:
+        """The logits of some texts; ModelError when what the function gives can't be used."""
+        texts = list(texts)
+        call = getattr(self.function, "predict_proba", self.function)
+        output = call(texts)
+        try:
+            probs = torch.as_tensor(output if isinstance(output, Tensor) else np.asarray(output, np.float32)) \
+                .detach().cpu().float()
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"the model gave {output!r:.80}; numbers of shape ({len(texts)}, n_labels) are "
+                             "expected.") from error
+        if probs.ndim != 2 or len(probs) != len(texts):
+            raise ModelError(f"the model gave shape {tuple(probs.shape)} for {len(texts)} text(s); ({len(texts)}, "
+                             "n_labels) is expected: a probability for each label, a row for each text.")
+        if not bool(((probs >= 0) & (probs <= 1 + 1e-3)).all()):
+            raise ModelError("the model gave numbers that are no probabilities (below 0, above 1 or NaN).")
+        if self.multilabel:
+            return probs.logit(eps=1e-6)
+        if bool(((probs.sum(dim=1) - 1).abs() > 1e-2).any()):
+            raise ModelError(f"the model's probabilities for a text sum to {float(probs.sum(dim=1)[0]):.3f}; 1 is "
+                             "expected.")
+        return probs.clamp_min(1e-12).log()
+
+    def extra_repr(self) -> str:
+        """What tells it from another in a recipe."""
+        return _name_of(self.function)
+
+
+def _name_of(function: Any) -> str:
+    told = getattr(function, "version", None)
+    function = getattr(function, "func", function)  # of functools.partial
+    owner = getattr(function, "__self__", function)  # of a bound method its object
+    named = function if hasattr(function, "__qualname__") and owner is function else type(owner)
+    return str(told) if told is not None else f"{named.__module__}.{named.__qualname__}"
