@@ -1,0 +1,397 @@
+"""Attributions of texts: one number for each token, of any model.
+
+`additive_values` reads them off an additive net, `embedding_gradients` integrates gradients between embeddings, and
+`erasure` leaves out each token. `on_tokens` brings numbers of other parts of a text, such as the pieces of a model's
+own tokenizer, to its tokens. All functions here take plain arrays and tensors, and know nothing of a project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import BadInput, ModelError
+
+# What a net takes for n texts: one tensor, or several by their names, each with n rows.
+Batch: TypeAlias = Tensor | Mapping[str, Tensor]
+Score: TypeAlias = Callable[[Batch], Tensor]
+
+# Points between baseline and text at which gradients are taken: few, and where too much is left unexplained, many.
+STEPS, MORE_STEPS = 50, 300
+# Above this, a map leaves so much of the output unexplained that it is said.
+MUCH_UNEXPLAINED = 0.05
+# Values of embeddings in one pass through the net.
+PASS = 2_000_000
+# Of longer texts, runs of neighbouring tokens are left out together, so that there are no more passes than this.
+MOST_ERASED = 256
+# Pieces of a text where it was left out.
+BLANK = " "
+
+
+class TokenValues(NamedTuple):
+    """What each token of a text counts.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_tokens,)
+        Below 0 what speaks against.
+    delta : float or None
+        The part of the output that they leave unexplained, see `unexplained`; None where a method doesn't promise that
+        they add up to it.
+    """
+
+    values: np.ndarray
+    delta: float | None
+
+
+def unexplained(values: np.ndarray, gain: float) -> float:
+    r"""The part of a change of the output that values leave unexplained.
+
+    .. math:: \left|\sum_i v_i - g\right| \,/\, \max(|g|, 10^{-6})
+
+    Parameters
+    ----------
+    values : ndarray
+    gain : float
+        g, the output for the text minus that for the baseline.
+
+    Examples
+    --------
+    >>> unexplained(np.array([0.5, 0.4]), 1.0)
+    0.1
+    """
+    return round(abs(float(np.sum(values, dtype=np.float64)) - gain) / max(abs(gain), 1e-6), 12)
+
+
+def additive_values(contributions: np.ndarray, bias: np.ndarray, target: np.ndarray, against: np.ndarray | None = None
+                    ) -> TokenValues:
+    r"""What each token counts in an additive net: exactly its contribution to the logit.
+
+    The logit of a label that was merged from several of the net's is the log-sum-exp of theirs. Its gradients are
+    integrated from the bias to the text, so that the values add up there too.
+
+    Parameters
+    ----------
+    contributions : ndarray of float, shape (n_tokens, n_labels)
+        With the bias they add up to the logits.
+    bias : ndarray of float, shape (n_labels,)
+        The logits of a text without any feature.
+    target : ndarray of bool, shape (n_labels,)
+        The columns of the label that is explained.
+    against : ndarray of bool, shape (n_labels,), optional
+        Those of the label that it is held against.
+
+    Returns
+    -------
+    TokenValues
+        delta compares their sum with the net's logit.
+
+    Examples
+    --------
+    >>> additive_values(np.array([[1.0, 0.0], [-0.5, 0.25]]), np.zeros(2), np.array([True, False]))
+    TokenValues(values=array([ 1. , -0.5]), delta=0.0)
+    """
+    each, bias = np.asarray(contributions, np.float64), np.asarray(bias, np.float64)
+    total = each.sum(axis=0)
+    values, gain = np.zeros(len(each)), 0.0
+    for columns, sign in ((target, 1.0), (against, -1.0)):
+        if columns is not None:
+            weights = _mean_shares(bias[columns], total[columns])
+            values += sign * (each[:, columns] @ weights)
+            gain += sign * (_logsumexp(bias[columns] + total[columns]) - _logsumexp(bias[columns]))
+    return TokenValues(values, unexplained(values, gain))
+
+
+def _mean_shares(start: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Each column's share in the log-sum-exp, on average from `start` to `start + change`."""
+    if len(start) == 1:
+        return np.ones(1)
+    points, weights = np.polynomial.legendre.leggauss(STEPS)
+    logits = start + np.outer((points + 1) / 2, change)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    mean: np.ndarray = (weights / 2) @ (shares / shares.sum(axis=1, keepdims=True))
+    return mean
+
+
+def _logsumexp(logits: np.ndarray) -> float:
+    most = float(logits.max())
+    return most + float(np.log(np.exp(logits - most).sum()))
+
+
+def on_tokens(values: np.ndarray, parts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Bring numbers of parts of a text to its tokens, so that their sum stays.
+
+    A part that overlaps several tokens is shared out by the characters in each; one that overlaps none, such as white
+    space, counts for the token after it, or for the last. Parts without characters, such as a tokenizer's marks of
+    beginning and end, and all parts of a text without tokens, are left out.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_parts,)
+    parts, tokens : ndarray of int, shape (n_parts, 2) and (n_tokens, 2)
+        [start, end) in characters; tokens in their order, without overlaps.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_tokens,)
+
+    Raises
+    ------
+    BadInput
+        If values and parts differ in number.
+
+    Examples
+    --------
+    >>> on_tokens(np.array([1.0, 2.0, 4.0]), np.array([[0, 0], [0, 2], [2, 4]]), np.array([[0, 3], [3, 5]]))
+    array([4., 2.])
+    """
+    parts, tokens = np.asarray(parts, np.int64).reshape(-1, 2), np.asarray(tokens, np.int64).reshape(-1, 2)
+    if len(values) != len(parts):
+        raise BadInput(f"{len(values)} numbers were given for {len(parts)} parts of a text; one for each is expected.")
+    shared = np.zeros(len(tokens))
+    there = parts[:, 1] > parts[:, 0]
+    values, parts = np.asarray(values, np.float64)[there], parts[there]
+    if not len(parts) or not len(tokens):
+        return shared
+    # Tokens first to last - 1 overlap a part.
+    first = np.searchsorted(tokens[:, 1], parts[:, 0], side="right")
+    last = np.searchsorted(tokens[:, 0], parts[:, 1], side="left")
+    alone = last <= first
+    last = np.where(alone, np.minimum(first, len(tokens) - 1) + 1, last)
+    first = np.where(alone, last - 1, first)
+    n_each = last - first
+    part = np.repeat(np.arange(len(parts)), n_each)
+    token = np.arange(n_each.sum()) - np.repeat(np.cumsum(n_each) - n_each, n_each) + first[part]
+    overlap = np.minimum(parts[part, 1], tokens[token, 1]) - np.maximum(parts[part, 0], tokens[token, 0])
+    overlap = np.where(alone[part], 1, overlap).astype(np.float64)
+    whole = np.bincount(part, overlap, len(parts))
+    np.add.at(shared, token, values[part] * overlap / whole[part])
+    return shared
+
+
+def erasure(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
+            most: int = MOST_ERASED) -> np.ndarray:
+    """How far the output falls when a token is left out, with a blank in its place.
+
+    Parameters
+    ----------
+    score : callable
+        From texts to the number that is explained, for each text one.
+    text : str
+    tokens : ndarray of int, shape (n_tokens, 2)
+        [start, end) in characters.
+    most : int
+        Of longer texts, neighbouring tokens are left out together, so that no more texts than this are scored, and each
+        gets an equal part of the fall.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_tokens,)
+        Below 0 where the output rises.
+
+    References
+    ----------
+    Li, Monroe and Jurafsky (2016), Understanding Neural Networks through Representation Erasure, arXiv:1612.08220.
+
+    Examples
+    --------
+    >>> erasure(lambda texts: np.array([text.count("good") for text in texts]), "so good", np.array([[0, 2], [3, 7]]))
+    array([0., 1.])
+    """
+    if not len(tokens):
+        return np.zeros(0)
+    run = np.arange(len(tokens)) // -(-len(tokens) // most)
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    ends = np.append(starts[1:], len(tokens))
+    texts = [text, *(without(text, tokens[start:end]) for start, end in zip(starts, ends, strict=True))]
+    scores = np.asarray(score(texts), np.float64)
+    falls: np.ndarray = ((scores[0] - scores[1:]) / (ends - starts))[run]
+    return falls
+
+
+def without(text: str, tokens: np.ndarray) -> str:
+    """A text without some of its tokens, with a blank in the place of each.
+
+    Parameters
+    ----------
+    text : str
+    tokens : ndarray of int, shape (n, 2)
+        [start, end) in characters, in their order.
+
+    Examples
+    --------
+    >>> without("not so good", np.array([[0, 3], [4, 6]]))
+    '    good'
+    """
+    kept, reached = [], 0
+    for start, end in np.asarray(tokens).reshape(-1, 2).tolist():
+        kept += [text[reached:start], BLANK]
+        reached = end
+    return "".join([*kept, text[reached:]])
+
+
+def rows_of(batch: Batch) -> int:
+    """How many texts a batch holds."""
+    return len(batch) if isinstance(batch, Tensor) else len(next(iter(batch.values())))
+
+
+def embedding_of(net: nn.Module, forward: Callable[[], object], batch: Batch) -> nn.Module:
+    """Find the layer that embeds the tokens of a text.
+
+    It is what `net.get_input_embeddings()` gives, as nets of transformers have it; else, of the layers `nn.Embedding`
+    and `nn.EmbeddingBag` that run, the first whose input is one of the batch's tensors, or the first.
+
+    Parameters
+    ----------
+    net : nn.Module
+    forward : callable
+        Runs it once on the batch.
+    batch : Tensor or mapping of str to Tensor
+
+    Raises
+    ------
+    ModelError
+        If no such layer runs.
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Embedding, nn.EmbeddingBag))]
+    ran: list[tuple[nn.Module, Tensor]] = []
+    named = getattr(net, "get_input_embeddings", None)
+    if callable(named):
+        try:
+            found = named()
+        except (NotImplementedError, AttributeError):
+            found = None
+        if isinstance(found, nn.Module):
+            return found
+    hooks = [layer.register_forward_pre_hook(lambda layer, inputs: ran.append((layer, inputs[0]))) for layer in layers]
+    try:
+        with torch.no_grad():
+            forward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not ran:
+        raise ModelError("no nn.Embedding took part when the net ran, so that 'integrated_gradients' has nothing to "
+                         "integrate over. Take 'erasure', which works with any model.")
+    tensors = [batch] if isinstance(batch, Tensor) else list(batch.values())
+    return next((layer for layer, ids in ran if any(ids.shape == one.shape and bool((ids == one.to(ids)).all())
+                                                    for one in tensors)), ran[0][0])
+
+
+def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: int = STEPS, more: int = MORE_STEPS,
+                        kept: Tensor | None = None) -> TokenValues:
+    r"""Integrated gradients of one text's embeddings, by Captum, from embeddings of zeros.
+
+    .. math:: v_i = \sum_d e_{id} \int_0^1 \partial f / \partial e_{id} (\alpha e) \, d\alpha
+
+    Where the layer has a `padding_idx`, its embedding takes the place of the zeros. All else that the net takes, such
+    as an attention mask, is the same for the text and for the baseline.
+
+    Parameters
+    ----------
+    score : callable
+        From a batch to the number that is explained, shape (n,). Gradients flow.
+    layer : nn.Module
+        Embeds the tokens: its output is (1, n_positions, ...), or of an `nn.EmbeddingBag` (1, d).
+    batch : Tensor or mapping of str to Tensor
+        One text: each tensor has one row.
+    steps, more : int
+        Points of the integral; where more than 5 % is left unexplained with the first, it is done again with the other.
+    kept : Tensor of bool, shape (n_positions,), optional
+        Positions that have their own embedding in the baseline too, and count nothing.
+
+    Returns
+    -------
+    TokenValues
+        One value for each position.
+
+    Raises
+    ------
+    ModelError
+        If the layer gives no embedding for each position.
+
+    References
+    ----------
+    Sundararajan, Taly and Yan (2017), arXiv:1703.01365.
+    """
+    embedded, bag = _embedded(score, layer, batch)
+    baseline = torch.zeros_like(embedded)
+    padding = getattr(layer, "padding_idx", None)
+    if padding is not None and isinstance(weight := getattr(layer, "weight", None), Tensor):
+        baseline = baseline + weight.detach()[padding].to(baseline)
+    if kept is not None:
+        if kept.shape != embedded.shape[1:2]:
+            raise ModelError(f"the embedding has {embedded.shape[1]} positions and the text {len(kept)}; 'erasure' "
+                             "works with any model.")
+        baseline[:, kept] = embedded[:, kept]
+    names, tensors = ((None, (batch,)) if isinstance(batch, Tensor) else (list(batch), tuple(batch.values())))
+
+    def forward(values: Tensor, *inputs: Tensor) -> Tensor:
+        with _replaced(layer, values, bag):
+            return score(inputs[0] if names is None else dict(zip(names, inputs, strict=True)))
+
+    with torch.no_grad():
+        gain = float(forward(embedded, *tensors)) - float(forward(baseline, *tensors))
+    at_once = max(10, PASS // max(1, embedded.numel()))
+    result = TokenValues(np.zeros(embedded.shape[1]), 1.0)
+    for n_steps in (steps, more):
+        made = IntegratedGradients(forward).attribute(embedded, baselines=baseline, additional_forward_args=tensors,
+                                                      n_steps=n_steps, internal_batch_size=at_once)
+        values = made.detach().double().flatten(2).sum(dim=2)[0].cpu().numpy()
+        result = TokenValues(values, unexplained(values, gain))
+        if result.delta is None or result.delta <= MUCH_UNEXPLAINED:
+            break
+    return result
+
+
+class _Bag(NamedTuple):
+    """How an `nn.EmbeddingBag` joins the embeddings of a text."""
+
+    mean: bool
+    counted: Tensor  # shape (1, n_positions), 0 for padding
+
+
+def _embedded(score: Score, layer: nn.Module, batch: Batch) -> tuple[Tensor, _Bag | None]:
+    """The layer's embeddings of one text, shape (1, n_positions, ...); of a bag before they are joined."""
+    ran: list[tuple[Tensor, Tensor]] = []
+    hook = layer.register_forward_hook(lambda layer, inputs, output: ran.append((inputs[0], output)))
+    try:
+        with torch.no_grad():
+            score(batch)
+    finally:
+        hook.remove()
+    if not ran:
+        raise ModelError("the layer of embeddings doesn't take part when the net runs; 'erasure' works with any model.")
+    ids, output = ran[0]
+    if isinstance(layer, nn.EmbeddingBag):
+        if layer.mode == "max" or ids.ndim != 2 or len(ids) != 1:
+            raise ModelError("the embeddings of a text are joined before they can be told apart; 'erasure' works with "
+                             "any model.")
+        counted = torch.ones_like(ids) if layer.padding_idx is None else (ids != layer.padding_idx)
+        return functional.embedding(ids, layer.weight.detach()), _Bag(layer.mode == "mean", counted.to(output))
+    if len(ran) > 1 or not isinstance(output, Tensor) or output.ndim < 3 or len(output) != 1:
+        raise ModelError("the net's embeddings of a text have another shape than (1, n_positions, d); 'erasure' "
+                         "works with any model.")
+    return output.detach().clone(), None
+
+
+@contextmanager
+def _replaced(layer: nn.Module, values: Tensor, bag: _Bag | None) -> Iterator[None]:
+    """Have the layer give these embeddings, whatever it is asked for."""
+    def give(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        if bag is None:
+            return values.to(output.dtype)
+        total = (values * bag.counted[..., None]).sum(dim=1)
+        return total / bag.counted.sum(dim=1, keepdim=True).clamp_min(1) if bag.mean else total
+    hook = layer.register_forward_hook(give)
+    try:
+        yield
+    finally:
+        hook.remove()
