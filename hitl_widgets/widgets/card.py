@@ -147,7 +147,8 @@ class Review(Widget[CardPush]):
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
         self.task: Task = cast("Task", host.task)
-        self.queue, self.keys = queue, configured(keys or {}, "card", self.task)
+        self.queue, self.keys = queue, configured(
+            keys or {}, "card", self.task, getattr(host.pool, "kind", "image"))
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._window = Window(n)
         self._end: str | None = None

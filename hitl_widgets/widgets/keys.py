@@ -23,7 +23,7 @@ KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)
 
 
 def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
-               task: str = "classify") -> dict[str, tuple[list[str], str]]:
+               task: str = "classify", kind: str = "image") -> dict[str, tuple[list[str], str]]:
     """Read a widget's table of keys, with the keys that a person wants instead.
 
     Parameters
@@ -36,6 +36,8 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
         What is asked on the card: where a table ``card.<task>.json`` lies beside the card's, its rows replace those of
         the same action, and an action whose row is null there is none. Tasks that ask for objects have a table
         ``card.objects.json`` in common.
+    kind : "image" or "text"
+        What the items are: the rows of ``card.text.json`` replace the card's for texts, below those of the task.
 
     Returns
     -------
@@ -48,8 +50,8 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
         When an action is unknown, a key is no key, or two actions share one.
     """
     defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
-    rows: dict[str, Any] = {}
-    for name in (SHARED.get(task), task):
+    rows: dict[str, Any] = {}  # an image has no table of its own
+    for name in (SHARED.get(task), kind, task):
         if (other := TABLES / f"{widget}.{name}.json").exists():
             rows |= json.loads(other.read_text("utf-8"))
     defaults = {**rows, **defaults, **rows}

@@ -2,6 +2,7 @@
 // The adjudication, as anywidget loads it.
 
 import "./css/card.css";
+import "./css/text.css";
 import "./css/adjudication.css";
 import { AdjudicationSession } from "./adjudication/session.js";
 import { render } from "./adjudication/render.js";

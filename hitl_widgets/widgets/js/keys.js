@@ -17,7 +17,7 @@ const SCALE = ["Backquote", "Digit1", "Digit2", "Digit3", "Digit4", "Digit5", "D
 
 /** Actions that a held-down key may repeat; a decision is never one of them. */
 export const REPEATABLE = new Set(["surer", "less_sure", "fainter", "stronger", "zoom_in", "zoom_out", "left", "right", "up",
-  "down", "next_label", "previous_label", "earlier", "later"]);
+  "down", "page_up", "page_down", "next_label", "previous_label", "earlier", "later"]);
 
 /** The table turned round: key -> action. @param {KeyTable} table @returns {Map<string, string>} */
 export function bind(table) {

@@ -1,15 +1,22 @@
 // @ts-check
 // Pictures, decoded ahead into their items, so that the next one is ready.
 
+import { isText, textOf } from "./text/item_text.js";
+
 /** @typedef {import("./card/types.d.ts").Item} Item */
 
 const AHEAD = 8;
 const MOST_PIXELS = 32_000_000; // decoded ahead at most: 128 MB
 
-/** Its bytes as a picture; where the screen shows it much smaller, only as large as that: a key would wait for the rest.
+/** Whether bytes are of a text; a picture may come without a word on what it is: no text begins as a PNG does.
+ * @param {{bytes?: ArrayBufferView, mime?: string}} item */
+const isOfText = ({ bytes, mime }) => mime === "text/plain" || Boolean(!mime && bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, 1)[0] !== 0x89);
+
+/** Its bytes as a picture, or as a text; where the screen shows it much smaller, only as large as that: a key would wait for the rest.
  * @param {{bytes?: ArrayBufferView, mime?: string, width?: number, height?: number}} image @param {number} [side] of the screen
  * @returns {Promise<import("./types.d.ts").Picture>} */
 export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  if (bytes && isOfText({ bytes, mime })) return textOf(bytes);
   const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: mime });
   const scale = shrunk(width, height, side);
   if ("createImageBitmap" in globalThis) {
@@ -41,7 +48,7 @@ export function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
     if (item.decoding || item.broken || !item.bytes) continue;
     const larger = item.small && shrunk(item.width, item.height, side) > 1.3 * shrunk(item.width, item.height, item.side ?? side);
     if (item.picture && !larger) continue;
-    item.small = shrunk(item.width, item.height, side) < 1;
+    item.small = item.mime !== "text/plain" && shrunk(item.width, item.height, side) < 1;
     item.side = side;
     item.decoding = decoder(item, side).then(
       (picture) => { release(item); item.picture = picture; },
@@ -64,7 +71,7 @@ export function retry(items) {
 }
 
 /** A picture's own size. @param {import("./types.d.ts").Picture | HTMLCanvasElement} picture @returns {[number, number]} */
-export const sizeOf = (picture) => ("naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight]
+export const sizeOf = (picture) => (isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight]
   : [picture.width, picture.height]);
 
 /** A picture on a canvas, as large as it fits. @param {HTMLCanvasElement} canvas
@@ -73,10 +80,37 @@ export function drawSmall(canvas, picture) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
+  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+
+/** The beginning of a text, in lines. @param {CanvasRenderingContext2D} context @param {string} text */
+function writeSmall(context, text) {
+  const { width, height } = context.canvas;
+  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
+  const pad = Math.round(size / 2);
+  const style = getComputedStyle(context.canvas);
+  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
+  context.fillStyle = style.color || "#000";
+  context.textBaseline = "top";
+  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
+  context.textAlign = rtl ? "right" : "left";
+  context.direction = rtl ? "rtl" : "ltr";
+  let [y, line] = [pad, ""];
+  const write = () => {
+    context.fillText(line, rtl ? width - pad : pad, y);
+    y += Math.round(1.25 * size);
+    line = "";
+  };
+  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
+    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
+    if (y + size > height) return;
+    line += part.replace(/\s+/gu, " ");
+  }
+  if (line) write();
 }
 
 /** @param {Item} item */

@@ -4,7 +4,8 @@ import type { ExampleEntry, KeyTable, LabelEntry } from "./messages.d.ts";
 
 export type { KeyTable };
 export type Label = LabelEntry;
-export type Picture = ImageBitmap | HTMLImageElement;
+/** What is shown of an item: a picture, or a text. */
+export type Picture = ImageBitmap | HTMLImageElement | import("./text/item_text.js").ItemText;
 export interface Example extends ExampleEntry { picture: Picture | null }
 
 /** What a session needs of the world around it. `A`: the acts that it sends. */

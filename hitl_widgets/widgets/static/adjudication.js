@@ -706,8 +706,135 @@ function handBack(root) {
   if (root.contains(document.activeElement)) document.activeElement.blur();
 }
 
+// hitl_widgets/widgets/js/text/item_text.js
+var BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/gu;
+var LONGEST = 4e3;
+var SECTION = 6e3;
+var SIZES = [22, 19, 17];
+var MONO = 13.5;
+var LEADING = 1.55;
+var COLUMN = 36;
+var CODE = /^(?:\t| {2,})\S|[{};]\s*$|^\s*(?:def |class |import |from \S+ import |function |const |let |var |return\b|if \(|for \(|while \(|public |private |#include|#!|@\w+|<\/?[a-z][\w-]*[ >])/u;
+var ItemText = class {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.pairs = pairsOf(text);
+    this.n = text.length - this.pairs.length;
+    this.cut = null;
+    this.code = null;
+  }
+  // As pictures have them.
+  get width() {
+    return this.n;
+  }
+  get height() {
+    return 1;
+  }
+  /** The unit at which a character begins. @param {number} character */
+  unit(character) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] - middle < character) low = middle + 1;
+      else high = middle;
+    }
+    return character + low;
+  }
+  /** The character that a unit belongs to. @param {number} unit */
+  character(unit) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] < unit) low = middle + 1;
+      else high = middle;
+    }
+    return unit - low;
+  }
+  /** The characters from one to another. @param {number} start @param {number} end */
+  slice(start, end) {
+    return this.text.slice(this.unit(start), this.unit(end));
+  }
+  /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
+  get lines() {
+    return this.cut ??= linesOf(this.text);
+  }
+  /** Lines that are drawn together: [from, to) for each section. @returns {[number, number][]} */
+  get sections() {
+    const sections = [];
+    const { lines } = this;
+    for (let from = 0; from < lines.length; ) {
+      let to = from + 1;
+      while (to < lines.length && lines[to].end - lines[from].start < SECTION) to++;
+      sections.push([from, to]);
+      from = to;
+    }
+    return sections;
+  }
+  /** Whether it reads better in letters of one width: code, or a log. */
+  get is_code() {
+    if (this.code === null) {
+      const written = this.lines.slice(0, 200).map(({ start, end }) => this.text.slice(start, Math.min(end, start + 300))).filter((line) => line.trim());
+      this.code = written.length >= 2 && written.filter((line) => CODE.test(line)).length >= 0.5 * written.length;
+    }
+    return this.code;
+  }
+  /** As large as it reads well: a short text larger, if all of it can be seen then.
+   * @param {{width: number, height: number}} room in pixels @returns {Setting} */
+  setting(room) {
+    if (this.is_code) return { size: MONO, mono: true };
+    const fits = this.text.length < 4e3 && SIZES.find((size) => this.#height(size, room.width) <= room.height);
+    return { size: fits || SIZES[SIZES.length - 1], mono: false };
+  }
+  /** About how high it is. @param {number} size @param {number} width */
+  #height(size, width) {
+    const across = Math.max(8, Math.min(width / size, COLUMN) / 0.5);
+    return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
+  }
+};
+function pairsOf(text) {
+  let n = 0;
+  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
+  const pairs = new Uint32Array(n);
+  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
+  return pairs;
+}
+function isHigh(text, i) {
+  const unit = text.charCodeAt(i);
+  if (unit < 55296 || unit > 56319) return false;
+  const next = text.charCodeAt(i + 1);
+  return next >= 56320 && next <= 57343;
+}
+function linesOf(text) {
+  const lines = [];
+  let start = 0;
+  for (const found of text.matchAll(BREAK)) {
+    addLine(lines, text, start, found.index);
+    start = found.index + found[0].length;
+  }
+  if (start < text.length || !lines.length) addLine(lines, text, start, text.length);
+  return lines;
+}
+function addLine(lines, text, start, end) {
+  while (end - start > LONGEST) {
+    const blank = text.lastIndexOf(" ", start + LONGEST);
+    let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
+    if (isHigh(text, at - 1)) at--;
+    lines.push({ start, end: at });
+    start = at;
+  }
+  lines.push({ start, end });
+}
+var utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+var textOf = (bytes) => new ItemText(utf8.decode(bytes));
+var isText = (picture) => picture instanceof ItemText;
+
 // hitl_widgets/widgets/js/pictures.js
+var isOfText = ({ bytes, mime }) => mime === "text/plain" || Boolean(!mime && bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, 1)[0] !== 137);
 async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  if (bytes && isOfText({ bytes, mime })) return textOf(bytes);
   const blob = new Blob([
     /** @type {BlobPart} */
     bytes
@@ -730,9 +857,310 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   return image;
 }
 var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
-var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+var sizeOf = (picture) => isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+
+// hitl_widgets/widgets/js/text/view.js
+var WHOLE = 3;
+var NEAR = 1.5;
+var FAR = 5;
+var EDGE = 0.12;
+var PEEK = 96;
+var TextView = class {
+  /** @param {() => void} [on_layout] called when rectangles have become others */
+  constructor(on_layout = () => {
+  }) {
+    this.before = h("div", { class: "hitl-before", hidden: true });
+    this.lines = h("div", { class: "hitl-lines" });
+    this.under = h("div", { class: "hitl-text-layer hitl-under", "aria-hidden": "true" });
+    this.over = h("div", { class: "hitl-text-layer hitl-over", "aria-hidden": "true" });
+    this.page = h("div", { class: "hitl-page" }, this.under, this.before, this.lines, this.over);
+    this.element = h("div", { class: "hitl-reader" }, this.page);
+    this.text = null;
+    this.sections = [];
+    this.tinted = [];
+    this.piece_of = /* @__PURE__ */ new WeakMap();
+    this.set = "";
+    this.on_layout = on_layout;
+    this.element.addEventListener("scroll", () => {
+      if (this.#drawNear()) this.on_layout();
+    }, { passive: true });
+  }
+  /** Another text, or the same one set otherwise. @param {ItemText | null} text @param {Setting} setting
+   * @param {{item_id: string, text: string}[]} [before] what came before it */
+  show(text, setting, before = []) {
+    const set = `${setting.size} ${setting.mono}`;
+    const other = text !== this.text;
+    if (!other && set === this.set) return;
+    this.text = text;
+    this.set = set;
+    this.page.style.setProperty("--hitl-size", `${setting.size}px`);
+    this.page.classList.toggle("hitl-mono", setting.mono);
+    if (other) {
+      this.tinted = [];
+      this.#lay(setting);
+      this.before.hidden = !before.length;
+      this.before.replaceChildren(...before.map(({ item_id, text: words }) => h("p", { dir: "auto", title: item_id, text: words })));
+      this.element.scrollTop = before.length ? Math.max(0, this.#place(this.lines) - PEEK) : 0;
+    }
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** The window has another size. */
+  resized() {
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** Words that count, behind their letters, in the order in which they stand. @param {Tinted[]} tinted */
+  tint(tinted) {
+    if (tinted === this.tinted || !tinted.length && !this.tinted.length) return;
+    this.tinted = tinted;
+    for (const section of this.sections) if (section.pieces) this.#draw(section);
+  }
+  /** The sections, empty at first. @param {Setting} setting */
+  #lay({ size }) {
+    const { text } = this;
+    if (!text) {
+      this.sections = [];
+      this.lines.replaceChildren();
+      return;
+    }
+    const { lines } = text;
+    this.sections = text.sections.map(([from, to]) => ({ element: h("div", { class: "hitl-section" }), from, to, start: lines[from].start, end: lines[to - 1].end, pieces: null }));
+    if (this.sections.length > WHOLE) {
+      for (const { element, from, to } of this.sections) {
+        let n = 0;
+        for (let i = from; i < to; i++) n += Math.max(0.6, Math.ceil((lines[i].end - lines[i].start) / 72));
+        element.style.height = `${Math.round(n * size * 1.55)}px`;
+      }
+    }
+    this.lines.replaceChildren(...this.sections.map(({ element }) => element));
+  }
+  /** Draws what is near the window, and takes out what is far. @returns {boolean} whether anything changed */
+  #drawNear() {
+    const { sections, element } = this;
+    const few = sections.length <= WHOLE;
+    const { scrollTop, clientHeight } = element;
+    const height = clientHeight || 600;
+    const top = few ? 0 : scrollTop - this.page.offsetTop;
+    let changed = false;
+    for (let i = few ? 0 : this.#sectionAt(top - FAR * 2 * height); i < sections.length; i++) {
+      const section = sections[i];
+      const [from, to] = few ? [0, 0] : [section.element.offsetTop, section.element.offsetTop + section.element.offsetHeight];
+      const away = few ? 0 : Math.max(from - top - height, top - to) / height;
+      if (away > FAR * 2) break;
+      if (away <= NEAR && !section.pieces) {
+        this.#draw(section);
+        changed = true;
+      } else if (away > FAR && section.pieces) this.#empty(section);
+    }
+    return changed;
+  }
+  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  #place(of) {
+    return this.page.offsetTop + of.offsetTop;
+  }
+  /** The last section that begins above a height. @param {number} top */
+  #sectionAt(top) {
+    let [low, high] = [0, this.sections.length - 1];
+    while (low < high) {
+      const middle = low + high + 1 >> 1;
+      if (this.sections[middle].element.offsetTop <= top) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+  /** @param {Section} section */
+  #empty(section) {
+    section.element.style.height = `${section.element.offsetHeight}px`;
+    section.element.replaceChildren();
+    section.pieces = null;
+  }
+  /** @param {Section} section */
+  #draw(section) {
+    const text = (
+      /** @type {ItemText} */
+      this.text
+    );
+    const pieces = [];
+    const write = (parent, start, end) => {
+      const node = document.createTextNode(text.text.slice(start, end));
+      const piece = { node, start, end };
+      this.piece_of.set(node, piece);
+      pieces.push(piece);
+      parent.appendChild(node);
+    };
+    const words = this.#tintedIn(section);
+    let at = 0;
+    const drawn = [];
+    for (let i = section.from; i < section.to; i++) {
+      const { start, end } = text.lines[i];
+      const line = h("p", { class: start === end ? "hitl-line hitl-blank" : "hitl-line", dir: "auto" });
+      let done = start;
+      while (at < words.length && words[at].from < end) {
+        const { from, to, word } = words[at];
+        const [begins, ends] = [Math.max(from, done), Math.min(to, end)];
+        if (ends > begins) {
+          if (begins > done) write(line, done, begins);
+          const mark = h("span", { class: `hitl-word ${word.speaks_for ? "hitl-for" : "hitl-counts-against"}${word.strength > 0.3 ? " hitl-strong" : ""}`, style: `--t:${word.strength.toFixed(2)}` });
+          write(mark, begins, ends);
+          line.appendChild(mark);
+          done = ends;
+        }
+        if (to > end) break;
+        at++;
+      }
+      if (done < end) write(line, done, end);
+      drawn.push(line);
+    }
+    section.element.replaceChildren(...drawn);
+    section.element.style.height = "";
+    section.pieces = pieces;
+  }
+  /** The words with a tint that lie in a section, in units. @param {Section} section */
+  #tintedIn({ start, end }) {
+    const text = (
+      /** @type {ItemText} */
+      this.text
+    );
+    const [first, last] = [text.character(start), text.character(end)];
+    return this.tinted.filter((word) => word.end > first && word.start < last).map((word) => ({ from: text.unit(word.start), to: text.unit(word.end), word }));
+  }
+  /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
+  #piecesIn(start, end) {
+    const found = [];
+    for (const section of this.sections) {
+      if (section.end < start || section.start >= end || !section.pieces) continue;
+      const { pieces } = section;
+      let [low, high] = [0, pieces.length];
+      while (low < high) {
+        const middle = low + high >> 1;
+        if (pieces[middle].end <= start) low = middle + 1;
+        else high = middle;
+      }
+      for (; low < pieces.length && pieces[low].start < end; low++) found.push(pieces[low]);
+    }
+    return found;
+  }
+  /** Where characters are on the page: a rectangle for each line; none for what isn't drawn just now.
+   * @param {number} start @param {number} end @returns {Rect[]} */
+  rects(start, end) {
+    const { text } = this;
+    if (!text) return [];
+    const [from, to] = [text.unit(start), text.unit(end)];
+    const origin = this.page.getBoundingClientRect();
+    const range = document.createRange();
+    const rects = [];
+    for (const piece of this.#piecesIn(from, to)) {
+      range.setStart(piece.node, Math.max(0, from - piece.start));
+      range.setEnd(piece.node, Math.min(piece.end, to) - piece.start);
+      for (const { left, top, width, height } of range.getClientRects()) {
+        if (width) join2(rects, { left: left - origin.left, top: top - origin.top, width, height });
+      }
+    }
+    return rects;
+  }
+  /** The character under a point of the screen, or null beside the text. @param {number} x @param {number} y @returns {number | null} */
+  characterAt(x, y) {
+    const at = caretAt(x, y);
+    const piece = at && this.piece_of.get(at.node);
+    if (!piece || !this.text || !piece.node.isConnected) return null;
+    let unit = piece.start + at.offset;
+    const before = this.text.character(Math.max(piece.start, unit - 1));
+    if (unit > piece.start && this.#holds(before, x, y)) return before;
+    if (unit >= piece.end) unit = piece.end - 1;
+    return this.text.character(unit);
+  }
+  /** @param {number} character @param {number} x @param {number} y */
+  #holds(character, x, y) {
+    const { left, top } = this.page.getBoundingClientRect();
+    return this.rects(character, character + 1).some((rect) => x - left >= rect.left && x - left < rect.left + rect.width && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
+  }
+  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  rangeToCharacters(range) {
+    const { text } = this;
+    const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
+    if (!text || first === null || last === null) return null;
+    const [start, end] = [text.character(first), text.character(last)];
+    return end > start ? [start, end] : null;
+  }
+  /** @param {Node} node @param {number} offset @returns {number | null} */
+  #unitOf(node, offset) {
+    const piece = this.piece_of.get(node);
+    if (piece) return piece.start + offset;
+    if (!this.lines.contains(node)) return null;
+    const after = node.childNodes[offset] ?? null;
+    for (const section of this.sections) {
+      for (const one of section.pieces ?? []) {
+        const follows = after ? after.contains(one.node) || after.compareDocumentPosition(one.node) & Node.DOCUMENT_POSITION_FOLLOWING : node.compareDocumentPosition(one.node) & Node.DOCUMENT_POSITION_FOLLOWING && !node.contains(one.node);
+        if (follows) return one.start;
+      }
+    }
+    return this.text?.text.length ?? null;
+  }
+  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  reveal(start, end) {
+    const { element, text } = this;
+    if (!text) return;
+    this.#drawAt(text.unit(start));
+    const rects = this.rects(start, end);
+    if (!rects.length) return;
+    const top = rects[0].top + this.page.offsetTop;
+    const bottom = rects[rects.length - 1].top + rects[rects.length - 1].height + this.page.offsetTop;
+    const edge = EDGE * element.clientHeight;
+    if (top - edge < element.scrollTop) element.scrollTop = top - edge;
+    else if (bottom + edge > element.scrollTop + element.clientHeight) element.scrollTop = Math.min(top - edge, bottom + edge - element.clientHeight);
+  }
+  /** Draws the section that holds a unit, wherever the window is. @param {number} unit */
+  #drawAt(unit) {
+    const section = this.sections.find(({ end }) => end > unit) ?? this.sections[this.sections.length - 1];
+    if (!section || section.pieces) return;
+    this.#draw(section);
+    this.element.scrollTop = this.#place(section.element);
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** The direction in which the line of a character is read. @param {number} character @returns {"ltr" | "rtl"} */
+  directionAt(character) {
+    const unit = this.text?.unit(character) ?? 0;
+    const [piece] = this.#piecesIn(unit, unit + 1);
+    const line = piece?.node.parentElement?.closest("p");
+    return line && getComputedStyle(line).direction === "rtl" ? "rtl" : "ltr";
+  }
+  /** By shares of the window. @param {number} by */
+  scroll(by) {
+    this.element.scrollTop += by * this.element.clientHeight;
+  }
+  /** To the beginning. */
+  top() {
+    this.element.scrollTop = 0;
+  }
+};
+function join2(rects, rect) {
+  const last = rects[rects.length - 1];
+  const same = last && Math.abs(last.top - rect.top) < rect.height / 2;
+  if (same && rect.left <= last.left + last.width + 1.5 && rect.left + rect.width >= last.left - 1.5) {
+    const right = Math.max(last.left + last.width, rect.left + rect.width);
+    const bottom = Math.max(last.top + last.height, rect.top + rect.height);
+    last.left = Math.min(last.left, rect.left);
+    last.top = Math.min(last.top, rect.top);
+    last.width = right - last.left;
+    last.height = bottom - last.top;
+  } else rects.push(rect);
+}
+function caretAt(x, y) {
+  if (document.caretPositionFromPoint) {
+    const at = document.caretPositionFromPoint(x, y);
+    return at && { node: at.offsetNode, offset: at.offset };
+  }
+  const range = (
+    /** @type {any} */
+    document.caretRangeFromPoint?.(x, y)
+  );
+  return range ? { node: range.startContainer, offset: range.startOffset } : null;
+}
 
 // hitl_widgets/widgets/js/adjudication/render.js
+var PADDING = 48;
 var MOST_LABELS = 30;
 var FEW = 10;
 var FACES = {
@@ -927,14 +1355,20 @@ function buildPicture(session) {
   const canvas = h("canvas", { class: "hitl-image", role: "img" });
   const broken = h("p", { class: "hitl-quiet", role: "note" });
   const facts = h("p", { class: "hitl-facts" });
-  const element = h("div", { class: "hitl-left" }, h("div", { class: "hitl-stage" }, canvas, broken), h("div", { class: "hitl-about-item" }, facts));
+  const reader = new TextView();
+  const stage = h("div", { class: "hitl-stage" }, canvas, reader.element, broken);
+  const element = h("div", { class: "hitl-left" }, stage, h("div", { class: "hitl-about-item" }, facts));
   let drawn = null;
   return { element, update() {
     const { item } = session;
     setText(facts, item ? [item.item_id, ...Object.entries(item.meta).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)].join(" · ") : "");
     setText(broken, item?.broken ?? "");
     setAttribute(canvas, "aria-label", item ? `Item ${item.item_id}` : "No item");
-    canvas.hidden = !item?.picture;
+    const is_text = isText(item?.picture);
+    stage.classList.toggle("hitl-is-text", is_text);
+    reader.element.hidden = !is_text;
+    canvas.hidden = !item?.picture || is_text;
+    if (isText(item?.picture)) return reader.show(item.picture, item.picture.setting({ width: stage.clientWidth - PADDING, height: stage.clientHeight - PADDING }));
     if (!item?.picture || item.picture === drawn) return;
     drawn = item.picture;
     const [width, height] = sizeOf(item.picture);

@@ -176,10 +176,137 @@ var widget = (make, render2) => () => {
   };
 };
 
+// hitl_widgets/widgets/js/text/item_text.js
+var BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/gu;
+var LONGEST = 4e3;
+var SECTION = 6e3;
+var SIZES = [22, 19, 17];
+var MONO = 13.5;
+var LEADING = 1.55;
+var COLUMN = 36;
+var CODE = /^(?:\t| {2,})\S|[{};]\s*$|^\s*(?:def |class |import |from \S+ import |function |const |let |var |return\b|if \(|for \(|while \(|public |private |#include|#!|@\w+|<\/?[a-z][\w-]*[ >])/u;
+var ItemText = class {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.pairs = pairsOf(text);
+    this.n = text.length - this.pairs.length;
+    this.cut = null;
+    this.code = null;
+  }
+  // As pictures have them.
+  get width() {
+    return this.n;
+  }
+  get height() {
+    return 1;
+  }
+  /** The unit at which a character begins. @param {number} character */
+  unit(character) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] - middle < character) low = middle + 1;
+      else high = middle;
+    }
+    return character + low;
+  }
+  /** The character that a unit belongs to. @param {number} unit */
+  character(unit) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] < unit) low = middle + 1;
+      else high = middle;
+    }
+    return unit - low;
+  }
+  /** The characters from one to another. @param {number} start @param {number} end */
+  slice(start, end) {
+    return this.text.slice(this.unit(start), this.unit(end));
+  }
+  /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
+  get lines() {
+    return this.cut ??= linesOf(this.text);
+  }
+  /** Lines that are drawn together: [from, to) for each section. @returns {[number, number][]} */
+  get sections() {
+    const sections = [];
+    const { lines } = this;
+    for (let from = 0; from < lines.length; ) {
+      let to = from + 1;
+      while (to < lines.length && lines[to].end - lines[from].start < SECTION) to++;
+      sections.push([from, to]);
+      from = to;
+    }
+    return sections;
+  }
+  /** Whether it reads better in letters of one width: code, or a log. */
+  get is_code() {
+    if (this.code === null) {
+      const written2 = this.lines.slice(0, 200).map(({ start, end }) => this.text.slice(start, Math.min(end, start + 300))).filter((line) => line.trim());
+      this.code = written2.length >= 2 && written2.filter((line) => CODE.test(line)).length >= 0.5 * written2.length;
+    }
+    return this.code;
+  }
+  /** As large as it reads well: a short text larger, if all of it can be seen then.
+   * @param {{width: number, height: number}} room in pixels @returns {Setting} */
+  setting(room) {
+    if (this.is_code) return { size: MONO, mono: true };
+    const fits = this.text.length < 4e3 && SIZES.find((size) => this.#height(size, room.width) <= room.height);
+    return { size: fits || SIZES[SIZES.length - 1], mono: false };
+  }
+  /** About how high it is. @param {number} size @param {number} width */
+  #height(size, width) {
+    const across = Math.max(8, Math.min(width / size, COLUMN) / 0.5);
+    return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
+  }
+};
+function pairsOf(text) {
+  let n = 0;
+  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
+  const pairs = new Uint32Array(n);
+  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
+  return pairs;
+}
+function isHigh(text, i) {
+  const unit = text.charCodeAt(i);
+  if (unit < 55296 || unit > 56319) return false;
+  const next = text.charCodeAt(i + 1);
+  return next >= 56320 && next <= 57343;
+}
+function linesOf(text) {
+  const lines = [];
+  let start = 0;
+  for (const found of text.matchAll(BREAK)) {
+    addLine(lines, text, start, found.index);
+    start = found.index + found[0].length;
+  }
+  if (start < text.length || !lines.length) addLine(lines, text, start, text.length);
+  return lines;
+}
+function addLine(lines, text, start, end) {
+  while (end - start > LONGEST) {
+    const blank = text.lastIndexOf(" ", start + LONGEST);
+    let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
+    if (isHigh(text, at - 1)) at--;
+    lines.push({ start, end: at });
+    start = at;
+  }
+  lines.push({ start, end });
+}
+var utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+var textOf = (bytes) => new ItemText(utf8.decode(bytes));
+var isText = (picture) => picture instanceof ItemText;
+
 // hitl_widgets/widgets/js/pictures.js
 var AHEAD = 8;
 var MOST_PIXELS = 32e6;
+var isOfText = ({ bytes, mime }) => mime === "text/plain" || Boolean(!mime && bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, 1)[0] !== 137);
 async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  if (bytes && isOfText({ bytes, mime })) return textOf(bytes);
   const blob = new Blob([
     /** @type {BlobPart} */
     bytes
@@ -210,7 +337,7 @@ function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
     if (item.decoding || item.broken || !item.bytes) continue;
     const larger = item.small && shrunk(item.width, item.height, side) > 1.3 * shrunk(item.width, item.height, item.side ?? side);
     if (item.picture && !larger) continue;
-    item.small = shrunk(item.width, item.height, side) < 1;
+    item.small = item.mime !== "text/plain" && shrunk(item.width, item.height, side) < 1;
     item.side = side;
     item.decoding = decoder(item, side).then(
       (picture) => {
@@ -235,7 +362,7 @@ function retry(items) {
     item.broken = void 0;
   }
 }
-var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+var sizeOf = (picture) => isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 function drawSmall(canvas, picture) {
   const context = (
     /** @type {CanvasRenderingContext2D} */
@@ -243,10 +370,35 @@ function drawSmall(canvas, picture) {
   );
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
+  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+function writeSmall(context, text) {
+  const { width, height } = context.canvas;
+  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
+  const pad = Math.round(size / 2);
+  const style = getComputedStyle(context.canvas);
+  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
+  context.fillStyle = style.color || "#000";
+  context.textBaseline = "top";
+  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
+  context.textAlign = rtl ? "right" : "left";
+  context.direction = rtl ? "rtl" : "ltr";
+  let [y, line] = [pad, ""];
+  const write = () => {
+    context.fillText(line, rtl ? width - pad : pad, y);
+    y += Math.round(1.25 * size);
+    line = "";
+  };
+  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
+    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
+    if (y + size > height) return;
+    line += part.replace(/\s+/gu, " ");
+  }
+  if (line) write();
 }
 function release(item) {
   if (item.picture && "close" in item.picture) item.picture.close();
@@ -278,6 +430,8 @@ var REPEATABLE = /* @__PURE__ */ new Set([
   "right",
   "up",
   "down",
+  "page_up",
+  "page_down",
   "next_label",
   "previous_label",
   "earlier",
@@ -1509,7 +1663,7 @@ var Annotating = class {
 };
 
 // hitl_widgets/widgets/js/card/values.js
-var LONGEST = 8;
+var LONGEST2 = 8;
 var STRIDE = 10;
 var ends = ({ low = 0, high = 1 }) => ({ low, high });
 var digits = ({ step = 1 }) => Math.max(0, Math.round(-Math.log10(step)));
@@ -1547,7 +1701,7 @@ var numberOf = (attribute, text) => Number(isUnit(attribute) && !text.includes("
 function judged(attribute, text) {
   const { low, high } = ends(attribute);
   const number = numberOf(attribute, text);
-  if (text.length > LONGEST || !Number.isFinite(number)) return "no";
+  if (text.length > LONGEST2 || !Number.isFinite(number)) return "no";
   if (text === "-" || text === ".") return "begun";
   if (number >= low && number <= high) return "value";
   return number >= 0 && number < low && number * 10 <= high || number <= 0 && number > high && number * 10 >= low ? "begun" : "no";
@@ -1972,7 +2126,7 @@ var Extras = class {
   /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
   async #picture(bytes) {
     if (!bytes?.byteLength || !this.around.decode) return null;
-    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
+    return this.around.decode({ bytes }).catch(() => null);
   }
   /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
   #archive(name, problem, bytes) {
@@ -3677,6 +3831,7 @@ var WHY_OF_SETS = {
 };
 var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value2) => value2 === null || value2 === void 0 ? "" : typeof value2 === "object" ? JSON.stringify(value2) : String(value2);
+var sizeInWords = ({ mime, width, height }) => !width ? "" : mime === "text/plain" ? `${width.toLocaleString("en")} character${width === 1 ? "" : "s"}` : `${width} × ${height}`;
 function exampleOf(example, side) {
   const canvas = h("canvas", {
     class: "hitl-thumb",
@@ -3744,7 +3899,7 @@ function buildAbout(session) {
     }
     const known2 = !item || session.face ? "" : [
       item.item_id,
-      item.width && `${item.width} × ${item.height}`,
+      sizeInWords(item),
       session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by, answering.many),
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`
     ].filter(Boolean).join(" · ");
@@ -4924,6 +5079,7 @@ function buildObjects(host) {
   return { svg, update, look };
 }
 function greyAround(picture, size, at) {
+  if (isText(picture)) return null;
   const [width, height] = sizeOf(picture);
   const [scale_x, scale_y] = [width / size[0], height / size[1]];
   const [x0, y0, x1, y1] = lookedAt(at, Math.min(scale_x, scale_y));
@@ -5449,6 +5605,362 @@ function revealing(near, bounds, size) {
   return dx || dy ? held({ times: near.times, x: near.x + dx / size[0], y: near.y + dy / size[1] }) : near;
 }
 
+// hitl_widgets/widgets/js/text/view.js
+var WHOLE = 3;
+var NEAR2 = 1.5;
+var FAR3 = 5;
+var EDGE = 0.12;
+var PEEK = 96;
+var TextView = class {
+  /** @param {() => void} [on_layout] called when rectangles have become others */
+  constructor(on_layout = () => {
+  }) {
+    this.before = h("div", { class: "hitl-before", hidden: true });
+    this.lines = h("div", { class: "hitl-lines" });
+    this.under = h("div", { class: "hitl-text-layer hitl-under", "aria-hidden": "true" });
+    this.over = h("div", { class: "hitl-text-layer hitl-over", "aria-hidden": "true" });
+    this.page = h("div", { class: "hitl-page" }, this.under, this.before, this.lines, this.over);
+    this.element = h("div", { class: "hitl-reader" }, this.page);
+    this.text = null;
+    this.sections = [];
+    this.tinted = [];
+    this.piece_of = /* @__PURE__ */ new WeakMap();
+    this.set = "";
+    this.on_layout = on_layout;
+    this.element.addEventListener("scroll", () => {
+      if (this.#drawNear()) this.on_layout();
+    }, { passive: true });
+  }
+  /** Another text, or the same one set otherwise. @param {ItemText | null} text @param {Setting} setting
+   * @param {{item_id: string, text: string}[]} [before] what came before it */
+  show(text, setting, before = []) {
+    const set = `${setting.size} ${setting.mono}`;
+    const other = text !== this.text;
+    if (!other && set === this.set) return;
+    this.text = text;
+    this.set = set;
+    this.page.style.setProperty("--hitl-size", `${setting.size}px`);
+    this.page.classList.toggle("hitl-mono", setting.mono);
+    if (other) {
+      this.tinted = [];
+      this.#lay(setting);
+      this.before.hidden = !before.length;
+      this.before.replaceChildren(...before.map(({ item_id, text: words2 }) => h("p", { dir: "auto", title: item_id, text: words2 })));
+      this.element.scrollTop = before.length ? Math.max(0, this.#place(this.lines) - PEEK) : 0;
+    }
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** The window has another size. */
+  resized() {
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** Words that count, behind their letters, in the order in which they stand. @param {Tinted[]} tinted */
+  tint(tinted) {
+    if (tinted === this.tinted || !tinted.length && !this.tinted.length) return;
+    this.tinted = tinted;
+    for (const section of this.sections) if (section.pieces) this.#draw(section);
+  }
+  /** The sections, empty at first. @param {Setting} setting */
+  #lay({ size }) {
+    const { text } = this;
+    if (!text) {
+      this.sections = [];
+      this.lines.replaceChildren();
+      return;
+    }
+    const { lines } = text;
+    this.sections = text.sections.map(([from, to]) => ({ element: h("div", { class: "hitl-section" }), from, to, start: lines[from].start, end: lines[to - 1].end, pieces: null }));
+    if (this.sections.length > WHOLE) {
+      for (const { element, from, to } of this.sections) {
+        let n = 0;
+        for (let i = from; i < to; i++) n += Math.max(0.6, Math.ceil((lines[i].end - lines[i].start) / 72));
+        element.style.height = `${Math.round(n * size * 1.55)}px`;
+      }
+    }
+    this.lines.replaceChildren(...this.sections.map(({ element }) => element));
+  }
+  /** Draws what is near the window, and takes out what is far. @returns {boolean} whether anything changed */
+  #drawNear() {
+    const { sections, element } = this;
+    const few = sections.length <= WHOLE;
+    const { scrollTop, clientHeight } = element;
+    const height = clientHeight || 600;
+    const top = few ? 0 : scrollTop - this.page.offsetTop;
+    let changed = false;
+    for (let i = few ? 0 : this.#sectionAt(top - FAR3 * 2 * height); i < sections.length; i++) {
+      const section = sections[i];
+      const [from, to] = few ? [0, 0] : [section.element.offsetTop, section.element.offsetTop + section.element.offsetHeight];
+      const away = few ? 0 : Math.max(from - top - height, top - to) / height;
+      if (away > FAR3 * 2) break;
+      if (away <= NEAR2 && !section.pieces) {
+        this.#draw(section);
+        changed = true;
+      } else if (away > FAR3 && section.pieces) this.#empty(section);
+    }
+    return changed;
+  }
+  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  #place(of) {
+    return this.page.offsetTop + of.offsetTop;
+  }
+  /** The last section that begins above a height. @param {number} top */
+  #sectionAt(top) {
+    let [low, high] = [0, this.sections.length - 1];
+    while (low < high) {
+      const middle = low + high + 1 >> 1;
+      if (this.sections[middle].element.offsetTop <= top) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+  /** @param {Section} section */
+  #empty(section) {
+    section.element.style.height = `${section.element.offsetHeight}px`;
+    section.element.replaceChildren();
+    section.pieces = null;
+  }
+  /** @param {Section} section */
+  #draw(section) {
+    const text = (
+      /** @type {ItemText} */
+      this.text
+    );
+    const pieces = [];
+    const write = (parent, start, end) => {
+      const node = document.createTextNode(text.text.slice(start, end));
+      const piece = { node, start, end };
+      this.piece_of.set(node, piece);
+      pieces.push(piece);
+      parent.appendChild(node);
+    };
+    const words2 = this.#tintedIn(section);
+    let at = 0;
+    const drawn2 = [];
+    for (let i = section.from; i < section.to; i++) {
+      const { start, end } = text.lines[i];
+      const line = h("p", { class: start === end ? "hitl-line hitl-blank" : "hitl-line", dir: "auto" });
+      let done = start;
+      while (at < words2.length && words2[at].from < end) {
+        const { from, to, word } = words2[at];
+        const [begins, ends2] = [Math.max(from, done), Math.min(to, end)];
+        if (ends2 > begins) {
+          if (begins > done) write(line, done, begins);
+          const mark = h("span", { class: `hitl-word ${word.speaks_for ? "hitl-for" : "hitl-counts-against"}${word.strength > 0.3 ? " hitl-strong" : ""}`, style: `--t:${word.strength.toFixed(2)}` });
+          write(mark, begins, ends2);
+          line.appendChild(mark);
+          done = ends2;
+        }
+        if (to > end) break;
+        at++;
+      }
+      if (done < end) write(line, done, end);
+      drawn2.push(line);
+    }
+    section.element.replaceChildren(...drawn2);
+    section.element.style.height = "";
+    section.pieces = pieces;
+  }
+  /** The words with a tint that lie in a section, in units. @param {Section} section */
+  #tintedIn({ start, end }) {
+    const text = (
+      /** @type {ItemText} */
+      this.text
+    );
+    const [first, last] = [text.character(start), text.character(end)];
+    return this.tinted.filter((word) => word.end > first && word.start < last).map((word) => ({ from: text.unit(word.start), to: text.unit(word.end), word }));
+  }
+  /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
+  #piecesIn(start, end) {
+    const found = [];
+    for (const section of this.sections) {
+      if (section.end < start || section.start >= end || !section.pieces) continue;
+      const { pieces } = section;
+      let [low, high] = [0, pieces.length];
+      while (low < high) {
+        const middle = low + high >> 1;
+        if (pieces[middle].end <= start) low = middle + 1;
+        else high = middle;
+      }
+      for (; low < pieces.length && pieces[low].start < end; low++) found.push(pieces[low]);
+    }
+    return found;
+  }
+  /** Where characters are on the page: a rectangle for each line; none for what isn't drawn just now.
+   * @param {number} start @param {number} end @returns {Rect[]} */
+  rects(start, end) {
+    const { text } = this;
+    if (!text) return [];
+    const [from, to] = [text.unit(start), text.unit(end)];
+    const origin = this.page.getBoundingClientRect();
+    const range = document.createRange();
+    const rects = [];
+    for (const piece of this.#piecesIn(from, to)) {
+      range.setStart(piece.node, Math.max(0, from - piece.start));
+      range.setEnd(piece.node, Math.min(piece.end, to) - piece.start);
+      for (const { left, top, width, height } of range.getClientRects()) {
+        if (width) join2(rects, { left: left - origin.left, top: top - origin.top, width, height });
+      }
+    }
+    return rects;
+  }
+  /** The character under a point of the screen, or null beside the text. @param {number} x @param {number} y @returns {number | null} */
+  characterAt(x, y) {
+    const at = caretAt(x, y);
+    const piece = at && this.piece_of.get(at.node);
+    if (!piece || !this.text || !piece.node.isConnected) return null;
+    let unit = piece.start + at.offset;
+    const before = this.text.character(Math.max(piece.start, unit - 1));
+    if (unit > piece.start && this.#holds(before, x, y)) return before;
+    if (unit >= piece.end) unit = piece.end - 1;
+    return this.text.character(unit);
+  }
+  /** @param {number} character @param {number} x @param {number} y */
+  #holds(character, x, y) {
+    const { left, top } = this.page.getBoundingClientRect();
+    return this.rects(character, character + 1).some((rect) => x - left >= rect.left && x - left < rect.left + rect.width && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
+  }
+  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  rangeToCharacters(range) {
+    const { text } = this;
+    const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
+    if (!text || first === null || last === null) return null;
+    const [start, end] = [text.character(first), text.character(last)];
+    return end > start ? [start, end] : null;
+  }
+  /** @param {Node} node @param {number} offset @returns {number | null} */
+  #unitOf(node, offset2) {
+    const piece = this.piece_of.get(node);
+    if (piece) return piece.start + offset2;
+    if (!this.lines.contains(node)) return null;
+    const after = node.childNodes[offset2] ?? null;
+    for (const section of this.sections) {
+      for (const one of section.pieces ?? []) {
+        const follows = after ? after.contains(one.node) || after.compareDocumentPosition(one.node) & Node.DOCUMENT_POSITION_FOLLOWING : node.compareDocumentPosition(one.node) & Node.DOCUMENT_POSITION_FOLLOWING && !node.contains(one.node);
+        if (follows) return one.start;
+      }
+    }
+    return this.text?.text.length ?? null;
+  }
+  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  reveal(start, end) {
+    const { element, text } = this;
+    if (!text) return;
+    this.#drawAt(text.unit(start));
+    const rects = this.rects(start, end);
+    if (!rects.length) return;
+    const top = rects[0].top + this.page.offsetTop;
+    const bottom = rects[rects.length - 1].top + rects[rects.length - 1].height + this.page.offsetTop;
+    const edge = EDGE * element.clientHeight;
+    if (top - edge < element.scrollTop) element.scrollTop = top - edge;
+    else if (bottom + edge > element.scrollTop + element.clientHeight) element.scrollTop = Math.min(top - edge, bottom + edge - element.clientHeight);
+  }
+  /** Draws the section that holds a unit, wherever the window is. @param {number} unit */
+  #drawAt(unit) {
+    const section = this.sections.find(({ end }) => end > unit) ?? this.sections[this.sections.length - 1];
+    if (!section || section.pieces) return;
+    this.#draw(section);
+    this.element.scrollTop = this.#place(section.element);
+    this.#drawNear();
+    this.on_layout();
+  }
+  /** The direction in which the line of a character is read. @param {number} character @returns {"ltr" | "rtl"} */
+  directionAt(character) {
+    const unit = this.text?.unit(character) ?? 0;
+    const [piece] = this.#piecesIn(unit, unit + 1);
+    const line = piece?.node.parentElement?.closest("p");
+    return line && getComputedStyle(line).direction === "rtl" ? "rtl" : "ltr";
+  }
+  /** By shares of the window. @param {number} by */
+  scroll(by) {
+    this.element.scrollTop += by * this.element.clientHeight;
+  }
+  /** To the beginning. */
+  top() {
+    this.element.scrollTop = 0;
+  }
+};
+function join2(rects, rect) {
+  const last = rects[rects.length - 1];
+  const same2 = last && Math.abs(last.top - rect.top) < rect.height / 2;
+  if (same2 && rect.left <= last.left + last.width + 1.5 && rect.left + rect.width >= last.left - 1.5) {
+    const right = Math.max(last.left + last.width, rect.left + rect.width);
+    const bottom = Math.max(last.top + last.height, rect.top + rect.height);
+    last.left = Math.min(last.left, rect.left);
+    last.top = Math.min(last.top, rect.top);
+    last.width = right - last.left;
+    last.height = bottom - last.top;
+  } else rects.push(rect);
+}
+function caretAt(x, y) {
+  if (document.caretPositionFromPoint) {
+    const at = document.caretPositionFromPoint(x, y);
+    return at && { node: at.offsetNode, offset: at.offset };
+  }
+  const range = (
+    /** @type {any} */
+    document.caretRangeFromPoint?.(x, y)
+  );
+  return range ? { node: range.startContainer, offset: range.startOffset } : null;
+}
+
+// hitl_widgets/widgets/js/stage/text.js
+var LARGEST = 3;
+var SMALLEST = 0.6;
+var PADDING = 48;
+function buildReader(session) {
+  const view = new TextView(() => {
+    for (const redraw of layers) redraw();
+  });
+  const layers = [];
+  let room = { width: 0, height: 0 };
+  let times = 1;
+  setAttribute(view.element, "role", "document");
+  const text = () => isText(session.item?.picture) ? session.item.picture : null;
+  function update() {
+    const shown = text();
+    const { item } = session;
+    view.element.hidden = !shown || Boolean(item?.broken);
+    if (!shown || !room.width) return;
+    const another = shown !== view.text;
+    const setting = shown.setting({ width: room.width - PADDING, height: room.height - PADDING });
+    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? []);
+    if (another) {
+      setAttribute(view.element, "aria-label", `Item ${item?.item_id}, ${shown.n.toLocaleString("en")} characters`);
+      session.painted();
+    }
+  }
+  function resize(now) {
+    room = now;
+    update();
+    view.resized();
+  }
+  return {
+    element: view.element,
+    view,
+    update,
+    resize,
+    text,
+    get times() {
+      return times;
+    },
+    /** Letters become larger or smaller; 0: as they were, and back to the beginning. @param {number} factor */
+    zoom(factor) {
+      times = factor ? Math.max(SMALLEST, Math.min(LARGEST, times * (factor > 1 ? 1.15 : 1 / 1.15))) : 1;
+      if (Math.abs(times - 1) < 0.01) times = 1;
+      if (!factor) view.top();
+      update();
+    },
+    /** @param {number} by in shares of the window */
+    scroll: (by) => view.scroll(by),
+    /** @param {() => void} redraw called whenever the text has moved */
+    over: (redraw) => {
+      layers.push(redraw);
+    }
+  };
+}
+
 // hitl_widgets/widgets/js/card/stage.js
 var CRISP_FROM = 2;
 var MOST4 = 32;
@@ -5501,7 +6013,8 @@ function buildStage(session) {
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
   const closeness = h("span", { class: "hitl-closeness", hidden: true });
-  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), broken, closeness);
+  const reader = buildReader(session);
+  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), reader.element, broken, closeness);
   let room = { width: 0, height: 0 };
   let near = { times: 1, x: 0.5, y: 0.5 };
   let fitted = "";
@@ -5532,12 +6045,15 @@ function buildStage(session) {
       plane.style.transform = times === 1 ? "" : `scale(${times}) translate(${100 * (0.5 / times - near.x)}%, ${100 * (0.5 / times - near.y)}%)`;
     }
     stage.classList.toggle("hitl-near", times > 1);
-    closeness.hidden = times === 1;
     const scale = item?.width ? parseFloat(sheet.style.width) / item.width * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
-    setText(closeness, `${Math.round(100 * scale)} %`);
+    nameCloseness(times, scale);
     if (layer && item?.width) layer.look(viewOf(near, [item.width, item.height]), 1 / scale);
     if (times > 1) session.sharpen();
+  }
+  function nameCloseness(times, scale = times) {
+    closeness.hidden = times === 1;
+    setText(closeness, `${Math.round(100 * scale)} %`);
   }
   function over(what) {
     layer = what;
@@ -5558,12 +6074,17 @@ function buildStage(session) {
     place();
   }
   function zoom(factor, at = { x: 0.5, y: 0.5 }) {
+    if (reader.text()) {
+      reader.zoom(factor);
+      return nameCloseness(reader.times);
+    }
     const times = Math.max(1, Math.min(MOST4, near.times * factor));
     const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
     near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
     place();
   }
   function move(x, y) {
+    if (reader.text()) return reader.scroll(y);
     near = { ...near, x: near.x + x / near.times, y: near.y + y / near.times };
     place();
   }
@@ -5576,14 +6097,14 @@ function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => session.brush.kind || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("dblclick", (event) => session.brush.kind || reader.text() || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
   const pixelAt = (event) => {
     const { x, y } = shareAt(event);
     const { width = 0, height = 0 } = session.item ?? {};
     return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
   };
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || near.times === 1 && !session.brush.kind) return;
+    if (event.button !== 0 || reader.text() || near.times === 1 && !session.brush.kind) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
     let point = pixelAt(event);
@@ -5604,11 +6125,11 @@ function buildStage(session) {
   });
   stage.addEventListener("pointermove", (event) => {
     const { item, brush: tool } = session;
-    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {
+    if (item && !reader.text() && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {
     });
   });
   function drawImage(item, hot) {
-    const picture = item?.picture ?? null;
+    const picture = isText(item?.picture) ? null : item?.picture ?? null;
     if (held2[0] === picture && held2[1] === hot && picture) return;
     sheet.classList.toggle("hitl-empty", !picture);
     if (!picture || !item) {
@@ -5688,6 +6209,17 @@ function buildStage(session) {
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
+    const is_text = Boolean(reader.text());
+    if (is_text !== stage.classList.contains("hitl-is-text")) {
+      stage.classList.toggle("hitl-is-text", is_text);
+      stage.classList.add("hitl-of-texts");
+      nameCloseness(is_text ? reader.times : near.times);
+    }
+    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
+    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
+    setText(broken, item?.broken ?? "");
+    reader.update();
+    if (is_text) return;
     const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item && mainTarget(item));
     beside.hidden = !two;
     if (item?.item_id !== shown) {
@@ -5704,19 +6236,17 @@ function buildStage(session) {
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.display.opacity);
     drawRegions(item);
-    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
-    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
-    setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
   }
   const watch = new ResizeObserver(([{ contentRect }]) => {
     room = contentRect;
     session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
+    reader.resize(room);
     if (room.width && held2[0] && held2[0] === session.item?.picture) session.painted();
   });
   watch.observe(stage);
-  return { stage, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
+  return { stage, reader, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
 }
 function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());
@@ -6083,6 +6613,8 @@ function render(el, session) {
     right: () => stage.move(0.1, 0),
     up: () => stage.move(0, -0.1),
     down: () => stage.move(0, 0.1),
+    page_up: () => stage.move(0, -0.9),
+    page_down: () => stage.move(0, 0.9),
     question: () => drawer.ask(),
     guideline: () => session.open("guideline"),
     project: () => session.open("project"),

@@ -886,7 +886,7 @@ var EditorSession = class extends Session {
   #examples({ label_id, examples }, buffers) {
     Promise.all(examples.map(async (example, i) => ({
       ...example,
-      picture: example.problem ? null : await this.around.decode({ bytes: buffers[i], mime: "image/png" }).catch(() => null)
+      picture: example.problem ? null : await this.around.decode({ bytes: buffers[i] }).catch(() => null)
     }))).then((pictures) => {
       this.examples.set(label_id, pictures);
       this.changed();
@@ -1482,8 +1482,135 @@ function buildPreview(session) {
   return { element, update };
 }
 
+// hitl_widgets/widgets/js/text/item_text.js
+var BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/gu;
+var LONGEST = 4e3;
+var SECTION = 6e3;
+var SIZES = [22, 19, 17];
+var MONO = 13.5;
+var LEADING = 1.55;
+var COLUMN = 36;
+var CODE = /^(?:\t| {2,})\S|[{};]\s*$|^\s*(?:def |class |import |from \S+ import |function |const |let |var |return\b|if \(|for \(|while \(|public |private |#include|#!|@\w+|<\/?[a-z][\w-]*[ >])/u;
+var ItemText = class {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.pairs = pairsOf(text);
+    this.n = text.length - this.pairs.length;
+    this.cut = null;
+    this.code = null;
+  }
+  // As pictures have them.
+  get width() {
+    return this.n;
+  }
+  get height() {
+    return 1;
+  }
+  /** The unit at which a character begins. @param {number} character */
+  unit(character) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] - middle < character) low = middle + 1;
+      else high = middle;
+    }
+    return character + low;
+  }
+  /** The character that a unit belongs to. @param {number} unit */
+  character(unit) {
+    const { pairs } = this;
+    let [low, high] = [0, pairs.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (pairs[middle] < unit) low = middle + 1;
+      else high = middle;
+    }
+    return unit - low;
+  }
+  /** The characters from one to another. @param {number} start @param {number} end */
+  slice(start, end) {
+    return this.text.slice(this.unit(start), this.unit(end));
+  }
+  /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
+  get lines() {
+    return this.cut ??= linesOf(this.text);
+  }
+  /** Lines that are drawn together: [from, to) for each section. @returns {[number, number][]} */
+  get sections() {
+    const sections = [];
+    const { lines: lines2 } = this;
+    for (let from = 0; from < lines2.length; ) {
+      let to = from + 1;
+      while (to < lines2.length && lines2[to].end - lines2[from].start < SECTION) to++;
+      sections.push([from, to]);
+      from = to;
+    }
+    return sections;
+  }
+  /** Whether it reads better in letters of one width: code, or a log. */
+  get is_code() {
+    if (this.code === null) {
+      const written = this.lines.slice(0, 200).map(({ start, end }) => this.text.slice(start, Math.min(end, start + 300))).filter((line) => line.trim());
+      this.code = written.length >= 2 && written.filter((line) => CODE.test(line)).length >= 0.5 * written.length;
+    }
+    return this.code;
+  }
+  /** As large as it reads well: a short text larger, if all of it can be seen then.
+   * @param {{width: number, height: number}} room in pixels @returns {Setting} */
+  setting(room) {
+    if (this.is_code) return { size: MONO, mono: true };
+    const fits = this.text.length < 4e3 && SIZES.find((size) => this.#height(size, room.width) <= room.height);
+    return { size: fits || SIZES[SIZES.length - 1], mono: false };
+  }
+  /** About how high it is. @param {number} size @param {number} width */
+  #height(size, width) {
+    const across = Math.max(8, Math.min(width / size, COLUMN) / 0.5);
+    return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
+  }
+};
+function pairsOf(text) {
+  let n = 0;
+  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
+  const pairs = new Uint32Array(n);
+  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
+  return pairs;
+}
+function isHigh(text, i) {
+  const unit = text.charCodeAt(i);
+  if (unit < 55296 || unit > 56319) return false;
+  const next = text.charCodeAt(i + 1);
+  return next >= 56320 && next <= 57343;
+}
+function linesOf(text) {
+  const lines2 = [];
+  let start = 0;
+  for (const found of text.matchAll(BREAK)) {
+    addLine(lines2, text, start, found.index);
+    start = found.index + found[0].length;
+  }
+  if (start < text.length || !lines2.length) addLine(lines2, text, start, text.length);
+  return lines2;
+}
+function addLine(lines2, text, start, end) {
+  while (end - start > LONGEST) {
+    const blank = text.lastIndexOf(" ", start + LONGEST);
+    let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
+    if (isHigh(text, at - 1)) at--;
+    lines2.push({ start, end: at });
+    start = at;
+  }
+  lines2.push({ start, end });
+}
+var utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+var textOf = (bytes) => new ItemText(utf8.decode(bytes));
+var isText = (picture) => picture instanceof ItemText;
+
 // hitl_widgets/widgets/js/pictures.js
+var isOfText = ({ bytes, mime }) => mime === "text/plain" || Boolean(!mime && bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, 1)[0] !== 137);
 async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  if (bytes && isOfText({ bytes, mime })) return textOf(bytes);
   const blob = new Blob([
     /** @type {BlobPart} */
     bytes
@@ -1506,7 +1633,7 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   return image;
 }
 var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
-var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+var sizeOf = (picture) => isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 function drawSmall(canvas, picture) {
   const context = (
     /** @type {CanvasRenderingContext2D} */
@@ -1514,10 +1641,35 @@ function drawSmall(canvas, picture) {
   );
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
+  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+function writeSmall(context, text) {
+  const { width, height } = context.canvas;
+  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
+  const pad = Math.round(size / 2);
+  const style = getComputedStyle(context.canvas);
+  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
+  context.fillStyle = style.color || "#000";
+  context.textBaseline = "top";
+  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
+  context.textAlign = rtl ? "right" : "left";
+  context.direction = rtl ? "rtl" : "ltr";
+  let [y, line] = [pad, ""];
+  const write = () => {
+    context.fillText(line, rtl ? width - pad : pad, y);
+    y += Math.round(1.25 * size);
+    line = "";
+  };
+  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
+    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
+    if (y + size > height) return;
+    line += part.replace(/\s+/gu, " ");
+  }
+  if (line) write();
 }
 
 // hitl_widgets/widgets/js/editor/label.js

@@ -8,7 +8,11 @@ import { pressed } from "../keys.js";
 import { match } from "../labels.js";
 import { handBack, keepKeys } from "../notebook.js";
 import { sizeOf } from "../pictures.js";
+import { isText } from "../text/item_text.js";
+import { TextView } from "../text/view.js";
 import { inWords } from "./session.js";
+
+const PADDING = 48; // around a text, both sides together
 
 /** @typedef {import("./session.js").AdjudicationSession} AdjudicationSession */
 /** @typedef {import("../types.d.ts").Label} Label */
@@ -153,7 +157,9 @@ function buildPicture(session) {
   const canvas = h("canvas", { class: "hitl-image", role: "img" });
   const broken = h("p", { class: "hitl-quiet", role: "note" });
   const facts = h("p", { class: "hitl-facts" });
-  const element = h("div", { class: "hitl-left" }, h("div", { class: "hitl-stage" }, canvas, broken), h("div", { class: "hitl-about-item" }, facts));
+  const reader = new TextView();
+  const stage = h("div", { class: "hitl-stage" }, canvas, reader.element, broken);
+  const element = h("div", { class: "hitl-left" }, stage, h("div", { class: "hitl-about-item" }, facts));
   /** @type {unknown} */
   let drawn = null;
   return { element, update() {
@@ -161,7 +167,11 @@ function buildPicture(session) {
     setText(facts, item ? [item.item_id, ...Object.entries(item.meta).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)].join(" · ") : "");
     setText(broken, item?.broken ?? "");
     setAttribute(canvas, "aria-label", item ? `Item ${item.item_id}` : "No item");
-    canvas.hidden = !item?.picture;
+    const is_text = isText(item?.picture);
+    stage.classList.toggle("hitl-is-text", is_text);
+    reader.element.hidden = !is_text;
+    canvas.hidden = !item?.picture || is_text;
+    if (isText(item?.picture)) return reader.show(item.picture, item.picture.setting({ width: stage.clientWidth - PADDING, height: stage.clientHeight - PADDING }));
     if (!item?.picture || item.picture === drawn) return;
     drawn = item.picture;
     const [width, height] = sizeOf(item.picture);

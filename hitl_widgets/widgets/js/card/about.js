@@ -33,6 +33,9 @@ export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen
 /** @param {unknown} value */
 const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
+/** How large an item is. @param {import("./types.d.ts").Item} item */
+const sizeInWords = ({ mime, width, height }) => (!width ? "" : mime === "text/plain" ? `${width.toLocaleString("en")} character${width === 1 ? "" : "s"}` : `${width} × ${height}`);
+
 /** @param {Example} example @param {number} side */
 export function exampleOf(example, side) {
   const canvas = h("canvas", { class: "hitl-thumb", width: side, height: side, role: "img", style: `width: ${side}px; height: ${side}px`,
@@ -94,7 +97,7 @@ export function buildAbout(session) {
         examples.replaceChildren(...(list ?? []).map((example) => exampleOf(example, SIDE)));
       }
     }
-    const known = !item || session.face ? "" : [item.item_id, item.width && `${item.width} × ${item.height}`,
+    const known = !item || session.face ? "" : [item.item_id, sizeInWords(item),
       session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by, answering.many),
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`].filter(Boolean).join(" · ");
     setText(facts, known);

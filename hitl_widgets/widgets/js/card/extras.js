@@ -70,7 +70,7 @@ export class Extras {
   /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
   async #picture(bytes) {
     if (!bytes?.byteLength || !this.around.decode) return null;
-    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
+    return this.around.decode({ bytes }).catch(() => null);
   }
 
   /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */

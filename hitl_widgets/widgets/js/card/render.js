@@ -94,6 +94,7 @@ export function render(el, session) {
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
+    page_up: () => stage.move(0, -0.9), page_down: () => stage.move(0, 0.9),
     question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
     ...Object.fromEntries(["draw", "delete", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,

@@ -6,6 +6,8 @@ import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "../pictures.js";
 import { mainTarget, mapKey } from "./display.js";
 import { closeUp, revealing, viewOf } from "../objects/view.js";
+import { buildReader } from "../stage/text.js";
+import { isText } from "../text/item_text.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -54,7 +56,8 @@ export function buildStage(session) {
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
   const closeness = h("span", { class: "hitl-closeness", hidden: true });
-  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), broken, closeness);
+  const reader = buildReader(session);
+  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), reader.element, broken, closeness);
 
   let room = { width: 0, height: 0 };
   /** How close, and which point of the item is in the middle. */
@@ -93,12 +96,17 @@ export function buildStage(session) {
       plane.style.transform = times === 1 ? "" : `scale(${times}) translate(${100 * (0.5 / times - near.x)}%, ${100 * (0.5 / times - near.y)}%)`;
     }
     stage.classList.toggle("hitl-near", times > 1);
-    closeness.hidden = times === 1;
     const scale = item?.width ? (parseFloat(sheet.style.width) / item.width) * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
-    setText(closeness, `${Math.round(100 * scale)} %`);
+    nameCloseness(times, scale);
     if (layer && item?.width) layer.look(viewOf(near, [item.width, item.height]), 1 / scale);
     if (times > 1) session.sharpen();
+  }
+
+  /** @param {number} times closer than at first @param {number} [scale] pixels of the screen for each of the item */
+  function nameCloseness(times, scale = times) {
+    closeness.hidden = times === 1;
+    setText(closeness, `${Math.round(100 * scale)} %`);
   }
 
   /** Lies over the item from now on, in its pixels. @param {NonNullable<typeof layer>} what */
@@ -129,6 +137,10 @@ export function buildStage(session) {
 
   /** @param {number} factor @param {{x: number, y: number}} [at] the point that stays where it is, as shares of the sheet */
   function zoom(factor, at = { x: 0.5, y: 0.5 }) {
+    if (reader.text()) {
+      reader.zoom(factor);
+      return nameCloseness(reader.times);
+    }
     const times = Math.max(1, Math.min(MOST, near.times * factor));
     const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
     near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
@@ -137,6 +149,7 @@ export function buildStage(session) {
 
   /** @param {number} x @param {number} y as shares of what is in view */
   function move(x, y) {
+    if (reader.text()) return reader.scroll(y);
     near = { ...near, x: near.x + x / near.times, y: near.y + y / near.times };
     place();
   }
@@ -151,7 +164,7 @@ export function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => session.brush.kind || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("dblclick", (event) => session.brush.kind || reader.text() || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
   /** The point of the item that is under the pointer. @param {MouseEvent} event */
   const pixelAt = (event) => {
     const { x, y } = shareAt(event);
@@ -159,7 +172,7 @@ export function buildStage(session) {
     return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
   };
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || (near.times === 1 && !session.brush.kind)) return;
+    if (event.button !== 0 || reader.text() || (near.times === 1 && !session.brush.kind)) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
     let point = pixelAt(event);
@@ -183,12 +196,12 @@ export function buildStage(session) {
   // The part under the pointer is the one in hand.
   stage.addEventListener("pointermove", (event) => {
     const { item, brush: tool } = session;
-    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {});
+    if (item && !reader.text() && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {});
   });
 
   /** @param {Item | undefined} item @param {Saliency | null} hot */
   function drawImage(item, hot) {
-    const picture = item?.picture ?? null;
+    const picture = isText(item?.picture) ? null : item?.picture ?? null;
     if (held[0] === picture && held[1] === hot && picture) return;
     sheet.classList.toggle("hitl-empty", !picture);
     if (!picture || !item) { held[0] = null; return; }
@@ -263,6 +276,17 @@ export function buildStage(session) {
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
+    const is_text = Boolean(reader.text());
+    if (is_text !== stage.classList.contains("hitl-is-text")) {
+      stage.classList.toggle("hitl-is-text", is_text);
+      stage.classList.add("hitl-of-texts"); // it stays as high where a text can't be read, or none is here
+      nameCloseness(is_text ? reader.times : near.times);
+    }
+    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
+    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
+    setText(broken, item?.broken ?? "");
+    reader.update();
+    if (is_text) return;
     const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken
       && Boolean(item && mainTarget(item));
     beside.hidden = !two;
@@ -277,9 +301,6 @@ export function buildStage(session) {
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.display.opacity);
     drawRegions(item);
-    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
-    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
-    setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
   }
 
@@ -287,10 +308,11 @@ export function buildStage(session) {
     room = contentRect;
     session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
+    reader.resize(room);
     if (room.width && held[0] && held[0] === session.item?.picture) session.painted(); // it came into view
   });
   watch.observe(stage);
-  return { stage, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
+  return { stage, reader, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
 }
 
 /** The line under the item: which map is shown, how, on what scale, how strong. @param {CardSession} session */

@@ -186,7 +186,7 @@ export class EditorSession extends Session {
   /** @param {import("./types.d.ts").Examples} push @param {ArrayBufferView[]} buffers */
   #examples({ label_id, examples }, buffers) {
     Promise.all(examples.map(async (example, i) => ({ ...example,
-      picture: example.problem ? null : await this.around.decode({ bytes: buffers[i], mime: "image/png" }).catch(() => null) })))
+      picture: example.problem ? null : await this.around.decode({ bytes: buffers[i] }).catch(() => null) })))
       .then((pictures) => { this.examples.set(label_id, pictures); this.changed(); });
   }
 

@@ -16,6 +16,7 @@ import { cursorFor, hit, Pointing } from "../objects/pointing.js";
 import { boundsOf, outline, sideOf, spotsOf } from "../objects/shapes.js";
 import { lookedAt } from "../objects/snap.js";
 import { sizeOf } from "../pictures.js";
+import { isText } from "../text/item_text.js";
 
 /** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
 /** @typedef {import("../objects/types.d.ts").Grey} Grey */
@@ -281,6 +282,7 @@ export function buildObjects(host) {
  * @param {import("../types.d.ts").Picture | HTMLCanvasElement} picture the item's, perhaps smaller @param {import("../objects/types.d.ts").Size} size of the item
  * @param {readonly number[]} at of the object @returns {Grey | null} null: no picture is there */
 export function greyAround(picture, size, at) {
+  if (isText(picture)) return null;
   const [width, height] = sizeOf(picture);
   const [scale_x, scale_y] = [width / size[0], height / size[1]];
   const [x0, y0, x1, y1] = lookedAt(at, Math.min(scale_x, scale_y));

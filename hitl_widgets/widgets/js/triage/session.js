@@ -160,7 +160,7 @@ export class TriageSession extends Session {
       const tile = this.tiles.get(item_id);
       if (!tile) return;
       if (problems[i]) { tile.problem = problems[i]; return; }
-      this.around.decode({ bytes: buffers[i], mime: "image/png" }).then((picture) => {
+      this.around.decode({ bytes: buffers[i] }).then((picture) => {
         if (large) tile.large = picture;
         else tile.picture = picture;
         this.changed();
