@@ -19,13 +19,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from PIL import Image
 
-from .errors import AlreadyDecided, ImageError, UnknownDecision, UnknownItem
+from .errors import AlreadyDecided, ImageError, TextError, UnknownDecision, UnknownItem
 from .items.images import Picture
+from .items.texts import snippet
 from .objects.deciding import as_seen, given_shapes, judge_objects, verdict_of
 from .project.shown_objects import Shown
 from .records import (
@@ -109,12 +110,12 @@ def rings(n: int, side: int = 28) -> np.ndarray:
 
 
 class MemoryPool:
-    """Items held as arrays, some of which can't be read: what models and cards need of a `Pool`.
+    """Items held as arrays or texts, some of which can't be read: what models and cards need of a `Pool`.
 
     Parameters
     ----------
-    images : sequence of (ndarray, uint8, shape (H, W) or (H, W, 3)) or None
-        The items; None is one that can't be read.
+    images : sequence of (ndarray, uint8, shape (H, W) or (H, W, 3)), str or None
+        The items; None is one that can't be read. Where one is a text, all are.
     ids : sequence of str, optional
         Their ids; "item-0000" and so on by default.
     broken : collection of str
@@ -125,29 +126,38 @@ class MemoryPool:
         self.images = list(images)
         self.ids: list[str] = list(ids) if ids is not None else [f"item-{i:04d}" for i in range(len(self.images))]
         self.broken = frozenset(broken)
+        self.kind: Literal["image", "text"] = "text" if any(isinstance(one, str) for one in self.images) else "image"
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def load(self, position: int) -> np.ndarray:
-        """Return an item; ImageError if it can't be read."""
-        image = self.images[position]
-        if image is None or self.ids[position] in self.broken:
-            raise ImageError(f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
-        return np.asarray(image)
+    def load(self, position: int) -> Any:
+        """Return an item, an array or a text; ImageError or TextError if it can't be read."""
+        item = self.images[position]
+        if item is None or self.ids[position] in self.broken:
+            raise (TextError if self.kind == "text" else ImageError)(
+                f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
+        return item if self.kind == "text" else np.asarray(item)
 
     def picture(self, position: int) -> Picture:
-        """Encode an item for the screen, as PNG; ImageError if it can't be read."""
+        """Encode an item for the screen, as PNG or UTF-8; ImageError or TextError if it can't be read."""
         image = self.load(position)
+        if self.kind == "text":
+            return Picture(data=image.encode(), mime="text/plain", height=1, width=len(image))
         return Picture(data=_png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of an item; ImageError if it can't be read."""
-        height, width = self.load(position).shape[:2]
+        """Height and width of an item, of a text 1 and its characters; ImageError or TextError if it can't be read."""
+        item = self.load(position)
+        if self.kind == "text":
+            return 1, len(item)
+        height, width = item.shape[:2]
         return height, width
 
     def thumbnail(self, position: int) -> bytes:
-        """Encode an item as PNG, even one of those named `broken`."""
+        """Encode an item as PNG, or the beginning of a text as UTF-8, even one of those named `broken`."""
+        if self.kind == "text":
+            return snippet(self.images[position]).encode()
         return _png(self.images[position])
 
 
@@ -164,8 +174,8 @@ class MemoryHost:
 
     Parameters
     ----------
-    images : ndarray, optional
-        The items; 200 `rings` by default.
+    images : ndarray or sequence of str, optional
+        The items, images or texts; 200 `rings` by default.
     labels : sequence or Taxonomy, optional
         What `Taxonomy` takes, or one with attributes; `CLOTHES` by default.
     model : str or None
@@ -197,9 +207,9 @@ class MemoryHost:
         What is learnt in the background; see `learn`.
     """
 
-    def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
-                 broken: Collection[str] = (), blind: Collection[str] = (), annotator: str = "ada",
-                 annotator_is_default: bool = False, signed: bool = False,
+    def __init__(self, images: np.ndarray | Sequence[str | None] | None = None, labels: Any = None, *,
+                 model: str | None = "a1b2c3", broken: Collection[str] = (), blind: Collection[str] = (),
+                 annotator: str = "ada", annotator_is_default: bool = False, signed: bool = False,
                  meta: Mapping[str, Any] | None = None, task: str = "classify") -> None:
         self.pool = MemoryPool(rings(200) if images is None else images, broken=broken)
         self.taxonomy = labels if isinstance(labels, Taxonomy) else Taxonomy(labels or list(CLOTHES))

@@ -148,7 +148,7 @@ class Review(Widget[CardPush]):
         self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
         self.task: Task = cast("Task", host.task)
         self.queue, self.keys = queue, configured(
-            keys or {}, "card", self.task, getattr(host.pool, "kind", "image"))
+            keys or {}, "card", self.task, host.pool.kind)
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._window = Window(n)
         self._end: str | None = None

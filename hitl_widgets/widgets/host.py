@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..items.images import Picture
 from ..records import Attribution, Decision, Item, Items, LearningState, PredictedValue, Prediction, Region, Seen
@@ -18,19 +16,23 @@ from ..taxonomy.labels import Taxonomy
 
 
 class ItemPictures(Protocol):
-    """The pictures of the items, by their positions in the pool. Each method raises ItemError for a broken item."""
+    """The pictures, or texts, of the items by their positions in the pool. Each raises ItemError for a broken item."""
+
+    @property
+    def kind(self) -> Literal["image", "text"]:
+        """What the items are."""
 
     def picture(self, position: int) -> Picture:
-        """Encode an item for the screen, with the size that the item itself has."""
+        """Encode an item for the screen, with the size that the item itself has; a text as UTF-8."""
 
     def thumbnail(self, position: int) -> bytes:
-        """Encode an item as a small PNG."""
+        """Encode an item as a small PNG, or the beginning of a text as UTF-8."""
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of an item."""
+        """Height and width of an item; of a text 1 and how many characters it has."""
 
-    def load(self, position: int) -> np.ndarray:
-        """Read an item as uint8, shape (H, W) or (H, W, 3)."""
+    def load(self, position: int) -> Any:
+        """Read an item as uint8, shape (H, W) or (H, W, 3), or a text as str."""
 
 
 class ShownObjects(Protocol):

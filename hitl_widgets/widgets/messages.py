@@ -537,16 +537,18 @@ class _ItemMore(TypedDict, total=False):
 
 
 class ItemEntry(_ItemMore):
-    """An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first.
+    """An item of the queue; its picture, or its text in UTF-8, is the buffer.
 
+    `probs`: label_id and probability, the likeliest first.
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
     earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision
     that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no
     saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
     person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
     itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a
-    model suggests for attributes, by attribute_id. `before`: what comes before a text in its group. `objects`: those that are shown, or would be if the item weren't
+    model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't
     blind, from the score `threshold` on; of an item that is looked at again, those of the annotator's decision.
+    `before`: what comes before a text in its group.
     """
 
     item_id: str

@@ -1,4 +1,4 @@
-"""Items, saliency maps and superpixels packed as messages.
+"""Items, saliency maps and superpixels packed as messages; a text goes as UTF-8, where a picture would be.
 
 What can't be made is a message with the reason: a broken item is decided all the same.
 """
@@ -219,6 +219,9 @@ def pack_map(host: CardHost, item: Item, method: str, target: str,
 def pack_segments(host: CardHost, item: Item) -> tuple[Segments, list[Any]]:
     """Pack the parts of an item, for marking whole parts."""
     message: Segments = {"kind": "segments", "item_id": item.id, "height": 0, "width": 0}
+    if host.pool.kind == "text":
+        message["problem"] = "a text is marked word by word."
+        return message, []
     try:
         numbers = clickable(host.pool.load(item.position))
     except HitlError as error:
