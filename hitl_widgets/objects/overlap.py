@@ -1,5 +1,7 @@
 """How far objects overlap, how far they lie apart, and which of them are the same.
 
+A span of a text is a box of height 1, from its first character to the one after its last.
+
 `overlaps` compares many objects with many; `iou_pair` two. `match_by_score` pairs a model's objects with the true ones
 as COCO does, `match_one_to_one` those of two people.
 """
@@ -34,7 +36,7 @@ class Shaped(Protocol):
 
     @property
     def kind(self) -> str:
-        """"box", "polygon" or "point"."""
+        """"box", "polygon", "point" or "span"."""
 
     @property
     def at(self) -> Sequence[float]:
@@ -108,7 +110,7 @@ def overlaps(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[float
 
     Parameters
     ----------
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     a, b : sequence of sequence of float, length n and m
         Coordinates, as in `shapes.shape`.
     size : (float, float), optional
@@ -131,19 +133,22 @@ def overlaps(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[float
     --------
     >>> overlaps("polygon", [(0, 0, 2, 0, 2, 2, 0, 2)], [(0, 0, 2, 0, 2, 1, 0, 1)]).tolist()
     [[0.5]]
+    >>> overlaps("span", [(0, 4)], [(0, 2), (4, 6)]).tolist()
+    [[0.5, 0.0]]
     >>> overlaps("point", [(10, 10)], [(10, 10), (10, 16), (90, 90)], size=(300, 400)).round(2).tolist()
     [[1.0, 0.6, 0.0]]
     """
     if kind == "point":
         return np.maximum(nearness(a, b, size=size), 0.0)
     many = np.zeros(len(b), bool) if crowd is None else np.asarray(crowd, bool)
-    if kind == "box":
-        found = iou(_rows(a, 4), _rows(b, 4))
+    if kind in ("box", "span"):
+        one, other = (_rows(some, 4) if kind == "box" else span_boxes(some) for some in (a, b))
+        found = iou(one, other)
         if many.any():
-            found[:, many] = covered(_rows(a, 4), _rows(b, 4))[:, many]
+            found[:, many] = covered(one, other)[:, many]
         return found
     if kind != "polygon":
-        raise BadInput(f"kind {kind!r} is unknown; 'box', 'polygon' or 'point' is expected.")
+        raise BadInput(f"kind {kind!r} is unknown; 'box', 'polygon', 'point' or 'span' is expected.")
     of_a, of_b = polygons(a), polygons(b)
     both = _intersections(of_a, of_b)
     areas = shapely.area(of_a)[:, None]
@@ -187,7 +192,9 @@ def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[f
     >>> iou_pair("box", (0, 0, 10, 10), (5, 0, 15, 10), size=(20, 20))
     0.3333333333333333
     """
-    if kind == "box":  # without arrays: a decision on 1,000 objects asks 1,000 times
+    if kind == "span":
+        a, b = (a[0], 0, a[1], 1), (b[0], 0, b[1], 1)
+    if kind in ("box", "span"):  # without arrays: a decision on 1,000 objects asks 1,000 times
         both = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
         either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
         return both / either if either > 0 else 0.0
@@ -196,7 +203,9 @@ def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[f
 
 def iou_of(shapes_a: Sequence[Shaped], shapes_b: Sequence[Shaped], *,
            size: tuple[float, float] | None = None) -> Floats:
-    """How far objects overlap; those of different kinds by the boxes around them, and points only with points.
+    """How far objects overlap; those of different kinds by the boxes around them.
+
+    Points overlap only with points, and spans with spans.
 
     Parameters
     ----------
@@ -212,7 +221,7 @@ def iou_of(shapes_a: Sequence[Shaped], shapes_b: Sequence[Shaped], *,
     kinds = [np.array([shape.kind for shape in shapes], dtype=object) for shapes in (shapes_a, shapes_b)]
     for one in dict.fromkeys(kinds[0]):
         for other in dict.fromkeys(kinds[1]):
-            if one != other and "point" in (one, other):
+            if one != other and {"point", "span"} & {one, other}:
                 continue
             rows, columns = np.flatnonzero(kinds[0] == one), np.flatnonzero(kinds[1] == other)
             ats = [[shapes[int(place)].at for place in places]
@@ -230,7 +239,7 @@ def distances(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[floa
 
     Parameters
     ----------
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     a, b : sequence of sequence of float, length n and m
     size : (float, float), optional
         Height and width of the image; only points need it.
@@ -238,7 +247,7 @@ def distances(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[floa
     Returns
     -------
     ndarray of float, shape (n, m)
-        Of boxes and polygons (1 - GIoU) / 2, the GIoU of polygons by the convex hull around both; of points the
+        Of boxes, spans and polygons (1 - GIoU) / 2, the GIoU of polygons by the convex hull around both; of points the
         distance over the image's diagonal.
 
     References
@@ -252,15 +261,16 @@ def distances(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[floa
     """
     if kind == "point":
         return np.asarray(np.minimum(1.0, (1 - nearness(a, b, size=size)) * NEAR))
-    if kind == "box":
-        return np.asarray((1 - giou(_rows(a, 4), _rows(b, 4))) / 2)
+    if kind in ("box", "span"):
+        one, other = (_rows(some, 4) if kind == "box" else span_boxes(some) for some in (a, b))
+        return np.asarray((1 - giou(one, other)) / 2)
     if kind != "polygon":
-        raise BadInput(f"kind {kind!r} is unknown; 'box', 'polygon' or 'point' is expected.")
+        raise BadInput(f"kind {kind!r} is unknown; 'box', 'polygon', 'point' or 'span' is expected.")
     of_a, of_b = polygons(a), polygons(b)
     both = _intersections(of_a, of_b)
     union = shapely.area(of_a)[:, None] + shapely.area(of_b)[None, :] - both
-    one, other = np.broadcast_arrays(of_a[:, None], of_b[None, :])
-    hull = shapely.area(shapely.convex_hull(shapely.union(shapely.convex_hull(one), shapely.convex_hull(other))))
+    firsts, seconds = np.broadcast_arrays(of_a[:, None], of_b[None, :])
+    hull = shapely.area(shapely.convex_hull(shapely.union(shapely.convex_hull(firsts), shapely.convex_hull(seconds))))
     hull = np.maximum(hull.reshape(union.shape), union)
     return np.asarray((1 - _share(both, union) + _share(hull - union, hull)) / 2)
 
@@ -474,8 +484,28 @@ def _linked(overlap: Floats, owner: Ints, least: float) -> list[Ints]:
         alive[one], alive[other] = alive[one] + alive[other], []
 
 
-def bounds(ats: Sequence[Sequence[float]]) -> Floats:
-    """Box around each object, from its flat coordinates.
+def span_boxes(ats: Sequence[Sequence[float]]) -> Floats:
+    """Box of each span: start, 0, end, 1.
+
+    Parameters
+    ----------
+    ats : sequence of (start, end), length n
+
+    Returns
+    -------
+    ndarray of float, shape (n, 4)
+
+    Examples
+    --------
+    >>> span_boxes([(3, 9)]).tolist()
+    [[3.0, 0.0, 9.0, 1.0]]
+    """
+    at = _rows(ats, 2)
+    return np.column_stack([at[:, 0], np.zeros(len(at)), at[:, 1], np.ones(len(at))])
+
+
+def bounds(ats: Sequence[Sequence[float]], kind: str = "") -> Floats:
+    """Box around each object, from its flat coordinates; the kind need only be told of spans.
 
     Returns
     -------
@@ -487,6 +517,8 @@ def bounds(ats: Sequence[Sequence[float]]) -> Floats:
     >>> bounds([(0, 0, 4, 1, 2, 5)]).tolist()
     [[0.0, 0.0, 4.0, 5.0]]
     """
+    if kind == "span":
+        return span_boxes(ats)
     return np.array([(min(at[::2]), min(at[1::2]), max(at[::2]), max(at[1::2])) for at in ats],
                     np.float64).reshape(-1, 4)
 

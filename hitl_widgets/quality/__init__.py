@@ -1,8 +1,8 @@
 """Quality of answers and models, from arrays and tables alone.
 
 ``consensus``, ``agreement``, ``automation_bias`` and ``schools`` take a table of votes: a DataFrame with item_id,
-annotator and label, as ``wb.votes()`` makes it. ``detection``, ``object_errors`` and ``agreement_objects`` take tables
-of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them.
+annotator and label, as ``wb.votes()`` makes it. ``detection``, ``spans``, ``object_errors`` and ``agreement_objects``
+take tables of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from .object_detection import compare_detection as compare_detection
     from .object_detection import detection as detection
     from .schools_of_thought import schools as schools
+    from .span_metrics import compare_spans as compare_spans
+    from .span_metrics import spans as spans
     from .suggestion_effect import automation_bias as automation_bias
 
 # Where each function is defined. No module has its name, since importing the module would hide the function.
 _HOME = {"agreement": "annotator_agreement", "agreement_objects": "object_agreement",
          "automation_bias": "suggestion_effect", "compare_detection": "object_detection",
+         "compare_spans": "span_metrics",
          "consensus": "crowd_consensus", "detection": "object_detection", "object_errors": "annotation_errors",
-         "schools": "schools_of_thought"}
+         "schools": "schools_of_thought", "spans": "span_metrics"}
 
-__all__ = ["agreement", "agreement_objects", "automation_bias", "compare_detection", "consensus", "detection",
-           "object_errors", "schools"]
+__all__ = ["agreement", "agreement_objects", "automation_bias", "compare_detection", "compare_spans", "consensus",
+           "detection", "object_errors", "schools", "spans"]
 
 
 def __getattr__(name: str) -> Any:

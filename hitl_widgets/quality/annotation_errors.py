@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds
-from .object_matching import IN_DOUBT, coordinates, sizes_told, with_label_ids
+from .object_matching import IN_DOUBT, columns_of, coordinates, kinds_in, sizes_told, with_label_ids
 from .suspected_objects import suspicions
 
 COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "label_id", "expected", "expected_id", "x0",
@@ -52,7 +52,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
         A row a doubt, the most probable error first: item_id, annotator, object_id (None for a missing object), error,
         score (probability that the annotation is wrong, as far as the model's scores tell), label and label_id (of the
         object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or what is
-        missing).
+        missing); of spans start and end.
 
         - missing: the model is sure of an object where nobody annotated one.
         - wrong label: it is sure of another label at this place.
@@ -81,17 +81,15 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
     >>> object_errors(objects, found)[["error", "label", "expected"]].values.tolist()
     [['wrong label', 'dust', 'cell'], ['missing', None, 'cell']]
     """
-    for what, table, needed in (("objects", objects, ["item_id", "x0", "y0"]),
-                                ("predictions", predictions, ["item_id", "x0", "y0", "score"])):
+    for what, table, needed in (("objects", objects, []), ("predictions", predictions, ["score"])):
         if not isinstance(table, pd.DataFrame):
             raise BadInput(f"{what} is a {type(table).__name__}; a table of objects is expected.")
-        if missing := [name for name in needed if name not in table]:
+        if missing := [name for name in ("item_id", *columns_of(table)[:2], *needed) if name not in table]:
             raise ShapeError(f"the table of {what} lacks {', '.join(missing)}; wb.objects() and wb.predict_objects() "
                              "make such tables.")
     objects, predictions = with_label_ids(objects), with_label_ids(predictions)
     key = "label_id" if "label_id" in objects and "label_id" in predictions else "label"
-    kinds = {kind for table in (objects, predictions) if len(table) for kind in
-             (table["kind"].unique() if "kind" in table else ["box"])}
+    kinds = {kind for table in (objects, predictions) if len(table) for kind in kinds_in(table)}
     if len(kinds) > 1:
         raise BadInput(f"there are objects of the kinds {', '.join(sorted(map(str, kinds)))}; those of one kind are "
                        "expected.")
@@ -108,9 +106,12 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
             label = None if thing is None else thing.label_id
             rows.append((item, annotator, None if thing is None else thing.id, one.error, 1 - one.right,
                          names.get(label), label, names.get(one.expected_id), one.expected_id,
-                         *bounds([one.at])[0].tolist()))
+                         *bounds([one.at], kind)[0].tolist()))
     table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     table = table.astype(dict.fromkeys(("score", "x0", "y0", "x1", "y1"), np.float64))
+    if kind == "span":
+        table = table.assign(start=table["x0"].astype("Int64"), end=table["x1"].astype("Int64"),
+                             **dict.fromkeys(("x0", "y0", "x1", "y1"), np.nan))
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 

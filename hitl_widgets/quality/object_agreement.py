@@ -20,9 +20,13 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import distances, match_by_overlap, overlaps
 from ..records import Estimate, check_count
-from .object_matching import Floats, coordinates, reviewed_pairs, sizes_told
+from .object_matching import Floats, columns_of, coordinates, kinds_in, reviewed_pairs, sizes_told
 from .pairwise import unseen
 from .resampling import ALIKE, around
+from .span_agreement import FIGURES as SPAN_FIGURES
+from .span_agreement import IN_WORDS as SPANS_IN_WORDS
+from .span_agreement import WHY as SPANS_WHY
+from .span_agreement import Found, span_table, units_of
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -32,6 +36,8 @@ IN_WORDS = {"found": "found the same objects", "named": "named them the same", "
             "together": "found, named and placed the same", "ks": "placed: KS distance"}
 THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(13))
 RESAMPLES = 1_000
+# Spans of one label that overlap go before others that overlap as much.
+SAME_LABEL = 1e-6
 # Each image is compared with so many others, to learn what agreement chance gives.
 _OTHERS = 4
 _BINS = 200
@@ -45,7 +51,8 @@ _Objects = tuple[list[Sequence[float]], npt.NDArray[np.int64]]
 class ObjectAgreement:
     """How far people agree on the objects of images, at each threshold from which two objects are taken for the same.
 
-    `result["found"]` is the `Estimate` at a threshold of 0.5.
+    `result["found"]` is the `Estimate` at a threshold of 0.5; of spans there are `["f1_exact"]`, `["f1_overlap"]` and
+    `["alpha"]` too.
 
     Attributes
     ----------
@@ -71,19 +78,40 @@ class ObjectAgreement:
         A row a person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of their
         and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap of
         pairs). Not corrected for chance.
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     notes : tuple of str
         What else has to be said with these figures.
+    spans : DataFrame or None
+        Of spans a row for all labels ("all") and one for each: n_texts, n_spans, and with its 95 % interval over texts
+        (_low, _high) each of
+
+        - f1_exact: F1 of each two people, where the same characters with the same label are the same span.
+        - f1_overlap: the same where one character in common and the same label are enough.
+        - alpha: Krippendorff's alpha (nominal) over the tokens of the texts, each with the label or without it; for all
+          labels the value of a token is the set of its labels.
     """
 
     table: pd.DataFrame
     annotators: pd.DataFrame
     kind: str
     notes: tuple[str, ...] = field(default=())
+    spans: pd.DataFrame | None = None
 
     def __getitem__(self, question: str) -> Estimate:
-        """Estimate of one of `QUESTIONS` at a threshold of 0.5."""
+        """Estimate of one of `QUESTIONS` at a threshold of 0.5; of spans also f1_exact, f1_overlap and alpha."""
+        if self.spans is not None and question in SPAN_FIGURES:
+            return self.of_spans(question)
         return self.at(question)
+
+    def of_spans(self, figure: str, label: str = "all") -> Estimate:
+        """Estimate of one of the figures of spans: f1_exact, f1_overlap or alpha, of one label or of all."""
+        if self.spans is None or figure not in SPAN_FIGURES or label not in self.spans.index:
+            raise BadInput(f"there is no {figure!r} of {label!r}; {', '.join(SPAN_FIGURES)} are told of spans and "
+                           "their labels.")
+        row = self.spans.loc[label]
+        value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
+        n = int(self.table["n_images"].iloc[0])
+        return Estimate(value, low, high, n, SPANS_WHY[figure] if math.isnan(value) else "")
 
     def at(self, question: str, threshold: float = 0.5) -> Estimate:
         """Estimate of a question at a threshold of the table."""
@@ -101,7 +129,8 @@ class ObjectAgreement:
         return plot_object_agreement(self.table, "nearness" if self.kind == "point" else "IoU")
 
     def _summary(self) -> str:
-        return f"{int(self.table['n_images'].iloc[0]):,} images that two people or more reviewed, " \
+        items = "texts" if self.kind == "span" else "images"
+        return f"{int(self.table['n_images'].iloc[0]):,} {items} that two people or more reviewed, " \
                f"{len(self.annotators)} people"
 
     def __repr__(self) -> str:
@@ -109,6 +138,8 @@ class ObjectAgreement:
         for question in QUESTIONS:
             cells = [f"{float(self.at(question, threshold)):.2f} at {threshold}" for threshold in (0.3, 0.7, 0.9)]
             lines.append(f"  {question:<7} {self[question]!r} at an overlap of 0.5; {', '.join(cells)}")
+        if self.spans is not None:
+            lines[1:1] = [f"  {name:<10} {self[name]!r} ({SPANS_IN_WORDS[name]})" for name in SPAN_FIGURES]
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
@@ -120,32 +151,43 @@ class ObjectAgreement:
                 cells.append("none" if math.isnan(estimate) else
                              f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})")
             rows.append(cells)
-        return html.page("Agreement on objects", html.paragraph(self._summary()),
+        return html.page("Agreement on objects", html.paragraph(self._summary()), *self._of_spans_html(),
                          html.table(["", *(f"overlap {threshold}" for threshold in (0.3, 0.5, 0.7, 0.9))], rows),
                          *map(html.paragraph, self.notes))
+
+    def _of_spans_html(self) -> list[html.Html]:
+        if self.spans is None:
+            return []
+        rows = [[str(label), *("none" if math.isnan(one) else f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for
+                               one in (self.of_spans(name, label) for name in SPAN_FIGURES))]
+                for label in self.spans.index]
+        return [html.table(["label", "F1 exact", "F1 overlapping", "alpha of tokens"], rows)]
 
 
 def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = None,
                       sizes: Mapping[Any, tuple[float, float]] | None = None, resamples: int = RESAMPLES,
-                      seed: int = 0) -> ObjectAgreement:
-    """Measure how far several people agree on the objects of images: found, named and placed.
+                      seed: int = 0, tokens: Mapping[Any, npt.ArrayLike] | None = None) -> ObjectAgreement:
+    """Measure how far several people agree on the objects of images, or on the spans of texts: found, named and placed.
 
     Parameters
     ----------
     objects : DataFrame
         A row an object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
-        y0, x1, y1; `points` of polygons. Rows whose act is "deleted" don't count.
+        y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" don't count.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
         Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
         something.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it what `wb.objects()` says of that in its
-        `attrs["sizes"]`, or the columns width and height.
+        Of the images, in pixels; only points need them; the width of a text is its number of characters. Without it
+        what `wb.objects()` says of that in its `attrs["sizes"]`, or the columns width and height.
     resamples : int
         Samples of images, for the intervals.
     seed : int
         Of the samples, and of the images that are compared for chance.
+    tokens : mapping of item_id to array_like of int, shape (k, 2), optional
+        Of texts, where each token begins and ends, for the alpha over tokens; `items.tokens.tokens(text)` cuts them.
+        Without it what `wb.objects()` says of that in its `attrs["tokens"]`, else each character counts for one.
 
     Returns
     -------
@@ -188,12 +230,25 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     for question in QUESTIONS:
         for place, threshold in enumerate(THRESHOLDS):
             value, n = float(once[question][0, place]), counts.n_of(question, place)
-            low, high = _interval(value, again[question][:, place], n_images)
+            low, high = interval_of_coefficient(value, again[question][:, place], n_images)
             why = "" if not math.isnan(value) else counts.why(question, n)
             rows.append((question, threshold, value, low, high, n_images, n, why))
     notes = () if given.told else (
         "An image in which somebody found nothing doesn't count for them: pass reviewed= if there are some.",)
-    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes)
+    of_spans = None
+    if given.kind == "span":
+        tokens = objects.attrs.get("tokens") if tokens is None else tokens
+        of_spans, told = _spans(given, counts.image, tokens, drawn.astype(np.float64))
+        notes = (*notes, told) if told else notes
+    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes, of_spans)
+
+
+def _spans(given: _Given, items: Sequence[Any], tokens: Mapping[Any, npt.ArrayLike] | None, weights: Floats
+           ) -> tuple[pd.DataFrame, str]:
+    """The figures that only spans have, and what has to be said of them."""
+    found = [[Found(*given.by[item, who]) for who in given.images[item]] for item in items]
+    units, told = units_of(items, found, tokens, given.sizes)
+    return span_table(found, units, [str(name) for name in given.names], weights), told
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +261,8 @@ class _Given:
     by : dict of (item_id, annotator) to (coordinates, labels)
         Also of people who reviewed an image and found nothing.
     images : dict of item_id to list of annotators
-    labels : list
+    labels, names : list
+        Keys and names of the labels.
     sizes : dict of item_id to (height, width)
     told : bool
         Whether it is known who reviewed what.
@@ -216,6 +272,7 @@ class _Given:
     by: dict[tuple[Any, Any], _Objects]
     images: dict[Any, list[Any]]
     labels: list[Any]
+    names: list[Any]
     sizes: dict[Any, tuple[float, float]]
     told: bool
 
@@ -227,17 +284,18 @@ class _Given:
                            "makes it.")
         key = "label_id" if "label_id" in objects else "label"
         if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
-            raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and x0, y0, "
-                             "x1, y1 are expected, as wb.objects() has them.")
+            raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and "
+                             f"{', '.join(columns_of(objects))} are expected, as wb.objects() has them.")
         told = reviewed if reviewed is not None else reviewed_pairs(objects)
         rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
         rows = rows.reset_index(drop=True)
-        kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]
+        kinds = kinds_in(rows)
         if len(kinds) > 1:
             raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
                            "expected.")
         ats = coordinates(rows, kinds[0]) if len(rows) else []
         label, labels = pd.factorize(rows[key])
+        named = dict(zip(rows[key], rows["label"], strict=True)) if "label" in rows else {}
         by: dict[tuple[Any, Any], _Objects] = {}
         images: dict[Any, list[Any]] = {}
         whole = rows if told is None else pd.concat([rows[["item_id", "annotator"]], told[["item_id", "annotator"]]])
@@ -254,7 +312,8 @@ class _Given:
         if kinds[0] == "point" and (unknown := [item for item in images if not min(known.get(item, (0, 0))) > 0]):
             raise BadInput(f"the size of image {unknown[0]!r} isn't known; points need it, as columns width and height "
                            "or as sizes={item_id: (width, height)}.")
-        return cls(kinds[0], by, images, list(labels), known, told is not None)
+        return cls(kinds[0], by, images, list(labels), [named.get(one, one) for one in labels], known,
+                   told is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,7 +398,7 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
         size = given.sizes.get(item)
         for one, other in _pairs(given, item):
             (a, of_a), (b, of_b) = given.by[item, one], given.by[item, other]
-            worth, first, second = _paired(given.kind, a, b, size)
+            worth, first, second = _paired(given.kind, a, b, size, of_a, of_b)
             kept = worth[None, :] >= limits[:, None]
             alike = of_a[first] == of_b[second]
             alone[row] += _alone(len(a) + len(b), kept, alike)
@@ -356,7 +415,7 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
         for step in range(1, min(_OTHERS, n - 1) + 1):
             apart_from = images[order[(place_of[row] + step) % n]]
             (a, of_a), (b, of_b) = _strangers(given, item, apart_from, step)
-            worth, first, second = _paired(given.kind, a, b, size)
+            worth, first, second = _paired(given.kind, a, b, size, of_a, of_b)
             chance[row] += _alone(len(a) + len(b), worth[None, :] >= limits[:, None], of_a[first] == of_b[second])
             if a and b:
                 between = distances(given.kind, a, b, size=size).ravel()
@@ -377,13 +436,16 @@ def _strangers(given: _Given, item: Any, other: Any, step: int) -> tuple[_Object
     return given.by[item, first], given.by[other, seconds[step % len(seconds)]]
 
 
-def _paired(kind: str, a: list[Sequence[float]], b: list[Sequence[float]],
-            size: tuple[float, float] | None) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _paired(kind: str, a: list[Sequence[float]], b: list[Sequence[float]], size: tuple[float, float] | None,
+            of_a: npt.NDArray[np.int64], of_b: npt.NDArray[np.int64]
+            ) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Overlap of each pair, and the places of both objects."""
     if not a or not b:
         return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)
     overlap = overlaps(kind, a, b, size=size)
-    first, second = match_by_overlap(overlap, THRESHOLDS[0])
+    # The same words may have two spans: of equal overlaps that of the same label is the partner.
+    alike = overlap + SAME_LABEL * (of_a[:, None] == of_b[None, :]) * (overlap > 0) if kind == "span" else overlap
+    first, second = match_by_overlap(alike, THRESHOLDS[0])
     return overlap[first, second], first, second
 
 
@@ -411,7 +473,7 @@ def _quotient(above: Floats, below: Floats) -> Floats:
         return np.where(below > 1e-12, above / below, np.nan)
 
 
-def _interval(value: float, samples: Floats, n: int) -> tuple[float, float]:
+def interval_of_coefficient(value: float, samples: Floats, n: int) -> tuple[float, float]:
     """95 % interval of a coefficient: the wider of Student's on the scale log(1 - value) and the percentiles.
 
     Samples without any disagreement have no place on that scale: they count as half of the least that another sample

@@ -15,7 +15,7 @@ from scipy.special import expit, softmax
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds, clusters, overlaps
-from .object_matching import Floats, Ints, coordinates, reviewed_pairs, sizes_told
+from .object_matching import Floats, Ints, columns_of, coordinates, kinds_in, reviewed_pairs, sizes_told
 
 CONSENSUS = "consensus"
 # Objects of two people that overlap by as much are the same.
@@ -25,6 +25,8 @@ SAME = 0.5
 PRIOR, LEAST, MOST, LEAST_SPREAD, USUAL_SPREAD = 10.0, 0.55, 0.99, 0.01, 0.1
 # What an object counts of which its annotator was unsure.
 UNSURE = 0.5
+# Spans of one label that overlap go before others that overlap as much.
+SAME_LABEL = 1e-6
 _ITERATIONS = 10
 _NEARLY = 1e-6
 
@@ -37,8 +39,9 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     ----------
     objects : DataFrame
         A row an object and annotator, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes
-        without it), x0, y0, x1, y1; `points` of polygons. Rows whose act is "deleted" or whose status is "planted" are
-        no votes; one whose status is "unsure" counts half, and one without a label says only where an object is.
+        without it), x0, y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" or whose
+        status is "planted" are no votes; one whose status is "unsure" counts half, and one without a label says only
+        where an object is.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
         Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
@@ -51,10 +54,10 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     -------
     DataFrame
         The columns of `objects` and status, a row an object that stands: annotator is "consensus"; label by weighted
-        votes; coordinates the weighted median of each side or of the point, of polygons the one that overlaps the
-        others most; certainty the mean of those given; status "decided", or "unsure" where as much weight is for the
-        object, or for another label, as against it. Besides share (of the weight of those who reviewed the image, from
-        0.5 to 1) and n (people who found it). What only one person reviewed is as they left it.
+        votes; coordinates the weighted median of each side or of the point, of polygons and spans the one that overlaps
+        the others most; certainty the mean of those given; status "decided", or "unsure" where as much weight is for
+        the object, or for another label, as against it. Besides share (of the weight of those who reviewed the image,
+        from 0.5 to 1) and n (people who found it). What only one person reviewed is as they left it.
 
     Raises
     ------
@@ -171,7 +174,10 @@ class _Votes:
                 raise BadInput(f"the size of image {item!r} isn't known; points need it, as columns width and height "
                                "or as sizes={item_id: (width, height)}.")
             own = [ats[place] for place in places]
-            for part in clusters(overlaps(kind, own, own, size=known.get(item)), person[places], SAME):
+            overlap = overlaps(kind, own, own, size=known.get(item))
+            if kind == "span":  # the same words may have two spans: of equal overlaps that of the same label is meant
+                overlap += SAME_LABEL * (label[places][:, None] == label[places][None, :]) * (overlap > 0)
+            for part in clusters(overlap, person[places], SAME):
                 group[places[part]] = n_groups
                 theirs = dict(zip(person[places[part]].tolist(), places[part].tolist(), strict=True))
                 asked += [(n_groups, int(who), theirs.get(int(who), -1)) for who in reviewers[item]]
@@ -254,7 +260,7 @@ def _spread(votes: _Votes) -> Floats:
     if not len(order):
         return np.full(n_people, USUAL_SPREAD)
     ends = np.flatnonzero(np.diff(np.append(votes.group[order], -1))) + 1
-    boxes = bounds(votes.rows["at"].tolist())
+    boxes = bounds(votes.rows["at"].tolist(), votes.kind)
     for start, end in zip(np.append(0, ends[:-1]).tolist(), ends.tolist(), strict=True):
         members = order[start:end]
         for one, other in combinations(members.tolist(), 2):
@@ -280,10 +286,11 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if not isinstance(objects, pd.DataFrame):
         raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() makes "
                        "it.")
-    if missing := [name for name in ("item_id", "annotator", "x0", "y0") if name not in objects] + \
+    columns = columns_of(objects)
+    if missing := [name for name in ("item_id", "annotator", *columns[:2]) if name not in objects] + \
             ([] if {"label", "label_id"} & set(objects) else ["label"]):
-        raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and x0, y0, x1, "
-                         "y1 are expected, as wb.objects() has them.")
+        raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and "
+                         f"{', '.join(columns)} are expected, as wb.objects() has them.")
     kept = np.ones(len(objects), bool)
     for name, gone in (("act", "deleted"), ("status", "planted")):
         if name in objects:
@@ -291,7 +298,7 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     rows = objects[kept].reset_index(drop=True)
     if "status" not in rows:
         rows = rows.assign(status=pd.Series("decided", rows.index, dtype=object))
-    kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]
+    kinds = kinds_in(rows)
     if len(kinds) > 1:
         raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
                        "expected.")
@@ -373,6 +380,9 @@ def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict
 def _place(votes: _Votes, members: Ints, weight: Floats) -> dict[str, Any]:
     """Where the object is."""
     ats: list[Sequence[float]] = [votes.rows["at"].iloc[place] for place in members]
+    if votes.kind == "span":  # one that somebody left: its ends are those of words
+        best = int((overlaps("span", ats, ats) @ weight).argmax())
+        return {name: votes.rows[name].iloc[members[best]] for name in ("start", "end", "quote") if name in votes.rows}
     if votes.kind == "polygon":
         best = int((overlaps("polygon", ats, ats) @ weight).argmax())
         found: dict[str, Any] = {"points": votes.rows["points"].iloc[members[best]]}

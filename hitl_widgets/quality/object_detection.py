@@ -301,6 +301,8 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
     """
     check_count("resamples", resamples, "a number of samples, 2 or more,", least=2)
     encoded = encode(truth, predictions, images=images, sizes=sizes)
+    if encoded.kind == "span":
+        raise BadInput("these are spans of texts; quality.spans(truth, predictions) measures how well they are found.")
     weights = resampled(encoded, groups, resamples, seed)
     notes: tuple[str, ...] = ()
     if encoded.n_unseen:
@@ -348,6 +350,8 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     values, samples, n = [], [], 0
     for table, limit in zip((before, after), limits, strict=True):
         encoded = encode(truth, table, images=images, sizes=sizes)
+        if encoded.kind == "span":
+            raise BadInput("these are spans of texts; quality.compare_spans(truth, before, after) compares them.")
         name = figure or ("f1" if encoded.kind == "point" else "map50")
         known = POINT_FIGURES if encoded.kind == "point" else AP_FIGURES
         if name not in known:

@@ -41,7 +41,7 @@ _PLACES = {"map": slice(None), "map50": slice(0, 1), "map75": slice(5, 6)}
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Objects of a table, sorted by image; predicted ones of an image best first.
+    """Objects of a table, sorted by image; predicted ones of an image best first, if so wanted.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Encoded:
         Ids of the images that count.
     labels, names : list
         Key (label_id where the tables have it) and name of each label.
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     true, predicted : Rows
     sizes : ndarray of float, shape (n_images, 2)
         Height and width, NaN where not known.
@@ -104,8 +104,19 @@ class Encoded:
 
 
 def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[Any] | None = None,
-           sizes: Mapping[Any, tuple[float, float]] | None = None) -> Encoded:
-    """Read two tables of objects, as `quality.detection` takes them."""
+           sizes: Mapping[Any, tuple[float, float]] | None = None, kind: str | None = None,
+           best_first: bool = True) -> Encoded:
+    """Read two tables of objects, as `quality.detection` takes them.
+
+    Parameters
+    ----------
+    truth, predictions, images, sizes
+        As for `quality.detection`.
+    kind : str, optional
+        Of the objects; without it the one in which the objects of both tables can be compared.
+    best_first : bool
+        Whether the predictions of an image come best first, and not as in the table.
+    """
     truth, predictions = _checked("truth", truth), _checked("predictions", predictions)
     if "score" not in predictions:
         raise ShapeError("the table of predictions lacks score; wb.predict_objects() makes such a table.")
@@ -122,10 +133,11 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
     index = _in_order(dict.fromkeys(seen if counted is None else counted))
     names = _names([truth, predictions], key)
     labels = list(names)
-    kind = _kind(truth, predictions)
+    kind = _kind(truth, predictions) if kind is None or len(truth) or len(predictions) else kind
     n_unseen = 0 if counted is not None else len(set(predictions["item_id"]) - set(truth["item_id"]))
     true = _rows(truth, index, labels, key, kind)
-    predicted = _rows(predictions, index, labels, key, kind, score=predictions["score"].to_numpy(np.float64))
+    predicted = _rows(predictions, index, labels, key, kind, score=predictions["score"].to_numpy(np.float64),
+                      best_first=best_first)
     return Encoded(index, labels, list(names.values()), kind, true, predicted,
                    _sizes([truth, predictions], sizes, index), _ids(truth, true), _ids(predictions, predicted),
                    n_unseen)
@@ -195,7 +207,7 @@ def with_label_ids(objects: pd.DataFrame) -> pd.DataFrame:
 def _checked(what: str, table: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame):
         raise BadInput(f"{what} is a {type(table).__name__}; a table of objects is expected, as wb.objects() makes it.")
-    missing = [name for name in ("item_id", "x0", "y0") if name not in table]
+    missing = [name for name in ("item_id", *columns_of(table)[:2]) if name not in table]
     missing += [] if {"label", "label_id"} & set(table) else ["label"]
     if missing:
         raise ShapeError(f"the table of {what} lacks {', '.join(missing)}; item_id, label and x0, y0, x1, y1 are "
@@ -227,10 +239,11 @@ def _kind(truth: pd.DataFrame, predictions: pd.DataFrame) -> str:
     """The kind in which both can be compared: polygons and boxes by boxes."""
     kinds = {kind for table in (truth, predictions) for kind in (table["kind"].unique() if "kind" in table else ["box"])
              if len(table)}
-    if unknown := kinds - {"box", "polygon", "point"}:
-        raise BadInput(f"kind {min(map(str, unknown))!r} is unknown; 'box', 'polygon' or 'point' is expected.")
-    if "point" in kinds and len(kinds) > 1:
-        raise BadInput("there are points and other objects; objects of one kind are expected.")
+    if unknown := kinds - {"box", "polygon", "point", "span"}:
+        raise BadInput(f"kind {min(map(str, unknown))!r} is unknown; 'box', 'polygon', 'point' or 'span' is expected.")
+    if {"point", "span"} & kinds and len(kinds) > 1:
+        raise BadInput(f"there are {'points' if 'point' in kinds else 'spans'} and other objects; objects of one kind "
+                       "are expected.")
     return kinds.pop() if len(kinds) == 1 else "box"
 
 
@@ -244,14 +257,15 @@ def _in_order(images: Iterable[Any]) -> pd.Index:
 
 
 def _rows(table: pd.DataFrame, images: pd.Index, labels: list[Any], key: str, kind: str,
-          score: Floats | None = None) -> Rows:
+          score: Floats | None = None, *, best_first: bool = True) -> Rows:
     image = images.get_indexer(pd.Index(table["item_id"], dtype=object))
     label = pd.Index(labels, dtype=object).get_indexer(pd.Index(table[key], dtype=object))
     score = np.ones(len(table)) if score is None else score
     crowd = table["crowd"].to_numpy(np.bool_, na_value=False) if "crowd" in table else np.zeros(len(table), bool)
     doubt = table["status"].isin(IN_DOUBT).to_numpy(np.bool_) if "status" in table else np.zeros(len(table), bool)
     kept = np.flatnonzero((image >= 0) & ((label >= 0) | crowd | doubt))
-    order = kept[np.lexsort((kept, -score[kept], image[kept]))]  # of equal scores in the table's order
+    ranks = -score[kept] if best_first else np.zeros(len(kept))
+    order = kept[np.lexsort((kept, ranks, image[kept]))]  # of equal scores in the table's order
     ats = coordinates(table.iloc[order], kind)
     return Rows(image[order].astype(np.int64), label[order].astype(np.int64), ats, score[order],
                 (crowd | doubt)[order], crowd[order], order.astype(np.int64),
@@ -264,10 +278,12 @@ def coordinates(table: pd.DataFrame, kind: str) -> list[Sequence[float]]:
     Parameters
     ----------
     table : DataFrame
-        x0, y0, x1 and y1; `points` for polygons.
-    kind : "box", "polygon" or "point"
+        x0, y0, x1 and y1; `points` for polygons; start and end for spans.
+    kind : "box", "polygon", "point" or "span"
         "box" gives the box around polygons.
     """
+    if kind == "span":
+        return _spans(table)
     if kind == "polygon":
         return [tuple(np.asarray(points, np.float64).ravel().tolist()) for points in table["points"]]
     columns = ["x0", "y0"] if kind == "point" else ["x0", "y0", "x1", "y1"]
@@ -281,6 +297,35 @@ def coordinates(table: pd.DataFrame, kind: str) -> list[Sequence[float]]:
         raise BadInput(f"a coordinate of image {table['item_id'].iloc[int(np.argwhere(~np.isfinite(at))[0, 0])]!r} is "
                        "missing or isn't finite.")
     return list(at)
+
+
+def _spans(table: pd.DataFrame) -> list[Sequence[float]]:
+    if missing := [name for name in ("start", "end") if name not in table]:
+        raise ShapeError(f"the table of objects lacks {', '.join(missing)}, which a span has.")
+    try:
+        at = table[["start", "end"]].astype(np.float64).to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"start and end of spans can't be read as numbers ({error}); characters of the text are "
+                       "expected.") from error
+    wrong = ~np.isfinite(at).all(axis=1) | (at[:, 0] >= at[:, 1]) | (at[:, 0] < 0) | (at != np.floor(at)).any(axis=1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise BadInput(f"a span of text {table['item_id'].iloc[row]!r} is from {at[row, 0]:g} to {at[row, 1]:g}; whole "
+                       "numbers with 0 <= start < end are expected.")
+    return [(int(start), int(end)) for start, end in at.tolist()]
+
+
+def columns_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of coordinates that a table of objects is expected to have: start and end of spans."""
+    spans = bool(table["kind"].eq("span").any()) if "kind" in table and len(table) else "x0" not in table
+    return ("start", "end") if spans and "start" in table else ("x0", "y0", "x1", "y1")
+
+
+def kinds_in(table: pd.DataFrame) -> list[str]:
+    """The kinds of the objects in a table, one at least: boxes or spans where none is named."""
+    if "kind" in table and len(table):
+        return [str(kind) for kind in table["kind"].unique()]
+    return ["span" if columns_of(table)[0] == "start" else "box"]
 
 
 def _sizes(tables: Sequence[pd.DataFrame], sizes: Mapping[Any, tuple[float, float]] | None,
