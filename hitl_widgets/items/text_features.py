@@ -1,0 +1,222 @@
+"""Features of texts: hashed pieces of words, reduced to a few components; and the words that set groups apart.
+
+`hashed` counts words and pieces of words in buckets, without a vocabulary. `TextFeatures` reduces their weighted counts
+to dense rows, by which texts are compared: for typical items, near-duplicates and clusters. `distinctive_words` says
+what a cluster is about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ..errors import BadInput
+from .tokens import tokens
+
+# A longer text is described by its beginning.
+MOST = 20_000
+# Pieces of words of these lengths in characters, the blanks around a word counted; of two in scripts without blanks.
+LENGTHS = (3, 4, 5)
+# Buckets into which pieces and words are hashed. Two in 300,000 seldom share one that matters.
+N_BUCKETS = 2**18
+# Buckets that components are fitted to, and texts; components, and columns of the sketch.
+N_KEPT, N_FITTED, N_COMPONENTS, N_SKETCH = 16_384, 4_000, 96, 32
+# How much the sketch counts beside the components, as a part of their length.
+OF_SKETCH = 0.2
+# Characters that are hashed at once: each takes 100 bytes meanwhile.
+AT_ONCE = 500_000
+# Ideographs and other scripts without blanks between words, from here on.
+_WITHOUT_BLANKS = 0x2e80
+_FACTOR, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
+
+
+def hashed(texts: Sequence[str]) -> sparse.csr_matrix:
+    """How often each word, and each piece of a word, is in each text.
+
+    Upper and lower case, and how much white space there is, make no difference.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Of each the first 20,000 characters count.
+
+    Returns
+    -------
+    csr_matrix of float32, shape (n_texts, 262,144)
+        The same text has the same row on every machine.
+
+    References
+    ----------
+    Weinberger et al. (2009), Feature Hashing for Large Scale Multitask Learning, arXiv:0902.2206.
+    """
+    parts = [_hashed(some) for some in _batches([" ".join(text[:MOST].casefold().split()) for text in texts])]
+    empty = sparse.csr_matrix((0, N_BUCKETS), dtype=np.float32)
+    return sparse.vstack([empty, *parts], format="csr")
+
+
+def _batches(texts: list[str]) -> Iterator[list[str]]:
+    ends = np.cumsum([len(text) + 2 for text in texts])
+    cuts = np.searchsorted(ends, np.arange(AT_ONCE, ends[-1] if len(ends) else 0, AT_ONCE)).tolist()
+    for start, end in pairwise(sorted({0, *cuts, len(texts)})):
+        yield texts[start:end]
+
+
+def _hashed(texts: list[str]) -> sparse.csr_matrix:
+    joined = "".join(f" {text} " for text in texts)
+    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    text_of = np.repeat(np.arange(len(texts), dtype=np.int32), [len(text) + 2 for text in texts])
+    blank = codes == 32
+    # Blanks before each place: a piece has none inside, and none goes over the end of its text.
+    before = np.concatenate([[0], np.cumsum(blank)])
+    rows, hashes, piece = [], [], codes
+    for length in range(2, max(LENGTHS) + 1):
+        piece = piece[:-1] * _FACTOR + codes[length - 1:]
+        starts = np.arange(len(piece))
+        usable = before[starts + length - 1] == before[starts + 1] if length in LENGTHS else \
+            (codes[:-1] >= _WITHOUT_BLANKS) & (codes[1:] >= _WITHOUT_BLANKS)
+        rows.append(text_of[:len(piece)][usable])
+        hashes.append(piece[usable] + np.uint64(length))
+    of_words, words = _words(codes, text_of)
+    bucket = _bucket(np.concatenate([*hashes, words]))
+    row = np.concatenate([*rows, of_words])
+    counts = sparse.coo_matrix((np.ones(len(row), np.float32), (row, bucket)), shape=(len(texts), N_BUCKETS))
+    return counts.tocsr()
+
+
+def _words(codes: npt.NDArray[np.uint64], text_of: npt.NDArray[np.int32]
+           ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint64]]:
+    """The text and the hash of each run of letters and digits; what isn't ASCII counts as letters."""
+    letter = (codes >= 128) & ~((codes >= 0x2000) & (codes < 0x2070)) & ~((codes >= 0x3000) & (codes < 0x3020))
+    small = np.minimum(codes, 127).astype(np.int64)
+    letter |= (codes < 128) & _ASCII[small]
+    edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
+    starts, ends = edges[::2], edges[1::2]
+    # Sums of letters times powers, those before the word taken off: all in 64 bits, which may flow over.
+    powers = np.cumprod(np.full(len(codes) + 1, _FACTOR, np.uint64))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(codes * powers[:-1], dtype=np.uint64)])
+    return text_of[starts], (sums[ends] - sums[starts]) * _inverse_powers(len(codes))[starts] + np.uint64(1)
+
+
+def _inverse_powers(n: int) -> npt.NDArray[np.uint64]:
+    inverse = np.uint64(pow(int(_FACTOR), -1, 2**64))
+    return np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(n, inverse, np.uint64))])
+
+
+_ASCII = np.array([chr(code).isalnum() for code in range(128)])
+
+
+def _bucket(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    mixed = (hashes ^ (hashes >> np.uint64(32))) * _MIX
+    return (mixed >> np.uint64(64 - int(math.log2(N_BUCKETS)))).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """Dense rows of texts: components of weighted counts (latent semantic analysis), and a sketch of all of them.
+
+    Texts that share words are near each other. The sketch keeps apart those of which the components know little.
+
+    Attributes
+    ----------
+    buckets : ndarray of int32, shape (n_kept,)
+        The buckets that the components were fitted to, ascending.
+    weights : ndarray of float32, shape (n_kept,)
+        How much each counts: the rarer, the more.
+    axes : ndarray of float32, shape (n_kept, n_components)
+        Of the components.
+    rare : float
+        How much every other bucket counts.
+
+    References
+    ----------
+    Deerwester et al. (1990), Indexing by Latent Semantic Analysis; Charikar, Chen, Farach-Colton (2004), Finding
+    frequent items in data streams (the sketch).
+    """
+
+    buckets: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    axes: npt.NDArray[np.float32]
+    rare: float
+
+    @property
+    def n_features(self) -> int:
+        """Width of a row."""
+        return self.axes.shape[1] + N_SKETCH
+
+    def of(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Rows of texts: float32, shape (n_texts, n_features); zeros for one without a word or sign."""
+        counts = hashed(texts)
+        weights = np.full(N_BUCKETS, self.rare, np.float32)
+        weights[self.buckets] = self.weights
+        weighted = _weighted(counts, weights)
+        rows = np.concatenate([_to_length(weighted[:, self.buckets] @ self.axes),
+                               OF_SKETCH * (weighted @ _sketch()).toarray()], axis=1)
+        return np.asarray(rows, np.float32)
+
+
+def fit_text_features(texts: Sequence[str], *, seed: int = 0) -> TextFeatures:
+    """Fit features to some texts; no label is needed.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Of more than 4,000 the first 4,000 are used.
+    seed : int
+        Of the decomposition.
+
+    Raises
+    ------
+    BadInput
+        Without any text.
+
+    References
+    ----------
+    Halko, Martinsson, Tropp (2011), Finding structure with randomness, doi:10.1137/090771806.
+    """
+    from sklearn.utils.extmath import randomized_svd
+    if not len(texts):
+        raise BadInput("no text was given to fit features to; one or more are expected.")
+    counts = hashed(texts[:N_FITTED])
+    n_with = np.bincount(counts.indices, minlength=N_BUCKETS)
+    weights = (np.log((1 + counts.shape[0]) / (1 + n_with)) + 1).astype(np.float32)
+    # What only one text has says nothing of how others are alike.
+    shared = np.flatnonzero(n_with >= min(2, counts.shape[0]))
+    kept = np.sort(shared[np.argsort(-n_with[shared], kind="stable")[:N_KEPT]])
+    weighted = _weighted(counts, weights)[:, kept]
+    axes = np.zeros((len(kept), N_COMPONENTS), np.float32)
+    if n := min(N_COMPONENTS, *weighted.shape):
+        _, _, axes_found = randomized_svd(weighted, n, n_iter=2, random_state=seed)
+        axes[:, :n] = axes_found.T
+    return TextFeatures(kept.astype(np.int32), weights[kept], axes, float(weights.max()))
+
+
+def _weighted(counts: sparse.csr_matrix, weights: npt.NDArray[np.float32]) -> sparse.csr_matrix:
+    """Rows of length 1, in which a count grows like its logarithm, and rare buckets weigh more."""
+    found = counts.copy()
+    found.data = (1 + np.log(found.data)) * weights[found.indices]
+    lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1)).ravel())
+    found.data /= np.maximum(np.repeat(lengths, np.diff(found.indptr)), 1e-12).astype(np.float32)
+    return found
+
+
+def _to_length(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows of length 1, those that are nearly nothing shorter."""
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 0.05), np.float32)
+
+
+@cache
+def _sketch() -> sparse.csr_matrix:
+    """From buckets to columns of the sketch: each has one, with a sign."""
+    mixed = (np.arange(N_BUCKETS, dtype=np.uint64) + np.uint64(1)) * _FACTOR
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
+    column, sign = (mixed >> np.uint64(40)) % np.uint64(N_SKETCH), (mixed >> np.uint64(20)) % np.uint64(2)
+    return sparse.csr_matrix((2 * sign.astype(np.float32) - 1, (np.arange(N_BUCKETS), column.astype(np.int64))),
+                             shape=(N_BUCKETS, N_SKETCH))
