@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ..errors import BadInput
+from ..errors import BadInput, ItemError
+from .pool import Pool
 from .tokens import tokens
 
 # A longer text is described by its beginning.
@@ -28,9 +29,11 @@ LENGTHS = (3, 4, 5)
 # Buckets into which pieces and words are hashed. Two in 300,000 seldom share one that matters.
 N_BUCKETS = 2**18
 # Buckets that components are fitted to, and texts; components, and columns of the sketch.
-N_KEPT, N_FITTED, N_COMPONENTS, N_SKETCH = 16_384, 4_000, 96, 32
+N_KEPT, N_FITTED, N_COMPONENTS, N_SKETCH = 8_192, 4_000, 96, 32
 # How much the sketch counts beside the components, as a part of their length.
 OF_SKETCH = 0.2
+# Standard errors from which on a word is distinctive.
+LEAST_APART = 1.3
 # Characters that are hashed at once: each takes 100 bytes meanwhile.
 AT_ONCE = 500_000
 # Ideographs and other scripts without blanks between words, from here on.
@@ -196,6 +199,97 @@ def fit_text_features(texts: Sequence[str], *, seed: int = 0) -> TextFeatures:
         _, _, axes_found = randomized_svd(weighted, n, n_iter=2, random_state=seed)
         axes[:, :n] = axes_found.T
     return TextFeatures(kept.astype(np.int32), weights[kept], axes, float(weights.max()))
+
+
+def readable_texts(pool: Pool, positions: Iterable[int]) -> list[str | None]:
+    """The beginnings of texts of a pool that features are made of; None for one that can't be read."""
+    texts: list[str | None] = []
+    for position in positions:
+        try:
+            texts.append(pool.load(int(position))[:MOST])
+        except ItemError:
+            texts.append(None)
+    return texts
+
+
+def text_features(texts: Sequence[str | None], *, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Rows of texts in memory, by features that are fitted to them: float32; NaN where there is None.
+
+    Examples
+    --------
+    >>> rows = text_features(["see you at six", "See you at SIX!", "win a prize now", None])
+    >>> bool(np.linalg.norm(rows[0] - rows[1]) < np.linalg.norm(rows[0] - rows[2]))
+    True
+    """
+    readable = [text for text in texts if text is not None]
+    fitted = fit_text_features(readable, seed=seed) if readable else None
+    rows = np.full((len(texts), 0 if fitted is None else fitted.n_features), np.nan, np.float32)
+    if fitted is not None:
+        rows[[text is not None for text in texts]] = fitted.of(readable)
+    return rows
+
+
+def distinctive_words(groups: Sequence[Sequence[str]], *, n: int = 5, beside: Sequence[str] = ()) -> list[list[str]]:
+    """The words that set each group of texts apart from all others, the most distinctive first.
+
+    A word counts once in a text, in lower case; single letters don't count. Words are compared by their log-odds in the
+    group and elsewhere, divided by their standard error, with all texts as the prior. A word is named where more of the
+    group's texts have it than chance explains (1.3 standard errors), and two at least where the group has two or more.
+
+    Parameters
+    ----------
+    groups : sequence of sequences of str
+        The texts of each group.
+    n : int
+        Words of a group, at most.
+    beside : sequence of str
+        Texts of no group, to compare with.
+
+    Returns
+    -------
+    list of lists of str
+        Of each group, in their order; empty where nothing sets it apart.
+
+    References
+    ----------
+    Monroe, Colaresi and Quinn (2008), Fightin' Words, doi:10.1093/pan/mpn018.
+
+    Examples
+    --------
+    >>> distinctive_words([["The bus was late", "No bus at all"], ["The soup was cold", "Cold soup, again"]], n=2)
+    [['bus'], ['cold', 'soup']]
+    """
+    counts = [_text_counts(group) for group in groups]
+    every = sum(counts, _text_counts(beside))
+    sizes = [len(group) for group in groups]
+    n_texts = sum(sizes) + len(beside)
+    return [_apart(of_group, size, every, n_texts, n) for of_group, size in zip(counts, sizes, strict=True)]
+
+
+def _text_counts(texts: Sequence[str]) -> Counter[str]:
+    """In how many of the texts each word is."""
+    found: Counter[str] = Counter()
+    for text in texts:
+        begun = text[:MOST].casefold()
+        found.update({word for start, end in tokens(begun).tolist()
+                      if (word := begun[start:end])[0].isalpha() and (len(word) > 1 or word >= "\u2e80")})
+    return found
+
+
+def _apart(of_group: Counter[str], size: int, every: Counter[str], n_texts: int, n: int) -> list[str]:
+    scores: dict[str, float] = {}
+    for word, count in of_group.items():
+        elsewhere, share = every[word] - count, (every[word] + 1) / (n_texts + 2)
+        if count < min(2, size) or n_texts == size:
+            continue
+        # A prior worth one text on each side, by the share of texts that have the word anywhere.
+        on, off = count + share, size - count + 1 - share
+        others_on, others_off = elsewhere + share, n_texts - size - elsewhere + 1 - share
+        error = math.sqrt(1 / on + 1 / off + 1 / others_on + 1 / others_off)
+        scores[word] = (math.log(on / off) - math.log(others_on / others_off)) / error
+    best = sorted((word for word, score in scores.items() if score > LEAST_APART),
+                  key=lambda word: (-scores[word], word))
+    return best[:n]
 
 
 def _weighted(counts: sparse.csr_matrix, weights: npt.NDArray[np.float32]) -> sparse.csr_matrix:

@@ -23,7 +23,7 @@ from .average import AverageNet, average_logits, average_set_logits
 from .checkpoint import Checkpoint
 from .confidence import fit_temperature, label_rows, share_ratio
 from .data import TrainingData, differ, load_views, split_data, split_validation
-from .descriptors import N_COMPONENTS, DescriptorNet
+from .descriptors import N_COMPONENTS, Descriptors
 from .label_calibration import Adjustment, adjust_sets, item_means, known_of
 from .light import fit_light, learn_rows, rows_of
 from .losses import ONE_LABEL, Objective, is_partial, label_groups, label_losses, partial_label_losses
@@ -85,7 +85,7 @@ class Compared:
                 f"trained on{doubt}")
 
 
-def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingData, n_labels: int,
+def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingData, n_labels: int,
                      options: TrainingOptions | None = None, *, checkpoint: Checkpoint | None = None,
                      progress: ShowTraining = show_no_training, bars: Bars = no_bars, title: str = "Learning",
                      device: str = "auto") -> tuple[Trained, str]:
@@ -99,7 +99,7 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     ----------
     cnn : nn.Module
         To start from. It may not have learnt from the items that validate before, and where too few do, from none.
-    descriptors : DescriptorNet
+    descriptors : Descriptors
         Of the light model.
     data : TrainingData
         What to learn from, with draws.
@@ -154,7 +154,7 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     return light if compared.best == LIGHT else trained, compared.why
 
 
-def _learn_light(descriptors: DescriptorNet, data: TrainingData, rows: np.ndarray, seen: Tensor, n_labels: int, *,
+def _learn_light(descriptors: Descriptors, data: TrainingData, rows: np.ndarray, seen: Tensor, n_labels: int, *,
                  progress: ShowTraining, title: str) -> Trained:
     """Train the light model on the items that can be read; their descriptors are written into `seen`."""
     with progress(title=f"{title}, net 1 of 2, the light model") as show_row:
@@ -171,7 +171,7 @@ def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: 
     """Logits of rows of descriptors by a light model that learnt from other items."""
     assert data.draws is not None
     if data.objective.of_sets:
-        n_windows = seen.shape[1] // sum(N_COMPONENTS.values())
+        n_windows = max(1, seen.shape[1] // sum(N_COMPONENTS.values()))
         labels = fit_light_labels(seen[training], data.targets[training], data.weights[training],
                                   draws=data.draws[training], shares=data.shares, n_windows=n_windows)
         with torch.no_grad():
@@ -219,7 +219,7 @@ def _compared(losses: dict[str, Tensor], *, by_chance: bool) -> Compared:
     return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance)
 
 
-def _on_validation(trained: Trained, descriptors: DescriptorNet, data: TrainingData, seen: Tensor, n_labels: int,
+def _on_validation(trained: Trained, descriptors: Descriptors, data: TrainingData, seen: Tensor, n_labels: int,
                    options: TrainingOptions, *, rows: np.ndarray) -> Compared:
     """Compare on the items that validate; the light model is fitted to the others alone."""
     split = split_data(data, seed=options.seed)

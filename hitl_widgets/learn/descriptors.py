@@ -8,6 +8,7 @@ are the same wherever they are used: by the queue, by light heads, by an explana
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -191,7 +192,33 @@ class Form(NamedTuple):
         return self.across * self.down
 
 
-class DescriptorNet(nn.Module):
+class Descriptors(nn.Module, ABC):
+    """A net that gives descriptors of items, from which light heads learn: `DescriptorNet` for images.
+
+    Attributes
+    ----------
+    n_windows : int
+        Number of parts of an item, each with a descriptor of its own.
+    """
+
+    n_windows: int
+
+    @property
+    @abstractmethod
+    def n_components(self) -> int:
+        """Width of a descriptor without tones."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Width of a descriptor."""
+
+    @abstractmethod
+    def rows_of(self, views: Sequence[Tensor]) -> Tensor:
+        """Descriptors of views that may be of several sizes: float32, shape (n, n_features)."""
+
+
+class DescriptorNet(Descriptors):
     """Descriptors of images: components of two grids of edge histograms, of the pixels and of typical patches.
 
     After them come the tones of the view (`tones.Tones`), which hardly count.

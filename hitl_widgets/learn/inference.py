@@ -18,6 +18,7 @@ import torch
 from ..errors import ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
 from ..items.pool import Pool
+from ..items.text_features import readable_texts, text_features
 from ..sampling.ranking import Ranking, todays_probs
 from ..storage.arrays import Embeddings, Predictions
 from ..taxonomy.history import Lineage
@@ -277,7 +278,8 @@ class Inference:
         """Feature vectors of some items, for clustering and for small classifiers.
 
         The model's embedding, where there is one, beside the components of the pixels and of their edges
-        (`hitl_widgets.items.features`). Descriptors of the pool, which light models read, have both already.
+        (`hitl_widgets.items.features`); of texts, beside the pool's descriptors. Descriptors, which light models read,
+        have both already.
 
         Returns
         -------
@@ -287,10 +289,16 @@ class Inference:
         adopted = self._adopted
         if adopted is not None and adopted.descriptors is not None:
             return features(adopted.descriptors.of(np.asarray(positions, np.int64)))
-        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
+        blocks = [self._of_texts(positions)] if self.pool.kind == "text" else \
+            [self.pixels(positions), self.pixels(positions, edges=True)]
         if adopted is not None and adopted.embeddings is not None:
             blocks.insert(0, self.embeddings(positions))
         return features(*blocks)
+
+    def _of_texts(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        if self._descriptors is not None:
+            return self._descriptors.of(np.asarray(positions, np.int64))
+        return text_features(readable_texts(self.pool, positions), seed=self.seed)
 
     def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
         """Components of some items' pixels, or of their edges; no model is needed.

@@ -1,6 +1,6 @@
 """Light models: a head over descriptors of the pool, which trains in a fraction of a second.
 
-A `light_net` is a `descriptors.DescriptorNet`, which does not learn, and a head, which does (`fit_kernel_head`).
+A `light_net` is a net of descriptors, which does not learn, and a head, which does (`fit_kernel_head`).
 `out_of_fold_logits` says what such heads know of items that they didn't learn, `fit_light` fits and calibrates one on
 rows of descriptors, and `learn_rows` gives it in the form of `train.train`.
 """
@@ -22,8 +22,9 @@ from ..errors import ShapeError
 from ..quality.out_of_fold import N_FOLDS, folds
 from .confidence import MIN_ITEMS, fit_temperature, share_ratio
 from .data import TrainingData, check_labels
-from .descriptors import AT_ONCE, N_COMPONENTS, DescriptorNet, holds_descriptors, unfitted_descriptors
+from .descriptors import AT_ONCE, N_COMPONENTS, Descriptors
 from .losses import item_losses, label_groups, n_correct
+from .text_descriptors import holds_any_descriptors, unfitted_descriptors_of
 from .train import HISTORY, Progress, Trained
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
@@ -37,19 +38,19 @@ MANY, N_FOLDS_OF_MANY = 2_000, 3
 TOLERANCE = 2e-4
 
 
-def light_net(descriptors: DescriptorNet, head: nn.Module) -> nn.Sequential:
+def light_net(descriptors: Descriptors, head: nn.Module) -> nn.Sequential:
     """A net of descriptors and a head over them."""
     return nn.Sequential(descriptors, head).eval()
 
 
 def is_light_net(net: nn.Module | None) -> bool:
     """Whether a net was made by `light_net`."""
-    return isinstance(net, nn.Sequential) and len(net) == 2 and isinstance(net[0], DescriptorNet)
+    return isinstance(net, nn.Sequential) and len(net) == 2 and isinstance(net[0], Descriptors)
 
 
 def holds_light_net(path: Path) -> bool:
     """Whether a file of weights is that of a `light_net`; False for one that can't be read."""
-    return holds_descriptors(path, prefix="0.")
+    return holds_any_descriptors(path, prefix="0.")
 
 
 def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
@@ -62,7 +63,7 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
     prefix : str
         Of their names in the file.
     """
-    descriptors = unfitted_descriptors(path, prefix=f"{prefix}0.")
+    descriptors = unfitted_descriptors_of(path, prefix=f"{prefix}0.")
     with safetensors.safe_open(str(path), framework="pt") as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
     return light_net(descriptors, unfitted_head(shapes, prefix=f"{prefix}1."))
@@ -342,12 +343,12 @@ def last_layer(head: nn.Module) -> nn.Linear:
     return last
 
 
-def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Tensor:
+def rows_of(descriptors: Descriptors, images: Tensor | Sequence[Tensor]) -> Tensor:
     """Descriptors of views: float32, shape (n, n_features).
 
     Parameters
     ----------
-    descriptors : DescriptorNet
+    descriptors : Descriptors
         Fitted.
     images : Tensor of shape (n, C, h, w), or sequence of Tensor
         The views.
@@ -358,13 +359,13 @@ def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Te
     return torch.cat([torch.empty(0, descriptors.n_features), *parts])
 
 
-def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, n_labels: int,
+def learn_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_labels: int,
                progress: Progress | None = None) -> Trained:
     """Train the head of a light net on rows of descriptors that are at hand.
 
     Parameters
     ----------
-    descriptors : DescriptorNet
+    descriptors : Descriptors
         That gave the rows.
     rows : Tensor, shape (n, n_features)
         Without NaN.

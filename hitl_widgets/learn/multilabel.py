@@ -19,7 +19,7 @@ from torch import Tensor
 from ..quality.out_of_fold import N_FOLDS, folds
 from .confidence import MIN_ITEMS
 from .data import TrainingData, check_labels
-from .descriptors import DescriptorNet
+from .descriptors import Descriptors
 from .label_calibration import (
     Adjustment,
     fit_calibration,
@@ -213,7 +213,7 @@ def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws
     return logits
 
 
-def learn_label_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, n_labels: int,
+def learn_label_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_labels: int,
                      progress: Progress | None = None) -> Trained:
     """Train the heads of a light net on rows of descriptors that are at hand.
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from .descriptors import (
     N_FITTED,
     N_FOR_TONES,
     DescriptorNet,
+    Descriptors,
     Form,
     fit_descriptors,
     fitting_form,
@@ -34,7 +36,6 @@ from .descriptors import (
     resized,
     unfitted_descriptors,
 )
-from .preprocess import Preprocess, Probed
 from .views import read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
@@ -70,17 +71,17 @@ class PoolDescriptors:
         with several labels.
     """
 
-    def __init__(self, pool: Pool, folder: Path, *, view: Callable[[], Preprocess | Probed],
+    def __init__(self, pool: Pool, folder: Path, *, view: Callable[[], Any],
                  measures: Callable[[], np.ndarray], seed: int, by_windows: bool = False) -> None:
         self.pool, self.seed, self._by_windows = pool, seed, by_windows
         self._folder, self._view, self._measures = folder, view, measures
         self._lock, self._computing = threading.RLock(), threading.Lock()
-        self._net: DescriptorNet | None = None
+        self._net: Descriptors | None = None
         self._rows: Rows | None = None
         self._version = ""
 
     @property
-    def net(self) -> DescriptorNet:
+    def net(self) -> Descriptors:
         """The fitted net; reading and fitting may take seconds the first time.
 
         Raises
@@ -138,7 +139,7 @@ class PoolDescriptors:
                 found[row] = fresh[position]
         return found
 
-    def by(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
+    def by(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
         """Descriptors of some items by another net, such as an older one, computed now; as `of` gives them."""
         return self._compute(net, np.asarray(positions, np.int64))
 
@@ -151,7 +152,7 @@ class PoolDescriptors:
             A `weights_version`.
         """
         # Not under the lock, which is held while the net is fitted.
-        if self._net is None and (net := _read(self._home() / FILE)) is not None:
+        if self._net is None and (net := self._read(self._home() / FILE)) is not None:
             with self._lock:
                 if self._net is None:
                     self._take(net)
@@ -169,16 +170,15 @@ class PoolDescriptors:
 
     def _open(self) -> None:
         path = self._home() / FILE
-        net = _read(path)
+        net = self._read(path)
         if net is None:
-            views, form, of_own_size = self._sample()
-            net = fit_descriptors(views, seed=self.seed, form=form, of_own_size=of_own_size)
+            net = self._fit()
             with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
                 make_folder(path.parent)
                 save_weights(net, path)
         self._take(net)
 
-    def _take(self, net: DescriptorNet) -> None:
+    def _take(self, net: Descriptors) -> None:
         version = weights_version(net)
         self._rows = Rows(self._home(), n_items=len(self.pool), name=version, limit=LIMIT)
         self._net, self._version = net, version
@@ -187,11 +187,19 @@ class PoolDescriptors:
         text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}{' by windows' if self._by_windows else ''}"
         return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
+    def _fit(self) -> Descriptors:
+        views, form, of_own_size = self._sample()
+        return fit_descriptors(views, seed=self.seed, form=form, of_own_size=of_own_size)
+
+    def _learnable(self) -> np.ndarray:
+        """Positions of the items that may be learnt from, in an order drawn by chance."""
+        order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
+        # Where every item measures, nothing else is there to fit to.
+        return order if len(order) else np.arange(len(self.pool))
+
     def _sample(self) -> tuple[list[Tensor], Form, list[Tensor]]:
         """Views of items that may be learnt from, drawn by chance; their form; and some at their own size."""
-        order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
-        if not len(order):  # every item measures: nothing else is there to fit to
-            order = np.arange(len(self.pool))
+        order = self._learnable()
         views: list[Tensor] = []
         of_own_size: list[Tensor] = []
         form = None
@@ -211,7 +219,8 @@ class PoolDescriptors:
                                 pool=self.pool):
             yield found if isinstance(found, Tensor) else None
 
-    def _compute(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
+    def _compute(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
+        assert isinstance(net, DescriptorNet)
         rows = np.full((len(positions), net.n_features), np.nan, np.float32)
         readable = {row: view for row, view in enumerate(self._views(positions))
                     if view is not None and len(view) == net.channels}
@@ -220,12 +229,11 @@ class PoolDescriptors:
                 rows[list(readable)] = net.rows_of(list(readable.values())).numpy()
         return rows
 
-
-def _read(path: Path) -> DescriptorNet | None:
-    """The net in a file; None where there is none that can be read."""
-    with suppress(OSError, SafetensorError, ModelError):
-        if holds_descriptors(path):
-            net = load_weights(unfitted_descriptors(path), path)
-            assert isinstance(net, DescriptorNet)
-            return net
-    return None
+    def _read(self, path: Path) -> Descriptors | None:
+        """The net in a file; None where there is none that can be read."""
+        with suppress(OSError, SafetensorError, ModelError):
+            if holds_descriptors(path):
+                net = load_weights(unfitted_descriptors(path), path)
+                assert isinstance(net, DescriptorNet)
+                return net
+        return None

@@ -35,6 +35,7 @@ from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
+from .text_descriptors import TextDescriptors
 from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
@@ -521,9 +522,13 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     pool, seed = project.pool, project.settings["seed"]
     architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
                                 notify=project.notify, task=project.task)
-    descriptors = PoolDescriptors(pool, project.folder / "descriptors", view=lambda: architecture.view, seed=seed,
-                                  measures=lambda: project.queue.holdout | project.queue.gold,
-                                  by_windows=project.task == "multilabel")
+    folder = project.folder / "descriptors"
+
+    def measures() -> np.ndarray:
+        return project.queue.holdout | project.queue.gold
+    descriptors = TextDescriptors(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else \
+        PoolDescriptors(pool, folder, view=lambda: architecture.view, seed=seed, measures=measures,
+                        by_windows=project.task == "multilabel")
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage,
                           descriptors=descriptors)

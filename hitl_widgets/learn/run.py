@@ -35,7 +35,7 @@ from .average import cnn_of, is_average_net
 from .checkpoint import Checkpoint
 from .choose import ShowTraining, show_no_training, train_and_choose
 from .data import LabelledImages, random_affine
-from .descriptors import DescriptorNet
+from .descriptors import Descriptors
 from .feedback import Feedback
 from .learnt import learnt_gold, pack
 from .light import is_light_net
@@ -445,7 +445,7 @@ class Nets:
     """
 
     net: nn.Module
-    descriptors: DescriptorNet | None = None
+    descriptors: Descriptors | None = None
     anew: bool = False
 
 

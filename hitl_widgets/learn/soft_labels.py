@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..items.features import Pixels
 from ..items.pool import Pool
+from ..items.text_features import readable_texts, text_features
 from ..project.answers import Answers
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
@@ -220,13 +221,16 @@ def features(pool: Pool, embed: Callable[[list[int]], np.ndarray | None], positi
     Returns
     -------
     list of ndarray
-        Principal components of the pixels, those of the edges, and the embeddings where there are any; empty without
-        positions.
+        Principal components of the pixels and those of the edges, or features of texts; and the embeddings where there
+        are any; empty without positions.
     """
     if not positions:
         return []
-    subset = _Subset(pool, positions)
-    blocks = [*(Pixels(subset, edges=edges).of(range(len(subset))) for edges in (False, True)), embed(positions)]
+    if pool.kind == "text":
+        blocks: list[np.ndarray | None] = [text_features(readable_texts(pool, positions)), embed(positions)]
+    else:
+        subset = _Subset(pool, positions)
+        blocks = [*(Pixels(subset, edges=edges).of(range(len(subset))) for edges in (False, True)), embed(positions)]
     return [np.nan_to_num(block) for block in blocks if block is not None]
 
 

@@ -31,9 +31,10 @@ from ..storage.log import Log
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
 from .architecture import Architecture
-from .descriptors import DescriptorNet
+from .descriptors import Descriptors
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
+from .text_views import TextPreprocess
 from .values import Predicted, ValueHeads, predict_values, unfitted_value_net
 from .weights import load_weights, save_weights, weights_version
 
@@ -65,10 +66,10 @@ class ValueModel:
     taxonomy: int
 
     @property
-    def descriptors(self) -> DescriptorNet:
+    def descriptors(self) -> Descriptors:
         """What gives the rows that the heads read."""
         net = self.net[0]
-        assert isinstance(net, DescriptorNet)
+        assert isinstance(net, Descriptors)
         return net
 
     @property
@@ -415,7 +416,8 @@ class ValueRegistry:
             if self._predictor is None or self._predictor.version != self._model.version:
                 architecture = self._architecture()
                 self._predictor = NetPredictor(self._model.net, architecture.pool, self._model.outputs,
-                                               preprocess=architecture.view, device=architecture.device,
+                                               preprocess=TextPreprocess() if architecture.pool.kind == "text" else
+                                               architecture.view, device=architecture.device,
                                                probabilities=False)
             return self._predictor
 

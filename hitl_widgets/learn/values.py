@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..taxonomy.attributes import Attribute, Value
-from .descriptors import TONE_SHARE, unfitted_descriptors
+from .descriptors import TONE_SHARE
 from .light import fit_light, light_net, unfitted_head
 from .scale_head import ScaleHead, fit_scale
+from .text_descriptors import unfitted_descriptors_of
 
 # Answers without which there is no head.
 FEWEST = 8
@@ -106,7 +107,7 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
             heads[attribute_id] = ScaleHead(n_landmarks, shapes[f"{prefix}centre"][0], n_directions)
         else:
             heads[attribute_id] = unfitted_head(shapes, prefix=prefix)
-    return light_net(unfitted_descriptors(path, prefix="0."), ValueHeads(heads))
+    return light_net(unfitted_descriptors_of(path, prefix="0."), ValueHeads(heads))
 
 
 @dataclass(frozen=True)

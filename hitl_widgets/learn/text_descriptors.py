@@ -1,0 +1,182 @@
+"""The descriptors of a project's texts: fitted once, computed once for each text, kept on disk.
+
+`TextDescriptorNet` is `items.text_features.TextFeatures` as a net that reads code points, so that light heads over it
+are nets like any other. `TextDescriptors` gives the rows of a pool; the queue, clusters and heads for values use them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from ..items.pool import Pool
+from ..items.text_features import N_FITTED, N_SKETCH, TextFeatures, fit_text_features, readable_texts
+from .descriptors import Descriptors, holds_descriptors, unfitted_descriptors
+from .pool_descriptors import PoolDescriptors
+from .text_views import TextPreprocess, text_of
+from .weights import load_weights, shapes_in
+
+# Changes where other descriptors are computed from the same texts.
+FORM = "components and sketch of texts, 1"
+
+
+class TextDescriptorNet(Descriptors):
+    """Descriptors of texts from their code points; it doesn't learn, and nothing is differentiated through it.
+
+    Parameters
+    ----------
+    n_kept, n_components : int
+        Of `TextFeatures.axes`, which are kept with half the precision.
+    """
+
+    buckets: Tensor
+    weights: Tensor
+    axes: Tensor
+    rare: Tensor
+
+    reads_code_points = True
+    n_windows = 1
+
+    def __init__(self, n_kept: int, n_components: int) -> None:
+        super().__init__()
+        self.register_buffer("buckets", torch.zeros(n_kept, dtype=torch.int32))
+        self.register_buffer("weights", torch.zeros(n_kept))
+        self.register_buffer("axes", torch.zeros(n_kept, n_components, dtype=torch.float16))
+        self.register_buffer("rare", torch.tensor(0.0))
+
+    @property
+    def n_components(self) -> int:
+        """Width of a descriptor."""
+        return int(self.axes.shape[1]) + N_SKETCH
+
+    @property
+    def n_features(self) -> int:
+        """Width of a descriptor; texts have no tones."""
+        return self.n_components
+
+    @property
+    def features(self) -> TextFeatures:
+        """The same as plain arrays."""
+        return TextFeatures(self.buckets.cpu().numpy(), self.weights.cpu().numpy(),
+                            self.axes.float().cpu().numpy(), float(self.rare))
+
+    def forward(self, views: Tensor) -> Tensor:
+        """From code points, shape (n, n_characters) with -1 behind a text's end, to rows, shape (n, n_features)."""
+        return self.rows_of(list(views))
+
+    def rows_of(self, views: Sequence[Tensor]) -> Tensor:
+        """Descriptors of code points that may be of several lengths, as `forward`."""
+        rows = torch.from_numpy(self.features.of([text_of(view.detach()) for view in views]))
+        return rows.to(self.axes.device)
+
+
+def fit_text_descriptors(texts: Sequence[str], *, seed: int = 0) -> TextDescriptorNet:
+    """Fit descriptors to some texts of a pool, without any label; BadInput without a text.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Of more than 4,000 the first 4,000 are used.
+    seed : int
+        Of the decomposition.
+    """
+    fitted = fit_text_features(texts, seed=seed)
+    net = TextDescriptorNet(*fitted.axes.shape).eval()
+    with torch.no_grad():
+        net.buckets.copy_(torch.from_numpy(fitted.buckets))
+        net.weights.copy_(torch.from_numpy(fitted.weights))
+        net.axes.copy_(torch.from_numpy(fitted.axes))
+        net.rare.fill_(fitted.rare)
+    return net
+
+
+def holds_any_descriptors(path: Path, *, prefix: str = "") -> bool:
+    """Whether a file of weights has descriptors of images or texts; False for one that can't be read.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    prefix : str
+        Of their names in the file.
+    """
+    with suppress(OSError, safetensors.SafetensorError):
+        return f"{prefix}buckets" in shapes_in(path) or holds_descriptors(path, prefix=prefix)
+    return False
+
+
+def unfitted_descriptors_of(path: Path, *, prefix: str = "") -> Descriptors:
+    """Descriptors like those in a file of weights, of images or texts, to load these into.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    prefix : str
+        Of their names in the file.
+
+    Raises
+    ------
+    OSError, SafetensorError
+        When the file can't be read, or has none.
+    """
+    if (shape := shapes_in(path).get(f"{prefix}axes")) is not None:
+        return TextDescriptorNet(*shape).eval()
+    return unfitted_descriptors(path, prefix=prefix)
+
+
+class TextDescriptors(PoolDescriptors):
+    """Descriptors of the texts of a pool, with the methods of `PoolDescriptors`. Safe for many threads.
+
+    They follow from the texts alone, whatever preprocessing a person's net has.
+
+    Parameters
+    ----------
+    pool : Pool
+        The texts.
+    folder : Path
+        Where they are kept.
+    measures : callable
+        Gives a mask of the pool's items that measure (hold-out and gold): bool, shape (n_items,). Nothing is fitted to
+        these.
+    seed : int
+        Of the texts that the components are fitted to.
+    """
+
+    def __init__(self, pool: Pool, folder: Path, *, measures: Callable[[], np.ndarray], seed: int) -> None:
+        super().__init__(pool, folder, view=TextPreprocess, measures=measures, seed=seed)
+
+    def _fit(self) -> Descriptors:
+        # Some more than are fitted to, since some can't be read.
+        texts = [text for text in readable_texts(self.pool, self._learnable()[:2 * N_FITTED]) if text is not None]
+        if not texts:
+            raise ModelError("none of the pool's items can be read, so they have no descriptors.")
+        return fit_text_descriptors(texts, seed=self.seed)
+
+    def _compute(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
+        assert isinstance(net, TextDescriptorNet)
+        texts = {row: text for row, text in enumerate(readable_texts(self.pool, positions)) if text is not None}
+        rows = np.full((len(positions), net.n_features), np.nan, np.float32)
+        if texts:
+            rows[list(texts)] = net.features.of(list(texts.values()))
+        return rows
+
+    def _home(self) -> Path:
+        text = f"{FORM} {self.pool.digest} {self.seed}"
+        return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def _read(self, path: Path) -> Descriptors | None:
+        with suppress(OSError, safetensors.SafetensorError, ModelError):
+            if path.exists():
+                net = load_weights(unfitted_descriptors_of(path), path)
+                assert isinstance(net, TextDescriptorNet)
+                return net
+        return None
