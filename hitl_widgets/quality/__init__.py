@@ -2,7 +2,8 @@
 
 ``consensus``, ``agreement``, ``automation_bias`` and ``schools`` take a table of votes: a DataFrame with item_id,
 annotator and label, as ``wb.votes()`` makes it. ``detection``, ``spans``, ``object_errors`` and ``agreement_objects``
-take tables of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them.
+take tables of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them. ``swap_gap`` takes a
+classifier of texts.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
     from .span_metrics import compare_spans as compare_spans
     from .span_metrics import spans as spans
     from .suggestion_effect import automation_bias as automation_bias
+    from .word_swaps import swap_gap as swap_gap
 
 # Where each function is defined. No module has its name, since importing the module would hide the function.
 _HOME = {"agreement": "annotator_agreement", "agreement_objects": "object_agreement",
          "automation_bias": "suggestion_effect", "compare_detection": "object_detection",
          "compare_spans": "span_metrics",
          "consensus": "crowd_consensus", "detection": "object_detection", "object_errors": "annotation_errors",
-         "schools": "schools_of_thought", "spans": "span_metrics"}
+         "schools": "schools_of_thought", "spans": "span_metrics", "swap_gap": "word_swaps"}
 
 __all__ = ["agreement", "agreement_objects", "automation_bias", "compare_detection", "compare_spans", "consensus",
-           "detection", "object_errors", "schools", "spans"]
+           "detection", "object_errors", "schools", "spans", "swap_gap"]
 
 
 def __getattr__(name: str) -> Any:
