@@ -948,12 +948,16 @@ class PushItem(TypedDict):
 class _PushMapMore(TypedDict, total=False):
     problem: str
     model: str
+    tokens: list[int]
+    delta: float
 
 
 class PushMap(_PushMapMore):
     """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item.
 
-    `model`: which one it is of. Beside another model's suggestion it isn't shown.
+    `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each
+    token; `tokens` are where they begin and end in characters, one after the other. `delta`: the part of the model's
+    output that the map leaves unexplained, where that is known.
     """
 
     kind: Literal["map"]

@@ -768,10 +768,12 @@ export interface PushItem {
   again: boolean;
 }
 
-/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. */
+/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each token; `tokens` are where they begin and end in characters, one after the other. `delta`: the part of the model's output that the map leaves unexplained, where that is known. */
 export interface PushMap {
   problem?: string;
   model?: string;
+  tokens?: number[];
+  delta?: number;
   kind: "map";
   item_id: string;
   method: string;

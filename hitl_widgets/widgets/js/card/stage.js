@@ -8,6 +8,7 @@ import { mainTarget, mapKey } from "./display.js";
 import { closeUp, revealing, viewOf } from "../objects/view.js";
 import { buildReader } from "../stage/text.js";
 import { isText } from "../text/item_text.js";
+import { tintGradient, unexplained } from "../text/tint.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -21,8 +22,9 @@ const MARKED_SIDE = 448; // pixels along the longer side of what is drawn of a m
 
 /** What people call a method. @type {Record<string, string>} */
 const METHODS = { gradcam: "Grad-CAM", saliency: "Saliency", integrated_gradients: "Integrated gradients",
-  occlusion: "Occlusion", kernelshap: "KernelSHAP", lime: "LIME" };
+  occlusion: "Occlusion", kernelshap: "KernelSHAP", lime: "LIME", contributions: "Contributions", erasure: "Words left out" };
 const SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
+const SHOWN_OF_TEXT = { overlay: "behind words", side_by_side: "as a list", hot: "strong words" };
 
 /** @param {string} method */
 export const methodName = (method) => METHODS[method] ?? method;
@@ -340,16 +342,18 @@ export function buildLegend(session) {
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || session.blind;
-    setText(/** @type {Node} */ (how.lastChild), SHOWN[mode]);
+    const is_text = item?.mime === "text/plain";
+    setText(/** @type {Node} */ (how.lastChild), (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
-      : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
+      : saliency ? [`${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
         : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || (session.answering.alone && !item.values?.[session.mapped ?? ""]) ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
+    legend.classList.toggle("hitl-unexplained", unexplained(saliency) !== "");
     if (saliency) {
-      bar.style.background = gradient(saliency.signed);
+      bar.style.background = is_text ? tintGradient(saliency.signed, strength) : gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");
       setText(high, saliency.signed ? "for" : "more");
       setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it"
