@@ -176,6 +176,213 @@ var widget = (make, render2) => () => {
   };
 };
 
+// hitl_widgets/widgets/js/text/offsets.js
+var PAIR = /[\ud800-\udfff]/;
+var LETTER = /[^\s\p{Z}\p{P}\p{Cc}\p{Cf}\p{Cs}]/gu;
+var VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}\p{Cs}]/gu;
+var SPACE = /\s/;
+var PLAIN = {
+  grapheme: /\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
+  word: /[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_\u200c\u200d]|['’.](?=\p{L}))*|\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
+  sentence: /(?:[^.!?\u0964\u06d4\u061f\u3002\uff01\uff1f\r\n](?:\.(?=\p{Ll}|\d))?)*(?:[.!?\u0964\u06d4\u061f\u3002\uff01\uff1f]+["'”’)\]]*[^\S\r\n]*|\r\n|[\r\n]|$)/gu
+};
+var SAFE = {
+  word: /(?<=[\n\u3002\uff01\uff1f])|(?<=[ \t])(?=\p{L})|(?<![\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]|[\u{110bd}\u{110cd}])(?=[\u{1f300}-\u{1f3fa}\u{1f400}-\u{1faff}])/gu,
+  sentence: /(?<=[\n\u3002])|(?<=[.!?] )(?=\p{Lu})/gu
+};
+var PART = 2048;
+var KEPT = 8;
+var Cuts = class {
+  /** @type {Map<number, (unit: number) => Range>} */
+  #parts = /* @__PURE__ */ new Map();
+  /** @param {string} text @param {"grapheme" | "word" | "sentence"} granularity */
+  constructor(text, granularity) {
+    this.text = text;
+    this.granularity = granularity;
+    this.starts = [0];
+    const safe = SAFE[granularity === "sentence" ? "sentence" : "word"];
+    for (let at = PART; at < text.length; at += PART) {
+      safe.lastIndex = at;
+      const found = safe.exec(text);
+      if (!found) break;
+      if (found.index > (this.starts.at(-1) ?? 0)) this.starts.push(found.index);
+      at = Math.max(at, found.index);
+    }
+  }
+  /** The piece that a unit is in. @param {number} unit @returns {Range} in units */
+  at(unit) {
+    const i = below(this.starts, unit + 1) - 1;
+    const start = this.starts[i];
+    let pieces = this.#parts.get(i);
+    if (!pieces) {
+      if (this.#parts.size >= KEPT) this.#parts.delete(
+        /** @type {number} */
+        this.#parts.keys().next().value
+      );
+      this.#parts.set(i, pieces = piecesOf(this.text.slice(start, this.starts[i + 1]), this.granularity));
+    }
+    const [from, to] = pieces(unit - start);
+    return [start + from, start + to];
+  }
+};
+function piecesOf(part, granularity) {
+  const Segmenter = (
+    /** @type {typeof Intl.Segmenter | undefined} */
+    Intl.Segmenter
+  );
+  if (Segmenter) {
+    const segments = new Segmenter(void 0, { granularity }).segment(part);
+    return (unit) => {
+      const { index, segment } = segments.containing(unit) ?? { index: unit, segment: "" };
+      return [index, index + segment.length];
+    };
+  }
+  const starts = [...part.matchAll(PLAIN[granularity])].filter(([piece]) => piece).map(({ index }) => index);
+  return (unit) => {
+    const i = below(starts, unit + 1) - 1;
+    return [starts[i] ?? 0, starts[i + 1] ?? part.length];
+  };
+}
+function below(sorted, limit, of = (value2) => value2) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (of(sorted[middle], middle) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+function pairsOf(text) {
+  if (!PAIR.test(text)) return new Int32Array(0);
+  const pairs = [];
+  for (let i = 0; i + 1 < text.length; i++) {
+    if ((text.charCodeAt(i) & 64512) === 55296 && (text.charCodeAt(i + 1) & 64512) === 56320) pairs.push(i++);
+  }
+  return Int32Array.from(pairs);
+}
+var within = (value2, most) => Math.max(0, Math.min(most, value2));
+var Units = class {
+  /** @type {Partial<Record<"grapheme" | "word" | "sentence", Cuts>>} */
+  #cuts = {};
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.pairs = pairsOf(text);
+    this.length = text.length - this.pairs.length;
+    this.letters = text.search(LETTER) >= 0 ? LETTER : VISIBLE;
+  }
+  /** @param {number} character @returns {number} */
+  unit(character) {
+    const at = within(character, this.length);
+    return at + below(this.pairs, at, (unit, i) => unit - i);
+  }
+  /** @param {number} unit @returns {number} */
+  character(unit) {
+    const at = within(unit, this.text.length);
+    const n = below(this.pairs, at - 1);
+    return at - n - (this.pairs[n] === at - 1 ? 1 : 0);
+  }
+  /** @param {number} start @param {number} end @returns {string} */
+  quote(start, end) {
+    return this.text.slice(this.unit(start), this.unit(end));
+  }
+  /** @param {"grapheme" | "word" | "sentence"} granularity */
+  #of(granularity) {
+    const cuts = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
+    return {
+      /** The piece with a character; the last one at the end of the text. @param {number} character @returns {Range} */
+      at: (character) => {
+        if (!this.length) return (
+          /** @type {const} */
+          [0, 0]
+        );
+        const [start, end] = cuts.at(this.unit(within(character, this.length - 1)));
+        return [this.character(start), this.character(end)];
+      }
+    };
+  }
+  get graphemes() {
+    return this.#of("grapheme");
+  }
+  get words() {
+    return this.#of("word");
+  }
+  get sentences() {
+    return this.#of("sentence");
+  }
+  /** @param {number} start @param {number} end @returns {Range} at least one grapheme where the text isn't empty */
+  snapped(start, end) {
+    const [from, first_end] = this.graphemes.at(start);
+    if (end <= first_end) return [from, first_end];
+    return [from, this.graphemes.at(end - 1)[1]];
+  }
+  /** The boundary between graphemes that follows a place, or comes before it. @param {number} character @param {1 | -1} by */
+  boundary(character, by) {
+    if (by > 0) return character >= this.length ? this.length : this.graphemes.at(character)[1];
+    return character <= 0 ? 0 : this.graphemes.at(character - 1)[0];
+  }
+  /** A place that cuts no grapheme, the next one in a direction. @param {number} character @param {1 | -1} by */
+  #whole(character, by) {
+    if (character <= 0 || character >= this.length) return within(character, this.length);
+    const [start, end] = this.graphemes.at(character);
+    return start === character ? character : by > 0 ? end : start;
+  }
+  /** The first word that begins at a character or after it; a word is anything but white space and punctuation. @param {number} character @returns {Range | null} */
+  wordAfter(character) {
+    const { letters, text } = this;
+    const from = this.#whole(character, 1);
+    let unit = this.unit(from);
+    while (unit < text.length) {
+      letters.lastIndex = unit;
+      const found = letters.exec(text);
+      if (!found) return null;
+      const word = this.words.at(this.character(found.index));
+      if (word[0] >= from) return this.snapped(...word);
+      unit = this.unit(word[1]);
+    }
+    return null;
+  }
+  /** The last word that ends at a character or before it. @param {number} character @returns {Range | null} */
+  wordBefore(character) {
+    const { text } = this;
+    const to = this.#whole(character, -1);
+    let unit = this.unit(to);
+    while (unit > 0) {
+      while (unit > 0 && SPACE.test(text[unit - 1])) unit--;
+      if (unit === 0) return null;
+      const [start, end] = this.words.at(this.character(unit - 1));
+      if (end <= to && this.isWord(start, end)) return this.snapped(start, end);
+      unit = this.unit(start);
+    }
+    return null;
+  }
+  /** The word with a character, or null where white space or punctuation is there. @param {number} character @returns {Range | null} */
+  wordAt(character) {
+    const [start, end] = this.words.at(character);
+    return this.isWord(start, end) ? this.snapped(start, end) : null;
+  }
+  /** @param {number} start @param {number} end */
+  isWord(start, end) {
+    return this.quote(start, end).search(this.letters) >= 0;
+  }
+  /** Without white space at its ends; as it was where nothing else is there. @param {Range} range @returns {Range} */
+  trimmed([start, end]) {
+    const quote = this.quote(start, end);
+    const left = quote.length - quote.trimStart().length;
+    if (left === quote.length) return [start, end];
+    const from = this.unit(start) + left;
+    return [this.character(from), this.character(from + quote.trim().length)];
+  }
+  /** The line with a character, without its end. @param {number} character @returns {Range} */
+  lineAt(character) {
+    const unit = this.unit(within(character, Math.max(0, this.length - 1)));
+    const start = unit === 0 ? 0 : this.text.lastIndexOf("\n", unit - 1) + 1;
+    const end = this.text.indexOf("\n", unit);
+    return this.trimmed([this.character(start), end < 0 ? this.length : Math.max(this.character(end), this.character(unit) + 1)]);
+  }
+};
+var toUnits = (text) => new Units(text);
+
 // hitl_widgets/widgets/js/text/item_text.js
 var BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/gu;
 var LONGEST = 4e3;
@@ -189,8 +396,8 @@ var ItemText = class {
   /** @param {string} text */
   constructor(text) {
     this.text = text;
-    this.pairs = pairsOf(text);
-    this.n = text.length - this.pairs.length;
+    this.units = toUnits(text);
+    this.n = this.units.length;
     this.cut = null;
     this.code = null;
   }
@@ -203,29 +410,15 @@ var ItemText = class {
   }
   /** The unit at which a character begins. @param {number} character */
   unit(character) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (pairs[middle] - middle < character) low = middle + 1;
-      else high = middle;
-    }
-    return character + low;
+    return this.units.unit(character);
   }
   /** The character that a unit belongs to. @param {number} unit */
   character(unit) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (pairs[middle] < unit) low = middle + 1;
-      else high = middle;
-    }
-    return unit - low;
+    return this.units.character(unit);
   }
   /** The characters from one to another. @param {number} start @param {number} end */
   slice(start, end) {
-    return this.text.slice(this.unit(start), this.unit(end));
+    return this.units.quote(start, end);
   }
   /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
   get lines() {
@@ -264,19 +457,6 @@ var ItemText = class {
     return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
   }
 };
-function pairsOf(text) {
-  let n = 0;
-  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
-  const pairs = new Uint32Array(n);
-  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
-  return pairs;
-}
-function isHigh(text, i) {
-  const unit = text.charCodeAt(i);
-  if (unit < 55296 || unit > 56319) return false;
-  const next = text.charCodeAt(i + 1);
-  return next >= 56320 && next <= 57343;
-}
 function linesOf(text) {
   const lines = [];
   let start = 0;
@@ -291,7 +471,7 @@ function addLine(lines, text, start, end) {
   while (end - start > LONGEST) {
     const blank = text.lastIndexOf(" ", start + LONGEST);
     let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
-    if (isHigh(text, at - 1)) at--;
+    if (/[\ud800-\udbff]/.test(text[at - 1])) at--;
     lines.push({ start, end: at });
     start = at;
   }
@@ -511,7 +691,7 @@ var SIDES = (
   ["left", "top", "right", "bottom"]
 );
 var SAME = 5e-3;
-var within = (value2, low, high) => Math.max(low, Math.min(high, value2));
+var within2 = (value2, low, high) => Math.max(low, Math.min(high, value2));
 function boundsOf(at) {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < at.length; i += 2) {
@@ -533,25 +713,25 @@ function moved(at, dx, dy, [width, height]) {
 }
 function withSide(at, side, to, [width, height]) {
   const [x0, y0, x1, y1] = at;
-  if (side === "left") return [within(to, 0, Math.max(0, x1 - LEAST)), y0, x1, y1];
-  if (side === "top") return [x0, within(to, 0, Math.max(0, y1 - LEAST)), x1, y1];
-  if (side === "right") return [x0, y0, within(to, Math.min(width, x0 + LEAST), width), y1];
-  return [x0, y0, x1, within(to, Math.min(height, y0 + LEAST), height)];
+  if (side === "left") return [within2(to, 0, Math.max(0, x1 - LEAST)), y0, x1, y1];
+  if (side === "top") return [x0, within2(to, 0, Math.max(0, y1 - LEAST)), x1, y1];
+  if (side === "right") return [x0, y0, within2(to, Math.min(width, x0 + LEAST), width), y1];
+  return [x0, y0, x1, within2(to, Math.min(height, y0 + LEAST), height)];
 }
 var sideOf = (at, side) => at[SIDES.indexOf(side)];
 var pushed = (at, side, by, size) => withSide(at, side, sideOf(at, side) + by, size);
 function boxBetween(a, b, [width, height]) {
-  const [x0, x1] = [within(Math.min(a.x, b.x), 0, Math.max(0, width - LEAST)), within(Math.max(a.x, b.x), 0, width)];
-  const [y0, y1] = [within(Math.min(a.y, b.y), 0, Math.max(0, height - LEAST)), within(Math.max(a.y, b.y), 0, height)];
+  const [x0, x1] = [within2(Math.min(a.x, b.x), 0, Math.max(0, width - LEAST)), within2(Math.max(a.x, b.x), 0, width)];
+  const [y0, y1] = [within2(Math.min(a.y, b.y), 0, Math.max(0, height - LEAST)), within2(Math.max(a.y, b.y), 0, height)];
   return [x0, y0, Math.max(x1, x0 + LEAST), Math.max(y1, y0 + LEAST)];
 }
 function boxAround({ x, y }, width, height, size) {
-  const [w, h2] = [within(width, LEAST, size[0]), within(height, LEAST, size[1])];
-  const [x0, y0] = [within(x - w / 2, 0, size[0] - w), within(y - h2 / 2, 0, size[1] - h2)];
+  const [w, h2] = [within2(width, LEAST, size[0]), within2(height, LEAST, size[1])];
+  const [x0, y0] = [within2(x - w / 2, 0, size[0] - w), within2(y - h2 / 2, 0, size[1] - h2)];
   return [x0, y0, x0 + w, y0 + h2];
 }
 function withVertex(at, vertex, { x, y }, [width, height]) {
-  return at.map((value2, i) => i === 2 * vertex ? within(x, 0, width) : i === 2 * vertex + 1 ? within(y, 0, height) : value2);
+  return at.map((value2, i) => i === 2 * vertex ? within2(x, 0, width) : i === 2 * vertex + 1 ? within2(y, 0, height) : value2);
 }
 function split(at, vertex) {
   const spots = spotsOf(at);
@@ -606,7 +786,7 @@ function contains(kind, at, { x, y }) {
 }
 function distance({ x, y }, a, b) {
   const [dx, dy] = [b.x - a.x, b.y - a.y];
-  const t = dx || dy ? within(((x - a.x) * dx + (y - a.y) * dy) / (dx * dx + dy * dy), 0, 1) : 0;
+  const t = dx || dy ? within2(((x - a.x) * dx + (y - a.y) * dy) / (dx * dx + dy * dy), 0, 1) : 0;
   return Math.hypot(x - a.x - t * dx, y - a.y - t * dy);
 }
 function outline(kind, at) {
@@ -1021,7 +1201,7 @@ function arrow(objects, { key: name, shiftKey, altKey, repeat = false }) {
   const jump = shiftKey ? drawing && "plain" in drawing || drawing?.how === "corners" ? Math.max(FAR, Math.round(Math.max(...size) / JUMPS)) : FAR : STEP;
   if (drawing?.how === "corners") {
     const { x, y } = drawing.cursor;
-    drawing.cursor = { x: within(x + dx * jump, 0, size[0]), y: within(y + dy * jump, 0, size[1]) };
+    drawing.cursor = { x: within2(x + dx * jump, 0, size[0]), y: within2(y + dy * jump, 0, size[1]) };
     objects.version++;
     return "";
   }
@@ -1281,6 +1461,35 @@ var Regions = class {
       this.masks[other][at] = 0;
     }
     this.version++;
+  }
+  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
+  mark(kind, start, end, { erase = false } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (let at = start; at < end; at++) {
+      this.counts[kind] += value2 - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value2;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Whether all of some characters are marked. @param {Kind} kind @param {number} start @param {number} end */
+  marks(kind, start, end) {
+    const at = this.masks[kind].indexOf(0, start);
+    return end > start && (at < 0 || at >= end);
+  }
+  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
+  spans(kind) {
+    const spans = [];
+    const mask = this.masks[kind];
+    for (let start = this.counts[kind] ? mask.indexOf(1) : -1; start >= 0; ) {
+      const stop = mask.indexOf(0, start);
+      const end = stop < 0 ? mask.length : stop;
+      spans.push([start, end]);
+      start = stop < 0 ? -1 : mask.indexOf(1, end);
+    }
+    return spans;
   }
   /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
   covers(kind, parts, part) {
@@ -1979,6 +2188,55 @@ var Answering = class {
   }
 };
 
+// hitl_widgets/widgets/js/text/marking.js
+var Marking = class {
+  /** @param {ItemText} text @param {Tinted[]} [tinted] the words that count: the strongest is in hand first */
+  constructor(text, tinted = []) {
+    this.text = text;
+    const [strongest2] = byStrength(tinted);
+    this.at = (strongest2 && this.#wordOf(strongest2)) ?? text.units.wordAfter(0) ?? [0, Math.min(1, text.n)];
+    this.from = this.at;
+  }
+  /** The words in hand. @returns {Range} */
+  get range() {
+    return [Math.min(this.at[0], this.from[0]), Math.max(this.at[1], this.from[1])];
+  }
+  /** The word that a token belongs to; a sign by itself is one too. @param {{start: number, end: number}} token @returns {Range} */
+  #wordOf({ start, end }) {
+    const word = this.text.units.wordAt(start);
+    return word ? [Math.min(word[0], start), Math.max(word[1], end)] : [start, end];
+  }
+  /** @param {Range | null} word @param {boolean} [extend] the words up to it are in hand */
+  to(word, extend = false) {
+    if (!word) return;
+    this.at = word;
+    if (!extend) this.from = word;
+  }
+  /** To the next word, or the one before. @param {1 | -1} by @param {boolean} [extend] */
+  step(by, extend = false) {
+    const { units } = this.text;
+    this.to(by > 0 ? units.wordAfter(this.at[1]) : units.wordBefore(this.at[0]), extend);
+    if (!extend) this.from = this.at;
+  }
+  /** To the word that counts next less, or next more. @param {1 | -1} by @param {Tinted[]} tinted */
+  stronger(by, tinted) {
+    const order = byStrength(tinted).map((token) => this.#wordOf(token));
+    if (!order.length) return this.step(by);
+    const here = order.findIndex(([start, end]) => start === this.at[0] && end === this.at[1]);
+    this.to(order[here < 0 ? 0 : (here + by + order.length) % order.length]);
+  }
+  /** The word at a character, or the sign that is there; none at white space. @param {number} character @returns {Range | null} */
+  wordAt(character) {
+    const { units } = this.text;
+    if (!this.text.n) return null;
+    const word = units.wordAt(character);
+    if (word) return word;
+    const sign = units.graphemes.at(character);
+    return units.quote(...sign).trim() ? sign : null;
+  }
+};
+var byStrength = (tinted) => [...tinted].sort((a, b) => b.strength - a.strength || a.start - b.start);
+
 // hitl_widgets/widgets/js/card/brush.js
 var Brush = class {
   constructor() {
@@ -1989,12 +2247,15 @@ var Brush = class {
     this.in_parts = false;
     this.part = 0;
     this.clearing = null;
+    this.words = null;
   }
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
-  next(item, draft) {
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft
+   * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
+  next(item, draft, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
     draft.regions ??= new Regions(item.width, item.height);
+    if (this.kind === "wrong") this.words = isText(item.picture) ? new Marking(item.picture, tinted) : null;
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
   }
@@ -2042,8 +2303,17 @@ var Brush = class {
   }
   /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
   press(item, draft) {
-    if (this.in_parts) this.fill(item, draft, true);
+    if (this.words) this.#markWords(this.words, draft);
+    else if (this.in_parts) this.fill(item, draft, true);
     else this.paint(item, draft, this.cursor);
+  }
+  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Draft} draft */
+  #markWords({ range: [start, end] }, draft) {
+    const { regions } = draft;
+    if (!this.kind || !regions) return;
+    regions.begin();
+    regions.mark(this.kind, start, end, { erase: this.erasing || regions.marks(this.kind, start, end) });
+    this.#judge(draft);
   }
   /** A region says by itself that the reason is wrong. @param {Draft} draft */
   #judge(draft) {
@@ -2387,7 +2657,7 @@ var Parts = class {
 };
 
 // hitl_widgets/widgets/js/card/queue.js
-var KEPT = 50;
+var KEPT2 = 50;
 var REVISION = "revision";
 function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, values, touched, seen }) {
   return {
@@ -2477,7 +2747,7 @@ var Queue = class {
   #add(past) {
     for (const earlier of this.past) earlier.revealed = true;
     this.past.push(past);
-    if (this.past.length > KEPT) this.past.shift();
+    if (this.past.length > KEPT2) this.past.shift();
   }
   /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
    * decision, that one stands again and the screen stays as it is, but for an item that was answered first.
@@ -2550,7 +2820,7 @@ var Queue = class {
       }
       known2.push(past);
     }
-    this.past = known2.filter((past) => !replaced.has(past.decision_id)).slice(-KEPT);
+    this.past = known2.filter((past) => !replaced.has(past.decision_id)).slice(-KEPT2);
     for (const earlier of this.past.slice(0, -1)) earlier.revealed = true;
   }
   clear() {
@@ -2864,6 +3134,53 @@ var Tally = class {
     return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1e3;
   }
 };
+
+// hitl_widgets/widgets/js/text/tint.js
+var LEAST2 = 0.08;
+var FOR = "240 130 20";
+var AGAINST = "67 147 195";
+var TINTS = /* @__PURE__ */ new WeakMap();
+function tintOf(map) {
+  if (!map) return NONE;
+  let tinted = TINTS.get(map);
+  if (!tinted) {
+    tinted = [];
+    const { tokens = [], values, signed } = map;
+    let done = 0;
+    for (let i = 0; values && i < values.length && tokens.length === 2 * values.length; i++) {
+      const [start, end] = [Math.max(done, tokens[2 * i]), tokens[2 * i + 1]];
+      const weight = signed ? (values[i] - 128) / 127 : values[i] / 255;
+      if (end <= start) continue;
+      if (Math.abs(weight) >= LEAST2) tinted.push({ start, end, strength: Math.min(1, Math.abs(weight)), speaks_for: weight > 0 });
+      done = end;
+    }
+    TINTS.set(map, tinted);
+  }
+  return tinted;
+}
+var NONE = [];
+function strongest(text, tinted, most) {
+  const words2 = /* @__PURE__ */ new Map();
+  for (const { start, end, strength, speaks_for } of tinted) {
+    const word = text.slice(start, end);
+    const key2 = word.toLowerCase();
+    const counted2 = words2.get(key2) ?? { word, n: 0, weight: 0, start, end };
+    counted2.n++;
+    counted2.weight += speaks_for ? strength : -strength;
+    words2.set(key2, counted2);
+  }
+  return [...words2.values()].filter(({ weight }) => Math.abs(weight) >= LEAST2).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, most);
+}
+var alphaOf = (opacity) => 0.75 * Math.sqrt(opacity);
+function tintGradient(signed, opacity) {
+  const alpha = alphaOf(opacity).toFixed(2);
+  return `linear-gradient(90deg, ${signed ? `rgb(${AGAINST} / ${alpha}), transparent` : "transparent"}, rgb(${FOR} / ${alpha}))`;
+}
+var UNEXPLAINED = 0.05;
+function unexplained(map) {
+  const { delta } = map ?? {};
+  return typeof delta !== "number" || !(delta > UNEXPLAINED) ? "" : delta > 1 ? "explains nothing of this output" : `${Math.round(100 * delta)} % of the output unexplained`;
+}
 
 // hitl_widgets/widgets/js/card/session.js
 var LOW = 6;
@@ -3282,13 +3599,13 @@ var CardSession = class extends Session {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
-    this.say(this.brush.next(item, this.draft));
+    this.say(this.brush.next(item, this.draft, tintOf(this.saliency)));
     this.#wantParts();
   }
   /** The brush marks whole parts of the item, or spots again. */
   nextTool() {
     const { brush, item } = this;
-    if (!brush.kind || !item) return;
+    if (!brush.kind || !item || brush.words) return;
     brush.in_parts = !brush.in_parts;
     if (item.parts === null) item.parts = void 0;
     this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
@@ -3297,7 +3614,7 @@ var CardSession = class extends Session {
   /** The parts of the item come from the kernel when they are first wanted. */
   #wantParts() {
     const { item, brush } = this;
-    if (!item || !brush.kind || !brush.in_parts) return;
+    if (!item || !brush.kind || !brush.in_parts || brush.words) return;
     if (item.parts) brush.part = item.parts.at(0.5, 0.5);
     if (item.parts !== void 0) return;
     item.parts = null;
@@ -4547,7 +4864,7 @@ function hints(session) {
 // hitl_widgets/widgets/js/objects/snap.js
 var REACH = 5;
 var USUAL = 3;
-var LEAST2 = 3;
+var LEAST3 = 3;
 var PIECES = 8;
 var NARROW = 0.45;
 var SLACK = 1;
@@ -4567,13 +4884,13 @@ function peak(profile, from, to, start, usual) {
   let [best, most] = [-1, 0];
   for (let i = Math.max(1, from); i <= Math.min(profile.length - 2, to); i++) {
     const counts = profile[i] * Math.exp(-(((i - start) / usual) ** 2) / 2);
-    if (profile[i] < LEAST2 || profile[i] < profile[i - 1] || profile[i] < profile[i + 1] || counts <= most) continue;
+    if (profile[i] < LEAST3 || profile[i] < profile[i - 1] || profile[i] < profile[i + 1] || counts <= most) continue;
     [best, most] = [i, counts];
   }
   if (best < 0) return null;
   const [a, b, c] = [profile[best - 1], profile[best], profile[best + 1]];
   const curve = a - 2 * b + c;
-  return best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0);
+  return best + (curve < 0 ? within2((a - c) / (2 * curve), -0.5, 0.5) : 0);
 }
 function edgeNear(grey, at, side, start, low, high, power) {
   const upright = side === "left" || side === "right";
@@ -4582,19 +4899,19 @@ function edgeNear(grey, at, side, start, low, high, power) {
   const [scale, origin, n_across] = upright ? [grey.scale_x, grey.left, width] : [grey.scale_y, grey.top, height];
   const [first, last] = upright ? [y0, y1].map((y) => y * grey.scale_y - grey.top) : [x0, x1].map((x) => x * grey.scale_x - grey.left);
   const n_along = upright ? height : width;
-  const [top, bottom] = [within(Math.floor(first), 0, n_along - 1), within(Math.ceil(last), 1, n_along)];
+  const [top, bottom] = [within2(Math.floor(first), 0, n_along - 1), within2(Math.ceil(last), 1, n_along)];
   const [step_across, step_along] = upright ? [1, width] : [width, 1];
   const [from, to] = [Math.ceil(low * scale - origin - 1e-9), Math.floor(high * scale - origin + 1e-9)];
   const begin = Math.max(2, from - 1);
   const end = Math.min(n_across - 2, to + 1);
   if (end - begin < 2 || bottom <= top) return null;
-  const n_pieces = within(Math.floor((bottom - top) / 3), 1, PIECES);
+  const n_pieces = within2(Math.floor((bottom - top) / 3), 1, PIECES);
   const profile = new Array(end - begin + 1).fill(0);
   let total = 0;
   const sums = new Float64Array(profile.length * n_pieces);
   for (let k = top; k < bottom; k++) {
     const share = (k + 0.5 - first) / (last - first);
-    const weight = Math.sin(Math.PI * within(share, 0, 1)) ** power;
+    const weight = Math.sin(Math.PI * within2(share, 0, 1)) ** power;
     total += weight;
     const piece = Math.min(n_pieces - 1, Math.floor((k - top) / (bottom - top) * n_pieces));
     for (let b = begin; b <= end; b++) {
@@ -4637,7 +4954,7 @@ function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
   return { at: now, n: SIDES.filter((side) => sideOf(now, side) !== sideOf(start, side)).length };
 }
 function value({ values, width, height, left, top, scale_x, scale_y }, x, y) {
-  const [u, v] = [within(x * scale_x - left - 0.5, 0, width - 1), within(y * scale_y - top - 0.5, 0, height - 1)];
+  const [u, v] = [within2(x * scale_x - left - 0.5, 0, width - 1), within2(y * scale_y - top - 0.5, 0, height - 1)];
   const [i, j] = [Math.min(width - 2, Math.floor(u)), Math.min(height - 2, Math.floor(v))];
   if (i < 0 || j < 0) return values[0];
   const [fx, fy] = [u - i, v - j];
@@ -4667,7 +4984,7 @@ function cornerNear(grey, corner, before, after, [width, height], reach) {
   const found = peak(profile, margin, margin + 2 * n, n + margin, USUAL / FINE2);
   if (found === null) return corner;
   const s2 = (found - n - margin) * FINE2;
-  return { x: within(corner.x - uy * s2, 0, width), y: within(corner.y + ux * s2, 0, height) };
+  return { x: within2(corner.x - uy * s2, 0, width), y: within2(corner.y + ux * s2, 0, height) };
 }
 function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const [x, y] = at;
@@ -4687,7 +5004,7 @@ function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const near = around.filter(({ far: far2 }) => far2 <= reach);
   const best = near.reduce((a, b) => Math.abs(b.value - usual) > Math.abs(a.value - usual) ? b : a, near[0]);
   const height_of_it = best ? best.value - usual : 0;
-  if (!best || Math.abs(height_of_it) < LEAST2) return { at, n: 0 };
+  if (!best || Math.abs(height_of_it) < LEAST3) return { at, n: 0 };
   let [weight, mx, my] = [0, 0, 0];
   for (const spot of around) {
     const w = Math.max(0, (spot.value - usual) / height_of_it - 0.5);
@@ -4699,7 +5016,7 @@ function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const [to_x, to_y] = [mx / weight, my / weight];
   const far = Math.hypot(to_x - x, to_y - y);
   const share = far > reach ? reach / far : 1;
-  return { at: [within(x + (to_x - x) * share, 0, width), within(y + (to_y - y) * share, 0, height)], n: 1 };
+  return { at: [within2(x + (to_x - x) * share, 0, width), within2(y + (to_y - y) * share, 0, height)], n: 1 };
 }
 function lookedAt(at, scale = 1) {
   const [x0, y0, x1, y1] = boundsOf(at);
@@ -4793,7 +5110,7 @@ var Pointing = class {
     const [width, height] = this.objects.size;
     if (first && drawing.spots.length > 2 && Math.hypot(first.x - spot.x, first.y - spot.y) <= NEAR * px) close(this.objects);
     else {
-      drawing.cursor = { x: within(spot.x, 0, width), y: within(spot.y, 0, height) };
+      drawing.cursor = { x: within2(spot.x, 0, width), y: within2(spot.y, 0, height) };
       drawing.spots.push({ ...drawing.cursor });
     }
     this.objects.version++;
@@ -4844,7 +5161,7 @@ var Pointing = class {
     this.drag = null;
     if (!drag || drag.hit || drag.moving) return drag !== null;
     const [width, height] = objects.size;
-    const at = [within(spot.x, 0, width), within(spot.y, 0, height)];
+    const at = [within2(spot.x, 0, width), within2(spot.y, 0, height)];
     if (objects.kind === "point" && objects.drawing) {
       objects.drawing = null;
       objects.place("drawn", at, "drawn");
@@ -4860,7 +5177,7 @@ var Pointing = class {
 var SVG = "http://www.w3.org/2000/svg";
 var TAG_FROM = 18;
 var MIDDLES_FROM = 44;
-var LETTER = 7.4;
+var LETTER2 = 7.4;
 var CROSS = 9;
 function s(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
@@ -4992,7 +5309,7 @@ function buildObjects(host) {
     const [x0, y0, , y1] = boundsOf(current.at);
     const above = y0 - 22 * px >= view.y;
     const gap = current.kind === "point" ? 12 : 7;
-    const length = LETTER * px * (words2.textContent ?? "").length;
+    const length = LETTER2 * px * (words2.textContent ?? "").length;
     setAttribute(words2, "x", String(Math.max(view.x + 3 * px, Math.min(x0, view.x + view.width - length - 4 * px))));
     setAttribute(words2, "y", String(above ? y0 - gap * px : Math.min(y1 + (gap + 11) * px, view.y + view.height - 4 * px)));
   }
@@ -5175,6 +5492,12 @@ function buildFlags(session, refocus) {
   }
   return { element, update, write: () => note.focus({ preventScroll: true }) };
 }
+var QUOTES = 3;
+var QUOTED = 24;
+function quotesOf(text, spans) {
+  const quotes = spans.slice(0, QUOTES).map(([start, end]) => `“${text.slice(start, Math.min(end, start + QUOTED))}${end > start + QUOTED ? "…" : ""}”`);
+  return quotes.join(", ") + (spans.length > QUOTES ? ` and ${spans.length - QUOTES} more` : "");
+}
 function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
@@ -5196,18 +5519,19 @@ function buildReason(session) {
   );
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
-    const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
+    const { draft, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || session.answering.alone && !item?.target;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
-    parts.hidden = tool === null;
+    const text = isText(item?.picture) ? item.picture : null;
+    parts.hidden = tool === null || text !== null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${draft.regions?.count(kind).toLocaleString("en")} px`);
+    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, draft.regions?.spans(kind) ?? []) : `${draft.regions?.count(kind).toLocaleString("en")} px`}`);
     words2.hidden = !tool && !marked.length;
     words2.parentElement?.classList.toggle("hitl-has-bottom", !words2.hidden);
-    const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
+    const how = in_words ? "Space marks · ⇧ arrows more · . next strongest · E erases" : !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
     setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }
   return { element, words: words2, update };
@@ -5588,14 +5912,14 @@ function buildLabels(session, refocus) {
 var SHARE = 0.4;
 var MOST3 = 32;
 var POINT = 24;
-var held = ({ times, x, y }) => ({ times, x: within(x, 0.5 / times, 1 - 0.5 / times), y: within(y, 0.5 / times, 1 - 0.5 / times) });
+var held = ({ times, x, y }) => ({ times, x: within2(x, 0.5 / times, 1 - 0.5 / times), y: within2(y, 0.5 / times, 1 - 0.5 / times) });
 function viewOf(near, [width, height]) {
   const { times, x, y } = held(near);
   return { x: (x - 0.5 / times) * width, y: (y - 0.5 / times) * height, width: width / times, height: height / times };
 }
 function closeUp([x0, y0, x1, y1], [width, height]) {
   const [w, h2] = x1 > x0 && y1 > y0 ? [x1 - x0, y1 - y0] : [POINT, POINT];
-  const times = within(SHARE * Math.min(width / w, height / h2), 1, MOST3);
+  const times = within2(SHARE * Math.min(width / w, height / h2), 1, MOST3);
   return held({ times, x: (x0 + x1) / 2 / width, y: (y0 + y1) / 2 / height });
 }
 function revealing(near, bounds, size) {
@@ -5904,11 +6228,25 @@ function caretAt(x, y) {
   );
   return range ? { node: range.startContainer, offset: range.startOffset } : null;
 }
+function drawBoxes(layer, rects, name) {
+  while (layer.children.length > rects.length) layer.lastElementChild?.remove();
+  while (layer.children.length < rects.length) layer.append(h("span"));
+  rects.forEach(({ left, top, width, height }, i) => {
+    const box = (
+      /** @type {HTMLElement} */
+      layer.children[i]
+    );
+    if (box.className !== name) box.className = name;
+    Object.assign(box.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+  });
+}
 
 // hitl_widgets/widgets/js/stage/text.js
 var LARGEST = 3;
 var SMALLEST = 0.6;
 var PADDING = 48;
+var LISTED = 14;
+var ASIDE = 172;
 function buildReader(session) {
   const view = new TextView(() => {
     for (const redraw of layers) redraw();
@@ -5916,32 +6254,121 @@ function buildReader(session) {
   const layers = [];
   let room = { width: 0, height: 0 };
   let times = 1;
+  const marks = { wrong: h("div"), missing: h("div"), in_hand: h("div") };
+  let marked = "";
+  layers.push(() => {
+    marked = "";
+    drawMarks();
+  });
+  view.over.append(...Object.values(marks));
+  const words2 = buildWords((start, end) => view.reveal(start, end));
+  const element = h("div", { class: "hitl-text" }, view.element, words2.element);
   setAttribute(view.element, "role", "document");
   const text = () => isText(session.item?.picture) ? session.item.picture : null;
   function update() {
     const shown = text();
     const { item } = session;
-    view.element.hidden = !shown || Boolean(item?.broken);
+    element.hidden = !shown || Boolean(item?.broken);
     if (!shown || !room.width) return;
     const another = shown !== view.text;
-    const setting = shown.setting({ width: room.width - PADDING, height: room.height - PADDING });
+    const { saliency, display: { mode, opacity } } = session;
+    const beside = mode === "side_by_side" && Boolean(saliency);
+    words2.element.hidden = !beside;
+    const setting = shown.setting({ width: room.width - PADDING - (beside ? ASIDE : 0), height: room.height - PADDING });
     view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? []);
+    view.tint(tintOf(saliency));
+    view.lines.classList.toggle("hitl-only", mode === "hot" && Boolean(saliency));
+    view.lines.classList.toggle("hitl-untinted", beside);
+    element.style.setProperty("--hitl-strength", alphaOf(opacity).toFixed(2));
+    if (beside) words2.update(shown, saliency);
+    drawMarks();
     if (another) {
       setAttribute(view.element, "aria-label", `Item ${item?.item_id}, ${shown.n.toLocaleString("en")} characters`);
       session.painted();
     }
   }
+  function drawMarks() {
+    const { draft: { regions }, brush } = session;
+    const shown = text();
+    const fits = shown !== null && shown === view.text && regions?.width === shown.n;
+    const in_hand = fits && brush.kind && brush.words?.text === shown ? brush.words.range : null;
+    const state = `${fits ? regions.version : ""} ${in_hand} ${brush.erasing}`;
+    if (state === marked) return;
+    marked = state;
+    for (const kind of KINDS) {
+      drawBoxes(marks[kind], fits ? regions.spans(kind).flatMap(([start, end]) => view.rects(start, end)) : [], `hitl-text-mark hitl-text-${kind}`);
+    }
+    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
+  }
+  function lead(words3, key2, extend) {
+    const across = { ArrowRight: 1, ArrowLeft: -1 }[key2];
+    const down = { ArrowDown: 1, ArrowUp: -1 }[key2];
+    if (across) words3.step(
+      /** @type {1 | -1} */
+      view.directionAt(words3.at[0]) === "rtl" ? -across : across,
+      extend
+    );
+    else if (down) words3.to(wordBelow(
+      words3,
+      /** @type {1 | -1} */
+      down
+    ), extend);
+    else if ((key2 === "," || key2 === ".") && !extend) words3.stronger(key2 === "." ? 1 : -1, tintOf(session.saliency));
+    else return false;
+    view.reveal(...words3.at);
+    session.withBrush(() => {
+    });
+    return true;
+  }
+  function wordBelow(words3, by) {
+    view.reveal(...words3.at);
+    const { left, top } = view.page.getBoundingClientRect();
+    const rects = view.rects(...words3.at);
+    const rect = by > 0 ? rects[rects.length - 1] : rects[0];
+    if (!rect) return null;
+    for (let lines = 1; lines <= 3; lines++) {
+      const y = top + rect.top + rect.height / 2 + by * lines * 1.3 * rect.height;
+      const character = view.characterAt(left + rect.left + rect.width / 2, y);
+      const word = character === null ? null : words3.wordAt(character) ?? words3.text.units.wordBefore(character) ?? words3.text.units.wordAfter(character);
+      if (word && (by > 0 ? word[0] >= words3.at[1] : word[1] <= words3.at[0])) return word;
+    }
+    return null;
+  }
+  view.element.addEventListener("pointerdown", (event) => {
+    const { brush } = session;
+    const { words: tool } = brush;
+    if (event.button !== 0 || !brush.kind || !tool) return;
+    const at = (e) => {
+      const character = view.characterAt(e.clientX, e.clientY);
+      return character === null ? null : tool.wordAt(character);
+    };
+    const first = at(event);
+    if (!first) return;
+    event.preventDefault();
+    view.element.setPointerCapture(event.pointerId);
+    session.withBrush(() => tool.to(first));
+    const drag = (e) => {
+      const word = at(e);
+      if (word) session.withBrush(() => tool.to(word, true));
+    };
+    view.element.addEventListener("pointermove", drag);
+    view.element.addEventListener("lostpointercapture", () => {
+      view.element.removeEventListener("pointermove", drag);
+      session.withBrush((brush2, item, draft) => brush2.press(item, draft));
+    }, { once: true });
+  });
   function resize(now) {
     room = now;
     update();
     view.resized();
   }
   return {
-    element: view.element,
+    element,
     view,
     update,
     resize,
     text,
+    lead,
     get times() {
       return times;
     },
@@ -5960,6 +6387,30 @@ function buildReader(session) {
     }
   };
 }
+function buildWords(reveal) {
+  const list = h("ol", { class: "hitl-counted" });
+  const element = h("aside", { class: "hitl-words", hidden: true, "aria-label": "The words that count most" }, list);
+  let drawn2 = null;
+  function update(text, map) {
+    if (map === drawn2) return;
+    drawn2 = map;
+    const counted2 = strongest(text, tintOf(map), LISTED);
+    const most = Math.max(1, ...counted2.map(({ weight }) => Math.abs(weight)));
+    list.classList.toggle("hitl-signed", Boolean(map?.signed));
+    list.replaceChildren(...counted2.map(({ word, n, weight, start, end }) => {
+      const name = h("bdi", { class: "hitl-name" });
+      setText(name, word);
+      return h(
+        "li",
+        { title: `${word}${n > 1 ? `, ${n} times` : ""}: speaks ${weight > 0 ? "for" : "against"} the label`, onclick: () => reveal(start, end) },
+        name,
+        n > 1 ? h("span", { class: "hitl-quiet", text: `× ${n}` }) : null,
+        h("span", { class: `hitl-weight ${weight > 0 ? "hitl-for" : "hitl-counts-against"}`, style: `--t:${(Math.abs(weight) / most).toFixed(3)}` })
+      );
+    }));
+  }
+  return { element, update };
+}
 
 // hitl_widgets/widgets/js/card/stage.js
 var CRISP_FROM = 2;
@@ -5973,9 +6424,12 @@ var METHODS = {
   integrated_gradients: "Integrated gradients",
   occlusion: "Occlusion",
   kernelshap: "KernelSHAP",
-  lime: "LIME"
+  lime: "LIME",
+  contributions: "Contributions",
+  erasure: "Words left out"
 };
 var SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
+var SHOWN_OF_TEXT = { overlay: "tint", side_by_side: "list", hot: "strong only" };
 var methodName = (method) => METHODS[method] ?? method;
 function drawn(map, cover, canvas = document.createElement("canvas")) {
   canvas.width = map.width;
@@ -6242,7 +6696,7 @@ function buildStage(session) {
     room = contentRect;
     session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
-    reader.resize(room);
+    reader.resize({ width: room.width, height: stage.clientHeight });
     if (room.width && held2[0] && held2[0] === session.item?.picture) session.painted();
   });
   watch.observe(stage);
@@ -6282,18 +6736,20 @@ function buildLegend(session) {
     );
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || session.blind;
+    const is_text = item?.mime === "text/plain";
     setText(
       /** @type {Node} */
       how.lastChild,
-      SHOWN[mode]
+      (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
+    legend.classList.toggle("hitl-unexplained", unexplained(saliency) !== "");
     if (saliency) {
-      bar.style.background = gradient(saliency.signed);
+      bar.style.background = is_text ? tintGradient(saliency.signed, strength) : gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");
       setText(high, saliency.signed ? "for" : "more");
       setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it" : "Scale: dark counted a little, bright counted most");
@@ -6665,6 +7121,17 @@ function render(el, session) {
     PageUp: (brush) => brush.resize(1.3),
     PageDown: (brush) => brush.resize(1 / 1.3)
   };
+  function onWords(event) {
+    const { words: words2, kind } = session.brush;
+    if (!words2 || !kind || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return false;
+    const { key: key2, shiftKey } = event;
+    if (key2 === " ") session.withBrush((brush, item, draft) => brush.press(item, draft));
+    else if (key2 === "e" && !shiftKey) session.withBrush((brush) => {
+      brush.erasing = !brush.erasing;
+    });
+    else if (!stage.reader.lead(words2, key2, shiftKey)) return false;
+    return true;
+  }
   function onValue(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || session.face || session.drawer || session.asking) return false;
     if (event.key === "Tab") return session.answering.move(event.shiftKey ? -1 : 1);
@@ -6697,7 +7164,8 @@ function render(el, session) {
       event.preventDefault();
       return session.people.consent(event.key === "y");
     }
-    if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+    if (help.help.hidden && onWords(event)) return event.preventDefault();
+    if (session.brush.kind && !session.brush.words && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }

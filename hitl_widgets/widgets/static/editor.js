@@ -719,18 +719,18 @@ var Tree = class {
 };
 function lead(rows, at, key, page = 10) {
   const row = rows[at];
-  const within = (to) => ({ to: Math.max(0, Math.min(rows.length - 1, to)) });
-  if (key === "Home") return within(0);
-  if (key === "End") return within(rows.length - 1);
-  if (key === "ArrowDown") return within(at + 1);
-  if (key === "ArrowUp") return within(at - 1);
-  if (key === "PageDown") return within(at + page);
-  if (key === "PageUp") return within(at - page);
-  if (key === "ArrowRight") return row?.open === false ? { open: true } : row?.open ? within(at + 1) : within(at);
+  const within2 = (to) => ({ to: Math.max(0, Math.min(rows.length - 1, to)) });
+  if (key === "Home") return within2(0);
+  if (key === "End") return within2(rows.length - 1);
+  if (key === "ArrowDown") return within2(at + 1);
+  if (key === "ArrowUp") return within2(at - 1);
+  if (key === "PageDown") return within2(at + page);
+  if (key === "PageUp") return within2(at - page);
+  if (key === "ArrowRight") return row?.open === false ? { open: true } : row?.open ? within2(at + 1) : within2(at);
   if (key === "ArrowLeft") {
     if (row?.open) return { open: false };
-    for (let to = at - 1; to >= 0; to--) if (rows[to].level < (row?.level ?? 0)) return within(to);
-    return within(at);
+    for (let to = at - 1; to >= 0; to--) if (rows[to].level < (row?.level ?? 0)) return within2(to);
+    return within2(at);
   }
   return null;
 }
@@ -1482,6 +1482,213 @@ function buildPreview(session) {
   return { element, update };
 }
 
+// hitl_widgets/widgets/js/text/offsets.js
+var PAIR = /[\ud800-\udfff]/;
+var LETTER = /[^\s\p{Z}\p{P}\p{Cc}\p{Cf}\p{Cs}]/gu;
+var VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}\p{Cs}]/gu;
+var SPACE = /\s/;
+var PLAIN = {
+  grapheme: /\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
+  word: /[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_\u200c\u200d]|['’.](?=\p{L}))*|\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
+  sentence: /(?:[^.!?\u0964\u06d4\u061f\u3002\uff01\uff1f\r\n](?:\.(?=\p{Ll}|\d))?)*(?:[.!?\u0964\u06d4\u061f\u3002\uff01\uff1f]+["'”’)\]]*[^\S\r\n]*|\r\n|[\r\n]|$)/gu
+};
+var SAFE = {
+  word: /(?<=[\n\u3002\uff01\uff1f])|(?<=[ \t])(?=\p{L})|(?<![\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]|[\u{110bd}\u{110cd}])(?=[\u{1f300}-\u{1f3fa}\u{1f400}-\u{1faff}])/gu,
+  sentence: /(?<=[\n\u3002])|(?<=[.!?] )(?=\p{Lu})/gu
+};
+var PART = 2048;
+var KEPT = 8;
+var Cuts = class {
+  /** @type {Map<number, (unit: number) => Range>} */
+  #parts = /* @__PURE__ */ new Map();
+  /** @param {string} text @param {"grapheme" | "word" | "sentence"} granularity */
+  constructor(text, granularity) {
+    this.text = text;
+    this.granularity = granularity;
+    this.starts = [0];
+    const safe = SAFE[granularity === "sentence" ? "sentence" : "word"];
+    for (let at = PART; at < text.length; at += PART) {
+      safe.lastIndex = at;
+      const found = safe.exec(text);
+      if (!found) break;
+      if (found.index > (this.starts.at(-1) ?? 0)) this.starts.push(found.index);
+      at = Math.max(at, found.index);
+    }
+  }
+  /** The piece that a unit is in. @param {number} unit @returns {Range} in units */
+  at(unit) {
+    const i = below(this.starts, unit + 1) - 1;
+    const start = this.starts[i];
+    let pieces = this.#parts.get(i);
+    if (!pieces) {
+      if (this.#parts.size >= KEPT) this.#parts.delete(
+        /** @type {number} */
+        this.#parts.keys().next().value
+      );
+      this.#parts.set(i, pieces = piecesOf(this.text.slice(start, this.starts[i + 1]), this.granularity));
+    }
+    const [from, to] = pieces(unit - start);
+    return [start + from, start + to];
+  }
+};
+function piecesOf(part, granularity) {
+  const Segmenter = (
+    /** @type {typeof Intl.Segmenter | undefined} */
+    Intl.Segmenter
+  );
+  if (Segmenter) {
+    const segments = new Segmenter(void 0, { granularity }).segment(part);
+    return (unit) => {
+      const { index, segment } = segments.containing(unit) ?? { index: unit, segment: "" };
+      return [index, index + segment.length];
+    };
+  }
+  const starts = [...part.matchAll(PLAIN[granularity])].filter(([piece]) => piece).map(({ index }) => index);
+  return (unit) => {
+    const i = below(starts, unit + 1) - 1;
+    return [starts[i] ?? 0, starts[i + 1] ?? part.length];
+  };
+}
+function below(sorted, limit, of = (value) => value) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (of(sorted[middle], middle) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+function pairsOf(text) {
+  if (!PAIR.test(text)) return new Int32Array(0);
+  const pairs = [];
+  for (let i = 0; i + 1 < text.length; i++) {
+    if ((text.charCodeAt(i) & 64512) === 55296 && (text.charCodeAt(i + 1) & 64512) === 56320) pairs.push(i++);
+  }
+  return Int32Array.from(pairs);
+}
+var within = (value, most) => Math.max(0, Math.min(most, value));
+var Units = class {
+  /** @type {Partial<Record<"grapheme" | "word" | "sentence", Cuts>>} */
+  #cuts = {};
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.pairs = pairsOf(text);
+    this.length = text.length - this.pairs.length;
+    this.letters = text.search(LETTER) >= 0 ? LETTER : VISIBLE;
+  }
+  /** @param {number} character @returns {number} */
+  unit(character) {
+    const at = within(character, this.length);
+    return at + below(this.pairs, at, (unit, i) => unit - i);
+  }
+  /** @param {number} unit @returns {number} */
+  character(unit) {
+    const at = within(unit, this.text.length);
+    const n = below(this.pairs, at - 1);
+    return at - n - (this.pairs[n] === at - 1 ? 1 : 0);
+  }
+  /** @param {number} start @param {number} end @returns {string} */
+  quote(start, end) {
+    return this.text.slice(this.unit(start), this.unit(end));
+  }
+  /** @param {"grapheme" | "word" | "sentence"} granularity */
+  #of(granularity) {
+    const cuts = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
+    return {
+      /** The piece with a character; the last one at the end of the text. @param {number} character @returns {Range} */
+      at: (character) => {
+        if (!this.length) return (
+          /** @type {const} */
+          [0, 0]
+        );
+        const [start, end] = cuts.at(this.unit(within(character, this.length - 1)));
+        return [this.character(start), this.character(end)];
+      }
+    };
+  }
+  get graphemes() {
+    return this.#of("grapheme");
+  }
+  get words() {
+    return this.#of("word");
+  }
+  get sentences() {
+    return this.#of("sentence");
+  }
+  /** @param {number} start @param {number} end @returns {Range} at least one grapheme where the text isn't empty */
+  snapped(start, end) {
+    const [from, first_end] = this.graphemes.at(start);
+    if (end <= first_end) return [from, first_end];
+    return [from, this.graphemes.at(end - 1)[1]];
+  }
+  /** The boundary between graphemes that follows a place, or comes before it. @param {number} character @param {1 | -1} by */
+  boundary(character, by) {
+    if (by > 0) return character >= this.length ? this.length : this.graphemes.at(character)[1];
+    return character <= 0 ? 0 : this.graphemes.at(character - 1)[0];
+  }
+  /** A place that cuts no grapheme, the next one in a direction. @param {number} character @param {1 | -1} by */
+  #whole(character, by) {
+    if (character <= 0 || character >= this.length) return within(character, this.length);
+    const [start, end] = this.graphemes.at(character);
+    return start === character ? character : by > 0 ? end : start;
+  }
+  /** The first word that begins at a character or after it; a word is anything but white space and punctuation. @param {number} character @returns {Range | null} */
+  wordAfter(character) {
+    const { letters, text } = this;
+    const from = this.#whole(character, 1);
+    let unit = this.unit(from);
+    while (unit < text.length) {
+      letters.lastIndex = unit;
+      const found = letters.exec(text);
+      if (!found) return null;
+      const word = this.words.at(this.character(found.index));
+      if (word[0] >= from) return this.snapped(...word);
+      unit = this.unit(word[1]);
+    }
+    return null;
+  }
+  /** The last word that ends at a character or before it. @param {number} character @returns {Range | null} */
+  wordBefore(character) {
+    const { text } = this;
+    const to = this.#whole(character, -1);
+    let unit = this.unit(to);
+    while (unit > 0) {
+      while (unit > 0 && SPACE.test(text[unit - 1])) unit--;
+      if (unit === 0) return null;
+      const [start, end] = this.words.at(this.character(unit - 1));
+      if (end <= to && this.isWord(start, end)) return this.snapped(start, end);
+      unit = this.unit(start);
+    }
+    return null;
+  }
+  /** The word with a character, or null where white space or punctuation is there. @param {number} character @returns {Range | null} */
+  wordAt(character) {
+    const [start, end] = this.words.at(character);
+    return this.isWord(start, end) ? this.snapped(start, end) : null;
+  }
+  /** @param {number} start @param {number} end */
+  isWord(start, end) {
+    return this.quote(start, end).search(this.letters) >= 0;
+  }
+  /** Without white space at its ends; as it was where nothing else is there. @param {Range} range @returns {Range} */
+  trimmed([start, end]) {
+    const quote = this.quote(start, end);
+    const left = quote.length - quote.trimStart().length;
+    if (left === quote.length) return [start, end];
+    const from = this.unit(start) + left;
+    return [this.character(from), this.character(from + quote.trim().length)];
+  }
+  /** The line with a character, without its end. @param {number} character @returns {Range} */
+  lineAt(character) {
+    const unit = this.unit(within(character, Math.max(0, this.length - 1)));
+    const start = unit === 0 ? 0 : this.text.lastIndexOf("\n", unit - 1) + 1;
+    const end = this.text.indexOf("\n", unit);
+    return this.trimmed([this.character(start), end < 0 ? this.length : Math.max(this.character(end), this.character(unit) + 1)]);
+  }
+};
+var toUnits = (text) => new Units(text);
+
 // hitl_widgets/widgets/js/text/item_text.js
 var BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/gu;
 var LONGEST = 4e3;
@@ -1495,8 +1702,8 @@ var ItemText = class {
   /** @param {string} text */
   constructor(text) {
     this.text = text;
-    this.pairs = pairsOf(text);
-    this.n = text.length - this.pairs.length;
+    this.units = toUnits(text);
+    this.n = this.units.length;
     this.cut = null;
     this.code = null;
   }
@@ -1509,29 +1716,15 @@ var ItemText = class {
   }
   /** The unit at which a character begins. @param {number} character */
   unit(character) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (pairs[middle] - middle < character) low = middle + 1;
-      else high = middle;
-    }
-    return character + low;
+    return this.units.unit(character);
   }
   /** The character that a unit belongs to. @param {number} unit */
   character(unit) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (pairs[middle] < unit) low = middle + 1;
-      else high = middle;
-    }
-    return unit - low;
+    return this.units.character(unit);
   }
   /** The characters from one to another. @param {number} start @param {number} end */
   slice(start, end) {
-    return this.text.slice(this.unit(start), this.unit(end));
+    return this.units.quote(start, end);
   }
   /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
   get lines() {
@@ -1570,19 +1763,6 @@ var ItemText = class {
     return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
   }
 };
-function pairsOf(text) {
-  let n = 0;
-  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
-  const pairs = new Uint32Array(n);
-  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
-  return pairs;
-}
-function isHigh(text, i) {
-  const unit = text.charCodeAt(i);
-  if (unit < 55296 || unit > 56319) return false;
-  const next = text.charCodeAt(i + 1);
-  return next >= 56320 && next <= 57343;
-}
 function linesOf(text) {
   const lines2 = [];
   let start = 0;
@@ -1597,7 +1777,7 @@ function addLine(lines2, text, start, end) {
   while (end - start > LONGEST) {
     const blank = text.lastIndexOf(" ", start + LONGEST);
     let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
-    if (isHigh(text, at - 1)) at--;
+    if (/[\ud800-\udbff]/.test(text[at - 1])) at--;
     lines2.push({ start, end: at });
     start = at;
   }
@@ -2082,9 +2262,9 @@ function buildTree(session) {
     form = its;
     const at = session.at;
     if (session.focus !== focused && at >= 0) {
-      const [above, below] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
+      const [above, below2] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
       if (element.scrollTop > above) element.scrollTop = above;
-      else if (element.scrollTop < below) element.scrollTop = below;
+      else if (element.scrollTop < below2) element.scrollTop = below2;
     }
     focused = session.focus;
     top.classList.toggle("hitl-offered", session.cut.length > 0 || dragged.length > 0);

@@ -4,6 +4,7 @@
 import { actionButton, cap, capOf, h, setAttribute, setText } from "../dom.js";
 import { KINDS } from "./regions.js";
 import { FLAGS } from "./draft.js";
+import { isText } from "../text/item_text.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
@@ -59,6 +60,15 @@ export function buildFlags(session, refocus) {
   return { element, update, write: () => note.focus({ preventScroll: true }) };
 }
 
+const QUOTES = 3; // of what is marked in a text
+const QUOTED = 24; // characters of each
+
+/** What is marked in a text, in its own words. @param {import("../text/item_text.js").ItemText} text @param {[number, number][]} spans */
+function quotesOf(text, spans) {
+  const quotes = spans.slice(0, QUOTES).map(([start, end]) => `“${text.slice(start, Math.min(end, start + QUOTED))}${end > start + QUOTED ? "…" : ""}”`);
+  return quotes.join(", ") + (spans.length > QUOTES ? ` and ${spans.length - QUOTES} more` : "");
+}
+
 /** What is said of the reason that the map shows. @param {CardSession} session */
 export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
@@ -73,18 +83,19 @@ export function buildReason(session) {
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
 
   function update() {
-    const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
+    const { draft, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || (session.answering.alone && !item?.target);
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
-    parts.hidden = tool === null;
+    const text = isText(item?.picture) ? item.picture : null;
+    parts.hidden = tool === null || text !== null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${draft.regions?.count(kind).toLocaleString("en")} px`);
+    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, draft.regions?.spans(kind) ?? []) : `${draft.regions?.count(kind).toLocaleString("en")} px`}`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
-    const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size"
+    const how = in_words ? "Space marks · ⇧ arrows more · . next strongest · E erases" : !in_parts ? "mouse, or arrows and Space · E erases · [ ] size"
       : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
     setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }

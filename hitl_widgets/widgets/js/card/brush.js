@@ -1,6 +1,8 @@
 // @ts-check
 // The brush that marks regions, by mouse or by keys.
 
+import { isText } from "../text/item_text.js";
+import { Marking } from "../text/marking.js";
 import { KINDS, Regions } from "./regions.js";
 
 /** @typedef {import("./draft.js").Draft} Draft */
@@ -21,13 +23,17 @@ export class Brush {
     this.part = 0;
     /** Whether the stroke that goes on takes marks away: its first part says so. @type {boolean | null} */
     this.clearing = null;
+    /** The words in hand, of a text. @type {Marking | null} */
+    this.words = null;
   }
 
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
-  next(item, draft) {
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft
+   * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
+  next(item, draft, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
     draft.regions ??= new Regions(item.width, item.height);
+    if (this.kind === "wrong") this.words = isText(item.picture) ? new Marking(item.picture, tinted) : null;
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
   }
@@ -74,8 +80,18 @@ export class Brush {
 
   /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
   press(item, draft) {
-    if (this.in_parts) this.fill(item, draft, true);
+    if (this.words) this.#markWords(this.words, draft);
+    else if (this.in_parts) this.fill(item, draft, true);
     else this.paint(item, draft, this.cursor);
+  }
+
+  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Draft} draft */
+  #markWords({ range: [start, end] }, draft) {
+    const { regions } = draft;
+    if (!this.kind || !regions) return;
+    regions.begin();
+    regions.mark(this.kind, start, end, { erase: this.erasing || regions.marks(this.kind, start, end) });
+    this.#judge(draft);
   }
 
   /** A region says by itself that the reason is wrong. @param {Draft} draft */

@@ -104,6 +104,39 @@ export class Regions {
     this.version++;
   }
 
+  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
+  mark(kind, start, end, { erase = false } = {}) {
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (let at = start; at < end; at++) {
+      this.counts[kind] += value - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+
+  /** Whether all of some characters are marked. @param {Kind} kind @param {number} start @param {number} end */
+  marks(kind, start, end) {
+    const at = this.masks[kind].indexOf(0, start);
+    return end > start && (at < 0 || at >= end);
+  }
+
+  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
+  spans(kind) {
+    /** @type {[number, number][]} */
+    const spans = [];
+    const mask = this.masks[kind];
+    for (let start = this.counts[kind] ? mask.indexOf(1) : -1; start >= 0;) {
+      const stop = mask.indexOf(0, start);
+      const end = stop < 0 ? mask.length : stop;
+      spans.push([start, end]);
+      start = stop < 0 ? -1 : mask.indexOf(1, end);
+    }
+    return spans;
+  }
+
   /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
   covers(kind, parts, part) {
     for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;

@@ -130,6 +130,17 @@ export function render(el, session) {
     PageDown: (brush) => brush.resize(1 / 1.3),
   };
 
+  /** A key for the words of a text, while these are marked. @param {KeyboardEvent} event @returns {boolean} */
+  function onWords(event) {
+    const { words, kind } = session.brush;
+    if (!words || !kind || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return false;
+    const { key, shiftKey } = event;
+    if (key === " ") session.withBrush((brush, item, draft) => brush.press(item, draft));
+    else if (key === "e" && !shiftKey) session.withBrush((brush) => { brush.erasing = !brush.erasing; });
+    else if (!stage.reader.lead(words, key, shiftKey)) return false;
+    return true;
+  }
+
   /** A key that is for an attribute, or leads to one. @param {KeyboardEvent} event @returns {boolean} */
   function onValue(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || session.face || session.drawer || session.asking) return false;
@@ -164,7 +175,8 @@ export function render(el, session) {
       event.preventDefault();
       return session.people.consent(event.key === "y");
     }
-    if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+    if (help.help.hidden && onWords(event)) return event.preventDefault();
+    if (session.brush.kind && !session.brush.words && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }

@@ -18,6 +18,7 @@ import { keepMap, mainTarget, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
 import { isSet, membersOf } from "./sets.js";
 import { Tally } from "./tally.js";
+import { tintOf } from "../text/tint.js";
 
 /** @typedef {import("./types.d.ts").Act} Act */
 /** @typedef {import("./types.d.ts").CardReady} CardReady */
@@ -496,14 +497,14 @@ export class CardSession extends Session {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
-    this.say(this.brush.next(item, this.draft));
+    this.say(this.brush.next(item, this.draft, tintOf(this.saliency)));
     this.#wantParts();
   }
 
   /** The brush marks whole parts of the item, or spots again. */
   nextTool() {
     const { brush, item } = this;
-    if (!brush.kind || !item) return;
+    if (!brush.kind || !item || brush.words) return;
     brush.in_parts = !brush.in_parts;
     if (item.parts === null) item.parts = undefined; // they never came: asked for again
     this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
@@ -513,7 +514,7 @@ export class CardSession extends Session {
   /** The parts of the item come from the kernel when they are first wanted. */
   #wantParts() {
     const { item, brush } = this;
-    if (!item || !brush.kind || !brush.in_parts) return;
+    if (!item || !brush.kind || !brush.in_parts || brush.words) return;
     if (item.parts) brush.part = item.parts.at(0.5, 0.5);
     if (item.parts !== undefined) return;
     item.parts = null;

@@ -24,7 +24,7 @@ const MARKED_SIDE = 448; // pixels along the longer side of what is drawn of a m
 const METHODS = { gradcam: "Grad-CAM", saliency: "Saliency", integrated_gradients: "Integrated gradients",
   occlusion: "Occlusion", kernelshap: "KernelSHAP", lime: "LIME", contributions: "Contributions", erasure: "Words left out" };
 const SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
-const SHOWN_OF_TEXT = { overlay: "behind words", side_by_side: "as a list", hot: "strong words" };
+const SHOWN_OF_TEXT = { overlay: "tint", side_by_side: "list", hot: "strong only" };
 
 /** @param {string} method */
 export const methodName = (method) => METHODS[method] ?? method;
@@ -310,7 +310,7 @@ export function buildStage(session) {
     room = contentRect;
     session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
-    reader.resize(room);
+    reader.resize({ width: room.width, height: stage.clientHeight }); // a line above or below doesn't make its letters smaller
     if (room.width && held[0] && held[0] === session.item?.picture) session.painted(); // it came into view
   });
   watch.observe(stage);

@@ -1,13 +1,15 @@
 // @ts-check
 // A text on the card's stage: as large as it reads well, with the words that count behind its letters.
 
+import { KINDS } from "../card/regions.js";
 import { h, setAttribute, setText } from "../dom.js";
 import { isText } from "../text/item_text.js";
 import { alphaOf, strongest, tintOf } from "../text/tint.js";
-import { TextView } from "../text/view.js";
+import { drawBoxes, TextView } from "../text/view.js";
 
 /** @typedef {import("../card/session.js").CardSession} CardSession */
 /** @typedef {import("../text/item_text.js").ItemText} ItemText */
+/** @typedef {import("../text/marking.js").Marking} Marking */
 
 const LARGEST = 3;
 const SMALLEST = 0.6;
@@ -23,6 +25,10 @@ export function buildReader(session) {
   let room = { width: 0, height: 0 };
   /** How much larger than it would be: it stays so for the texts that follow. */
   let times = 1;
+  const marks = { wrong: h("div"), missing: h("div"), in_hand: h("div") };
+  let marked = "";
+  layers.push(() => { marked = ""; drawMarks(); });
+  view.over.append(...Object.values(marks));
   const words = buildWords((start, end) => view.reveal(start, end));
   const element = h("div", { class: "hitl-text" }, view.element, words.element);
   setAttribute(view.element, "role", "document");
@@ -46,11 +52,75 @@ export function buildReader(session) {
     view.lines.classList.toggle("hitl-untinted", beside);
     element.style.setProperty("--hitl-strength", alphaOf(opacity).toFixed(2));
     if (beside) words.update(shown, saliency);
+    drawMarks();
     if (another) {
       setAttribute(view.element, "aria-label", `Item ${item?.item_id}, ${shown.n.toLocaleString("en")} characters`);
       session.painted();
     }
   }
+
+  /** What is marked, and the words in hand. */
+  function drawMarks() {
+    const { draft: { regions }, brush } = session;
+    const shown = text();
+    const fits = shown !== null && shown === view.text && regions?.width === shown.n;
+    const in_hand = fits && brush.kind && brush.words?.text === shown ? brush.words.range : null;
+    const state = `${fits ? regions.version : ""} ${in_hand} ${brush.erasing}`;
+    if (state === marked) return;
+    marked = state;
+    for (const kind of KINDS) {
+      drawBoxes(marks[kind], fits ? regions.spans(kind).flatMap(([start, end]) => view.rects(start, end)) : [], `hitl-text-mark hitl-text-${kind}`);
+    }
+    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
+  }
+
+  /** A key leads to other words. @param {Marking} words @param {string} key @param {boolean} extend @returns {boolean} whether it is one of these */
+  function lead(words, key, extend) {
+    const across = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    const down = { ArrowDown: 1, ArrowUp: -1 }[key];
+    if (across) words.step(/** @type {1 | -1} */ (view.directionAt(words.at[0]) === "rtl" ? -across : across), extend);
+    else if (down) words.to(wordBelow(words, /** @type {1 | -1} */ (down)), extend);
+    else if ((key === "," || key === ".") && !extend) words.stronger(key === "." ? 1 : -1, tintOf(session.saliency));
+    else return false;
+    view.reveal(...words.at);
+    session.withBrush(() => {});
+    return true;
+  }
+
+  /** The word that is drawn a line below the one in hand, or above it. @param {Marking} words @param {1 | -1} by */
+  function wordBelow(words, by) {
+    view.reveal(...words.at);
+    const { left, top } = view.page.getBoundingClientRect();
+    const rects = view.rects(...words.at);
+    const rect = by > 0 ? rects[rects.length - 1] : rects[0];
+    if (!rect) return null;
+    for (let lines = 1; lines <= 3; lines++) { // over a blank line too
+      const y = top + rect.top + rect.height / 2 + by * lines * 1.3 * rect.height;
+      const character = view.characterAt(left + rect.left + rect.width / 2, y);
+      const word = character === null ? null : words.wordAt(character) ?? words.text.units.wordBefore(character) ?? words.text.units.wordAfter(character);
+      if (word && (by > 0 ? word[0] >= words.at[1] : word[1] <= words.at[0])) return word;
+    }
+    return null;
+  }
+
+  // With the mouse: a click marks a word, dragging marks all words on the way.
+  view.element.addEventListener("pointerdown", (event) => {
+    const { brush } = session;
+    const { words: tool } = brush;
+    if (event.button !== 0 || !brush.kind || !tool) return;
+    const at = (/** @type {PointerEvent} */ e) => { const character = view.characterAt(e.clientX, e.clientY); return character === null ? null : tool.wordAt(character); };
+    const first = at(event);
+    if (!first) return;
+    event.preventDefault();
+    view.element.setPointerCapture(event.pointerId);
+    session.withBrush(() => tool.to(first));
+    const drag = (/** @type {PointerEvent} */ e) => { const word = at(e); if (word) session.withBrush(() => tool.to(word, true)); };
+    view.element.addEventListener("pointermove", drag);
+    view.element.addEventListener("lostpointercapture", () => {
+      view.element.removeEventListener("pointermove", drag);
+      session.withBrush((brush, item, draft) => brush.press(item, draft));
+    }, { once: true });
+  });
 
   /** @param {{width: number, height: number}} now */
   function resize(now) {
@@ -60,7 +130,7 @@ export function buildReader(session) {
   }
 
   return {
-    element, view, update, resize, text,
+    element, view, update, resize, text, lead,
     get times() { return times; },
     /** Letters become larger or smaller; 0: as they were, and back to the beginning. @param {number} factor */
     zoom(factor) {

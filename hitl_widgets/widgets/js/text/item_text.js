@@ -4,6 +4,8 @@
 // Two ways of counting meet here. The log, Python and the messages count characters (Unicode code points); the browser
 // counts UTF-16 units, of which an emoji has two. Lines and pieces are in units, everything else in characters.
 
+import { toUnits } from "./offsets.js";
+
 /** A line of a text, in units, without the break that ends it. @typedef {{start: number, end: number}} Line */
 /** How a text is set: `size` in pixels of the screen. @typedef {{size: number, mono: boolean}} Setting */
 
@@ -21,10 +23,9 @@ export class ItemText {
   /** @param {string} text */
   constructor(text) {
     this.text = text;
-    /** Units where a character begins that has two of them. */
-    this.pairs = pairsOf(text);
+    this.units = toUnits(text);
     /** How many characters it has. */
-    this.n = text.length - this.pairs.length;
+    this.n = this.units.length;
     /** @type {Line[] | null} */
     this.cut = null;
     /** @type {boolean | null} */
@@ -36,29 +37,13 @@ export class ItemText {
   get height() { return 1; }
 
   /** The unit at which a character begins. @param {number} character */
-  unit(character) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) { // of the pairs before it, each has a unit more than characters
-      const middle = (low + high) >> 1;
-      if (pairs[middle] - middle < character) low = middle + 1; else high = middle;
-    }
-    return character + low;
-  }
+  unit(character) { return this.units.unit(character); }
 
   /** The character that a unit belongs to. @param {number} unit */
-  character(unit) {
-    const { pairs } = this;
-    let [low, high] = [0, pairs.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (pairs[middle] < unit) low = middle + 1; else high = middle;
-    }
-    return unit - low;
-  }
+  character(unit) { return this.units.character(unit); }
 
   /** The characters from one to another. @param {number} start @param {number} end */
-  slice(start, end) { return this.text.slice(this.unit(start), this.unit(end)); }
+  slice(start, end) { return this.units.quote(start, end); }
 
   /** Its lines; those that are too long for a browser are cut. @returns {Line[]} */
   get lines() { return (this.cut ??= linesOf(this.text)); }
@@ -101,23 +86,6 @@ export class ItemText {
   }
 }
 
-/** @param {string} text @returns {Uint32Array} */
-function pairsOf(text) {
-  let n = 0;
-  for (let i = 0; i < text.length; i++) n += isHigh(text, i) ? 1 : 0;
-  const pairs = new Uint32Array(n);
-  for (let i = 0, at = 0; at < n; i++) if (isHigh(text, i)) pairs[at++] = i;
-  return pairs;
-}
-
-/** Whether a character of two units begins here. @param {string} text @param {number} i */
-function isHigh(text, i) {
-  const unit = text.charCodeAt(i);
-  if (unit < 0xd800 || unit > 0xdbff) return false;
-  const next = text.charCodeAt(i + 1);
-  return next >= 0xdc00 && next <= 0xdfff;
-}
-
 /** @param {string} text @returns {Line[]} */
 function linesOf(text) {
   /** @type {Line[]} */
@@ -136,7 +104,7 @@ function addLine(lines, text, start, end) {
   while (end - start > LONGEST) {
     const blank = text.lastIndexOf(" ", start + LONGEST);
     let at = blank > start + LONGEST / 2 ? blank + 1 : start + LONGEST;
-    if (isHigh(text, at - 1)) at--;
+    if (/[\ud800-\udbff]/.test(text[at - 1])) at--; // half of a pair
     lines.push({ start, end: at });
     start = at;
   }
