@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .objects.shapes import Box as Box
     from .objects.shapes import Point as Point
     from .objects.shapes import Polygon as Polygon
+    from .objects.shapes import Span as Span
     from .project.auto_label import Presumption as Presumption
     from .project.preview import Applied as Applied
     from .project.preview import Preview as Preview
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 # Where each public name is defined.
 _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attribution": "records",
          "Box": "objects.shapes", "Point": "objects.shapes", "Polygon": "objects.shapes",
+         "Span": "objects.shapes",
          "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
@@ -60,7 +62,7 @@ _MODULES = ("edits", "errors", "quality")
 __all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "Explanations",
            "Flips", "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Point", "Polygon", "Pool",
            "Prediction", "Preprocess",
-           "Presumption", "Preview", "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench",
+           "Presumption", "Preview", "Progress", "Region", "Reliance", "Run", "Seen", "Span", "Taxonomy", "Workbench",
            "__version__", "edits", "errors", "simulate"]
 
 

@@ -28,13 +28,14 @@ Display = Literal["overlay", "side_by_side", "hot"]
 Arm = Literal["shown", "blind", "no_map", "answer_first", "none"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
-# What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
-Task = Literal["classify", "multilabel", "scale", "boxes", "polygons", "points"]
+# What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it (of an
+# image boxes, polygons or points, of a text spans).
+Task = Literal["classify", "multilabel", "scale", "boxes", "polygons", "points", "spans"]
 TASKS: tuple[str, ...] = get_args(Task)
-KindOfShape = Literal["box", "polygon", "point"]
+KindOfShape = Literal["box", "polygon", "point", "span"]
 KINDS_OF_SHAPES: tuple[str, ...] = get_args(KindOfShape)
 # The shape of an object where objects are asked for.
-SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "points": "point"}
+SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "points": "point", "spans": "span"}
 OBJECT_TASKS: tuple[str, ...] = tuple(SHAPE_OF)
 # A decision has so many objects at most.
 MOST_OBJECTS = 1_000
@@ -45,6 +46,8 @@ ObjectAct = Literal["accepted", "moved", "relabelled", "added", "deleted"]
 OBJECT_ACTS: tuple[str, ...] = get_args(ObjectAct)
 # What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
 METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap")
+# Those that explain what counts in a text.
+TEXT_METHODS = ("contributions", "integrated_gradients", "erasure")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
 FLAGS: tuple[str, ...] = get_args(Flag)
@@ -272,6 +275,8 @@ def _is_number(value: object) -> bool:
 def _are_coordinates(kind: str, at: Sequence[Any]) -> bool:
     """Whether these are the numbers of a shape, as many as it has."""
     n = len(at)
+    if kind == "span":
+        return n == 2 and all(type(one) is int for one in at) and 0 <= at[0] < at[1]
     expected = 4 if kind == "box" else 2 if kind == "point" else max(n, 6)
     # Hundreds of thousands are read at once, nearly all of them floats.
     return n == expected and n % 2 == 0 and all(
@@ -385,9 +390,9 @@ class Proposal:
     ----------
     id : str
         Its own among the proposals for an item.
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     at : tuple of float
-        Its coordinates in pixels: see `objects.shapes.shape`.
+        Its coordinates in pixels, of a span in characters: see `objects.shapes.shape`.
     label_id : str
     score : float
         From 0 to 1.
@@ -412,9 +417,9 @@ class ObjectAnswer:
     ----------
     id : str
         Stays the same through revisions.
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     at : tuple of float
-        Its coordinates in pixels: see `objects.shapes.shape`.
+        Its coordinates in pixels, of a span in characters: see `objects.shapes.shape`.
     label_id, label : str
         The label, and its name as the annotator knew it.
     certainty : float or None
@@ -431,6 +436,8 @@ class ObjectAnswer:
         The proposal's.
     was : mapping or None
         The proposal's ``at`` and ``label_id`` where the object isn't as it was proposed.
+    quote : str or None
+        The characters of the text that a span covers.
 
     Raises
     ------
@@ -450,6 +457,7 @@ class ObjectAnswer:
     iou: float | None = None
     score: float | None = None
     was: Mapping[str, Any] | None = None
+    quote: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not 1 <= len(self.id) <= 80 or not is_text(self.id):
@@ -472,6 +480,10 @@ class ObjectAnswer:
             raise BadInput(f"object {self.id!r} was {was!r:.80}; at and label_id of its proposal are expected.")
         if not isinstance(self.unsure, bool):
             raise BadInput(f"object {self.id!r} has unsure {self.unsure!r:.40}; True or False is expected.")
+        if self.quote is not None and (self.kind != "span" or not isinstance(self.quote, str)
+                                       or len(self.quote) != self.at[1] - self.at[0]):
+            raise BadInput(f"object {self.id!r} at {self.at} has the quote {self.quote!r:.80}; the characters that a "
+                           "span covers are expected.")
         check_certainty(self.certainty)
 
     @property
@@ -872,13 +884,19 @@ class Attribution:
     model : str
         The model's version.
     values : ndarray of float32, shape (h, w)
-        As the method computed them on the net's own view of the item.
+        As the method computed them on the net's own view of the item; of a text (1, k), a number for each token.
     box : tuple of four float
         The part of the item (x0, y0, x1, y1, in item pixels) that this view covers, so that any size can be drawn.
     signed : bool
         Whether negative values mean anything (Grad-CAM's don't).
     against : str or None
         A label_id: the map then shows what counts for the target rather than for this label.
+    tokens : ndarray of int32, shape (k, 2), or None
+        Of a text, where each token begins and ends, in characters.
+    delta : float or None
+        How much of what the model says the numbers leave unexplained, as a part of it: the difference between their
+        sum and what the model says of the item beyond what it says of the baseline. None where a method doesn't add up
+        to anything.
     """
 
     item_id: str
@@ -889,6 +907,8 @@ class Attribution:
     box: tuple[float, float, float, float]
     signed: bool = False
     against: str | None = None
+    tokens: np.ndarray | None = None
+    delta: float | None = None
 
 
 # With fewer items behind it than this, an estimate says that they are few.

@@ -14,6 +14,7 @@ for something that another thread does. Nothing in the package uses this module.
 from __future__ import annotations
 
 import io
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -153,6 +154,10 @@ class MemoryPool:
             return 1, len(item)
         height, width = item.shape[:2]
         return height, width
+
+    def snippet(self, position: int, n: int = 120) -> str:
+        """Return the beginning of a text on one line."""
+        return snippet(self.load(position), n)
 
     def thumbnail(self, position: int) -> bytes:
         """Encode an item as PNG, or the beginning of a text as UTF-8, even one of those named `broken`."""
@@ -312,7 +317,7 @@ class MemoryHost:
         return values
 
     def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
-        """Make up six objects in a grid, the last the least certain; of a decided item take the annotator's own."""
+        """Make up six objects in a grid, or spans, the last the least certain; of a decided item take the own ones."""
         former = next((d for d in reversed(self.latest(len(self.log), annotator)) if d.item_id == item.id), None)
         if former is not None and former.objects is not None:
             return Shown(tuple(as_seen(former)), threshold=former.seen.threshold, hidden=former.seen.hidden,
@@ -321,7 +326,12 @@ class MemoryHost:
             return Shown(hidden=item.blind)
         height, width = self.pool.size(item.position)
         kind, ids, objects = SHAPE_OF[self.task], self.taxonomy.label_ids, []
-        for k in range(6):
+        for k in range(6 if kind != "span" else min(6, max(1, width // 6))):
+            if kind == "span":
+                start = width * k // 6
+                objects.append(Proposal(f"{item.id}.{k}", kind, (start, min(width, start + 4)), ids[k % len(ids)],
+                                        round(0.9 - 0.1 * k, 2)).to_dict())
+                continue
             x0, y0 = round(width * (k % 3 + 0.2) / 3, 2), round(height * (k // 3 + 0.2) / 2, 2)
             x1, y1 = round(x0 + width / 6, 2), round(y0 + height / 4, 2)
             at = {"box": (x0, y0, x1, y1), "point": (x0, y0), "polygon": (x0, y0, x1, y0, x1, y1, x0, y1)}[kind]
@@ -329,7 +339,12 @@ class MemoryHost:
         return Shown(tuple(objects), threshold=0.3, threshold_probability=1.0, hidden=item.blind, model=self.model)
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
-        """Make up an attribution of shape (14, 14): a spot near the middle."""
+        """Make up an attribution of shape (14, 14): a spot near the middle; of a text a number for each word."""
+        if isinstance(text := self.pool.images[position], str):
+            tokens = np.array([match.span() for match in re.finditer(r"\w+|[^\w\s]", text)], np.int32).reshape(-1, 2)
+            numbers = np.random.default_rng(position).normal(size=(1, len(tokens))).astype(np.float32)
+            return Attribution(self.pool.ids[position], method, target, self.model or "", numbers, (0, 0, len(text), 1),
+                               True, against, tokens, 0.0)
         height, width = self.pool.images[position].shape[:2]
         y, x = np.mgrid[:14, :14] / 14
         cx, cy = np.random.default_rng(position).uniform(.35, .65, 2)
@@ -386,7 +401,9 @@ class MemoryHost:
         answers, kind = None, SHAPE_OF[self.task]
         if objects is not None:
             shapes = given_shapes(objects, kind, (width, height), decision_id=decision_id)
-            answers = judge_objects(shapes, seen, size=(width, height), name_of=lambda id: self.taxonomy.label(id).name)
+            text = self.pool.load(self.pool.ids.index(item_id)) if kind == "span" else None
+            answers = judge_objects(shapes, seen, size=(width, height), name_of=lambda id: self.taxonomy.label(id).name,
+                                    text=text)
         return verdict_of(verdict, answers, seen), answers, None if answers is None else (width, height)
 
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,

@@ -42,7 +42,6 @@ from .records import (
     Item,
     Items,
     PredictedValue,
-    Region,
     Seen,
     check_methods,
     no_bars,
@@ -1077,8 +1076,8 @@ class Workbench:
                labels: Sequence[str] | None = None, values: Mapping[str, Any] | None = None,
                objects: Sequence[Any] | None = None, touched: Sequence[str] | None = None,
                certainty: float | None = None, note: str | None = None,
-               flags: Sequence[str] = (), reason: str | None = None, wrong: np.ndarray | Region | None = None,
-               missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
+               flags: Sequence[str] = (), reason: str | None = None, wrong: Any = None,
+               missing: Any = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
@@ -1095,10 +1094,10 @@ class Workbench:
             With ``task="multilabel"``, all the labels that the item has; empty for none of them.
         values : mapping, optional
             Values of attributes, by name: ``{"blur": 3}``. Only those that are asked of this label.
-        objects : sequence of Box, Polygon or Point, optional
-            With ``task="boxes"``, ``"polygons"`` or ``"points"``, all the objects in the image; empty where there are
-            none. One with the id of a proposal is what became of that one; proposals that were shown and aren't among
-            these were deleted. With an accept, the proposals as they are.
+        objects : sequence of Box, Polygon, Point or Span, optional
+            With ``task="boxes"``, ``"polygons"``, ``"points"`` or ``"spans"``, all the objects in the item; empty where
+            there are none. One with the id of a proposal is what became of that one; proposals that were shown and
+            aren't among these were deleted. With an accept, the proposals as they are.
         touched : sequence of str, optional
             The labels and attributes that the person changed or confirmed by hand, where that is known; the others were
             left as they were suggested. Ids of objects where these are asked for.
@@ -1110,8 +1109,9 @@ class Workbench:
             Of "ethics", "bad_data", "not_in_taxonomy", "second_look".
         reason : str, optional
             "right" or "wrong", of the explanation; a wrong or missing region implies "wrong".
-        wrong, missing : ndarray of bool, shape (H, W), or Region, optional
-            At the item's size: what should not have counted, and what should have.
+        wrong, missing : ndarray of bool, shape (H, W), or Region, or list of (start, end), optional
+            At the item's size: what should not have counted, and what should have. Of a text the spans of its
+            characters.
         seen : Seen or mapping, optional
             What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
         id : str, optional

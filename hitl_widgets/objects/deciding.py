@@ -7,6 +7,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from ..errors import BadInput
@@ -54,12 +55,12 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
 
 
 def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
-                  name_of: Callable[[str], str]) -> tuple[ObjectAnswer, ...]:
+                  name_of: Callable[[str], str], text: str | None = None) -> tuple[ObjectAnswer, ...]:
     """Tell of each object what became of its proposal, or that it was added; proposals that aren't given are deleted.
 
     Parameters
     ----------
-    given : sequence of Box, Polygon or Point
+    given : sequence of Box, Polygon, Point or Span
         What the annotator left, each with an id, and with a label_id as label.
     seen : Seen
         What was on the screen. Where it was hidden, everything was added.
@@ -67,6 +68,8 @@ def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
         Width and height of the image.
     name_of : callable
         Name of a label_id.
+    text : str or None
+        The item, where it is a text: each span is told with what it covers.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
     answers = [_judged(one, before.get(str(one.id)), size, name_of) for one in given]
     left = {one.id for one in answers}
     gone = [one for id, one in before.items() if id not in left and _origin(one) == "model"]
-    return (*answers, *(_deleted(one, name_of) for one in gone))
+    answers += [_deleted(one, name_of) for one in gone]
+    return tuple(answers if text is None else [replace(one, quote=text[slice(*map(int, one.at))]) for one in answers])
 
 
 def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:

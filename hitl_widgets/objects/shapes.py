@@ -1,7 +1,8 @@
-"""Shapes of objects in an image: boxes, polygons and points.
+"""Shapes of objects: boxes, polygons and points in an image, spans in a text.
 
 Coordinates are floats, in pixels of the image as it is shown: x to the right and y down from the corner at the top
-left, so that a box over the whole image is (0, 0, width, height). Read `Box` first.
+left, so that a box over the whole image is (0, 0, width, height). Those of a span are characters: Unicode code points
+of the text as it came. Read `Box` first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
+import numpy as np
 import shapely
 
 from ..errors import BadInput
@@ -187,7 +189,65 @@ class Point:
         return self.x, self.y, self.x, self.y
 
 
-Shape: TypeAlias = "Box | Polygon | Point"
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some characters of a text, one after the other: ``text[start:end]``.
+
+    Parameters
+    ----------
+    start, end : int
+        The first character, and the one after the last. Characters are Unicode code points of the text as it came, as
+        Python counts them.
+    label, certainty, id, unsure
+        As of a `Box`.
+
+    Raises
+    ------
+    BadInput
+        When it is empty or inverted, begins before the text, or a number isn't whole.
+
+    Examples
+    --------
+    >>> "In 🏙 Rome"[Span(5, 9).start:9], Span(5, 9, label="place").bounds
+    ('Rome', (5, 0, 9, 1))
+    """
+
+    start: int
+    end: int
+    label: str | None = None
+    certainty: float | None = None
+    id: str | None = field(default=None, kw_only=True)
+    unsure: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise BadInput(f"{name} is {value!r:.80} of a span; the number of a character is expected, from 0.")
+            object.__setattr__(self, name, int(value))
+        if not 0 <= self.start < self.end:
+            what = "begins before the text" if self.start < 0 else \
+                "is empty" if self.start == self.end else "is inverted"
+            raise BadInput(f"the span [{self.start}, {self.end}) {what}; 0 <= start < end is expected, in characters.")
+        _check_rest(self)
+
+    @property
+    def kind(self) -> str:
+        """"span"."""
+        return "span"
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """start, end."""
+        return self.start, self.end
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """start, 0, end, 1: a text is like an image that is one pixel high."""
+        return self.start, 0, self.end, 1
+
+
+Shape: TypeAlias = "Box | Polygon | Point | Span"
 
 
 def shape(kind: str, at: Sequence[float], **more: Any) -> Shape:
@@ -195,9 +255,10 @@ def shape(kind: str, at: Sequence[float], **more: Any) -> Shape:
 
     Parameters
     ----------
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     at : sequence of float
-        x0, y0, x1, y1 of a box; x, y of a point; x, y of each vertex of a polygon, one after the other.
+        x0, y0, x1, y1 of a box; x, y of a point; x, y of each vertex of a polygon, one after the other; start, end of a
+        span.
     **more
         label, certainty, id and unsure.
 
@@ -220,12 +281,14 @@ def shape(kind: str, at: Sequence[float], **more: Any) -> Shape:
         if len(numbers) % 2:
             raise BadInput(f"a polygon is at {len(numbers)} numbers; x and y of each vertex are expected.")
         return Polygon(tuple(zip(numbers[::2], numbers[1::2], strict=True)), **more)
-    expected = ("x0", "y0", "x1", "y1") if kind == "box" else ("x", "y")
+    expected = ("x0", "y0", "x1", "y1") if kind == "box" else ("start", "end") if kind == "span" else ("x", "y")
     if len(numbers) != len(expected):
         raise BadInput(f"a {kind} is at {str(numbers)[:80]}; {', '.join(expected)} are expected.")
     if kind == "box":
         x0, y0, x1, y1 = numbers
         return Box(x0, y0, x1, y1, **more)
+    if kind == "span":
+        return Span(*numbers, **more)  # type: ignore[arg-type]
     x, y = numbers
     return Point(x, y, **more)
 
@@ -235,7 +298,7 @@ def as_shape(given: Any, kind: str) -> Shape:
 
     Parameters
     ----------
-    given : Box, Polygon, Point or mapping
+    given : Box, Polygon, Point, Span or mapping
         Of a mapping, kind may be left out, and label may be `label` or `label_id`.
     kind : str
         What the project asks for.
@@ -252,7 +315,7 @@ def as_shape(given: Any, kind: str) -> Shape:
                            "unsure are expected.")
         more = {name: given[name] for name in ("certainty", "id", "unsure") if given.get(name) is not None}
         given = shape(given.get("kind", kind), given["at"], label=given.get("label_id") or given.get("label"), **more)
-    if not isinstance(given, (Box, Polygon, Point)):
+    if not isinstance(given, (Box, Polygon, Point, Span)):
         raise BadInput(f"an object is {given!r:.80}; hw.{kind.capitalize()}(...) is expected.")
     if given.kind != kind:
         raise BadInput(f"a {given.kind} was given, and this project asks for {_PLURALS[kind]}; pass "
@@ -262,6 +325,8 @@ def as_shape(given: Any, kind: str) -> Shape:
 
 def inside(one: Shape, width: float, height: float) -> Shape:
     """Return a shape that lies in its image, cut off where it goes up to one pixel beyond the edge.
+
+    A text is `width` characters long, and a span is never cut off.
 
     Raises
     ------
@@ -274,6 +339,10 @@ def inside(one: Shape, width: float, height: float) -> Shape:
     (0.0, 3.0, 20.0, 9.0)
     """
     x0, y0, x1, y1 = one.bounds
+    if isinstance(one, Span) and x1 > width:
+        raise BadInput(f"the span [{one.start}, {one.end}) ends outside its text, which has {width:g} characters. "
+                       "Offsets count Unicode code points of the text as it came, as Python's len() does; UTF-16 units "
+                       "or bytes are more.")
     if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
         return one
     if x0 < -BEYOND or y0 < -BEYOND or x1 > width + BEYOND or y1 > height + BEYOND:
@@ -286,15 +355,18 @@ def inside(one: Shape, width: float, height: float) -> Shape:
         return replace(one, x0=cut[0], y0=cut[1], x1=cut[2], y1=cut[3])
     if isinstance(one, Point):
         return replace(one, x=cut[0], y=cut[1])
+    assert isinstance(one, Polygon)
     return replace(one, points=tuple(zip(cut[::2], cut[1::2], strict=True)))
 
 
-def bounds_of(at: Sequence[float]) -> tuple[float, float, float, float]:
+def bounds_of(at: Sequence[float], kind: str = "box") -> tuple[float, float, float, float]:
     """Find the box around the numbers of any shape: x0, y0, x1, y1."""
+    if kind == "span":
+        return at[0], 0, at[1], 1
     return min(at[::2]), min(at[1::2]), max(at[::2]), max(at[1::2])
 
 
-_PLURALS = {"box": "boxes", "polygon": "polygons", "point": "points"}
+_PLURALS = {"box": "boxes", "polygon": "polygons", "point": "points", "span": "spans"}
 
 
 def _numbers(what: str, values: Iterable[Any]) -> tuple[float, ...]:

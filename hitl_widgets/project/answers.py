@@ -320,7 +320,8 @@ class Answers:
         DataFrame
             Its columns, and position.
         """
-        return self._placed(objects_table(self._objects, self.lineage, changed=self._state.changed), teaching)
+        return self._placed(objects_table(self._objects, self.lineage, changed=self._state.changed,
+                                          spans=self.task == "spans"), teaching)
 
     def reviewed_images(self, *, teaching: bool = True) -> pd.DataFrame:
         """List the images that were answered for certain, with their objects: see `object_tables.images_table`.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..items.pool import Pool
+from ..objects.shapes import Span, inside
 from ..records import Item, PredictedValue, Prediction, Region, Seen
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
@@ -165,8 +166,8 @@ def touched_ids(touched: Iterable[str] | None, offered: Taxonomy, *, objects: bo
                                for one in touched))
 
 
-def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: np.ndarray | Region | None,
-                         missing: np.ndarray | Region | None) -> dict[str, Any]:
+def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: Any,
+                         missing: Any) -> dict[str, Any]:
     """Check an annotator's word on the explanation, as fields of a `Decision`; an empty region is none.
 
     Parameters
@@ -176,7 +177,8 @@ def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong
         Of the item in the pool.
     reason : "right", "wrong" or None
         A region says "wrong" by itself.
-    wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size
+    wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size, or of a text a list of spans
+        A span is a `Span`, or its start and end.
 
     Raises
     ------
@@ -187,8 +189,9 @@ def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong
     for name, mask in (("wrong", wrong), ("missing", missing)):
         if mask is None:
             continue
-        region = mask if isinstance(mask, Region) else Region.of(mask)
-        if region.size != (size := pool.size(position)):
+        size = pool.size(position)
+        region = mask if isinstance(mask, Region) else _region_of(mask, pool.kind, size)
+        if region.size != size:
             raise BadInput(f"the {name} region has the size {region.size}; item {pool.ids[position]!r} is "
                            f"{size} (height, width), and the mask must be as large.")
         if region.n_pixels == size[0] * size[1]:
@@ -196,3 +199,16 @@ def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong
         if region.n_pixels:
             regions[name] = region
     return {"reason": reason or ("wrong" if regions else None), **regions}
+
+
+def _region_of(marked: Any, kind: str, size: tuple[int, int]) -> Region:
+    """The region of a mask, or of some spans of a text."""
+    if kind == "image" or isinstance(marked, np.ndarray):
+        mask = np.asarray(marked)
+        return Region.of(mask[None] if kind == "text" and mask.ndim == 1 else mask)
+    mask = np.zeros(size, bool)
+    for one in [marked] if isinstance(marked, Span) else marked:
+        span = one if isinstance(one, Span) else Span(*one)
+        inside(span, size[1], size[0])
+        mask[0, span.start:span.end] = True
+    return Region.of(mask)

@@ -47,6 +47,7 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
     """
     height, width = project.pool.size(position)
     size, kind = (int(width), int(height)), SHAPE_OF[project.task]
+    text = project.pool.load(position) if kind == "span" else None
     if objects is None and verdict == "accept":
         # Of an earlier answer that is looked at again, the verdict is what it was.
         objects, verdict = accepted(seen), None
@@ -55,7 +56,7 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
         shapes = given_shapes(objects, kind, size, decision_id=decision_id)
         label_ids = [_label_id(project, one.label, offered, kind) for one in shapes]
         answers = judge_objects([replace(one, label=label_id) for one, label_id in zip(shapes, label_ids, strict=True)],
-                                seen, size=size, name_of=_name_of(project, offered))
+                                seen, size=size, name_of=_name_of(project, offered), text=text)
     verdict = verdict_of(verdict, answers, seen)
     if answers is None:
         return {"verdict": verdict, "label": None, "label_id": None}
@@ -104,10 +105,10 @@ def check_given(project: Project, objects: Iterable[Any] | None, **others: objec
     if project.task not in SHAPE_OF:
         if objects is not None:
             raise BadInput(f"objects=[...] was given, and a project with task={project.task!r} asks for none; make one "
-                           "with task='boxes', 'polygons' or 'points'.")
+                           "with task='boxes', 'polygons' or 'points', of texts with task='spans'.")
         return
     if given := [name for name, value in others.items() if value is not None]:
-        raise BadInput(f"{given[0]}= was given, and this project asks for the objects in an image; pass objects=[hw."
+        raise BadInput(f"{given[0]}= was given, and this project asks for the objects in an item; pass objects=[hw."
                        f"{SHAPE_OF[project.task].capitalize()}(...)], empty where there are none.")
 
 

@@ -16,7 +16,7 @@ from ..errors import BadInput, IdReused, WrongPool
 from ..events import Event
 from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
-from ..records import check_count
+from ..records import OBJECT_TASKS, check_count
 from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy.history import Change, Lineage
@@ -80,6 +80,16 @@ def check_task(task: str, taxonomy: Taxonomy) -> None:
     if task != "scale" and not taxonomy.label_ids:
         raise BadInput(f"task={task!r} asks for labels, and the taxonomy has only attributes. Give it labels, or say "
                        "task='scale'.")
+
+
+def check_kind(task: str, pool: Pool) -> None:
+    """BadInput where a task asks for what the pool's items can't have."""
+    if task == "spans" and pool.kind != "text":
+        raise BadInput("task='spans' asks for spans of texts, and the pool has images; pass hw.Pool.from_texts(...), "
+                       "or say task='boxes', 'polygons' or 'points'.")
+    if task in OBJECT_TASKS and task != "spans" and pool.kind == "text":
+        raise BadInput(f"task={task!r} asks for objects in images, and the pool has texts; say task='spans', or pass "
+                       "hw.Pool.from_images(...).")
 
 
 def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annotator: str,

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .. import events
@@ -29,7 +28,6 @@ from ..records import (
     Items,
     PredictedValue,
     Proposal,
-    Region,
     Seen,
     check_annotator,
     check_certainty,
@@ -104,7 +102,7 @@ class Project(Standing):
         Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
     arms : mapping of str to float, or None
         The share of each way of showing an item, see `arms.ARMS`; None for what the project has, or `arms.DEFAULT`.
-    task : "classify", "multilabel", "scale", "boxes", "polygons", "points" or None
+    task : "classify", "multilabel", "scale", "boxes", "polygons", "points", "spans" or None
         What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
         Fixed when the project is made; None for what the folder has, "classify" for a new one.
     now : function returning an aware datetime
@@ -199,10 +197,9 @@ class Project(Standing):
                labels: Iterable[str] | None = None, values: Mapping[str, Any] | None = None,
                objects: Iterable[Any] | None = None, touched: Iterable[str] | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: np.ndarray | Region | None = None,
-               missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
-               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
-               known: Collection[str] | None = None) -> Decision:
+               reason: str | None = None, wrong: Any = None, missing: Any = None,
+               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
         Its parameters are the parts of a `Decision`, each named once; see `Workbench.decide`.
@@ -529,9 +526,12 @@ class Project(Standing):
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any], start: dict[str, Any]) -> None:
         folder, notify = self.folder, self.notify
+        if self._pool is not None:  # before a project is made of them
+            opening.check_kind(settings.get("task") or "classify", self._pool)
         self.settings = opening.read_settings(folder, self.log, settings, taxonomy, annotator=self.annotator,
                                               now=self._now, notify=notify, policy=start)
         if self._pool is not None:
+            opening.check_kind(self.task, self._pool)
             self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
             opening.check_groups(self._pool, folder, self.settings.get("group"))
         self.ranking.multilabel = self.task == "multilabel"

@@ -167,7 +167,8 @@ class Standing:
                            "labels.")
         self.refresh()
         table = self.log.annotations(columns=OBJECTS_STORED)
-        found = objects_table(table, self.lineage, deleted=deleted and not consensus, changed=self.state.changed)
+        found = objects_table(table, self.lineage, deleted=deleted and not consensus, changed=self.state.changed,
+                              spans=self.task == "spans")
         reviewed, sizes = reviewed_images(table, changed=self.state.changed)
         found.attrs["reviewed"], found.attrs["sizes"] = reviewed, sizes
         return consensus_objects(found, sizes=sizes) if consensus else found

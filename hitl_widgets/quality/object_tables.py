@@ -32,6 +32,8 @@ STORED_COLUMNS = ("verdict", "label_id", "taxonomy", "certainty", "certainty_sou
                   "objects", "size", "seen_objects")
 OBJECT_COLUMNS = ["item_id", "annotator", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points",
                   "certainty", "origin", "act", "iou_to_proposal", "score", "decision_id", "model", "status"]
+# Of spans, beside those.
+SPAN_COLUMNS = ["start", "end", "quote"]
 IMAGE_COLUMNS = ["item_id", "annotator", "verdict", "weight", "width", "height", "hidden", "arm", "chosen_by",
                  "threshold", "decision_id", "objects", "ignore", "unknown"]
 # Whoever adds an object that overlaps a withheld proposal as much has found it.
@@ -56,8 +58,8 @@ def answered(table: Table) -> Iterator[Answered]:
             yield Answered(row, (width, height), objects_in(json.loads(text)))
 
 
-def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, changed: Collection[str] = ()
-                  ) -> pd.DataFrame:
+def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, changed: Collection[str] = (),
+                  spans: bool = False) -> pd.DataFrame:
     """Make a table of the objects that stand, under today's labels: a row for each.
 
     Parameters
@@ -69,12 +71,14 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
         List the proposals that were deleted, too.
     changed : collection of str
         Ids of decisions on images whose content isn't what the annotator saw.
+    spans : bool
+        Whether the objects are spans; x0 to points are missing then.
 
     Returns
     -------
     DataFrame
-        `OBJECT_COLUMNS`, by item and annotator; see `Workbench.objects`. Objects whose label is retired are left out;
-        the log keeps them.
+        `OBJECT_COLUMNS`, of spans `SPAN_COLUMNS` too, by item and annotator; see `Workbench.objects`. Objects whose
+        label is retired are left out; the log keeps them.
     """
     today, gone = _meanings(lineage)
     rows: list[tuple[Any, ...]] = []
@@ -90,11 +94,12 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
                 "unsure" if whole == "decided" and one.unsure else whole
             points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
             rows.append((table["item_id"][row], table["annotator"][row], one.id, one.kind,
-                         None if label_id is None else lineage.today.name_of(label_id), label_id, *bounds_of(one.at),
-                         points, one.certainty, one.origin, one.act, one.iou, one.score, table["decision_id"][row],
-                         table["model"][row], status))
+                         None if label_id is None else lineage.today.name_of(label_id), label_id,
+                         *((None,) * 4 if spans else bounds_of(one.at)), points, one.certainty, one.origin, one.act,
+                         one.iou, one.score, table["decision_id"][row], table["model"][row], status,
+                         *((*one.at, one.quote) if spans else ())))
     rows.sort(key=lambda row: row[:2])
-    return _frame(rows, OBJECT_COLUMNS)
+    return _frame(rows, [*OBJECT_COLUMNS, *(SPAN_COLUMNS if spans else ())])
 
 
 def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
@@ -133,10 +138,10 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
             if not one.is_there or gone(one.label_id, version):
                 continue
             if one.unsure or (label_id := today(one.label_id, version)) is None:
-                ignore.append(bounds_of(one.at))
+                ignore.append(bounds_of(one.at, one.kind))
             else:
                 there.append(replace(one, label_id=label_id, label=lineage.today.name_of(label_id)))
-        ignore += [bounds_of(one["at"]) for one in objects_on_screen(seen.get("withheld"))
+        ignore += [bounds_of(one["at"], one["kind"]) for one in objects_on_screen(seen.get("withheld"))
                    if not found(one, objects, size)]
         rows.append((table["item_id"][row], table["annotator"][row], table["verdict"][row], weights[row], *size,
                      bool(table["hidden"][row]), table["arm"][row], table["chosen_by"][row],
@@ -232,6 +237,7 @@ def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFram
     for place, name in enumerate(names):
         column = [row[place] for row in rows]
         dtype = float if name in (*_NUMBERS, "weight", "threshold") else \
-            np.int64 if name in ("width", "height") else bool if name == "hidden" else object
+            np.int64 if name in ("width", "height") else \
+            "Int64" if name in ("start", "end") else bool if name == "hidden" else object
         columns[name] = pd.Series(column, dtype=dtype)
     return pd.DataFrame(columns)

@@ -52,18 +52,26 @@ class AttributionCache:
             about = json.loads(head)
             if about.pop("key") != list(key) or about.pop("check") != zlib.crc32(raw):
                 return None
-            values = np.frombuffer(raw, "<f4").astype(np.float32, copy=False).reshape(about.pop("shape"))
-            return Attribution(values=values, **{**about, "box": tuple(about["box"])})
+            shape, n_tokens = about.pop("shape"), about.pop("tokens", None)
+            end = len(raw) - 8 * (n_tokens or 0)
+            values = np.frombuffer(raw[:end], "<f4").astype(np.float32, copy=False).reshape(shape)
+            tokens = None if n_tokens is None else np.frombuffer(raw[end:], "<i4").astype(np.int32).reshape(-1, 2)
+            return Attribution(values=values, tokens=tokens, **{**about, "box": tuple(about["box"])})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(self, key: Sequence[str], attribution: Attribution) -> None:
         """Keep an attribution, whole or not at all."""
         raw = np.ascontiguousarray(attribution.values, "<f4").tobytes()
+        tokens = attribution.tokens
+        if tokens is not None:
+            raw += np.ascontiguousarray(tokens, "<i4").tobytes()
         about = {"key": list(key), "check": zlib.crc32(raw), "shape": list(attribution.values.shape),
                  "item_id": attribution.item_id, "method": attribution.method, "target": attribution.target,
                  "against": attribution.against, "model": attribution.model,
-                 "box": [float(side) for side in attribution.box], "signed": attribution.signed}
+                 "box": [float(side) for side in attribution.box], "signed": attribution.signed,
+                 **({} if tokens is None else {"tokens": len(tokens)}),
+                 **({} if attribution.delta is None else {"delta": float(attribution.delta)})}
         path = self._path(key)
         try:
             make_folder(path.parent)

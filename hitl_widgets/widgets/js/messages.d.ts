@@ -32,7 +32,7 @@ export interface GivenObject {
   certainty?: number | null;
   unsure?: boolean;
   id: string;
-  kind: "box" | "polygon" | "point";
+  kind: "box" | "polygon" | "point" | "span";
   at: number[];
   label_id: string;
 }
@@ -411,7 +411,7 @@ export interface ObjectEntry {
   unsure?: boolean;
   doubt?: boolean;
   id: string;
-  kind: "box" | "polygon" | "point";
+  kind: "box" | "polygon" | "point" | "span";
   at: number[];
   label_id: string;
 }
@@ -625,7 +625,7 @@ export interface CardReady {
   project_id: string;
   annotator: string;
   annotator_is_default: boolean;
-  task: "classify" | "multilabel" | "scale" | "boxes" | "polygons" | "points";
+  task: "classify" | "multilabel" | "scale" | "boxes" | "polygons" | "points" | "spans";
   taxonomy: Labels;
   certainty: "keep" | "ask" | "unsure_only";
   methods: string[];
