@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ItemError, ModelError
@@ -23,10 +22,18 @@ from .head import n_outputs, with_outputs
 from .light import holds_light_net, is_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, Unsquashed, look_at
-from .predict import NetPredictor, private_copy, sample_images, sample_positions
-from .preprocess import Preprocess, Probed, as_preprocess, without_preprocess
-from .views import KeptViews, read_ahead, read_view
-from .weights import load_weights
+from .predict import (
+    NetPredictor,
+    alike_views,
+    is_of_texts,
+    preprocess_for,
+    private_copy,
+    sample_positions,
+)
+from .preprocess import Preprocess, without_preprocess
+from .text_views import CallableNet, TextPreprocess, holds_callable, reads_code_points
+from .views import KeptViews, View, batched, read_ahead, read_view
+from .weights import load_weights, weights_version
 
 # A frozen backbone is fitted to this many items, drawn by chance.
 N_FITTED = 1_000
@@ -41,9 +48,11 @@ class Architecture:
     ----------
     pool : Pool
         The items that the nets will see.
-    net : torch.nn.Module or None
-        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN.
-    preprocess : Preprocess, callable or None
+    net : torch.nn.Module, callable or None
+        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN. In a project
+        of texts also any function of texts (`text_views.CallableNet`), which predicts; what learns is the workbench's
+        own then.
+    preprocess : Preprocess, callable, tokenizer or None
         From an item to the net's view of it; None chooses one that fits.
     device : str
         "auto", or what torch.device takes.
@@ -61,6 +70,8 @@ class Architecture:
     ----------
     kept : KeptViews
         Views of items that a net learnt from, for the next training.
+    function : CallableNet or None
+        The function of texts that was passed.
 
     Raises
     ------
@@ -68,16 +79,19 @@ class Architecture:
         When `net` isn't a net, or can't be copied.
     """
 
-    def __init__(self, pool: Pool, net: nn.Module | None = None, *,
-                 preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
+    def __init__(self, pool: Pool, net: nn.Module | Callable[..., Any] | None = None, *,
+                 preprocess: Callable[[Any], Any] | None = None, device: str = "auto",
                  head: str | None = None, seed: int = 0, notify: Callable[[str], None] | None = None,
                  task: str = "classify") -> None:
         self.pool, self.device, self.seed, self.task = pool, device, seed, task
+        self.of_texts, self.function = is_of_texts(pool), None
+        if self.of_texts and not isinstance(net, nn.Module) and (callable(net) or hasattr(net, "predict_proba")):
+            net, self.function = None, CallableNet(net, multilabel=task == "multilabel")
         self._named_head = None if net is None else head
-        self._net = None if net is None else private_copy(net)
+        self._net = None if net is None else private_copy(net)  # type: ignore[arg-type]  # which refuses another
         self._preprocess, self._notify = preprocess, notify
         self._lock = threading.RLock()
-        self._view: Preprocess | Probed | None = None
+        self._view: Any = None
         self.kept = KeptViews()
         self._look: Look | None = None
         self._looked = False
@@ -90,7 +104,7 @@ class Architecture:
     @property
     def first_net(self) -> nn.Module | None:
         """The net that a person passed, with its first weights; None for the workbench's own."""
-        return None if self._net is None else self.with_logits(self._net)
+        return self.function if self._net is None else self.with_logits(self._net)
 
     @property
     def _squashed(self) -> bool:
@@ -102,16 +116,19 @@ class Architecture:
         return Unsquashed(net) if self._squashed and not isinstance(net, Unsquashed) else net
 
     @property
-    def view(self) -> Preprocess | Probed:
-        """From an item to the nets' view of it; worked out once, from the first items."""
+    def view(self) -> Any:
+        """From an item to the nets' view of it, an image's or a text's; worked out once, from the first items."""
         with self._lock:
             if self._view is None:
-                view = as_preprocess(self._preprocess, self._net, sample_images(self.pool))
+                view = preprocess_for(self._preprocess, self._net, self.pool)
+                if self.of_texts and self._net is None and not isinstance(view, TextPreprocess):
+                    raise BadInput("preprocess= is for a net of yours: the workbench's own nets, and functions of "
+                                   "texts, read a text as it is. Pass model=... too, or leave preprocess= out.")
                 if self._net is None and self._preprocess is None and isinstance(view, Preprocess) \
                         and max(view.shape) > LARGEST_OWN_VIEW:  # no larger than the workbench's own net is made for
                     view = Preprocess(LARGEST_OWN_VIEW, channels=view.channels)
-                if self._net is not None and self._preprocess is None:
-                    self._tell(without_preprocess(self._net, view))
+                if self._net is not None and self._preprocess is None and not self.of_texts:
+                    self._tell(without_preprocess(self._net, view))  # type: ignore[arg-type]  # of images
                 self._view = view
             return self._view
 
@@ -121,8 +138,8 @@ class Architecture:
         with self._lock:
             if not self._looked and self._net is not None:
                 views = self._sample_views()
-                alike = [view for view in views if view.shape == views[0].shape]
-                self._look = look_at(private_copy(self._net), torch.stack(alike)) if alike else None
+                alike = alike_views(views, self.view)
+                self._look = look_at(private_copy(self._net), batched(alike, self.view)) if alike else None
                 if self._look is not None and self._look.sigmoid and self.task != "multilabel":
                     self._tell("the net's outputs all lie between 0 and 1 and don't sum to 1, as after a sigmoid, and "
                                "are taken for logits: no probability comes near 1. Pass the net without its last "
@@ -140,14 +157,17 @@ class Architecture:
         if sentence is not None and self._notify is not None:
             self._notify(f"{sentence[0].upper()}{sentence[1:]}")
 
-    def with_net(self, net: nn.Module) -> Architecture:
-        """The architecture of another net, with this one's preprocessing, device and head."""
-        return Architecture(self.pool, net, preprocess=self._preprocess, device=self.device,
+    def with_net(self, net: nn.Module | Callable[..., Any]) -> Architecture:
+        """The architecture of another net or function of texts, with this one's preprocessing, device and head."""
+        of_function = self.of_texts and not isinstance(net, nn.Module)  # which reads a text as it is
+        return Architecture(self.pool, net, preprocess=None if of_function else self._preprocess, device=self.device,
                             head=self._named_head, seed=self.seed, notify=self._notify, task=self.task)
 
     def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
         """The net as it was before any training, with this many outputs."""
         if self._net is None:
+            if self.of_texts:
+                raise ModelError("the workbench has no net of its own for texts yet; pass model=...")
             view = self._sample_view()
             return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
         net = self.with_logits(private_copy(self._net))
@@ -162,6 +182,8 @@ class Architecture:
         BadInput
             Where a person passed a net.
         """
+        if self.of_texts:
+            raise BadInput("start='frozen' is for images: of texts the workbench's own nets learn as a whole.")
         if self._net is not None:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")
@@ -174,6 +196,11 @@ class Architecture:
 
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
+        if holds_callable(path):
+            if self.function is None or weights_version(self.function) != path.stem:
+                raise ModelError(f"model {path.stem} is a function of texts, and not the one that was given; open the "
+                                 "project with model=... that function.")
+            return self.function
         if holds_light_net(path):  # of the workbench's own, whatever net was passed
             return load_weights(unfitted_light_net(path), path)
         if self._net is None and holds_average_net(path):
@@ -196,21 +223,24 @@ class Architecture:
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
         several = self.task == "multilabel"
+        if self.of_texts and reads_code_points(net) and self._net is not None:  # learnt beside a person's net
+            return NetPredictor(net, self.pool, label_ids, preprocess=TextPreprocess(), device=self.device,
+                                probabilities=False, multilabel=several)
         if is_light_net(net):
             return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, multilabel=several)
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
                             probabilities=None if self.look is None else self.look.probabilities, multilabel=several)
 
-    def _sample_view(self) -> Tensor:
+    def _sample_view(self) -> View:
         """The view of the first item that has one."""
         views = self._sample_views(n=1)
         if not views:
             raise ModelError("none of the pool's items can be read, so no model can be made for them.")
         return views[0]
 
-    def _sample_views(self, *, n: int = 5) -> list[Tensor]:
+    def _sample_views(self, *, n: int = 5) -> list[View]:
         """The views of a few items spread over the pool, the first n that have one."""
-        views: list[Tensor] = []
+        views: list[View] = []
         for position in sample_positions(self.pool, n=5).tolist():
             with suppress(ItemError):
                 views.append(read_view(self.pool, position, self.view)[0])

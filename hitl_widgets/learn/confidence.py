@@ -20,6 +20,7 @@ from .data import draw_quotas
 from .head import find_head
 from .losses import SMOOTHING, is_partial, label_groups, partial_label_losses
 from .outputs import read_logits
+from .text_views import Batch, moved, n_items, run_net
 
 # A temperature is fitted to this many items, or more.
 MIN_ITEMS = 10
@@ -49,14 +50,14 @@ class LastLayer:
         return len(self._layer.weight)
 
     @classmethod
-    def of(cls, net: nn.Module, views: Tensor, *, name: str | None = None, of_sets: bool = False) -> LastLayer | None:
+    def of(cls, net: nn.Module, views: Batch, *, name: str | None = None, of_sets: bool = False) -> LastLayer | None:
         """The last layer of a net; None where it isn't found, has no bias, is frozen, or isn't what gives the logits.
 
         Parameters
         ----------
         net : nn.Module
             It isn't changed.
-        views : Tensor, shape (n, C, h, w)
+        views : Tensor, shape (n, C, h, w), or a batch of texts
             Some views, on the net's device, on which a change of the bias is tried.
         name : str, optional
             Of the layer; found when None.
@@ -121,10 +122,11 @@ class LastLayer:
             bias /= temperature
 
 
-def _logits(net: nn.Module, views: Tensor) -> Tensor:
+def _logits(net: nn.Module, views: Batch) -> Tensor:
     net.eval()
     with torch.no_grad():
-        return read_logits(net(views.to(next(net.parameters()).dtype)), len(views))
+        weight = next(net.parameters())
+        return read_logits(run_net(net, moved(views, weight.device, weight.dtype)), n_items(views))
 
 
 def _same_probabilities(first: Tensor, second: Tensor, *, of_sets: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""Training data: labelled images as a torch Dataset, the validation split, balanced batches, augmentation.
+"""Training data: labelled items as a torch Dataset, the validation split, balanced batches, augmentation.
 
 `LabelledImages` is what `Workbench.training_set` returns, `TrainingData` what `train` takes. The functions are the data
 steps of `train`; each can be used in a loop of one's own.
@@ -23,9 +23,10 @@ from torch.utils.data import Dataset
 from ..errors import BadInput, ItemError, ShapeError, UnknownLabel
 from .losses import ONE_LABEL, PARTIAL, Objective, label_groups, with_candidates
 from .rationales import Rationales
-from .views import Images, KeptViews, Views
+from .views import Images, KeptViews, TextViews, View, Views
 
-Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+# Of views (a tensor, or a mapping of tensors), targets and weights.
+Batches = Iterable[tuple[Any, Tensor, Tensor]]
 
 # With fewer validation items than this, the choice of the best epoch would be mostly chance.
 MIN_VALIDATION = 10
@@ -50,7 +51,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     label_ids : sequence of str
         The labels, in the order of the net's outputs.
     preprocess : callable
-        Maps an image to the net's view of it.
+        Maps an item to the net's view of it.
     names : sequence of str, optional
         Names of the labels; their ids when None.
     weights : sequence of float, or ndarray of shape (n_items, n_labels), optional
@@ -75,7 +76,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         How much each item, or each of its labels, counts.
     images : Views
         The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
-        temporary file.
+        temporary file. Of a text it is a tensor, or a mapping of tensors.
     draws : ndarray of float64, shape (n_items,)
         A number in [0, 1) for each item, from its id alone; it decides which items validate.
 
@@ -88,7 +89,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     """
 
     def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
-                 label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
+                 label_ids: Sequence[str], *, preprocess: Callable[[Any], View],
                  names: Sequence[str] | None = None, weights: Sequence[float] | np.ndarray | None = None,
                  candidates: Sequence[Sequence[str] | None] | None = None, kept: KeptViews | None = None,
                  objective: Objective = ONE_LABEL) -> None:
@@ -254,7 +255,7 @@ class TrainingData:
             Which of them.
         """
         images = self.images[rows] if isinstance(self.images, Tensor) else self.images.select(rows.tolist()) \
-            if isinstance(self.images, Views) else [self.images[row] for row in rows]
+            if isinstance(self.images, (Views, TextViews)) else [self.images[row] for row in rows]
         return replace(self, images=images, targets=self.targets[rows], weights=self.weights[rows],
                        draws=None if self.draws is None else self.draws[rows], rationales=None)
 
@@ -419,7 +420,7 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
     if isinstance(rows, np.ndarray):
         rows = [rows[start:start + 64] for start in range(0, len(rows), 64)]
     for_views, rows = tee(rows)
-    batches = images.batches(for_views) if isinstance(images, Views) else \
+    batches: Iterable[Any] = images.batches(for_views) if isinstance(images, (Views, TextViews)) else \
         (images[some] if isinstance(images, Tensor) else torch.stack([images[row] for row in some])
          for some in for_views)
     for some, views in zip(rows, batches, strict=True):
@@ -430,7 +431,8 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
 def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
     """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be used.
 
-    Those that can't be read can't be used, nor those whose shape isn't that of most.
+    Those that can't be read can't be used, nor those whose shape isn't that of most. Texts may differ in length, and
+    are kept one by one.
 
     Parameters
     ----------
@@ -444,9 +446,11 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     """
     if isinstance(images, Tensor):
         return images.float(), np.ones(len(images), bool)
+    if isinstance(images, (Views, TextViews)) and images.of_texts is not None:
+        return _load_texts(images)
     shapes: dict[int, torch.Size] = {}
     whole = None
-    for row, view in enumerate(images.each() if isinstance(images, Views) else _each(images)):
+    for row, view in enumerate(images.each() if isinstance(images, (Views, TextViews)) else _each(images)):
         if isinstance(view, ItemError):
             continue
         if not shapes and view.numel() * 4 * len(images) <= RESIDENT_BYTES:
@@ -466,6 +470,22 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
         for row in np.flatnonzero(usable).tolist():
             whole[row] = images[row]
     return (images if whole is None else whole), usable
+
+
+def _load_texts(images: Views | TextViews) -> tuple[Sequence[Any], np.ndarray]:
+    """The views of texts, in memory where they take less than 256 MB; and which of them can be used."""
+    assert images.of_texts is not None
+    kept: list[Any] | None = []
+    usable, n_bytes = np.zeros(len(images), bool), 0
+    for row, view in enumerate(images.each()):
+        read: Any = None if isinstance(view, ItemError) else view
+        usable[row] = read is not None
+        if kept is not None:
+            kept.append(read)
+            tensors = [] if read is None else [read] if isinstance(read, Tensor) else list(read.values())
+            n_bytes += sum(tensor.nbytes for tensor in tensors)
+            kept = kept if n_bytes <= RESIDENT_BYTES else None
+    return (images if kept is None else TextViews(kept, images.of_texts)), usable
 
 
 def _each(images: Sequence[Tensor]) -> Iterator[Tensor | ItemError]:
@@ -535,6 +555,8 @@ def differ(on: Tensor) -> bool:
 def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Shift, turn and scale each image a little, its edge drawn outwards; no mirroring, which changes digits.
 
+    Texts stay as they are.
+
     Parameters
     ----------
     images : Tensor, shape (n, C, h, w)
@@ -542,6 +564,9 @@ def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     generator : torch.Generator
         Source of the moves.
     """
+    if not isinstance(images, Tensor) or images.ndim != 4:
+        return images
+
     def uniform(limit: float) -> Tensor:
         return (2 * torch.rand(len(images), generator=generator) - 1) * limit
 

@@ -1,6 +1,6 @@
 """A model ready for use elsewhere: the net, its labels, and the preprocessing that it was made for.
 
-`Workbench.model` returns a `Model`. Call it on images to get probabilities, or take `.net`, `.preprocess` and
+`Workbench.model` returns a `Model`. Call it on images or texts to get probabilities, or take `.net`, `.preprocess` and
 `.labels` into code of your own.
 """
 
@@ -21,8 +21,7 @@ from torch import nn
 from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..items.pool import Pool
-from .predict import NetPredictor
-from .preprocess import Preprocess, Probed
+from .predict import NetPredictor, is_of_texts
 
 N_LABELS_SHOWN = 12
 
@@ -70,13 +69,19 @@ class Model:
         self._predictor, self._lock = predictor, threading.Lock()
 
     @property
-    def preprocess(self) -> Preprocess | Probed:
-        """From an image, a uint8 array (H, W) or (H, W, 3), to the net's view of it: float32, shape (C, h, w)."""
+    def preprocess(self) -> Any:
+        """From an item to the net's view of it.
+
+        An image is a uint8 array (H, W) or (H, W, 3), its view float32 of shape (C, h, w). The view of a text is a
+        tensor, or a mapping of tensors.
+        """
         return self._predictor.preprocess
 
     @property
     def net(self) -> nn.Module:
         """A copy of the net, on the CPU, in evaluation mode; it takes a batch of views, shape (n, C, h, w).
+
+        A net of texts takes what `batch` makes of them, a mapping by its names.
 
         It is made once: what you change in it stays changed, and doesn't affect calls of the model.
         """
@@ -87,31 +92,45 @@ class Model:
     def _net(self) -> nn.Module:
         return self._predictor.copy_of_net().cpu()
 
-    def __call__(self, images: Any) -> np.ndarray:
-        """The probability of each label for each image.
+    def batch(self, items: Sequence[Any]) -> Any:
+        """What `net` takes for some items: a tensor, or of texts perhaps a mapping of tensors.
 
         Parameters
         ----------
-        images : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame
-            As for `Pool.from_images`; of a DataFrame the column "path".
+        items : sequence of ndarray, or of str
+            As `preprocess` takes them.
+        """
+        return self._predictor.batch([self.preprocess(item) for item in items])
+
+    def __call__(self, images: Any) -> np.ndarray:
+        """The probability of each label for each image or text.
+
+        Parameters
+        ----------
+        images : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame; or a list of texts
+            As for `Pool.from_images` or `Pool.from_texts`; of a DataFrame the column "path", or "text".
 
         Returns
         -------
         ndarray of float32, shape (n, n_labels)
-            Rows sum to 1, in the order of the images; those of a folder are in the order of their paths. An image that
+            Rows sum to 1, in the order of the items; those of a folder are in the order of their paths. An item that
             can't be read gives a row of NaN, and a warning.
 
         Raises
         ------
         BadInput
-            If `images` can't be images.
+            If `images` can't be images, or texts.
         ModelError
             If the net fails on one; the message names it.
         """
-        predictor = self._predictor.on(images if isinstance(images, Pool) else _as_pool(images))
+        kind = "text" if is_of_texts(self._predictor.pool) else "image"
+        pool = images if isinstance(images, Pool) else _as_pool(images, kind)
+        if pool.kind != kind:
+            raise BadInput(f"these are {pool.kind}s; the model {self.version} takes {kind}s.")
+        predictor = self._predictor.on(pool)
         probs = predictor.predict(range(len(predictor.pool)))
         if predictor.unreadable:
-            warnings.warn(f"{len(predictor.unreadable)} of {len(probs)} images can't be read, and their rows are NaN; "
+            warnings.warn(f"{len(predictor.unreadable)} of {len(probs)} {kind}s can't be read, and their rows are NaN; "
                           f"the first: {next(iter(predictor.unreadable.values()))}", stacklevel=2)
         return probs
 
@@ -132,13 +151,16 @@ class Model:
         return sum(weight.numel() for weight in self._predictor.net.parameters())
 
 
-def _as_pool(images: Any) -> Pool:
-    """A pool of these images in their order; in a list, an image may come twice."""
+def _as_pool(images: Any, kind: str) -> Pool:
+    """A pool of these images or texts in their order; in a list, an image may come twice."""
+    name, what = ("text", "texts") if kind == "text" else ("path", "paths, arrays or PIL images")
     if isinstance(images, pd.DataFrame):
-        if list(images.columns).count("path") != 1:
-            raise BadInput(f"the DataFrame has the columns {list(images.columns)[:20]}; one named 'path', with paths, "
-                           "arrays or PIL images, is expected. Or pass the column itself.")
-        images = images["path"]
+        if list(images.columns).count(name) != 1:
+            raise BadInput(f"the DataFrame has the columns {list(images.columns)[:20]}; one named {name!r}, with "
+                           f"{what}, is expected. Or pass the column itself.")
+        images = images[name]
+    if kind == "text":
+        return Pool.from_texts(images)
     if isinstance(images, Iterable) and not isinstance(images, (str, os.PathLike, Mapping, np.ndarray, Image.Image)):
         images = list(images)
     ids = map(str, range(len(images))) if isinstance(images, (list, np.ndarray)) else None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .text_views import Batch, moved, n_items, run_net
 
 # How far the sum of probabilities may be from 1.
 TOLERANCES = {torch.float16: 1e-3, torch.bfloat16: 1e-2}
@@ -41,7 +42,7 @@ class Look(NamedTuple):
 
 
 # All that is told of a net comes from one run of it, whose outputs every part of this reads.
-def look_at(net: nn.Module, views: Tensor) -> Look | None:
+def look_at(net: nn.Module, views: Batch) -> Look | None:
     """Run a net on a few views; None where it takes none of them, or gives no logits.
 
     The head is the layer that ran last among those whose outputs, averaged over places or tokens, come to the net's
@@ -51,14 +52,15 @@ def look_at(net: nn.Module, views: Tensor) -> Look | None:
     ----------
     net : torch.nn.Module
         In evaluation mode. A forward may leave traces in it: pass a copy.
-    views : Tensor, shape (n, C, h, w)
+    views : Tensor, shape (n, C, h, w), or a batch of texts
         On any device.
     """
     ran: list[tuple[str, Tensor]] = []
+    n = n_items(views)
 
     def keep(name: str) -> Any:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim > 1 and len(output) == len(views):
+            if isinstance(output, Tensor) and output.ndim > 1 and len(output) == n:
                 ran.append((name, _rows(output, channels_last=isinstance(layer, nn.Linear)).float().cpu()))
         return hook
     hooks = [layer.register_forward_hook(keep(name)) for name, layer in net.named_modules()
@@ -66,7 +68,7 @@ def look_at(net: nn.Module, views: Tensor) -> Look | None:
     weight = next((p for p in net.parameters() if p.is_floating_point()), torch.zeros(()))
     try:
         with torch.no_grad():
-            raw = _matrix(net(views.to(weight.device, weight.dtype)), len(views)).cpu()
+            raw = _matrix(run_net(net, moved(views, weight.device, weight.dtype)), n).cpu()
     except Exception:  # a user's net, which may raise anything
         return None
     finally:
@@ -98,9 +100,9 @@ class Unsquashed(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, views: Tensor) -> Tensor:
-        """The logarithm of each output's odds, float32."""
-        return tensor_of(self.net(views)).float().logit(eps=1e-6)
+    def forward(self, *views: Tensor, **named: Tensor) -> Tensor:
+        """The logarithm of each output's odds, float32; a net of texts may be called by name."""
+        return tensor_of(self.net(*views, **named)).float().logit(eps=1e-6)
 
 
 def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,

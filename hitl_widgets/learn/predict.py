@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from importlib.metadata import version
@@ -24,7 +24,23 @@ from ..records import new_id
 from .head import NAME_IT, find_head
 from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
-from .views import Images, read_ahead, read_view
+from .text_views import (
+    MASK,
+    PATTERN,
+    Batch,
+    CallableNet,
+    ProbedText,
+    TextPreprocess,
+    TextView,
+    as_text_preprocess,
+    moved,
+    n_items,
+    padding_shows,
+    recipe_of,
+    run_net,
+    shape_of,
+)
+from .views import Images, View, batched, read_ahead, read_view
 from .weights import weights_version
 
 # Before an item is blamed, it is seen whether the net takes any of this many others.
@@ -86,8 +102,7 @@ class NetPredictor:
         self.net = private_copy(net).to(self.device)
         self.lock = threading.RLock()
         self.unreadable: dict[int, str] = {}
-        self.preprocess = preprocess if isinstance(preprocess, (Preprocess, Probed)) \
-            else as_preprocess(preprocess, self.net, sample_images(pool))
+        self.preprocess: Any = preprocess_for(preprocess, self.net, pool)  # of images, or of texts
         self._dtype = next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
         self.multilabel = multilabel
         self._probabilities = False if multilabel else self._ends_in_softmax() if probabilities is None else \
@@ -103,12 +118,19 @@ class NetPredictor:
         What was stored under another recipe is computed again.
         """
         view = repr(self.preprocess)
-        if isinstance(self.preprocess, Probed):  # a function may change and keep its name, so its output counts
+        if isinstance(self.preprocess, (TextPreprocess, ProbedText)):
+            try:
+                view = recipe_of(self.preprocess)
+            except ViewError:
+                view += new_id()
+        elif isinstance(self.preprocess, Probed):  # a function may change and keep its name, so its output counts
             pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
             try:
                 view += self.preprocess(pattern).numpy().tobytes().hex()
             except ViewError:
                 view += new_id()
+        if isinstance(self.net, CallableNet):
+            view += self.net.sample_of(PATTERN)
         text = f"{version('hitl-widgets')} {view} {self.net!r}{' multilabel' if self.multilabel else ''}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -165,8 +187,11 @@ class NetPredictor:
         both = self._each(positions, lambda views: torch.cat(self._with_features(views), dim=1), len(self.label_ids))
         return both[:, :len(self.label_ids)], both[:, len(self.label_ids):]
 
-    def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
-        """The net's view of an item, and the item's own height and width; ItemError when there is none."""
+    def view(self, position: int) -> tuple[View, tuple[int, int]]:
+        """The net's view of an item, and the item's own height and width; ItemError when there is none.
+
+        The view of a text is a tensor or a mapping of tensors, and its size 1 and the number of its characters.
+        """
         try:
             return read_view(self.pool, int(position), self.preprocess)
         except ItemError as error:
@@ -175,35 +200,39 @@ class NetPredictor:
             self.unreadable[int(position)] = str(named)
             raise named from error
 
-    def logits(self, views: Tensor) -> Tensor:
+    def batch(self, views: Sequence[View]) -> Batch:
+        """A batch of views, as `logits` takes it; of texts shorter ones are filled up."""
+        return batched(views, self.preprocess)
+
+    def logits(self, views: Batch) -> Tensor:
         """The net's logits for a batch of views, float32, shape (n, n_labels), checked.
 
         Hold `lock`. Gradients flow when the caller lets them.
         """
         # A clone, since a net may write into its input, which torch refuses where gradients begin.
-        output = self.net(views.to(self.device, self._dtype).clone())
-        logits = read_logits(output, len(views), len(self.label_ids), probabilities=self._probabilities)
+        output = run_net(self.net, moved(views, self.device, self._dtype, copy=True))
+        logits = read_logits(output, n_items(views), len(self.label_ids), probabilities=self._probabilities)
         if not bool(torch.isfinite(logits).all()):
             raise ModelError("the net's logits aren't all finite numbers (NaN or infinite). Look for weights that "
                              "aren't finite, or for a division by zero in preprocess.")
         return logits
 
-    def probs(self, views: Tensor) -> Tensor:
+    def probs(self, views: Batch) -> Tensor:
         """The net's probabilities for a batch of views, float32, shape (n, n_labels). Hold `lock`."""
         logits = self.logits(views)
         return logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
     def _ends_in_softmax(self) -> bool | None:
         """Whether the net's outputs are probabilities, by a few items; None where it takes none of them."""
-        views: list[Tensor] = []
+        views: list[View] = []
         for image in sample_images(self.pool):
             with suppress(ItemError):
                 views.append(self.preprocess(image))
-        alike = [view for view in views if view.shape == views[0].shape]
-        look = look_at(self.net, torch.stack(alike)) if alike else None
+        alike = alike_views(views, self.preprocess)
+        look = look_at(self.net, self.batch(alike)) if alike else None
         return None if look is None else look.probabilities
 
-    def _with_features(self, views: Tensor) -> list[Tensor]:
+    def _with_features(self, views: Batch) -> list[Tensor]:
         """Probabilities, and the input of the head as a vector each, if it was called with a row an item."""
         if self.head is None:
             return [self.probs(views)]
@@ -217,22 +246,23 @@ class NetPredictor:
             probs = self.probs(views)
         finally:
             hook.remove()
-        return [probs, pooled(inputs[-1].float())] if inputs and len(inputs[-1]) == len(views) else [probs]
+        mask = views.get(MASK) if isinstance(views, dict) else None
+        return [probs, pooled(inputs[-1].float(), mask)] if inputs and len(inputs[-1]) == len(probs) else [probs]
 
-    def _each(self, positions: Sequence[int], forward: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
+    def _each(self, positions: Sequence[int], forward: Callable[[Batch], Tensor], width: int) -> np.ndarray:
         """The results for all positions, a row each, batch after batch; NaN for an item that fails."""
         results: dict[int, np.ndarray] = {}
         refusal: ViewError | None = None
         each = read_ahead(lambda position: self.view(position)[0], positions, pool=self.pool, ahead=self.batch_size)
         for start in range(0, len(positions), self.batch_size):
-            views: dict[int, Tensor] = {}
+            views: dict[int, View] = {}
             for row, view in enumerate(islice(each, self.batch_size), start):
-                if isinstance(view, Tensor):
+                if not isinstance(view, ItemError):
                     views[row] = view
                 elif isinstance(view, ViewError):
                     refusal = refusal or view
-            if views:
-                results |= self._forward(views, positions, forward, others_worked=bool(results))
+            for some in self._by_length(views):
+                results |= self._forward(some, positions, forward, others_worked=bool(results))
             if refusal is not None and not results and not self._takes_any():
                 raise ModelError(str(refusal)) from refusal
         table = np.full((len(positions), next((len(row) for row in results.values()), width)), np.nan, np.float32)
@@ -240,14 +270,28 @@ class NetPredictor:
             table[row] = result
         return table
 
-    def _forward(self, views: Mapping[int, Tensor], positions: Sequence[int], forward: Callable[[Tensor], Tensor], *,
+    def _by_length(self, views: Mapping[int, View]) -> Iterator[Mapping[int, View]]:
+        """Texts of about one length together: a long one doesn't make a hundred short ones as long.
+
+        What no net could tell from a text, where nothing masks it, fills up none: such views are of one length.
+        """
+        if not isinstance(self.preprocess, (TextPreprocess, ProbedText)):
+            return iter([views] if views else [])
+        groups: dict[Any, dict[int, View]] = {}
+        for row, view in views.items():
+            length = max(int(shape[0]) if shape else 0 for shape in _shapes(view)).bit_length() \
+                if padding_shows(view, self.preprocess) else shape_of(view)
+            groups.setdefault(length, {})[row] = view
+        return iter(groups.values())
+
+    def _forward(self, views: Mapping[int, View], positions: Sequence[int], forward: Callable[[Batch], Tensor], *,
                  others_worked: bool) -> dict[int, np.ndarray]:
         """The results by row; a batch that fails is halved, until it fits into memory or the item to blame is alone."""
         rows = list(views)
         try:
             # Not inference_mode: what a net caches under it can't be used for gradients later.
             with self.lock, torch.no_grad():
-                return dict(zip(rows, forward(torch.stack(list(views.values()))).cpu().numpy(), strict=True))
+                return dict(zip(rows, forward(self.batch(list(views.values()))).cpu().numpy(), strict=True))
         except Exception as error:  # a user's net, which may raise anything
             if len(rows) == 1:
                 failure = self.failure(error, positions[rows[0]], views[rows[0]])
@@ -267,7 +311,7 @@ class NetPredictor:
             try:
                 view = read_view(self.pool, int(position), self.preprocess)[0]
                 with self.lock, torch.no_grad():
-                    self.logits(view[None])
+                    self.logits(self.batch([view]))
             except Exception as error:  # a user's net, which may raise anything
                 if _is_shortage(error):
                     return False
@@ -275,10 +319,10 @@ class NetPredictor:
             return True
         return False
 
-    def failure(self, error: Exception, position: int, view: Tensor) -> ModelError:
+    def failure(self, error: Exception, position: int, view: View) -> ModelError:
         """The error to raise when the net failed on an item."""
         reason = str(error) if isinstance(error, ModelError) else \
-            f"the net raised on a view of shape {tuple(view.shape)}: {in_short(error)}. " \
+            f"the net raised on a view of shape {shape_of(view)}: {in_short(error)}. " \
             "Does preprocess give what the net was made for?"
         return ModelError(f"item {str(self.pool.ids[position])!r}: {reason}")
 
@@ -288,10 +332,21 @@ def _is_shortage(error: Exception) -> bool:
     return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "memory" in str(error).lower()
 
 
-def pooled(features: Tensor) -> Tensor:
-    """One vector for each item: a map (n, C, h, w) averaged over its places, a sequence (n, tokens, d) over tokens."""
+def pooled(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """One vector for each item: a map (n, C, h, w) averaged over its places, a sequence (n, tokens, d) over tokens.
+
+    Parameters
+    ----------
+    features : Tensor
+        What the last layer reads.
+    mask : Tensor, shape (n, tokens), optional
+        0 for tokens that only fill up a batch.
+    """
     if features.ndim == 4:
         return features.mean(dim=(2, 3))
+    if mask is not None and features.ndim == 3 and mask.shape == features.shape[:2]:
+        weights = mask.to(features)[..., None]
+        return (features * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1)
     return features.reshape(len(features), -1, features.shape[-1]).mean(dim=1)
 
 
@@ -337,15 +392,48 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def preprocess_for(preprocess: Any, net: nn.Module | None, pool: Images) -> Preprocess | Probed | TextView:
+    """The preprocessing of a pool's items, images or texts, from whatever a person passed.
+
+    Parameters
+    ----------
+    preprocess : Preprocess, callable, tokenizer or None
+        See `as_preprocess` and `as_text_preprocess`.
+    net : torch.nn.Module or None
+        The net that will see the items.
+    pool : Images
+        The items.
+    """
+    if isinstance(preprocess, (Preprocess, Probed, TextPreprocess, ProbedText)) and \
+            isinstance(preprocess, (TextPreprocess, ProbedText)) == is_of_texts(pool):
+        return preprocess
+    return as_text_preprocess(preprocess, net) if is_of_texts(pool) else \
+        as_preprocess(preprocess, net, sample_images(pool))
+
+
+def is_of_texts(pool: Images) -> bool:
+    """Whether the items of a pool are texts."""
+    return getattr(pool, "kind", "image") == "text"
+
+
+def alike_views(views: Sequence[View], preprocess: Callable[[Any], View]) -> list[View]:
+    """Those views that go into one batch with the first: of its shape, or texts that can be filled up."""
+    return [view for view in views if shape_of(view) == shape_of(views[0]) or padding_shows(view, preprocess)]
+
+
+def _shapes(view: View) -> list[tuple[int, ...]]:
+    return [tuple(view.shape)] if isinstance(view, Tensor) else [tuple(tensor.shape) for tensor in view.values()]
+
+
 def sample_positions(pool: Images, *, n: int = 5) -> np.ndarray:
     """Positions spread over a pool: four times as many as are wanted, since some may be unreadable."""
     positions: np.ndarray = np.unique(np.linspace(0, len(pool) - 1, min(4 * n, len(pool))).astype(int))
     return positions
 
 
-def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
+def sample_images(pool: Images, *, n: int = 5) -> list[Any]:
     """Up to n of the pool's readable items, spread over it."""
-    images: list[np.ndarray] = []
+    images: list[Any] = []
     for position in sample_positions(pool, n=n).tolist():
         try:
             images.append(pool.load(position))

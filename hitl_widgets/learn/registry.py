@@ -36,6 +36,7 @@ from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
+from .text_views import CallableNet
 from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
@@ -141,6 +142,8 @@ class Registry:
             if self.architecture.first_net is not None:
                 self.install(self.architecture.first_net, origin="given")
             return
+        if self._goes_on_with_function(event):
+            return
         if event.body["own"] and not own and not self._is_light(event):
             raise ModelError(f"{self.folder} has a model of the workbench's own, {event.body['model']}, and goes on "
                              "with it; leave model= out. For a net of yours choose another folder.")
@@ -150,6 +153,22 @@ class Registry:
             if not own:
                 raise
             self._miss(f"{error} {AGAIN}")
+
+    def _goes_on_with_function(self, event: Event) -> bool:
+        """Adopt the function of texts that was given, where the log names another; tell where an own net is adopted."""
+        function = self.architecture.function
+        if function is None:
+            return False
+        if event.body["own"]:
+            self._notify(f"{self.folder.name} goes on with the workbench's own model, {event.body['model']}, and not "
+                         "with the model given; wb.adopt(model) takes that one.")
+            return False
+        if (version := weights_version(function)) == event.body["model"]:
+            return False
+        self._notify(f"The model given, {version}, isn't the one that was adopted, {event.body['model']}; it is "
+                     "adopted now.")
+        self.install(function, origin="given")
+        return True
 
     def follow(self) -> bool:
         """Take up the model that was adopted last, where another process adopted it.
@@ -186,7 +205,7 @@ class Registry:
         """Answer with the model of an "adopted" event, or say why it can't be had."""
         body, self._at = event.body, event.seq or 0
         label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
-        if self.architecture.own and not body["own"]:
+        if self.architecture.own and not body["own"] and self.architecture.function is None:
             self._miss(f"the adopted model {body['model']} needs its net; open the project with model=... {AGAIN}")
         elif not path.exists():
             self._miss(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
@@ -203,12 +222,14 @@ class Registry:
         self.inference.missing = why
         self._notify(f"{self.folder.name}: {why}")
 
-    def adopt(self, model: str | nn.Module) -> str:
+    def adopt(self, model: str | nn.Module | Callable[..., Any]) -> str:
         """Go back to a former version, or go on with a net that a person trained; see `Workbench.adopt`."""
         with self.training:
             self.follow()
             if isinstance(model, nn.Module):
                 return self._adopt_net(model)
+            if self.architecture.of_texts and callable(model):
+                return self._adopt_function(model)
             if not isinstance(model, str):
                 raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
                                "torch.nn.Module, is expected.")
@@ -259,7 +280,7 @@ class Registry:
         with self._adopting:
             try:
                 event = self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids),
-                                                 "origin": origin, "own": self.architecture.own or is_light_net(net),
+                                                 "origin": origin, "own": self._is_own(net),
                                                  **({"thresholds": dict(thresholds)} if thresholds else {}), **more},
                                      id=event_id)
             except IdReused:
@@ -270,11 +291,24 @@ class Registry:
             self.inference.use(predictor, thresholds=event.body.get("thresholds"))
         return predictor.version
 
+    def _is_own(self, net: nn.Module) -> bool:
+        """Whether a net is of the workbench's own making."""
+        return is_light_net(net) or (self.architecture.own and not isinstance(net, CallableNet))
+
     def thresholds_of(self, version: str) -> dict[str, float]:
         """The thresholds of a model's labels, by their ids; none where it has none."""
         return next((dict(event.body["thresholds"])
                      for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
                      if event.body["model"] == version and "thresholds" in event.body), {})
+
+    def _adopt_function(self, function: Callable[..., Any]) -> str:
+        former, self.architecture = self.architecture, self.architecture.with_net(function)
+        try:
+            assert self.architecture.first_net is not None
+            return self.install(self.architecture.first_net, origin="given")
+        except BaseException:
+            self.architecture = former
+            raise
 
     def _adopt_net(self, net: nn.Module) -> str:
         label_ids, former = self._lineage().today.label_ids, self.architecture
@@ -416,8 +450,9 @@ class Registry:
         """The version whose net `start` copies: the adopted one; None where it begins with first weights.
 
         Where a person passed a net and a light model is adopted, it is the last version of their net that was adopted.
+        A function has nothing to begin with.
         """
-        if start != "adopted" or self.adopted is None:
+        if start != "adopted" or self.adopted is None or isinstance(self.inference.predictor.net, CallableNet):
             return None
         if self.architecture.own or not is_light_net(self.inference.predictor.net):
             return self.adopted

@@ -47,6 +47,7 @@ from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
 from .set_figures import set_html, set_lines, set_table
+from .text_views import CallableNet
 from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .value_run import ValueRun, fit_and_measure, value_frame, values_digest
@@ -543,6 +544,8 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
     with bars(None, title=f"Round {n_round}: measuring the new model"):
         run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
+    if registry.architecture.function is not None:
+        taken = "; ".join(filter(None, [taken, "the workbench's own net was trained: a function can't be"]))
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
     if recipe.budget_s is not None and run.seconds > 1.1 * recipe.budget_s:
         project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "
@@ -717,7 +720,7 @@ def teachable(registry: Registry) -> bool:
 
 
 def _has_frozen_part(net: nn.Module) -> bool:
-    return is_kmeans_net(net) or is_light_net(net) or is_average_net(net)
+    return is_kmeans_net(net) or is_light_net(net) or is_average_net(net) or isinstance(net, CallableNet)
 
 
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
@@ -736,7 +739,8 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
         return Nets(first(), anew=True)
     if not own or not goes_on or with_rationales:
         return Nets(registry.start(recipe.start, seed=recipe.seed, lineage=lineage))
-    if registry.adopted is None and not registry.inference.missing:
+    is_function = registry.adopted is not None and isinstance(registry.inference.predictor.net, CallableNet)
+    if (registry.adopted is None or is_function) and not registry.inference.missing:
         return Nets(first(), registry.descriptors.net, anew=True)
     net, fair = registry.start("adopted", seed=recipe.seed, lineage=lineage), _kept_apart(registry)
     if is_kmeans_net(net) or is_light_net(net) or (is_average_net(net) and not fair):

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..errors import BadInput, ModelError, ViewError
+from .weights import shapes_in
 
 # A batch of views: a tensor, or what a net is called with by name. Each tensor has a row an item.
 Batch = Tensor | dict[str, Tensor]
@@ -306,7 +310,7 @@ def rows_of(batch: Batch, rows: Any) -> Batch:
     return batch[rows] if isinstance(batch, Tensor) else {name: tensor[rows] for name, tensor in batch.items()}
 
 
-def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
+def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = None, *, copy: bool = False) -> Batch:
     """A batch on a device, what isn't whole numbers as another type; they stay as they are, since they name something.
 
     Parameters
@@ -315,14 +319,16 @@ def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = 
     device : torch.device
     dtype : torch.dtype, optional
         Of the net's weights.
+    copy : bool
+        Whether it is a copy in any case.
     """
     if isinstance(batch, dict):
-        return {name: _moved(tensor, device, dtype) for name, tensor in batch.items()}
-    return _moved(batch, device, dtype)
+        return {name: _moved(tensor, device, dtype, copy=copy) for name, tensor in batch.items()}
+    return _moved(batch, device, dtype, copy=copy)
 
 
-def _moved(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None) -> Tensor:
-    return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+def _moved(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None, *, copy: bool) -> Tensor:
+    return tensor.to(device, dtype if tensor.is_floating_point() else None, copy=copy)
 
 
 def run_net(net: nn.Module, batch: Batch) -> Any:
@@ -394,8 +400,12 @@ class CallableNet(nn.Module):
                              "expected.")
         return probs.clamp_min(1e-12).log()
 
+    def sample_of(self, text: str) -> str:
+        """What it gives for a text, in short: a function may change and keep its name."""
+        return str([round(number, 4) for number in self.logits([text])[0].tolist()])
+
     def extra_repr(self) -> str:
-        """What tells it from another in a recipe."""
+        """The name of the function."""
         return _name_of(self.function)
 
 
@@ -405,3 +415,16 @@ def _name_of(function: Any) -> str:
     owner = getattr(function, "__self__", function)  # of a bound method its object
     named = function if hasattr(function, "__qualname__") and owner is function else type(owner)
     return str(told) if told is not None else f"{named.__module__}.{named.__qualname__}"
+
+
+def holds_callable(path: Path) -> bool:
+    """Whether a file of weights is that of a `CallableNet`; False for one that can't be read.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    """
+    with suppress(OSError, SafetensorError):
+        return set(shapes_in(path)) == {"fingerprint"}
+    return False

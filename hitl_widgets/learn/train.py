@@ -27,6 +27,7 @@ from .microbatch import MicroBatches
 from .outputs import read_logits
 from .predict import pick_device, private_copy
 from .rationales import Augment, RationaleLoss, RationaleMethod, rationale_loss
+from .text_views import Batch, moved, n_items, rows_of, run_net, shape_of
 
 Progress = Callable[[dict[str, float]], object]
 
@@ -347,7 +348,7 @@ def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> La
         May name the layer.
     """
     views, targets, _ = next(iter(make_batches(split.images, split.targets, None, [split.training[:8]])))
-    views = views.to(next(net.parameters()).device)
+    views = moved(views, next(net.parameters()).device)
     net.eval()
     with torch.no_grad():
         forward(net, views, targets)  # a net that doesn't fit is refused in words
@@ -457,7 +458,7 @@ def logits_of(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Tensor
     net.eval()
     place = next(net.parameters()).device
     with torch.no_grad():
-        parts = [forward(net, views.to(place), wanted).cpu() for views, wanted, _ in
+        parts = [forward(net, moved(views, place), wanted).cpu() for views, wanted, _ in
                  make_batches(images, targets, None, rows)]
     return torch.cat(parts) if parts else torch.empty(0)
 
@@ -598,9 +599,9 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         If the loss is no finite number.
     """
     set_training_mode(net)
-    total, n_right, n_items, micro_batches = 0.0, 0, 0, MicroBatches()
+    total, n_right, n_seen, micro_batches = 0.0, 0, 0, MicroBatches()
     for views, targets, weights in batches:
-        if n_items and schedule.out_of_time:
+        if n_seen and schedule.out_of_time:
             break
         for group in optimizer.param_groups:
             group["lr"] = schedule.lr(group.get("lr_scale", 1.0))
@@ -617,13 +618,13 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
                                   f"stopped, and nothing was adopted. Try a smaller lr than {schedule.max_lr:g}, and "
                                   "look for items whose view holds NaN.")
         optimizer.step()
-        total += loss * len(views)
+        total += loss * len(targets)
         n_right += right
-        n_items += len(views)
-    return total / max(1, n_items), n_right / max(1, n_items)
+        n_seen += len(targets)
+    return total / max(1, n_seen), n_right / max(1, n_seen)
 
 
-def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
+def backward(net: nn.Module, views: Batch, targets: Tensor, weights: Tensor, *,
              micro_batches: MicroBatches, shift: Tensor | None = None,
              objective: Objective = ONE_LABEL) -> tuple[float, int]:
     """Backpropagate the loss of one batch, in parts where memory is short.
@@ -632,8 +633,7 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
     ----------
     net : nn.Module
         Gets the gradients; former ones are cleared.
-    views : Tensor, shape (n, C, h, w)
-        The images.
+    views : Tensor, shape (n, C, h, w), or a batch of texts
     targets, weights : Tensor
         As `data.make_batches` gives them.
     micro_batches : MicroBatches
@@ -651,14 +651,14 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
     place = next(net.parameters()).device
 
     def part(rows: np.ndarray) -> tuple[float, int]:
-        logits = forward(net, views[rows].to(place), targets[rows])
+        logits = forward(net, moved(rows_of(views, rows), place), targets[rows])
         logits = logits if shift is None else logits + shift.to(logits)
         share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
         loss = share.to(place) * objective.mean_loss(logits, targets[rows].to(place), weights[rows].to(place))
         loss.backward()
         return loss.item(), objective.n_correct(logits, targets[rows])
 
-    parts = micro_batches.map(part, len(views), reset=net.zero_grad)
+    parts = micro_batches.map(part, len(targets), reset=net.zero_grad)
     return sum(loss for loss, _ in parts), sum(right for _, right in parts)
 
 
@@ -679,22 +679,22 @@ def validate(net: nn.Module, batches: Batches, *, objective: Objective = ONE_LAB
     losses, right = [np.array([], np.float32)], 0
     with torch.no_grad():
         for views, targets, _ in batches:
-            logits = forward(net, views.to(place), targets)
+            logits = forward(net, moved(views, place), targets)
             losses.append(objective.item_losses(logits, targets.to(place)).cpu().numpy())
             right += objective.n_correct(logits, targets)
     all_losses = np.concatenate(losses)
     return all_losses, right / len(all_losses) if len(all_losses) else math.nan
 
 
-def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
+def forward(net: nn.Module, views: Batch, targets: Tensor) -> Tensor:
     """The net's logits for a batch, shape (n, n_labels).
 
     Parameters
     ----------
     net : nn.Module
         Gives logits.
-    views : Tensor, shape (n, C, h, w)
-        The images, on the net's device.
+    views : Tensor, shape (n, C, h, w), or a batch of texts
+        On the net's device.
     targets : Tensor
         What the logits must have room for.
 
@@ -704,12 +704,13 @@ def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
         If the net raises, or has no output for a target.
     """
     try:
-        logits = read_logits(net(views.to(next(net.parameters()).dtype)), len(views))
+        weight = next(net.parameters())
+        logits = read_logits(run_net(net, moved(views, weight.device, weight.dtype)), n_items(views))
     except ModelError:
         raise
     except Exception as error:  # a user's net, which may raise anything
         raise ModelError(f"the net raised {type(error).__name__} while it learned from views of shape "
-                         f"{tuple(views.shape)}: {error}. Does preprocess give what the net was made for? A smaller "
+                         f"{shape_of(views)}: {error}. Does preprocess give what the net was made for? A smaller "
                          "batch_size needs less memory.") from error
     n_labels = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
     if logits.shape[1] < n_labels or (targets.ndim == 2 and logits.shape[1] != n_labels):

@@ -1,6 +1,7 @@
 """The net's views of items: read on threads, and kept in a temporary file, so that no file is decoded twice.
 
-`Views` are those of a training set. `read_view` makes one view; a JPEG is decoded no larger than the view needs.
+`Views` are those of a training set, `TextViews` the same of texts in memory. `read_view` makes one view; a JPEG is
+decoded no larger than the view needs. `batched` makes a batch of several.
 """
 
 from __future__ import annotations
@@ -22,15 +23,21 @@ from ..errors import ItemError, ShapeError
 from ..items.pool import Pool
 from ..items.reading import in_order, lies_in_files
 from .preprocess import Preprocess, Probed
+from .text_views import Batch, ProbedText, TextPreprocess, TextView, collate
 
 # Views are kept up to this size, and up to this share of what is free on the disk.
 KEPT_BYTES, KEPT_SHARE = 4 * 2**30, 0.25
 # Batches that are read while the net works on one.
 BATCHES_AHEAD = 3
+# What a net takes of an item: a tensor, or of a text also a mapping of tensors (`text_views.EncodedText`).
+View = Any
 
 
 class Images(Protocol):
-    """The part of a pool that a predictor needs: items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
+    """The part of a pool that a predictor needs: its items, and their ids.
+
+    Images are uint8 arrays (H, W) or (H, W, 3), texts are str.
+    """
 
     @property
     def ids(self) -> Any:
@@ -41,7 +48,7 @@ class Images(Protocol):
         """Number of items."""
         ...
 
-    def load(self, position: int) -> np.ndarray:
+    def load(self, position: int) -> Any:
         """The item at a position; ItemError when it can't be read."""
         ...
 
@@ -51,17 +58,17 @@ class Seen(NamedTuple):
 
     Attributes
     ----------
-    values : ndarray or Tensor
+    values : ndarray, Tensor or mapping of tensors
         For a `Preprocess` its `pixels`, uint8; for any other function the view itself.
     size : tuple of int
-        Height and width of the item.
+        Height and width of the item; of a text 1 and its characters.
     """
 
-    values: np.ndarray | Tensor
+    values: Any
     size: tuple[int, int]
 
-    def view(self, preprocess: Callable[[np.ndarray], Tensor], *, out: Tensor | None = None) -> Tensor:
-        """The view, shape (C, h, w).
+    def view(self, preprocess: Callable[[Any], View], *, out: Tensor | None = None) -> View:
+        """The view; of an image its shape is (C, h, w).
 
         Parameters
         ----------
@@ -78,22 +85,21 @@ class Seen(NamedTuple):
         if isinstance(self.values, np.ndarray) and isinstance(preprocess, Preprocess):
             return preprocess.normalised(self.values, *self.size, out=out)
         # A copy, since what was kept can't be written to.
-        view = self.values if isinstance(self.values, Tensor) else torch.from_numpy(self.values.copy())
+        view = torch.from_numpy(self.values.copy()) if isinstance(self.values, np.ndarray) else self.values
         if out is not None and out.shape != view.shape:
             raise ShapeError(f"a view of shape {tuple(view.shape)} doesn't fit among others of {tuple(out.shape)}.")
         return view if out is None else out.copy_(view)
 
 
-def _read(pool: Images, position: int, preprocess: Callable[[np.ndarray], Tensor]) -> Seen:
+def _read(pool: Images, position: int, preprocess: Callable[[Any], View]) -> Seen:
     if isinstance(preprocess, Preprocess) and isinstance(pool, Pool):
         image, size = pool.load_reduced(position, preprocess.scaled_size)
         return Seen(preprocess.pixels(image, size), size)
-    image = pool.load(position)
-    return Seen(preprocess(image), image.shape[:2])
+    item = pool.load(position)
+    return Seen(preprocess(item), (1, len(item)) if isinstance(item, str) else item.shape[:2])
 
 
-def read_view(pool: Images, position: int,
-              preprocess: Callable[[np.ndarray], Tensor]) -> tuple[Tensor, tuple[int, int]]:
+def read_view(pool: Images, position: int, preprocess: Callable[[Any], View]) -> tuple[View, tuple[int, int]]:
     """The net's view of an item, and the item's own height and width.
 
     Parameters
@@ -103,7 +109,7 @@ def read_view(pool: Images, position: int,
     position : int
         Which of them.
     preprocess : callable
-        Maps an image to the net's view of it.
+        Maps an item to the net's view of it.
 
     Raises
     ------
@@ -114,8 +120,22 @@ def read_view(pool: Images, position: int,
     return seen.view(preprocess), seen.size
 
 
-def read_ahead(read: Callable[[int], Tensor], positions: Iterable[int], *, pool: Images,
-               ahead: int = 64) -> Iterator[Tensor | ItemError]:
+def batched(views: Sequence[View], preprocess: Callable[[Any], View]) -> Batch:
+    """A batch of views: of images stacked, of texts filled up (`text_views.collate`).
+
+    Parameters
+    ----------
+    views : sequence of Tensor, or of mappings of tensors
+    preprocess : callable
+        The one that they are from.
+    """
+    if isinstance(preprocess, (TextPreprocess, ProbedText)):
+        return collate(views, pad=preprocess.pad)
+    return torch.stack(list(views))
+
+
+def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: Images,
+               ahead: int = 64) -> Iterator[View | ItemError]:
     """The views of some items in order, or the error in the place of one that can't be read; on threads if from files.
 
     Parameters
@@ -129,7 +149,7 @@ def read_ahead(read: Callable[[int], Tensor], positions: Iterable[int], *, pool:
     ahead : int
         How many views wait, at most, to be taken.
     """
-    def tried(position: int) -> Tensor | ItemError:
+    def tried(position: int) -> View | ItemError:
         try:
             return read(position)
         except ItemError as error:
@@ -234,7 +254,7 @@ class KeptViews:
             self._end += values.nbytes
 
 
-class Views(Sequence[Tensor]):
+class Views(Sequence[View]):
     """The net's views of some items of a pool. A view of a file is made when it is first asked for, and then kept.
 
     Parameters
@@ -244,12 +264,12 @@ class Views(Sequence[Tensor]):
     positions : sequence of int
         Which of them.
     preprocess : callable
-        Maps an image to the net's view of it.
+        Maps an item to the net's view of it.
     kept : KeptViews, optional
         What was kept before, under the same preprocessing.
     """
 
-    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[np.ndarray], Tensor], *,
+    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[Any], View], *,
                  kept: KeptViews | None = None) -> None:
         self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
         self._kept = KeptViews() if kept is None else kept
@@ -277,20 +297,27 @@ class Views(Sequence[Tensor]):
         """
         return Views(self._pool, [self._positions[row] for row in rows], self._preprocess, kept=self._kept)
 
-    def each(self) -> Iterator[Tensor | ItemError]:
+    def each(self) -> Iterator[View | ItemError]:
         """All of them in order, or the error in the place of one that can't be read."""
         return read_ahead(self.__getitem__, range(len(self)), pool=self._pool)
 
-    def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Tensor]:
-        """Batches of them, shape (n, C, h, w); files are read ahead.
+    @property
+    def of_texts(self) -> TextView | None:
+        """The preprocessing, where the items are texts."""
+        return self._preprocess if isinstance(self._preprocess, (TextPreprocess, ProbedText)) else None
+
+    def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Batch]:
+        """Batches of them, of images of shape (n, C, h, w); files are read ahead.
 
         Parameters
         ----------
         rows : iterable of ndarray
             The rows of each batch.
         """
-        def stacked(some: np.ndarray) -> Tensor:
+        def stacked(some: np.ndarray) -> Batch:
             seen = [self._seen(self._positions[row]) for row in some]
+            if self.of_texts is not None:
+                return batched([one.values for one in seen], self._preprocess)
             first = seen[0].view(self._preprocess)
             batch = first.new_empty(len(some), *first.shape)
             for place, one in zip(batch, seen, strict=True):
@@ -309,3 +336,42 @@ class Views(Sequence[Tensor]):
             seen = _read(self._pool, position, self._preprocess)
             self._kept.put(position, stamp, seen)
         return seen
+
+
+class TextViews(Sequence[View]):
+    """The views of some texts, in memory.
+
+    Parameters
+    ----------
+    views : sequence of Tensor, or of mappings of tensors
+        As `preprocess` gives them; None in the place of one that can't be read.
+    preprocess : TextPreprocess or ProbedText
+        The one that they are from.
+    """
+
+    def __init__(self, views: Sequence[View], preprocess: TextView) -> None:
+        self._views, self.of_texts = list(views), preprocess
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __getitem__(self, index: Any) -> Any:
+        return TextViews(self._views[index], self.of_texts) if isinstance(index, slice) else self._views[index]
+
+    def select(self, rows: Iterable[int]) -> TextViews:
+        """The views of some of the items."""
+        return TextViews([self._views[row] for row in rows], self.of_texts)
+
+    def each(self) -> Iterator[View]:
+        """All of them in order; None in the place of one that can't be read."""
+        return iter(self._views)
+
+    def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Batch]:
+        """Batches of them; see `text_views.collate`.
+
+        Parameters
+        ----------
+        rows : iterable of ndarray
+            The rows of each batch.
+        """
+        return (batched([self._views[row] for row in some], self.of_texts) for some in rows)
