@@ -31,6 +31,7 @@ from .predict import (
     sample_positions,
 )
 from .preprocess import Preprocess, without_preprocess
+from .text_nets import TextCNN, holds_additive_net, unfitted_additive_net
 from .text_views import CallableNet, TextPreprocess, holds_callable, reads_code_points
 from .views import KeptViews, View, batched, read_ahead, read_view
 from .weights import load_weights, weights_version
@@ -167,7 +168,7 @@ class Architecture:
         """The net as it was before any training, with this many outputs."""
         if self._net is None:
             if self.of_texts:
-                raise ModelError("the workbench has no net of its own for texts yet; pass model=...")
+                return TextCNN(n_labels, seed=seed)
             view = self._sample_view()
             return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
         net = self.with_logits(private_copy(self._net))
@@ -201,6 +202,8 @@ class Architecture:
                 raise ModelError(f"model {path.stem} is a function of texts, and not the one that was given; open the "
                                  "project with model=... that function.")
             return self.function
+        if self.of_texts and holds_additive_net(path):
+            return load_weights(unfitted_additive_net(path), path)
         if holds_light_net(path):  # of the workbench's own, whatever net was passed
             return load_weights(unfitted_light_net(path), path)
         if self._net is None and holds_average_net(path):

@@ -110,7 +110,7 @@ def test_a_text_that_cannot_be_read_or_encoded_is_a_row_of_nan():
 
 
 def test_a_workbench_takes_a_net_with_its_preprocess_and_finetunes_it(tmp_path, pool):
-    texts, spam = messages(120)
+    _, spam = messages(120)
     wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=bag(), preprocess=encode, progress=False)
     assert len(wb.predict()) == 120
     answer(wb, spam)
@@ -131,7 +131,7 @@ def test_a_workbench_takes_a_net_with_its_preprocess_and_finetunes_it(tmp_path, 
 
 
 def test_any_function_of_texts_is_a_model(tmp_path, pool):
-    texts, spam = messages(120)
+    texts, _ = messages(120)
     wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=shouting, progress=False)
     np.testing.assert_allclose(probs(wb), shouting(texts), atol=1e-5)
     version = wb.model().version
