@@ -191,7 +191,8 @@ export class SpanPointing {
       const to = end === "start" ? /** @type {const} */ ([Math.min(low, spans.units.boundary(stop, -1)), stop]) : /** @type {const} */ ([start, Math.max(high, spans.units.boundary(start, 1))]);
       return spans.put(to, end, `drag ${this.drags}`, goes_on);
     }
-    spans.select(Math.min(from, character), Math.max(from, character) + 1, character < from ? "start" : "end");
+    const range = spans.units.trimmed(spans.units.snapped(Math.min(from, character), Math.max(from, character) + 1));
+    spans.select(...range, character < from ? "start" : "end");
     return true;
   }
 

@@ -192,7 +192,7 @@ export function buildSpans(host, reader) {
     [start, end].forEach((at, i) => {
       const bar = /** @type {HTMLElement} */ (hands.children[i]);
       bar.hidden = !at;
-      bar.className = hand === (i ? "end" : "start") ? "hitl-in-hand" : "";
+      bar.className = hand === (i ? "end" : "start") ? "hitl-end-held" : "";
       if (at) put(bar, { left: at.x, top: at.top, width: 0, height: at.bottom - at.top });
     });
     if (start && end) ends = { start, end };
