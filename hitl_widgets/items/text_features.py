@@ -73,9 +73,7 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _hashed(texts: list[str]) -> sparse.csr_matrix:
-    joined = "".join(f" {text} " for text in texts)
-    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    text_of = np.repeat(np.arange(len(texts), dtype=np.int32), [len(text) + 2 for text in texts])
+    codes, text_of = _codes(texts)
     blank = codes == 32
     # Blanks before each place: a piece has none inside, and none goes over the end of its text.
     before = np.concatenate([[0], np.cumsum(blank)])
@@ -94,12 +92,44 @@ def _hashed(texts: list[str]) -> sparse.csr_matrix:
     return counts.tocsr()
 
 
-def _words(codes: npt.NDArray[np.uint64], text_of: npt.NDArray[np.int32]
-           ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint64]]:
-    """The text and the hash of each run of letters and digits; what isn't ASCII counts as letters."""
-    letter = (codes >= 128) & ~((codes >= 0x2000) & (codes < 0x2070)) & ~((codes >= 0x3000) & (codes < 0x3020))
+def word_hashes(texts: Sequence[str], *, digits: bool = True) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The words of some texts in their order: the text of each, and a hash that equal words share.
+
+    A word is a run of letters, or of letters and digits; what isn't ASCII counts as letters, but for a few signs. Upper
+    and lower case make no difference.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Of each the first 20,000 characters count.
+    digits : bool
+        Whether digits belong to words.
+    """
+    found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]] = []
+    start = 0
+    for some in _batches([text[:MOST].casefold() for text in texts]):
+        codes, text_of = _codes(some)
+        of_words, words = _words(codes, text_of, digits=digits)
+        found.append((of_words + start, words))
+        start += len(some)
+    return (np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in found)]),
+            np.concatenate([np.empty(0, np.uint64), *(words for _, words in found)]))
+
+
+def _codes(texts: list[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """The code points of texts with a blank at either end, and the text of each."""
+    codes = np.frombuffer("".join(f" {text} " for text in texts).encode("utf-32-le", "surrogatepass"), "<u4")
+    return codes.astype(np.uint64), np.repeat(np.arange(len(texts)), [len(text) + 2 for text in texts])
+
+
+def _words(codes: npt.NDArray[np.uint64], text_of: npt.NDArray[np.int64], *, digits: bool = True
+           ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The text and the hash of each word, as `word_hashes` says."""
+    letter = codes >= 128
+    for start, end in _SIGNS:
+        letter &= (codes < start) | (codes >= end)
     small = np.minimum(codes, 127).astype(np.int64)
-    letter |= (codes < 128) & _ASCII[small]
+    letter |= (codes < 128) & (_ASCII if digits else _ASCII_LETTERS)[small]
     edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
     starts, ends = edges[::2], edges[1::2]
     # Sums of letters times powers, those before the word taken off: all in 64 bits, which may flow over.
@@ -113,7 +143,10 @@ def _inverse_powers(n: int) -> npt.NDArray[np.uint64]:
     return np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(n, inverse, np.uint64))])
 
 
+# Beyond ASCII, signs that stand between words: general punctuation, that of ideographs, and both in full width.
+_SIGNS = ((0xa0, 0xa1), (0x2000, 0x2070), (0x3000, 0x3020), (0xff00, 0xff10))
 _ASCII = np.array([chr(code).isalnum() for code in range(128)])
+_ASCII_LETTERS = np.array([chr(code).isalpha() for code in range(128)])
 
 
 def _bucket(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

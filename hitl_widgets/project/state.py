@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..errors import LogDamaged, WrongPool
 from ..events import Event
 from ..items.integrity import Contents, alike_in_size, shared_contents
+from ..items.near_copies import near_copies
 from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.audit import Audit
@@ -180,6 +181,9 @@ class State:
                              "are absent from this pool; their answers are kept.")
             self.place(table, places)
             self.compare_contents(table, places, budget_s=CONTENT_BUDGET_S)
+            if pool.kind == "text":
+                self._tell_near_copies(places[places >= 0] if len(places) else None)
+                return
             self._tell_copies(zip(places.tolist(), table["content"], strict=True))
             if not len(places):  # nothing is answered yet: the items themselves are read, as far as there is time
                 self._tell_copies((place, self.contents.of(place)) for place in
@@ -193,6 +197,17 @@ class State:
             self._notify(f"{self._log.folder.name}: {len(shared):,} hold-out items have the same content as items that "
                          f"may train, such as {one} and {other}: a model that learnt one knows the other. Leave copies "
                          "out of the pool, or begin a project with group=, a metadata column that keeps them together.")
+
+    def _tell_near_copies(self, places: npt.NDArray[np.int64] | None) -> None:
+        """Say which hold-out texts are nearly the same as texts that may train, of those answered or of all."""
+        assert self._pool is not None
+        if self.queue.holdout.any() and (pairs := near_copies(self._pool, self.queue.holdout, positions=places,
+                                                              budget_s=COPIES_BUDGET_S)):
+            one, other = (repr(str(self._pool.ids[place])) for place in pairs[0])
+            self._notify(f"{self._log.folder.name}: {len(pairs):,} hold-out texts are the same as texts that may "
+                         f"train, or nearly, such as {one} and {other}: a model that learnt one knows the other. Leave "
+                         "copies out of the pool, or begin a project with group=, a metadata column that keeps them "
+                         "together.")
 
     def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
         """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.

@@ -1,0 +1,141 @@
+"""Texts that are nearly the same: copies over the border of the hold-out make a model look better than it is.
+
+`near_copies` finds them among the texts of a pool by MinHash, as far as there is time.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .pool import Pool
+from .text_features import readable_texts, word_hashes
+
+# Two texts are nearly the same where they share this part of their words and pairs of words.
+SHARED = 0.7
+# Of MinHash: bands, and hashes in each. Of texts that share 0.7, one in 30 is missed, and of those that share 0.9 none.
+N_BANDS, IN_BAND = 8, 3
+# Texts that are read between two looks at the clock, and the most that one is compared with in a band.
+AT_ONCE, MOST_OF_ONE = 2_000, 50
+_FACTOR, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
+
+
+def near_copies(pool: Pool, holdout: npt.NDArray[np.bool_], *, positions: npt.NDArray[np.int64] | None = None,
+                budget_s: float) -> list[tuple[int, int]]:
+    """Find hold-out texts that are nearly the same as a text that may train.
+
+    Upper and lower case, punctuation, white space and digits make no difference. Texts that can't be read are left out.
+
+    Parameters
+    ----------
+    pool : Pool
+        Of texts.
+    holdout : ndarray of bool, shape (n_items,)
+    positions : ndarray of int, optional
+        The texts that are compared; all when None.
+    budget_s : float
+        Seconds after which no more texts are read: in a pool of many then only a part is compared.
+
+    Returns
+    -------
+    list of (int, int)
+        Each such hold-out item, and one of the others that is nearly the same.
+
+    References
+    ----------
+    Broder (1997), On the resemblance and containment of documents, doi:10.1109/SEQUEN.1997.666900; Leskovec, Rajaraman
+    and Ullman (2014), Mining of Massive Datasets, chapter 3 (bands).
+    """
+    every = np.arange(len(pool)) if positions is None else np.unique(positions)
+    sides = (every[holdout[every]], every[~holdout[every]])
+    if not all(len(side) for side in sides):
+        return []
+    signatures = [np.empty((0, N_BANDS), np.uint64)]
+    places = [np.empty(0, np.int64)]
+    end = time.monotonic() + budget_s
+    for some in _in_turns(sides):
+        texts = readable_texts(pool, some)
+        known = [row for row, text in enumerate(texts) if text is not None]
+        signatures.append(_signatures([text for text in texts if text is not None]))
+        places.append(some[known])
+        if time.monotonic() > end:
+            break
+    return _pairs(pool, np.concatenate(places), np.concatenate(signatures), holdout)
+
+
+def _in_turns(sides: Sequence[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
+    """Parts of both sides in turns, so that both are there whenever time is up."""
+    for start in range(0, max(map(len, sides)), AT_ONCE):
+        for side in sides:
+            if len(some := side[start:start + AT_ONCE]):
+                yield some
+
+
+def _shingles(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The words and pairs of words of some texts, one at least of each: its text, ascending, and a hash."""
+    row, words = word_hashes(texts, digits=False)
+    follows = row[1:] == row[:-1]
+    without = np.setdiff1d(np.arange(len(texts)), row)  # of digits, signs or emoji alone
+    whole = np.array([zlib.crc32(" ".join(texts[place].split()).encode()) for place in without.tolist()], np.uint64)
+    rows = np.concatenate([row, row[1:][follows], without])
+    hashes = np.concatenate([words, (words[:-1] * _FACTOR + words[1:])[follows], whole])
+    order = np.argsort(rows, kind="stable")
+    return rows[order], hashes[order]
+
+
+def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """A number a band of each text, shape (n_texts, 8): texts that share much have one or more in common."""
+    if not texts:
+        return np.empty((0, N_BANDS), np.uint64)
+    rows, hashes = _shingles(texts)
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    bands = np.zeros((len(texts), N_BANDS), np.uint64)
+    factors = np.random.default_rng(0).integers(2**62, size=N_BANDS * IN_BAND, dtype=np.uint64) * np.uint64(2) \
+        + np.uint64(1)
+    for number, factor in enumerate(factors):
+        mixed = hashes * factor
+        least = np.minimum.reduceat((mixed ^ (mixed >> np.uint64(31))) * _MIX, starts)
+        band = number // IN_BAND
+        bands[:, band] = bands[:, band] * _FACTOR + least
+    return bands
+
+
+def _pairs(pool: Pool, places: npt.NDArray[np.int64], bands: npt.NDArray[np.uint64],
+           holdout: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The pairs among texts that share a band and, compared themselves, enough of their words."""
+    measures = holdout[places]
+    found: dict[int, int] = {}
+    for band in bands.T:
+        candidates = []
+        order = np.argsort(band, kind="stable")
+        starts = np.flatnonzero(np.diff(band[order])) + 1
+        starts, ends = np.append(0, starts), np.append(starts, len(order))
+        for start, end in zip(starts[ends > starts + 1].tolist(), ends[ends > starts + 1].tolist(), strict=True):
+            run = order[start:end]
+            if 0 < measures[run].sum() < len(run):
+                others = places[run[~measures[run]]][:MOST_OF_ONE].tolist()
+                candidates += [(place, others) for place in places[run[measures[run]]].tolist() if place not in found]
+        found.update(_alike(pool, candidates))
+    return sorted(found.items())
+
+
+def _alike(pool: Pool, candidates: Sequence[tuple[int, Sequence[int]]]) -> dict[int, int]:
+    """Of each hold-out item the first of the others that shares enough with it."""
+    wanted = sorted({place for one, others in candidates for place in (one, *others)})
+    rows, hashes = _shingles([text or "" for text in readable_texts(pool, wanted)])
+    ends = np.searchsorted(rows, np.arange(len(wanted) + 1))
+    sets = {place: frozenset(hashes[start:end].tolist())
+            for place, start, end in zip(wanted, ends[:-1].tolist(), ends[1:].tolist(), strict=True)}
+    alike: dict[int, int] = {}
+    for one, others in candidates:
+        own = sets[one]
+        for other in others:
+            # Of two sets, the part of all that both have is n / (a + b - n).
+            if (n := len(own & sets[other])) >= SHARED * (len(own) + len(sets[other]) - n) > 0:
+                alike[one] = other
+                break
+    return alike
