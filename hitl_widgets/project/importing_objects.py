@@ -12,13 +12,14 @@ import pandas as pd
 
 from .. import events
 from ..errors import BadInput
-from ..objects.shapes import Shape, shape
+from ..objects.shapes import Shape, Span, shape
 from ..records import SHAPE_OF, Decision, Seen, check_annotator, check_certainty, new_id, utc_now
 from .given_objects import answered_objects
 from .project import Project
 from .spelling import text_of
 
-_NUMBERS: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "polygon": ("points",)}
+_NUMBERS: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "polygon": ("points",),
+                                          "span": ("start", "end")}
 # Who answered is nobody's answer there.
 _UNDECIDED = ("to_review", "planted")
 
@@ -33,9 +34,9 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
     project : Project
     frame : DataFrame
         A row for each object: item_id, label (its name, or a column label_id), and x0, y0, x1, y1 of a box, x0, y0 (or
-        x, y) of a point, points of a polygon; annotator, certainty, status and act where there are any, as in
-        `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. A row without coordinates says that the image
-        was looked at; alone, that it has no objects.
+        x, y) of a point, points of a polygon, start and end of a span; annotator, certainty, status and act where there
+        are any, as in `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. Where there is a column quote, a
+        span has to cover it. A row without coordinates says that the item was looked at; alone, that it has no objects.
     annotator : str
         Whose objects these are, where the table doesn't say.
 
@@ -60,6 +61,8 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
             if record.get("status") in _UNDECIDED:
                 undecided.add(key)
             elif record.get("act") != "deleted" and (one := shape_of_row(record, SHAPE_OF[project.task])) is not None:
+                if isinstance(one, Span):
+                    _check_quote(project, key[0], one, record.get("quote"))
                 objects.append((number, one))
         except BadInput as error:
             raise type(error)(f"row {number} of the table to import: {error}") from None
@@ -102,11 +105,31 @@ def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
     values = [record.get(name) for name in _NUMBERS[kind]]
     if all(_is_nothing(value) for value in values):
         return None
-    at: Any = _points(values[0]) if kind == "polygon" else values
+    at: Any = _points(values[0]) if kind == "polygon" else [*map(_whole, values)] if kind == "span" else values
     label = text_of(record.get("label_id")) or text_of(record.get("label"))
     certainty = record.get("certainty")
     return shape(kind, at, label=label, certainty=None if _is_nothing(certainty) else check_certainty(certainty),
                  unsure=record.get("status") == "unsure")
+
+
+def _whole(value: Any) -> Any:
+    """A number that ``to_csv`` and ``pd.read_csv`` made a float of; others as they are."""
+    return int(value) if isinstance(value, (float, np.floating)) and float(value).is_integer() else value
+
+
+def _check_quote(project: Project, item_id: str, span: Span, quote: Any) -> None:
+    """BadInput where a span doesn't cover what its quote says."""
+    if not isinstance(quote, str):
+        return
+    text = project.pool.load(project.pool.position(item_id))
+    if (covers := text[span.start:span.end]) == quote:
+        return
+    in_units = text.encode("utf-16-le")[2 * span.start:2 * span.end].decode("utf-16-le", "replace") == quote
+    why = "The offsets count UTF-16 units, as JavaScript does; len(text.encode('utf-16-le')[:2 * n]" \
+          ".decode('utf-16-le')) gives the character of unit n." if in_units else \
+        "Was the text changed, or are the offsets those of another one?"
+    raise BadInput(f"item {item_id!r} has {covers!r:.60} at [{span.start}, {span.end}), and the quote is "
+                   f"{quote!r:.60}. {why}")
 
 
 def _points(value: Any) -> list[float]:

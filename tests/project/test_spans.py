@@ -148,3 +148,29 @@ def test_reasons_about_words_of_a_text(tmp_path):
 def test_a_frame_of_no_spans_has_the_columns(wb):
     assert {"start", "end", "quote", "x0"} <= set(wb.objects().columns)
     assert isinstance(wb.objects(), pd.DataFrame)
+
+
+def test_spans_come_back_from_a_csv_as_they_went(wb, tmp_path):
+    rome = TEXTS[0].index("Rome")
+    wb.decide("0", objects=[hw.Span(rome, rome + 4, label="place", certainty=7), hw.Span(0, 3, label="person")])
+    wb.decide("1", objects=[hw.Span(4, 8, label="person")])
+    wb.objects().to_csv(tmp_path / "spans.csv", index=False)
+    table = pd.read_csv(tmp_path / "spans.csv")
+    table.loc[len(table)] = {"item_id": 2, "annotator": "ada"}  # looked at, and none found
+    pool = hw.Pool.from_texts(TEXTS)
+    with hw.Workbench(tmp_path / "again", pool, ["place", "person"], task="spans", holdout=0) as again:
+        assert again.import_annotations(table) == 3
+        assert again.import_annotations(table) == 0
+        shown = ["item_id", "annotator", "start", "end", "quote", "label", "certainty"]
+        pd.testing.assert_frame_equal(again.objects()[shown], wb.objects()[shown])
+
+
+@pytest.mark.parametrize(("start", "quote", "words"), [
+    (20, "Rome", "UTF-16 units"), (17, "Rome", "Was the text changed"), (18.5, None, "start is 18.5"),
+    (24, None, "ends outside its text")])
+def test_spans_that_dont_fit_their_text_arent_imported(wb, start, quote, words):
+    table = pd.DataFrame({"item_id": ["0"], "label": ["place"], "start": [start], "end": [start + 4],
+                          "quote": [quote]})
+    with pytest.raises(BadInput, match=f"row.* 0 of the table to import.*{words}"):
+        wb.import_annotations(table)
+    assert len(wb.annotations()) == 0
