@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -298,11 +298,11 @@ def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_label
             for one, each in zip(images, found, strict=True)]
     scores, labels, right = (np.concatenate([row[part] for row in rows]) for part in range(3))
     counts = np.bincount(np.concatenate([one.labels for one in images]).astype(int), minlength=n_labels)
-    overall = _best_score(scores, right, int(counts.sum()))
+    overall = best_score(scores, right, int(counts.sum()))
     thresholds = np.full(n_labels, overall)
     for label in range(n_labels):
         of = labels == label
-        own = _best_score(scores[of], right[of], int(counts[label]))
+        own = best_score(scores[of], right[of], int(counts[label]))
         thresholds[label] = (counts[label] * own + PRIOR_OBJECTS * overall) / (counts[label] + PRIOR_OBJECTS)
     return thresholds
 
@@ -313,7 +313,8 @@ def _known(found: Found, unknown: Sequence[int]) -> Found:
     return Found(found.boxes[kept], found.labels[kept], found.scores[kept])
 
 
-def _best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
+def best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
+    """The score from which on F1 is best, of proposals that are right or wrong; 0.3 where there is nothing to tell."""
     if not len(scores) or not n_true:
         return THRESHOLD
     order = np.argsort(-scores, kind="stable")
@@ -352,13 +353,26 @@ def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return overlaps
 
 
-def carried_over(thresholds: np.ndarray, before: Sequence[Found], after: Sequence[Found], n_labels: int) -> np.ndarray:
+class Scored(Protocol):
+    """What a net found in an item: `Found` in an image, `FoundSpans` in a text."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The number of each object's label, int64."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """From 0 to 1."""
+
+
+def carried_over(thresholds: np.ndarray, before: Sequence[Scored], after: Sequence[Scored], n_labels: int
+                 ) -> np.ndarray:
     """Thresholds with which another net finds as many objects in the same images.
 
     Parameters
     ----------
     thresholds : ndarray, shape (n_labels,)
-    before, after : sequence of Found
+    before, after : sequence of Found or FoundSpans
         What the former net and the other one find.
     n_labels : int
     """

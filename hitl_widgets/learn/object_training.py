@@ -96,7 +96,7 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
             drawer.add(later)
             later = ()
         for group in optimizer.param_groups:
-            group["lr"] = options.lr * _schedule(part)
+            group["lr"] = options.lr * schedule(part)
         views = drawer.batch(options.batch)
         targets = targets_of(views, net.n_labels)
         batch = torch.stack([one.view for one in views]).to(memory_format=torch.channels_last)
@@ -106,7 +106,7 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimizer.step()
-        _average(averaged, net, min(options.average, (step + 1) / (step + 10)))
+        average(averaged, net, min(options.average, (step + 1) / (step + 10)))
         step += 1
         part = step / options.steps
         if until is not None and (spent := (time.monotonic() - began) / max(until - began, 1e-3)) > part:
@@ -115,13 +115,15 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
     return averaged.eval(), stopped
 
 
-def _schedule(part: float) -> float:
+def schedule(part: float) -> float:
+    """The learning rate at a part of the training, as a part of the largest."""
     return part / WARM_UP + 0.02 if part < WARM_UP else \
         0.5 * (1 + math.cos(math.pi * (part - WARM_UP) / (1 - WARM_UP))) + 0.005
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, net: nn.Module, stays: float) -> None:
+def average(averaged: nn.Module, net: nn.Module, stays: float) -> None:
+    """Move averaged weights towards those of a net; `stays` of them stays."""
     for kept, new in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:
             kept.lerp_(new, 1 - stays)
