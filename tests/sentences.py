@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 NAMES = ["place", "person"]
-FIRST = ["Ada", "Bob", "Cleo", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines", "Jan", "Kim", "Lena", "Max", "Nora", "Otto",
-         "Pia", "Quin", "Rosa", "Sam", "Tara", "Uwe", "Vera", "Wim", "Xena", "Yara", "Zoe"]
-LAST = ["Smith", "Jones", "Garcia", "Müller", "Rossi", "Silva", "Chen", "Novák", "Dubois", "Hansen", "Kowalski", "Ivanov",
-        "Tanaka", "Okafor"]
+FIRST = ["Ada", "Bob", "Cleo", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines", "Jan", "Kim", "Lena", "Max", "Nora",
+         "Otto", "Pia", "Quin", "Rosa", "Sam", "Tara", "Uwe", "Vera", "Wim", "Xena", "Yara", "Zoe"]
+LAST = ["Smith", "Jones", "Garcia", "Müller", "Rossi", "Silva", "Chen", "Novák", "Dubois", "Hansen", "Kowalski",
+        "Ivanov", "Tanaka", "Okafor"]
 PLACES = ["Rome", "Paris", "Berlin", "Madrid", "Lisbon", "Vienna", "Prague", "Warsaw", "Dublin", "Oslo", "Cairo",
-          "Lima", "Quito", "Delhi", "Tokyo", "Seoul", "Sydney", "Boston", "Nairobi", "New York", "San Francisco", "Cape Town",
-          "القاهرة", "Los Angeles", "São Paulo"]
+          "Lima", "Quito", "Delhi", "Tokyo", "Seoul", "Sydney", "Boston", "Nairobi", "New York", "San Francisco",
+          "Cape Town", "القاهرة", "Los Angeles", "São Paulo"]
 TEMPLATES = ["{1} flew from {0} to {0} on Monday.", "In {0} I met {1} and {1}.", "The mayor of {0}, {1}, spoke.",
              "Nobody came, said {1}.", "It rained in {0} all week 👩‍👩‍👧.", "We had a nice day and ate fish.",
              "{0} is larger than {0}.", "{1} wrote to {1} about the trip.", "My aunt {1} lives near {0}; she likes it.",
@@ -32,8 +30,8 @@ def sentences(n: int, seed: int = 0, *, unknown: float = 0.3) -> list[tuple[str,
         Part of the names that seeds below 100 never draw.
     """
     rng, made = np.random.default_rng(seed), list[tuple[str, list[tuple[int, int, int]]]]()
-    some: list[Sequence[str]] = [names if seed >= 100 else names[:round(len(names) * (1 - unknown))] for names in (FIRST,
-                                                                                                             PLACES)]
+    share = 1.0 if seed >= 100 else 1 - unknown
+    some = [names[:round(len(names) * share)] for names in (FIRST, PLACES)]
     for _ in range(n):
         text, spans = "", list[tuple[int, int, int]]()
         for _ in range(rng.integers(1, 4)):

@@ -213,12 +213,12 @@ def decode(scores: Sequence[npt.NDArray[np.float32]], together: npt.NDArray[np.b
     """
     if not len(scores):
         return []
-    n_labels, longest = scores[0].shape[1], max(len(one) for one in scores)
+    n_labels, longest = scores[0].shape[1], max(1, *map(len, scores))
     padded = np.full((len(scores), n_labels, longest, N_TAGS), _NEVER, np.float32)
     padded[..., OUTSIDE] = 0.0
     for row, one in enumerate(scores):
         padded[row, :, :len(one)] = one.transpose(1, 0, 2)
-    flat = padded.reshape(-1, longest, N_TAGS)
+    flat = padded.reshape(len(scores) * n_labels, longest, N_TAGS)
     lenient = flat.copy()
     lenient[..., OUTSIDE] -= LENIENT
     looks = [_spans_of(viterbi(some), flat) for some in (flat, lenient)]
@@ -242,7 +242,7 @@ def _spans_of(tags: Ints, scores: npt.NDArray[np.float32]) -> dict[int, list[tup
     """The spans of each row: score, first token, and the one after the last."""
     rows, firsts = np.nonzero((tags == BEGIN) | (tags == UNIT))
     again, lasts = np.nonzero((tags == LAST) | (tags == UNIT))
-    assert np.array_equal(rows, again), "tags that make no whole spans"
+    assert np.array_equal(rows, again)  # each span that begins also ends, as viterbi makes them
     of_tag = np.exp(np.take_along_axis(scores, tags[..., None], axis=2)[..., 0])
     spans: dict[int, list[tuple[float, int, int]]] = {}
     for row, first, last in zip(rows.tolist(), firsts.tolist(), lasts.tolist(), strict=True):
