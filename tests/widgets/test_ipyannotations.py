@@ -215,7 +215,7 @@ def test_what_no_log_can_keep_is_refused_and_said(open_review):
     desk, widget, review = open_review(Plain())
     widget.submit([{"type": "box", "xyxy": [0, 0, 1, 1]}])
     assert desk.decisions == []
-    assert "'polygons' or 'points'" in said(review)
+    assert "'polygons', 'points' or 'spans'" in said(review)
 
 
 # -- undo
@@ -550,7 +550,7 @@ def test_an_item_that_the_labeller_cannot_show_can_only_be_skipped(open_review, 
     (lambda: images.BoxAnnotator(options=CLOTHES), "asks for no boxes"),
     (lambda: images.PolygonAnnotator(options=CLOTHES), "asks for no polygons"),
     (lambda: images.PointAnnotator(options=CLOTHES), "asks for no points"),
-    (lambda: text.TextTagger(), "spans of text can't be kept"),
+    (lambda: text.TextTagger(), "items are images"),
     (lambda: images.FreetextAnnotator(), "captions can't be kept"),
     (lambda: text.ClassLabeller(options=CLOTHES), "items are images"),
     (lambda: text.SentimentLabeller(), "items are images"),

@@ -249,7 +249,7 @@ def test_a_labeller_of_ones_own_gives_lists_and_every_item_is_blind(project):
     widget.submitted[0]([{"type": "box"}])
     assert rows(wb) == [("answer", ("indoor", "night")), ("answer", ())]
     assert all(body["seen"]["hidden"] and "touched" not in body for body in bodies(wb))
-    assert "task='boxes', 'polygons' or 'points'" in said(review)
+    assert "task='boxes', 'polygons', 'points' or 'spans'" in said(review)
 
 
 def test_an_item_that_cannot_be_displayed_is_skipped_without_the_suggestion_of_the_one_before(project):

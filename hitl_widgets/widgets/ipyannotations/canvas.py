@@ -12,9 +12,10 @@ from typing import Any
 
 import ipywidgets
 from ipyannotations.images import BoxAnnotator, PointAnnotator, PolygonAnnotator
+from ipyannotations.text import TextTagger
 from PIL import Image
 
-KINDS = {BoxAnnotator: "box", PolygonAnnotator: "polygon", PointAnnotator: "point"}
+KINDS = {BoxAnnotator: "box", PolygonAnnotator: "polygon", PointAnnotator: "point", TextTagger: "span"}
 # Where each canvas keeps its objects.
 _LISTS = {"box": "annotations", "polygon": "polygons", "point": "points"}
 

@@ -28,6 +28,7 @@ from ..host import CardHost
 from ..window import Entry, Window
 from .repairs import Repairs, check_is_served
 from .submission import answers_for
+from .texts import STYLE
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +36,17 @@ AHEAD = 2  # items claimed and predicted beyond the one on the screen
 # Nobody sees, judges and presses within this time of an item being sent to the browser: such a press was the second of
 # two, meant for the item before.
 UNSEEN_S = 0.25
+NO_ITEM = "This item can't be shown; see below."
 WIDTH = 110  # characters; a Label doesn't break its line
 
 _behind: WeakValueDictionary[int, LabellerReview] = WeakValueDictionary()  # by id() of the labeller
 
 
 class Shield(anywidget.AnyWidget):
-    """Keeps the keys that are pressed over the labeller from JupyterLab's own shortcuts."""
+    """Keeps the keys that are pressed over the labeller from JupyterLab's own shortcuts, and has the style of texts."""
 
     _esm = STATIC / "shield.js"
+    _css = STYLE
 
 
 class LabellerReview:
@@ -60,10 +63,10 @@ class LabellerReview:
     host : CardHost
         The project, as far as a card needs it.
     widget : ipywidget
-        A labeller that gives labels: `display(item)`, which gets a PIL image, `on_submit(callback)` and
-        `on_undo(callback)`. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images` and
-        `ipyannotations.generic` are. Where an item has one label, of several chosen at once none is stored, and the
-        view says so.
+        A labeller that gives labels: `display(item)`, which gets a PIL image or a text, `on_submit(callback)` and
+        `on_undo(callback)`. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images`, of texts
+        `ipyannotations.text`, and of `ipyannotations.generic` are. Where an item has one label, of several chosen at
+        once none is stored, and the view says so.
     n : int, optional
         How many items to ask about, None for as long as there are any.
     strategy : str or strategy, optional
@@ -87,7 +90,7 @@ class LabellerReview:
                  queue: str | None = None) -> None:
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
-        check_is_served(widget)
+        check_is_served(widget, _kind(host))
         self.host, self.widget, self.n, self.strategy, self.queue = host, widget, n, strategy, queue
         self._answers = answers_for(host, widget)
         notices = [*_who(host), *self._answers.notices()]
@@ -263,17 +266,16 @@ class LabellerReview:
 
     def _display(self, entry: Entry) -> None:
         item, broken = entry.item, None
-        picture: Image.Image
+        thing: Any
         try:
-            picture = Image.open(io.BytesIO(self.host.pool.picture(item.position).data))
-            picture.load()
+            thing = _thing(self.host, item)
             with suppress(HitlError):
                 entry.prediction = self.host.prediction(item.position)
         except HitlError as error:
-            picture, broken = _no_picture(), str(error)
+            thing, broken = NO_ITEM if _kind(self.host) == "text" else _no_picture(), str(error)
         self._repairs.problem = None
         try:
-            self.widget.display(picture)
+            self.widget.display(thing)
         except Exception as error:  # the labeller is anybody's code
             self._repairs.problem = f"{type(error).__name__}: {error}"
             log.exception("the labeller's display raised")
@@ -332,10 +334,24 @@ def _who(host: CardHost) -> list[str]:
             "wb.rename_annotator('your name')."] if host.annotator_is_default else []
 
 
+def _kind(host: CardHost) -> str:
+    """What the items are: "image" or "text"."""
+    return getattr(host.pool, "kind", "image")
+
+
+def _thing(host: CardHost, item: Item) -> Any:
+    """What a labeller displays of an item: a PIL image, or a text as a string."""
+    if _kind(host) == "text":
+        return host.pool.load(item.position)
+    picture = Image.open(io.BytesIO(host.pool.picture(item.position).data))
+    picture.load()
+    return picture
+
+
 def _no_picture() -> Image.Image:
     """Stands where the picture of an item can't be shown, so that the one before isn't taken for it."""
     picture = Image.new("L", (360, 90), 210)
-    ImageDraw.Draw(picture).text((20, 38), "This item can't be shown; see below.", fill=0)
+    ImageDraw.Draw(picture).text((20, 38), NO_ITEM, fill=0)
     return picture
 
 

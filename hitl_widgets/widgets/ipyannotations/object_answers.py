@@ -36,8 +36,10 @@ class ObjectAnswers:
     def __init__(self, host: CardHost, widget: Any) -> None:
         self.kind = SHAPE_OF[host.task]
         if kind_of(widget) != self.kind:
-            raise BadInput(f"view is a {type(widget).__name__}, and this project asks for {host.task}. Take ipyannota"
-                           f"tions.images.{self.kind.capitalize()}Annotator(options=wb.taxonomy.names).")
+            take = "text.TextTagger(classes=" if self.kind == "span" else \
+                f"images.{self.kind.capitalize()}Annotator(options="
+            raise BadInput(f"view is a {type(widget).__name__}, and this project asks for {host.task}. Take "
+                           f"ipyannotations.{take}wb.taxonomy.names).")
         self._host, self.taxonomy = host, host.taxonomy
         self._check_options(widget)
         self._canvas = AnnotatorCanvas(widget)

@@ -18,9 +18,12 @@ import ipywidgets
 from ipyannotations.controls.togglebuttongroup import ToggleButtonGroup
 from ipyannotations.generic.generic_mixin import default_display_function
 from ipyannotations.images.display import image_display_function
+from ipyannotations.text.classification import _text_display_function as text_display_function
 from PIL import Image
 
 from ...errors import BadInput
+from .canvas import kind_of
+from .texts import PlainText
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +31,7 @@ _DIGITS = frozenset("0123456789")
 
 SERVED = "A labeller that gives labels, such as ipyannotations.images.ClassLabeller, is expected"
 # What the log has no decision for yet, and how to call it.
-REFUSED = {ipyannotations.text.TextTagger: "spans of text",
-           ipyannotations.generic.FreetextAnnotator: "captions"}
+REFUSED = {ipyannotations.generic.FreetextAnnotator: "captions"}
 
 
 class Repairs:
@@ -47,10 +49,10 @@ class Repairs:
     A key acts wherever it was typed, as long as the mouse is over the labeller: in its text field, in a cell. A digit
     raises where the labels are a drop-down list, whose button gives the label "Submit." until another one is chosen. A
     digit chooses by place, so that of buttons 0 to 9 it gives the one before its own. Enter presses a focused button
-    and submits besides. Where several labels can be chosen, Enter in the text field submits what was chosen before,
-    and the typed name is chosen for the next item; a name that is typed, or taken back, turns off every label that was
-    chosen. Pictures are stretched in contrast. The widget that watches keys has no view and lies among the children:
-    JupyterLab shows a red error in its place.
+    and submits besides. Where several labels can be chosen, Enter in the text field submits what was chosen before, and
+    the typed name is chosen for the next item; a name that is typed, or taken back, turns off every label that was
+    chosen. Pictures are stretched in contrast, and texts are read as Markdown, so that their HTML runs. The widget that
+    watches keys has no view and lies among the children: JupyterLab shows a red error in its place.
     """
 
     def __init__(self, widget: Any, say: Callable[[str], None]) -> None:
@@ -61,7 +63,7 @@ class Repairs:
         self._listen(self._on_key, instead_of=self._handler)
         self._draw = getattr(widget, "display_function", None)
         if self._draw is not None:
-            widget.display_function = partial(self._display, _true(self._draw))
+            widget.display_function = partial(self._display, _true(self._draw, PlainText()))
         self._selector: Any = getattr(widget, "class_selector", None)
         if isinstance(self._selector, ToggleButtonGroup):
             self._selector.rearrange_buttons = partial(_keep_chosen, self._selector, self._selector.rearrange_buttons)
@@ -150,8 +152,8 @@ def _keep_chosen(selector: Any, rearrange: Callable[[Any], None], change: Any) -
         selector.value = [option for option in selector.options if option in chosen]
 
 
-def check_is_served(widget: Any) -> None:
-    """Check that a view gives labels; BadInput says which do."""
+def check_is_served(widget: Any, items: str = "image") -> None:
+    """Check that a view gives labels of such items ("image" or "text"); BadInput says which do."""
     name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
     if isinstance(widget, type):
         raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
@@ -164,8 +166,15 @@ def check_is_served(widget: Any) -> None:
         raise BadInput(f"view is a {name}, which {lacking}. {SERVED}, or any widget with its display, on_submit and "
                        "on_undo.")
     draw = getattr(widget, "display_function", None)
-    if (getattr(getattr(draw, "func", draw), "__module__", None) or "").startswith("ipyannotations.text"):
-        raise BadInput(f"view is a {name} of ipyannotations.text, and the pool's items are images. {SERVED}.")
+    module = getattr(getattr(draw, "func", draw), "__module__", None) or ""
+    if isinstance(widget, ipyannotations.text.TextTagger) or module.startswith("ipyannotations.text"):
+        shown = "text"
+    else:
+        shown = "image" if module.startswith("ipyannotations.images") or kind_of(widget) else items
+    if shown != items:
+        module = "text" if shown == "text" else "images"
+        raise BadInput(f"view is a {name} of ipyannotations.{module}, and the pool's items are {items}s. "
+                       f"{SERVED.replace('images', 'text') if items == 'text' else SERVED}.")
 
 
 def is_a_caption(name: str, widget: Any) -> bool:
@@ -178,12 +187,22 @@ def _typed(widget: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _true(draw: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Draw with the picture's own contrast, where this is one of ipyannotations' own functions."""
+def _true(draw: Callable[[Any], Any], plain: PlainText) -> Callable[[Any], Any]:
+    """Draw with the picture's own contrast, and a text as text, where this is one of ipyannotations' own functions."""
     function, more = getattr(draw, "func", draw), getattr(draw, "keywords", {})
-    if function not in (image_display_function, default_display_function):
+    if function not in (image_display_function, default_display_function, text_display_function):
         return draw
-    return partial(_draw_true, fit_into=more.get("fit_into", (500, 500)))
+    return partial(_draw, plain, fit_into=more.get("fit_into", (500, 500)))
+
+
+def _draw(plain: PlainText, item: Any, *, fit_into: tuple[int, int]) -> None:
+    """Draw an item of either kind."""
+    from IPython.display import display
+    if isinstance(item, str):
+        plain.text = item
+        display(plain)
+    else:
+        _draw_true(item, fit_into=fit_into)
 
 
 def _draw_true(picture: Image.Image, *, fit_into: tuple[int, int]) -> None:

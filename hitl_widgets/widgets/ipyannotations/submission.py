@@ -26,6 +26,7 @@ from ..window import Entry
 from .canvas import kind_of
 from .object_answers import ObjectAnswers
 from .repairs import is_a_caption
+from .span_answers import SpanAnswers
 
 PLURALS: dict[str, str] = {kind: task for task, kind in SHAPE_OF.items()}
 
@@ -64,7 +65,8 @@ def answers_for(host: CardHost, widget: Any) -> Answers:
     """
     task = getattr(host, "task", "classify")
     if task in OBJECT_TASKS:
-        return ObjectAnswers(host, widget)
+        return SpanAnswers(host, widget) if task == "spans" and kind_of(widget) == "span" else \
+            ObjectAnswers(host, widget)
     if (kind := kind_of(widget)) is not None:
         raise BadInput(f"view is a {type(widget).__name__}, and this project asks for no {PLURALS[kind]}; make one "
                        f"with task={PLURALS[kind]!r}, or take a labeller that gives labels.")
@@ -75,7 +77,7 @@ def answers_for(host: CardHost, widget: Any) -> Answers:
         return OneLabel(host, widget)
     if isinstance(widget, ipyannotations.generic.ClassLabeller):
         raise BadInput(f"view is a {type(widget).__name__}, which gives one label, and an item of this project may "
-                       "have several. Take ipyannotations.images.MulticlassLabeller(options=wb.taxonomy.names).")
+                       "have several. Take a MulticlassLabeller(options=wb.taxonomy.names) of the same module.")
     return SeveralLabels(host, widget)
 
 
@@ -257,7 +259,7 @@ def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise BadInput(f"the labeller gave {reprlib.repr(value)}; a label's name is expected, or None for a skip. "
-                       "Objects are kept in a project with task='boxes', 'polygons' or 'points'.")
+                       "Objects are kept in a project with task='boxes', 'polygons', 'points' or 'spans'.")
     return list(names)
 
 

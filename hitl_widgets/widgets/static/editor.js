@@ -1585,7 +1585,8 @@ var Units = class {
   /** @param {number} unit @returns {number} */
   character(unit) {
     const at = within(unit, this.text.length);
-    return at - below(this.pairs, at);
+    const n = below(this.pairs, at - 1);
+    return at - n - (this.pairs[n] === at - 1 ? 1 : 0);
   }
   /** @param {number} start @param {number} end @returns {string} */
   quote(start, end) {

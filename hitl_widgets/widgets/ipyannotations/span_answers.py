@@ -1,0 +1,121 @@
+"""What ipyannotations' `TextTagger` submits, as the spans of a decision: see `SpanAnswers`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets
+
+from ...errors import BadInput
+from ...records import Seen
+from ...taxonomy.labels import Taxonomy
+from ..host import CardHost
+from ..window import Entry
+from .dialect import with_ids
+from .texts import HARMLESS, TaggedText, not_overlapping
+
+# Items whose spans are kept for Undo, which shows them again.
+N_KEPT = 50
+
+
+class SpanAnswers:
+    """Reads a `TextTagger`, and puts the proposed spans on it where the item isn't blind.
+
+    Parameters
+    ----------
+    host : CardHost
+    widget : TextTagger
+
+    Raises
+    ------
+    BadInput
+        When a class of the tagger is no label, or has a sign in its name that the tagger would read as HTML.
+    """
+
+    def __init__(self, host: CardHost, widget: Any) -> None:
+        self._host, self._widget, self.taxonomy = host, widget, host.taxonomy
+        self._check_classes([str(one) for one in widget.class_selector.options])
+        line = ipywidgets.Label()
+        self._tagged = TaggedText(widget, lambda text: setattr(line, "value", text))
+        self.controls: Sequence[Any] = [line]
+        self._entry: Entry | None = None
+        self._seen = Seen(hidden=True)
+        self._given: OrderedDict[str, Sequence[Mapping[str, Any]]] = OrderedDict()
+        self.remark = ""
+
+    def notices(self) -> list[str]:
+        """List what to know before the first item."""
+        notices = ["The tagger shows the signs <, > and & as ‹, › and ＆; spans are those of the text as it is."]
+        offered = set(map(str, self._widget.class_selector.options))
+        if missing := [name for name in self.taxonomy.names if name not in offered]:
+            notices.append(f"Labels that the tagger doesn't offer: {', '.join(missing[:8])}. To have them, make it "
+                           "with TextTagger(classes=wb.taxonomy.names).")
+        if self.taxonomy.attributes:
+            notices.append("A tagger doesn't ask for attributes; the card does.")
+        return notices
+
+    def show(self, entry: Entry) -> None:
+        """Put the proposals on the text that is displayed now, or after Undo what was given."""
+        self._entry, self._seen = entry, self._would_show(entry)
+        objects = self._given.get(entry.item.id, () if self._seen.hidden else self._seen.objects)
+        self._tagged.load([(int(one["at"][0]), int(one["at"][1]), self._name_of(one["label_id"])) for one in objects])
+
+    def close(self) -> None:
+        """Leave the tagger as it was."""
+        self._tagged.close()
+
+    def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
+        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
+        seen = self._seen if self._entry is entry else replace(self._would_show(entry), hidden=True)
+        if value is None:
+            return {"verdict": "skip", "seen": seen}
+        # As boxes of height 1, which is how spans are matched with those that were on the screen.
+        boxes = [{"kind": "box", "at": (start, 0, end, 1), "label": label}
+                 for start, end, label in self._tagged.spans()]
+        shown = [] if seen.hidden else [{**one, "kind": "box", "at": (one["at"][0], 0, one["at"][1], 1)}
+                                        for one in seen.objects]
+        found = with_ids(boxes, shown, scale=(1, 1), size=(1, max(1, len(self._tagged.text))),
+                         label_id_of=self._label_id)
+        given = [{**one, "kind": "span", "at": (int(one["at"][0]), int(one["at"][2]))} for one in found]
+        offered = self._offered([one["label_id"] for one in (*given, *seen.objects, *seen.withheld)])
+        self._given[entry.item.id] = given
+        while len(self._given) > N_KEPT:
+            self._given.popitem(last=False)
+        return {"objects": given, "seen": replace(seen, taxonomy=offered.version)}
+
+    def _check_classes(self, classes: Sequence[str]) -> None:
+        made = "Make it with TextTagger(classes=wb.taxonomy.names)."
+        if odd := [name for name in classes if name not in self.taxonomy]:
+            raise BadInput(f"the tagger's classes have {', '.join(odd[:8])}, and a span needs a label of taxonomy "
+                           f"v{self.taxonomy.version}, which has: {', '.join(self.taxonomy.names[:8])}. {made}")
+        if signs := [name for name in {*classes, *self.taxonomy.names} if name.translate(HARMLESS) != name]:
+            raise BadInput(f"the tagger writes the names of classes as HTML, and {signs[0]!r} has a sign that HTML "
+                           "reads. Rename the label with edits.rename, or leave view out to get the card.")
+
+    def _would_show(self, entry: Entry) -> Seen:
+        """What the person sees: of proposals that overlap, the tagger has the one with the highest score alone."""
+        seen: Seen = self._host.would_show(entry.item)  # type: ignore[attr-defined]
+        ranked = sorted(seen.objects, key=lambda one: -float(one.get("score") or 0))
+        kept = {one["id"] for one in not_overlapping(ranked, lambda one: (one["at"][0], one["at"][1]))}
+        seen = replace(seen, objects=tuple(one for one in seen.objects if one["id"] in kept))
+        # The tagger shows nothing once the person has answered.
+        return replace(seen, arm=None, arm_probability=None, hidden=True) if seen.arm == "answer_first" else seen
+
+    def _name_of(self, label_id: str) -> str:
+        """The name that the tagger has for a label: that of the time at which it was opened, where it had one."""
+        name = (self.taxonomy if label_id in self.taxonomy else self._host.taxonomy).name_of(label_id)
+        return name.translate(HARMLESS)
+
+    def _label_id(self, name: str) -> str:
+        return (self.taxonomy if name in self.taxonomy else self._host.taxonomy).answer(name).id
+
+    def _offered(self, label_ids: Sequence[str]) -> Taxonomy:
+        """The version that has all these labels: the one for which the tagger was opened, or today's."""
+        for taxonomy in (self.taxonomy, self._host.taxonomy):
+            if all(label_id in taxonomy for label_id in label_ids):
+                return taxonomy
+        raise BadInput("labels changed since this review was opened, so that no version has all of these. Run "
+                       "wb.review(view=...) again with classes=wb.taxonomy.names.")
