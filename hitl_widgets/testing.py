@@ -208,6 +208,8 @@ class MemoryHost:
         When set, `decide` raises it instead of storing.
     news : list of str
         What others did, a sentence each: tests add to it.
+    before : dict of str to sequence of (str, str)
+        What comes before the items of these ids, each an id and a text: tests add to it.
     learning : LearningState
         What is learnt in the background; see `learn`.
     """
@@ -226,6 +228,7 @@ class MemoryHost:
         self.released: list[str] = []
         self.refuse: Exception | None = None
         self.news: list[str] = []
+        self.before: dict[str, Sequence[tuple[str, str]]] = {}
         self.learning = LearningState("off")
         self._lock = threading.RLock()
         self._closed: set[tuple[str, str]] = set()
@@ -279,8 +282,12 @@ class MemoryHost:
             replaced = {d.replaces for d in live}
             return [d for d in live if d.id not in replaced][-n:]
 
+    def earlier(self, position: int) -> Sequence[tuple[str, str]]:
+        """List what `before` has for the item."""
+        return self.before.get(self.pool.ids[position], ())
+
     def example(self, name: str) -> bytes:
-        """Encode a label's example as PNG."""
+        """Encode a label's example as PNG, or the beginning of a text as UTF-8."""
         return self.pool.thumbnail(self.item(name).position)
 
     def archive(self, path: Path) -> Path:

@@ -39,6 +39,7 @@ from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
+from .earlier import EarlierTexts
 from .evidence import is_of_attribute, is_of_object, seen_of
 from .given_objects import seen_of_objects
 from .guideline import Guideline, guideline_of
@@ -123,6 +124,8 @@ class Session:
         self._model = model
         self.learns: Learns | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
+        group = project.settings.get("group")
+        self._earlier = EarlierTexts(pool, group) if group and pool is not None and pool.kind == "text" else None
         if pool is not None:
             self._features = AvailableFeatures(len(pool), embeddings=model.embeddings, describe=model.describe)
             project.selector.embeddings = self._features.get
@@ -283,6 +286,13 @@ class Session:
         if self.project.state.adopted_values is None if of_value else self.project.ranking.predictions is None:
             return None
         return self._model.explain(position, method, target, against)
+
+    def earlier(self, position: int) -> list[tuple[str, str]]:
+        """List what came before a text in its group: ids and beginnings of up to five texts, the nearest last.
+
+        A group is what the project's column for groups says. Nothing comes before an image.
+        """
+        return [] if self._earlier is None else self._earlier.of(position)
 
     def example(self, name: str, *, side: int = 96) -> bytes:
         """A small PNG of a label's example: an item of the pool, or an image file in the project's folder.

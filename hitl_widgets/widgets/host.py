@@ -115,8 +115,11 @@ class CardHost(Protocol):
     def latest(self, n: int = 50, annotator: str | None = None) -> Sequence[Decision]:
         """List the last `n` decisions of an annotator that stand, the newest at the end."""
 
+    def earlier(self, position: int) -> Sequence[tuple[str, str]]:
+        """List what came before a text in its group: ids and beginnings of a few texts, the nearest last."""
+
     def example(self, name: str) -> bytes:
-        """Encode a label's example as a small PNG."""
+        """Encode a label's example as a small PNG, or the beginning of a text as UTF-8."""
 
     def archive(self, path: Path) -> Path:
         """Write the whole project into one file."""

@@ -40,6 +40,8 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
         picture = host.pool.picture(item.position)
         entry["mime"], entry["height"], entry["width"] = picture.mime, picture.height, picture.width
         buffers.append(picture.data)
+        if host.pool.kind == "text" and (earlier := host.earlier(item.position)):
+            entry["before"] = [{"item_id": item_id, "text": text} for item_id, text in earlier]
     except HitlError as error:
         entry["broken"] = str(error)
     if standing := host.standing([item.id], annotator).get(item.id):

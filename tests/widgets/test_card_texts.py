@@ -50,3 +50,10 @@ def test_keys_scroll_a_text_and_change_its_letters():
 def test_what_the_browser_gets_of_a_text_is_no_part_of_a_message_in_json(host):
     entry, _ = pack_item(host, host.item("item-0000"), blind=False, annotator="ada")
     assert "Free prize" not in json.dumps(entry)
+
+
+def test_what_came_before_a_text_goes_with_it(host):
+    host.before["item-0000"] = [("item-0009", "Hello?"), ("item-0010", "Yes.")]
+    entry, _ = pack_item(host, host.item("item-0000"), blind=False, annotator="ada")
+    assert entry["before"] == [{"item_id": "item-0009", "text": "Hello?"}, {"item_id": "item-0010", "text": "Yes."}]
+    assert "before" not in pack_item(host, host.item("item-0001"), blind=False, annotator="ada")[0]

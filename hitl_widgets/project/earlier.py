@@ -1,0 +1,69 @@
+"""What came before a text in its group, such as the earlier messages of a conversation. Read `EarlierTexts`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import ItemError
+from ..items.pool import Pool
+
+MOST = 5  # texts that are shown before one
+CHARACTERS = 2_000  # of each
+
+
+class EarlierTexts:
+    """The texts before another one in its group, in the order of the pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        Of texts.
+    column : str
+        Of its metadata: texts with the same value belong together.
+    """
+
+    def __init__(self, pool: Pool, column: str) -> None:
+        self._pool, self._column = pool, column
+        self._lock = threading.Lock()
+        self._sums: np.ndarray | None = None  # of each position's group
+        self._order = self._sorted = np.empty(0)
+
+    def of(self, position: int) -> list[tuple[str, str]]:
+        """List up to five texts before one: their ids and first 2,000 characters, the nearest last.
+
+        Those that can't be read are left out. An item without a value in the column has nothing before it.
+        """
+        group = self._value(position)
+        if group is None:
+            return []
+        earlier: list[tuple[str, str]] = []
+        for before in self._before(position):
+            if self._value(before) != group:
+                continue  # another group, whose checksum is the same by chance
+            try:
+                earlier.append((str(self._pool.ids[before]), str(self._pool.load(before))[:CHARACTERS]))
+            except ItemError:
+                continue
+            if len(earlier) == MOST:
+                break
+        return earlier[::-1]
+
+    def _before(self, position: int) -> Iterator[int]:
+        """The positions before one whose groups have the same checksum, the nearest first."""
+        with self._lock:
+            if self._sums is None:
+                self._sums = self._pool.group_sums(self._column)
+                self._order = np.argsort(self._sums, kind="stable")  # group after group, each in the pool's order
+                self._sorted = self._sums[self._order]
+            sums, order = self._sums, self._order
+        first, last = np.searchsorted(self._sorted, sums[position], "left"), np.searchsorted(
+            self._sorted, sums[position], "right")
+        members = order[first:last]
+        yield from map(int, members[:np.searchsorted(members, position)][::-1])
+
+    def _value(self, position: int) -> str | None:
+        value = self._pool.meta(position).get(self._column)
+        return None if value is None else str(value)
