@@ -29,7 +29,8 @@ class EarlierTexts:
         self._pool, self._column = pool, column
         self._lock = threading.Lock()
         self._sums: np.ndarray | None = None  # of each position's group
-        self._order = self._sorted = np.empty(0)
+        self._order: np.ndarray = np.empty(0, np.intp)
+        self._sorted: np.ndarray = np.empty(0, np.uint32)
 
     def of(self, position: int) -> list[tuple[str, str]]:
         """List up to five texts before one: their ids and first 2,000 characters, the nearest last.

@@ -948,6 +948,7 @@ class PushItem(TypedDict):
 class _PushMapMore(TypedDict, total=False):
     problem: str
     model: str
+    by: str
     tokens: list[int]
     delta: float
 
@@ -956,8 +957,9 @@ class PushMap(_PushMapMore):
     """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item.
 
     `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each
-    token; `tokens` are where they begin and end in characters, one after the other. `delta`: the part of the model's
-    output that the map leaves unexplained, where that is known.
+    token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, where it isn't
+    the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, where that is
+    known.
     """
 
     kind: Literal["map"]

@@ -209,12 +209,21 @@ def pack_map(host: CardHost, item: Item, method: str, target: str,
     if attribution is None:
         message["problem"] = f"{method} gave no map for this item."
         return message, []
+    if attribution.values.size == 0:
+        message["problem"] = "there is no word in this text."
+        return message, []
     codes, _ = quantise(attribution.values, signed=attribution.signed)
     message["height"], message["width"] = codes.shape
     x0, y0, x1, y1 = map(float, attribution.box)
     message["box"] = (x0, y0, x1, y1)
     message["signed"], message["target"] = attribution.signed, attribution.target
     message["model"] = attribution.model
+    if attribution.method != method:
+        message["by"] = attribution.method
+    if attribution.tokens is not None:
+        message["tokens"] = attribution.tokens.ravel().tolist()
+    if attribution.delta is not None and np.isfinite(attribution.delta):
+        message["delta"] = round(float(attribution.delta), 6)
     return message, [np.ascontiguousarray(codes)]
 
 

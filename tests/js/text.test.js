@@ -191,6 +191,14 @@ test("words are marked and decided with: the log gets characters of the text, an
   assert.equal(session.brush.kind, null);
 });
 
+test("the log gets the method that made the map, where the best one was asked for", async () => {
+  const { session, decided } = open("free tea");
+  await decided();
+  session.item.maps.contributions.by = "erasure";
+  session.accept();
+  assert.equal((await decided())[0].seen.method, "erasure");
+});
+
 test("a blind text has no words to mark, and p divides no text into parts", async () => {
   const { session, decided, sent } = open("free tea", { blind: true });
   await decided();

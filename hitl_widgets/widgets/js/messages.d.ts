@@ -768,10 +768,11 @@ export interface PushItem {
   again: boolean;
 }
 
-/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each token; `tokens` are where they begin and end in characters, one after the other. `delta`: the part of the model's output that the map leaves unexplained, where that is known. */
+/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, where it isn't the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, where that is known. */
 export interface PushMap {
   problem?: string;
   model?: string;
+  by?: string;
   tokens?: number[];
   delta?: number;
   kind: "map";

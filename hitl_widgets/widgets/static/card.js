@@ -4028,7 +4028,7 @@ var CardSession = class extends Session {
     Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
+    if (map) Object.assign(seen, { method: map.by ?? map.method, target: map.target, display: this.display.mode });
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
@@ -6743,7 +6743,7 @@ function buildLegend(session) {
       (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

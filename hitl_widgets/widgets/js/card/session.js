@@ -942,7 +942,7 @@ export class CardSession extends Session {
     Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
+    if (map) Object.assign(seen, { method: map.by ?? map.method, target: map.target, display: this.display.mode });
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);

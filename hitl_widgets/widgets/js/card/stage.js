@@ -346,7 +346,7 @@ export function buildLegend(session) {
     setText(/** @type {Node} */ (how.lastChild), (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
-      : saliency ? [`${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
+      : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
         : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || (session.answering.alone && !item.values?.[session.mapped ?? ""]) ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
