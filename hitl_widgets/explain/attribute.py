@@ -233,22 +233,7 @@ class NetExplainer:
         BadInput
             If a label is held against itself.
         """
-        label_ids = self.predictor.label_ids
-        columns = {label_id: [column] for column, label_id in enumerate(label_ids)}
-        columns |= {label_id: [label_ids.index(part) for part in merged] for label_id, merged in (parts or {}).items()
-                    if merged}
-        if unknown := [label for label in (*targets, *against) if label is not None and label not in columns]:
-            raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(label_ids[:10])}.")
-        if same := [one for one, other in zip(targets, against, strict=True) if one == other]:
-            raise BadInput(f"label_id {same[0]!r} is held against itself; another label is expected, or none.")
-
-        def mask(labels: Sequence[str | None]) -> Tensor:
-            rows = torch.zeros(len(labels), len(label_ids), dtype=torch.bool)
-            for row, label in enumerate(labels):
-                # Counted 0 times where there is no label; but a sum of no columns has no logarithm.
-                rows[row, slice(None) if label is None else columns[label]] = True
-            return rows
-        return Targets(mask(targets), mask(against), torch.tensor([float(label is not None) for label in against]))
+        return targets_of(self.predictor.label_ids, targets, against, parts)
 
     def attribute(self, method: str, views: Sequence[Tensor], targets: Targets) -> list[np.ndarray | Exception]:
         """Values of shape (h, w) for each view, whatever its size; an exception stands for one that failed.
@@ -402,6 +387,41 @@ class NetExplainer:
                 masked = view * some[:, segments][:, None]
                 scores.append(self.score(masked, *(part.expand(len(some), *part.shape[1:]) for part in targets)))
         return torch.from_numpy(shares(shown, weights, torch.cat(scores).cpu().double().numpy()))[segments.cpu()]
+
+
+def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequence[str | None],
+               parts: Mapping[str, Sequence[str]] | None = None) -> Targets:
+    """The columns of labels in a model's outputs.
+
+    Parameters
+    ----------
+    label_ids : sequence of str
+        Of the outputs.
+    targets, against, parts
+        As for `NetExplainer.explain_many`.
+
+    Raises
+    ------
+    UnknownLabel
+        If the model has no such label.
+    BadInput
+        If a label is held against itself.
+    """
+    columns = {label_id: [column] for column, label_id in enumerate(label_ids)}
+    columns |= {label_id: [label_ids.index(part) for part in merged] for label_id, merged in (parts or {}).items()
+                if merged}
+    if unknown := [label for label in (*targets, *against) if label is not None and label not in columns]:
+        raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(label_ids[:10])}.")
+    if same := [one for one, other in zip(targets, against, strict=True) if one == other]:
+        raise BadInput(f"label_id {same[0]!r} is held against itself; another label is expected, or none.")
+
+    def mask(labels: Sequence[str | None]) -> Tensor:
+        rows = torch.zeros(len(labels), len(label_ids), dtype=torch.bool)
+        for row, label in enumerate(labels):
+            # Counted 0 times where there is no label; but a sum of no columns has no logarithm.
+            rows[row, slice(None) if label is None else columns[label]] = True
+        return rows
+    return Targets(mask(targets), mask(against), torch.tensor([float(label is not None) for label in against]))
 
 
 def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module:

@@ -7,9 +7,10 @@ before and after a round, on items where a region was marked as wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from ..drawing.overlay import resample
 from ..errors import BadInput, HitlError, ShapeError
@@ -22,9 +23,14 @@ from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import is_set, members
 from .attribute import NetExplainer
 from .service import Explainer
+from .text_explainer import in_words
+from .text_maps import MUCH_UNEXPLAINED
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
+
+# Of an image numbers at its own size, of a text a table of its words.
+Map: TypeAlias = np.ndarray | pd.DataFrame
 
 N_PLOTTED = 12
 # Characters of an id above its picture.
@@ -34,6 +40,8 @@ LONGEST_TITLE = 44
 class Explanations:
     """The saliency maps of some items; ``np.asarray(a)`` is (n, H, W) where all were made and their sizes agree.
 
+    Of texts each map is a table of words.
+
     Attributes
     ----------
     item_ids : list of str
@@ -42,8 +50,9 @@ class Explanations:
         The saliency method.
     targets : list
         For each item the label_id that its map explains, or (label_id, against); None where there is none.
-    maps : list of ndarray or None
-        For each item its attribution, float32, at the item's own size (H, W); None where it failed.
+    maps : list of ndarray, DataFrame or None
+        For each item its attribution, float32, at the item's own size (H, W); of a text a DataFrame with a row for each
+        word and sign: token, start, end (in characters) and value. None where it failed.
     attributions : list of Attribution or None
         The same on the net's own view.
     errors : dict of str to str
@@ -51,11 +60,20 @@ class Explanations:
     """
 
     def __init__(self, pool: Pool, *, item_ids: Sequence[str], method: str, targets: Sequence[Any],
-                 titles: Sequence[str], maps: Sequence[np.ndarray | None],
+                 titles: Sequence[str], maps: Sequence[Map | None],
                  attributions: Sequence[Attribution | None], errors: Mapping[str, str]) -> None:
         self._pool, self._titles = pool, list(titles)
         self.item_ids, self.method, self.targets = list(item_ids), method, list(targets)
         self.maps, self.attributions, self.errors = list(maps), list(attributions), dict(errors)
+
+    @property
+    def delta(self) -> list[float]:
+        """For each item the part of the model's output that its map leaves unexplained, 0 where it adds up to all.
+
+        It is |sum of the values - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method doesn't promise to
+        add up to anything, as those for images and "erasure", and where it failed.
+        """
+        return [float("nan") if one is None or one.delta is None else float(one.delta) for one in self.attributions]
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -65,22 +83,38 @@ class Explanations:
             raise ShapeError(f"{len(self.errors)} of {len(self)} items have no map, so that they are no one array: "
                              f"see .errors, first {next(iter(self.errors.values()))!r}. Take .maps instead.")
         made = [array for array in self.maps if array is not None]
+        if any(isinstance(one, pd.DataFrame) for one in made):
+            raise ShapeError("the maps of texts are tables of words, not one array. Take .maps, a list of DataFrames.")
         if len(shapes := {one.shape for one in made}) > 1:
             raise ShapeError(f"the items have {len(shapes)} sizes, such as {sorted(shapes)[:3]}, so that their maps "
                              "are no one array. Take .maps, a list.")
         return np.array(made if made else np.empty((0, 0, 0)), dtype or np.float32)
 
     def __repr__(self) -> str:
+        failed = f"; {len(self.errors)} failed, see .errors" if self.errors else ""
+        if any(isinstance(one, pd.DataFrame) for one in self.maps):
+            n_much = sum(delta > MUCH_UNEXPLAINED for delta in self.delta)
+            much = f"; {n_much} leave more than {MUCH_UNEXPLAINED:.0%} of what the model says unexplained, see .delta" \
+                if n_much else ""
+            return f"<{len(self)} maps of texts by {self.method}{much}{failed}>"
         shapes = sorted({one.shape for one in self.maps if one is not None})
         size = f", {shapes[0][0]} x {shapes[0][1]}" if len(shapes) == 1 else f", {len(shapes)} sizes" if shapes else ""
-        failed = f"; {len(self.errors)} failed, see .errors" if self.errors else ""
         return f"<{len(self)} maps by {self.method}{size}{failed}>"
 
     def plot(self, n: int = N_PLOTTED) -> Drawing:
-        """Draw the first n items, each beside its map; items that failed are left out."""
+        """Draw the first n items, each beside its map, of texts with the words tinted; items that failed are left out.
+
+        A title says so where a map leaves more than 5 % of the model's output unexplained.
+        """
         from ..drawing.plots import plot_maps
+        from ..drawing.text_plot import plot_text_maps
         made = [(item_id, attribution, title) for item_id, attribution, title
                 in zip(self.item_ids, self.attributions, self._titles, strict=True) if attribution is not None]
+        if self._pool.kind == "text":
+            return plot_text_maps([
+                (str(self._pool.load(self._pool.position(item_id))), attribution,
+                 "; ".join(filter(None, (f"{_short(item_id)}, {title}", in_words(attribution.delta)))))
+                for item_id, attribution, title in made[:n]], self.method)
         return plot_maps([(self._pool.load(self._pool.position(item_id)), attribution, f"{_short(item_id)}\n{title}")
                           for item_id, attribution, title in made[:n]], self.method)
 
@@ -175,14 +209,30 @@ def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], metho
     results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
                                      against=against, bars=bars)
     attributions: list[Attribution | None] = [None] * len(names)
-    maps: list[np.ndarray | None] = [None] * len(names)
+    maps: list[Map | None] = [None] * len(names)
     for row, result in zip(rows, results, strict=True):
         try:
             maps[row], attributions[row] = _at_size(result, pool, positions[row])
         except HitlError as error:
             errors[names[row]] = str(error)
+    method = next((one.method for one in attributions if one is not None), method)  # the best one of texts has a name
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
                         **more)
+
+
+def token_table(attribution: Attribution, text: str) -> pd.DataFrame:
+    """The attribution of a text as a table, with a row for each word and sign: token, start, end and value.
+
+    Parameters
+    ----------
+    attribution : Attribution
+        With tokens.
+    text : str
+    """
+    assert attribution.tokens is not None
+    starts, ends = attribution.tokens.T.tolist() if len(attribution.tokens) else ([], [])
+    return pd.DataFrame({"token": [text[start:end] for start, end in zip(starts, ends, strict=True)],
+                         "start": starts, "end": ends, "value": attribution.values.ravel()})
 
 
 def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:
@@ -197,10 +247,12 @@ def _short(item_id: str) -> str:
     return item_id if len(item_id) <= LONGEST_TITLE else f"…{item_id[1 - LONGEST_TITLE:]}"
 
 
-def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[np.ndarray, Attribution]:
+def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[Map, Attribution]:
     """A map at its item's own size, beside the attribution; raises the error that stands in its place."""
     if isinstance(result, HitlError):
         raise result
+    if result.tokens is not None:
+        return token_table(result, str(pool.load(position))), result
     return resample(result, pool.size(position)), result
 
 

@@ -339,15 +339,22 @@ def _randomised(explainer: NetExplainer, views: Tensor, rng: np.random.Generator
         net = private_copy(explainer.predictor.net)
     twin = copy.copy(explainer.predictor)
     twin.net, twin.lock = net, threading.RLock()
-    layers = _by_depth(net, lambda: twin.logits(views[:1]))
-    _randomise(layers[len(layers) - ceil(len(layers) / 2):],
+    layers = layers_by_depth(net, lambda: twin.logits(views[:1]))
+    randomise(layers[len(layers) - ceil(len(layers) / 2):],
                torch.Generator().manual_seed(int(rng.integers(2**31))))
     _reset_running_means(net, lambda: twin.logits(views[:32]), n_views=len(views))
     return NetExplainer(twin, layer=explainer.layer)
 
 
-def _by_depth(net: nn.Module, forward: Callable[[], object]) -> list[nn.Module]:
-    """The layers with weight matrices in the order in which they run, those that don't run first."""
+def layers_by_depth(net: nn.Module, forward: Callable[[], object]) -> list[nn.Module]:
+    """The layers with weight matrices in the order in which they run, those that don't run first.
+
+    Parameters
+    ----------
+    net : nn.Module
+    forward : callable
+        Runs it once.
+    """
     ran: dict[nn.Module, None] = {}
     layers = [layer for layer in net.modules() if any(p.ndim > 1 for p in layer.parameters(recurse=False))]
     hooks = [layer.register_forward_hook(lambda layer, *_: ran.setdefault(layer)) for layer in layers]
@@ -360,8 +367,15 @@ def _by_depth(net: nn.Module, forward: Callable[[], object]) -> list[nn.Module]:
     return [layer for layer in layers if layer not in ran] + list(ran)
 
 
-def _randomise(layers: Sequence[nn.Module], generator: torch.Generator) -> None:
-    """Draw new weights, with the mean and the spread of the former ones."""
+def randomise(layers: Sequence[nn.Module], generator: torch.Generator) -> None:
+    """Draw new weights, with the mean and the spread of the former ones.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        They are changed.
+    generator : torch.Generator
+    """
     with torch.no_grad():
         for layer in layers:
             for weights in layer.parameters(recurse=False):

@@ -21,7 +21,9 @@ from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, no_bars
 from ..storage.attribution_cache import AttributionCache
 from .attribute import NetExplainer
-from .faithfulness import measure_faithfulness
+from .faithfulness import Faithfulness, measure_faithfulness
+from .text_explainer import TextExplainer
+from .text_faithfulness import measure_text_faithfulness
 
 # Maps kept in memory.
 N_KEPT = 512
@@ -93,7 +95,7 @@ class Explainer:
         self.inference = inference
         self._content, self._on_disk = content, AttributionCache(folder)
         self._lock = threading.Lock()
-        self._net: NetExplainer | None = None
+        self._net: NetExplainer | TextExplainer | None = None
         self._kept: OrderedDict[Key, Attribution] = OrderedDict()
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
@@ -104,7 +106,8 @@ class Explainer:
         position : int
             Of the item in the pool.
         method : str
-            One of `explain.attribute.METHODS`.
+            One of `explain.attribute.METHODS`; of texts one of `records.TEXT_METHODS`, or "gradcam" for the best that
+            serves the model.
         target, against : str
             Ids of today's labels.
 
@@ -128,6 +131,8 @@ class Explainer:
         what they were.
         """
         explainer = self._explainer()
+        if isinstance(explainer, TextExplainer):
+            method = explainer.method_of(method)
         parts, refused = self._parts([*targets, *([] if against is None else [against])], explainer)
         keys = [self._key(explainer, position, method, target, against, parts)
                 for position, target in zip(positions, targets, strict=True)]
@@ -149,10 +154,15 @@ class Explainer:
         """Measure how far each saliency method can be trusted; see `Workbench.check_explanations`."""
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
-        checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
+        checked: Sequence[Faithfulness]
+        if isinstance(explainer, TextExplainer):
+            checked = measure_text_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s,
+                                                bars=bars)
+        else:
+            checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
         return MethodChecks([one.as_row() for one in checked])
 
-    def _explainer(self) -> NetExplainer:
+    def _explainer(self) -> NetExplainer | TextExplainer:
         """The explainer of the model that is adopted now."""
         if self.inference.version is None:
             raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
@@ -160,10 +170,10 @@ class Explainer:
         predictor = self.inference.predictor
         with self._lock:
             if self._net is None or self._net.predictor is not predictor:
-                self._net = NetExplainer(predictor)
+                self._net = (TextExplainer if self.inference.pool.kind == "text" else NetExplainer)(predictor)
             return self._net
 
-    def _parts(self, labels: Sequence[str], explainer: NetExplainer
+    def _parts(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer
                ) -> tuple[dict[str, tuple[str, ...]], dict[str, ModelError]]:
         """Of each label the model's labels that make it up, or why the model can't tell it from others."""
         parts: dict[str, tuple[str, ...]] = {}
@@ -175,8 +185,8 @@ class Explainer:
                 refused[label] = error
         return parts, refused
 
-    def _key(self, explainer: NetExplainer, position: int, method: str, target: str, against: str | None,
-             parts: Mapping[str, Sequence[str]]) -> Key | None:
+    def _key(self, explainer: NetExplainer | TextExplainer, position: int, method: str, target: str,
+             against: str | None, parts: Mapping[str, Sequence[str]]) -> Key | None:
         """What a map follows from: model, item and its content, method, each label and its parts, and the recipe.
 
         None where the content isn't known, so that the map can't be kept.

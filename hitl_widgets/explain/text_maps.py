@@ -31,8 +31,10 @@ MUCH_UNEXPLAINED = 0.05
 PASS = 2_000_000
 # Of longer texts, runs of neighbouring tokens are left out together, so that there are no more passes than this.
 MOST_ERASED = 256
-# Pieces of a text where it was left out.
+# What stands in a text where a token was left out.
 BLANK = " "
+# A number of the embedding of a token that counts nothing.
+NEARLY_ZERO = 1e-6
 
 
 class TokenValues(NamedTuple):
@@ -292,7 +294,8 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
     .. math:: v_i = \sum_d e_{id} \int_0^1 \partial f / \partial e_{id} (\alpha e) \, d\alpha
 
     Where the layer has a `padding_idx`, its embedding takes the place of the zeros. All else that the net takes, such
-    as an attention mask, is the same for the text and for the baseline.
+    as an attention mask, is the same for the text and for the baseline. Hold the net's lock: the layer is replaced
+    meanwhile.
 
     Parameters
     ----------
@@ -322,7 +325,8 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
     Sundararajan, Taly and Yan (2017), arXiv:1703.01365.
     """
     embedded, bag = _embedded(score, layer, batch)
-    baseline = torch.zeros_like(embedded)
+    # Nets may take embeddings of exact zeros for what fills up a shorter text, and leave them out.
+    baseline = NEARLY_ZERO * (embedded != 0)
     padding = getattr(layer, "padding_idx", None)
     if padding is not None and isinstance(weight := getattr(layer, "weight", None), Tensor):
         baseline = baseline + weight.detach()[padding].to(baseline)
@@ -384,14 +388,14 @@ def _embedded(score: Score, layer: nn.Module, batch: Batch) -> tuple[Tensor, _Ba
 
 @contextmanager
 def _replaced(layer: nn.Module, values: Tensor, bag: _Bag | None) -> Iterator[None]:
-    """Have the layer give these embeddings, whatever it is asked for."""
-    def give(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    """Have the layer give these embeddings, whatever it is asked for; it isn't run."""
+    def give(*inputs: Any, **named: Any) -> Tensor:
         if bag is None:
-            return values.to(output.dtype)
+            return values
         total = (values * bag.counted[..., None]).sum(dim=1)
         return total / bag.counted.sum(dim=1, keepdim=True).clamp_min(1) if bag.mean else total
-    hook = layer.register_forward_hook(give)
+    layer.__dict__["forward"] = give  # a hook would run it first, at each of the points
     try:
         yield
     finally:
-        hook.remove()
+        del layer.__dict__["forward"]
