@@ -45,14 +45,15 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
     BadInput, UnknownLabel
         When an object can't be used, or verdict and objects contradict each other.
     """
-    height, width = project.pool.size(position)
-    size, kind = (int(width), int(height)), SHAPE_OF[project.task]
-    text = project.pool.load(position) if kind == "span" else None
+    kind = SHAPE_OF[project.task]
     if objects is None and verdict == "accept":
         # Of an earlier answer that is looked at again, the verdict is what it was.
         objects, verdict = accepted(seen), None
     answers: tuple[ObjectAnswer, ...] | None = None
-    if objects is not None:
+    if objects is not None:  # an item that can't be shown has no size, and is flagged or skipped all the same
+        height, width = project.pool.size(position)
+        size = (int(width), int(height))
+        text = project.pool.load(position) if kind == "span" else None
         shapes = given_shapes(objects, kind, size, decision_id=decision_id)
         label_ids = [_label_id(project, one.label, offered, kind) for one in shapes]
         answers = judge_objects([replace(one, label=label_id) for one, label_id in zip(shapes, label_ids, strict=True)],

@@ -222,7 +222,8 @@ def _object(one: Any) -> GivenObject:
     if not (certainty is None or _is_finite(certainty)) or not isinstance(unsure, bool):
         raise BadInput(f"object {id!r:.80} has certainty {certainty!r:.80} and unsure {unsure!r:.80}; a number or "
                        "null, and true or false, are expected.")
-    return cast("GivenObject", {**one, "at": [float(number) for number in at], "certainty": certainty,
+    exact = int if one["kind"] == "span" and all(number == int(number) for number in at) else float  # of characters
+    return cast("GivenObject", {**one, "at": [exact(number) for number in at], "certainty": certainty,
                                 "unsure": unsure})
 
 
@@ -234,7 +235,8 @@ def _size(act: Mapping[str, Any], name: str) -> tuple[int, int]:
     value = act.get(name)
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(side, int) and not isinstance(side, bool)
                                                                  and side > 0 for side in value):
-        raise BadInput(f"{name} is {value!r:.80}; width and height in pixels are expected.")
+        raise BadInput(f"{name} is {value!r:.80}; width and height in pixels are expected, of a text its characters "
+                       "and 1.")
     return value[0], value[1]
 
 

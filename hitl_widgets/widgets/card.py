@@ -289,6 +289,9 @@ class Review(Widget[CardPush]):
 
     def _check_size(self, item_id: str, size: tuple[int, int]) -> None:
         height, width = self.host.pool.size(self.host.item(item_id).position)
+        if size != (width, height) and self.host.pool.kind == "text":
+            raise BadInput(f"the text {item_id!r} has {width:,} characters now, and it had {size[0]:,} when its spans "
+                           "were marked. Reload the page to see it as it is; what you marked fits another text.")
         if size != (width, height):
             raise BadInput(f"the image {item_id!r} is {width} x {height} pixels now, and it was {size[0]} x {size[1]} "
                            "when its objects were marked. Reload the page to see it as it is; your objects are kept.")
