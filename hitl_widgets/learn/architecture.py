@@ -31,8 +31,8 @@ from .predict import (
     sample_positions,
 )
 from .preprocess import Preprocess, without_preprocess
-from .text_nets import TextCNN, holds_additive_net, unfitted_additive_net
-from .text_views import CallableNet, TextPreprocess, holds_callable, reads_code_points
+from .text_nets import TextCNN
+from .text_views import CallableNet, TextPreprocess, holds_callable
 from .views import KeptViews, View, batched, read_ahead, read_view
 from .weights import load_weights, weights_version
 
@@ -202,8 +202,6 @@ class Architecture:
                 raise ModelError(f"model {path.stem} is a function of texts, and not the one that was given; open the "
                                  "project with model=... that function.")
             return self.function
-        if self.of_texts and holds_additive_net(path):
-            return load_weights(unfitted_additive_net(path), path)
         if holds_light_net(path):  # of the workbench's own, whatever net was passed
             return load_weights(unfitted_light_net(path), path)
         if self._net is None and holds_average_net(path):
@@ -226,11 +224,9 @@ class Architecture:
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
         several = self.task == "multilabel"
-        if self.of_texts and reads_code_points(net) and self._net is not None:  # learnt beside a person's net
-            return NetPredictor(net, self.pool, label_ids, preprocess=TextPreprocess(), device=self.device,
-                                probabilities=False, multilabel=several)
-        if is_light_net(net):
-            return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, multilabel=several)
+        if is_light_net(net):  # of the workbench's own, whatever net was passed
+            view = TextPreprocess() if self.of_texts else self.view
+            return NetPredictor(net, self.pool, label_ids, preprocess=view, device=self.device, multilabel=several)
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
                             probabilities=None if self.look is None else self.look.probabilities, multilabel=several)
 

@@ -14,9 +14,8 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from .descriptors import holds_descriptors
 from .head import with_outputs
-from .light import is_light_net, unfitted_light_net
+from .light import holds_light_net, is_light_net, unfitted_light_net
 
 
 class AverageNet(nn.Module):
@@ -76,7 +75,7 @@ def holds_average_net(path: Path) -> bool:
     path : Path
         The safetensors file.
     """
-    if not holds_descriptors(path, prefix="parts.0.0."):
+    if not holds_light_net(path, prefix="parts.0."):
         return False
     with safetensors.safe_open(str(path), framework="pt") as file:
         return any(name.startswith("parts.1.") for name in file.keys())  # noqa: SIM118 - no mapping

@@ -45,13 +45,17 @@ class Adopted:
     embeddings : Embeddings or None
         What its last layer read; None where that layer isn't known, and for a light model.
     descriptors : PoolDescriptors or None
-        Whose rows its last layer reads, where it is a light model over these.
+        What stands for embeddings: where it is a light model, the rows that its last layer reads, and those of texts
+        where a model has no such layer.
+    by_rows : bool
+        Whether its last layer reads these rows.
     """
 
     predictor: NetPredictor
     predictions: Predictions
     embeddings: Embeddings | None
     descriptors: PoolDescriptors | None = None
+    by_rows: bool = False
 
 
 class Inference:
@@ -132,7 +136,9 @@ class Inference:
             predictions = self._predictions_of(predictor)
             embeddings = None if predictor.head is None or descriptors is not None \
                 else Embeddings(predictions, head=predictor.head)
-            self._adopted, self.missing = Adopted(predictor, predictions, embeddings, descriptors), None
+            described = self._descriptors if self.pool.kind == "text" and embeddings is None else descriptors
+            self._adopted = Adopted(predictor, predictions, embeddings, described, by_rows=descriptors is not None)
+            self.missing = None
             self._ranking.thresholds = dict(thresholds or {})
             self._use_predictions(predictions)
 
@@ -161,7 +167,8 @@ class Inference:
             self._predict(adopted, missing[start:start + AT_ONCE])
 
     def _predict(self, adopted: Adopted, positions: np.ndarray) -> None:
-        if adopted.descriptors is not None:
+        if adopted.by_rows:
+            assert adopted.descriptors is not None
             probs = _by_rows(adopted.predictor, adopted.descriptors, positions)
         else:
             probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
@@ -219,7 +226,7 @@ class Inference:
         return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """What the adopted model's last layer reads of some items.
+        """What the adopted model's last layer reads of some items; the descriptors of texts where it has no such layer.
 
         Parameters
         ----------

@@ -25,6 +25,7 @@ from .data import TrainingData, check_labels
 from .descriptors import AT_ONCE, N_COMPONENTS, Descriptors
 from .losses import item_losses, label_groups, n_correct
 from .text_descriptors import holds_any_descriptors, unfitted_descriptors_of
+from .text_nets import holds_additive_net, is_additive_net, unfitted_additive_net
 from .train import HISTORY, Progress, Trained
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
@@ -44,17 +45,13 @@ def light_net(descriptors: Descriptors, head: nn.Module) -> nn.Sequential:
 
 
 def is_light_net(net: nn.Module | None) -> bool:
-    """Whether a net was made by `light_net`."""
-    return isinstance(net, nn.Sequential) and len(net) == 2 and isinstance(net[0], Descriptors)
+    """Whether a net was made by `light_net`, or is the additive net of texts, which is as light."""
+    return is_additive_net(net) or (isinstance(net, nn.Sequential) and len(net) == 2
+                                    and isinstance(net[0], Descriptors))
 
 
-def holds_light_net(path: Path) -> bool:
-    """Whether a file of weights is that of a `light_net`; False for one that can't be read."""
-    return holds_any_descriptors(path, prefix="0.")
-
-
-def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
-    """A `light_net` like that in a file of weights, to load these into.
+def holds_light_net(path: Path, *, prefix: str = "") -> bool:
+    """Whether a file of weights is that of a light net; False for one that can't be read.
 
     Parameters
     ----------
@@ -63,6 +60,21 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
     prefix : str
         Of their names in the file.
     """
+    return holds_any_descriptors(path, prefix=f"{prefix}0.") or holds_additive_net(path, prefix=prefix)
+
+
+def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Module:
+    """A light net like that in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    prefix : str
+        Of their names in the file.
+    """
+    if holds_additive_net(path, prefix=prefix):
+        return unfitted_additive_net(path, prefix=prefix)
     descriptors = unfitted_descriptors_of(path, prefix=f"{prefix}0.")
     with safetensors.safe_open(str(path), framework="pt") as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -24,6 +24,7 @@ from ..records import new_id
 from .head import NAME_IT, find_head
 from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
+from .text_nets import is_additive_net
 from .text_views import (
     MASK,
     PATTERN,
@@ -109,6 +110,8 @@ class NetPredictor:
             probabilities
         self.head: str | None = None
         with suppress(ModelError) if head is None else nullcontext():
+            if is_additive_net(self.net):  # its last layer reads counts of pieces of words, never as a row
+                raise ModelError(f"the additive net of texts has no embedding. {NAME_IT} of another net.")
             self.head = find_head(self.net, len(self.label_ids), name=head)[0]
 
     @cached_property

@@ -438,29 +438,34 @@ def is_additive_net(net: nn.Module | None) -> bool:
     return isinstance(net, AdditiveTextNet)
 
 
-def holds_additive_net(path: Path) -> bool:
+def holds_additive_net(path: Path, *, prefix: str = "") -> bool:
     """Whether a file of weights is that of an `AdditiveTextNet`; False for one that can't be read.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
+    prefix : str
+        Of the weights' names in the file, where the net is a part of another.
     """
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
-            return set(file.keys()) == {"rarity", "last.weight", "last.bias"}
+            names = {name.removeprefix(prefix) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+            return names == {"rarity", "last.weight", "last.bias"}
     except (OSError, safetensors.SafetensorError):
         return False
 
 
-def unfitted_additive_net(path: Path) -> AdditiveTextNet:
+def unfitted_additive_net(path: Path, *, prefix: str = "") -> AdditiveTextNet:
     """An `AdditiveTextNet` like that in a file of weights, to load these into.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
+    prefix : str
+        As for `holds_additive_net`.
     """
     with safetensors.safe_open(str(path), framework="pt") as file:
-        n_labels, n_buckets = file.get_slice("last.weight").get_shape()
+        n_labels, n_buckets = file.get_slice(f"{prefix}last.weight").get_shape()
     return AdditiveTextNet(n_labels, n_buckets).eval()

@@ -9,7 +9,9 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.learn.average import AverageNet
 from hitl_widgets.learn.predict import NetPredictor
+from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of
 
 SPAM, HAM = ["win", "free", "cash", "🎁"], ["lunch", "home", "train", "mañana"]
 
@@ -161,6 +163,48 @@ def test_a_function_that_changes_and_keeps_its_name_is_asked_again(tmp_path, poo
     answers["spam"] = 0.3
     wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=says, progress=False)
     assert probs(wb)[0, 1] == pytest.approx(0.3)
+
+
+def knows_spam():
+    """An additive net that knows the words of spam, fitted by hand."""
+    net = AdditiveTextNet(2)
+    with torch.no_grad():
+        found = features_of(SPAM)
+        words = found.buckets(net.last.in_features)[found.kinds == WORD]
+        net.last.weight[1, torch.from_numpy(words)] = 40.0
+        net.last.bias[1] = -3.0
+    return net
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_additive_net_is_adopted_and_opened_again_beside_any_net(tmp_path, pool, given):
+    _, spam = messages(120)
+    model = {"model": bag(), "preprocess": encode} if given else {}
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False, **model)
+    net = knows_spam()
+    version = wb.registry.install(net, origin="background")
+    assert (probs(wb).argmax(axis=1) == spam).all()
+    assert wb.models.embeddings(["0", "1"]).shape[0] == 2  # of descriptors
+    assert list(wb.project.log.events(kind="adopted"))[-1].body["own"]
+    kept = probs(wb)
+    del wb
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False, **model)
+    assert wb.model().version == version
+    np.testing.assert_array_equal(probs(wb), kept)
+    assert wb.model()(["free lunch"]).shape == (1, 2)
+    assert wb.registry.starts_from("adopted") == (wb.models()["model"][0] if given else version)
+
+
+def test_the_average_of_both_own_nets_is_opened_again(tmp_path, pool):
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False)
+    light = knows_spam()
+    version = wb.registry.install(AverageNet(light, TextCNN(2)), origin="trained")
+    kept = probs(wb)
+    assert wb.models.embeddings(["0", "1"]).shape == (2, 128)  # of the convolutional net
+    del wb
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False)
+    assert wb.model().version == version
+    np.testing.assert_array_equal(wb.model()(messages(120)[0]), kept)
 
 
 def test_without_its_model_a_project_says_what_it_needs(tmp_path, pool, capsys):
