@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
 from ..errors import BadInput, UnknownDecision
 from ..events import Event, decided, decision_of, retracted
 from ..events import undo_id as undo_id_of
+from ..items.text_features import distinctive_words, readable_texts
 from ..records import LABELLING, Decision, Seen, check_annotator, new_id, utc_now
 from ..taxonomy import edits
 from ..taxonomy.label_sets import members, set_id
@@ -30,6 +33,8 @@ Why = Literal["other", "unsure", "flagged"]
 
 NAMES = ("other", "others", "something else", "none of these", "miscellaneous", "misc")
 N_EXAMPLES = 6  # of a label that was made of unplaced items
+# Words that are told of a group of texts, and texts of the pool with which they are compared.
+N_WORDS, N_BESIDE = 4, 500
 
 
 class Unplaced(NamedTuple):
@@ -175,6 +180,31 @@ class UnplacedItems:
                 continue
             waiting[row.item_id] = Unplaced(row.item_id, place, why, row.annotator, row.note)
         return list(waiting.values())
+
+    def words(self, groups: Sequence[Sequence[Unplaced]], *, n: int = N_WORDS) -> list[list[str]]:
+        """The words that set each group of texts apart from the others, and from texts of the pool drawn by chance.
+
+        Parameters
+        ----------
+        groups : sequence of sequences of Unplaced
+            As they are shown together.
+        n : int
+            Words of a group, at most.
+
+        Returns
+        -------
+        list of lists of str
+            Of each group, the most distinctive first; empty lists where the items are images.
+        """
+        pool = self.project.pool
+        if pool.kind != "text":
+            return [[] for _ in groups]
+        drawn = np.random.default_rng(self.project.settings["seed"]).permutation(len(pool))[:N_BESIDE]
+        waiting = {item.position for group in groups for item in group}
+        texts = [[text for text in readable_texts(pool, [item.position for item in group]) if text is not None]
+                 for group in groups]
+        beside = readable_texts(pool, [place for place in drawn.tolist() if place not in waiting])
+        return distinctive_words(texts, n=n, beside=[text for text in beside if text is not None])
 
     # -- acts: each is one event, and one undo ---------------------------------------------------------------
 

@@ -1080,10 +1080,11 @@ class PushPreview(_PushPreviewMore):
 
 
 class Pages(TypedDict):
-    """The items without a place, those that look alike on one page."""
+    """The items without a place, those that look alike on one page; of texts the words that set each page apart."""
 
     kind: Literal["pages"]
     pages: list[list[UnplacedItem]]
+    words: list[list[str]]
 
 
 class Unplaced(TypedDict):

@@ -183,7 +183,8 @@ class Triage(Widget[TriagePush]):
         self.pages = self.group()
         item_ids = [other.item_id for page in self.pages for other in page]
         self._paged, self._unplaced = set(item_ids), sorted(item_ids)
-        self._push({"kind": "pages", "pages": [list(map(_entry, page)) for page in self.pages]})
+        self._push({"kind": "pages", "pages": [list(map(_entry, page)) for page in self.pages],
+                    "words": self.unplaced.words(self.pages)})
 
     def _push_acts(self) -> None:
         acts: list[PastSorting] = [

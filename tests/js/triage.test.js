@@ -17,7 +17,7 @@ function open({ storage = memoryStorage(), pages = PAGES } = {}) {
     instant: () => "2026-03-01T09:30:00.000Z", storage, base: "/", decode: async () => ({ width: 1, height: 1 }) });
   session.hello();
   session.reply({ kind: "ready", project_id: "p", annotator: "ann", keys: KEYS, taxonomy: TAXONOMY });
-  session.push({ kind: "pages", pages });
+  session.push({ kind: "pages", pages, words: pages.map(() => []) });
   const acts = () => kernel.sent.filter((m) => m.decision_id);
   const store = () => acts().forEach((act) => session.reply({ kind: "stored", decision_id: act.decision_id }));
   return { session, kernel, acts, store, storage };
@@ -31,6 +31,14 @@ test("a key gives its label to the whole cluster, and the next one comes", () =>
   assert.deepEqual([act.kind, act.item_ids, act.label_id, act.taxonomy], ["assign", ["a", "b", "c"], "L0", 3]);
   assert.deepEqual(shown(session), ["d", "e"]);
   assert.equal(session.n, 2);
+});
+
+test("the words that set a group of texts apart are those of its page", () => {
+  const { session } = open();
+  session.push({ kind: "pages", pages: PAGES, words: [["prize", "won"], []] });
+  assert.deepEqual(session.words[session.page], ["prize", "won"]);
+  session.turn(1);
+  assert.deepEqual(session.words[session.page], []);
 });
 
 test("what is selected goes, the rest stays", () => {
@@ -115,7 +123,7 @@ test("an act on its way isn't undone by a look from before it", () => {
   session.press("1");
   session.push({ kind: "unplaced", item_ids: ["a", "b", "c", "d", "e"], more: [] });
   assert.equal(session.n, 2);
-  session.push({ kind: "pages", pages: PAGES });
+  session.push({ kind: "pages", pages: PAGES, words: [[], []] });
   assert.equal(session.n, 2);
 });
 

@@ -371,3 +371,30 @@ def test_a_desk_needs_a_pool_and_a_size(tmp_path, bench):
     wb.close()
     with pytest.raises(BadInput, match="without a pool"):
         hw.Workbench(tmp_path / "p").edits.triage()
+
+
+# -- texts
+
+
+def test_groups_of_texts_are_told_with_the_words_that_set_them_apart(tmp_path):
+    trains = [f"the {which} train to town was late on day {day}" for day, which in enumerate(("first", "next", "last"))]
+    soups = [f"we had cold soup again at table {table}, waiter" for table in range(3)]
+    rest = [f"nothing much to say of number {row} today" for row in range(20)]
+    pool = hw.Pool.from_texts([*trains, *soups, *rest, ""])
+    with hw.Workbench(tmp_path / "p", pool, ["praise", "Other"], holdout=0.0) as wb:
+        for item_id in (*range(6), 26):
+            wb.decide(str(item_id), label="Other")
+        browser = Browser(wb.edits.triage(size=3))
+        browser.hello()
+        [(message, _)] = wait_for(lambda: browser.of_kind("pages"))
+    groups = {frozenset(int(item["item_id"]) for item in page): words
+              for page, words in zip(message["pages"], message["words"], strict=True)}
+    assert set(groups) == {frozenset({0, 1, 2}), frozenset({3, 4, 5}), frozenset({26})}
+    assert {"train", "late"} & set(groups[frozenset({0, 1, 2})])
+    assert {"soup", "cold"} & set(groups[frozenset({3, 4, 5})])
+    assert groups[frozenset({26})] == []
+
+
+def test_groups_of_images_have_no_words(laid):
+    _, unplaced = laid
+    assert unplaced.words([unplaced.waiting()]) == [[]]

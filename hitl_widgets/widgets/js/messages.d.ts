@@ -868,10 +868,11 @@ export interface PushPreview {
   ask: number;
 }
 
-/** The items without a place, those that look alike on one page. */
+/** The items without a place, those that look alike on one page; of texts the words that set each page apart. */
 export interface Pages {
   kind: "pages";
   pages: UnplacedItem[][];
+  words: string[][];
 }
 
 /** What has no place now, and which of it is on no page yet. */

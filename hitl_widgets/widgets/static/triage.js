@@ -976,6 +976,7 @@ var TriageSession = class extends Session {
     this.keys = /* @__PURE__ */ new Map();
     this.bindings = /* @__PURE__ */ new Map();
     this.pages = null;
+    this.words = [];
     this.tiles = /* @__PURE__ */ new Map();
     this.page = 0;
     this.focus = null;
@@ -1058,6 +1059,7 @@ var TriageSession = class extends Session {
         const known2 = before.get(body.item_id);
         return known2 ? { ...known2, ...body, gone: known2.gone !== null && waiting.has(known2.gone) ? known2.gone : null } : tileOf(body);
       }));
+      this.words = push.words;
       this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
       this.page = this.open[0] ?? 0;
       this.#settle();
@@ -1459,6 +1461,7 @@ function buildTop(session, toggleHelp) {
     setText(facts, [
       pages ? items(session.n) : "",
       open.length > 1 ? `group ${open.indexOf(session.page) + 1} of ${open.length}` : "",
+      session.words[session.page]?.join(", ") ?? "",
       setup?.annotator ?? ""
     ].filter(Boolean).join(" · "));
     const last = done.at(-1);
@@ -1498,7 +1501,9 @@ function buildClusters(session, refocus) {
         parts.drawn = picture;
       }
       setText(parts.n, String(tiles.length));
-      setAttribute(parts.button, "aria-label", `group ${i + 1}, ${items(tiles.length)}`);
+      const words = session.words[at]?.join(", ") ?? "";
+      setAttribute(parts.button, "aria-label", `group ${i + 1}, ${items(tiles.length)}${words && `: ${words}`}`);
+      setAttribute(parts.button, "title", words || null);
       setAttribute(parts.button, "aria-current", at === page ? "true" : null);
       if (at === page) {
         const { offsetLeft, offsetWidth } = parts.button;

@@ -150,7 +150,7 @@ function buildTop(session, toggleHelp) {
   function update() {
     const { open, pages, setup, done } = session;
     setText(facts, [pages ? items(session.n) : "", open.length > 1 ? `group ${open.indexOf(session.page) + 1} of ${open.length}` : "",
-      setup?.annotator ?? ""].filter(Boolean).join(" · "));
+      session.words[session.page]?.join(", ") ?? "", setup?.annotator ?? ""].filter(Boolean).join(" · "));
     const last = done.at(-1);
     setAttribute(undo, "title", last ? `Undo: ${last.words}` : null);
     setAttribute(undo, "aria-disabled", last ? null : "true");
@@ -183,7 +183,9 @@ function buildClusters(session, refocus) {
       const { picture } = tiles[0];
       if (parts.drawn !== picture) { drawSmall(parts.canvas, picture); parts.drawn = picture; }
       setText(parts.n, String(tiles.length));
-      setAttribute(parts.button, "aria-label", `group ${i + 1}, ${items(tiles.length)}`);
+      const words = session.words[at]?.join(", ") ?? "";
+      setAttribute(parts.button, "aria-label", `group ${i + 1}, ${items(tiles.length)}${words && `: ${words}`}`);
+      setAttribute(parts.button, "title", words || null);
       setAttribute(parts.button, "aria-current", at === page ? "true" : null);
       if (at === page) {
         const { offsetLeft, offsetWidth } = parts.button;

@@ -36,6 +36,8 @@ export class TriageSession extends Session {
     this.bindings = new Map();
     /** Null as long as nobody has said what lies here. @type {Tile[][] | null} */
     this.pages = null;
+    /** The words that set each page apart, where items are texts. @type {string[][]} */
+    this.words = [];
     /** By item_id. @type {Map<string, Tile>} */
     this.tiles = new Map();
     this.page = 0;
@@ -123,6 +125,7 @@ export class TriageSession extends Session {
         // What an act on its way has taken isn't laid out again.
         return known ? { ...known, ...body, gone: known.gone !== null && waiting.has(known.gone) ? known.gone : null } : tileOf(body);
       }));
+      this.words = push.words;
       this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
       this.page = this.open[0] ?? 0;
       this.#settle();
