@@ -4,6 +4,7 @@
 import "./css/card.css";
 import "./css/attributes.css";
 import "./css/objects.css";
+import "./css/spans.css";
 import "./css/text.css";
 import { widget } from "./comms.js";
 import { basePath, probe } from "./outbox.js";

@@ -16,10 +16,10 @@ function probe(open) {
   try {
     const storage = open();
     if (!storage) return null;
-    const key2 = ROOT + "probe";
-    storage.setItem(key2, "1");
-    const kept = storage.getItem(key2) === "1";
-    storage.removeItem(key2);
+    const key3 = ROOT + "probe";
+    storage.setItem(key3, "1");
+    const kept = storage.getItem(key3) === "1";
+    storage.removeItem(key3);
     return kept ? storage : null;
   } catch {
     return null;
@@ -51,15 +51,15 @@ var Outbox = class {
     const left = [];
     this.others = 0;
     for (let i = 0; this.storage && i < this.storage.length; i++) {
-      const key2 = this.storage.key(i) ?? "";
-      if (!key2.startsWith(place)) continue;
-      if (!key2.startsWith(mine)) {
+      const key3 = this.storage.key(i) ?? "";
+      if (!key3.startsWith(place)) continue;
+      if (!key3.startsWith(mine)) {
         this.others++;
         continue;
       }
       try {
-        const { act: act2, n } = JSON.parse(this.storage.getItem(key2) ?? "");
-        if (act2?.decision_id && !this.entries.has(act2.decision_id)) left.push({ act: act2, n, sent_at: null, tries: 0 });
+        const { act: act3, n } = JSON.parse(this.storage.getItem(key3) ?? "");
+        if (act3?.decision_id && !this.entries.has(act3.decision_id)) left.push({ act: act3, n, sent_at: null, tries: 0 });
       } catch {
       }
     }
@@ -67,12 +67,12 @@ var Outbox = class {
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
   /** @param {A} act */
-  put(act2) {
+  put(act3) {
     this.last = Math.max(this.last + 1, this.now());
-    this.entries.set(act2.decision_id, { act: act2, n: this.last, sent_at: null, tries: 0 });
+    this.entries.set(act3.decision_id, { act: act3, n: this.last, sent_at: null, tries: 0 });
     if (!this.storage) return;
     try {
-      this.storage.setItem(this.#key(act2), JSON.stringify({ act: act2, n: this.last }));
+      this.storage.setItem(this.#key(act3), JSON.stringify({ act: act3, n: this.last }));
     } catch {
       this.storage = null;
     }
@@ -91,12 +91,12 @@ var Outbox = class {
   /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held2 = false;
-    for (const { act: act2 } of this.entries.values()) if (act2.item_id === item_id && (act2.kind === "decide" || act2.kind === "retract")) held2 = act2.kind === "decide";
+    for (const { act: act3 } of this.entries.values()) if (act3.item_id === item_id && (act3.kind === "decide" || act3.kind === "retract")) held2 = act3.kind === "decide";
     return held2;
   }
   /** @param {A} act */
-  #key(act2) {
-    return join([...this.owner.slice(0, 2), act2.annotator ?? "", act2.decision_id]);
+  #key(act3) {
+    return join([...this.owner.slice(0, 2), act3.annotator ?? "", act3.decision_id]);
   }
 };
 
@@ -279,8 +279,7 @@ var Units = class {
   /** @param {number} unit @returns {number} */
   character(unit) {
     const at = within(unit, this.text.length);
-    const n = below(this.pairs, at - 1);
-    return at - n - (this.pairs[n] === at - 1 ? 1 : 0);
+    return at - below(this.pairs, at);
   }
   /** @param {number} start @param {number} end @returns {string} */
   quote(start, end) {
@@ -336,9 +335,9 @@ var Units = class {
       letters.lastIndex = unit;
       const found = letters.exec(text);
       if (!found) return null;
-      const word = this.words.at(this.character(found.index));
-      if (word[0] >= from) return this.snapped(...word);
-      unit = this.unit(word[1]);
+      const word2 = this.words.at(this.character(found.index));
+      if (word2[0] >= from) return this.snapped(...word2);
+      unit = this.unit(word2[1]);
     }
     return null;
   }
@@ -453,8 +452,8 @@ var ItemText = class {
   }
   /** About how high it is. @param {number} size @param {number} width */
   #height(size, width) {
-    const across = Math.max(8, Math.min(width / size, COLUMN) / 0.5);
-    return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across)) * size * LEADING, 0);
+    const across2 = Math.max(8, Math.min(width / size, COLUMN) / 0.5);
+    return this.lines.reduce((sum, { start, end }) => sum + Math.max(0.6, Math.ceil((end - start) / across2)) * size * LEADING, 0);
   }
 };
 function linesOf(text) {
@@ -618,15 +617,15 @@ var REPEATABLE = /* @__PURE__ */ new Set([
   "later"
 ]);
 function bind(table) {
-  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key2) => [key2, action])));
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key3) => [key3, action])));
 }
-function pressed({ key: key2, shiftKey }) {
-  if (key2.length > 1 || key2 === " ") return (shiftKey ? "Shift+" : "") + (key2 === " " ? "Space" : key2);
-  return shiftKey && /\p{L}/u.test(key2) ? `Shift+${key2.toUpperCase()}` : key2.toLowerCase();
+function pressed({ key: key3, shiftKey }) {
+  if (key3.length > 1 || key3 === " ") return (shiftKey ? "Shift+" : "") + (key3 === " " ? "Space" : key3);
+  return shiftKey && /\p{L}/u.test(key3) ? `Shift+${key3.toUpperCase()}` : key3.toLowerCase();
 }
-function digitOf({ code, key: key2, shiftKey }) {
+function digitOf({ code, key: key3, shiftKey }) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
-  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key2 === digit) ? digit : null;
+  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key3 === digit) ? digit : null;
 }
 function read(event, bindings, { asking = false } = {}) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
@@ -635,17 +634,17 @@ function read(event, bindings, { asking = false } = {}) {
   const digit = digitOf(event);
   if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
   if (event.key === "Escape") return { kind: "escape" };
-  const key2 = pressed(event);
-  const action = bindings.get(key2);
+  const key3 = pressed(event);
+  const action = bindings.get(key3);
   if (action) return { kind: "do", action };
-  return /^[^\s]$/u.test(key2) ? { kind: "label", key: key2 } : null;
+  return /^[^\s]$/u.test(key3) ? { kind: "label", key: key3 } : null;
 }
 function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
   const present = new Set(labels.map((l) => l.label_id));
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken = new Set(before.values());
-  for (const { label_id, key: key2 } of labels) {
-    const wanted = key2?.toLowerCase();
+  for (const { label_id, key: key3 } of labels) {
+    const wanted = key3?.toLowerCase();
     if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
     taken.add(wanted);
@@ -662,9 +661,9 @@ function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @_
 }
 function clashes(labels, bindings) {
   return labels.flatMap((label) => {
-    const key2 = label.own_key ? label.key?.toLowerCase() ?? "" : "";
-    const action = bindings.get(key2);
-    return action ? [{ label, key: key2, action }] : [];
+    const key3 = label.own_key ? label.key?.toLowerCase() ?? "" : "";
+    const action = bindings.get(key3);
+    return action ? [{ label, key: key3, action }] : [];
   });
 }
 var NAMES = {
@@ -679,9 +678,9 @@ var NAMES = {
   PageUp: "PgUp",
   PageDown: "PgDn"
 };
-function keyName(key2) {
-  if (key2.startsWith("Shift+")) return `⇧${keyName(key2.slice(6))}`;
-  return NAMES[key2] ?? (key2.length === 1 ? key2.toUpperCase() : key2);
+function keyName(key3) {
+  if (key3.startsWith("Shift+")) return `⇧${keyName(key3.slice(6))}`;
+  return NAMES[key3] ?? (key3.length === 1 ? key3.toUpperCase() : key3);
 }
 
 // hitl_widgets/widgets/js/objects/shapes.js
@@ -808,7 +807,7 @@ var byScore = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
 var ImageObjects = class _ImageObjects {
   /** @param {ObjectsOf} of */
   static of({ kind, size, shown, given, memory }) {
-    const present = (given ?? shown).filter(({ act: act2 }) => act2 !== "deleted");
+    const present = (given ?? shown).filter(({ act: act3 }) => act3 !== "deleted");
     return new _ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory });
   }
   /** @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @returns {ImageObjects | null} */
@@ -878,18 +877,26 @@ var ImageObjects = class _ImageObjects {
   }
   /** The next object, or null after the last one: then nothing is in focus. @returns {Shape | null} */
   next() {
-    this.take(this.#following());
+    this.take(this.following());
     if (this.focus === null) this.pass = { ids: [], at: -1 };
     return this.current;
   }
+  /** In the order in which Tab comes to them. @returns {Shape[]} */
+  get order() {
+    return [...this.list].sort(byScore);
+  }
+  /** What one of them is called. */
+  get noun() {
+    return "object";
+  }
   /** @returns {string | null} */
-  #following() {
+  following() {
     const { ids, at } = this.pass;
     const there = new Set(this.list.map(({ id }) => id));
     const later = ids.find((id, i) => i > at && there.has(id));
     if (later !== void 0) return later;
     const visited = new Set(ids);
-    const left = this.list.filter(({ id }) => !visited.has(id)).sort(byScore);
+    const left = this.order.filter(({ id }) => !visited.has(id));
     return (left.find(({ id }) => !this.known.has(id)) ?? left[0])?.id ?? null;
   }
   /** The one that was in focus before, or null where there is none. @returns {Shape | null} */
@@ -966,7 +973,7 @@ var ImageObjects = class _ImageObjects {
   rate(certainty) {
     if (!this.current) return null;
     if (certainty !== this.current.certainty) this.change("certainty", { certainty }, "certainty");
-    return certainty === null ? "No certainty" : `Certainty ${certainty} for this object`;
+    return certainty === null ? "No certainty" : `Certainty ${certainty} for this ${this.noun}`;
   }
   /** @param {1 | -1} by @returns {string | null} */
   nudge(by) {
@@ -979,7 +986,7 @@ var ImageObjects = class _ImageObjects {
     if (!this.current) return null;
     const unsure = !this.current.unsure;
     this.change("unsure", { unsure }, "unsure");
-    return unsure ? "Unsure of this object" : "Sure of this object again";
+    return unsure ? `Unsure of this ${this.noun}` : `Sure of this ${this.noun} again`;
   }
   /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
   remove() {
@@ -988,7 +995,7 @@ var ImageObjects = class _ImageObjects {
     const list = this.list.filter((object) => object !== current);
     this.step("delete", list, "deleted");
     this.drawing = null;
-    this.take(this.#following());
+    this.take(this.following());
     return "Deleted";
   }
   /** @param {At} at @param {string} label_id @returns {Shape | null} null: there are too many */
@@ -1053,7 +1060,7 @@ var ImageObjects = class _ImageObjects {
   }
   /** What was on the screen before the person acted, for the log. */
   get seen() {
-    return this.shown.filter(({ act: act2 }) => act2 !== "deleted").map(({ id, kind, at, label_id, score, origin, was }) => ({
+    return this.shown.filter(({ act: act3 }) => act3 !== "deleted").map(({ id, kind, at, label_id, score, origin, was }) => ({
       id,
       kind,
       at,
@@ -1070,7 +1077,7 @@ var ImageObjects = class _ImageObjects {
   }
   /** Whether anything is other than it was shown. */
   get differs() {
-    const before = this.shown.filter(({ act: act2 }) => act2 !== "deleted");
+    const before = this.shown.filter(({ act: act3 }) => act3 !== "deleted");
     if (before.length !== this.list.length) return true;
     const shapes = new Map(this.list.map((object) => [object.id, object]));
     return before.some((entry) => {
@@ -1097,8 +1104,8 @@ var ImageObjects = class _ImageObjects {
   describe(nameOf) {
     const { current, drawing } = this;
     if (drawing?.how === "corners") return `Drawing ${nameOf(drawing.label_id)}: ${counted(drawing.spots.length, "corner")}`;
-    if (!current) return this.list.length ? `${counted(this.list.length, "object")}, none in focus` : "No objects";
-    const place = [...this.list].sort(byScore).indexOf(current) + 1;
+    if (!current) return this.list.length ? `${counted(this.list.length, this.noun)}, none in focus` : `No ${this.noun}s`;
+    const place = this.order.indexOf(current) + 1;
     const became2 = this.became(current);
     return [
       `${place} of ${this.list.length}: ${nameOf(current.label_id)}`,
@@ -1117,7 +1124,7 @@ var ImageObjects = class _ImageObjects {
     const there = new Set(this.list.map(({ id }) => id));
     const deleted = this.seen.filter(({ id }) => !there.has(id)).length;
     const parts = Object.entries({ ...counts, deleted }).filter(([, n]) => n).map(([what, n]) => `${n} ${what === "accepted" ? "as proposed" : what}`);
-    return `${counted(this.list.length, "object")}${parts.length ? `: ${parts.join(", ")}` : ""}`;
+    return `${counted(this.list.length, this.noun)}${parts.length ? `: ${parts.join(", ")}` : ""}`;
   }
 };
 var counted = (n, what) => `${n || "no"} ${what}${n === 1 ? "" : "s"}`;
@@ -1289,6 +1296,433 @@ function close(objects) {
   objects.add(drawing.spots.flatMap(({ x, y }) => [x, y]), drawing.label_id);
   return true;
 }
+
+// hitl_widgets/widgets/js/text/span_keys.js
+var FIXED2 = [
+  [["ArrowLeft", "ArrowRight"], "select the word before or after; ↑ and ↓ the one a line above or below"],
+  [["Space", "⇧", "Space"], "one word more, one word less: of what is selected, or of the span in focus"],
+  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end in hand"],
+  [["Alt", "ArrowLeft", "ArrowRight"], "pull the start or the end outwards by a word; with ⇧ push the opposite end the same way"],
+  [["Alt", "ArrowUp", "ArrowDown"], "select the sentence before or after"],
+  [["Tab", "⇧", "Tab"], "the next span, and the one before; after the last one Tab leaves the card"],
+  [["Escape"], "let go of what is selected or in focus: keys mean the text again"]
+];
+function key2(spans, event, page = {}) {
+  if (event.ctrlKey || event.metaKey) return null;
+  if (event.key === "ArrowLeft" || event.key === "ArrowRight") return across(spans, event, page);
+  if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+    if (event.shiftKey) return null;
+    return down(spans, event.key === "ArrowDown" ? 1 : -1, event.altKey, page);
+  }
+  if (event.altKey) return null;
+  if (event.key === " ") return spans.range ? (byWord(spans, spans.hand, !event.shiftKey, event.repeat), "") : word(spans, 1, page);
+  if (event.key === "Tab") return event.repeat && spans.focus !== null ? "" : (event.shiftKey ? spans.previous() : spans.next()) ? "" : null;
+  if (event.key !== "Escape" || !spans.range) return null;
+  spans.release();
+  return "";
+}
+function act2(spans, action, { labels } = {}) {
+  if (action === "draw") return spans.draw(labelOf(spans, labels));
+  if (action === "delete") return spans.remove();
+  if (action === "other_end") return spans.turn();
+  return action === "widen" ? spans.widen() : null;
+}
+function across(spans, { key: name, shiftKey, altKey, repeat }, page) {
+  const at = spans.range?.[spans.hand === "end" ? 1 : 0] ?? beginning2(spans, page);
+  const to_right = name === "ArrowRight";
+  const leftwards = page.leftwards?.(Math.max(0, spans.range?.[0] ?? at)) ?? false;
+  const by = to_right === leftwards ? -1 : 1;
+  if (altKey) {
+    if (!spans.range) return word(spans, by, page);
+    const end = by > 0 === !shiftKey ? "end" : "start";
+    byWord(spans, end, !shiftKey, repeat);
+    return "";
+  }
+  if (shiftKey) return byCharacter(spans, by, at, repeat);
+  return word(spans, by, page);
+}
+var beginning2 = (spans, page) => spans.caret ?? page.first?.() ?? 0;
+function word(spans, by, page) {
+  const { range, units } = spans;
+  const from = range?.[by > 0 ? 1 : 0] ?? beginning2(spans, page);
+  const found = by > 0 ? units.wordAfter(from) : units.wordBefore(from);
+  if (found) spans.select(...found);
+  else if (!range) return by > 0 ? "The text ends here" : "The text begins here";
+  return "";
+}
+function byWord(spans, end, outwards, repeat) {
+  const { range, units } = spans;
+  if (!range) return;
+  const [start, stop] = range;
+  let to = null;
+  if (end === "end" && outwards) {
+    const here = stop > start ? units.wordAt(stop - 1) : null;
+    const next = here && here[1] > stop ? here : units.wordAfter(stop);
+    if (next) to = [start, next[1]];
+  } else if (end === "end") {
+    const last = units.wordBefore(stop);
+    const left = units.wordBefore(last && last[1] === stop ? last[0] : stop);
+    if (left && left[1] > start) to = [start, left[1]];
+  } else if (outwards) {
+    const here = units.wordAt(start);
+    const next = here && here[0] < start ? here : units.wordBefore(start);
+    if (next) to = [next[0], stop];
+  } else {
+    const next = units.wordAfter(start);
+    const left = next && next[0] === start ? units.wordAfter(next[1]) : next;
+    if (left && left[0] < stop) to = [left[0], stop];
+  }
+  if (to) spans.put(to, end, `word ${end} ${outwards}`, repeat);
+}
+function byCharacter(spans, by, at, repeat) {
+  const { range, units, hand } = spans;
+  if (!range) {
+    const [start, end] = by > 0 ? [at, units.boundary(at, 1)] : [units.boundary(at, -1), at];
+    if (end > start) spans.select(start, end, by > 0 ? "end" : "start");
+    return "";
+  }
+  const to = units.boundary(at, by);
+  const next = hand === "end" ? [range[0], to] : [to, range[1]];
+  if (next[1] > next[0]) spans.put(next, hand, `character ${hand} ${by}`, repeat);
+  return "";
+}
+function down(spans, by, sentences, page) {
+  const { range, units } = spans;
+  const at = range ?? /** @type {const} */
+  [beginning2(spans, page), beginning2(spans, page)];
+  if (!sentences && page.below) {
+    const character = page.below(at, by);
+    const found = character === null ? null : units.wordAt(character) ?? nearest(units, character);
+    if (found) spans.select(...found);
+    return "";
+  }
+  const here = units.sentences.at(by > 0 ? Math.max(at[0], at[1] - 1) : at[0]);
+  const inside = by < 0 ? units.wordBefore(here[0]) : range ? units.wordAfter(here[1]) : units.wordAfter(at[0]);
+  if (!inside) return "";
+  if (!sentences) spans.select(...by > 0 ? inside : units.wordAfter(units.sentences.at(inside[0])[0]) ?? inside);
+  else spans.select(...units.trimmed(units.sentences.at(inside[0])));
+  return "";
+}
+function nearest(units, character) {
+  const [before, after] = [units.wordBefore(character), units.wordAfter(character)];
+  if (!before || !after) return before ?? after;
+  return character - before[1] <= after[0] - character ? before : after;
+}
+var SpanPointing = class {
+  /** @param {TextSpans} spans */
+  constructor(spans) {
+    this.spans = spans;
+    this.from = null;
+    this.end = null;
+    this.moved = false;
+    this.drags = 0;
+  }
+  /** @param {number} character under the pointer @param {{extends?: boolean, end?: End | null, clicks?: number}} [how] `end`: an end of the span in focus
+   * is under the pointer; `clicks`: 2 for a word, 3 for a sentence */
+  down(character, { extends: more = false, end = null, clicks = 1 } = {}) {
+    const { spans } = this;
+    const { units } = spans;
+    this.drags++;
+    this.moved = false;
+    this.end = end;
+    this.from = character;
+    if (clicks > 1) {
+      const range = clicks === 2 ? units.wordAt(character) ?? units.graphemes.at(character) : units.trimmed(units.sentences.at(character));
+      spans.select(...range);
+      this.from = null;
+    } else if (more && spans.range) {
+      const [start, stop] = spans.range;
+      spans.put(character < start ? [units.graphemes.at(character)[0], stop] : [start, units.graphemes.at(character)[1]], character < start ? "start" : "end", "click");
+      this.from = null;
+    }
+  }
+  /** @param {number} character @returns {boolean} whether anything changed */
+  moveTo(character) {
+    const { spans, from, end } = this;
+    if (from === null || character === from && !this.moved) return false;
+    const goes_on = this.moved;
+    this.moved = true;
+    if (end && spans.range) {
+      const [start, stop] = spans.range;
+      const [low, high] = spans.units.graphemes.at(character);
+      const to = end === "start" ? (
+        /** @type {const} */
+        [Math.min(low, spans.units.boundary(stop, -1)), stop]
+      ) : (
+        /** @type {const} */
+        [start, Math.max(high, spans.units.boundary(start, 1))]
+      );
+      return spans.put(to, end, `drag ${this.drags}`, goes_on);
+    }
+    const range = spans.units.trimmed(spans.units.snapped(Math.min(from, character), Math.max(from, character) + 1));
+    spans.select(...range, character < from ? "start" : "end");
+    return true;
+  }
+  /** @returns {boolean} whether anything changed */
+  up() {
+    const { spans, from, moved: moved2, end } = this;
+    this.from = null;
+    this.end = null;
+    if (from === null || moved2 || end) return from !== null;
+    const over = spans.over(from);
+    const at = over.findIndex(({ id }) => id === spans.focus);
+    if (over.length) spans.take(over[(at + 1) % over.length].id);
+    else spans.release(from);
+    return true;
+  }
+};
+
+// hitl_widgets/widgets/js/text/spans.js
+var QUOTED = 40;
+var asRead = (a, b) => a.at[0] - b.at[0] || b.at[1] - a.at[1];
+function inBrief(quote, most = QUOTED) {
+  const line = quote.replace(/\s+/gu, " ");
+  const characters = line.length > most ? [...line.slice(0, 2 * most + 2)] : null;
+  return characters && characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : line;
+}
+var TextSpans = class _TextSpans extends ImageObjects {
+  /** @override @param {ObjectsOf & {units: Units}} of @returns {TextSpans} */
+  static of({ size, shown, given, memory, units }) {
+    const present = (given ?? shown).filter(({ act: act3 }) => act3 !== "deleted");
+    return new _TextSpans({ kind: "span", size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory, units });
+  }
+  /** Null where it is of another text. @override @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @param {Units} [units] @returns {TextSpans | null} */
+  static fromDraft(draft, memory, units) {
+    if (!units || !draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || draft.size?.[0] !== units.length) return null;
+    const { size, shown, list, quotes = [], touched, focus, answered } = draft;
+    if (list.some(({ at }, i) => units.quote(at[0], at[1]) !== quotes[i])) return null;
+    const spans = new _TextSpans({ kind: "span", size, shown, list, answered, memory, units });
+    for (const id of touched) spans.known.add(id);
+    if (focus !== null) spans.take(focus);
+    return spans;
+  }
+  /** @param {ConstructorParameters<typeof ImageObjects>[0] & {units: Units}} of */
+  constructor({ units, ...of }) {
+    super(of);
+    this.units = units;
+    this.selection = null;
+    this.caret = null;
+    this.hand = "end";
+    this.another = false;
+    this.widened = null;
+  }
+  // What there is
+  /** @override */
+  get order() {
+    return [...this.list].sort(asRead);
+  }
+  /** @override */
+  get noun() {
+    return "span";
+  }
+  /** What keys work on. @returns {Range | null} */
+  get range() {
+    const { current } = this;
+    return current ? [current.at[0], current.at[1]] : this.selection;
+  }
+  /** The last span over exactly what is selected. @returns {Shape | null} */
+  get under() {
+    const { selection } = this;
+    if (!selection || this.another) return null;
+    return this.list.filter(({ at }) => at[0] === selection[0] && at[1] === selection[1]).at(-1) ?? null;
+  }
+  /** The text of a span. @param {Shape} span @returns {string} */
+  quoteOf({ at }) {
+    return this.units.quote(at[0], at[1]);
+  }
+  /** The spans over a character, the shortest first. @param {number} character @returns {Shape[]} */
+  over(character) {
+    return this.list.filter(({ at }) => at[0] <= character && character < at[1]).sort((a, b) => a.at[1] - a.at[0] - (b.at[1] - b.at[0]));
+  }
+  // Selection
+  /** Selects characters, as far as whole graphemes go; no span is in focus then. @param {number} start @param {number} end @param {End} [hand] */
+  select(start, end, hand = "end") {
+    if (this.focus !== null) super.take(null);
+    this.selection = this.units.snapped(start, end);
+    this.caret = this.selection[hand === "end" ? 1 : 0];
+    this.hand = hand;
+    this.another = false;
+    this.tag = "";
+    this.version++;
+  }
+  /** Nothing is selected, nor in focus. @param {number | null} [caret] where reading goes on */
+  release(caret = this.caret) {
+    if (this.focus !== null) super.take(null);
+    this.selection = null;
+    this.another = false;
+    this.caret = caret;
+    this.version++;
+  }
+  /** The range gets another place: of the span in focus it is a step. @param {Range} to @param {End} hand @param {string} tag @param {boolean} [goes_on]
+   * @returns {boolean} whether anything changed */
+  put(to, hand, tag, goes_on = false) {
+    const { range } = this;
+    this.hand = hand;
+    this.version++;
+    if (range && range[0] === to[0] && range[1] === to[1]) return false;
+    if (this.current) {
+      this.place(tag, [...to], "moved", goes_on);
+      this.caret = to[hand === "end" ? 1 : 0];
+    } else this.select(to[0], to[1], hand);
+    return true;
+  }
+  /** The whole sentence, then the line, then as it was. @returns {string | null} */
+  widen() {
+    const { range, units, widened } = this;
+    const goes_on = Boolean(widened && range && range[0] === widened.now[0] && range[1] === widened.now[1]);
+    const base = goes_on && widened ? widened.base : range ?? units.wordAfter(this.caret ?? 0);
+    if (!base) return null;
+    const [first] = units.sentences.at(base[0]);
+    const sentence = units.trimmed([first, Math.max(units.sentences.at(base[1] - 1)[1], base[1])]);
+    const line = [units.lineAt(base[0])[0], units.lineAt(base[1] - 1)[1]];
+    const levels = [base];
+    for (const [start, end] of [sentence, line]) {
+      const [low, high] = levels[levels.length - 1];
+      if (start <= low && end >= high && (start < low || end > high)) levels.push([start, end]);
+    }
+    const level = ((goes_on && widened ? widened.level : 0) + 1) % levels.length;
+    this.put(levels[level], "end", "widen", goes_on);
+    this.widened = { base, now: levels[level], level };
+    return "";
+  }
+  /** The other end is in hand. @returns {string | null} */
+  turn() {
+    if (!this.range) return null;
+    this.hand = this.hand === "end" ? "start" : "end";
+    this.version++;
+    return this.hand === "end" ? "The end is in hand" : "The start is in hand";
+  }
+  // Focus
+  /** @override @param {string | null} id */
+  take(id) {
+    const before = this.focus;
+    super.take(id);
+    const { current } = this;
+    if (!current) return;
+    this.selection = null;
+    this.another = false;
+    this.caret = current.at[1];
+    if (before !== id) this.hand = "end";
+  }
+  /** The one under the selection is in focus now. @returns {boolean} whether one is in focus */
+  grab() {
+    if (!this.current && this.under) this.take(this.under.id);
+    return this.current !== null;
+  }
+  /** Those in doubt first, then as one reads. @override @returns {string | null} */
+  following() {
+    const { pass, order, current, selection, caret } = this;
+    const due = pass.ids.find((id, i) => i > pass.at && !this.known.has(id) && this.get(id));
+    if (due !== void 0) return due;
+    if (current) return order[order.indexOf(current) + 1]?.id ?? null;
+    const from = selection?.[0] ?? caret ?? 0;
+    return order.find(({ at }) => at[0] >= from)?.id ?? null;
+  }
+  /** @override @returns {Shape | null} */
+  next() {
+    const id = this.following();
+    if (id === null) this.release(null);
+    else this.take(id);
+    return this.current;
+  }
+  /** @override @returns {Shape | null} */
+  previous() {
+    const { order, current, selection, caret } = this;
+    const from = selection?.[0] ?? caret ?? 0;
+    const before = current ? order[order.indexOf(current) - 1] : order.filter(({ at }) => at[0] < from).at(-1);
+    if (before) this.take(before.id);
+    else this.release(null);
+    return this.current;
+  }
+  // Steps
+  /** @override @param {string} tag @param {readonly Shape[]} list @param {string} words @param {{goes_on?: boolean, focus?: string | null}} [how] */
+  step(tag, list, words2, how) {
+    const [n, selection] = [this.steps.length, this.selection];
+    const last = this.steps[n - 1];
+    super.step(tag, list, words2, how);
+    const now = this.steps[this.steps.length - 1];
+    if (now && now !== last) now.selection = selection;
+  }
+  /** @override @returns {string | null} */
+  undo() {
+    const step = this.steps.at(-1);
+    const words2 = super.undo();
+    if (words2 !== null && step && this.focus === null) {
+      this.selection = step.selection ?? null;
+      if (this.selection) this.caret = this.selection[1];
+      this.another = false;
+    }
+    return words2;
+  }
+  // What is said of a span
+  /** Of the span in focus, or under the selection; else a new one over what is selected. @override @param {string} label_id @returns {string | null} */
+  relabel(label_id) {
+    if (this.grab()) return super.relabel(label_id);
+    return this.selection ? this.mark(this.selection, label_id) : null;
+  }
+  /** A new span. @param {Range} range @param {string} label_id @returns {string} what is to be said */
+  mark([start, end], label_id) {
+    const same2 = this.list.find(({ at, label_id: other }) => at[0] === start && at[1] === end && other === label_id);
+    if (same2) {
+      this.take(same2.id);
+      return "This span is there already";
+    }
+    return this.add([start, end], label_id) ? "" : "There are too many spans";
+  }
+  /** What is selected becomes a span of the label used last; of a span in focus, another one over the same characters. @param {string | null} label_id
+   * @returns {string} what is to be said */
+  draw(label_id) {
+    const { range } = this;
+    if (!range) return "Arrows select words; a label's key makes a span of them";
+    if (this.current || this.under) {
+      this.select(range[0], range[1]);
+      this.another = true;
+      return "Another span over these words: press its label's key";
+    }
+    if (label_id === null) return "There is no label yet";
+    return this.mark(range, label_id);
+  }
+  /** @override @param {number | null} certainty @returns {string | null} */
+  rate(certainty) {
+    return this.grab() ? super.rate(certainty) : null;
+  }
+  /** @override @param {1 | -1} by @returns {string | null} */
+  nudge(by) {
+    return this.grab() ? super.nudge(by) : null;
+  }
+  /** @override @returns {string | null} */
+  unsure() {
+    return this.grab() ? super.unsure() : null;
+  }
+  /** After a proposal the next one is in focus; where the person's own span was, its words are selected. @override @returns {string | null} */
+  remove() {
+    if (!this.grab()) return null;
+    const { current } = this;
+    if (!current) return null;
+    const next = this.following();
+    this.step("delete", this.list.filter((span) => span !== current), "deleted");
+    if (current.proposal && next !== null) this.take(next);
+    else this.select(current.at[0], current.at[1]);
+    return "Deleted";
+  }
+  // What is stored
+  /** Sizes mean nothing here. @override */
+  remember() {
+  }
+  /** @override @returns {ObjectsDraft | null} */
+  toDraft() {
+    const draft = super.toDraft();
+    return draft && { ...draft, quotes: draft.list.map((span) => this.quoteOf(span)) };
+  }
+  // In words
+  /** @override @param {(label_id: string) => string} nameOf @returns {string} */
+  describe(nameOf) {
+    const { current, selection, under, list } = this;
+    if (current) return `${super.describe(nameOf)}: ${inBrief(this.quoteOf(current))}`;
+    if (!selection) return list.length ? `${counted(list.length, "span")}, none in focus` : "No spans";
+    return `Selected${under ? `, ${nameOf(under.label_id)}` : ""}: ${inBrief(this.units.quote(selection[0], selection[1]))}`;
+  }
+};
 
 // hitl_widgets/drawing/colours.json
 var colours_default = {
@@ -1499,9 +1933,9 @@ var Regions = class {
   /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
   *#pixels(parts, part) {
     const { left, top, right, bottom } = parts.bounds[part];
-    const [across, down] = [this.width / parts.width, this.height / parts.height];
-    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
-      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
+    const [across2, down2] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down2); row < Math.min(this.height, (bottom + 1) * down2); row++) {
+      for (let column = Math.floor(left * across2); column < Math.min(this.width, (right + 1) * across2); column++) {
         if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
       }
     }
@@ -1624,7 +2058,7 @@ var isSet = (label_id) => Boolean(label_id?.startsWith(MARK));
 var membersOf = (label_id) => !label_id ? [] : isSet(label_id) ? label_id.slice(1).split(MARK).filter(Boolean) : [label_id];
 
 // hitl_widgets/widgets/js/card/annotating.js
-var KINDS2 = { boxes: "box", polygons: "polygon", points: "point" };
+var KINDS2 = { boxes: "box", polygons: "polygon", points: "point", spans: "span" };
 var OF_OBJECT = "object:";
 var PACE_MS = 400;
 var isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
@@ -1632,7 +2066,7 @@ function entriesOf(objects) {
   const there = new Map(objects.list.map((object) => [object.id, object]));
   const sent = new Map(objects.sent.map((given) => [given.id, given]));
   const left = objects.list.map((object) => {
-    const act2 = objects.became(object);
+    const act3 = objects.became(object);
     const { score, origin, proposal, certainty, unsure } = object;
     return (
       /** @type {ObjectEntry} */
@@ -1640,9 +2074,9 @@ function entriesOf(objects) {
         .../** @type {any} */
         sent.get(object.id),
         origin,
-        act: act2,
+        act: act3,
         ...score === null ? {} : { score },
-        ...proposal && act2 !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {},
+        ...proposal && act3 !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {},
         ...certainty === null ? {} : { certainty },
         ...unsure ? { unsure } : {}
       }
@@ -1678,10 +2112,15 @@ var Annotating = class {
     this.session = session;
     this.memory = newMemory();
     this.repeated_at = -Infinity;
+    this.page = {};
   }
   /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
   get kind() {
     return KINDS2[this.session.setup?.task ?? ""] ?? null;
+  }
+  /** What one of them is called. */
+  get noun() {
+    return this.kind === "span" ? "span" : "object";
   }
   /** Objects are the answer. */
   get on() {
@@ -1692,6 +2131,7 @@ var Annotating = class {
     const { item, draft, face } = this.session;
     if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
     if (!draft.objects || draft.objects_of !== item) {
+      if (this.kind === "span" && !isText(item.picture)) return null;
       draft.objects = this.#made(item, draft);
       draft.objects_of = item;
     }
@@ -1714,22 +2154,28 @@ var Annotating = class {
     );
     const size = [item.width, item.height];
     const shown = this.#visible(item);
-    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i])) return draft.objects;
-    const kept = ImageObjects.fromDraft(draft.kept?.objects, memory);
+    const units = isText(item.picture) ? toUnits(item.picture.text) : null;
+    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i]) && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
+    const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (this.session.revising) return ImageObjects.of({ kind, size, shown, given: this.#entriesOf(this.session.revising.past, shown), memory });
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    const made = (more) => {
+      const of = { kind, size, shown, memory, ...more };
+      return units ? TextSpans.of({ ...of, units }) : ImageObjects.of(of);
+    };
+    if (this.session.revising) return made({ given: this.#entriesOf(this.session.revising.past, shown) });
     const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
     const again = shown.some(({ origin }) => origin !== void 0);
-    const objects = ImageObjects.of({ kind, size, shown, memory, ...before ? { given: before } : again ? { given: shown } : {} });
+    const objects = made(before ? { given: before } : again ? { given: shown } : {});
     if (before) {
       objects.shown = shown;
       objects.answered = false;
     }
-    const doubtful = shown.filter(({ doubt, act: act2 }) => doubt && act2 !== "deleted").map(({ id }) => id);
+    const doubtful = shown.filter(({ doubt, act: act3 }) => doubt && act3 !== "deleted").map(({ id }) => id);
     if (!before && doubtful.length) {
       objects.take(doubtful[0]);
       objects.pass = { ids: doubtful, at: 0 };
-      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? "One object is" : `${doubtful.length} objects are`} in doubt since the labels changed: it is in focus${doubtful.length === 1 ? "" : ", and Tab leads to the next"}.` };
+      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? `One ${this.noun} is` : `${doubtful.length} ${this.noun}s are`} in doubt since the labels changed: it is in focus${doubtful.length === 1 ? "" : ", and Tab leads to the next"}.` };
     }
     return objects;
   }
@@ -1769,7 +2215,7 @@ var Annotating = class {
   /** @param {string} target @returns {string} */
   named(target) {
     const object = this.objects?.get(target.slice(OF_OBJECT.length));
-    return object ? `this ${this.session.nameOf(object.label_id)}` : "an object";
+    return object ? `this ${this.session.nameOf(object.label_id)}` : `${this.noun === "span" ? "a" : "an"} ${this.noun}`;
   }
   // Keys
   /** Something was done to the objects. @param {string | null} words null: nothing was @returns {boolean} */
@@ -1783,11 +2229,15 @@ var Annotating = class {
   }
   /** A key that is always the same: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} whether it was for the objects */
   key(event) {
-    return this.objects ? this.done(key(this.objects, event)) : false;
+    const { objects } = this;
+    if (!objects) return false;
+    return this.done(objects instanceof TextSpans ? key2(objects, event, this.page) : key(objects, event));
   }
   /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
   act(action, view) {
-    return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false;
+    const { objects, labels } = this;
+    if (!objects) return false;
+    return this.done(objects instanceof TextSpans ? act2(objects, action, { labels }) : act(objects, action, { view, labels }));
   }
   /** Whether the key that deletes, held down, goes on to the next object now. @returns {boolean} */
   goesOn() {
@@ -1802,7 +2252,7 @@ var Annotating = class {
     if (!objects) return;
     const words2 = objects.relabel(label_id);
     if (words2 === null) this.memory.label_id = label_id;
-    this.done(words2 === null ? `New objects: ${session.nameOf(label_id)}` : words2 || session.nameOf(label_id));
+    this.done(words2 === null ? `New ${this.noun}s: ${session.nameOf(label_id)}` : words2 || session.nameOf(label_id));
   }
   /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
   withObjects(step) {
@@ -1819,7 +2269,7 @@ var Annotating = class {
   /** Where the object in focus lies. */
   get bounds() {
     const { current = null } = this.objects ?? {};
-    return current && boundsOf(current.at);
+    return current && current.kind !== "span" ? boundsOf(current.at) : null;
   }
   // What is stored
   /** What Enter stores. @param {boolean} guess @returns {import("./session.js").Choice | string} or why it can't be stored */
@@ -1830,7 +2280,7 @@ var Annotating = class {
     const unknown = objects.list.find(({ label_id: label_id2 }) => !session.labels.has(label_id2));
     if (unknown) {
       objects.take(unknown.id);
-      return "The label of this object isn't in the taxonomy any more: press another one's key, or delete the object.";
+      return `The label of this ${this.noun} isn't in the taxonomy any more: press another one's key, or delete the ${this.noun}.`;
     }
     if (objects.problem) return objects.problem;
     const label_id = setId(new Set(objects.list.map((object) => object.label_id)));
@@ -1867,7 +2317,7 @@ var Annotating = class {
   /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
   inWords(counts = countsOf(this.objects?.list ?? [])) {
     const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
-    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || "no objects";
+    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || `no ${this.noun}s`;
   }
 };
 
@@ -1876,7 +2326,7 @@ var LONGEST2 = 8;
 var STRIDE = 10;
 var ends = ({ low = 0, high = 1 }) => ({ low, high });
 var digits = ({ step = 1 }) => Math.max(0, Math.round(-Math.log10(step)));
-function nearest(attribute, number) {
+function nearest2(attribute, number) {
   const { low, high } = ends(attribute);
   const inside = Math.max(low, Math.min(high, number));
   return attribute.kind === "ordinal" ? Math.round(inside) : Number(inside.toFixed(digits(attribute)));
@@ -1898,7 +2348,7 @@ function stepped(attribute, value2, by, far = false) {
     return choices[at < 0 ? by > 0 ? 0 : choices.length - 1 : Math.max(0, Math.min(choices.length - 1, at + by))];
   }
   const { low, high } = ends(attribute);
-  return nearest(attribute, typeof value2 === "number" ? value2 + by * step * (far ? STRIDE : 1) : (low + high) / 2);
+  return nearest2(attribute, typeof value2 === "number" ? value2 + by * step * (far ? STRIDE : 1) : (low + high) / 2);
 }
 function extreme(attribute, end) {
   if (attribute.choices) return attribute.choices[end > 0 ? attribute.choices.length - 1 : 0];
@@ -1915,14 +2365,14 @@ function judged(attribute, text) {
   if (number >= low && number <= high) return "value";
   return number >= 0 && number < low && number * 10 <= high || number <= 0 && number > high && number * 10 >= low ? "begun" : "no";
 }
-function typed(attribute, text, key2) {
+function typed(attribute, text, key3) {
   const { choices, kind, low = 0 } = attribute;
   if (choices) {
-    const choice = /^\d$/.test(key2) ? choices[(Number(key2) + 9) % 10] : void 0;
+    const choice = /^\d$/.test(key3) ? choices[(Number(key3) + 9) % 10] : void 0;
     return choice === void 0 ? null : { text: "", value: choice };
   }
-  if (!(/^\d$/.test(key2) || key2 === "." && kind === "continuous" || key2 === "-" && low < 0)) return null;
-  for (const next of key2 === "-" ? ["-"] : [text + key2, key2]) {
+  if (!(/^\d$/.test(key3) || key3 === "." && kind === "continuous" || key3 === "-" && low < 0)) return null;
+  for (const next of key3 === "-" ? ["-"] : [text + key3, key3]) {
     const is = judged(attribute, next);
     if (is !== "no") return { text: next, value: is === "value" ? numberOf(attribute, next) : null };
   }
@@ -2094,7 +2544,7 @@ var Answering = class {
   /** A value is dragged to. @param {Attribute} attribute @param {number} number */
   drag(attribute, number) {
     this.#take(attribute.attribute_id);
-    this.set(attribute, nearest(attribute, number));
+    this.set(attribute, nearest2(attribute, number));
   }
   /** A key, as long as an attribute is in hand. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
    * @param {boolean} repeat @returns {boolean} whether it was for the attribute */
@@ -2203,14 +2653,14 @@ var Marking = class {
   }
   /** The word that a token belongs to; a sign by itself is one too. @param {{start: number, end: number}} token @returns {Range} */
   #wordOf({ start, end }) {
-    const word = this.text.units.wordAt(start);
-    return word ? [Math.min(word[0], start), Math.max(word[1], end)] : [start, end];
+    const word2 = this.text.units.wordAt(start);
+    return word2 ? [Math.min(word2[0], start), Math.max(word2[1], end)] : [start, end];
   }
   /** @param {Range | null} word @param {boolean} [extend] the words up to it are in hand */
-  to(word, extend = false) {
-    if (!word) return;
-    this.at = word;
-    if (!extend) this.from = word;
+  to(word2, extend = false) {
+    if (!word2) return;
+    this.at = word2;
+    if (!extend) this.from = word2;
   }
   /** To the next word, or the one before. @param {1 | -1} by @param {boolean} [extend] */
   step(by, extend = false) {
@@ -2229,8 +2679,8 @@ var Marking = class {
   wordAt(character) {
     const { units } = this.text;
     if (!this.text.n) return null;
-    const word = units.wordAt(character);
-    if (word) return word;
+    const word2 = units.wordAt(character);
+    if (word2) return word2;
     const sign = units.graphemes.at(character);
     return units.quote(...sign).trim() ? sign : null;
   }
@@ -2424,8 +2874,8 @@ var DraftStore = class {
     this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
     this.written.clear();
     const { storage } = this;
-    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key2) => key2.startsWith(ROOT2));
-    for (const key2 of keys) if (!(this.now() - (this.#read(key2)?.at ?? 0) < DAYS * 864e5)) this.#remove(key2);
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key3) => key3.startsWith(ROOT2));
+    for (const key3 of keys) if (!(this.now() - (this.#read(key3)?.at ?? 0) < DAYS * 864e5)) this.#remove(key3);
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
@@ -2455,17 +2905,17 @@ var DraftStore = class {
     return this.place + encodeURIComponent(item_id);
   }
   /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects} | null} */
-  #read(key2) {
+  #read(key3) {
     try {
-      return JSON.parse(this.storage?.getItem(key2) ?? "null");
+      return JSON.parse(this.storage?.getItem(key3) ?? "null");
     } catch {
       return null;
     }
   }
   /** @param {string} key */
-  #remove(key2) {
+  #remove(key3) {
     try {
-      this.storage?.removeItem(key2);
+      this.storage?.removeItem(key3);
     } catch {
     }
   }
@@ -2571,7 +3021,7 @@ var People = class {
   }
   /** @param {Thread} thread @param {Settling} how @param {string} [label_id] */
   settle({ thread, posts }, how, label_id) {
-    const answer = posts.filter(({ act: act2 }) => act2 === "answer").at(-1);
+    const answer = posts.filter(({ act: act3 }) => act3 === "answer").at(-1);
     this.send({ kind: "settle", thread, how, ...label_id ? { label_id } : {}, ...how === "sentence" && answer ? { text: answer.text } : {} });
   }
   /** @param {boolean} yes @param {string} [to] */
@@ -2589,10 +3039,10 @@ var People = class {
     this.send({ kind: "dismiss", notice });
   }
   /** It was refused. @param {PeopleAct} act */
-  refused(act2) {
-    if (act2.kind === "ask" || act2.kind === "respond") this.unsent = act2.text;
-    if (act2.kind === "dismiss") this.over.delete(act2.notice);
-    if (act2.kind === "consent" && act2.policy) this.over.delete(act2.policy);
+  refused(act3) {
+    if (act3.kind === "ask" || act3.kind === "respond") this.unsent = act3.text;
+    if (act3.kind === "dismiss") this.over.delete(act3.notice);
+    if (act3.kind === "consent" && act3.policy) this.over.delete(act3.policy);
   }
 };
 
@@ -2803,9 +3253,9 @@ var Queue = class {
    * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {
     const here = new Map(this.past.map((past) => [past.decision_id, past]));
-    for (const act2 of waiting) {
-      if (act2.kind === "retract") this.undone.add(act2.retracts);
-      else if (!here.has(act2.decision_id)) here.set(act2.decision_id, pastOf(act2));
+    for (const act3 of waiting) {
+      if (act3.kind === "retract") this.undone.add(act3.retracts);
+      else if (!here.has(act3.decision_id)) here.set(act3.decision_id, pastOf(act3));
     }
     const replaced = /* @__PURE__ */ new Set();
     for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
@@ -2889,10 +3339,10 @@ var mapKey = (item, method, target, against = null) => [
   ...against === null ? [] : ["against", against]
 ].join(" ");
 function keepMap(item, map) {
-  const key2 = mapKey(item, map.method, map.target, map.against);
+  const key3 = mapKey(item, map.method, map.target, map.against);
   const model = item.model ?? item.values_model;
-  if (!map.model || !model || map.model === model) item.maps[key2] = map;
-  else if (!item.maps[key2]?.values) item.maps[key2] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
+  if (!map.model || !model || map.model === model) item.maps[key3] = map;
+  else if (!item.maps[key3]?.values) item.maps[key3] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
 }
 var MapDisplay = class {
   constructor() {
@@ -2912,7 +3362,7 @@ var MapDisplay = class {
     const { method } = this;
     if (!this.on || !item || item.blind || item.no_map || !method) return null;
     const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
-    return wanted.map((key2) => item.maps[key2]).find((map) => map?.values) ?? null;
+    return wanted.map((key3) => item.maps[key3]).find((map) => map?.values) ?? null;
   }
   toggle() {
     this.on = !this.on;
@@ -3162,12 +3612,12 @@ var NONE = [];
 function strongest(text, tinted, most) {
   const words2 = /* @__PURE__ */ new Map();
   for (const { start, end, strength, speaks_for } of tinted) {
-    const word = text.slice(start, end);
-    const key2 = word.toLowerCase();
-    const counted2 = words2.get(key2) ?? { word, n: 0, weight: 0, start, end };
+    const word2 = text.slice(start, end);
+    const key3 = word2.toLowerCase();
+    const counted2 = words2.get(key3) ?? { word: word2, n: 0, weight: 0, start, end };
     counted2.n++;
     counted2.weight += speaks_for ? strength : -strength;
-    words2.set(key2, counted2);
+    words2.set(key3, counted2);
   }
   return [...words2.values()].filter(({ weight }) => Math.abs(weight) >= LEAST2).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, most);
 }
@@ -3343,9 +3793,9 @@ var CardSession = class extends Session {
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
     this.people.set(setup.about, setup.consent);
-    for (const [id, { act: act2 }] of this.outbox.entries) {
+    for (const [id, { act: act3 }] of this.outbox.entries) {
       this.mine.add(id);
-      if (act2.kind === "decide") this.#know(act2.item_id, id);
+      if (act3.kind === "decide") this.#know(act3.item_id, id);
     }
     this.queue.items = this.queue.items.filter(({ item_id, first }) => first || !this.outbox.holds(item_id));
     this.link.restart();
@@ -3357,15 +3807,15 @@ var CardSession = class extends Session {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
     this.answering.take(taxonomy);
     this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
-    for (const [label_id, key2] of this.keys) this.given.set(label_id, key2);
+    for (const [label_id, key3] of this.keys) this.given.set(label_id, key3);
     this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
   /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, item_id, reason, again, decided }) {
     if (decision_id && !this.mine.has(decision_id)) return;
-    const act2 = again || !decision_id ? void 0 : this.outbox.settle(decision_id);
-    if (act2?.kind === "retract" && this.never.has(act2.retracts)) return;
+    const act3 = again || !decision_id ? void 0 : this.outbox.settle(decision_id);
+    if (act3?.kind === "retract" && this.never.has(act3.retracts)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();
@@ -3379,16 +3829,16 @@ var CardSession = class extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
-    if (act2 && act2.kind !== "decide" && act2.kind !== "retract") this.people.refused(act2);
-    if (act2?.kind !== "decide") return;
+    if (act3 && act3.kind !== "decide" && act3.kind !== "retract") this.people.refused(act3);
+    if (act3?.kind !== "decide") return;
     if (decided) {
       const at = this.around.now();
-      const text = this.never.add(decision_id, act2.item_id, reason, at);
+      const text = this.never.add(decision_id, act3.item_id, reason, at);
       this.notice = { text, bad: true };
       this.news = { text, at };
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
-      if (this.queue.forget(decision_id) && act2.verdict !== "skip" && act2.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
-      this.elsewhere.add(act2.item_id);
+      if (this.queue.forget(decision_id) && act3.verdict !== "skip" && act3.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      this.elsewhere.add(act3.item_id);
       return;
     }
     const past = this.queue.past.find((one) => one.decision_id === decision_id);
@@ -3511,7 +3961,7 @@ var CardSession = class extends Session {
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
-    this.notice = { bad: false, text: `Your ${this.annotating.on ? "objects" : "flags"} and note for this item are here again.` };
+    this.notice = { bad: false, text: `Your ${this.annotating.on ? `${this.annotating.noun}s` : "flags"} and note for this item are here again.` };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -3560,8 +4010,8 @@ var CardSession = class extends Session {
     this.#choice({ verdict, label_id, words: `${done} ${label.name}${values && `, ${values}`}` });
   }
   /** The label with this key, if there is one. @param {string} key */
-  press(key2) {
-    for (const [label_id, of] of this.keys) if (of === key2) return this.choose(label_id);
+  press(key3) {
+    for (const [label_id, of] of this.keys) if (of === key3) return this.choose(label_id);
   }
   /** Of the object in focus; of the item, where none is. */
   unsure() {
@@ -3725,15 +4175,15 @@ var CardSession = class extends Session {
   }
   /** @param {any} said */
   #speak(said) {
-    const act2 = { ...this.#act(said.kind, ""), ...said };
-    if (!said.item_id) delete act2.item_id;
-    this.outbox.put(act2);
+    const act3 = { ...this.#act(said.kind, ""), ...said };
+    if (!said.item_id) delete act3.item_id;
+    this.outbox.put(act3);
     this.changed();
     this.#soon(() => this.link.flush());
   }
   /** @returns {import("./types.d.ts").ItemAct[]} */
   #onTheirWay() {
-    return [...this.outbox.entries.values()].flatMap(({ act: act2 }) => act2.kind === "decide" || act2.kind === "retract" ? [act2] : []);
+    return [...this.outbox.entries.values()].flatMap(({ act: act3 }) => act3.kind === "decide" || act3.kind === "retract" ? [act3] : []);
   }
   undo() {
     if (this.closed || this.needs_name) return;
@@ -3852,10 +4302,10 @@ var CardSession = class extends Session {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
     if (!on || !method || !target || !item || !mainTarget(item) && !this.annotating.on || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
-    const key2 = mapKey(item, method, target, against);
-    if (key2 === method || item.maps[key2]) return;
+    const key3 = mapKey(item, method, target, against);
+    if (key3 === method || item.maps[key3]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
-    item.maps[key2] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    item.maps[key3] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
     this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
   /** @param {string | null} label_id */
@@ -3943,7 +4393,7 @@ var CardSession = class extends Session {
     this.guessing = false;
     this.brush.kind = null;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const act2 = {
+    const act3 = {
       ...this.#act("decide", item.item_id),
       kind: "decide",
       verdict,
@@ -3955,11 +4405,11 @@ var CardSession = class extends Session {
       seen: this.#seen(item, rated?.source),
       known: [...this.known.get(item.item_id) ?? []]
     };
-    this.#know(item.item_id, act2.decision_id);
+    this.#know(item.item_id, act3.decision_id);
     this.refused = null;
     this.stopped = false;
-    this.outbox.put(act2);
-    const past = { ...pastOf(act2), ...label_id === null ? {} : { label: this.nameOf(label_id) }, ...this.annotating.past(act2) };
+    this.outbox.put(act3);
+    const past = { ...pastOf(act3), ...label_id === null ? {} : { label: this.nameOf(label_id) }, ...this.annotating.past(act3) };
     const shows = !revising && this.#isFirst(item, verdict);
     const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
@@ -4049,7 +4499,7 @@ var CardSession = class extends Session {
     this.extras.ask({ kind: "fetch", item_id });
   }
   #have() {
-    const decided = this.#onTheirWay().map((act2) => act2.item_id);
+    const decided = this.#onTheirWay().map((act3) => act3.item_id);
     return [.../* @__PURE__ */ new Set([...this.queue.items.map((i) => i.item_id), ...decided])];
   }
   /** Asks for more items before they run out; the answer comes as pushes. */
@@ -4090,7 +4540,7 @@ function setAttribute(node, name, value2) {
   if (value2 === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value2) node.setAttribute(name, value2);
 }
-var cap = (key2) => h("kbd", { class: "hitl-cap", text: keyName(key2) });
+var cap = (key3) => h("kbd", { class: "hitl-cap", text: keyName(key3) });
 var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
 function nameKeys(root, table) {
   for (const kbd of root.querySelectorAll("[data-action]")) {
@@ -4227,9 +4677,9 @@ function buildAbout(session) {
     setAttribute(facts, "title", known2);
     if (item?.meta !== described) {
       described = item?.meta;
-      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key2, value2], i) => [
+      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key3, value2], i) => [
         document.createTextNode(i ? " · " : ""),
-        h("b", { text: `${key2} ` }),
+        h("b", { text: `${key3} ` }),
         document.createTextNode(asText(value2))
       ]));
     }
@@ -4265,7 +4715,7 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words2]) => h(
       "div",
       {},
-      h("dt", {}, ...keys.map((key2) => key2 === "…" || key2 === "letters" ? h("span", { text: key2 }) : cap(key2))),
+      h("dt", {}, ...keys.map((key3) => key3 === "…" || key3 === "letters" ? h("span", { text: key3 }) : cap(key3))),
       h("dd", { text: words2 })
     )));
   }
@@ -4466,7 +4916,7 @@ function questionsOf(session, focus) {
 function threadOf(session, thread, fresh, focus, elsewhere) {
   const { people } = session;
   const label = session.labels.get(thread.label_id ?? "") ?? session.explained;
-  const answered = thread.posts.some(({ act: act2 }) => act2 === "answer");
+  const answered = thread.posts.some(({ act: act3 }) => act3 === "answer");
   const settling = (how, text, title) => h("button", { class: "hitl-key-button", type: "button", title, onclick: () => people.settle(thread, how, how === "none" ? void 0 : label?.label_id) }, h("span", { text }));
   const what = elsewhere ? [thread.item_id, session.labels.get(thread.label_id ?? "")?.path].filter(Boolean).join(" · ") : "";
   const makes = !answered || !label || thread.settled ? [] : [
@@ -4585,7 +5035,7 @@ var SOURCES = { hand: "", model: "suggested", before: "as you answered" };
 function buildSteps(session, attribute) {
   const choices = attribute.kind === "choices";
   const buttons = stepsOf(attribute).map((value2, i) => {
-    const key2 = !choices ? null : i < 10 ? String((i + 1) % 10) : null;
+    const key3 = !choices ? null : i < 10 ? String((i + 1) % 10) : null;
     const button = h(
       "button",
       {
@@ -4595,13 +5045,13 @@ function buildSteps(session, attribute) {
         role: "radio",
         "aria-checked": "false",
         "aria-label": `${attribute.name}: ${written(attribute, value2)}`,
-        ...key2 ? { "aria-keyshortcuts": key2 } : {},
+        ...key3 ? { "aria-keyshortcuts": key3 } : {},
         onclick: () => {
           session.answering.hold(attribute.attribute_id);
           session.answering.set(attribute, value2);
         }
       },
-      key2 ? cap(key2) : null,
+      key3 ? cap(key3) : null,
       h("span", { text: written(attribute, value2) })
     );
     return { value: value2, button };
@@ -4661,7 +5111,7 @@ function buildScale(session, attribute) {
     if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
     setAttribute(track, "aria-valuenow", value2 === null ? null : String(value2));
     setAttribute(track, "aria-valuetext", value2 === null ? "nothing said" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
-    track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest({ ...attribute, low: 0, high: Infinity }, step)}`;
+    track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest2({ ...attribute, low: 0, high: Infinity }, step)}`;
   }
   return { element, update };
 }
@@ -4727,7 +5177,7 @@ function buildFields(session) {
 // hitl_widgets/widgets/js/card/object_list.js
 var MOST2 = 60;
 var BEFORE = 20;
-var byScore2 = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
+var QUOTED2 = 60;
 function became(session, objects, object) {
   const what = objects.became(object);
   const words2 = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? objects.isProposal(object) ? "" : "✓" : what;
@@ -4739,11 +5189,11 @@ function heading(session) {
   if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
   if (!item || !objects) return ["", ""];
   const counts = annotating.inWords();
-  if (objects.list.length) return [objects.list.length === 1 ? "1 object" : `${objects.list.length} objects`, counts];
+  if (objects.list.length) return [objects.list.length === 1 ? `1 ${objects.noun}` : `${objects.list.length} ${objects.noun}s`, counts];
   if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
-  if (objects.shown.length) return ["No objects", "Enter stores that there are none."];
+  if (objects.shown.length) return [`No ${objects.noun}s`, "Enter stores that there are none."];
   if (item.model) return ["Nothing is proposed", item.threshold === void 0 ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
   return ["What do you see?", "There is no model yet: your first answers will train one."];
 }
@@ -4754,13 +5204,15 @@ function buildObjectList(session, colourOf) {
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
   const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
-  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
+  const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
+  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
   const element = h(
     "section",
     { class: "hitl-objects-said hitl-merged", hidden: true },
     h("div", { class: "hitl-row" }, title, margin, accept),
     rows,
     empty,
+    no_span,
     h("div", { class: "hitl-row hitl-object-below" }, hint, part)
   );
   let drawn2 = /* @__PURE__ */ new Map();
@@ -4768,17 +5220,17 @@ function buildObjectList(session, colourOf) {
   let taxonomy = null;
   let order = "";
   function build(id) {
-    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }) };
+    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }), quote: h("bdi", { class: "hitl-quote", dir: "auto" }) };
     const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
       session.annotating.withObjects((objects) => {
         objects.take(id);
         return "";
       });
-    } }, parts.key, parts.name, parts.what, parts.score);
+    } }, parts.key, parts.name, parts.quote, parts.what, parts.score);
     return { row, ...parts, object: null, looks: "" };
   }
   function draw2(objects) {
-    const all = [...objects.list].sort(byScore2);
+    const all = objects.order;
     const { current } = objects;
     const from = all.length <= MOST2 ? 0 : Math.max(0, Math.min(all.length - MOST2, (current ? all.indexOf(current) : 0) - BEFORE));
     const shown = all.slice(from, from + MOST2);
@@ -4800,10 +5252,12 @@ function buildObjectList(session, colourOf) {
       const looks = `${focused} ${objects.isProposal(object)}`;
       if (at.object === object && at.looks === looks) continue;
       Object.assign(at, { object, looks });
-      const key2 = session.keys.get(object.label_id) ?? "";
+      const key3 = session.keys.get(object.label_id) ?? "";
       const what = became(session, objects, object);
       const score = object.score === null ? "" : object.score.toFixed(2);
-      setText(at.key, key2.toUpperCase());
+      const quote = objects instanceof TextSpans ? inBrief(objects.quoteOf(object), QUOTED2) : "";
+      setText(at.quote, quote);
+      setText(at.key, key3.toUpperCase());
       at.key.style.setProperty("--hitl-of-label", colourOf(object.label_id));
       setText(at.name, session.nameOf(object.label_id));
       setText(at.what, what);
@@ -4811,7 +5265,7 @@ function buildObjectList(session, colourOf) {
       at.row.classList.toggle("hitl-proposed", objects.isProposal(object));
       at.row.classList.toggle("hitl-focused", focused);
       setAttribute(at.row, "aria-selected", String(focused));
-      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), score && `score ${score}`, what].filter(Boolean).join(", "));
+      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
       if (focused) keepInView(at.row);
     }
   }
@@ -4842,7 +5296,15 @@ function buildObjectList(session, colourOf) {
       accept.lastChild,
       !objects ? "" : session.guesses ? "best guess" : objects.verdict === "accept" ? "accept all" : "store"
     );
-    empty.hidden = !objects || objects.list.length > 0;
+    const none = objects !== null && !objects.list.length;
+    empty.hidden = !none || objects.kind === "span";
+    no_span.hidden = !none || objects.kind !== "span";
+    setAttribute(element, "data-kind", annotating.kind);
+    setText(
+      /** @type {Node} */
+      hint.lastChild,
+      annotating.kind === "span" ? "the next, as you read" : "the next, the least certain first"
+    );
     hint.hidden = !objects?.list.length;
     if (objects) draw2(objects);
     else rows.replaceChildren();
@@ -4852,13 +5314,20 @@ function buildObjectList(session, colourOf) {
 function hints(session) {
   const { annotating: { objects }, setup } = session;
   if (!objects || !setup) return "";
-  const key2 = (action, words2) => setup.keys[action]?.[0].length ? `${keyName(setup.keys[action][0][0])} ${words2}` : "";
+  const key3 = (action, words2) => setup.keys[action]?.[0].length ? `${keyName(setup.keys[action][0][0])} ${words2}` : "";
   const { current, drawing } = objects;
+  if (objects instanceof TextSpans) return hintsOfSpans(objects, key3);
   if (drawing?.how === "corners") return "arrows move the cross · Space sets a corner · ⏎ Enter closes · Esc gives it up";
   if (drawing) return `arrows ${drawing.how === "sizing" ? "size" : "move"} it · Space when it fits · a label's key · Esc gives it up`;
-  if (!current) return [objects.list.length ? "Tab takes the least certain" : "", key2("draw", "draws one"), key2("accept", objects.list.length ? "stores all" : "stores that there are none"), key2("skip", "skips")].filter(Boolean).join(" · ");
-  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key2("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10" }[current.kind];
-  return [by_kind, "a label's key", key2("snap", "snaps"), key2("delete", "deletes"), key2("unsure", "unsure"), key2("undo", "undoes"), "Tab next", key2("accept", "stores all")].filter(Boolean).join(" · ");
+  if (!current) return [objects.list.length ? "Tab takes the least certain" : "", key3("draw", "draws one"), key3("accept", objects.list.length ? "stores all" : "stores that there are none"), key3("skip", "skips")].filter(Boolean).join(" · ");
+  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key3("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10", span: "" }[current.kind];
+  return [by_kind, "a label's key", key3("snap", "snaps"), key3("delete", "deletes"), key3("unsure", "unsure"), key3("undo", "undoes"), "Tab next", key3("accept", "stores all")].filter(Boolean).join(" · ");
+}
+function hintsOfSpans({ range, current, under, list }, key3) {
+  if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key3("accept", list.length ? "stores all" : "stores that there are none"), key3("skip", "skips")].filter(Boolean).join(" · ");
+  const ends2 = "Space a word more, ⇧ Space less, ⇧ ← → by character";
+  if (!current && !under) return ["a label's key makes a span", ends2, key3("widen", "the sentence"), key3("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  return ["a label's key", ends2, key3("delete", "deletes"), key3("unsure", "unsure"), key3("undo", "undoes"), "Tab next", key3("accept", "stores all")].filter(Boolean).join(" · ");
 }
 
 // hitl_widgets/widgets/js/objects/snap.js
@@ -4941,10 +5410,10 @@ function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
     for (const side of sides) {
       if (fixed.has(side) || again < Infinity && !found.has(side)) continue;
       const first = side === "left" || side === "top";
-      const across = side === "left" || side === "right" ? start[2] - start[0] : start[3] - start[1];
+      const across2 = side === "left" || side === "right" ? start[2] - start[0] : start[3] - start[1];
       const [origin, from] = [sideOf(start, side), sideOf(again < Infinity ? between2 : start, side)];
       const out = reach + SLACK;
-      const inwards = Math.min(out, Math.max(1, NARROW * across));
+      const inwards = Math.min(out, Math.max(1, NARROW * across2));
       const to = edgeNear(grey, between2, side, origin, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
       if (to === null) continue;
       found.add(side);
@@ -5417,18 +5886,304 @@ function greyAround(picture, size, at) {
   return { values, width: w, height: h2, left, top, scale_x, scale_y };
 }
 
+// hitl_widgets/widgets/js/text/span_layer.js
+var MOST_LANES = 4;
+var NEAR2 = 6;
+var CLICKS_MS = 450;
+var LETTER3 = 6.2;
+var RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+var LTR = /[\p{L}\p{N}]/u;
+function lanesOf(spans) {
+  const sorted = [...spans].sort((a, b) => a.at[1] - a.at[0] - (b.at[1] - b.at[0]) || a.at[0] - b.at[0]);
+  const lanes = /* @__PURE__ */ new Map();
+  const taken = [];
+  for (const { id, at } of sorted) {
+    const [start, end] = at;
+    let lane = 0;
+    for (; lane < taken.length; lane++) {
+      const i = firstFrom(taken[lane], start);
+      const free = (i === 0 || taken[lane][i - 1][1] <= start) && (i === taken[lane].length || taken[lane][i][0] >= end);
+      if (free) break;
+    }
+    (taken[lane] ??= []).splice(firstFrom(taken[lane], start), 0, [start, end]);
+    lanes.set(id, lane);
+  }
+  return lanes;
+}
+function firstFrom(ranges, start) {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (ranges[middle][0] < start) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+function fill(parent, n, name = "") {
+  while (parent.children.length > n) parent.lastElementChild?.remove();
+  while (parent.children.length < n) parent.append(h("span", name ? { class: name } : {}));
+}
+function put(node, { left, top, width, height }) {
+  Object.assign(
+    /** @type {HTMLElement} */
+    node.style,
+    { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` }
+  );
+}
+function buildSpans(host, reader) {
+  const { view } = reader;
+  const under = h("div", { class: "hitl-text-layer hitl-under hitl-spans", "aria-hidden": "true" });
+  const over = h("div", { class: "hitl-text-layer hitl-over hitl-spans", "aria-hidden": "true" });
+  const selected = h("div", { class: "hitl-selected" });
+  const hands = h("div", { class: "hitl-hands" }, h("span"), h("span"));
+  over.append(selected, hands);
+  view.page.prepend(under);
+  view.page.append(over);
+  const slots = /* @__PURE__ */ new Map();
+  const shown = { spans: null, version: -1, layout: -1, tag: null, list: null };
+  let lanes = /* @__PURE__ */ new Map();
+  let layout = 0;
+  let n_lanes = 0;
+  let revealed = "";
+  let ends2 = null;
+  const column = { x: 0, at: "" };
+  const current = () => host.objects instanceof TextSpans && reader.text() ? host.objects : null;
+  function build(id) {
+    const slot = { under: h("div", {}), over: h("div", {}), span: null, looks: "", layout: -1, lane: -1 };
+    under.append(slot.under);
+    over.insertBefore(slot.over, selected);
+    slots.set(id, slot);
+    return slot;
+  }
+  function draw2(slot, span, looks, lane) {
+    if (slot.span === span && slot.looks === looks && slot.layout === layout && slot.lane === lane) return;
+    const same2 = slot.span && slot.span.at[0] === span.at[0] && slot.span.at[1] === span.at[1] && slot.layout === layout && slot.lane === lane;
+    Object.assign(slot, { span, looks, layout, lane });
+    for (const part of [slot.under, slot.over]) {
+      part.className = looks;
+      part.style.setProperty("--hitl-of-label", host.colourOf(span.label_id));
+    }
+    if (!same2) {
+      const rects = view.rects(span.at[0], span.at[1]);
+      fill(slot.under, rects.length);
+      fill(slot.over, rects.length);
+      rects.forEach((rect, i2) => {
+        put(slot.under.children[i2], rect);
+        put(slot.over.children[i2], { ...rect, top: rect.top + rect.height, height: 0 });
+      });
+      slot.over.style.setProperty("--hitl-lane", String(Math.min(lane, MOST_LANES)));
+    }
+    const bars = (
+      /** @type {HTMLElement[]} */
+      [...slot.over.children]
+    );
+    const [words2, i] = tagOf(span, bars.map(({ style }) => parseFloat(style.width)));
+    bars.forEach((bar, k) => setText(bar, k === i ? words2 : ""));
+  }
+  function tagOf({ label_id, unsure, certainty }, widths) {
+    const name = `${host.nameOf(label_id)}${unsure ? "?" : ""}`;
+    const [widest] = widths.map((width, i) => ({ width, i })).sort((a, b) => b.width - a.width);
+    for (const words2 of [certainty === null ? name : `${name} ${certainty}`, name]) {
+      const i = widths.findIndex((width) => width >= LETTER3 * words2.length);
+      if (i >= 0) return [words2, i];
+    }
+    if (!widest) return ["", 0];
+    const n = Math.floor(widest.width / LETTER3) - 1;
+    return [n >= 3 ? `${name.slice(0, n)}…` : `${host.tagOf(label_id)}${unsure ? "?" : ""}`, widest.i];
+  }
+  function drawAll(spans) {
+    if (shown.list !== spans.list) {
+      shown.list = spans.list;
+      lanes = lanesOf(spans.list);
+      const n = Math.min(MOST_LANES, Math.max(1, ...[...lanes.values()].map((lane) => lane + 1)));
+      if (n !== n_lanes) {
+        n_lanes = n;
+        view.page.style.setProperty("--hitl-lanes", String(n));
+        layout++;
+      }
+    }
+    const there = new Set(spans.list.map(({ id }) => id));
+    for (const [id, { under: below3, over: above }] of slots) {
+      if (there.has(id)) continue;
+      below3.remove();
+      above.remove();
+      slots.delete(id);
+    }
+    const { current: focused } = spans;
+    for (const span of spans.list) {
+      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
+      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0);
+    }
+  }
+  function edgeOf([start, stop], end) {
+    const rects = view.rects(start, stop);
+    const rect = end === "start" ? rects[0] : rects.at(-1);
+    if (!rect) return null;
+    const quote = reader.text()?.slice(start, stop) ?? "";
+    const leftwards = RTL.test(quote) || !LTR.test(quote) && view.directionAt(start) === "rtl";
+    return { x: end === "start" === leftwards ? rect.left + rect.width : rect.left, top: rect.top, bottom: rect.top + rect.height };
+  }
+  function drawRange(spans) {
+    const { range, hand, current: focused, units } = spans;
+    const rects = range && !focused ? view.rects(...range) : [];
+    fill(selected, rects.length);
+    rects.forEach((rect, i) => put(selected.children[i], rect));
+    hands.hidden = !range;
+    ends2 = null;
+    if (!range) return;
+    const [start, end] = [edgeOf(units.graphemes.at(range[0]), "start"), edgeOf(units.graphemes.at(range[1] - 1), "end")];
+    [start, end].forEach((at, i) => {
+      const bar = (
+        /** @type {HTMLElement} */
+        hands.children[i]
+      );
+      bar.hidden = !at;
+      bar.className = hand === (i ? "end" : "start") ? "hitl-end-held" : "";
+      if (at) put(bar, { left: at.x, top: at.top, width: 0, height: at.bottom - at.top });
+    });
+    if (start && end) ends2 = { start, end };
+  }
+  function reveal(spans) {
+    const { range, focus, hand, units } = spans;
+    const now = range ? `${focus} ${range} ${hand}` : "";
+    if (now === revealed) return;
+    const came = focus !== null && !revealed.startsWith(`${focus} `);
+    revealed = now;
+    if (!range || from !== null) return;
+    if (came) view.reveal(...range);
+    view.reveal(...units.graphemes.at(hand === "end" ? range[1] - 1 : range[0]));
+  }
+  function update() {
+    const spans = current();
+    for (const layer of [under, over]) layer.hidden = !spans;
+    if (!spans) {
+      shown.spans = null;
+      return;
+    }
+    for (const layer of [under, over]) layer.classList.toggle("hitl-away", spans.alone);
+    if (shown.spans === spans && shown.version === spans.version && shown.layout === layout && shown.tag === host.tagOf) return;
+    if (shown.spans !== spans || shown.tag !== host.tagOf) {
+      for (const slot of slots.values()) slot.looks = "";
+      if (shown.spans !== spans) {
+        pointing = null;
+        revealed = "";
+        shown.list = null;
+      }
+    }
+    Object.assign(shown, { spans, version: spans.version, tag: host.tagOf });
+    reveal(spans);
+    drawAll(spans);
+    drawRange(spans);
+    shown.layout = layout;
+    setAttribute(view.element, "aria-description", spans.describe(host.nameOf));
+  }
+  reader.over(() => {
+    layout++;
+    update();
+  });
+  function below2(range, by) {
+    const units = current()?.units;
+    if (!units) return null;
+    const rects = view.rects(...range);
+    const here = by > 0 ? rects.at(-1) : rects[0];
+    if (!here) return null;
+    const middle = here.top + here.height / 2;
+    if (column.at !== range.join()) column.x = here.left + here.width / 2;
+    let best = null;
+    let line = NaN;
+    for (let word2 = by > 0 ? units.wordAfter(range[1]) : units.wordBefore(range[0]); word2; word2 = by > 0 ? units.wordAfter(word2[1]) : units.wordBefore(word2[0])) {
+      let at = view.rects(...word2);
+      if (!at.length) {
+        view.reveal(...word2);
+        at = view.rects(...word2);
+      }
+      const rect = by > 0 ? at[0] : at.at(-1);
+      if (!rect) continue;
+      const y = rect.top + rect.height / 2;
+      if (Math.abs(y - middle) < rect.height * 0.6) continue;
+      if (Number.isNaN(line)) line = y;
+      else if (Math.abs(y - line) > rect.height * 0.6) break;
+      const far = Math.max(0, rect.left - column.x, column.x - rect.left - rect.width);
+      if (!best || far < best.far) best = { word: word2, far };
+    }
+    if (!best) return null;
+    column.at = best.word.join();
+    return best.word[0];
+  }
+  function first() {
+    const { left, top, right, height } = view.element.getBoundingClientRect();
+    for (let y = top + 8; y < top + height; y += 12) {
+      for (const x of [left + (right - left) * 0.1, left + (right - left) * 0.5, right - (right - left) * 0.1]) {
+        const character = view.characterAt(x, y);
+        if (character !== null && view.element.scrollTop > 0) return character;
+      }
+    }
+    return 0;
+  }
+  let pointing = null;
+  let from = null;
+  let clicks = 0;
+  let clicked = { at: -Infinity, character: -1 };
+  function endAt({ clientX, clientY }) {
+    const { left, top } = view.page.getBoundingClientRect();
+    if (!ends2 || current()?.focus === null) return null;
+    for (
+      const end of
+      /** @type {const} */
+      ["end", "start"]
+    ) {
+      const { x, top: above, bottom } = ends2[end];
+      if (Math.abs(clientX - left - x) <= NEAR2 && clientY - top >= above - 2 && clientY - top <= bottom + NEAR2) return end;
+    }
+    return null;
+  }
+  view.element.addEventListener("mousedown", (event) => {
+    const spans = current();
+    if (event.button !== 0 || !spans || view.element.closest(".hitl-painting")) return;
+    if (event.clientX > view.element.getBoundingClientRect().left + view.element.clientWidth) return;
+    event.preventDefault();
+    const end = endAt(event);
+    const character = view.characterAt(event.clientX, event.clientY) ?? (end && spans.range ? spans.range[end === "end" ? 1 : 0] - (end === "end" ? 1 : 0) : null);
+    if (character === null) {
+      spans.release();
+      return host.changed();
+    }
+    if (pointing?.spans !== spans) pointing = new SpanPointing(spans);
+    clicks = event.timeStamp - clicked.at < CLICKS_MS && clicked.character === character ? clicks + 1 : 1;
+    clicked = { at: event.timeStamp, character };
+    from = character;
+    pointing.down(character, { extends: event.shiftKey, end: event.shiftKey ? null : end, clicks: Math.min(3, clicks) });
+    host.changed();
+    const drag = (e) => {
+      const to = view.characterAt(e.clientX, e.clientY);
+      if (to !== null && pointing?.moveTo(to)) host.changed();
+    };
+    document.addEventListener("mousemove", drag);
+    document.addEventListener("mouseup", () => {
+      document.removeEventListener("mousemove", drag);
+      const changed = pointing?.up();
+      if (changed) host.changed();
+      from = null;
+    }, { once: true });
+  });
+  view.element.addEventListener("mousemove", (event) => {
+    if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
+  });
+  return { update, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
+}
+
 // hitl_widgets/widgets/js/card/beside.js
 function buildCertainty(session) {
   const state = h("span", { class: "hitl-quiet" });
-  const steps = [..."`1234567890"].map((key2, value2) => h("button", {
+  const steps = [..."`1234567890"].map((key3, value2) => h("button", {
     class: "hitl-step",
     type: "button",
     tabindex: "-1",
     role: "radio",
     "aria-checked": "false",
     "aria-label": `certainty ${value2} of 10`,
-    title: `⇧ ${key2}`,
-    "aria-keyshortcuts": `Shift+${key2}`,
+    title: `⇧ ${key3}`,
+    "aria-keyshortcuts": `Shift+${key3}`,
     text: value2,
     onclick: () => session.rate(value2)
   }));
@@ -5454,7 +6209,7 @@ function buildCertainty(session) {
     });
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
-    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc` : !certainty ? `not given${object ? " for this object" : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? "object" : "item"}` : `${certainty.value}, carried over`);
+    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc` : !certainty ? `not given${object ? ` for this ${session.annotating.noun}` : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? session.annotating.noun : "item"}` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }
@@ -5493,9 +6248,9 @@ function buildFlags(session, refocus) {
   return { element, update, write: () => note.focus({ preventScroll: true }) };
 }
 var QUOTES = 3;
-var QUOTED = 24;
+var QUOTED3 = 24;
 function quotesOf(text, spans) {
-  const quotes = spans.slice(0, QUOTES).map(([start, end]) => `“${text.slice(start, Math.min(end, start + QUOTED))}${end > start + QUOTED ? "…" : ""}”`);
+  const quotes = spans.slice(0, QUOTES).map(([start, end]) => `“${text.slice(start, Math.min(end, start + QUOTED3))}${end > start + QUOTED3 ? "…" : ""}”`);
   return quotes.join(", ") + (spans.length > QUOTES ? ` and ${spans.length - QUOTES} more` : "");
 }
 function buildReason(session) {
@@ -5601,8 +6356,8 @@ function words(on, by) {
 }
 function buildMark(session, label_id) {
   const box = h("span", { class: "hitl-check", "aria-hidden": "true" });
-  const fill = h("span", { class: "hitl-fill" });
-  const track = h("span", { class: "hitl-track", "aria-hidden": "true" }, fill);
+  const fill2 = h("span", { class: "hitl-fill" });
+  const track = h("span", { class: "hitl-track", "aria-hidden": "true" }, fill2);
   const p = h("span", { class: "hitl-p" });
   function update(chip) {
     const { answering, item, pointed, focused, suggestion } = session;
@@ -5616,7 +6371,7 @@ function buildMark(session, label_id) {
     chip.classList.toggle("hitl-suggested", suggested);
     setText(box, on ? many ? "✓" : "●" : many && by === "hand" ? "×" : "");
     track.classList.toggle("hitl-unknown", share === void 0);
-    fill.style.width = `${100 * (share ?? 0)}%`;
+    fill2.style.width = `${100 * (share ?? 0)}%`;
     setText(p, share === void 0 ? "" : percent(share));
     const name = session.labels.get(label_id)?.name ?? label_id;
     const state = many ? words(on, by) : on ? "chosen" : "";
@@ -5687,21 +6442,21 @@ function buildBars(session) {
     probs.forEach(([label_id, p], i) => {
       const line = row(i);
       const name = session.labels.get(label_id)?.name ?? label_id;
-      const key2 = session.keys.get(label_id) ?? "";
+      const key3 = session.keys.get(label_id) ?? "";
       const suggested = label_id === seen?.[0];
       line.row.hidden = false;
       line.row.dataset.label = label_id;
       line.row.classList.toggle("hitl-suggested", suggested);
       line.row.classList.toggle("hitl-own", label_id === first?.label_id);
       line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
-      setText(line.cap, key2.toUpperCase());
-      line.cap.classList.toggle("hitl-nokey", !key2);
+      setText(line.cap, key3.toUpperCase());
+      line.cap.classList.toggle("hitl-nokey", !key3);
       setText(line.name, name);
       setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
       setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}${label_id === first?.label_id ? ", your answer" : ""}`);
-      setAttribute(line.row, "aria-keyshortcuts", key2 || null);
+      setAttribute(line.row, "aria-keyshortcuts", key3 || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
@@ -5792,7 +6547,7 @@ function buildLabels(session, refocus) {
     marks.clear();
     let group;
     columns.replaceChildren(...labels.flatMap((label, i) => {
-      const key2 = session.keys.get(label.label_id);
+      const key3 = session.keys.get(label.label_id);
       const likely2 = !searching && session.candidates.includes(label.label_id);
       const heading3 = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
       if (heading3.length) group = label.group;
@@ -5804,7 +6559,7 @@ function buildLabels(session, refocus) {
           tabindex: "-1",
           "data-label": label.label_id,
           title: label.definition ? `${label.path}: ${label.definition}` : label.path,
-          ...key2 ? { "aria-keyshortcuts": key2 } : {},
+          ...key3 ? { "aria-keyshortcuts": key3 } : {},
           ...answering.many ? { role: "checkbox", "aria-checked": "false" } : {},
           onclick: () => {
             leave();
@@ -5813,7 +6568,7 @@ function buildLabels(session, refocus) {
           onpointerenter: () => session.peek(label.label_id),
           onpointerleave: () => session.peek(null)
         },
-        key2 ? cap(key2) : h("span", { class: "hitl-cap hitl-nokey" }),
+        key3 ? cap(key3) : h("span", { class: "hitl-cap hitl-nokey" }),
         answering.merged ? markOf(label.label_id).box : null,
         h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name }),
         answering.merged && n_columns < 3 ? markOf(label.label_id).track : null,
@@ -5931,7 +6686,7 @@ function revealing(near, bounds, size) {
 
 // hitl_widgets/widgets/js/text/view.js
 var WHOLE = 3;
-var NEAR2 = 1.5;
+var NEAR3 = 1.5;
 var FAR3 = 5;
 var EDGE = 0.12;
 var PEEK = 96;
@@ -6018,7 +6773,7 @@ var TextView = class {
       const [from, to] = few ? [0, 0] : [section.element.offsetTop, section.element.offsetTop + section.element.offsetHeight];
       const away = few ? 0 : Math.max(from - top - height, top - to) / height;
       if (away > FAR3 * 2) break;
-      if (away <= NEAR2 && !section.pieces) {
+      if (away <= NEAR3 && !section.pieces) {
         this.#draw(section);
         changed = true;
       } else if (away > FAR3 && section.pieces) this.#empty(section);
@@ -6067,11 +6822,11 @@ var TextView = class {
       const line = h("p", { class: start === end ? "hitl-line hitl-blank" : "hitl-line", dir: "auto" });
       let done = start;
       while (at < words2.length && words2[at].from < end) {
-        const { from, to, word } = words2[at];
+        const { from, to, word: word2 } = words2[at];
         const [begins, ends2] = [Math.max(from, done), Math.min(to, end)];
         if (ends2 > begins) {
           if (begins > done) write(line, done, begins);
-          const mark = h("span", { class: `hitl-word ${word.speaks_for ? "hitl-for" : "hitl-counts-against"}${word.strength > 0.3 ? " hitl-strong" : ""}`, style: `--t:${word.strength.toFixed(2)}` });
+          const mark = h("span", { class: `hitl-word ${word2.speaks_for ? "hitl-for" : "hitl-counts-against"}${word2.strength > 0.3 ? " hitl-strong" : ""}`, style: `--t:${word2.strength.toFixed(2)}` });
           write(mark, begins, ends2);
           line.appendChild(mark);
           done = ends2;
@@ -6093,7 +6848,7 @@ var TextView = class {
       this.text
     );
     const [first, last] = [text.character(start), text.character(end)];
-    return this.tinted.filter((word) => word.end > first && word.start < last).map((word) => ({ from: text.unit(word.start), to: text.unit(word.end), word }));
+    return this.tinted.filter((word2) => word2.end > first && word2.start < last).map((word2) => ({ from: text.unit(word2.start), to: text.unit(word2.end), word: word2 }));
   }
   /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
   #piecesIn(start, end) {
@@ -6300,20 +7055,20 @@ function buildReader(session) {
     }
     drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
   }
-  function lead(words3, key2, extend) {
-    const across = { ArrowRight: 1, ArrowLeft: -1 }[key2];
-    const down = { ArrowDown: 1, ArrowUp: -1 }[key2];
-    if (across) words3.step(
+  function lead(words3, key3, extend) {
+    const across2 = { ArrowRight: 1, ArrowLeft: -1 }[key3];
+    const down2 = { ArrowDown: 1, ArrowUp: -1 }[key3];
+    if (across2) words3.step(
       /** @type {1 | -1} */
-      view.directionAt(words3.at[0]) === "rtl" ? -across : across,
+      view.directionAt(words3.at[0]) === "rtl" ? -across2 : across2,
       extend
     );
-    else if (down) words3.to(wordBelow(
+    else if (down2) words3.to(wordBelow(
       words3,
       /** @type {1 | -1} */
-      down
+      down2
     ), extend);
-    else if ((key2 === "," || key2 === ".") && !extend) words3.stronger(key2 === "." ? 1 : -1, tintOf(session.saliency));
+    else if ((key3 === "," || key3 === ".") && !extend) words3.stronger(key3 === "." ? 1 : -1, tintOf(session.saliency));
     else return false;
     view.reveal(...words3.at);
     session.withBrush(() => {
@@ -6329,8 +7084,8 @@ function buildReader(session) {
     for (let lines = 1; lines <= 3; lines++) {
       const y = top + rect.top + rect.height / 2 + by * lines * 1.3 * rect.height;
       const character = view.characterAt(left + rect.left + rect.width / 2, y);
-      const word = character === null ? null : words3.wordAt(character) ?? words3.text.units.wordBefore(character) ?? words3.text.units.wordAfter(character);
-      if (word && (by > 0 ? word[0] >= words3.at[1] : word[1] <= words3.at[0])) return word;
+      const word2 = character === null ? null : words3.wordAt(character) ?? words3.text.units.wordBefore(character) ?? words3.text.units.wordAfter(character);
+      if (word2 && (by > 0 ? word2[0] >= words3.at[1] : word2[1] <= words3.at[0])) return word2;
     }
     return null;
   }
@@ -6348,8 +7103,8 @@ function buildReader(session) {
     view.element.setPointerCapture(event.pointerId);
     session.withBrush(() => tool.to(first));
     const drag = (e) => {
-      const word = at(e);
-      if (word) session.withBrush(() => tool.to(word, true));
+      const word2 = at(e);
+      if (word2) session.withBrush(() => tool.to(word2, true));
     };
     view.element.addEventListener("pointermove", drag);
     view.element.addEventListener("lostpointercapture", () => {
@@ -6397,12 +7152,12 @@ function buildWords(reveal) {
     const counted2 = strongest(text, tintOf(map), LISTED);
     const most = Math.max(1, ...counted2.map(({ weight }) => Math.abs(weight)));
     list.classList.toggle("hitl-signed", Boolean(map?.signed));
-    list.replaceChildren(...counted2.map(({ word, n, weight, start, end }) => {
+    list.replaceChildren(...counted2.map(({ word: word2, n, weight, start, end }) => {
       const name = h("bdi", { class: "hitl-name" });
-      setText(name, word);
+      setText(name, word2);
       return h(
         "li",
-        { title: `${word}${n > 1 ? `, ${n} times` : ""}: speaks ${weight > 0 ? "for" : "against"} the label`, onclick: () => reveal(start, end) },
+        { title: `${word2}${n > 1 ? `, ${n} times` : ""}: speaks ${weight > 0 ? "for" : "against"} the label`, onclick: () => reveal(start, end) },
         name,
         n > 1 ? h("span", { class: "hitl-quiet", text: `× ${n}` }) : null,
         h("span", { class: `hitl-weight ${weight > 0 ? "hitl-for" : "hitl-counts-against"}`, style: `--t:${(Math.abs(weight) / most).toFixed(3)}` })
@@ -6636,12 +7391,12 @@ function buildStage(session) {
       marked.height = height;
       marked.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
     }
-    const across = 2 * session.brush.size(item);
+    const across2 = 2 * session.brush.size(item);
     Object.assign(brush.style, {
       left: `${100 * cursor.x / item.width}%`,
       top: `${100 * cursor.y / item.height}%`,
-      width: `${100 * across / item.width}%`,
-      height: `${100 * across / item.height}%`
+      width: `${100 * across2 / item.width}%`,
+      height: `${100 * across2 / item.height}%`
     });
     brush.classList.toggle("hitl-erasing", erasing);
   }
@@ -6953,6 +7708,7 @@ var LABEL_KEYS = {
   scale: []
 };
 var OBJECT_KEYS = [[["1", "…", "0", "letters"], "the label with that key: of the object in focus, or else of what you draw next"], ...FIXED];
+var SPAN_KEYS = [[["1", "…", "0", "letters"], "make what is selected a span of the label with that key; of the span in focus: change its label"], ...FIXED2];
 var VALUE_KEYS = [
   [["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
@@ -6972,7 +7728,7 @@ function render(el, session) {
   const bars = buildBars(session);
   let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
   const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
-  const layer = buildObjects({
+  const host = {
     get objects() {
       return session.annotating.objects;
     },
@@ -6988,7 +7744,10 @@ function render(el, session) {
     },
     changed: () => session.annotating.done(""),
     has_keys: () => root.contains(document.activeElement)
-  });
+  };
+  const layer = buildObjects(host);
+  const spans = buildSpans(host, stage.reader);
+  session.annotating.page = spans.page;
   const labels = buildLabels(session, refocus);
   const fields = buildFields(session);
   const certainty = buildCertainty(session);
@@ -6999,7 +7758,7 @@ function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const keyRows = () => [...session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...session.answering.attributes.size ? VALUE_KEYS : []];
+  const keyRows = () => [...session.annotating.kind === "span" ? SPAN_KEYS : session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...session.answering.attributes.size ? VALUE_KEYS : []];
   const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
@@ -7075,10 +7834,10 @@ function render(el, session) {
     guideline: () => session.open("guideline"),
     project: () => session.open("project"),
     help: () => help.toggle(),
-    ...Object.fromEntries(["draw", "delete", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [
+    ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [
       name,
       () => {
-        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say("Tab takes an object first.");
+        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first.");
       }
     ])),
     snap: () => toEdges(),
@@ -7096,7 +7855,7 @@ function render(el, session) {
     if (!current || !size || !picture) return session.say("Tab takes an object first.");
     session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
   }
-  function act2(action) {
+  function act3(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
@@ -7124,12 +7883,12 @@ function render(el, session) {
   function onWords(event) {
     const { words: words2, kind } = session.brush;
     if (!words2 || !kind || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return false;
-    const { key: key2, shiftKey } = event;
-    if (key2 === " ") session.withBrush((brush, item, draft) => brush.press(item, draft));
-    else if (key2 === "e" && !shiftKey) session.withBrush((brush) => {
+    const { key: key3, shiftKey } = event;
+    if (key3 === " ") session.withBrush((brush, item, draft) => brush.press(item, draft));
+    else if (key3 === "e" && !shiftKey) session.withBrush((brush) => {
       brush.erasing = !brush.erasing;
     });
-    else if (!stage.reader.lead(words2, key2, shiftKey)) return false;
+    else if (!stage.reader.lead(words2, key3, shiftKey)) return false;
     return true;
   }
   function onValue(event) {
@@ -7179,7 +7938,7 @@ function render(el, session) {
     const name = action.kind === "do" ? action.action : action.kind;
     if (event.repeat && !REPEATABLE.has(name) && !(name === "delete" && session.annotating.goesOn())) return;
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
-    act2(action);
+    act3(action);
   }
   function isForAnyItem(event) {
     const action = read(event, session.bindings);
@@ -7233,6 +7992,7 @@ function render(el, session) {
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
     stage.update();
+    spans.update();
     bars.update();
     labels.update();
     fields.update();
@@ -7250,7 +8010,7 @@ function render(el, session) {
   }
   function updateObjects() {
     const { setup, keys, annotating } = session;
-    if (!layer.svg.parentNode) stage.over(layer);
+    if (!layer.svg.parentNode && annotating.kind !== "span") stage.over(layer);
     if (setup && (looks.labels !== setup.taxonomy || looks.keys !== keys)) {
       looks = { labels: setup.taxonomy, keys, colourOf: palette(setup.taxonomy.labels), tagOf: (label_id) => keys.get(label_id)?.toUpperCase() ?? "" };
     }

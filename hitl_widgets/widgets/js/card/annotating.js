@@ -7,6 +7,10 @@
 import { ImageObjects, newMemory } from "../objects/image.js";
 import { act, key } from "../objects/keys.js";
 import { boundsOf } from "../objects/shapes.js";
+import { isText } from "../text/item_text.js";
+import { toUnits } from "../text/offsets.js";
+import { act as actOnSpans, key as keyOnSpans } from "../text/span_keys.js";
+import { TextSpans } from "../text/spans.js";
 import { Draft } from "./draft.js";
 import { setId } from "./sets.js";
 
@@ -17,7 +21,7 @@ import { setId } from "./sets.js";
 /** @typedef {import("../objects/types.d.ts").Shape} Shape */
 
 /** @type {Record<string, Shape["kind"]>} */
-const KINDS = { boxes: "box", polygons: "polygon", points: "point" };
+const KINDS = { boxes: "box", polygons: "polygon", points: "point", spans: "span" };
 /** What a saliency map of one object is of. */
 const OF_OBJECT = "object:";
 const PACE_MS = 400; // from one object to the next while the key that deletes is held down: it can be let go in time
@@ -60,10 +64,15 @@ export class Annotating {
     /** Outlives the item: the label used last, and how large its objects are. */
     this.memory = newMemory();
     this.repeated_at = -Infinity;
+    /** Where things lie on the page, for the keys of spans: text/span_layer.js tells. @type {import("../text/span_keys.js").Page} */
+    this.page = {};
   }
 
   /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
   get kind() { return KINDS[this.session.setup?.task ?? ""] ?? null; }
+
+  /** What one of them is called. */
+  get noun() { return this.kind === "span" ? "span" : "object"; }
 
   /** Objects are the answer. */
   get on() { return this.kind !== null; }
@@ -73,6 +82,7 @@ export class Annotating {
     const { item, draft, face } = this.session;
     if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
     if (!draft.objects || draft.objects_of !== item) {
+      if (this.kind === "span" && !isText(item.picture)) return null; // it comes with the text
       draft.objects = this.#made(item, draft);
       draft.objects_of = item;
     }
@@ -92,13 +102,21 @@ export class Annotating {
     /** @type {import("../objects/types.d.ts").Size} */
     const size = [item.width, item.height];
     const shown = this.#visible(item);
-    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i])) return draft.objects;
-    const kept = ImageObjects.fromDraft(draft.kept?.objects, memory);
+    const units = isText(item.picture) ? toUnits(item.picture.text) : null;
+    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i])
+      && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
+    const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (this.session.revising) return ImageObjects.of({ kind, size, shown, given: this.#entriesOf(this.session.revising.past, shown), memory });
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    /** @param {Partial<import("../objects/types.d.ts").ObjectsOf>} [more] @returns {ImageObjects} */
+    const made = (more) => {
+      const of = { kind, size, shown, memory, ...more };
+      return units ? TextSpans.of({ ...of, units }) : ImageObjects.of(of);
+    };
+    if (this.session.revising) return made({ given: this.#entriesOf(this.session.revising.past, shown) });
     const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
     const again = shown.some(({ origin }) => origin !== undefined);
-    const objects = ImageObjects.of({ kind, size, shown, memory, ...(before ? { given: before } : again ? { given: shown } : {}) });
+    const objects = made(before ? { given: before } : again ? { given: shown } : {});
     if (before) { // a decision was taken back: its objects are here, and what was proposed is what it was
       objects.shown = shown;
       objects.answered = false;
@@ -107,7 +125,7 @@ export class Annotating {
     if (!before && doubtful.length) {
       objects.take(doubtful[0]);
       objects.pass = { ids: doubtful, at: 0 }; // Tab leads to the others first
-      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? "One object is" : `${doubtful.length} objects are`} in doubt since the labels changed: it is in focus${
+      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? `One ${this.noun} is` : `${doubtful.length} ${this.noun}s are`} in doubt since the labels changed: it is in focus${
         doubtful.length === 1 ? "" : ", and Tab leads to the next"}.` };
     }
     return objects;
@@ -153,7 +171,7 @@ export class Annotating {
   /** @param {string} target @returns {string} */
   named(target) {
     const object = this.objects?.get(target.slice(OF_OBJECT.length));
-    return object ? `this ${this.session.nameOf(object.label_id)}` : "an object";
+    return object ? `this ${this.session.nameOf(object.label_id)}` : `${this.noun === "span" ? "a" : "an"} ${this.noun}`;
   }
 
   // Keys
@@ -169,10 +187,18 @@ export class Annotating {
   }
 
   /** A key that is always the same: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} whether it was for the objects */
-  key(event) { return this.objects ? this.done(key(this.objects, event)) : false; }
+  key(event) {
+    const { objects } = this;
+    if (!objects) return false;
+    return this.done(objects instanceof TextSpans ? keyOnSpans(objects, event, this.page) : key(objects, event));
+  }
 
   /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
-  act(action, view) { return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false; }
+  act(action, view) {
+    const { objects, labels } = this;
+    if (!objects) return false;
+    return this.done(objects instanceof TextSpans ? actOnSpans(objects, action, { labels }) : act(objects, action, { view, labels }));
+  }
 
   /** Whether the key that deletes, held down, goes on to the next object now. @returns {boolean} */
   goesOn() {
@@ -188,7 +214,7 @@ export class Annotating {
     if (!objects) return;
     const words = objects.relabel(label_id);
     if (words === null) this.memory.label_id = label_id;
-    this.done(words === null ? `New objects: ${session.nameOf(label_id)}` : words || session.nameOf(label_id));
+    this.done(words === null ? `New ${this.noun}s: ${session.nameOf(label_id)}` : words || session.nameOf(label_id));
   }
 
   /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
@@ -206,7 +232,7 @@ export class Annotating {
   /** Where the object in focus lies. */
   get bounds() {
     const { current = null } = this.objects ?? {};
-    return current && boundsOf(current.at);
+    return current && current.kind !== "span" ? boundsOf(current.at) : null;
   }
 
   // What is stored
@@ -219,7 +245,7 @@ export class Annotating {
     const unknown = objects.list.find(({ label_id }) => !session.labels.has(label_id));
     if (unknown) {
       objects.take(unknown.id);
-      return "The label of this object isn't in the taxonomy any more: press another one's key, or delete the object.";
+      return `The label of this ${this.noun} isn't in the taxonomy any more: press another one's key, or delete the ${this.noun}.`;
     }
     if (objects.problem) return objects.problem;
     const label_id = setId(new Set(objects.list.map((object) => object.label_id)));
@@ -262,6 +288,6 @@ export class Annotating {
   /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
   inWords(counts = countsOf(this.objects?.list ?? [])) {
     const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
-    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || "no objects";
+    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || `no ${this.noun}s`;
   }
 }

@@ -31,7 +31,7 @@ export function buildCertainty(session) {
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
     setText(state, asking ? `${asking.words}: rate it to decide, or press Esc`
-      : !certainty ? `not given${object ? " for this object" : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? "object" : "item"}` : `${certainty.value}, carried over`);
+      : !certainty ? `not given${object ? ` for this ${session.annotating.noun}` : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? session.annotating.noun : "item"}` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }

@@ -3,17 +3,16 @@
 
 import { capOf, cap, h, setAttribute, setText } from "../dom.js";
 import { keyName } from "../keys.js";
+import { inBrief, TextSpans } from "../text/spans.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
 /** @typedef {import("../objects/types.d.ts").Shape} Shape */
-/** @typedef {{row: HTMLElement, key: HTMLElement, name: HTMLElement, score: HTMLElement, what: HTMLElement, object: Shape | null, looks: string}} Row */
+/** @typedef {{row: HTMLElement, key: HTMLElement, name: HTMLElement, score: HTMLElement, what: HTMLElement, quote: HTMLElement, object: Shape | null, looks: string}} Row */
 
 const MOST = 60; // rows at once; with more objects those around the one in focus
 const BEFORE = 20;
-
-/** @param {Shape} a @param {Shape} b */
-const byScore = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
+const QUOTED = 60; // characters of a span's quote
 
 /** What became of an object, in a word. @param {CardSession} session @param {ImageObjects} objects @param {Shape} object @returns {string} */
 function became(session, objects, object) {
@@ -29,11 +28,11 @@ function heading(session) {
   if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
   if (!item || !objects) return ["", ""];
   const counts = annotating.inWords();
-  if (objects.list.length) return [objects.list.length === 1 ? "1 object" : `${objects.list.length} objects`, counts];
+  if (objects.list.length) return [objects.list.length === 1 ? `1 ${objects.noun}` : `${objects.list.length} ${objects.noun}s`, counts];
   if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
-  if (objects.shown.length) return ["No objects", "Enter stores that there are none."];
+  if (objects.shown.length) return [`No ${objects.noun}s`, "Enter stores that there are none."];
   if (item.model) return ["Nothing is proposed", item.threshold === undefined ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
   return ["What do you see?", "There is no model yet: your first answers will train one."];
 }
@@ -46,8 +45,9 @@ export function buildObjectList(session, colourOf) {
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
   const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
-  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
-  const element = h("section", { class: "hitl-objects-said hitl-merged", hidden: true }, h("div", { class: "hitl-row" }, title, margin, accept), rows, empty,
+  const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
+  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
+  const element = h("section", { class: "hitl-objects-said hitl-merged", hidden: true }, h("div", { class: "hitl-row" }, title, margin, accept), rows, empty, no_span,
     h("div", { class: "hitl-row hitl-object-below" }, hint, part));
   /** @type {Map<string, Row>} */
   let drawn = new Map();
@@ -59,16 +59,16 @@ export function buildObjectList(session, colourOf) {
 
   /** @param {string} id @returns {Row} */
   function build(id) {
-    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }) };
+    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }), quote: h("bdi", { class: "hitl-quote", dir: "auto" }) };
     const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
       session.annotating.withObjects((objects) => { objects.take(id); return ""; });
-    } }, parts.key, parts.name, parts.what, parts.score);
+    } }, parts.key, parts.name, parts.quote, parts.what, parts.score);
     return { row, ...parts, object: null, looks: "" };
   }
 
   /** @param {ImageObjects} objects */
   function draw(objects) {
-    const all = [...objects.list].sort(byScore);
+    const all = objects.order;
     const { current } = objects;
     const from = all.length <= MOST ? 0 : Math.max(0, Math.min(all.length - MOST, (current ? all.indexOf(current) : 0) - BEFORE));
     const shown = all.slice(from, from + MOST);
@@ -90,6 +90,8 @@ export function buildObjectList(session, colourOf) {
       const key = session.keys.get(object.label_id) ?? "";
       const what = became(session, objects, object);
       const score = object.score === null ? "" : object.score.toFixed(2);
+      const quote = objects instanceof TextSpans ? inBrief(objects.quoteOf(object), QUOTED) : "";
+      setText(at.quote, quote);
       setText(at.key, key.toUpperCase());
       at.key.style.setProperty("--hitl-of-label", colourOf(object.label_id));
       setText(at.name, session.nameOf(object.label_id));
@@ -98,7 +100,7 @@ export function buildObjectList(session, colourOf) {
       at.row.classList.toggle("hitl-proposed", objects.isProposal(object));
       at.row.classList.toggle("hitl-focused", focused);
       setAttribute(at.row, "aria-selected", String(focused));
-      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), score && `score ${score}`, what].filter(Boolean).join(", "));
+      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
       if (focused) keepInView(at.row);
     }
   }
@@ -128,7 +130,11 @@ export function buildObjectList(session, colourOf) {
     margin.title = text;
     accept.hidden = !objects;
     setText(/** @type {Node} */ (accept.lastChild), !objects ? "" : session.guesses ? "best guess" : objects.verdict === "accept" ? "accept all" : "store");
-    empty.hidden = !objects || objects.list.length > 0;
+    const none = objects !== null && !objects.list.length;
+    empty.hidden = !none || objects.kind === "span";
+    no_span.hidden = !none || objects.kind !== "span";
+    setAttribute(element, "data-kind", annotating.kind);
+    setText(/** @type {Node} */ (hint.lastChild), annotating.kind === "span" ? "the next, as you read" : "the next, the least certain first");
     hint.hidden = !objects?.list.length;
     if (objects) draw(objects);
     else rows.replaceChildren();
@@ -143,9 +149,18 @@ export function hints(session) {
   /** @param {string} action @param {string} words */
   const key = (action, words) => (setup.keys[action]?.[0].length ? `${keyName(setup.keys[action][0][0])} ${words}` : "");
   const { current, drawing } = objects;
+  if (objects instanceof TextSpans) return hintsOfSpans(objects, key);
   if (drawing?.how === "corners") return "arrows move the cross · Space sets a corner · ⏎ Enter closes · Esc gives it up";
   if (drawing) return `arrows ${drawing.how === "sizing" ? "size" : "move"} it · Space when it fits · a label's key · Esc gives it up`;
   if (!current) return [objects.list.length ? "Tab takes the least certain" : "", key("draw", "draws one"), key("accept", objects.list.length ? "stores all" : "stores that there are none"), key("skip", "skips")].filter(Boolean).join(" · ");
-  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10" }[current.kind];
+  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10", span: "" }[current.kind];
   return [by_kind, "a label's key", key("snap", "snaps"), key("delete", "deletes"), key("unsure", "unsure"), key("undo", "undoes"), "Tab next", key("accept", "stores all")].filter(Boolean).join(" · ");
+}
+
+/** @param {TextSpans} spans @param {(action: string, words: string) => string} key @returns {string} */
+function hintsOfSpans({ range, current, under, list }, key) {
+  if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key("accept", list.length ? "stores all" : "stores that there are none"), key("skip", "skips")].filter(Boolean).join(" · ");
+  const ends = "Space a word more, ⇧ Space less, ⇧ ← → by character";
+  if (!current && !under) return ["a label's key makes a span", ends, key("widen", "the sentence"), key("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  return ["a label's key", ends, key("delete", "deletes"), key("unsure", "unsure"), key("undo", "undoes"), "Tab next", key("accept", "stores all")].filter(Boolean).join(" · ");
 }

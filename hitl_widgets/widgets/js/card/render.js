@@ -14,6 +14,8 @@ import { FIXED } from "../objects/keys.js";
 import { snap } from "../objects/snap.js";
 import { palette } from "../objects/palette.js";
 import { buildObjects, greyAround } from "../stage/objects.js";
+import { FIXED as SPAN_FIXED } from "../text/span_keys.js";
+import { buildSpans } from "../text/span_layer.js";
 import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
@@ -29,6 +31,8 @@ const LABEL_KEYS = { classify: [[["1", "…", "0", "letters"], "choose the label
   multilabel: [[["1", "…", "0", "letters"], "turn the label with that key on or off"]], scale: [] };
 /** @type {[string[], string][]} */
 const OBJECT_KEYS = [[["1", "…", "0", "letters"], "the label with that key: of the object in focus, or else of what you draw next"], ...FIXED];
+/** @type {[string[], string][]} */
+const SPAN_KEYS = [[["1", "…", "0", "letters"], "make what is selected a span of the label with that key; of the span in focus: change its label"], ...SPAN_FIXED];
 /** @type {[string[], string][]} */
 const VALUE_KEYS = [[["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
@@ -52,11 +56,15 @@ export function render(el, session) {
   /** How objects look, as long as the labels and their keys stay the same. @type {{labels: unknown, keys: unknown, colourOf: (label_id: string) => string, tagOf: (label_id: string) => string}} */
   let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
   const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
-  const layer = buildObjects({
+  /** @type {import("../stage/objects.js").Host} */
+  const host = {
     get objects() { return session.annotating.objects; }, get labels() { return session.annotating.labels; },
     nameOf: (label_id) => session.nameOf(label_id), get colourOf() { return looks.colourOf; }, get tagOf() { return looks.tagOf; },
     changed: () => session.annotating.done(""), has_keys: () => root.contains(document.activeElement),
-  });
+  };
+  const layer = buildObjects(host);
+  const spans = buildSpans(host, stage.reader);
+  session.annotating.page = spans.page;
   const labels = buildLabels(session, refocus);
   const fields = buildFields(session);
   const certainty = buildCertainty(session);
@@ -67,7 +75,7 @@ export function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const keyRows = () => [...(session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? []), ...CERTAINTY_KEYS, ...(session.answering.attributes.size ? VALUE_KEYS : [])];
+  const keyRows = () => [...(session.annotating.kind === "span" ? SPAN_KEYS : session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? []), ...CERTAINTY_KEYS, ...(session.answering.attributes.size ? VALUE_KEYS : [])];
   const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
@@ -97,8 +105,8 @@ export function render(el, session) {
     page_up: () => stage.move(0, -0.9), page_down: () => stage.move(0, 0.9),
     question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
-    ...Object.fromEntries(["draw", "delete", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,
-      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say("Tab takes an object first."); }])),
+    ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,
+      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first."); }])),
     snap: () => toEdges(), snap_side: () => toEdges(true), alone: () => session.annotating.hold(true), close_up: () => { const { bounds } = session.annotating; if (bounds) stage.closer(bounds); else stage.zoom(0); },
   };
 
@@ -252,6 +260,7 @@ export function render(el, session) {
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
     stage.update();
+    spans.update();
     bars.update();
     labels.update();
     fields.update();
@@ -269,7 +278,7 @@ export function render(el, session) {
   /** What the objects have on the stage. */
   function updateObjects() {
     const { setup, keys, annotating } = session;
-    if (!layer.svg.parentNode) stage.over(layer);
+    if (!layer.svg.parentNode && annotating.kind !== "span") stage.over(layer);
     if (setup && (looks.labels !== setup.taxonomy || looks.keys !== keys)) {
       looks = { labels: setup.taxonomy, keys, colourOf: palette(setup.taxonomy.labels), tagOf: (label_id) => keys.get(label_id)?.toUpperCase() ?? "" };
     }

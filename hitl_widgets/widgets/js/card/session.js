@@ -397,7 +397,7 @@ export class CardSession extends Session {
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
-    this.notice = { bad: false, text: `Your ${this.annotating.on ? "objects" : "flags"} and note for this item are here again.` };
+    this.notice = { bad: false, text: `Your ${this.annotating.on ? `${this.annotating.noun}s` : "flags"} and note for this item are here again.` };
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */

@@ -49,7 +49,7 @@ import { boundsOf, boxAround, problemOf, rounded, same } from "./shapes.js";
 /** What is being made. A polygon has no object before it is closed. `placing`: arrows move it; `sizing`: they move its
  * right and lower side. `plain`: nothing was done to it yet, so another label still changes its size.
  * @typedef {{how: "placing" | "sizing", id: string, plain: boolean} | {how: "corners", spots: Spot[], cursor: Spot, label_id: string}} Drawing */
-/** @typedef {{list: readonly Shape[], focus: string | null, vertex: number | null, words: string}} Step */
+/** `selection`: what of a text was selected then. @typedef {{list: readonly Shape[], focus: string | null, vertex: number | null, words: string, selection?: readonly [number, number] | null}} Step */
 
 export const MOST = 1000; // objects in a decision
 const STEPS = 1000; // that can be taken back
@@ -59,7 +59,7 @@ const MOST_CERTAIN = 10;
 export const newMemory = () => ({ label_id: null, sizes: new Map() });
 
 /** @param {ObjectEntry} entry @returns {Shape} */
-function shapeOf({ id, kind, at, label_id, score = null, origin, was, certainty = null, unsure = false }) {
+export function shapeOf({ id, kind, at, label_id, score = null, origin, was, certainty = null, unsure = false }) {
   const by_model = (origin ?? "model") === "model";
   return { id, kind, at, label_id, certainty, unsure, score, origin: origin ?? "model", proposal: by_model ? was ?? { at, label_id } : null };
 }
@@ -154,19 +154,25 @@ export class ImageObjects {
 
   /** The next object, or null after the last one: then nothing is in focus. @returns {Shape | null} */
   next() {
-    this.take(this.#following());
+    this.take(this.following());
     if (this.focus === null) this.pass = { ids: [], at: -1 };
     return this.current;
   }
 
+  /** In the order in which Tab comes to them. @returns {Shape[]} */
+  get order() { return [...this.list].sort(byScore); }
+
+  /** What one of them is called. */
+  get noun() { return "object"; }
+
   /** @returns {string | null} */
-  #following() {
+  following() {
     const { ids, at } = this.pass;
     const there = new Set(this.list.map(({ id }) => id));
     const later = ids.find((id, i) => i > at && there.has(id));
     if (later !== undefined) return later;
     const visited = new Set(ids);
-    const left = this.list.filter(({ id }) => !visited.has(id)).sort(byScore);
+    const left = this.order.filter(({ id }) => !visited.has(id));
     return (left.find(({ id }) => !this.known.has(id)) ?? left[0])?.id ?? null;
   }
 
@@ -252,7 +258,7 @@ export class ImageObjects {
   rate(certainty) {
     if (!this.current) return null;
     if (certainty !== this.current.certainty) this.change("certainty", { certainty }, "certainty");
-    return certainty === null ? "No certainty" : `Certainty ${certainty} for this object`;
+    return certainty === null ? "No certainty" : `Certainty ${certainty} for this ${this.noun}`;
   }
 
   /** @param {1 | -1} by @returns {string | null} */
@@ -267,7 +273,7 @@ export class ImageObjects {
     if (!this.current) return null;
     const unsure = !this.current.unsure;
     this.change("unsure", { unsure }, "unsure");
-    return unsure ? "Unsure of this object" : "Sure of this object again";
+    return unsure ? `Unsure of this ${this.noun}` : `Sure of this ${this.noun} again`;
   }
 
   /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
@@ -277,7 +283,7 @@ export class ImageObjects {
     const list = this.list.filter((object) => object !== current);
     this.step("delete", list, "deleted");
     this.drawing = null;
-    this.take(this.#following());
+    this.take(this.following());
     return "Deleted";
   }
 
@@ -385,8 +391,8 @@ export class ImageObjects {
   describe(nameOf) {
     const { current, drawing } = this;
     if (drawing?.how === "corners") return `Drawing ${nameOf(drawing.label_id)}: ${counted(drawing.spots.length, "corner")}`;
-    if (!current) return this.list.length ? `${counted(this.list.length, "object")}, none in focus` : "No objects";
-    const place = [...this.list].sort(byScore).indexOf(current) + 1;
+    if (!current) return this.list.length ? `${counted(this.list.length, this.noun)}, none in focus` : `No ${this.noun}s`;
+    const place = this.order.indexOf(current) + 1;
     const became = this.became(current);
     return [`${place} of ${this.list.length}: ${nameOf(current.label_id)}`, current.score === null ? "added" : `score ${current.score.toFixed(2)}`,
       became === "moved" || became === "relabelled" ? became : "", current.certainty === null ? "" : `certainty ${current.certainty}`,
@@ -402,9 +408,9 @@ export class ImageObjects {
     const there = new Set(this.list.map(({ id }) => id));
     const deleted = this.seen.filter(({ id }) => !there.has(id)).length;
     const parts = Object.entries({ ...counts, deleted }).filter(([, n]) => n).map(([what, n]) => `${n} ${what === "accepted" ? "as proposed" : what}`);
-    return `${counted(this.list.length, "object")}${parts.length ? `: ${parts.join(", ")}` : ""}`;
+    return `${counted(this.list.length, this.noun)}${parts.length ? `: ${parts.join(", ")}` : ""}`;
   }
 }
 
 /** @param {number} n @param {string} what */
-const counted = (n, what) => `${n || "no"} ${what}${n === 1 ? "" : "s"}`;
+export const counted = (n, what) => `${n || "no"} ${what}${n === 1 ? "" : "s"}`;

@@ -1,7 +1,8 @@
-// The objects of an item: boxes, polygons or points, each with a label.
+// The objects of an item: boxes, polygons, points or spans, each with a label.
 
-export type Kind = "box" | "polygon" | "point";
-/** Pixels of the item, (0, 0) the top left corner: a box as x0, y0, x1, y1; a point as x, y; a polygon as x0, y0, x1, y1, ... */
+export type Kind = "box" | "polygon" | "point" | "span";
+/** Pixels of the item, (0, 0) the top left corner: a box as x0, y0, x1, y1; a point as x, y; a polygon as x0, y0, x1, y1, ...;
+ * a span as its first character and the one behind its last. */
 export type At = readonly number[];
 export type Size = readonly [width: number, height: number];
 export type Bounds = readonly [x0: number, y0: number, x1: number, y1: number];
@@ -30,7 +31,7 @@ export interface Memory { label_id: string | null; sizes: Map<string, [number, n
 export interface ObjectsOf { kind: Kind; size: Size; shown: ObjectEntry[]; given?: ObjectEntry[]; memory?: Memory }
 
 /** What the browser keeps of objects that aren't decided yet. */
-export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean }
+export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean; quotes?: string[] }
 
 /** The part of the item that is in view, in its pixels. */
 export interface View { x: number; y: number; width: number; height: number }

@@ -136,8 +136,7 @@ export class Units {
   /** @param {number} unit @returns {number} */
   character(unit) {
     const at = within(unit, this.text.length);
-    const n = below(this.pairs, at - 1);
-    return at - n - (this.pairs[n] === at - 1 ? 1 : 0);
+    return at - below(this.pairs, at);
   }
 
   /** @param {number} start @param {number} end @returns {string} */
