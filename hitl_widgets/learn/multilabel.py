@@ -9,12 +9,14 @@ probability of its own, learnt from the items of which something is known about 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..quality.out_of_fold import N_FOLDS, folds
 from .confidence import MIN_ITEMS
@@ -51,13 +53,23 @@ from .train import HISTORY, Progress, Trained
 N_WINDOW_LANDMARKS = 400
 
 
+class LinearLabelHead(nn.Linear):
+    """A layer of which each label's logits can be multiplied and shifted."""
+
+    def adjust(self, scale: Tensor, bias: Tensor) -> None:
+        """Multiply each label's logits, and add to them then: shape (n_labels,) each."""
+        with torch.no_grad():
+            self.weight.mul_(scale[:, None])
+            self.bias.mul_(scale).add_(bias)
+
+
 @dataclass(frozen=True)
 class LightLabels:
     """Heads of labels, with what is known of them.
 
     Attributes
     ----------
-    head : LabelHead
+    head : nn.Module
         Calibrated.
     logits : Tensor, shape (n, n_labels)
         Of the items that were learnt, out of fold, calibrated alike.
@@ -69,7 +81,7 @@ class LightLabels:
         Whether there were items enough to fit the scales.
     """
 
-    head: LabelHead
+    head: nn.Module
     logits: Tensor
     losses: Tensor
     adjustment: Adjustment
@@ -77,7 +89,8 @@ class LightLabels:
 
 
 def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.ndarray, n_windows: int = 1,
-                     shares: np.ndarray | None = None, strength: float = KERNEL_STRENGTH) -> LightLabels:
+                     shares: np.ndarray | None = None, strength: float = KERNEL_STRENGTH,
+                     fit: Callable[..., nn.Module] | None = None) -> LightLabels:
     """Fit a head for each label, and calibrate it out of fold.
 
     Of a label with few answers that it is on, or none, the probability is near its share, drawn towards that of all
@@ -99,15 +112,18 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
         The labels' shares in the pool, for which probabilities are made; those of the answers when None.
     strength : float
         Inverse of the penalty.
+    fit : callable, optional
+        `fit_linear_label_heads`, for rows over which a plain layer is fitted; `fit_label_heads` when None.
 
     Raises
     ------
     ShapeError
         If they differ in length, or there is none.
     """
+    fit = partial(fit_label_heads, n_windows=n_windows) if fit is None else fit
     known, on, weights = known_of(on, weights)
-    head = fit_label_heads(rows, on, weights, n_windows=n_windows, strength=strength)
-    logits = out_of_fold_label_logits(rows, on, weights, draws=draws, n_windows=n_windows, strength=strength)
+    head = fit(rows, on, weights, strength=strength)
+    logits = out_of_fold_label_logits(rows, on, weights, draws=draws, strength=strength, fit=fit)
     of_answers = label_shares(on, weights)
     if calibrated := len(rows) >= 2 * MIN_ITEMS:
         scales, biases = fit_calibration(logits, on, weights)
@@ -115,6 +131,7 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
         scales, biases = torch.ones(on.shape[1]), matching_bias(logits, of_answers, weights)
     losses = item_means(label_losses(logits * scales + biases, on), weights)
     biases = biases + prior_shift(shares, of_answers)
+    assert isinstance(head, (LabelHead, LinearLabelHead))
     head.adjust(scales, biases)
     logits = logits * scales + biases
     thresholds = thresholds_of(logits, on.masked_fill(~known, math.nan), weights)
@@ -156,6 +173,24 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
     return LabelHead(similar, last, n_windows=n_windows).eval()
 
 
+def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strength: float) -> LinearLabelHead:
+    """Fit a plain layer for each label; not calibrated.
+
+    Parameters
+    ----------
+    rows : Tensor, shape (n, n_features)
+        Such as `text_light.Coordinates.rows`.
+    on, weights, strength
+        As for `fit_label_heads`.
+    """
+    found = _fit(rows.float()[:, None], smoothed_sets(on), weights, strength=strength)
+    head = nn.utils.skip_init(LinearLabelHead, rows.shape[1], on.shape[1])
+    with torch.no_grad():
+        head.weight.copy_(found[:, :-1])
+        head.bias.copy_(found[:, -1])
+    return head.eval()
+
+
 def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -> Tensor:
     """Weights and bias of each label, shape (n_labels, n_features + 1), of inputs of shape (n, n_windows, n_features).
 
@@ -191,23 +226,23 @@ def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -
 
 
 def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.ndarray, n_windows: int = 1,
-                             strength: float = KERNEL_STRENGTH) -> Tensor:
+                             strength: float = KERNEL_STRENGTH, fit: Callable[..., nn.Module] | None = None) -> Tensor:
     """Logits of each item by heads that didn't learn it: float32, shape (n, n_labels); zeros from a single item.
 
     Parameters
     ----------
-    rows, draws, n_windows, strength
+    rows, draws, n_windows, strength, fit
         As for `fit_light_labels`.
     on, weights : Tensor, shape (n, n_labels)
         As `known_of` gives them.
     """
+    fit = partial(fit_label_heads, n_windows=n_windows) if fit is None else fit
     fold = folds(rarest_label(on).numpy(), draws, n_folds=N_FOLDS if len(rows) <= MANY else N_FOLDS_OF_MANY)
     logits = torch.zeros(on.shape)
     for number in np.unique(fold):
         held_out = torch.from_numpy(fold == number)
         if not bool(held_out.all()):
-            head = fit_label_heads(rows[~held_out], on[~held_out], weights[~held_out], n_windows=n_windows,
-                                   strength=strength)
+            head = fit(rows[~held_out], on[~held_out], weights[~held_out], strength=strength)
             with torch.no_grad():
                 logits[held_out] = head(rows[held_out].float())
     return logits

@@ -30,7 +30,7 @@ SHORTEST, LONGEST = 2, 5
 # Kinds of features: n-grams within a token, whole tokens, pairs of neighbours, and shapes (digits, capitals). What each
 # kind counts in a text, as the length of its vector.
 N_GRAM, WORD, PAIR, SHAPE = range(4)
-COUNTS = (1.0, 1.0, 0.5, 1.0)
+COUNTS = (1.0, 1.0, 0.5, 0.5)
 # Tokens at which `TextCNN` looks, from the beginning of a text.
 MOST_TOKENS = 2_000
 _BEGIN, _END = 0x110000, 0x110001
@@ -255,7 +255,7 @@ def rarity_of(texts: Sequence[str], n_buckets: int = N_BUCKETS) -> np.ndarray:
 class AdditiveTextNet(nn.Module):
     """Logits of texts that are a bias and a sum over hashed features, each of which belongs to a token.
 
-    It is fitted by `text_light.fit_text_head`; a new one gives zeros.
+    It is fitted by `text_light.fit_text_light`; a new one gives zeros.
 
     Parameters
     ----------
