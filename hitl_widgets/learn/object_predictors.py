@@ -19,6 +19,7 @@ from skimage.measure import approximate_polygon, find_contours
 from torch import nn
 
 from ..errors import ModelError
+from ..objects.overlap import bounds
 from .object_net import LEAST_SCORE, MOST_OBJECTS, Found, ObjectNet, distinct
 from .object_training import find_objects
 from .object_views import resized
@@ -80,7 +81,7 @@ class TorchvisionDetector:
             raise ModelError("the net didn't give a list with a dict of boxes, labels and scores for each image, as "
                              "torchvision's detectors do in evaluation mode; pass such a net, or an object with "
                              "predict(images).")
-        return [{**one, "labels": _array(one["labels"]) - 1} for one in output]
+        return [{**one, "labels": as_array(one["labels"]) - 1} for one in output]
 
 
 class OwnDetector:
@@ -239,12 +240,12 @@ def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, S
     if missing:
         raise ModelError(f"the model gave {', '.join(map(str, sorted(output)))} for an image, without "
                          f"{' and '.join(sorted(missing))}.")
-    scores = _array(output["scores"]).astype(np.float64).reshape(-1)
+    scores = as_array(output["scores"]).astype(np.float64).reshape(-1)
     labels = output["labels"]
-    labels = _array(labels).tolist() if not isinstance(labels, (list, tuple)) else list(labels)
+    labels = as_array(labels).tolist() if not isinstance(labels, (list, tuple)) else list(labels)
     boxes = None
     if "boxes" in output:
-        boxes = _array(output["boxes"]).astype(np.float64)
+        boxes = as_array(output["boxes"]).astype(np.float64)
         boxes = boxes.reshape(-1, 4) if boxes.size % 4 == 0 and (boxes.size == 0 or boxes.shape[-1] == 4) else boxes
     lengths = {name: len(column) for name, column in
                {"boxes": boxes, "labels": labels, "scores": scores}.items() if column is not None}
@@ -267,7 +268,7 @@ def _as_many(name: str, values: Any, n: int) -> Any:
 def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str, n: int) -> Shapes:
     """A function of a row that gives the coordinates of an object, and what is wrong with it."""
     if kind == "point":
-        points = _array(output["points"]).astype(np.float64) if "points" in output else \
+        points = as_array(output["points"]).astype(np.float64) if "points" in output else \
             (np.asarray(boxes)[:, :2] + np.asarray(boxes)[:, 2:]) / 2
         if points.size and points.shape != (n, 2):
             raise ModelError(f"the model gave points of shape {points.shape} for {n} objects in an image; ({n}, 2), x "
@@ -275,10 +276,10 @@ def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str, n: i
         return lambda row, width, height: _point(points[row], width, height)
     if kind == "polygon" and "polygons" in output:
         polygons = _as_many("polygons", list(output["polygons"]), n)
-        return lambda row, width, height: _polygon(_array(polygons[row]), width, height)
+        return lambda row, width, height: _polygon(as_array(polygons[row]), width, height)
     if kind == "polygon" and "masks" in output:
         masks = _as_many("masks", output["masks"], n)
-        return lambda row, width, height: outline_of(_array(masks[row]), size=(width, height))
+        return lambda row, width, height: outline_of(as_array(masks[row]), size=(width, height))
     of_boxes = np.asarray(boxes)
     if kind == "polygon":
         return lambda row, width, height: _corners(of_boxes[row], width, height)
@@ -366,7 +367,8 @@ def _area(line: np.ndarray) -> float:
     return float((x * np.roll(y, 1) - y * np.roll(x, 1)).sum() / 2)
 
 
-def _array(values: Any) -> np.ndarray:
+def as_array(values: Any) -> np.ndarray:
+    """What a model gave as an array, wherever it lies."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values if values.layout == torch.strided else values.to_dense()
@@ -381,13 +383,12 @@ def without_repeats(candidates: Sequence[tuple[Candidate, str]], kind: str) -> l
     ----------
     candidates : sequence of (Candidate, str)
         Each with the label_id that it has today.
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
         Points are never left out.
     """
     if kind == "point" or not candidates:
         return list(candidates)
-    boxes = np.array([(min(one.at[::2]), min(one.at[1::2]), max(one.at[::2]), max(one.at[1::2]))
-                      for one, _ in candidates], np.float32)
+    boxes = bounds([one.at for one, _ in candidates], kind).astype(np.float32)
     ids = sorted({label_id for _, label_id in candidates})
     labels = np.array([ids.index(label_id) for _, label_id in candidates])
     # Scores name the rows that are kept, for they are all different here.

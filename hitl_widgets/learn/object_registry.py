@@ -29,6 +29,7 @@ from ..events import Event
 from ..objects.overlap import bounds
 from ..project.project import Project
 from ..project.shown_objects import todays_thresholds
+from ..quality.object_tables import SPAN_COLUMNS
 from ..records import SHAPE_OF, Proposal
 from ..storage.files import make_folder
 from .object_cache import FoundObjects
@@ -45,6 +46,9 @@ from .object_predictors import (
 )
 from .predict import pick_device
 from .registry import IS_VERSION, N_KEPT
+from .span_net import SpanNet
+from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector, checked_spans, predicted_spans
+from .span_targets import N_TAGS
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 KIND_OF_MODEL = "objects"
@@ -62,7 +66,7 @@ class ObjectModel:
     Attributes
     ----------
     version : str
-    detector : Detector
+    detector : Detector or SpanDetector
     label_ids : tuple of str
         The labels of its outputs.
     taxonomy : int
@@ -70,13 +74,13 @@ class ObjectModel:
     net : torch.nn.Module or None
         Its weights; None of an object of which only `predict` is known.
     own : bool
-        Whether it is an `ObjectNet` of the workbench's.
+        Whether it is an `ObjectNet` or `SpanNet` of the workbench's.
     thresholds : dict of str to float
         label_id -> the score from which on objects are proposed.
     """
 
     version: str
-    detector: Detector
+    detector: Detector | SpanDetector
     label_ids: tuple[str, ...]
     taxonomy: int
     net: nn.Module | None
@@ -92,7 +96,8 @@ class ObjectRegistry:
     project : Project
         Of a task that asks for objects.
     model : Any
-        A person's detector, as `object_predictors.as_detector` takes it; None for the workbench's own.
+        A person's detector, as `object_predictors.as_detector` takes it, of spans as `span_predictors` does; None for
+        the workbench's own.
     device : str
         "auto", or what torch.device takes; for a person's net.
 
@@ -100,6 +105,7 @@ class ObjectRegistry:
     ----------
     training : threading.Lock
         Held while a model is trained or adopted.
+    items : "images" or "texts"
     missing : str or None
         Why the adopted model can't be used here.
     trained_here : set of str
@@ -110,6 +116,7 @@ class ObjectRegistry:
         self.project, self.kind = project, SHAPE_OF[project.task]
         self.training, self.trained_here = threading.Lock(), set[str]()
         self.missing: str | None = None
+        self.items = "texts" if self.kind == "span" else "images"
         self.device = torch.device("cpu") if model is None or not isinstance(model, nn.Module) else pick_device(device)
         self.given = None if model is None else self._detector_of(model)
         self._given_names = _names_of(model)
@@ -135,7 +142,7 @@ class ObjectRegistry:
         self.follow()
         if self._model is None:
             raise ModelError(self.missing or "there is no model yet; pass model=... to the workbench, or correct some "
-                             "images and run wb.finetune().")
+                             f"{self.items} and run wb.finetune().")
         return self._model
 
     def path(self, version: str) -> Path:
@@ -204,35 +211,38 @@ class ObjectRegistry:
         if not path.exists():
             raise ModelError(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
         try:
-            net: nn.Module = ObjectNet(shapes_in(path)["centres.weight"][0]) if own else \
-                self.given.net  # type: ignore[union-attr]  # a TorchvisionDetector, as was checked above
+            net: nn.Module = self.given.net if not own else (  # type: ignore[union-attr]  # of torchvision's, see above
+                SpanNet(shapes_in(path)["tags.bias"][0] // N_TAGS) if self.kind == "span" else
+                ObjectNet(shapes_in(path)["centres.weight"][0]))
             net = load_weights(net, path)
         except (OSError, SafetensorError, KeyError) as error:
             raise ModelError(f"the weights in {path} can't be read ({error}). {AGAIN}") from error
         if (held := weights_version(net)) != version:
             raise ModelError(f"{path} holds other weights ({held}) than its name says: the file was damaged or "
                              f"changed. {AGAIN}")
-        detector: Detector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
-            TorchvisionDetector(net, device=self.device)
+        detector: Detector | SpanDetector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
+            OwnSpanDetector(net) if isinstance(net, SpanNet) else TorchvisionDetector(net, device=self.device)
         return ObjectModel(version, detector, net=net, **more)
 
-    def model_of(self, detector: Detector | ObjectNet, *, label_ids: Sequence[str] | None = None,
-                 thresholds: Mapping[str, float] | None = None, taxonomy: int | None = None) -> ObjectModel:
+    def model_of(self, detector: Detector | SpanDetector | ObjectNet | SpanNet, *,
+                 label_ids: Sequence[str] | None = None, thresholds: Mapping[str, float] | None = None,
+                 taxonomy: int | None = None) -> ObjectModel:
         """A detector as a model of this project, under today's labels.
 
         Raises
         ------
         ModelError
-            When it fails on an image of the pool, or what it gives can't be used.
+            When it fails on an item of the pool, or what it gives can't be used.
         """
         today = self.project.lineage.today
         net = detector if isinstance(detector, nn.Module) else getattr(detector, "net", None)
-        if isinstance(detector, ObjectNet):
-            detector = OwnDetector(detector, self.kind)
+        if isinstance(detector, (ObjectNet, SpanNet)):
+            detector = OwnDetector(detector, self.kind) if isinstance(detector, ObjectNet) else \
+                OwnSpanDetector(detector)
         net = net if isinstance(net, nn.Module) else None
         version = weights_version(net) if net is not None else _version_of(detector)
         model = ObjectModel(version, detector, tuple(label_ids or today.label_ids), taxonomy or today.version, net,
-                            isinstance(net, ObjectNet), dict(thresholds or {}))
+                            isinstance(net, (ObjectNet, SpanNet)), dict(thresholds or {}))
         if not model.own:
             self._try_out(model)
         return model
@@ -308,8 +318,10 @@ class ObjectRegistry:
                 self.path(version).unlink(missing_ok=True)
             shutil.rmtree(self.project.folder / "predictions" / version, ignore_errors=True)
 
-    def _detector_of(self, model: Any) -> Detector:
+    def _detector_of(self, model: Any) -> Detector | SpanDetector:
         """A person's model as a detector, which has its own copy of a net."""
+        if self.kind == "span":
+            return as_span_detector(copy.deepcopy(model) if isinstance(model, SpanNet) else model)
         if isinstance(model, ObjectNet):
             return OwnDetector(copy.deepcopy(model), self.kind)
         return as_detector(model, device=self.device)
@@ -330,13 +342,11 @@ class ObjectRegistry:
         self.project.propose = self.proposals
 
     def _try_out(self, model: ObjectModel) -> None:
-        """Run a person's model on an image of the pool."""
+        """Run a person's model on an item of the pool."""
         pool = self.project.pool
         for position in range(min(len(pool), 20)):
             with suppress(ItemError):
-                image = pool.load(position)
-                [output] = predicted(model.detector, [image])
-                checked(output, self.kind, (image.shape[1], image.shape[0]))
+                self._outputs(model.detector, {position: pool.load(position)})
                 return
 
     # -- what it finds ---------------------------------------------------------------------------------------
@@ -376,26 +386,33 @@ class ObjectRegistry:
     def _search(self, model: ObjectModel, positions: Sequence[int], number_of: Mapping[int | str, int]
                 ) -> tuple[list[list[Candidate]], Counter[str]]:
         """What a model finds in some items, with the number of a label among its own; nothing in unreadable ones."""
-        images: dict[int, np.ndarray] = {}
+        images: dict[int, Any] = {}
         for position in positions:
             with suppress(ItemError):
                 images[position] = self.project.pool.load(position)
-        outputs = dict(zip(images, predicted(model.detector, list(images.values())), strict=True))
+        outputs = self._outputs(model.detector, images)
         faults, found = Counter[str](), []
         for position in positions:
             kept: list[Candidate] = []
-            if position in images:
-                height, width = images[position].shape[:2]
-                candidates, wrong = checked(outputs[position], self.kind, (width, height))
-                faults += wrong
-                for one in candidates:
-                    number = number_of.get(one.label)
-                    if number is None:
-                        faults[f"of the unknown label {one.label!r:.60}"] += 1
-                    else:
-                        kept.append(one._replace(label=number))
+            candidates, wrong = outputs.get(position, ([], Counter[str]()))
+            faults += wrong
+            for one in candidates:
+                number = number_of.get(one.label)
+                if number is None:
+                    faults[f"of the unknown label {one.label!r:.60}"] += 1
+                else:
+                    kept.append(one._replace(label=number))
             found.append(kept)
         return found, faults
+
+    def _outputs(self, detector: Any, items: Mapping[int, Any]) -> dict[int, tuple[list[Candidate], Counter[str]]]:
+        """What a model finds in some items that were read, and what of it can't be used."""
+        if self.kind == "span":
+            outputs = zip(items.items(), predicted_spans(detector, list(items.values())), strict=True)
+            return {position: checked_spans(output, len(text)) for (position, text), output in outputs}
+        outputs = zip(items.items(), predicted(detector, list(items.values())), strict=True)
+        return {position: checked(output, self.kind, (image.shape[1], image.shape[0]))
+                for (position, image), output in outputs}
 
     def _numbers(self, model: ObjectModel) -> dict[int | str, int]:
         """The number of a label among the model's own, by what the model calls it: a name, an id or a number."""
@@ -433,8 +450,8 @@ class ObjectRegistry:
         new = {fault: n for fault, n in faults.items() if f"{model.version} {fault}" not in self._told}
         if new:
             self._told |= {f"{model.version} {fault}" for fault in new}
-            self.project.notify(f"Of what model {model.version[:7]} found in {n_images} image"
-                                f"{'s' if n_images != 1 else ''}, these weren't used, the rest is: "
+            self.project.notify(f"Of what model {model.version[:7]} found in {n_images} "
+                                f"{self.items if n_images != 1 else self.items[:-1]}, these weren't used, the rest is: "
                                 + "; ".join(f"{n:,} {fault}" for fault, n in new.items()) + ". It isn't said again.")
 
     def proposals(self, position: int, model: ObjectModel | None = None) -> tuple[Proposal, ...]:
@@ -478,7 +495,7 @@ class ObjectRegistry:
 
     def _found(self, model: ObjectModel, position: int) -> list[Candidate]:
         """What a model finds in an item; searched again where what is on disk is damaged or isn't of such a model."""
-        cache, n_at = self._cache(model), {"box": 4, "point": 2}.get(self.kind)
+        cache, n_at = self._cache(model), {"box": 4, "point": 2, "span": 2}.get(self.kind)
         for _ in range(2):
             self.ask([position], model)
             found = cache.get(position)
@@ -501,16 +518,18 @@ class ObjectRegistry:
         model = model or self.require()
         today = self.project.lineage.today
         for position in map(int, positions):
-            item_id = str(self.project.pool.ids[position])
-            for one in self.proposals(position, model):
+            item_id, proposals = str(self.project.pool.ids[position]), self.proposals(position, model)
+            text = self.project.pool.load(position) if proposals and self.kind == "span" else ""
+            for one in proposals:
                 points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
-                box = (*one.at, *one.at) if one.kind == "point" else \
+                box = (None,) * 4 if one.kind == "span" else (*one.at, *one.at) if one.kind == "point" else \
                     one.at if one.kind == "box" else tuple(bounds([one.at])[0].tolist())
                 rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), *box, points, one.score,
-                             model.version))
-        columns = {name: pd.Series([row[place] for row in rows],
-                                   dtype=float if name in ("x0", "y0", "x1", "y1", "score") else object)
-                   for place, name in enumerate(PREDICTED_COLUMNS)}
+                             model.version, *((*one.at, text[slice(*map(int, one.at))]) if text else ())))
+        dtypes: dict[str, Any] = {**dict.fromkeys(("x0", "y0", "x1", "y1", "score"), float), "start": "Int64",
+                                  "end": "Int64"}
+        columns = {name: pd.Series([row[place] for row in rows], dtype=dtypes.get(name, object)) for place, name in
+                   enumerate([*PREDICTED_COLUMNS, *(SPAN_COLUMNS if self.kind == "span" else ())])}
         table = pd.DataFrame(columns)
         table.attrs["label_ids"] = {today.name_of(label_id): label_id for label_id in today.label_ids}
         return table
@@ -539,7 +558,7 @@ def _names_of(model: Any) -> tuple[str, ...]:
     return ()
 
 
-def _version_of(detector: Detector) -> str:
+def _version_of(detector: Detector | SpanDetector) -> str:
     """The version of a person's detector: of its weights, or its own attribute `version`, or that of its class."""
     if isinstance(net := getattr(detector, "net", None), nn.Module):
         return weights_version(net)

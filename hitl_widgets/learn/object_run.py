@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,10 +19,12 @@ from torch import nn
 from ..drawing import html
 from ..errors import BadInput, ItemError
 from ..events import canonical
+from ..objects.shapes import bounds_of
 from ..project import experiment
 from ..project.project import Project
 from ..quality.object_detection import Detection, compare_detection, detection
 from ..quality.object_tables import without_unknown
+from ..quality.span_metrics import SpanMetrics, compare_spans, spans
 from ..records import SHAPE_OF, Bars, Estimate, ObjectAnswer, no_bars
 from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
@@ -31,15 +33,30 @@ from .object_predictors import TorchvisionDetector
 from .object_registry import ObjectModel, ObjectRegistry
 from .object_training import BATCH, STEPS, ObjectOptions
 from .run import limit_torch_threads
+from .span_targets import CorrectedText
+from .span_training import BATCH as TEXTS
+from .span_training import STEPS as SPAN_STEPS
+from .span_training import SpanOptions, fit_spans
 
 # Unanswered images on which thresholds are carried over to the final net.
 N_UNLABELLED = 24
 MAX_WEIGHT = 3.0
 START, ADOPT, CERTAINTY = ("adopted", "initial"), ("better", "always", "never"), ("weight", "off")
 NO_HOLDOUT = "not measured: no hold-out image was answered blind yet"
-MAIN = {"box": "map50", "polygon": "map50", "point": "f1"}
-IN_WORDS = {"map50": "average precision at an overlap of 0.5 (map50)", "map": "average precision (map)", "f1": "F1",
+MAIN = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
+# The figure that decides where the first one is that of the former model.
+FINER = {"map50": "map", "f1_strict": "f1_partial"}
+IN_WORDS = {"f1_strict": "F1 of spans with the same characters and label (f1_strict)",
+            "f1_exact": "F1 of the same characters (f1_exact)",
+            "f1_partial": "F1 with half for some of the characters (f1_partial)",
+            "map50": "average precision at an overlap of 0.5 (map50)", "map": "average precision (map)", "f1": "F1",
             "map75": "average precision at an overlap of 0.75", "precision": "precision", "recall": "recall"}
+Figures = Detection | SpanMetrics
+
+
+def figures_in(body: Mapping[str, Any]) -> Figures:
+    """Read the figures that a run keeps of a model: of spans `SpanMetrics`."""
+    return SpanMetrics.from_dict(body) if body.get("shape") == "span" else Detection.from_dict(body)
 
 
 @dataclass(frozen=True)
@@ -89,11 +106,12 @@ class ObjectRun:
 
     Attributes
     ----------
-    before, after : Detection
+    before, after : Detection or SpanMetrics
         Of the adopted model and of the new one, on the same hold-out images: `after["map50"]`, `["map"]`, of points
-        `["f1"]`, each with its interval, and `after.per_label`. Without images where nothing measures.
+        `["f1"]`, of spans `["f1_strict"]`, `["f1_exact"]`, `["f1_partial"]`, `["f1_type"]`, each with its interval, and
+        `after.per_label`. Without images where nothing measures.
     gain : Estimate
-        After minus before in map50, of points in F1, with the paired 95 % interval over images.
+        After minus before in map50, of points in F1, of spans in f1_strict, with the paired 95 % interval over images.
     model : str
         Version of the new model.
     adopted : bool
@@ -122,8 +140,8 @@ class ObjectRun:
         The trained net; None for a run that was read from the log.
     """
 
-    before: Detection
-    after: Detection
+    before: Figures
+    after: Figures
     gain: Estimate
     model: str
     adopted: bool
@@ -142,16 +160,17 @@ class ObjectRun:
 
     @property
     def main(self) -> str:
-        """The figure that decides: "map50", of points "f1"."""
+        """The figure that decides: "map50", of points "f1", of spans "f1_strict"."""
         return MAIN[self.after.kind]
 
     def table(self) -> pd.DataFrame:
         """The figure that decides, for each label and for all: label, n (objects), before, after, gain, threshold."""
         after, before = self.after.table, self.before.table
+        count = "n_spans" if self.after.kind == "span" else "n_objects"
         rows = []
         for name in after.index:
             was, now = (float(table[self.main].get(name, math.nan)) for table in (before, after))
-            rows.append([name, int(after.loc[name, "n_objects"]), was, now, now - was,
+            rows.append([name, int(after.loc[name, count]), was, now, now - was,
                          self.thresholds.get(after.loc[name, "label_id"], math.nan)])
         table: pd.DataFrame = pd.DataFrame(rows, columns=["label", "n", "before", "after", "gain", "threshold"])
         return table
@@ -175,21 +194,23 @@ class ObjectRun:
 
     def _lines(self) -> list[str]:
         steps = int(self.history["step"].max()) if len(self.history) else 0
-        lines = [f"learned from {self.n_training} images with {self.n_objects:,} objects in {steps} steps, "
+        items, objects = ("texts", "spans") if self.after.kind == "span" else ("images", "objects")
+        lines = [f"learned from {self.n_training} {items} with {self.n_objects:,} {objects} in {steps} steps, "
                  f"{self.seconds:.0f} s" + (" (the budget ended it)" if self.stopped_because == "budget" else "")]
         if self.measured_on:
-            lines.append(f"measured on {self.after.n_images} hold-out images that were answered blind")
-            for name in (self.main, "map") if self.main != "f1" else ("f1",):
+            lines.append(f"measured on {self.after.n_images} hold-out {items} that were answered blind")
+            for name in {"f1": ("f1",), "f1_strict": ("f1_strict", "f1_exact", "f1_partial")}.get(
+                    self.main, (self.main, "map")):
                 was = self.before[name] if self.before.n_images and not math.isnan(self.before[name]) else "none"
                 lines.append(f"{IN_WORDS[name]}: {was} before, {self.after[name]} after")
             if self.before.n_images:
                 lines.append(f"gain {self.gain}")
         lines.append(f"{'adopted' if self.adopted else 'not adopted'}: {self.verdict}")
         if self.thresholds:
-            found = f"found on {self.n_validation} of these images before they were learnt" if self.n_validation \
-                else "the usual ones: there are few images"
+            found = f"found on {self.n_validation} of these {items} before they were learnt" if self.n_validation \
+                else f"the usual ones: there are few {items}"
             names = self.after.per_label["label"].to_dict() if self.after.n_images else {}
-            lines.append("objects are proposed from a score of " + ", ".join(
+            lines.append(f"{objects} are proposed from a score of " + ", ".join(
                 f"{value:.2f} ({names.get(label_id, label_id)})" for label_id, value in self.thresholds.items())
                 + f"; {found}")
         return [*lines, *([self.taken] if self.taken else [])]
@@ -211,8 +232,7 @@ class ObjectRun:
     def from_dict(cls, body: Mapping[str, Any]) -> ObjectRun:
         """Read what `to_dict` wrote."""
         gain = body["gain"]
-        before, after = (Detection.from_dict({**body[name], "rows": body[name]["rows"]}) for name in ("before",
-                                                                                                    "after"))
+        before, after = (figures_in(body[name]) for name in ("before", "after"))
         return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
                    Estimate(gain[0], gain[2], gain[3], n=gain[1]),
                    history=pd.DataFrame(body["history"]),
@@ -222,9 +242,9 @@ class ObjectRun:
 
 
 class Gathered(NamedTuple):
-    """What a run learns from: images, their ids, the labels and their version, and a digest of all that was said."""
+    """What a run learns from: images or texts, their ids, the labels and their version, a digest of all answers."""
 
-    images: list[CorrectedImage]
+    images: list[Any]
     item_ids: list[str]
     label_ids: tuple[str, ...]
     taxonomy: int
@@ -263,7 +283,7 @@ def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectR
 
 def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, bars: Bars) -> ObjectRun:
     began = time.monotonic()
-    with bars(None, title="Gathering the corrected images"):
+    with bars(None, title=f"Gathering the corrected {registry.items}"):
         registry.follow()
         data, n_round = gather(project, certainty=recipe.certainty), project.round
     if recipe.adopt != "never" and (why := experiment.running(project)):
@@ -279,7 +299,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     budget_s = None if recipe.budget_s is None else max(0.8 * recipe.budget_s - (time.monotonic() - began), 0.1)
     with limit_torch_threads():
         model, fitted = _trained(project, registry, recipe, data, budget_s, bars,
-                                 title=f"Round {n_round}: learning from {len(data.images)} images")
+                                 title=f"Round {n_round}: learning from {len(data.images)} {registry.items}")
         registry.follow()
         before = registry.adopted or before
         project.refresh()
@@ -308,7 +328,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
 
 
 def gather(project: Project, *, certainty: str = "weight") -> Gathered:
-    """The images that people answered for certain, with their objects under today's labels.
+    """The images or texts that people answered for certain, with their objects under today's labels.
 
     An object's weight is (1 + its certainty) / (1 + the mean of its annotator's), up to 3; 1 without a certainty. Of
     an image that several answered each answer counts as a part.
@@ -323,33 +343,37 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     number_of = {label_id: number for number, label_id in enumerate(label_ids)}
     means = _mean_certainties(table)
     n_of = table["item_id"].value_counts()
-    images, item_ids, left_out, said = [], [], list[str](), list[Any]()
+    images, item_ids, left_out, said = list[Any](), [], list[str](), list[Any]()
+    word = "text" if kind == "span" else "image"
     for row in _rows(table):
         try:
-            image = project.pool.load(int(row.position))
+            item: Any = project.pool.load(int(row.position))
         except ItemError:
             left_out.append(str(row.item_id))
             continue
-        if image.shape[:2] != (row.height, row.width):
+        if (len(item) != row.width) if kind == "span" else (item.shape[:2] != (row.height, row.width)):
             left_out.append(str(row.item_id))
             continue
         objects: Sequence[ObjectAnswer] = [one for one in row.objects if one.label_id in number_of]
         weights = [_weight(one, means.get(str(row.annotator))) if certainty == "weight" else 1.0 for one in objects]
         unknown = tuple(number_of[label_id] for label_id in row.unknown if label_id in number_of)
-        images.append(CorrectedImage(image, [one.at for one in objects], [number_of[one.label_id] for one in objects],
-                                     weights, boxes_of(row.ignore, kind, (row.width, row.height)).tolist(),
-                                     (float(row.weight) if certainty == "weight" else 1.0) / n_of[row.item_id],
-                                     unknown, str(row.item_id)))
+        weight = (float(row.weight) if certainty == "weight" else 1.0) / n_of[row.item_id]
+        numbers, ats = [number_of[one.label_id] for one in objects], [one.at for one in objects]
+        images.append(
+            CorrectedText(item, ats, numbers, weights, [(x0, x1) for x0, _, x1, _ in row.ignore], weight, unknown,
+                          str(row.item_id)) if kind == "span" else
+            CorrectedImage(item, ats, numbers, weights, boxes_of(row.ignore, kind, (row.width, row.height)).tolist(),
+                           weight, unknown, str(row.item_id)))
         item_ids.append(str(row.item_id))
         said.append([str(row.item_id), str(row.annotator), [[*one.at, one.label_id, round(weight, 4)] for one, weight in
                                                             zip(objects, weights, strict=True)],
                      [list(box) for box in row.ignore], list(unknown)])
     if left_out:
-        project.notify(f"{len(left_out)} images don't teach: they can't be read, or have another size than when they "
+        project.notify(f"{len(left_out)} {word}s don't teach: they can't be read, or have another size than when they "
                        f"were answered ({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
     if not images:
-        raise BadInput("no image was corrected yet, so there is nothing to learn from; answer some of the queue with "
-                       "wb.review(). Hold-out and gold images measure, they never teach.")
+        raise BadInput(f"no {word} was corrected yet, so there is nothing to learn from; answer some of the queue with "
+                       f"wb.review(). Hold-out and gold {word}s measure, they never teach.")
     digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
     return Gathered(images, item_ids, label_ids, answers.lineage.today.version, digest)
 
@@ -389,14 +413,12 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     given = registry.given if recipe.start == "initial" or model is None else model.detector
     if isinstance(given, TorchvisionDetector):
         return _trained_of_person(project, registry, recipe, data, given, budget_s, bars, title=title)
-    steps = STEPS if recipe.epochs is None else max(1, -(-recipe.epochs * len(data.images) // BATCH))
-    options = ObjectOptions(steps=steps, seed=recipe.seed)
-    options = options if recipe.lr is None else replace(options, lr=recipe.lr)
+    usual, batch = (SPAN_STEPS, TEXTS) if registry.kind == "span" else (STEPS, BATCH)
+    steps = usual if recipe.epochs is None else max(1, -(-recipe.epochs * len(data.images) // batch))
     with bars(steps, title=title, unit="step") as advance:
         def show(step: int, loss: float) -> None:
             advance(1, {"loss": f"{loss:.2f}"})
-        fitted = fit_objects(data.images, len(data.label_ids), Fitting(registry.kind, options, budget_s),
-                             unlabelled=_unlabelled(project, recipe.seed), show=show)
+        fitted = _fitted(registry.kind, data, recipe, steps, budget_s, _unlabelled(project, recipe.seed), show)
     limits = np.clip(fitted.thresholds, LEAST_THRESHOLD, MOST_THRESHOLD)
     thresholds = {label_id: round(float(limit), 3) for label_id, limit in zip(data.label_ids, limits, strict=True)}
     taken = "" if registry.given is None else "the workbench's own net was trained: of the model given only predict " \
@@ -404,6 +426,19 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
         "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net}
+
+
+def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_s: float | None,
+            unlabelled: Sequence[Any], show: Callable[[int, float], object]) -> Any:
+    """The workbench's own net, trained: as `fit_objects` or `fit_spans` gives it."""
+    if kind == "span":
+        how = SpanOptions(steps=steps, seed=recipe.seed)
+        return fit_spans(data.images, len(data.label_ids), how if recipe.lr is None else replace(how, lr=recipe.lr),
+                         budget_s=budget_s, unlabelled=unlabelled, show=show)
+    options = ObjectOptions(steps=steps, seed=recipe.seed)
+    options = options if recipe.lr is None else replace(options, lr=recipe.lr)
+    return fit_objects(data.images, len(data.label_ids), Fitting(kind, options, budget_s), unlabelled=unlabelled,
+                       show=show)
 
 
 def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered,
@@ -432,9 +467,9 @@ def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: Objec
                    "thresholds": thresholds, "taken": "a copy of the net given was trained", "net": net}
 
 
-def _unlabelled(project: Project, seed: int) -> list[np.ndarray]:
-    """Some images that nobody answered and that don't measure."""
-    queue, images = project.queue, list[np.ndarray]()
+def _unlabelled(project: Project, seed: int) -> list[Any]:
+    """Some images or texts that nobody answered and that don't measure."""
+    queue, images = project.queue, list[Any]()
     places = np.flatnonzero(~queue.is_answered() & ~queue.holdout & ~queue.gold)
     for position in np.random.default_rng(seed).permutation(places)[:N_UNLABELLED].tolist():
         try:
@@ -452,45 +487,51 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
     column = project.settings.get("group")
     groups = None if column is None else dict(zip(
         item_ids, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
-    tables, limits, figures = [], [], []
+    tables, limits, figures = [], [], list[Figures]()
     for one in (before, model):
         table = without_unknown(registry.table(reference["position"].tolist(), one), reference) \
             if one is not None else registry.table([], model)
         limit = dict.fromkeys(project.lineage.today.label_ids, THRESHOLD) | registry.thresholds(one)
         images = item_ids if one is not None else []
-        figures.append(detection(truth if images else truth.iloc[:0], table, images=images, sizes=sizes,
-                                 threshold=limit, groups=groups))
+        there = truth if images else truth.iloc[:0]
+        figures.append(spans(there, table, texts=images, threshold=limit, groups=groups) if registry.kind == "span"
+                       else detection(there, table, images=images, sizes=sizes, threshold=limit, groups=groups))
         tables.append(table)
         limits.append(limit)
     main, n_objects = MAIN[registry.kind], int((~truth["crowd"]).sum())
+
+    def compared(figure: str) -> Estimate:
+        if registry.kind == "span":
+            return compare_spans(truth, tables[0], tables[1], figure, texts=item_ids, threshold=limits, groups=groups)
+        return compare_detection(truth, tables[0], tables[1], figure, images=item_ids, sizes=sizes, threshold=limits,
+                                 groups=groups)
     if not n_objects:
-        gain = Estimate(math.nan, why=NO_HOLDOUT)
-        adopted, verdict = True, NO_HOLDOUT if not len(reference) else \
-            "not measured: there is no object in the hold-out images that were answered"
+        unmeasured = NO_HOLDOUT.replace("image", registry.items[:-1])
+        gain = Estimate(math.nan, why=unmeasured)
+        adopted, verdict = True, unmeasured if not len(reference) else \
+            f"not measured: there is no object in the hold-out {registry.items} that were answered"
     elif before is None:
         gain = Estimate(math.nan, why="there was no model before")
         adopted, verdict = True, "the first model that was measured"
     else:
-        gain = compare_detection(truth, tables[0], tables[1], main, images=item_ids, sizes=sizes,
-                                 threshold=limits, groups=groups)
-        adopted, verdict = _verdict(gain, main, len(item_ids))
-        if gain.value == 0 and main == "map50":  # the same objects are found: where they lie decides
-            finer = compare_detection(truth, tables[0], tables[1], "map", images=item_ids, sizes=sizes, groups=groups)
-            adopted, verdict = _verdict(finer, "map", len(item_ids))
-            verdict = f"map50 is that of the former model; {verdict}"
+        gain = compared(main)
+        adopted, verdict = _verdict(gain, main, len(item_ids), registry.items)
+        if gain.value == 0 and main in FINER:  # the same objects are found: where they lie decides
+            adopted, verdict = _verdict(compared(FINER[main]), FINER[main], len(item_ids), registry.items)
+            verdict = f"{main} is that of the former model; {verdict}"
     if recipe.adopt != "better":
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
     return ObjectRun(figures[0], figures[1], gain, model.version, adopted, verdict, 0, 0, 0.0, 0, pd.DataFrame(),
                      measured_on="holdout" if n_objects else "")
 
 
-def _verdict(gain: Estimate, main: str, n_images: int) -> tuple[bool, str]:
+def _verdict(gain: Estimate, main: str, n_images: int, items: str) -> tuple[bool, str]:
     """Adopt where the figure is higher; a tie keeps the former model. As `quality.adoption.better` does."""
     doubt = "" if gain.low > 0 or gain.high < 0 else f"; can't be told apart at n = {n_images}"
     if not gain > 0:
-        return False, (f"{main} {-gain:.3f} lower than of the former model, on {n_images} images" if gain < 0 else
-                       f"{main} is that of the former model, on {n_images} images") + doubt
-    return True, f"{main} {gain:.3f} higher than of the former model, on {n_images} images{doubt}"
+        return False, (f"{main} {-gain:.3f} lower than of the former model, on {n_images} {items}" if gain < 0 else
+                       f"{main} is that of the former model, on {n_images} {items}") + doubt
+    return True, f"{main} {gain:.3f} higher than of the former model, on {n_images} {items}{doubt}"
 
 
 def _rows(table: pd.DataFrame) -> list[Any]:
@@ -500,7 +541,7 @@ def _rows(table: pd.DataFrame) -> list[Any]:
 
 def truth_of(project: Project, reference: pd.DataFrame, kind: str
              ) -> tuple[pd.DataFrame, dict[str, tuple[float, float]]]:
-    """The objects of hold-out images as `quality.detection` takes them, and the images' sizes.
+    """The objects of hold-out images as `quality.detection` and `quality.spans` take them, and the images' sizes.
 
     Regions in doubt are rows with ``crowd``: what a model finds there is neither right nor wrong.
     """
@@ -510,8 +551,8 @@ def truth_of(project: Project, reference: pd.DataFrame, kind: str
         sizes[item_id] = float(image.width), float(image.height)
         for one in image.objects:
             points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if kind == "polygon" else None
-            rows.append((item_id, one.id, kind, name_of(one.label_id), one.label_id, min(one.at[::2]),
-                         min(one.at[1::2]), max(one.at[::2]), max(one.at[1::2]), points, False))
+            rows.append((item_id, one.id, kind, name_of(one.label_id), one.label_id, *bounds_of(one.at, kind), points,
+                         False))
         for x0, y0, x1, y1 in image.ignore:
             corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
             rows.append((item_id, "", kind, None, None, x0, y0, x1, y1, corners if kind == "polygon" else None, True))
@@ -519,4 +560,6 @@ def truth_of(project: Project, reference: pd.DataFrame, kind: str
     table = pd.DataFrame({name: pd.Series([row[place] for row in rows], dtype=bool if name == "crowd" else float if
                                           name in ("x0", "y0", "x1", "y1") else object)
                           for place, name in enumerate(names)})
+    if kind == "span":
+        table = table.assign(start=table["x0"].astype("Int64"), end=table["x1"].astype("Int64"))
     return table, sizes
