@@ -22,9 +22,9 @@ from ..events import canonical
 from ..objects.shapes import bounds_of
 from ..project import experiment
 from ..project.project import Project
-from ..quality.object_detection import Detection, compare_detection, detection
+from ..quality.object_detection import compare_detection, detection
 from ..quality.object_tables import without_unknown
-from ..quality.span_metrics import SpanMetrics, compare_spans, spans
+from ..quality.span_metrics import Figures, compare_spans, figures_in, spans
 from ..records import SHAPE_OF, Bars, Estimate, ObjectAnswer, no_bars
 from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
@@ -51,12 +51,6 @@ IN_WORDS = {"f1_strict": "F1 of spans with the same characters and label (f1_str
             "f1_partial": "F1 with half for some of the characters (f1_partial)",
             "map50": "average precision at an overlap of 0.5 (map50)", "map": "average precision (map)", "f1": "F1",
             "map75": "average precision at an overlap of 0.75", "precision": "precision", "recall": "recall"}
-Figures = Detection | SpanMetrics
-
-
-def figures_in(body: Mapping[str, Any]) -> Figures:
-    """Read the figures that a run keeps of a model: of spans `SpanMetrics`."""
-    return SpanMetrics.from_dict(body) if body.get("shape") == "span" else Detection.from_dict(body)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ STEP = 20
 # Images that are searched at once.
 AT_ONCE = 8
 # Two answers have an object in common where theirs overlap by so much; points where they are near at all.
-SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9}
+SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 
 
 class ObjectScores:

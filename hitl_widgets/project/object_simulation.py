@@ -25,7 +25,8 @@ from .session import Session
 COLUMNS = ["item_id", "n_objects", "n_true", "verdict", "certainty", "right", "missed", "accepted", "moved",
            "relabelled", "deleted", "added"]
 # A proposal that overlaps an object so far is taken for it; so far it is left as it is.
-SAME, GOOD = {"box": 0.5, "polygon": 0.5, "point": 1e-9}, {"box": 0.8, "polygon": 0.8, "point": 0.5}
+SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
+GOOD = {"box": 0.8, "polygon": 0.8, "point": 0.5, "span": 1.0}
 # Seconds for the look at an image, and for each act, median.
 LOOK_S = 2.0
 TAKES_S = {"accepted": 0.3, "moved": 3.0, "relabelled": 1.0, "deleted": 0.8, "added": 5.0}
@@ -77,7 +78,8 @@ class ObjectPerson:
         Probability of keeping a visible proposal that is wrong, and of overlooking an object that isn't proposed while
         others are.
     noise : float
-        Standard deviation of a corner's place, as a part of the object's side; of points, of the image's.
+        Standard deviation of a corner's place, as a part of the object's side; of points, of the image's; of a span's
+        ends, as a part of its length.
     """
 
     def __init__(self, session: Session, *, error: float, bias: float, noise: float) -> None:
@@ -136,6 +138,10 @@ class ObjectPerson:
         x0, y0, x1, y1 = one.bounds
         sides = (size[1], size[0]) if kind == "point" else (x1 - x0, y1 - y0)
         shift = rng.normal(0, self.noise, 4)
+        if kind == "span":  # whole characters, one at least
+            start, end = np.round(np.array([x0, x1]) + shift[:2] * (x1 - x0)).astype(int).tolist()
+            start = min(max(start, 0), int(size[1]) - 1)
+            return start, min(max(end, start + 1), int(size[1]))
         if kind == "box":  # never inverted, however much noise there is
             low = np.clip(np.array([x0, y0]) + shift[:2].clip(-0.4, 0.4) * sides, 0, None)
             high = np.clip(np.array([x1, y1]) + shift[2:].clip(-0.4, 0.4) * sides, None, (size[1], size[0]))

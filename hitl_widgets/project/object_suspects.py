@@ -30,6 +30,7 @@ def suspected(project: Project) -> pd.DataFrame:
     table = project.objects(deleted=True)
     for row in table[(table["act"] == "deleted") & table["label_id"].notna()].to_dict("records"):
         at = tuple(number for point in row["points"] for number in point) if row["kind"] == "polygon" else \
+            (int(row["start"]), int(row["end"])) if row["kind"] == "span" else \
             (row["x0"], row["y0"]) if row["kind"] == "point" else (row["x0"], row["y0"], row["x1"], row["y1"])
         gone.setdefault(row["decision_id"], []).append(ObjectAnswer(
             row["object_id"], row["kind"], at, row["label_id"], row["label"], origin="model", act="deleted"))

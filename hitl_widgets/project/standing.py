@@ -34,6 +34,7 @@ from .answers import Answers, annotation_table
 from .preview import LabelCounts
 from .reference import Measuring, first_blind, measuring_values
 from .state import State, midnight
+from .token_places import TokenPlaces
 
 
 class Standing:
@@ -171,6 +172,8 @@ class Standing:
                               spans=self.task == "spans")
         reviewed, sizes = reviewed_images(table, changed=self.state.changed)
         found.attrs["reviewed"], found.attrs["sizes"] = reviewed, sizes
+        if self.task == "spans" and self._pool is not None:
+            found.attrs["tokens"] = TokenPlaces(self._pool)
         return consensus_objects(found, sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ IN_WORDS = {"missed": "objects missed where they aren't proposed, found blind",
 COLUMNS = ("item_id", "annotator", "arm", "arm_probability", "threshold", "threshold_probability", "hidden", "objects",
            "seen", "withheld")
 # An object is at a place where it overlaps it by so much.
-SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9}
+SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 # Places that overlap another one by so much are left out: what is drawn at one of them is at both.
 TWICE = 0.5
 BANDS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)

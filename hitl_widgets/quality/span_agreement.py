@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -167,7 +168,8 @@ def units_of(items: Sequence[Any], texts: Sequence[Sequence[Found]], tokens: Map
         The width is the number of characters; where it isn't known, the text ends with the last span.
     """
     if tokens is not None:
-        return [np.asarray(tokens[item], np.int64).reshape(-1, 2) for item in items], ""
+        with suppress(KeyError):  # some text's tokens aren't there: all are counted alike
+            return [np.asarray(tokens[item], np.int64).reshape(-1, 2) for item in items], ""
     return list(_characters(items, texts, sizes)), (
         "Alpha is over characters, since the tokens aren't known: pass tokens=." + (
             "" if all(item in sizes for item in items) else " Texts whose length isn't known end with the last span."))

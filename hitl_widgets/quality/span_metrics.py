@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
 from .metrics import json_number
-from .object_detection import ALL, RESAMPLES, interval, resampled
+from .object_detection import ALL, RESAMPLES, Detection, interval, resampled
 from .object_matching import Encoded, Floats, Rows, encode
 
 SCHEMES = ("strict", "exact", "partial", "type")
@@ -140,6 +140,14 @@ class SpanMetrics:
         return html.page("Spans", html.paragraph(self._summary()),
                          html.table(["label", "spans", *(f"F1 {scheme}" for scheme in SCHEMES)], rows),
                          *map(html.paragraph, self.notes))
+
+
+Figures: TypeAlias = Detection | SpanMetrics
+
+
+def figures_in(body: Mapping[str, Any]) -> Figures:
+    """Read the figures that the log keeps of a model that finds objects: of spans `SpanMetrics`."""
+    return SpanMetrics.from_dict(body) if body.get("shape") == "span" else Detection.from_dict(body)
 
 
 def spans(truth: pd.DataFrame, predictions: pd.DataFrame, *, texts: Iterable[Any] | None = None,

@@ -22,16 +22,17 @@ from ..objects.shapes import bounds_of
 from ..project.first_looks import first_looks
 from ..project.project import Project
 from ..quality.intervals import design_effect, jeffreys, of_median
-from ..quality.object_detection import Detection, detection
+from ..quality.object_detection import detection
 from ..quality.object_tables import without_unknown
 from ..quality.prefill import PrefillBias, prefill_bias
+from ..quality.span_metrics import Figures, figures_in, spans
 from ..records import SHAPE_OF, Estimate, check_count
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-# What a model is measured by first: average precision at an overlap of one half, F1 of points.
-FIRST = {"box": "map50", "polygon": "map50", "point": "f1"}
+# What a model is measured by first: average precision at an overlap of one half, F1 of points and spans.
+FIRST = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
 ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
 STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
 
@@ -44,7 +45,8 @@ class ObjectProgress:
     ----------
     accuracy : DataFrame
         A row a round: round, source ("holdout"), model, answers (images that it learnt from), n (hold-out images, which
-        were answered blind), share (the figure), low, high, curve, origin, figure ("map50", of points "f1"). A model
+        were answered blind), share (the figure), low, high, curve, origin, figure ("map50", of points "f1", of spans
+        "f1_strict"). A model
         that no round trained is measured now, and has the round after the last.
     labels : DataFrame
         The same of each of today's labels: label, round, answers (objects of the label, by then), n (images with one),
@@ -57,7 +59,7 @@ class ObjectProgress:
         image), iou (mean overlap of moved objects with their proposals).
     times : DataFrame
         Seconds from the picture to the key, an image: round, verdict, n, median_s, low, high.
-    now : Detection or None
+    now : Detection, SpanMetrics or None
         The adopted model on the hold-out's images; None where none was answered or there is no model.
     prefill : PrefillBias
         What the proposals hide from people.
@@ -70,7 +72,7 @@ class ObjectProgress:
     suggestions: pd.DataFrame
     acts: pd.DataFrame
     times: pd.DataFrame
-    now: Detection | None
+    now: Figures | None
     prefill: PrefillBias
     queue: str
     gained: Estimate
@@ -130,7 +132,7 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     project.refresh()
     kind = SHAPE_OF[project.task]
     trained = [event for event in project.log.events(kind="trained") if event.body.get("kind") == "objects"]
-    measured = [Detection.from_dict(event.body["after"]) for event in trained]
+    measured = [figures_in(event.body["after"]) for event in trained]
     now, adopted = _now(project, kind, trained, measured), project.adopted()
     looks = first_looks(project)
     ends = [event.seq or 0 for event in trained]
@@ -148,7 +150,7 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
                           gained=_gained(trained))
 
 
-def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequence[Detection]) -> Detection | None:
+def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequence[Figures]) -> Figures | None:
     """The adopted model on the hold-out's images: as its round measured it, or measured now."""
     adopted = project.adopted()
     if adopted is None or not project.has_pool:
@@ -161,12 +163,13 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
         return None
     proposals = {item_id: project.propose(int(place)) for item_id, place in
                  zip(reference["item_id"], reference["position"], strict=True)}
-    truth = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at), _points(kind, one.at), False)
+    truth = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at, kind), _points(kind, one.at), False)
              for image in reference.to_dict("records") for one in image["objects"]]
     truth += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
               for image in reference.to_dict("records") for box in image["ignore"]]
     name_of = {label_id: project.taxonomy.name_of(label_id) for label_id in project.taxonomy.label_ids}
-    found = [(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at), _points(kind, one.at), one.score)
+    found = [(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at, kind), _points(kind, one.at),
+              one.score)
              for item_id, of_image in proposals.items() for one in of_image if one.label_id in name_of]
     if not truth:
         return None
@@ -176,8 +179,9 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
                        for label_id in project.taxonomy.label_ids}
     found_known = without_unknown(_frame(found, [*columns, "score"]), reference)
-    measured_now = detection(_frame(truth, [*columns, "crowd"]), found_known, images=list(reference["item_id"]),
-                             sizes=sizes, threshold=thresholds)
+    items, there = list(reference["item_id"]), _frame(truth, [*columns, "crowd"])
+    measured_now: Figures = spans(_with_ends(there), _with_ends(found_known), texts=items, threshold=thresholds) \
+        if kind == "span" else detection(there, found_known, images=items, sizes=sizes, threshold=thresholds)
     return measured_now if not math.isnan(measured_now[FIRST[kind]]) else None
 
 
@@ -185,6 +189,11 @@ def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFram
     table = pd.DataFrame(list(rows), columns=list(names), dtype=object)
     numbers = {name: float for name in ("x0", "y0", "x1", "y1", "score") if name in table}
     return table.astype({**numbers, **({"crowd": bool} if "crowd" in table else {})})
+
+
+def _with_ends(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of spans with their starts and ends, which are the sides of their boxes."""
+    return table.assign(start=table["x0"], end=table["x1"])
 
 
 def _points(kind: str, at: Sequence[float]) -> Any:
@@ -196,7 +205,7 @@ def _corners(box: Sequence[float]) -> tuple[float, ...]:
     return x0, y0, x1, y0, x1, y1, x0, y1
 
 
-def _accuracy(trained: Sequence[Event], measured: Sequence[Detection], looks: pd.DataFrame, figure: str,
+def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.DataFrame, figure: str,
               names: set[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The figure of each round, over all labels and of each of today's."""
     rows: list[tuple[Any, ...]] = []
