@@ -663,13 +663,17 @@ def check_certainty(certainty: float | None) -> float | None:
     return float(certainty)
 
 
-def check_methods(methods: str | Sequence[str]) -> None:
-    """Check the names of saliency methods; BadInput with the first that is none."""
+def check_methods(methods: str | Sequence[str], kind: str = "image") -> None:
+    """Check the names of saliency methods of a kind of items; BadInput with the first that is none.
+
+    "gradcam" serves texts too: it is the default everywhere, and stands for the method that fits the model best.
+    """
     names = [methods] if isinstance(methods, str) else list(methods)
-    if odd := [name for name in names if name not in METHOD_NAMES]:
-        near = difflib.get_close_matches(str(odd[0]), METHOD_NAMES, n=1)
+    known = METHOD_NAMES if kind == "image" else TEXT_METHODS
+    if odd := [name for name in names if name not in known and (kind == "image" or name != METHOD_NAMES[0])]:
+        near = difflib.get_close_matches(str(odd[0]), known, n=1)
         raise BadInput(f"saliency method {odd[0]!r} is unknown{f'; did you mean {near[0]!r}?' if near else ';'} known "
-                       f"are {', '.join(METHOD_NAMES)}.")
+                       f"are {', '.join(known)}{'' if kind == 'image' else ', of a pool of texts'}.")
 
 
 def check_flags(flags: Sequence[str]) -> tuple[str, ...]:

@@ -1395,7 +1395,7 @@ class Workbench:
             self._learn(learn)
             return labeller
         if explain is not None:
-            check_methods(explain)
+            check_methods(explain, self.pool.kind)
         if explain == "gradcam" and self._asks_for_objects and (model := self.detectors.adopted) and model.net is None:
             explain = "occlusion"  # a detector that is known by its predict alone has no gradients
         from .widgets.card import Review
@@ -1632,7 +1632,8 @@ class Workbench:
         item_ids : str or sequence of str
             The items.
         method : str
-            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap".
+            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap". Of texts
+            "contributions", "integrated_gradients" or "erasure"; the default takes the first that serves the model.
         target : str or pair of str, optional
             A label's name or id; (label, against) for what speaks for one rather than the other; the model's
             suggestion, item by item, if missing. With `attribute`, one of its choices, or (choice, against).

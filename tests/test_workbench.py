@@ -614,3 +614,14 @@ def test_what_votes_say_is_shown_in_words_and_as_html(tmp_path):
         assert "Series" not in repr(result)
         assert "<b>" not in result._repr_html_()
     assert "take the suggestion, all cards" in quality.automation_bias(votes)._repr_html_()
+
+
+def test_a_card_of_texts_takes_the_methods_that_explain_texts(tmp_path):
+    with hw.Workbench(tmp_path / "mail", hw.Pool.from_texts(["call now", "see you"]), ["ham", "spam"],
+                      progress=False) as wb:
+        for methods in ("gradcam", "contributions", ("integrated_gradients", "erasure"), None):
+            assert wb.review(explain=methods, learn=False) is not None
+        with pytest.raises(BadInput, match=r"'occlusion' is unknown; known are contributions, .* of a pool of texts"):
+            wb.review(explain="occlusion")
+        with pytest.raises(BadInput, match="did you mean 'erasure'"):
+            wb.review(explain="erase")
