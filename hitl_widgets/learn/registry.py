@@ -36,7 +36,7 @@ from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
-from .text_views import CallableNet
+from .text_views import CallableNet, names_of_outputs
 from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
@@ -272,6 +272,8 @@ class Registry:
             When the log has another event of this id; nothing was changed then.
         """
         label_ids = tuple(label_ids or self._lineage().today.label_ids)
+        if origin == "given" and self.architecture.of_texts:
+            self._check_order(net, label_ids)
         net = private_copy(net)
         predictor = self.architecture.predictor(net, label_ids)
         _try_out(predictor)
@@ -290,6 +292,14 @@ class Registry:
             self._at = event.seq or 0
             self.inference.use(predictor, thresholds=event.body.get("thresholds"))
         return predictor.version
+
+    def _check_order(self, net: nn.Module, label_ids: Sequence[str]) -> None:
+        """Refuse a model that names its outputs as the labels are named, in another order."""
+        today = self._lineage().today
+        names, told = [today.name_of(label_id) for label_id in label_ids], names_of_outputs(net)
+        if told != names and sorted(told) == sorted(names):
+            raise ModelError(f"the model's outputs are {', '.join(told)} in this order, and the labels "
+                             f"{', '.join(names)}. Pass the labels in the model's order.")
 
     def _is_own(self, net: nn.Module) -> bool:
         """Whether a net is of the workbench's own making."""

@@ -34,7 +34,7 @@ from ..taxonomy.history import Lineage
 from .average import cnn_of, is_average_net
 from .checkpoint import Checkpoint
 from .choose import ShowTraining, show_no_training, train_and_choose
-from .data import LabelledImages, random_affine
+from .data import LabelledImages, load_views, random_affine
 from .descriptors import Descriptors
 from .feedback import Feedback
 from .learnt import learnt_gold, pack
@@ -47,7 +47,7 @@ from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
 from .set_figures import set_html, set_lines, set_table
-from .text_views import CallableNet
+from .text_views import CallableNet, n_items
 from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .value_run import ValueRun, fit_and_measure, value_frame, values_digest
@@ -662,7 +662,12 @@ def _unusual(recipe: Recipe, items: LabelledImages) -> dict[str, Any]:
 
 
 def _fingerprint(augment: Augment, items: LabelledImages) -> str:
-    """A hash of what an augmentation makes of two views of noise: a function may change and keep its name."""
+    """A hash of what an augmentation makes of two views: a function may change and keep its name.
+
+    The views are noise; of texts, those of two items.
+    """
+    if items.images.of_texts is not None:
+        return _fingerprint_of_texts(augment, items)
     views = torch.rand(2, *items.images[0].shape, generator=torch.Generator().manual_seed(0))
     try:
         changed = augment(views.clone(), torch.Generator().manual_seed(0))
@@ -673,6 +678,21 @@ def _fingerprint(augment: Augment, items: LabelledImages) -> str:
         raise BadInput(f"augment gave {tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed!r} for "
                        f"views of shape {tuple(views.shape)}; views of the same shape are expected.")
     return hashlib.blake2b(changed.float().cpu().numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def _fingerprint_of_texts(augment: Augment, items: LabelledImages) -> str:
+    readable = np.flatnonzero(load_views(items.images)[1])[:2]
+    batch: Any = next(iter(items.images.batches([readable])))
+    try:
+        changed: Any = augment(batch, torch.Generator().manual_seed(0))
+    except Exception as error:  # a user's function, which may raise anything
+        raise BadInput(f"augment raised {type(error).__name__} on a batch of texts: {error}. It is called with what "
+                       "the net takes, and a torch.Generator.") from error
+    if type(changed) is not type(batch) or n_items(changed) != n_items(batch):
+        raise BadInput(f"augment gave {type(changed).__name__} for a batch of {n_items(batch)} texts; what the net "
+                       "takes, of as many, is expected.")
+    tensors = changed.values() if isinstance(changed, dict) else [changed]
+    return hashlib.blake2b(b"".join(tensor.cpu().numpy().tobytes() for tensor in tensors), digest_size=8).hexdigest()
 
 
 def _target(items: LabelledImages, row: int) -> Any:

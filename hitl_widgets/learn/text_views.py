@@ -342,6 +342,21 @@ def run_net(net: nn.Module, batch: Batch) -> Any:
     return net(**batch) if isinstance(batch, dict) else net(batch)
 
 
+def names_of_outputs(net: nn.Module) -> list[str]:
+    """What a model calls its outputs, in their order; none where it doesn't say.
+
+    Hugging Face's nets have `config.id2label`, and scikit-learn's classifiers `classes_`.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+    """
+    if isinstance(net, CallableNet):
+        return [str(name) for name in getattr(getattr(net.function, "__self__", net.function), "classes_", [])]
+    names = getattr(getattr(net, "config", None), "id2label", None) or {}
+    return [str(names[number]) for number in sorted(names)] if isinstance(names, dict) else []
+
+
 # -- functions of texts --------------------------------------------------------------------------------------
 
 class CallableNet(nn.Module):

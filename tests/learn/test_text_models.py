@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from spam import SPAM, answer, bag, encode, messages, probs, shouting
 from torch import nn
 
 import hitl_widgets as hw
@@ -13,72 +14,10 @@ from hitl_widgets.learn.average import AverageNet
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of
 
-SPAM, HAM = ["win", "free", "cash", "🎁"], ["lunch", "home", "train", "mañana"]
-
-
-def messages(n, seed=0):
-    """Texts of words, of which one decides whether a text is spam; and whether it is."""
-    rng = np.random.default_rng(seed)
-    spam = rng.random(n) < 0.4
-    texts = []
-    for is_spam in spam:
-        words = [str(word) for word in rng.choice(["see", "you", "at", "the", "call", "me"], rng.integers(2, 9))]
-        words.insert(int(rng.integers(len(words) + 1)), str(rng.choice(SPAM if is_spam else HAM)))
-        texts.append(" ".join(words))
-    return texts, spam
-
-
-WORDS = {word: number for number, word in enumerate(["", *SPAM, *HAM, "see", "you", "at", "the", "call", "me"])}
-
-
-def encode(text):
-    """A tokenizer of one's own, with places and without a batch."""
-    ids, places, at = [], [], 0
-    for word in text.split():
-        at = text.index(word, at)
-        ids.append(WORDS.get(word, 0))
-        places.append((at, at + len(word)))
-        at += len(word)
-    return {"input_ids": torch.tensor(ids), "attention_mask": torch.ones(len(ids), dtype=torch.int64),
-            "offset_mapping": torch.tensor(places)}
-
-
-class BagOfWords(nn.Module):
-    """The mean of the words' embeddings, and a linear layer."""
-
-    def __init__(self, n_labels=2, width=16):
-        super().__init__()
-        self.embedding, self.fc = nn.Embedding(len(WORDS), width, padding_idx=0), nn.Linear(width, n_labels)
-
-    def forward(self, input_ids, attention_mask):
-        weights = attention_mask[..., None].float()
-        return self.fc((self.embedding(input_ids) * weights).sum(1) / weights.sum(1).clamp_min(1))
-
-
-def bag(n_labels=2, seed=0):
-    torch.manual_seed(seed)
-    return BagOfWords(n_labels)
-
-
-def shouting(texts):
-    """A function of texts: spam has a word of spam."""
-    spam = np.array([0.9 if set(text.split()) & set(SPAM) else 0.2 for text in texts])
-    return np.column_stack([1 - spam, spam])
-
 
 @pytest.fixture
 def pool():
     return hw.Pool.from_texts(messages(120)[0])
-
-
-def answer(wb, spam):
-    """Answer all items."""
-    for position, item_id in enumerate(wb.pool.ids):
-        wb.decide(str(item_id), "answer", label="spam" if spam[position] else "ham")
-
-
-def probs(wb):
-    return wb.inference.probs(np.arange(len(wb.pool)))
 
 
 def test_a_net_predicts_texts_whatever_else_is_in_the_batch(pool):
@@ -224,3 +163,55 @@ def test_a_model_that_cannot_be_used_is_refused_in_words(tmp_path, pool):
     with pytest.raises(BadInput, match="these are images"):
         hw.Workbench(tmp_path / "d", pool, ["ham", "spam"], model=shouting, progress=False).model()(
             hw.Pool.from_images(np.zeros((2, 8, 8), np.uint8)))
+
+
+def test_a_function_gives_each_label_a_probability_of_its_own(tmp_path, pool):
+    wb = hw.Workbench(tmp_path / "p", pool, ["long", "short"], task="multilabel", progress=False,
+                      model=lambda texts: [[0.9, 0.8] if len(text) > 20 else [0.1, 0.3] for text in texts])
+    expected = [[0.9, 0.8] if len(text) > 20 else [0.1, 0.3] for text in messages(120)[0]]
+    np.testing.assert_allclose(probs(wb), expected, atol=1e-5)
+
+
+def test_a_classifier_of_scikit_learn_is_taken_with_its_labels_in_its_own_order(tmp_path, pool):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    texts, spam = messages(120)
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, np.where(spam, "spam", "ham"))
+    for number, model in enumerate((pipeline, pipeline.predict_proba)):
+        wb = hw.Workbench(tmp_path / str(number), pool, ["ham", "spam"], model=model, progress=False)
+        np.testing.assert_allclose(probs(wb), pipeline.predict_proba(texts), atol=1e-5)
+        with pytest.raises(ModelError, match="ham, spam in this order"):
+            hw.Workbench(tmp_path / f"other{number}", pool, ["spam", "ham"], model=model, progress=False)
+
+
+def test_finetune_with_a_function_trains_a_net_of_the_workbench(tmp_path, pool, capsys):
+    _, spam = messages(120)
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=shouting, progress=False)
+    function = wb.model().version
+    answer(wb, spam)
+    run = wb.finetune(epochs=2, adopt="always")
+    assert "a function can't be" in run.taken
+    assert wb.model().version == run.model != function
+    del wb
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=shouting, progress=False)
+    assert wb.model().version == run.model
+    assert "goes on with the workbench's own model" in capsys.readouterr().out
+    assert wb.adopt(function) == function
+    np.testing.assert_allclose(probs(wb), shouting(messages(120)[0]), atol=1e-5)
+
+
+def test_an_augmentation_of_ones_own_changes_a_batch_of_texts(tmp_path, pool):
+    _, spam = messages(120)
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=bag(), preprocess=encode, progress=False)
+    answer(wb, spam)
+    seen = []
+
+    def hide(batch, generator):
+        seen.append(set(batch))
+        return {**batch, "attention_mask": batch["attention_mask"].clone()}
+    run = wb.finetune(epochs=1, adopt="never", augment=hide)
+    assert run.n_training > 50
+    assert seen[0] == {"input_ids", "attention_mask"}
+    with pytest.raises(BadInput, match="what the net takes"):
+        wb.finetune(epochs=1, augment=lambda batch, generator: None)
