@@ -45,6 +45,7 @@ from .widget import Job, Widget
 POLL_S = 2.0  # what others answer and sort is looked for
 LOOK_S = 0.5  # after a change, at most so often
 SIDE, LARGE = 112, 448  # pixels of a picture on the page, and of the one in focus
+TILE_TEXT, LARGE_TEXT = 160, 600  # characters of a text on the page, and of the one in focus
 AT_ONCE = 12  # pictures in one message
 PAST = 50  # acts that can still be undone after a reload
 
@@ -219,7 +220,9 @@ class Triage(Widget[TriagePush]):
         buffers: list[bytes] = []
         for item_id in item_ids:
             try:
-                buffers.append(pool.thumbnail(pool.position(item_id), side=side))
+                position = pool.position(item_id)
+                buffers.append(pool.thumbnail(position, side=side) if pool.kind == "image"
+                               else pool.snippet(position, LARGE_TEXT if side == LARGE else TILE_TEXT).encode())
                 problems.append(None)
             except HitlError as error:
                 buffers.append(b"")

@@ -2,6 +2,7 @@
 // The taxonomy editor, as anywidget loads it.
 
 import "./css/card.css";
+import "./css/text.css";
 import "./css/editor.css";
 import { widget } from "./comms.js";
 import { EditorSession } from "./editor/session.js";

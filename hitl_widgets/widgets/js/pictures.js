@@ -74,43 +74,44 @@ export function retry(items) {
 export const sizeOf = (picture) => (isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight]
   : [picture.width, picture.height]);
 
-/** A picture on a canvas, as large as it fits. @param {HTMLCanvasElement} canvas
+const EXCERPT = 600; // units of a text that are shown small
+/** What stands in a canvas's place while there is a text. @type {WeakMap<HTMLCanvasElement, HTMLElement>} */
+const EXCERPTS = new WeakMap();
+
+/** The beginning of a text, for where there is little room. @param {import("./text/item_text.js").ItemText} text */
+export const beginningOf = (text) => text.text.slice(0, EXCERPT).replace(/\s+/gu, " ").trim();
+
+/** A picture on a canvas, as large as it fits; the beginning of a text stands in the canvas's place, beside it in its parent.
+ * @param {HTMLCanvasElement} canvas
  * @param {import("./types.d.ts").Picture | HTMLCanvasElement | null | undefined} picture */
 export function drawSmall(canvas, picture) {
+  const excerpt = EXCERPTS.get(canvas);
+  if (isText(picture)) return write(canvas, excerpt, beginningOf(picture));
+  if (excerpt && canvas.hidden) {
+    excerpt.hidden = true;
+    canvas.hidden = false;
+  }
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
-  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
 }
 
-/** The beginning of a text, in lines. @param {CanvasRenderingContext2D} context @param {string} text */
-function writeSmall(context, text) {
-  const { width, height } = context.canvas;
-  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
-  const pad = Math.round(size / 2);
-  const style = getComputedStyle(context.canvas);
-  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
-  context.fillStyle = style.color || "#000";
-  context.textBaseline = "top";
-  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
-  context.textAlign = rtl ? "right" : "left";
-  context.direction = rtl ? "rtl" : "ltr";
-  let [y, line] = [pad, ""];
-  const write = () => {
-    context.fillText(line, rtl ? width - pad : pad, y);
-    y += Math.round(1.25 * size);
-    line = "";
-  };
-  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
-    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
-    if (y + size > height) return;
-    line += part.replace(/\s+/gu, " ");
+/** @param {HTMLCanvasElement} canvas @param {HTMLElement | undefined} excerpt @param {string} text */
+function write(canvas, excerpt, text) {
+  if (!excerpt) {
+    excerpt = document.createElement("span");
+    excerpt.className = `${canvas.className} hitl-excerpt`;
+    excerpt.dir = "auto";
+    EXCERPTS.set(canvas, excerpt);
   }
-  if (line) write();
+  if (!excerpt.parentNode) canvas.after(excerpt);
+  canvas.hidden = true;
+  excerpt.hidden = false;
+  if (excerpt.textContent !== text) excerpt.textContent = text;
 }
 
 /** @param {Item} item */

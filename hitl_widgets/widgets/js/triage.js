@@ -2,6 +2,7 @@
 // Triage, as anywidget loads it.
 
 import "./css/card.css";
+import "./css/text.css";
 import "./css/editor.css";
 import "./css/triage.css";
 import { widget } from "./comms.js";

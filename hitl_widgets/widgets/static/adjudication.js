@@ -817,7 +817,7 @@ var Units = class {
   }
   /** @param {"grapheme" | "word" | "sentence"} granularity */
   #of(granularity) {
-    const cuts = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
+    const cuts2 = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
     return {
       /** The piece with a character; the last one at the end of the text. @param {number} character @returns {Range} */
       at: (character) => {
@@ -825,7 +825,7 @@ var Units = class {
           /** @type {const} */
           [0, 0]
         );
-        const [start, end] = cuts.at(this.unit(within(character, this.length - 1)));
+        const [start, end] = cuts2.at(this.unit(within(character, this.length - 1)));
         return [this.character(start), this.character(end)];
       }
     };
@@ -1195,14 +1195,26 @@ var TextView = class {
     section.element.style.height = "";
     section.pieces = pieces;
   }
-  /** The words with a tint that lie in a section, in units. @param {Section} section */
+  /** The words with a tint that lie in a section, in units. A model's own tokens may cut what is drawn as one sign, such as
+   * a family of emoji: it has one tint then, the strongest. @param {Section} section */
   #tintedIn({ start, end }) {
     const text = (
       /** @type {ItemText} */
       this.text
     );
     const [first, last] = [text.character(start), text.character(end)];
-    return this.tinted.filter((word) => word.end > first && word.start < last).map((word) => ({ from: text.unit(word.start), to: text.unit(word.end), word }));
+    const words = [];
+    for (const word of this.tinted) {
+      if (word.end <= first || word.start >= last) continue;
+      let [from, to] = [text.unit(word.start), text.unit(word.end)];
+      if (cuts(text.text, from) || cuts(text.text, to)) [from, to] = text.units.snapped(word.start, word.end).map((character) => text.unit(character));
+      const before = words[words.length - 1];
+      if (before && from < before.to) {
+        if (word.strength > before.word.strength) before.word = word;
+        before.to = Math.max(before.to, to);
+      } else words.push({ from, to, word });
+    }
+    return words;
   }
   /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
   #piecesIn(start, end) {
@@ -1314,6 +1326,7 @@ var TextView = class {
     this.element.scrollTop = 0;
   }
 };
+var cuts = (text, unit) => unit > 0 && unit < text.length && (text.charCodeAt(unit) >= 768 || text.charCodeAt(unit - 1) >= 768);
 function join2(rects, rect) {
   const last = rects[rects.length - 1];
   const same = last && Math.abs(last.top - rect.top) < rect.height / 2;

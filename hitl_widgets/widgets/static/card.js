@@ -287,7 +287,7 @@ var Units = class {
   }
   /** @param {"grapheme" | "word" | "sentence"} granularity */
   #of(granularity) {
-    const cuts = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
+    const cuts2 = this.#cuts[granularity] ??= new Cuts(this.text, granularity);
     return {
       /** The piece with a character; the last one at the end of the text. @param {number} character @returns {Range} */
       at: (character) => {
@@ -295,7 +295,7 @@ var Units = class {
           /** @type {const} */
           [0, 0]
         );
-        const [start, end] = cuts.at(this.unit(within(character, this.length - 1)));
+        const [start, end] = cuts2.at(this.unit(within(character, this.length - 1)));
         return [this.character(start), this.character(end)];
       }
     };
@@ -542,42 +542,38 @@ function retry(items) {
   }
 }
 var sizeOf = (picture) => isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+var EXCERPT = 600;
+var EXCERPTS = /* @__PURE__ */ new WeakMap();
+var beginningOf = (text) => text.text.slice(0, EXCERPT).replace(/\s+/gu, " ").trim();
 function drawSmall(canvas, picture) {
+  const excerpt = EXCERPTS.get(canvas);
+  if (isText(picture)) return write(canvas, excerpt, beginningOf(picture));
+  if (excerpt && canvas.hidden) {
+    excerpt.hidden = true;
+    canvas.hidden = false;
+  }
   const context = (
     /** @type {CanvasRenderingContext2D} */
     canvas.getContext("2d")
   );
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
-  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
 }
-function writeSmall(context, text) {
-  const { width, height } = context.canvas;
-  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
-  const pad = Math.round(size / 2);
-  const style = getComputedStyle(context.canvas);
-  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
-  context.fillStyle = style.color || "#000";
-  context.textBaseline = "top";
-  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
-  context.textAlign = rtl ? "right" : "left";
-  context.direction = rtl ? "rtl" : "ltr";
-  let [y, line] = [pad, ""];
-  const write = () => {
-    context.fillText(line, rtl ? width - pad : pad, y);
-    y += Math.round(1.25 * size);
-    line = "";
-  };
-  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
-    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
-    if (y + size > height) return;
-    line += part.replace(/\s+/gu, " ");
+function write(canvas, excerpt, text) {
+  if (!excerpt) {
+    excerpt = document.createElement("span");
+    excerpt.className = `${canvas.className} hitl-excerpt`;
+    excerpt.dir = "auto";
+    EXCERPTS.set(canvas, excerpt);
   }
-  if (line) write();
+  if (!excerpt.parentNode) canvas.after(excerpt);
+  canvas.hidden = true;
+  excerpt.hidden = false;
+  if (excerpt.textContent !== text) excerpt.textContent = text;
 }
 function release(item) {
   if (item.picture && "close" in item.picture) item.picture.close();
@@ -4608,14 +4604,15 @@ function exampleOf(example, side) {
     style: `width: ${side}px; height: ${side}px`,
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}`
   });
-  drawSmall(canvas, example.picture);
   const words2 = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
-  return h(
+  const element = h(
     "span",
     { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words2 },
     canvas,
     h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
   );
+  drawSmall(canvas, example.picture);
+  return element;
 }
 function inShort(threads) {
   const last = threads.at(-1)?.posts.at(-1);
@@ -6807,7 +6804,7 @@ var TextView = class {
       this.text
     );
     const pieces = [];
-    const write = (parent, start, end) => {
+    const write2 = (parent, start, end) => {
       const node = document.createTextNode(text.text.slice(start, end));
       const piece = { node, start, end };
       this.piece_of.set(node, piece);
@@ -6825,30 +6822,42 @@ var TextView = class {
         const { from, to, word: word2 } = words2[at];
         const [begins, ends2] = [Math.max(from, done), Math.min(to, end)];
         if (ends2 > begins) {
-          if (begins > done) write(line, done, begins);
+          if (begins > done) write2(line, done, begins);
           const mark = h("span", { class: `hitl-word ${word2.speaks_for ? "hitl-for" : "hitl-counts-against"}${word2.strength > 0.3 ? " hitl-strong" : ""}`, style: `--t:${word2.strength.toFixed(2)}` });
-          write(mark, begins, ends2);
+          write2(mark, begins, ends2);
           line.appendChild(mark);
           done = ends2;
         }
         if (to > end) break;
         at++;
       }
-      if (done < end) write(line, done, end);
+      if (done < end) write2(line, done, end);
       drawn2.push(line);
     }
     section.element.replaceChildren(...drawn2);
     section.element.style.height = "";
     section.pieces = pieces;
   }
-  /** The words with a tint that lie in a section, in units. @param {Section} section */
+  /** The words with a tint that lie in a section, in units. A model's own tokens may cut what is drawn as one sign, such as
+   * a family of emoji: it has one tint then, the strongest. @param {Section} section */
   #tintedIn({ start, end }) {
     const text = (
       /** @type {ItemText} */
       this.text
     );
     const [first, last] = [text.character(start), text.character(end)];
-    return this.tinted.filter((word2) => word2.end > first && word2.start < last).map((word2) => ({ from: text.unit(word2.start), to: text.unit(word2.end), word: word2 }));
+    const words2 = [];
+    for (const word2 of this.tinted) {
+      if (word2.end <= first || word2.start >= last) continue;
+      let [from, to] = [text.unit(word2.start), text.unit(word2.end)];
+      if (cuts(text.text, from) || cuts(text.text, to)) [from, to] = text.units.snapped(word2.start, word2.end).map((character) => text.unit(character));
+      const before = words2[words2.length - 1];
+      if (before && from < before.to) {
+        if (word2.strength > before.word.strength) before.word = word2;
+        before.to = Math.max(before.to, to);
+      } else words2.push({ from, to, word: word2 });
+    }
+    return words2;
   }
   /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
   #piecesIn(start, end) {
@@ -6960,6 +6969,7 @@ var TextView = class {
     this.element.scrollTop = 0;
   }
 };
+var cuts = (text, unit) => unit > 0 && unit < text.length && (text.charCodeAt(unit) >= 768 || text.charCodeAt(unit - 1) >= 768);
 function join2(rects, rect) {
   const last = rects[rects.length - 1];
   const same2 = last && Math.abs(last.top - rect.top) < rect.height / 2;
@@ -7548,6 +7558,7 @@ function buildStrip(session) {
     const wanted = [...entries.values()].map(({ entry }) => entry);
     if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
     for (const [one, parts] of entries) {
+      if (!one.thumb && isText(one.item?.picture)) one.thumb = new ItemText(beginningOf(one.item.picture));
       if (!one.thumb && one.item?.picture) {
         drawSmall(parts.canvas, one.item.picture);
         one.thumb = parts.canvas;

@@ -1813,42 +1813,38 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
 }
 var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
 var sizeOf = (picture) => isText(picture) ? [picture.n, 1] : "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+var EXCERPT = 600;
+var EXCERPTS = /* @__PURE__ */ new WeakMap();
+var beginningOf = (text) => text.text.slice(0, EXCERPT).replace(/\s+/gu, " ").trim();
 function drawSmall(canvas, picture) {
+  const excerpt = EXCERPTS.get(canvas);
+  if (isText(picture)) return write(canvas, excerpt, beginningOf(picture));
+  if (excerpt && canvas.hidden) {
+    excerpt.hidden = true;
+    canvas.hidden = false;
+  }
   const context = (
     /** @type {CanvasRenderingContext2D} */
     canvas.getContext("2d")
   );
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!picture) return;
-  if (isText(picture)) return writeSmall(context, picture.text);
   const [width, height] = sizeOf(picture);
   const scale = Math.min(canvas.width / width, canvas.height / height);
   context.imageSmoothingEnabled = scale < 1;
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
 }
-function writeSmall(context, text) {
-  const { width, height } = context.canvas;
-  const size = Math.max(11, Math.round(Math.min(width, height) / 7));
-  const pad = Math.round(size / 2);
-  const style = getComputedStyle(context.canvas);
-  context.font = `${size}px ${style.fontFamily || "sans-serif"}`;
-  context.fillStyle = style.color || "#000";
-  context.textBaseline = "top";
-  const rtl = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
-  context.textAlign = rtl ? "right" : "left";
-  context.direction = rtl ? "rtl" : "ltr";
-  let [y, line] = [pad, ""];
-  const write = () => {
-    context.fillText(line, rtl ? width - pad : pad, y);
-    y += Math.round(1.25 * size);
-    line = "";
-  };
-  for (const part of text.slice(0, 400).match(/\S{1,24}\s*/gu) ?? []) {
-    if (line && context.measureText(line + part.trimEnd()).width > width - 2 * pad) write();
-    if (y + size > height) return;
-    line += part.replace(/\s+/gu, " ");
+function write(canvas, excerpt, text) {
+  if (!excerpt) {
+    excerpt = document.createElement("span");
+    excerpt.className = `${canvas.className} hitl-excerpt`;
+    excerpt.dir = "auto";
+    EXCERPTS.set(canvas, excerpt);
   }
-  if (line) write();
+  if (!excerpt.parentNode) canvas.after(excerpt);
+  canvas.hidden = true;
+  excerpt.hidden = false;
+  if (excerpt.textContent !== text) excerpt.textContent = text;
 }
 
 // hitl_widgets/widgets/js/editor/label.js
@@ -1935,13 +1931,14 @@ function buildLabel(session) {
         role: "img",
         "aria-label": `${example.answered ? "answered so:" : example.against ? "counter-example" : "example"} ${example.name}`
       });
-      drawSmall(canvas, example.picture);
-      return h(
+      const element2 = h(
         "span",
         { class: `hitl-example${example.against ? " hitl-against" : example.answered ? " hitl-answered" : ""}`, title: example.problem ?? example.name },
         canvas,
         example.answered ? null : h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
       );
+      drawSmall(canvas, example.picture);
+      return element2;
     }));
   }
   return { element, update };
@@ -2348,11 +2345,11 @@ function buildRow(session, id, submit) {
       label.definition ?? ""
     ].filter(Boolean).join(", "));
     const examples = (session.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
-    if (drawn !== (drawn = session.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
-      const canvas = h("canvas", { class: "hitl-thumb", width: SIDE2 * 2, height: SIDE2 * 2 });
-      drawSmall(canvas, example.picture);
-      return canvas;
-    }));
+    if (drawn !== (drawn = session.examples.get(mine))) {
+      const canvases = examples.map(() => h("canvas", { class: "hitl-thumb", width: SIDE2 * 2, height: SIDE2 * 2 }));
+      pictures.replaceChildren(...canvases);
+      examples.forEach((example, i) => drawSmall(canvases[i], example.picture));
+    }
   }
   box.hidden = true;
   return { element, update };

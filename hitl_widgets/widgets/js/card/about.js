@@ -40,10 +40,11 @@ const sizeInWords = ({ mime, width, height }) => (!width ? "" : mime === "text/p
 export function exampleOf(example, side) {
   const canvas = h("canvas", { class: "hitl-thumb", width: side, height: side, role: "img", style: `width: ${side}px; height: ${side}px`,
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}` });
-  drawSmall(canvas, example.picture);
   const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
-  return h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
+  const element = h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
     h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
+  drawSmall(canvas, example.picture);
+  return element;
 }
 
 /** The questions about an item, in a few words. @param {import("./people.js").Thread[]} threads */

@@ -2,7 +2,8 @@
 // The last decisions: thumbnails in a row, the newest at the right; a click revises one.
 
 import { capOf, h, setAttribute, setText } from "../dom.js";
-import { drawSmall } from "../pictures.js";
+import { beginningOf, drawSmall } from "../pictures.js";
+import { isText, ItemText } from "../text/item_text.js";
 import { isHidden } from "./queue.js";
 import { flagName } from "./draft.js";
 
@@ -42,6 +43,7 @@ export function buildStrip(session) {
     const wanted = [...entries.values()].map(({ entry }) => entry);
     if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
     for (const [one, parts] of entries) {
+      if (!one.thumb && isText(one.item?.picture)) one.thumb = new ItemText(beginningOf(one.item.picture));
       if (!one.thumb && one.item?.picture) {
         // Drawn small once: the picture itself is let go of after a while.
         drawSmall(parts.canvas, one.item.picture);

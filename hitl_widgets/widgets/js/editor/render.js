@@ -324,11 +324,11 @@ function buildRow(session, id, submit) {
     setAttribute(element, "aria-label", [label.name, label.key ? `key ${label.key}` : "", many(s, "answer"), d ? `${d} in doubt` : "",
       label.definition ?? ""].filter(Boolean).join(", "));
     const examples = (session.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
-    if (drawn !== (drawn = session.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
-      const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2 });
-      drawSmall(canvas, example.picture);
-      return canvas;
-    }));
+    if (drawn !== (drawn = session.examples.get(mine))) {
+      const canvases = examples.map(() => h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2 }));
+      pictures.replaceChildren(...canvases);
+      examples.forEach((example, i) => drawSmall(canvases[i], example.picture));
+    }
   }
   box.hidden = true;
   return { element, update };

@@ -171,12 +171,24 @@ export class TextView {
     section.pieces = pieces;
   }
 
-  /** The words with a tint that lie in a section, in units. @param {Section} section */
+  /** The words with a tint that lie in a section, in units. A model's own tokens may cut what is drawn as one sign, such as
+   * a family of emoji: it has one tint then, the strongest. @param {Section} section */
   #tintedIn({ start, end }) {
     const text = /** @type {ItemText} */ (this.text);
     const [first, last] = [text.character(start), text.character(end)];
-    return this.tinted.filter((word) => word.end > first && word.start < last)
-      .map((word) => ({ from: text.unit(word.start), to: text.unit(word.end), word }));
+    /** @type {{from: number, to: number, word: Tinted}[]} */
+    const words = [];
+    for (const word of this.tinted) {
+      if (word.end <= first || word.start >= last) continue;
+      let [from, to] = [text.unit(word.start), text.unit(word.end)];
+      if (cuts(text.text, from) || cuts(text.text, to)) [from, to] = text.units.snapped(word.start, word.end).map((character) => text.unit(character));
+      const before = words[words.length - 1];
+      if (before && from < before.to) {
+        if (word.strength > before.word.strength) before.word = word;
+        before.to = Math.max(before.to, to);
+      } else words.push({ from, to, word });
+    }
+    return words;
   }
 
   /** The pieces that hold some of the units. @param {number} start @param {number} end @returns {Piece[]} */
@@ -299,6 +311,9 @@ export class TextView {
   /** To the beginning. */
   top() { this.element.scrollTop = 0; }
 }
+
+/** Whether a place may be within what is drawn as one sign: next to a mark, a joiner or an emoji. @param {string} text @param {number} unit */
+const cuts = (text, unit) => unit > 0 && unit < text.length && (text.charCodeAt(unit) >= 0x300 || text.charCodeAt(unit - 1) >= 0x300);
 
 /** Rectangles on one line that touch become one. @param {Rect[]} rects @param {Rect} rect */
 function join(rects, rect) {
