@@ -25,6 +25,8 @@ STEPS, BATCH = 240, 16
 # Tokens of a text that a step sees at most; of longer ones some part.
 PART = 256
 HIDDEN = 0.15
+# With fewer steps all texts train from the beginning.
+FEW_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
         torch.manual_seed(options.seed)
         net = SpanNet(n_labels)
         net.together.copy_(torch.from_numpy(may_overlap(texts, n_labels)))
-        first, later = _parted(examples, rng)
+        first, later = _parted(examples, rng) if options.steps >= FEW_STEPS else (examples, [])
         others = [encoded(text) for text in unlabelled] if later else []
         history: list[tuple[int, float]] = []
         early = np.full(n_labels, THRESHOLD)
@@ -128,7 +130,8 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
             show(step, loss)
         trained, stopped = _train(net, first, later, options, rng, join=join, show=shown,
                                   until=None if budget_s is None else began + budget_s)
-    thresholds = carried_over(early, before, find_spans(trained, others), n_labels) if others else early
+    # Where a budget ends the training before they join, nothing was found on them.
+    thresholds = carried_over(early, before, find_spans(trained, others), n_labels) if before else early
     return FittedSpans(trained, thresholds, len({one.corrected.item_id or place for place, one in enumerate(later)}),
                        history, stopped)
 
