@@ -46,6 +46,8 @@ from .weights import weights_version
 
 # Before an item is blamed, it is seen whether the net takes any of this many others.
 N_TRIED = 10
+# Texts of a pool, and their characters, that tell a function of texts from another of the same name.
+N_IN_RECIPE, LONGEST_IN_RECIPE = 3, 2_000
 
 
 class NetPredictor:
@@ -122,9 +124,12 @@ class NetPredictor:
         """
         view = repr(self.preprocess)
         if isinstance(self.preprocess, (TextPreprocess, ProbedText)):
+            texts = [text[:LONGEST_IN_RECIPE] for text in sample_images(self.pool, n=N_IN_RECIPE)]
             try:
-                view = recipe_of(self.preprocess)
-            except ViewError:
+                view = recipe_of(self.preprocess, texts)
+                if isinstance(self.net, CallableNet):
+                    view += self.net.sample_of([PATTERN, *texts])
+            except (ViewError, ModelError):
                 view += new_id()
         elif isinstance(self.preprocess, Probed):  # a function may change and keep its name, so its output counts
             pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
@@ -132,8 +137,6 @@ class NetPredictor:
                 view += self.preprocess(pattern).numpy().tobytes().hex()
             except ViewError:
                 view += new_id()
-        if isinstance(self.net, CallableNet):
-            view += self.net.sample_of(PATTERN)
         text = f"{version('hitl-widgets')} {view} {self.net!r}{' multilabel' if self.multilabel else ''}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

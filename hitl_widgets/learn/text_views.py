@@ -106,8 +106,6 @@ class ProbedText:
 
     Attributes
     ----------
-    random : bool
-        Whether the function gave two views of one text.
     pad : int
         What shorter texts of a batch are filled up with: the function's `pad_token_id`, or 0.
     """
@@ -115,7 +113,7 @@ class ProbedText:
     maps_back = True
 
     def __init__(self, function: Callable[[str], Any], *, most: int | None = None) -> None:
-        self.function, self.random = function, False
+        self.function = function
         told = getattr(function, "pad_token_id", None)
         self.pad = told if isinstance(told, int) else 0
         self._call = _tokenizer_call(function, most)
@@ -232,18 +230,22 @@ def room_of(net: nn.Module) -> int | None:
     return most - max((place + 1 for place in places if place is not None), default=0)
 
 
-def recipe_of(preprocess: TextView) -> str:
+def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
     """What is told of a preprocessing in a recipe: a function may change and keep its name, so its output counts.
 
     Parameters
     ----------
     preprocess : TextPreprocess or ProbedText
+    texts : sequence of str
+        Some of the pool's, since a small vocabulary may know no word of another text.
     """
     if isinstance(preprocess, TextPreprocess):
         return repr(preprocess)
-    view = preprocess(PATTERN)
-    tensors = dict(view) if isinstance(view, EncodedText) else {"": view}
-    said = [f"{name} {tensor.dtype} {tensor.numpy().tobytes().hex()}" for name, tensor in sorted(tensors.items())]
+    said = []
+    for text in (PATTERN, *texts):
+        view = preprocess(text)
+        tensors = dict(view) if isinstance(view, EncodedText) else {"": view}
+        said += [f"{name} {tensor.dtype} {tensor.numpy().tobytes().hex()}" for name, tensor in sorted(tensors.items())]
     return f"{preprocess!r} {preprocess.pad} {' '.join(said)}"
 
 
@@ -415,9 +417,15 @@ class CallableNet(nn.Module):
                              "expected.")
         return probs.clamp_min(1e-12).log()
 
-    def sample_of(self, text: str) -> str:
-        """What it gives for a text, in short: a function may change and keep its name."""
-        return str([round(number, 4) for number in self.logits([text])[0].tolist()])
+    def sample_of(self, texts: Sequence[str]) -> str:
+        """What it gives for some texts, in short: a function may change and keep its name.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            At least one.
+        """
+        return str(self.logits(texts).exp().numpy().round(4).tolist())
 
     def extra_repr(self) -> str:
         """The name of the function."""

@@ -165,6 +165,33 @@ def test_a_model_that_cannot_be_used_is_refused_in_words(tmp_path, pool):
             hw.Pool.from_images(np.zeros((2, 8, 8), np.uint8)))
 
 
+def test_a_tokenizer_that_learnt_other_words_is_asked_again(tmp_path, pool):
+    vocabulary = {"win": 1, "lunch": 2}
+
+    def ids(text):
+        numbers = [vocabulary.get(word, 0) for word in text.split()]
+        return {"input_ids": [numbers], "attention_mask": [[1] * len(numbers)]}
+    net = bag()
+    first = NetPredictor(net, pool, ["a", "b"], preprocess=ids).recipe
+    assert NetPredictor(net, pool, ["a", "b"], preprocess=ids).recipe == first
+    vocabulary.update({"see": 3, "you": 4, "call": 5, "me": 6, "at": 7, "the": 8})
+    assert NetPredictor(net, pool, ["a", "b"], preprocess=ids).recipe != first
+
+
+def test_a_net_of_a_person_learns_labels_that_come_later(tmp_path, pool):
+    _, spam = messages(120)
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=bag(), preprocess=encode, progress=False)
+    for position in range(60):
+        wb.decide(str(position), "answer", label="spam" if spam[position] else "ham")
+    wb.apply(hw.edits.add("news"))
+    for position in range(60, 100):
+        wb.decide(str(position), "answer", label="news")
+    run = wb.finetune(epochs=1, adopt="always")
+    assert wb.model().labels == ["ham", "spam", "news"]
+    assert probs(wb).shape == (120, 3)
+    assert run.model == wb.model().version
+
+
 def test_a_function_gives_each_label_a_probability_of_its_own(tmp_path, pool):
     wb = hw.Workbench(tmp_path / "p", pool, ["long", "short"], task="multilabel", progress=False,
                       model=lambda texts: [[0.9, 0.8] if len(text) > 20 else [0.1, 0.3] for text in texts])
