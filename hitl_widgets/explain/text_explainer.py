@@ -17,6 +17,7 @@ from ..errors import BadInput, HitlError, ModelError, ViewError
 from ..items.tokens import tokens as tokens_of
 from ..learn.average import is_average_net
 from ..learn.predict import NetPredictor
+from ..learn.text_scores import text_logits
 from ..learn.text_views import Batch, CallableNet, TextPreprocess, collate, moved
 from ..records import TEXT_METHODS, Attribution
 from .attribute import Targets, targets_of
@@ -32,8 +33,6 @@ from .text_maps import (
 
 # What stands for the best method of a model: the card and `Workbench.explain` ask for it by the default of images.
 BEST = "gradcam"
-# Characters of all texts in one pass.
-PASS = 40_000
 # A text on which it is seen whether a method serves a net.
 SAMPLE = "Two words, and a few more."
 
@@ -195,14 +194,7 @@ class TextExplainer:
 
     def logits(self, texts: Sequence[str]) -> Tensor:
         """The net's logits for texts that needn't be in the pool: shape (n, n_labels)."""
-        predictor: Any = self.predictor
-        at_once = max(1, PASS // max(map(len, texts), default=1))
-        made = []
-        for start in range(0, len(texts), at_once):
-            batch = self._batch([predictor.preprocess(text) for text in texts[start:start + at_once]])
-            with predictor.lock, torch.no_grad():
-                made.append(predictor.logits(batch).float().cpu())
-        return torch.cat(made)
+        return text_logits(self.predictor, texts)
 
     def _batch(self, views: Sequence[object]) -> Batch:
         return collate(views, pad=getattr(self.predictor.preprocess, "pad", 0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,10 +19,11 @@ from ..errors import ItemError
 from ..project.project import Project
 from ..records import Decision
 from .data import LabelledImages
-from .predict import NetPredictor
+from .predict import NetPredictor, is_of_texts
 from .preprocess import Preprocess, Probed
 from .rationales import Masks, Rationales, regions_on_views
 from .reliance import Reliance, measure_reliance
+from .text_feedback import TextFeedback, text_feedback_of
 from .views import read_view
 
 # Reliance is measured on this many items, at most: more hardly narrow its interval, and cost time.
@@ -66,7 +67,11 @@ class Feedback:
         return measure_reliance(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
 
 
-def feedback_of(project: Project, items: LabelledImages, view_of: Preprocess | Probed) -> Feedback | None:
+# Of images, or of texts.
+AnyFeedback: TypeAlias = Feedback | TextFeedback
+
+
+def feedback_of(project: Project, items: LabelledImages, view_of: Any) -> AnyFeedback | None:
     """The marked regions of a training set's items, and of items that were skipped or answered unsure.
 
     Several annotators' regions of an item are joined. Regions that can't be used are reported.
@@ -77,14 +82,17 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Preprocess | P
         Has the decisions.
     items : LabelledImages
         The training set.
-    view_of : Preprocess or Probed
-        Maps an image to the net's view of it.
+    view_of : Preprocess, Probed, TextPreprocess or ProbedText
+        Maps an item to the net's view of it.
 
     Returns
     -------
-    Feedback or None
+    Feedback, TextFeedback or None
         None where no region was marked.
     """
+    if is_of_texts(project.pool):
+        exact = np.ones(len(items), bool) if items.candidates is None else items.candidates.sum(axis=1) <= 1
+        return text_feedback_of(project, items.item_ids, view_of, exact=exact)
     decisions = project.reasons()
     labelled = set(items.item_ids)
     names = [*items.item_ids, *(item_id for item_id in sorted(decisions)

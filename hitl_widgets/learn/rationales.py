@@ -270,12 +270,26 @@ def necessity_loss(net: nn.Module, views: Tensor, repainted: Tensor, labels: Ten
     Tensor
         A scalar with gradients; log 2 for a net that ignores the region, 0 once all probabilities fall to half.
     """
+    return necessity_of(log_probs(net, torch.cat([views, repainted]), of_sets=labels.ndim == 2), labels)
+
+
+def necessity_of(logs: Tensor, labels: Tensor) -> Tensor:
+    """The same from log-probabilities, first those of the items, then those with their regions repainted.
+
+    Parameters
+    ----------
+    logs : Tensor, shape (2 * n, n_outputs)
+        As `log_probs` gives them.
+    labels : Tensor
+        As of `necessity_loss`.
+    """
+    n = len(labels)
     if labels.ndim == 2:
-        logs = log_probs(net, torch.cat([views, repainted]), of_sets=True)[:, :labels.shape[1]]
-        lacking = (logs[len(views):] - logs[:len(views)] + math.log(2)).clamp_min(0)
+        logs = logs[:, :labels.shape[1]]
+        lacking = (logs[n:] - logs[:n] + math.log(2)).clamp_min(0)
         return (lacking * labels).sum() / labels.sum().clamp_min(1e-8)
-    logs = log_probs(net, torch.cat([views, repainted])).gather(1, labels.repeat(2)[:, None])[:, 0]
-    return (logs[len(views):] - logs[:len(views)] + math.log(2)).clamp_min(0).mean()
+    logs = logs.gather(1, labels.repeat(2)[:, None])[:, 0]
+    return (logs[n:] - logs[:n] + math.log(2)).clamp_min(0).mean()
 
 
 def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, others: Tensor | None = None,

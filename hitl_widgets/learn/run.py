@@ -36,7 +36,7 @@ from .checkpoint import Checkpoint
 from .choose import ShowTraining, show_no_training, train_and_choose
 from .data import LabelledImages, load_views, random_affine
 from .descriptors import Descriptors
-from .feedback import Feedback
+from .feedback import AnyFeedback
 from .learnt import learnt_gold, pack
 from .light import is_light_net
 from .losses import PARTIAL
@@ -605,13 +605,14 @@ def _with_values(key: str, project: Project) -> str:
     return key if digest is None else hashlib.blake2b(f"{key} {digest}".encode(), digest_size=16).hexdigest()
 
 
-def _with_maps(run: Run, feedback: Feedback | None, compare_maps: CompareMaps | None) -> Run:
+def _with_maps(run: Run, feedback: AnyFeedback | None, compare_maps: CompareMaps | None) -> Run:
     if feedback is None or compare_maps is None:
         return run
     return replace(run, compare_maps=partial(compare_maps, feedback.regions, run.round))
 
 
-def rationale_method(recipe: Recipe, feedback: Feedback | None, *, has_model: bool) -> RationaleMethod | Literal["off"]:
+def rationale_method(recipe: Recipe, feedback: AnyFeedback | None, *, has_model: bool
+                     ) -> RationaleMethod | Literal["off"]:
     """How the loss uses the marked regions.
 
     "auto" takes the penalty for a net that starts from first weights, and invariance for one that was trained before: a

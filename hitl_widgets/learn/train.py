@@ -27,6 +27,7 @@ from .microbatch import MicroBatches
 from .outputs import read_logits
 from .predict import pick_device, private_copy
 from .rationales import Augment, RationaleLoss, RationaleMethod, rationale_loss
+from .text_rationales import TextRationales, text_rationale_loss
 from .text_views import Batch, moved, n_items, rows_of, run_net, shape_of
 
 Progress = Callable[[dict[str, float]], object]
@@ -283,8 +284,11 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     """
     options, began = options or TrainingOptions(), time.monotonic()
     split = split_data(data, seed=options.seed)
-    extra_loss = rationale_loss(split.images, data.objective.marked(split.targets), data.rationales, split.readable,
-                                method=options.rationale_method, augment=options.augment, seed=options.seed)
+    marked = data.objective.marked(split.targets)
+    extra_loss = text_rationale_loss(marked, data.rationales, split.readable, seed=options.seed) \
+        if isinstance(data.rationales, TextRationales) else \
+        rationale_loss(split.images, marked, data.rationales, split.readable, method=options.rationale_method,
+                       augment=options.augment, seed=options.seed)
     place = pick_device(device)
     state = initial_state(trainable_copy(net).to(place), options, extra_loss,
                           n_steps=options.n_epochs * options.steps_per_epoch(len(split.training)))

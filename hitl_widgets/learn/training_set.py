@@ -19,7 +19,7 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .confidence import label_rows
 from .data import LabelledImages, item_draws
-from .feedback import Feedback, feedback_of
+from .feedback import AnyFeedback, feedback_of
 from .label_calibration import known_of, label_shares
 from .losses import SETS, SMOOTHING
 from .registry import Registry
@@ -46,7 +46,7 @@ class Data:
         item_id -> label_id of the items that measure: gold, hold-out items that were answered blind or imported.
     reference_positions : ndarray of int
         Where these items are in the pool.
-    feedback : Feedback or None
+    feedback : Feedback, TextFeedback or None
         The regions that people marked; None where there are none.
     why_no_reference : str
         The reason why nothing measures, for where neither hold-out nor gold does.
@@ -58,7 +58,7 @@ class Data:
     lineage: Lineage
     reference: Mapping[str, str]
     reference_positions: np.ndarray
-    feedback: Feedback | None
+    feedback: AnyFeedback | None
     why_no_reference: str
     shares: np.ndarray | None = None
 
