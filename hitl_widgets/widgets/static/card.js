@@ -6054,6 +6054,7 @@ function buildSpans(host, reader) {
     const spans = current();
     for (const layer of [under, over]) layer.hidden = !spans;
     if (!spans) {
+      if (shown.spans) setAttribute(view.element, "aria-description", null);
       shown.spans = null;
       return;
     }

@@ -213,7 +213,11 @@ export function buildSpans(host, reader) {
   function update() {
     const spans = current();
     for (const layer of [under, over]) layer.hidden = !spans;
-    if (!spans) { shown.spans = null; return; }
+    if (!spans) {
+      if (shown.spans) setAttribute(view.element, "aria-description", null);
+      shown.spans = null;
+      return;
+    }
     for (const layer of [under, over]) layer.classList.toggle("hitl-away", spans.alone);
     if (shown.spans === spans && shown.version === spans.version && shown.layout === layout && shown.tag === host.tagOf) return;
     if (shown.spans !== spans || shown.tag !== host.tagOf) {
