@@ -81,7 +81,8 @@ def look_at(net: nn.Module, views: Batch) -> Look | None:
     giving = [one for one in fitting if torch.allclose(one[1].softmax(dim=1), probs, rtol=0, atol=near)]
     head, values = (giving or fitting)[-1] if fitting else (None, raw)
     untouched = head is not None and torch.allclose(values, raw.float(), rtol=near, atol=near)
-    within = len(raw) >= FEWEST and raw.shape[1] > 1 and bool(((raw >= 0) & (raw <= 1)).all())
+    # Nothing but zeros are the logits of a net that hasn't learnt yet.
+    within = len(raw) >= FEWEST and raw.shape[1] > 1 and bool(((raw >= 0) & (raw <= 1)).all() and raw.any())
     return Look(head, raw.shape[1], probabilities, within and not probabilities and not untouched)
 
 

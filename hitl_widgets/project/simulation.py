@@ -368,7 +368,7 @@ def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
 
 
 class _PoolConfusion:
-    """How much labels look alike, from the pixels alone: the distance of an item to the mean picture of each label."""
+    """How much labels look alike, from the items alone: the distance of one to the mean item of each label."""
 
     def __init__(self, project: Project, known: Mapping[str, _Answer]) -> None:
         self._project, self._known = project, known
@@ -383,8 +383,8 @@ class _PoolConfusion:
                 if pictures is not None and len(pictures) < 30 and item_id in self._project.pool \
                         and (small := self._small(self._project.pool.position(item_id))) is not None:
                     pictures.append(small)
-            grey = np.full(64, 0.5)
-            self._means = (list(sums), np.array([np.mean(p, axis=0) if p else grey for p in sums.values()]))
+            plain = np.full(64, 0.5 if self._project.pool.kind == "image" else 1 / 64)
+            self._means = (list(sums), np.array([np.mean(p, axis=0) if p else plain for p in sums.values()]))
         label_ids, means = self._means
         small = self._small(item.position)
         if small is None:
@@ -393,11 +393,14 @@ class _PoolConfusion:
         return label_ids, np.exp(-(distance - distance.min()) / (distance.std() + 1e-9))
 
     def _small(self, position: int) -> np.ndarray | None:
-        """Shrink an item to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
+        """Shrink an item to 64 numbers: 8 x 8 grey values, or shares of letters; None where it can't be read."""
         try:
             image = self._project.pool.load(position)
         except ItemError:
             return None
+        if isinstance(image, str):
+            points = np.frombuffer(image.lower().encode("utf-32-le", "surrogatepass"), np.uint32)
+            return np.bincount(points % 64, minlength=64) / len(points)
         grey = image if image.ndim == 2 else image.mean(axis=2)
         rows = np.array_split(np.arange(grey.shape[0]), 8) if grey.shape[0] >= 8 else None
         if rows is None or grey.shape[1] < 8:
