@@ -78,7 +78,8 @@ class Texts(Sequence[Any]):
                    or (isinstance(value, float) and value != value)]
         if missing:
             raise BadInput(f"there is no text in row {_some(missing)}; leave such rows out, of a table with "
-                           "df.dropna(subset=['text']) (and reset_index(), if their numbers are ids).")
+                           "df.dropna(subset=['text']) (and reset_index(), if their numbers are ids); where words such "
+                           "as NA and null are texts, read the file with pd.read_csv(..., keep_default_na=False).")
         for row, value in enumerate(self._values):
             if isinstance(value, os.PathLike):
                 raise BadInput(f"texts[{row}] is a path, {os.fspath(value)!r}; texts are expected. Read them first: "

@@ -233,7 +233,9 @@ class State:
             self.place(stands, self._pool.positions(stands["item_id"]))
         some = ", ".join(map(repr, item_ids[:3])) + (", ..." if len(item_ids) > 3 else "")
         self._notify(f"{self._log.folder.name}: the content of {len(item_ids):,} answered items has changed ({some}); "
-                     "their answers are to be reviewed, and the items are asked again.")
+                     "their answers are to be reviewed, and the items are asked again."
+                     + (" Where rows of a table moved, open it with the ids that the texts had: ids=... stay with "
+                        "their texts, row numbers don't." if self._pool.kind == "text" else ""))
 
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
