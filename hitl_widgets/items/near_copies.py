@@ -17,10 +17,12 @@ from .text_features import readable_texts, word_hashes
 
 # Two texts are nearly the same where they share this part of their words and pairs of words.
 SHARED = 0.7
+# Texts of fewer different words than this are compared with their numbers.
+FEW = 4
 # Of MinHash: bands, and hashes in each. Of texts that share 0.7, one in 30 is missed, and of those that share 0.9 none.
 N_BANDS, IN_BAND = 8, 3
 # Texts that are read between two looks at the clock, and the most that one is compared with in a band.
-AT_ONCE, MOST_OF_ONE = 2_000, 50
+AT_ONCE, MOST_OF_ONE = 2_000, 10
 _FACTOR, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
 
 
@@ -28,7 +30,8 @@ def near_copies(pool: Pool, holdout: npt.NDArray[np.bool_], *, positions: npt.ND
                 budget_s: float) -> list[tuple[int, int]]:
     """Find hold-out texts that are nearly the same as a text that may train.
 
-    Upper and lower case, punctuation, white space and digits make no difference. Texts that can't be read are left out.
+    Upper and lower case, punctuation and white space make no difference, nor do numbers beside four words or more. What
+    can't be read is left out.
 
     Parameters
     ----------
@@ -78,6 +81,14 @@ def _in_turns(sides: Sequence[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np
 def _shingles(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """The words and pairs of words of some texts, one at least of each: its text, ascending, and a hash."""
     row, words = word_hashes(texts, digits=False)
+    # Of codes and numbers alone, such as "part 7B", nothing is left: then these count.
+    few = np.flatnonzero(_n_distinct(row, words, len(texts)) < FEW)
+    if len(few):
+        row_of_few, words_of_few = word_hashes([texts[place] for place in few.tolist()])
+        kept = ~np.isin(row, few)
+        row, words = np.concatenate([row[kept], few[row_of_few]]), np.concatenate([words[kept], words_of_few])
+        order = np.argsort(row, kind="stable")
+        row, words = row[order], words[order]
     follows = row[1:] == row[:-1]
     without = np.setdiff1d(np.arange(len(texts)), row)  # of digits, signs or emoji alone
     whole = np.array([zlib.crc32(" ".join(texts[place].split()).encode()) for place in without.tolist()], np.uint64)
@@ -85,6 +96,14 @@ def _shingles(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[
     hashes = np.concatenate([words, (words[:-1] * _FACTOR + words[1:])[follows], whole])
     order = np.argsort(rows, kind="stable")
     return rows[order], hashes[order]
+
+
+def _n_distinct(row: npt.NDArray[np.int64], words: npt.NDArray[np.uint64], n_texts: int) -> npt.NDArray[np.int64]:
+    """How many different words each text has."""
+    order = np.lexsort((words, row))
+    row, words = row[order], words[order]
+    new = np.append(True, (row[1:] != row[:-1]) | (words[1:] != words[:-1]))[:len(row)]
+    return np.bincount(row[new], minlength=n_texts)
 
 
 def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint64]:

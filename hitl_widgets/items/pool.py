@@ -172,7 +172,7 @@ class Pool:
         ('📞', (1, 11), 'See you at six.')
         """
         sources = Texts(texts)
-        return cls(sources, map(str, range(len(sources))) if ids is None else ids, frame=_as_frame(meta))
+        return cls(sources, range(len(sources)) if ids is None else ids, frame=_as_frame(meta))
 
     @classmethod
     def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable | None = "id", *,
@@ -204,7 +204,7 @@ class Pool:
                 raise BadInput(f"one column {column!r} is expected; the frame has {_some(columns, 20)}. Name yours "
                                f"with {'image' if text is None else 'text'}=... and id=...; df.reset_index() makes a "
                                "column of the index, and id=None takes the rows' numbers.")
-        ids: Any = map(str, range(len(df))) if id is None else df[id]
+        ids: Any = range(len(df)) if id is None else df[id]
         meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
         if text is not None:
             return cls(Texts(df[text]), ids, frame=meta)
@@ -578,6 +578,8 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 def _checked_ids(values: Iterable[Hashable], n_items: int, kind: str) -> list[str]:
+    if isinstance(values, range) and len(values) == n_items:  # a million of them need no check
+        return list(map(str, values))
     column = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
     if len(column) != n_items:
         raise BadInput(f"{len(column):,} ids were given for {n_items:,} {kind}s; one for each is expected.")

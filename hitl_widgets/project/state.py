@@ -41,6 +41,7 @@ from .verdicts import Verdicts
 
 CONTENT_BUDGET_S = 0.05
 COPIES_BUDGET_S = 0.5
+NEAR_COPIES_BUDGET_S = 0.25
 # The decisions of so many hold-out items are read without asking first which have more than one.
 FEW = 50
 COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by", "planted")
@@ -202,7 +203,7 @@ class State:
         """Say which hold-out texts are nearly the same as texts that may train, of those answered or of all."""
         assert self._pool is not None
         if self.queue.holdout.any() and (pairs := near_copies(self._pool, self.queue.holdout, positions=places,
-                                                              budget_s=COPIES_BUDGET_S)):
+                                                              budget_s=NEAR_COPIES_BUDGET_S)):
             one, other = (repr(str(self._pool.ids[place])) for place in pairs[0])
             self._notify(f"{self._log.folder.name}: {len(pairs):,} hold-out texts are the same as texts that may "
                          f"train, or nearly, such as {one} and {other}: a model that learnt one knows the other. Leave "

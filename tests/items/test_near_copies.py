@@ -29,6 +29,11 @@ def test_copies_but_for_case_signs_and_numbers_are_found() -> None:
                   "see you tomorrow"], 2) == {0: 2}
 
 
+def test_numbers_count_where_little_else_is_said() -> None:
+    assert found(["part 7B", "room 12 is free", "word12 word77", "part 7C", "room 13 is free", "word12 word78",
+                  "Part 7b!"], 3) == {0: 6}
+
+
 def test_what_has_no_letters_is_compared_as_it_is() -> None:
     assert found(["👍 👍", "12:30", "👍  👍", "12:31", "12:30"], 2) == {0: 2, 1: 4}
 

@@ -135,5 +135,6 @@ def test_spans_have_their_quotes_after_the_log_an_archive_and_a_table(tmp_path_f
     assert {row.item_id: (row.start, row.end) for row in table.itertuples()} == spans
     again = pd.read_csv(io.StringIO(table.to_csv(index=False, quoting=csv.QUOTE_ALL)), keep_default_na=False,
                         dtype={"item_id": str, "quote": str})
-    for row in (table if any("\0" in text or "\r" in text for text in texts) else again).itertuples():
-        assert texts[int(row.item_id)][int(row.start):int(row.end)] == row.quote
+    kept = table if any("\0" in text or "\r" in text for text in texts) else again
+    for item_id, start, end, quote in kept[["item_id", "start", "end", "quote"]].itertuples(index=False):
+        assert texts[int(item_id)][start:end] == quote
