@@ -144,6 +144,21 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
             self.targets[list(partial)] = PARTIAL
         return mask
 
+    def collate(self, rows: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Tensor, Tensor]:
+        """A batch of rows of this set, for ``DataLoader(collate_fn=...)``: views, targets and weights.
+
+        Texts differ in length, which torch's own way of making batches refuses: shorter ones are filled up.
+
+        Parameters
+        ----------
+        rows : sequence of tuple
+            As the set gives them.
+        """
+        views, targets, weights = zip(*rows, strict=True)
+        of_rows = torch.stack if self.targets.ndim == 2 else torch.as_tensor
+        of_weights = torch.stack if self.weights.ndim == 2 else torch.as_tensor
+        return self.images.batch(views), of_rows(targets), of_weights(weights)
+
     def why_left_out(self, rows: Sequence[int]) -> str:
         """A sentence on items that can't be used, with the reason of the first.
 

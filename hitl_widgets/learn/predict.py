@@ -279,9 +279,10 @@ class NetPredictor:
     def _by_length(self, views: Mapping[int, View]) -> Iterator[Mapping[int, View]]:
         """Texts of about one length together: a long one doesn't make a hundred short ones as long.
 
-        What no net could tell from a text, where nothing masks it, fills up none: such views are of one length.
+        Where nothing masks what fills up a view, a net couldn't tell it from the text: such views are of one length. A
+        function of texts gets all at once.
         """
-        if not isinstance(self.preprocess, (TextPreprocess, ProbedText)):
+        if not isinstance(self.preprocess, (TextPreprocess, ProbedText)) or isinstance(self.net, CallableNet):
             return iter([views] if views else [])
         groups: dict[Any, dict[int, View]] = {}
         for row, view in views.items():

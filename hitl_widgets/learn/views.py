@@ -301,6 +301,10 @@ class Views(Sequence[View]):
         """All of them in order, or the error in the place of one that can't be read."""
         return read_ahead(self.__getitem__, range(len(self)), pool=self._pool)
 
+    def batch(self, views: Sequence[View]) -> Batch:
+        """A batch of some of the views; see `batched`."""
+        return batched(views, self._preprocess)
+
     @property
     def of_texts(self) -> TextView | None:
         """The preprocessing, where the items are texts."""

@@ -7,12 +7,14 @@ import pytest
 import torch
 from spam import SPAM, answer, bag, encode, messages, probs, shouting
 from torch import nn
+from torch.utils.data import DataLoader
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.average import AverageNet
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of
+from hitl_widgets.learn.text_views import CallableNet
 
 
 @pytest.fixture
@@ -190,6 +192,30 @@ def test_a_net_of_a_person_learns_labels_that_come_later(tmp_path, pool):
     assert wb.model().labels == ["ham", "spam", "news"]
     assert probs(wb).shape == (120, 3)
     assert run.model == wb.model().version
+
+
+def test_the_training_set_of_texts_makes_batches_for_a_loop_of_ones_own(tmp_path, pool):
+    _, spam = messages(120)
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=bag(), preprocess=encode, progress=False)
+    answer(wb, spam)
+    items = wb.training_set()
+    net = bag()
+    for views, targets, weights in DataLoader(items, batch_size=16, collate_fn=items.collate):
+        assert net(**views).shape == (len(targets), 2)
+        assert targets.dtype == torch.int64
+        assert weights.shape == targets.shape
+
+
+def test_a_function_is_called_with_a_whole_batch(pool):
+    calls = []
+
+    def counted(texts):
+        calls.append(len(texts))
+        return shouting(texts)
+    predictor = NetPredictor(CallableNet(counted), pool, ["a", "b"], batch_size=60)
+    calls.clear()
+    predictor.predict(range(120))
+    assert calls == [60, 60]
 
 
 def test_a_function_gives_each_label_a_probability_of_its_own(tmp_path, pool):
