@@ -1396,7 +1396,8 @@ class Workbench:
             return labeller
         if explain is not None:
             check_methods(explain, self.pool.kind)
-        if explain == "gradcam" and self._asks_for_objects and (model := self.detectors.adopted) and model.net is None:
+        if explain == "gradcam" and self._asks_for_objects and self.pool.kind == "image" and \
+                (model := self.detectors.adopted) and model.net is None:
             explain = "occlusion"  # a detector that is known by its predict alone has no gradients
         from .widgets.card import Review
         with self._wiring:
@@ -1505,10 +1506,11 @@ class Workbench:
         Returns
         -------
         DataFrame
-            item_id, object_id, kind ("box", "polygon" or "point"), label (today's name), x0, y0, x1, y1 (in pixels of
-            the image as it is shown; of a point x and y twice), points (of a polygon, a tuple of (x, y); None else),
-            score, model; ``table.attrs["label_ids"]`` has each label's id by its name. All objects with a score of
-            0.01 or more, at most 100 an image, the best first; the card shows those from a threshold on. Nothing of
+            item_id, object_id, kind ("box", "polygon", "point" or "span"), label (today's name), x0, y0, x1, y1 (in
+            pixels of the image as it is shown; of a point x and y twice), points (of a polygon, a tuple of (x, y); None
+            else), score, model, and of spans start, end (in characters) and quote; ``table.attrs["label_ids"]`` has
+            each label's id by its name. All objects with a score of 0.01 or more, at most 100 an image and 500 a text,
+            the best first; the card shows those from a threshold on. Nothing of
             items that can't be read.
 
         Raises
@@ -1640,10 +1642,10 @@ class Workbench:
         attribute : str, optional
             An attribute's name or id: the maps then show what makes its value larger, or of choices what speaks for the
             one that is suggested. Where values are asked alone and there is one attribute, it needn't be named.
-        object : str, Box, Polygon or Point, optional
+        object : str, Box, Polygon, Point or Span, optional
             Where objects are asked for: the id of a proposal, as `predict_objects` has it, or a place with a label,
             whether the model found something there or not; each item's proposal with the largest score, if missing. The
-            maps show what its score rests on; method is "gradcam" or "occlusion".
+            maps show what its score rests on; method is "gradcam" or "occlusion", of spans "erasure".
 
         Returns
         -------

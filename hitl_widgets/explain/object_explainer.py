@@ -29,8 +29,10 @@ from ..learn.predict import private_copy
 from ..objects.shapes import Shape, as_shape, bounds_of
 from ..records import Attribution, Bars, Proposal, no_bars
 from ..storage.attribution_cache import AttributionCache
-from .explanations import Explanations
+from .explanations import Explanations, token_table
 from .object_maps import METHODS, Score, gradcam_of, occlusion_of, score_of_best
+from .span_explainer import METHOD as OF_SPANS
+from .span_explainer import SpanExplainer
 
 # Maps kept in memory.
 N_KEPT = 256
@@ -231,7 +233,7 @@ class ObjectMaps:
     detects : Detects
         Has the adopted detector.
     pool : Pool
-    kind : "box", "polygon" or "point"
+    kind : "box", "polygon", "point" or "span"
     folder : Path
         Where maps are kept.
     content : callable
@@ -242,7 +244,7 @@ class ObjectMaps:
                  content: Callable[[int], str | None]) -> None:
         self.detects, self.pool, self.kind = detects, pool, kind
         self._folder, self._content, self._lock = folder, content, threading.Lock()
-        self._explainer: ObjectExplainer | None = None
+        self._explainer: ObjectExplainer | SpanExplainer | None = None
 
     def explain(self, position: int, method: str, target: str) -> Attribution:
         """Why the adopted model finds a proposal of an item.
@@ -286,7 +288,8 @@ class ObjectMaps:
         model = self.detects.require()
         with self._lock:
             if self._explainer is None or self._explainer.version != model.version:
-                self._explainer = ObjectExplainer(model.detector, model.version, self._folder)
+                self._explainer = (SpanExplainer if self.kind == "span" else ObjectExplainer)(
+                    model.detector, model.version, self._folder)
             explainer = self._explainer
         one = Explained(object_id, self._bounds(position, at), frozenset(self.detects.labels_of(label_id)))
         return explainer.explain(str(self.pool.ids[position]), lambda: self.pool.load(position), one, method,
@@ -294,7 +297,7 @@ class ObjectMaps:
 
     def _bounds(self, position: int, at: Sequence[float]) -> tuple[float, float, float, float]:
         """The box around an object; of a point one that is as large as what a point stands for."""
-        x0, y0, x1, y1 = bounds_of(at)
+        x0, y0, x1, y1 = bounds_of(at, self.kind)
         if self.kind == "point":
             half = POINT_SIDE * math.hypot(*self.pool.size(position)) / 2
             return x0 - half, y0 - half, x1 + half, y1 + half
@@ -310,9 +313,9 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     ----------
     maps : ObjectMaps
     item_ids : sequence of str
-    one : str, Box, Polygon, Point or None
+    one : str, Box, Polygon, Point, Span or None
         The id of a proposal, or a place with a label; None for the proposal with the largest score of each item.
-    method : "gradcam" or "occlusion"
+    method : "gradcam" or "occlusion"; of spans "erasure"
     label_id_of, name_of : callable
         A label's id, from its name or id, and its name.
     bars : Bars
@@ -323,8 +326,11 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     BadInput
         When there is no such method, or the object is something else.
     """
-    if method not in METHODS:
-        raise BadInput(f"method is {method!r}; for an object {' and '.join(METHODS)} are there.")
+    of_spans = maps.kind == "span"
+    method = OF_SPANS if of_spans and method == "gradcam" else method  # the default names the best that there is
+    if method not in ((OF_SPANS,) if of_spans else METHODS):
+        raise BadInput(f"method is {method!r}; " + (f"for a span {OF_SPANS!r} is there." if of_spans else
+                                                   f"for an object {' and '.join(METHODS)} are there."))
     shape: Shape | None = None if one is None or isinstance(one, str) else as_shape(one, maps.kind)
     if shape is not None and shape.label is None:
         raise BadInput(f"the {maps.kind} that is to be explained has no label; pass label=...")
@@ -332,7 +338,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     positions = [maps.pool.position(item_id) for item_id in item_ids]
     names = [str(maps.pool.ids[position]) for position in positions]
     made: list[Attribution | None] = []
-    arrays: list[np.ndarray | None] = []
+    arrays: list[Any] = []
     titles, errors = list[str](), dict[str, str]()
     with bars(len(positions), title=f"Explaining by {method}") as advance:
         for position, name in zip(positions, names, strict=True):
@@ -340,7 +346,8 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
                 object_id, at, label_id, title = _object_of(maps, position, one, shape, label_id_of, name_of)
                 result = maps.explain_at(position, method, object_id, at, label_id)
                 made.append(result)
-                arrays.append(resample(result, maps.pool.size(position)))
+                arrays.append(token_table(result, maps.pool.load(position)) if of_spans else
+                              resample(result, maps.pool.size(position)))
                 titles.append(title)
             except HitlError as error:
                 errors[name] = str(error)

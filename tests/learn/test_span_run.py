@@ -276,6 +276,22 @@ def test_strategies_order_texts_or_say_why_they_cant(trained, strategy):
         assert len(items) == 5
 
 
+def test_a_spans_score_rests_on_its_words(bench):
+    wb = bench(model=Finder())
+    one = wb.predict_objects().query("quote == 'Rome'").iloc[0]
+    for how in ({"object": one["object_id"]}, {"object": hw.Span(one["start"], one["end"], label="place")}):
+        explained = wb.explain(one["item_id"], **how)
+        [table] = explained.maps
+        assert list(table.columns) == ["token", "start", "end", "value"]
+        assert table.loc[table["start"] == one["start"], "value"].item() == pytest.approx(0.9)
+        assert (table.loc[table["start"] != one["start"], "value"] == 0).all()
+    assert explained.method == "erasure"
+    with pytest.raises(BadInput, match="erasure"):
+        wb.explain(one["item_id"], "occlusion", object=one["object_id"])
+    kept = wb.object_maps.explain(wb.pool.position(one["item_id"]), "gradcam", f"object:{one['object_id']}")
+    assert kept.tokens.shape == (len(table), 2)
+
+
 def test_second_looks_and_errors_name_spans(bench):
     wb = bench(model=Finder(), holdout=0.0)
     for place in range(20):

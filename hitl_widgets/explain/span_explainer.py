@@ -1,0 +1,117 @@
+"""What a span's score rests on: how far it falls where a word near it is made unreadable. Read `SpanExplainer`."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import BadInput, HitlError, ModelError
+from ..items.tokens import tokens
+from ..learn.span_predictors import SpanDetector, checked_spans, predicted_spans
+from ..objects.overlap import overlaps
+from ..records import Attribution
+from ..storage.attribution_cache import AttributionCache
+
+if TYPE_CHECKING:
+    from .object_explainer import Explained
+
+METHOD = "erasure"
+# Words that are tried, the nearest to the span.
+MOST_TOKENS = 200
+# What stands in place of a word: as many characters, so that the span stays where it is.
+HIDDEN = "_"
+N_KEPT = 256
+
+
+class SpanExplainer:
+    """Explains the spans that one model finds. Several threads may use it.
+
+    Parameters
+    ----------
+    detector : SpanDetector
+    version : str
+        Of the model.
+    folder : Path
+        Where maps are kept.
+    """
+
+    def __init__(self, detector: SpanDetector, version: str, folder: Path) -> None:
+        self.version, self._detector = version, detector
+        self._lock, self._on_disk = threading.RLock(), AttributionCache(folder)
+        self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
+
+    def explain(self, item_id: str, text: Callable[[], str], one: Explained, method: str, *,
+                content: str | None = None) -> Attribution:
+        """Why the model finds a span.
+
+        Parameters
+        ----------
+        item_id : str
+        text : callable
+            Reads the item.
+        one : Explained
+        method : "erasure", or "gradcam" for the best that there is
+        content : str or None
+            What identifies the item's content; None where that isn't known, and the map isn't kept.
+
+        Returns
+        -------
+        Attribution
+            A value for each of the text's words: how far the span's score falls without it, negative where it rises.
+
+        Raises
+        ------
+        BadInput
+            When there is no such method for spans.
+        ModelError
+            When the model raises, or has no such label.
+        ItemError
+            When the item can't be read.
+        """
+        if method not in (METHOD, "gradcam"):
+            raise BadInput(f"method is {method!r}; for a span {METHOD!r} is there.")
+        if not one.labels:
+            raise ModelError("the model has no label that stands for this object's today, so that nothing of it can "
+                             "be explained.")
+        key = (self.version, item_id, content or "", METHOD, repr(one.bounds), repr(sorted(map(str, one.labels))))
+        with self._lock:
+            kept = None if content is None else self._kept.get(key) or self._on_disk.get(key)
+            if kept is None:
+                read = text()
+                try:
+                    places, values = self._values(read, one)
+                except HitlError:
+                    raise
+                except Exception as error:  # a person's model, which may raise anything
+                    raise ModelError(f"the model raised on item {item_id!r} while a span was explained: "
+                                     f"{type(error).__name__}: {error}.") from error
+                kept = Attribution(item_id=item_id, method=METHOD, target=f"object:{one.id}", model=self.version,
+                                   values=values[None], box=(0.0, 0.0, float(len(read)), 1.0), signed=True,
+                                   tokens=places)
+                if content is not None:
+                    self._on_disk.put(key, kept)
+            if content is not None:
+                self._kept[key] = kept
+                while len(self._kept) > N_KEPT:
+                    self._kept.popitem(last=False)
+            return replace(kept, target=f"object:{one.id}")
+
+    def _values(self, text: str, one: Explained) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of a text, and how far the score falls without each."""
+        places = tokens(text)
+        start, end = one.bounds[0], one.bounds[2]
+        away = np.maximum(0, np.maximum(places[:, 0] - end, start - places[:, 1]))
+        tried = np.sort(np.argsort(away, kind="stable")[:MOST_TOKENS])
+        variants = [text[:first] + HIDDEN * (last - first) + text[last:] for first, last in places[tried].tolist()]
+        scores = [max((found.score * float(overlaps("span", [found.at], [(start, end)])[0, 0])
+                       for found in checked_spans(output, len(text), least=0.0)[0] if found.label in one.labels),
+                      default=0.0) for output in predicted_spans(self._detector, [text, *variants])]
+        values = np.zeros(len(places), np.float32)
+        values[tried] = scores[0] - np.array(scores[1:], np.float32)
+        return places, values
