@@ -101,7 +101,7 @@ def by_nervaluate(truth: pd.DataFrame, found: pd.DataFrame, items: Sequence[str]
     """F1 of the same characters as nervaluate gives it; NaN where it isn't installed."""
     if importlib.util.find_spec("nervaluate") is None:
         return float("nan")
-    import nervaluate
+    import nervaluate  # type: ignore[import-untyped]
 
     lists = [[[{"label": row["label"], "start": int(row["start"]), "end": int(row["end"]) - 1}
                for row in rows.to_dict("records")] for _, rows in
@@ -141,7 +141,7 @@ def learnt(seed: int) -> list[dict[str, Any]]:
 
 def many(seed: int, n_texts: int = 50, n_spans: int = 100) -> dict[str, Any]:
     """Seconds of decisions and tables with 100 spans a text."""
-    rng, made = np.random.default_rng(seed), []
+    rng, made = np.random.default_rng(seed), list[tuple[str, Spans]]()
     while len(made) < n_texts:
         parts = sentences(n_spans, rng, known=1.0)
         text, spans = "", list[tuple[int, int, int]]()
