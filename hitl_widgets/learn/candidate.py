@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,12 +24,14 @@ from ..quality.intervals import student_mean
 from ..records import Estimate
 from ..sampling.ranking import suggested_sets, todays_probs
 from .confidence import label_rows
-from .data import LabelledImages, differ
+from .data import LabelledImages, TrainingData, differ
 from .label_calibration import item_means, known_of, label_shares
 from .learnt import never_learnt, pack, unpack
 from .light import Light, fit_light, is_light_net, light_net
 from .multilabel import LightLabels, fit_light_labels
 from .registry import Registry
+from .text_light import fit_text_light, fit_text_light_labels
+from .text_nets import is_additive_net
 from .training_set import BY_CHANCE, pool_shares, training_set
 
 ORIGIN = "background"
@@ -125,7 +127,8 @@ class Candidate:
 
     def net(self, registry: Registry) -> nn.Module:
         """The whole net, descriptors included."""
-        return light_net(registry.descriptors.net, self.light.head)
+        return self.light.head if is_additive_net(self.light.head) else \
+            light_net(registry.descriptors.net, self.light.head)
 
     def body(self) -> dict[str, Any]:
         """What the "adopted" event says of it, beside why it was adopted."""
@@ -204,18 +207,44 @@ def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
     what = "answers that differ in some label" if items.objective.of_sets else "answers with two different labels"
     if not len(items) or not _tell_apart(items.training_data().targets, of_sets=items.objective.of_sets):
         return f"It begins once there are {what}."
-    rows = registry.descriptors.of(project.pool.positions(items.item_ids))
-    kept = np.flatnonzero(np.isfinite(rows).all(axis=1))
-    data = items.training_data().select(kept)
+    lights = _Rows(registry, project.pool.positions(items.item_ids))
+    kept = np.flatnonzero(lights.readable)
+    data = replace(items.training_data().select(kept), shares=pool_shares(items, answers))
     if not _tell_apart(data.targets, of_sets=items.objective.of_sets):
         return f"It begins once items with {what} can be read."
-    if items.objective.of_sets:
-        labels = fit_light_labels(torch.from_numpy(rows[kept]), data.targets, data.weights, draws=items.draws[kept],
-                                  n_windows=registry.descriptors.net.n_windows, shares=pool_shares(items, answers))
-        return SetCandidate(items, kept, labels, answers, project.settings["seed"])
-    light = fit_light(torch.from_numpy(rows[kept]), data.targets, data.weights, n_labels=len(items.label_ids),
-                      draws=items.draws[kept], shares=pool_shares(items, answers))
-    return Candidate(items, kept, light, answers, project.settings["seed"])
+    light = lights.fit(kept, data, n_labels=len(items.label_ids))
+    of_sets = SetCandidate if items.objective.of_sets else Candidate
+    return of_sets(items, kept, light, answers, project.settings["seed"])
+
+
+class _Rows:
+    """What light models of a project learn from: descriptors of its images, or features of its texts."""
+
+    def __init__(self, registry: Registry, positions: np.ndarray) -> None:
+        self._registry = registry
+        self.rows: Any
+        if registry.texts is not None:
+            self.rows, self.readable = registry.texts.rows(positions)
+        else:
+            self.rows = registry.descriptors.of(positions)
+            self.readable = np.isfinite(self.rows).all(axis=1)
+
+    def fit(self, kept: np.ndarray, data: TrainingData, *, n_labels: int) -> Light | LightLabels:
+        """The light model of some of the rows."""
+        assert data.draws is not None
+        targets, weights, of_sets = data.targets, data.weights, data.objective.of_sets
+        if self._registry.texts is not None:
+            prior = self._registry.texts.prior
+            if of_sets:
+                return fit_text_light_labels(self.rows[kept], targets, weights, prior=prior, draws=data.draws,
+                                             shares=data.shares)
+            return fit_text_light(self.rows[kept], targets, weights, prior=prior, n_labels=n_labels, draws=data.draws,
+                                  shares=data.shares)
+        rows = torch.from_numpy(self.rows[kept])
+        if of_sets:
+            return fit_light_labels(rows, targets, weights, draws=data.draws, shares=data.shares,
+                                    n_windows=self._registry.descriptors.net.n_windows)
+        return fit_light(rows, targets, weights, n_labels=n_labels, draws=data.draws, shares=data.shares)
 
 
 def compare_with(project: Project, registry: Registry, new: Candidate, former: Event | None) -> Comparison:

@@ -2,7 +2,8 @@
 
 `train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
 was trained on. The average of both is taken unless one of them errs less beyond chance: where few answers compare them,
-taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used for it.
+taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). Of texts it is the light model,
+whose contributions are exact, unless another one errs less beyond chance. The hold-out isn't used for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,18 +25,17 @@ from .average import AverageNet, average_logits, average_set_logits
 from .checkpoint import Checkpoint
 from .confidence import fit_temperature, label_rows, share_ratio
 from .data import TrainingData, differ, load_views, split_data, split_validation
-from .descriptors import N_COMPONENTS, Descriptors
+from .descriptors import Descriptors
 from .label_calibration import Adjustment, adjust_sets, item_means, known_of
-from .light import fit_light, learn_rows, rows_of
+from .light_rows import AVERAGE, CNN, LIGHT, LightRows, light_rows
 from .losses import ONE_LABEL, Objective, is_partial, label_groups, label_losses, partial_label_losses
-from .multilabel import fit_light_labels, learn_label_rows
+from .text_light import TextPrior
 from .train import MAX_ROWS, Trained, TrainingOptions, logits_of, train
 
 # To choose a net, each half of the items is learnt with this share of the least number of batches.
 SHARE_OF_STEPS = 0.25
 # A probability below this counts as this: one item of which a net was wrongly sure doesn't decide alone.
 LEAST = 1e-3
-LIGHT, CNN, AVERAGE = "light model", "small CNN", "average of both"
 
 # Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
 # that training's history.
@@ -57,12 +58,15 @@ class Compared:
     n : int
         Number of answers.
     chance : dict of str to float
-        Name -> by how much its loss may be below that of the average by chance: two standard errors of the difference.
+        Name -> by how much its loss may be below that of `in_doubt` by chance: two standard errors of the difference.
+    in_doubt : str
+        The name of the one that is taken where no other errs less beyond chance.
     """
 
     losses: dict[str, float]
     n: int
     chance: dict[str, float] = field(default_factory=dict)
+    in_doubt: str = AVERAGE
 
     @property
     def best(self) -> str:
@@ -71,7 +75,7 @@ class Compared:
         if not told:
             return LIGHT
         least = min(told, key=lambda name: told[name])
-        return AVERAGE if told[AVERAGE] - told[least] <= self.chance.get(least, -1.0) else least
+        return self.in_doubt if told[self.in_doubt] - told[least] <= self.chance.get(least, -1.0) else least
 
     @property
     def why(self) -> str:
@@ -85,7 +89,7 @@ class Compared:
                 f"trained on{doubt}")
 
 
-def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingData, n_labels: int,
+def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows, data: TrainingData, n_labels: int,
                      options: TrainingOptions | None = None, *, checkpoint: Checkpoint | None = None,
                      progress: ShowTraining = show_no_training, bars: Bars = no_bars, title: str = "Learning",
                      device: str = "auto") -> tuple[Trained, str]:
@@ -99,8 +103,8 @@ def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingDat
     ----------
     cnn : nn.Module
         To start from. It may not have learnt from the items that validate before, and where too few do, from none.
-    descriptors : Descriptors
-        Of the light model.
+    source : Descriptors, TextPrior, DescriptorRows or TextRows
+        What the light model learns from.
     data : TrainingData
         What to learn from, with draws.
     n_labels : int
@@ -126,14 +130,15 @@ def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingDat
     options, began = options or TrainingOptions(), time.monotonic()
     images, readable = load_views(data.images)
     loaded, rows = replace(data, images=images), np.flatnonzero(readable)
-    seen = torch.zeros(len(data), descriptors.n_features)
-    light = _learn_light(descriptors, loaded, rows, seen, n_labels, progress=progress, title=title)
+    lights = light_rows(source)
+    light, seen = _learn_light(lights, loaded, rows, n_labels, progress=progress, title=title)
     halves = data.validation is None and not len(split_validation(
         data.targets, draws=data.draws, seed=options.seed, groups=data.objective.groups(data.targets))[1])
     compared = None
     if halves:
         with bars(2, title=f"{title}: comparing the two nets", unit="training") as advance:
-            compared = _by_halves(cnn, loaded, seen, n_labels, options, rows=rows, device=device, advance=advance)
+            compared = _by_halves(cnn, lights, loaded, seen, n_labels, options, rows=rows, device=device,
+                                  advance=advance)
         if compared is None:
             return replace(light, stopped_because="interrupted"), ""
         if compared.best == LIGHT:
@@ -146,7 +151,7 @@ def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingDat
     if trained.stopped_because == "interrupted":
         return trained, ""
     if compared is None:
-        compared = _on_validation(trained, descriptors, loaded, seen, n_labels, options, rows=rows)
+        compared = _on_validation(trained, lights, loaded, seen, n_labels, options, rows=rows)
     if compared.best == AVERAGE:
         net = AverageNet(light.net, trained.net, of_sets=data.objective.of_sets).eval()
         # The light model's thresholds are set on all answers, out of fold, those of the CNN on a few.
@@ -154,72 +159,54 @@ def train_and_choose(cnn: nn.Module, descriptors: Descriptors, data: TrainingDat
     return light if compared.best == LIGHT else trained, compared.why
 
 
-def _learn_light(descriptors: Descriptors, data: TrainingData, rows: np.ndarray, seen: Tensor, n_labels: int, *,
-                 progress: ShowTraining, title: str) -> Trained:
-    """Train the light model on the items that can be read; their descriptors are written into `seen`."""
+def _learn_light(lights: LightRows, data: TrainingData, rows: np.ndarray, n_labels: int, *,
+                 progress: ShowTraining, title: str) -> tuple[Trained, Any]:
+    """Train the light model on the items that can be read; and the rows of all items, as `LightRows.of` gives them."""
     with progress(title=f"{title}, net 1 of 2, the light model") as show_row:
         some = data.select(rows)
-        seen[torch.from_numpy(rows)] = rows_of(descriptors, some.images)
-        learn = learn_label_rows if data.objective.of_sets else learn_rows
-        light = learn(descriptors, seen[rows], some, n_labels=n_labels, progress=show_row)
+        seen = lights.of(some.images, at=rows, n=len(data))
+        light = lights.learn(seen[rows], some, n_labels=n_labels, progress=show_row)
     left_out = np.setdiff1d(np.arange(len(data)), rows)
-    return replace(light, left_out=tuple(left_out.tolist()))
+    return replace(light, left_out=tuple(left_out.tolist())), seen
 
 
-def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: np.ndarray,
-                  tested: Tensor) -> Tensor:
-    """Logits of rows of descriptors by a light model that learnt from other items."""
-    assert data.draws is not None
-    if data.objective.of_sets:
-        n_windows = max(1, seen.shape[1] // sum(N_COMPONENTS.values()))
-        labels = fit_light_labels(seen[training], data.targets[training], data.weights[training],
-                                  draws=data.draws[training], shares=data.shares, n_windows=n_windows)
-        with torch.no_grad():
-            return labels.head(tested)
-    light = fit_light(seen[training], data.targets[training], data.weights[training], n_labels=n_labels,
-                      draws=data.draws[training], shares=data.shares)
-    with torch.no_grad():
-        logits: Tensor = light.head(tested)
-    return logits
-
-
-def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, objective: Objective = ONE_LABEL
-             ) -> Compared:
+def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, objective: Objective = ONE_LABEL,
+             in_doubt: str = AVERAGE) -> Compared:
     """The mean losses of both and of their average, from their logits of the same items.
 
-    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the average is taken
-    unless another one is better beyond chance.
+    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the one that is `in_doubt`
+    is taken unless another one is better beyond chance.
     """
     if objective.of_sets:
-        return _compare_sets(light, cnn, targets, by_chance=by_chance)
+        return _compare_sets(light, cnn, targets, by_chance=by_chance, in_doubt=in_doubt)
     every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
         label_rows(targets, light.shape[1])
     if targets.ndim == 2:  # of a partial answer each candidate is right
         truth = torch.where(is_partial(targets)[:, None], targets.double(), truth)
     losses = {name: partial_label_losses(logits.double(), truth, smoothing=0.0).clamp_max(-math.log(LEAST))
               for name, logits in every.items()}
-    return _compared(losses, by_chance=by_chance)
+    return _compared(losses, by_chance=by_chance, in_doubt=in_doubt)
 
 
-def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool) -> Compared:
+def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool, in_doubt: str) -> Compared:
     """The same where an item may have several labels: the mean losses of labels that are known."""
     average = average_set_logits(torch.stack([light, cnn]))
     _, truth, weights = known_of(on, torch.ones(len(on)))
     least = torch.tensor(LEAST).logit()
     losses = {name: item_means(label_losses(logits.clamp(least, -least), truth), weights)
               for name, logits in ((LIGHT, light), (CNN, cnn), (AVERAGE, average))}
-    return _compared(losses, by_chance=by_chance)
+    return _compared(losses, by_chance=by_chance, in_doubt=in_doubt)
 
 
-def _compared(losses: dict[str, Tensor], *, by_chance: bool) -> Compared:
+def _compared(losses: dict[str, Tensor], *, by_chance: bool, in_doubt: str) -> Compared:
     """The comparison, from each item's losses."""
-    n = len(losses[AVERAGE])
-    chance = {name: 2 * float((each - losses[AVERAGE]).std()) / n ** 0.5 for name, each in losses.items()} \
+    n = len(losses[in_doubt])
+    chance = {name: 2 * float((each - losses[in_doubt]).std()) / n ** 0.5 for name, each in losses.items()} \
         if by_chance and n > 1 else {}
-    return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance)
+    return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance, in_doubt)
 
 
-def _on_validation(trained: Trained, descriptors: Descriptors, data: TrainingData, seen: Tensor, n_labels: int,
+def _on_validation(trained: Trained, lights: LightRows, data: TrainingData, seen: Any, n_labels: int,
                    options: TrainingOptions, *, rows: np.ndarray) -> Compared:
     """Compare on the items that validate; the light model is fitted to the others alone."""
     split = split_data(data, seed=options.seed)
@@ -228,12 +215,12 @@ def _on_validation(trained: Trained, descriptors: Descriptors, data: TrainingDat
         validating = np.intersect1d(validating, rows)
         tested, draws = seen[validating], data.draws
     else:
-        tested, draws = rows_of(descriptors, [split.held_out[0][row] for row in validating]), None
+        tested, draws = lights.of([split.held_out[0][row] for row in validating]), None
     n = len(validating)
     if not n:
         return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), n)
     targets = split.held_out[1][validating]
-    light = _light_logits(seen, data, n_labels, training=training, tested=tested)
+    light = lights.logits(seen[training], data.select(training), n_labels=n_labels, tested=tested)
     cnn = logits_of(trained.net, *split.held_out, validating)
     if trained.adjustment is not None:
         some = training[::math.ceil(len(training) / MAX_ROWS)]
@@ -246,7 +233,8 @@ def _on_validation(trained: Trained, descriptors: Descriptors, data: TrainingDat
         cnn = _calibrated_apart(trained.temperature * cnn, targets, draws=None if draws is None else draws[validating],
                                 beside=(trained.temperature * logits_of(trained.net, data.images, data.targets, some),
                                         data.targets[some]), shares=data.shares)
-    return _compare(light, cnn, targets, objective=data.objective, by_chance=True)
+    return _compare(light, cnn, targets, objective=data.objective, by_chance=True,
+                    in_doubt=lights.in_doubt)
 
 
 def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
@@ -291,8 +279,9 @@ def _sets_calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray
     return apart
 
 
-def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, options: TrainingOptions, *,
-               rows: np.ndarray, device: str, advance: Callable[..., object]) -> Compared | None:
+def _by_halves(cnn: nn.Module, lights: LightRows, data: TrainingData, seen: Any, n_labels: int,
+               options: TrainingOptions, *, rows: np.ndarray, device: str,
+               advance: Callable[..., object]) -> Compared | None:
     """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels.
 
     Items of a group are in one half. None after an interrupt.
@@ -310,7 +299,9 @@ def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, 
         trained = train(cnn, data.select(training), options, device=device)
         if trained.stopped_because == "interrupted":
             return None
-        light[testing] = _light_logits(seen, data, n_labels, training=training, tested=seen[testing])
+        light[testing] = lights.logits(seen[training], data.select(training), n_labels=n_labels,
+                                       tested=seen[testing])
         small[testing] = logits_of(trained.net, data.images, data.targets, testing)
         advance(1)
-    return _compare(light[rows], small[rows], data.targets[rows], objective=data.objective, by_chance=False)
+    return _compare(light[rows], small[rows], data.targets[rows], objective=data.objective, by_chance=False,
+                    in_doubt=lights.in_doubt)

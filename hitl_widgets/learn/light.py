@@ -401,12 +401,41 @@ def learn_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_
     check_labels(data.targets)
     draws = np.random.default_rng(0).random(len(rows)) if data.draws is None else data.draws
     light = fit_light(rows, data.targets, data.weights, n_labels=n_labels, draws=draws, shares=data.shares)
-    loss, accuracy = float(light.losses.mean()), n_correct(light.logits, data.targets) / len(rows)
+    return trained_light(light, light_net(descriptors, light.head), data, progress=progress)
+
+
+def trained_light(light: Light, net: nn.Module, data: TrainingData, *, progress: Progress | None = None) -> Trained:
+    """A light model in the form of `train.train`.
+
+    Parameters
+    ----------
+    light : Light
+        As it was fitted.
+    net : nn.Module
+        The whole net.
+    data : TrainingData
+        What it learnt.
+    progress : callable, optional
+        As for `train.train`.
+
+    Returns
+    -------
+    Trained
+        `validation_loss` is the mean loss out of fold.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two labels were to be learnt.
+    """
+    check_labels(data.targets)
+    n = len(light.logits)
+    loss, accuracy = float(light.losses.mean()), n_correct(light.logits, data.targets) / n
     row = dict.fromkeys(HISTORY, math.nan) | {
         "epoch": 1, "step": 1, "loss": loss, "accuracy": accuracy, "validation_loss": loss,
         "validation_accuracy": accuracy, "passes": 1.0}
     if progress is not None:
         progress(row)
-    few = f"{len(rows)} items are too few" if math.isnan(light.temperature) else ""
-    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(rows),
-                   len(rows), (), light.temperature, few, len(rows), out_of_fold=True)
+    few = f"{n} items are too few" if math.isnan(light.temperature) else ""
+    return Trained(net, pd.DataFrame([row], columns=HISTORY), "done", 1, n, n, (), light.temperature, few, n,
+                   out_of_fold=True)

@@ -273,13 +273,35 @@ def learn_label_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData,
     draws = np.random.default_rng(0).random(len(rows)) if data.draws is None else data.draws
     light = fit_light_labels(rows, data.targets, data.weights, draws=draws, n_windows=descriptors.n_windows,
                              shares=data.shares)
+    return trained_labels(light, light_net(descriptors, light.head), data, n_labels=n_labels, progress=progress)
+
+
+def trained_labels(light: LightLabels, net: nn.Module, data: TrainingData, *, n_labels: int,
+                   progress: Progress | None = None) -> Trained:
+    """A light model of several labels an item in the form of `train.train`.
+
+    Parameters
+    ----------
+    light : LightLabels
+        As it was fitted.
+    net : nn.Module
+        The whole net.
+    data, n_labels, progress
+        As for `learn_label_rows`.
+
+    Returns
+    -------
+    Trained
+        `validation_loss` is the mean loss of a set out of fold.
+    """
+    n = len(light.logits)
     loss = float(light.losses.nanmean()) * n_labels
-    accuracy = n_correct_sets(light.logits, data.targets) / len(rows)
+    accuracy = n_correct_sets(light.logits, data.targets) / n
     row = dict.fromkeys(HISTORY, math.nan) | {
         "epoch": 1, "step": 1, "loss": loss, "accuracy": accuracy, "validation_loss": loss,
         "validation_accuracy": accuracy, "passes": 1.0}
     if progress is not None:
         progress(row)
-    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(rows),
-                   len(rows), (), uncalibrated="" if light.calibrated else f"{len(rows)} items are too few",
-                   n_calibrating=len(rows) if light.calibrated else 0, out_of_fold=True, adjustment=light.adjustment)
+    return Trained(net, pd.DataFrame([row], columns=HISTORY), "done", 1, n, n, (),
+                   uncalibrated="" if light.calibrated else f"{n} items are too few",
+                   n_calibrating=n if light.calibrated else 0, out_of_fold=True, adjustment=light.adjustment)

@@ -29,6 +29,7 @@ from ..storage.log import Log
 from ..taxonomy.history import Lineage
 from .architecture import Architecture
 from .average import AverageNet, average_with_outputs
+from .descriptors import Descriptors
 from .head import with_outputs
 from .inference import Inference
 from .light import holds_light_net, is_light_net
@@ -36,6 +37,7 @@ from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
+from .text_light import PoolTexts, TextPrior
 from .text_views import CallableNet, names_of_outputs
 from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
@@ -88,6 +90,8 @@ class Registry:
         Of the pool's items, for light models.
     values : ValueRegistry
         The heads for attributes.
+    texts : PoolTexts or None
+        Features of the pool's items, where these are texts.
 
     Attributes
     ----------
@@ -98,10 +102,10 @@ class Registry:
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
                  record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 descriptors: PoolDescriptors, values: ValueRegistry) -> None:
+                 descriptors: PoolDescriptors, values: ValueRegistry, texts: PoolTexts | None = None) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.descriptors = descriptors
-        self.values = values
+        self.values, self.texts = values, texts
         self.training = threading.Lock()
         # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
         self._adopting = threading.RLock()
@@ -114,6 +118,11 @@ class Registry:
     def adopted(self) -> str | None:
         """The adopted model's version, or None."""
         return self.inference.version
+
+    @property
+    def light_source(self) -> Descriptors | TextPrior:
+        """What light models learn from: descriptors of images, or what is known of texts."""
+        return self.descriptors.net if self.texts is None else self.texts.prior
 
     @property
     def adoption(self) -> Event | None:
@@ -586,7 +595,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
                         descriptors=descriptors, values=ValueRegistry(
                             project.folder, project.log, lambda: registry.architecture, descriptors,
                             record=project.record, lineage=lambda: project.lineage, latest=project.adopted_values,
-                            notify=project.notify, changed=changed))
+                            notify=project.notify, changed=changed),
+                        texts=PoolTexts(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else None)
     return registry
 
 

@@ -39,6 +39,7 @@ from .descriptors import Descriptors
 from .feedback import AnyFeedback
 from .learnt import learnt_gold, pack
 from .light import is_light_net
+from .light_rows import LightRows
 from .losses import PARTIAL
 from .measurement import SOURCES, Figure, Figures, Outputs, figures_of
 from .nets import is_kmeans_net, train_head
@@ -47,6 +48,7 @@ from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
 from .set_figures import set_html, set_lines, set_table
+from .text_light import TextPrior
 from .text_views import CallableNet, n_items
 from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
@@ -440,13 +442,13 @@ def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str
 
 @dataclass(frozen=True)
 class Nets:
-    """The net that a run starts from, and where a light model is its rival, the descriptors that this reads.
+    """The net that a run starts from, and where a light model is its rival, what this learns from.
 
     `anew` where the net has its first weights, although a model is adopted that the run was to start from.
     """
 
     net: nn.Module
-    descriptors: Descriptors | None = None
+    light: Descriptors | TextPrior | LightRows | None = None
     anew: bool = False
 
 
@@ -746,7 +748,7 @@ def _has_frozen_part(net: nn.Module) -> bool:
 
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
           notify: Callable[[str], None] = lambda text: None) -> Nets:
-    """Make the net to train from; where the workbench makes its own nets, with descriptors for a light model.
+    """Make the net to train from; where the workbench makes its own nets, with what a light model learns from.
 
     Marked regions teach a backbone, which descriptors can't learn: then the CNN starts from its first weights.
     """
@@ -762,11 +764,11 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
         return Nets(registry.start(recipe.start, seed=recipe.seed, lineage=lineage))
     is_function = registry.adopted is not None and isinstance(registry.inference.predictor.net, CallableNet)
     if (registry.adopted is None or is_function) and not registry.inference.missing:
-        return Nets(first(), registry.descriptors.net, anew=True)
+        return Nets(first(), registry.light_source, anew=True)
     net, fair = registry.start("adopted", seed=recipe.seed, lineage=lineage), _kept_apart(registry)
     if is_kmeans_net(net) or is_light_net(net) or (is_average_net(net) and not fair):
-        return Nets(first(), registry.descriptors.net, anew=True)
-    return Nets(cnn_of(net), registry.descriptors.net if fair else None)
+        return Nets(first(), registry.light_source, anew=True)
+    return Nets(cnn_of(net), registry.light_source if fair else None)
 
 
 def _kept_apart(registry: Registry) -> bool:
@@ -797,8 +799,8 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                              n_measured=len(data.reference_positions))
     if options.budget_s is not None:
         options = replace(options, budget_s=max(options.budget_s - spent_s, 0.01 * options.budget_s))
-    if nets.descriptors is not None:
-        return train_and_choose(nets.net, nets.descriptors, labelled, len(data.items.label_ids), options,
+    if nets.light is not None:
+        return train_and_choose(nets.net, nets.light, labelled, len(data.items.label_ids), options,
                                 checkpoint=checkpoint, progress=progress, bars=bars, title=title, device=device)
     # Rationales train the backbone; without any, a frozen one reads each item only once.
     learn = train_head if is_kmeans_net(nets.net) and rationales is None else train

@@ -9,13 +9,14 @@ import torch
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.learn import architecture, choose
+from hitl_widgets.learn import architecture, choose, light_rows
 from hitl_widgets.learn.average import AverageNet, cnn_of, holds_average_net, is_average_net, unfitted_average_net
-from hitl_widgets.learn.choose import AVERAGE, CNN, LIGHT, Compared, train_and_choose
+from hitl_widgets.learn.choose import Compared, train_and_choose
 from hitl_widgets.learn.confidence import fit_temperature
 from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.descriptors import fit_descriptors
 from hitl_widgets.learn.light import is_light_net, light_net
+from hitl_widgets.learn.light_rows import AVERAGE, CNN, LIGHT
 from hitl_widgets.learn.nets import is_kmeans_net, small_cnn
 from hitl_widgets.learn.train import TrainingOptions, train
 from hitl_widgets.learn.weights import load_weights, save_weights
@@ -109,7 +110,7 @@ def test_a_light_model_is_taken_where_the_cnn_sees_nothing_and_the_reason_says_s
 @pytest.mark.parametrize("n", [100, 40])
 def test_the_cnn_is_taken_where_the_descriptors_see_nothing(n, monkeypatch):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
-    monkeypatch.setattr(choose, "rows_of", lambda net, images: torch.randn(len(images), net.n_features))
+    monkeypatch.setattr(light_rows, "rows_of", lambda net, images: torch.randn(len(images), net.n_features))
     monkeypatch.setattr(choose, "average_logits", lambda logits: torch.zeros(logits.shape[1:]))
     taken, why = train_and_choose(small_cnn(2, size=16), fit_descriptors(views),
                                   TrainingData(views, targets, draws=draws), 2,
