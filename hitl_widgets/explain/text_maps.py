@@ -23,8 +23,10 @@ from ..errors import BadInput, ModelError
 Batch: TypeAlias = Tensor | Mapping[str, Tensor]
 Score: TypeAlias = Callable[[Batch], Tensor]
 
-# Points between baseline and text at which gradients are taken: few, and where too much is left unexplained, many.
-STEPS, MORE_STEPS = 50, 300
+# Points between baseline and text at which gradients are taken: few, and where too much is left unexplained, more.
+STEPS = (20, 100, 400)
+# Points at which the shares of the parts of a merged label are averaged.
+POINTS = 50
 # Above this, a map leaves so much of the output unexplained that it is said.
 MUCH_UNEXPLAINED = 0.05
 # Values of embeddings in one pass through the net.
@@ -115,7 +117,7 @@ def _mean_shares(start: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Each column's share in the log-sum-exp, on average from `start` to `start + change`."""
     if len(start) == 1:
         return np.ones(1)
-    points, weights = np.polynomial.legendre.leggauss(STEPS)
+    points, weights = np.polynomial.legendre.leggauss(POINTS)
     logits = start + np.outer((points + 1) / 2, change)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     mean: np.ndarray = (weights / 2) @ (shares / shares.sum(axis=1, keepdims=True))
@@ -287,7 +289,7 @@ def embedding_of(net: nn.Module, forward: Callable[[], object], batch: Batch) ->
                                                     for one in tensors)), ran[0][0])
 
 
-def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: int = STEPS, more: int = MORE_STEPS,
+def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: Sequence[int] = STEPS,
                         kept: Tensor | None = None) -> TokenValues:
     r"""Integrated gradients of one text's embeddings, by Captum, from embeddings of zeros.
 
@@ -305,8 +307,8 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
         Embeds the tokens: its output is (1, n_positions, ...), or of an `nn.EmbeddingBag` (1, d).
     batch : Tensor or mapping of str to Tensor
         One text: each tensor has one row.
-    steps, more : int
-        Points of the integral; where more than 5 % is left unexplained with the first, it is done again with the other.
+    steps : sequence of int
+        Points of the integral: where more than 5 % is left unexplained with a number, it is done again with the next.
     kept : Tensor of bool, shape (n_positions,), optional
         Positions that have their own embedding in the baseline too, and count nothing.
 
@@ -345,7 +347,7 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
         gain = float(forward(embedded, *tensors)) - float(forward(baseline, *tensors))
     at_once = max(10, PASS // max(1, embedded.numel()))
     result = TokenValues(np.zeros(embedded.shape[1]), 1.0)
-    for n_steps in (steps, more):
+    for n_steps in steps:
         made = IntegratedGradients(forward).attribute(embedded, baselines=baseline, additional_forward_args=tensors,
                                                       n_steps=n_steps, internal_batch_size=at_once)
         values = made.detach().double().flatten(2).sum(dim=2)[0].cpu().numpy()

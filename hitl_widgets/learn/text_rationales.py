@@ -41,6 +41,8 @@ N_VARIANTS = 6
 # By how much more a feature's weight is penalised that only occurs in words marked as wrong, and by how much less one
 # that only occurs in words marked as missing.
 WRONG_PENALTY, MISSING_PENALTY = 1_000.0, 0.1
+# The share of the texts with a feature that are marked from which on it is penalised in full.
+ENOUGH = 0.5
 
 
 @dataclass(frozen=True)
@@ -320,11 +322,11 @@ def text_log_probs(net: nn.Module, batch: Batch, n: int, *, of_sets: bool = Fals
 def feature_penalty(rationales: Rationales | None, rows: sparse.csr_matrix) -> np.ndarray | None:
     r"""By how much more than others each feature's weight is penalised: float64, shape (n_buckets,), above 0.
 
-    .. math:: 1000^{\sqrt{s}}
+    .. math:: 1000^{\sqrt{\min(1, 2 s)}}
 
-    where s is the share of the texts with a feature in which a word that was marked as wrong has it: one that only such
-    words have is penalised 1,000 times as much, one that many other words share hardly more. For features of missing
-    words it is 0.1 in place of 1,000.
+    where s is the share of the texts with a feature in which a word that was marked as wrong has it. A person doesn't
+    mark a word in all texts: where half of them are marked, it is penalised 1,000 times as much; a feature that many
+    other words share hardly more. For features of missing words it is 0.1 in place of 1,000.
 
     Parameters
     ----------
@@ -343,7 +345,7 @@ def feature_penalty(rationales: Rationales | None, rows: sparse.csr_matrix) -> n
     marked = rationales.marked()
     found = features_of([text for text, *_ in marked])
     n_texts = np.maximum(np.bincount(rows.indices, minlength=n_buckets), 1)
-    wrong, missing = (np.minimum(_n_marked(found, [pair[side] for _, *pair in marked], n_buckets) / n_texts, 1)
+    wrong, missing = (np.minimum(_n_marked(found, [pair[side] for _, *pair in marked], n_buckets) / n_texts / ENOUGH, 1)
                       for side in range(2))
     factors: np.ndarray = WRONG_PENALTY ** np.sqrt(wrong) * MISSING_PENALTY ** (np.sqrt(missing) * (wrong == 0))
     return factors

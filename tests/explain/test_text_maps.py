@@ -167,7 +167,7 @@ def test_positions_that_are_kept_count_nothing():
 def test_the_gradients_are_those_of_captums_own_layer_method():
     from captum.attr import LayerIntegratedGradients
     net, ids = Pooled().eval(), torch.tensor([[4, 7, 9, 1, 30]])
-    ours = embedding_gradients(score_of(net), net.tokens, ids, more=50)
+    ours = embedding_gradients(score_of(net), net.tokens, ids, steps=[50])
     theirs = LayerIntegratedGradients(net, net.tokens).attribute(ids, baselines=torch.zeros_like(ids), target=1,
                                                                   n_steps=50)
     assert np.allclose(ours.values, theirs.sum(dim=2)[0].detach().numpy(), atol=1e-5)
@@ -180,9 +180,9 @@ def test_a_sharp_bend_takes_more_points_and_what_is_left_is_told():
     net, ids = Steep().eval(), torch.tensor([[4, 7]])
     with torch.no_grad():
         net.tokens.weight[4], net.tokens.weight[7] = 0.1, 0.15
-    few = embedding_gradients(score_of(net, 0), net.tokens, ids, steps=5, more=5)
+    few = embedding_gradients(score_of(net, 0), net.tokens, ids, steps=[5])
     assert few.delta > 0.05
-    more = embedding_gradients(score_of(net, 0), net.tokens, ids, steps=5, more=2_000)
+    more = embedding_gradients(score_of(net, 0), net.tokens, ids, steps=[5, 2_000])
     assert more.delta < few.delta
     assert more.delta < 0.05
 
