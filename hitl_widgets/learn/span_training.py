@@ -24,7 +24,7 @@ from .span_targets import N_TAGS, CorrectedText, FoundSpans, Targets, may_overla
 STEPS, BATCH = 240, 16
 # Tokens of a text that a step sees at most; of longer ones some part.
 PART = 256
-HIDDEN = 0.15
+HIDDEN = 0.35
 # With fewer steps all texts train from the beginning.
 FEW_STEPS = 10
 

@@ -11,7 +11,7 @@ from sentences import sentences
 
 from hitl_widgets.items.tokens import tokens
 from hitl_widgets.learn import span_net
-from hitl_widgets.learn.span_net import EncodedText, SpanNet, encoded, find_spans, tag_scores
+from hitl_widgets.learn.span_net import EncodedText, SpanNet, encoded, find_spans, pieces, tag_scores
 from hitl_widgets.learn.span_targets import (
     BEGIN,
     INSIDE,
@@ -203,6 +203,13 @@ def test_a_budget_ends_the_training_early():
     fitted = fit_spans(of_templates(12), 2, SpanOptions(steps=100_000), budget_s=0.2)
     assert fitted.stopped == "budget"
     assert fitted.history[-1][0] < 100_000
+
+
+def test_a_span_may_end_before_an_apostrophe():
+    text = "Ada's and Zoe’s 'trip' to 'Rome'"
+    assert [text[start:end] for start, end in pieces(text)] == \
+        ["Ada", "'s", "and", "Zoe", "’s", "'", "trip", "'", "to", "'", "Rome", "'"]
+    assert pieces("no sign of it").tolist() == tokens("no sign of it").tolist()
 
 
 def test_a_tokens_numbers_follow_from_its_characters():
