@@ -124,6 +124,26 @@ CORRECTED = ["Tab", "1", "Tab", "Tab", "ArrowRight", "ArrowRight", "Tab", "x", "
 TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
 
 
+REVIEWS = """import tempfile, hitl_widgets as hw
+from hitl_widgets.testing import MemoryHost
+from hitl_widgets.widgets.card import Review
+from hitl_widgets.records import Attribution
+from hitl_widgets.items.tokens import tokens
+import numpy as np
+text = ("The room was clean and the staff were friendly, but we waited an hour for breakfast.\\n\\n"
+        "As a nurse I am used to early hours. Still, nobody told us that the kitchen opens at nine.")
+weights = {"clean": -.7, "friendly": -.8, "waited": .9, "hour": .35, "nurse": 1, "nobody": .6, "Still": .2}
+class Host(MemoryHost):
+    def explanation(self, position, *, method, target, against=None):
+        text = self.pool.images[position]
+        cut = tokens(text)
+        values = np.array([[weights.get(text[a:b], .03) for a, b in cut]], np.float32)
+        return Attribution("", method, target, self.model, values, (0, 0, len(text), 1), True, against, cut, 0.0)
+host = Host([text, "Thank you for the quiet night.", "Never again."], ["complaint", "praise"])
+review = Review(host, explain="contributions")
+review"""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A notebook, what is done in it, and the window in which it is seen."""
@@ -181,6 +201,7 @@ SURFACE_VIEW = """
 APPEARANCE = """
     hw.Attribute("rough to smooth", scale=(0.0, 1.0),
                  sensitive="to compare what two cameras show of the same ground"),"""
+TINTED = "document.querySelector('.hitl-lines .hitl-word') !== null"
 SCENES: dict[str, Scene] = {
     "light": Scene([REAL, "wb.review()"], DECIDED),
     "dark": Scene([REAL, "wb.review()"], DECIDED, settings=DARK),
@@ -199,6 +220,8 @@ SCENES: dict[str, Scene] = {
                                             *["ArrowUp", "Space"] * 2]),
     "parts": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", "p", *["ArrowLeft"] * 4, "Space", "ArrowDown", "Space",
                                            "ArrowDown", "Space", "b", *["ArrowRight"] * 4, "Space", "ArrowUp"]),
+    "text": Scene([REVIEWS], ["b", "Space", "Escape"], wait=TINTED),
+    "text-dark": Scene([REVIEWS], ["b", "Space", "Escape"], settings=DARK, wait=TINTED),
     "keys": Scene([MADE_UP.format(arguments="rings(60)")], ["?"]),
     "temporary": Scene([MADE_UP.format(arguments="rings(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),
