@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.average import AverageNet
+from hitl_widgets.learn.background import BackgroundLearning
 from hitl_widgets.learn.predict import NetPredictor
-from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of
+from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of, is_additive_net
 from hitl_widgets.learn.text_views import CallableNet
 
 
@@ -252,6 +253,25 @@ def test_finetune_with_a_function_trains_a_net_of_the_workbench(tmp_path, pool, 
     assert "goes on with the workbench's own model" in capsys.readouterr().out
     assert wb.adopt(function) == function
     np.testing.assert_allclose(probs(wb), shouting(messages(120)[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["net", "function"])
+def test_what_is_learnt_in_the_background_takes_the_place_of_a_model_that_errs(tmp_path, pool, kind):
+    _, spam = messages(120)
+    model = {"model": bag(), "preprocess": encode} if kind == "net" else {"model": lambda texts: 1 - shouting(texts)}
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False, **model)
+    given = wb.model().version
+    answer(wb, spam)
+    version = BackgroundLearning(wb.project, lambda: wb.registry, notify=wb.project.notify).learn()
+    assert version is not None
+    assert is_additive_net(wb.inference.predictor.net)
+    kept, said = probs(wb), wb.model()(["win free cash", "lunch at home"])
+    assert said.argmax(axis=1).tolist() == [1, 0]
+    del wb
+    wb = hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], progress=False, **model)
+    assert wb.model().version == version
+    np.testing.assert_array_equal(probs(wb), kept)
+    assert wb.adopt(given) == given
 
 
 def test_an_augmentation_of_ones_own_changes_a_batch_of_texts(tmp_path, pool):
