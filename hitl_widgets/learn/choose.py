@@ -130,7 +130,7 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
     options, began = options or TrainingOptions(), time.monotonic()
     images, readable = load_views(data.images)
     loaded, rows = replace(data, images=images), np.flatnonzero(readable)
-    lights = light_rows(source)
+    lights = light_rows(source, data.rationales)
     light, seen = _learn_light(lights, loaded, rows, n_labels, progress=progress, title=title)
     halves = data.validation is None and not len(split_validation(
         data.targets, draws=data.draws, seed=options.seed, groups=data.objective.groups(data.targets))[1])

@@ -19,8 +19,10 @@ from .data import TrainingData
 from .descriptors import N_COMPONENTS, Descriptors
 from .light import fit_light, learn_rows, rows_of, trained_light
 from .multilabel import fit_light_labels, learn_label_rows, trained_labels
+from .rationales import Rationales
 from .text_light import TextPrior, fit_text_light, fit_text_light_labels, row_logits, text_rows
 from .text_nets import AdditiveTextNet
+from .text_rationales import feature_penalty
 from .text_views import text_of
 from .train import Progress, Trained
 
@@ -101,14 +103,14 @@ class TextRows:
     ----------
     prior : TextPrior
         Of the pool.
-    penalty : ndarray of float, shape (n_buckets,), optional
-        As for `text_light.coordinates`.
+    rationales : Rationales, optional
+        Words that people marked: the weights of their features are penalised (`text_rationales.feature_penalty`).
     """
 
     in_doubt = LIGHT  # its contributions are exact, those of an average are not
 
-    def __init__(self, prior: TextPrior, *, penalty: np.ndarray | None = None) -> None:
-        self.prior, self.penalty = prior, penalty
+    def __init__(self, prior: TextPrior, *, rationales: Rationales | None = None) -> None:
+        self.prior, self.rationales = prior, rationales
 
     def of(self, views: Tensor | Sequence[Any], *, at: np.ndarray | None = None,
            n: int | None = None) -> sparse.csr_matrix:
@@ -124,12 +126,13 @@ class TextRows:
     def learn(self, seen: sparse.csr_matrix, data: TrainingData, *, n_labels: int,
               progress: Progress | None) -> Trained:
         """As `LightRows.learn`."""
+        penalty = feature_penalty(self.rationales, seen)
         if data.objective.of_sets:
             labels = fit_text_light_labels(seen, data.targets, data.weights, draws=_draws(data), prior=self.prior,
-                                           shares=data.shares, penalty=self.penalty)
+                                           shares=data.shares, penalty=penalty)
             return trained_labels(labels, labels.head, data, n_labels=n_labels, progress=progress)
         light = fit_text_light(seen, data.targets, data.weights, n_labels=n_labels, draws=_draws(data),
-                               prior=self.prior, shares=data.shares, penalty=self.penalty)
+                               prior=self.prior, shares=data.shares, penalty=penalty)
         return trained_light(light, light.head, data, progress=progress)
 
     def logits(self, seen: sparse.csr_matrix, data: TrainingData, *, n_labels: int,
@@ -140,17 +143,19 @@ class TextRows:
         return row_logits(net, tested)
 
 
-def light_rows(source: Descriptors | TextPrior | LightRows) -> LightRows:
+def light_rows(source: Descriptors | TextPrior | LightRows, rationales: Rationales | None = None) -> LightRows:
     """What a light model learns from, of descriptors or of what is known of texts.
 
     Parameters
     ----------
     source : Descriptors, TextPrior, DescriptorRows or TextRows
+    rationales : Rationales, optional
+        What people marked. Descriptors can't learn from it.
     """
     if isinstance(source, Descriptors):
         return DescriptorRows(source)
     if isinstance(source, TextPrior):
-        return TextRows(source)
+        return TextRows(source, rationales=rationales)
     if not isinstance(source, (DescriptorRows, TextRows)):
         raise BadInput(f"a light model can't learn from {type(source).__name__}.")
     return source

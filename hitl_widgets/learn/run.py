@@ -750,12 +750,15 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
           notify: Callable[[str], None] = lambda text: None) -> Nets:
     """Make the net to train from; where the workbench makes its own nets, with what a light model learns from.
 
-    Marked regions teach a backbone, which descriptors can't learn: then the CNN starts from its first weights.
+    Marked regions teach a backbone, which descriptors can't learn: then the CNN starts from its first weights. Words
+    marked in texts teach the additive net too.
     """
     own, goes_on = registry.architecture.own, recipe.start == "adopted"
 
     def first() -> nn.Module:
         return registry.start("initial", seed=recipe.seed, lineage=lineage)
+    if own and goes_on and with_rationales and registry.texts is not None:
+        return Nets(first(), registry.light_source, anew=registry.adopted is not None)
     if with_rationales and goes_on and registry.adopted is not None and not teachable(registry):
         notify("The adopted model has a frozen backbone, which marked regions can't change: this training starts from "
                "the small CNN's first weights.")

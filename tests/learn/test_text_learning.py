@@ -173,3 +173,27 @@ def test_what_a_light_model_cannot_learn_from_is_refused() -> None:
         light_rows("descriptors")  # type: ignore[arg-type]
     assert DescriptorRows.in_doubt == AVERAGE
     assert TextRows.in_doubt == LIGHT
+
+
+def test_a_word_marked_as_wrong_hardly_counts_after_the_next_training(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)  # two words tell the label, and one of them shouldn't count
+    liked = rng.integers(0, 2, 100)
+    things = ["film", "meal", "room", "book", "garden", "song"]
+    texts = [f"{'zig' if like else 'zag'} the {rng.choice(things)} was {'good' if like else 'bad'}" for like in liked]
+    wb = hw.Workbench(tmp_path / "reviews", hw.Pool.from_texts(texts), ["bad", "good"], annotator="ada", holdout=0.0)
+    for position, item_id in enumerate(wb.pool.ids[:80]):
+        wb.decide(str(item_id), "answer", label="good" if liked[position] else "bad",
+                  **({"wrong": [(0, 3)]} if position < 40 else {}))
+    assert learning(wb).learn() is not None
+
+    def weight_of_zig() -> float:
+        net = wb.registry.inference.predictor.net
+        assert isinstance(net, AdditiveTextNet)
+        _, (values,) = net.contributions([TextPreprocess()("zig the film")])
+        return float(values[0, 1] - values[0, 0])
+    before = weight_of_zig()
+    run = wb.finetune(epochs=1, adopt="always")
+    assert run.taken.startswith("the light model")
+    assert before > 0.3
+    assert abs(weight_of_zig()) < 0.2 * before
+    wb.close()
