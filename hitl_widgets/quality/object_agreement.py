@@ -371,7 +371,7 @@ class _Counts:
     def why(self, question: str, n: int) -> str:
         """Reason why a figure is undefined."""
         if len(self.image) < 2:
-            return "two images that two people reviewed are needed"
+            return "two items that two people reviewed are needed"
         if question == "named" and n:
             return "all paired objects have one label, so that no disagreement is expected by chance"
         whole = question in ("found", "together")

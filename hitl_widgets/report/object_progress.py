@@ -104,8 +104,8 @@ class ObjectProgress:
                 for row in self.acts.to_dict("records")]
         figure = str(self.accuracy["figure"].iloc[-1]) if len(self.accuracy) else ""
         return html.page(
-            "Progress", *([html.table(("round", "images learnt from", figure, ""), rounds)] if rounds else []),
-            *([html.table(("round", "images", *STOOD, "added"), acts)] if acts else []),
+            "Progress", *([html.table(("round", "items learnt from", figure, ""), rounds)] if rounds else []),
+            *([html.table(("round", "items", *STOOD, "added"), acts)] if acts else []),
             *(html.paragraph(f"{name}: {text}") for name, text in self._lines()))
 
 

@@ -165,10 +165,10 @@ class Selector:
     def _default_over_objects(self, n_training: int) -> str:
         """Name of the default where objects are asked for: typical images, later those in most doubt."""
         if self.objects is not None and self.objects.has_model and n_training >= TYPICAL_OF_OBJECTS:
-            self._enter("uncertain", "images whose objects are least certain, and which are unlike each other: "
-                                     f"{n_training} images are answered, and a model proposes objects")
+            self._enter("uncertain", "items whose objects are least certain, and which are unlike each other: "
+                                     f"{n_training} items are answered, and a model proposes objects")
             return "diverse_doubt"
-        self._enter("typical", f"typical images until {TYPICAL_OF_OBJECTS} are answered and a model proposes objects "
+        self._enter("typical", f"typical items until {TYPICAL_OF_OBJECTS} are answered and a model proposes objects "
                                f"({n_training} so far): before that, it is uncertain about the wrong ones")
         return "typiclust"
 
