@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -198,9 +199,11 @@ def test_undo_goes_on_after_the_decision_and_a_reload_keeps_the_draft(open_card,
     decide(notebook, "Enter")
     assert [row[:2] for row in stored(notebook, item)][:2] == [["relabelled", "place"], ["accepted", "person"]]
     press(notebook, "<")  # looked at again, and revised
-    assert said(notebook) == "3 of 3: " + before.split(": ", 1)[1]
+    assert said(notebook) == "3 spans, none in focus"
+    press(notebook, "Tab", "Tab")
+    assert said(notebook) == before
     press(notebook, "2", "Enter")
-    assert stored(notebook, item)[2][1] == "person"
+    assert sorted(row[1] for row in stored(notebook, item)) == ["person", "person", "place"]
 
 
 def test_what_is_in_a_text_never_becomes_html(open_card):
@@ -241,6 +244,7 @@ def test_the_mouse_selects_whole_graphemes_and_drags_ends(open_card):
     assert row[2] == longer
 
 
+@pytest.mark.slow
 def test_a_hundred_odd_texts_go_through_the_browser_into_the_log(open_card):
     cases: list[tuple[str, list[str]]] = []
     keys = ["ArrowRight", "ArrowLeft", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowLeft", "Space", "Alt+ArrowRight",
@@ -250,24 +254,27 @@ def test_a_hundred_odd_texts_go_through_the_browser_into_the_log(open_card):
               suppress_health_check=list(HealthCheck))
     @given(texts())
     def gather(text: str) -> None:
-        if text not in dict(cases) and BLANK.sub("", text):
+        seen = [char for char in BLANK.sub("", text) if unicodedata.category(char) not in ("Cc", "Cf")]
+        if text not in dict(cases) and seen:  # of signs that nobody sees, arrows select none
             cases.append((text, [keys[ord(char) % len(keys)] for char in text[:4]]))
 
     gather()
     cases = cases[:100]
     assert len(cases) == 100
     assert sum(max(text) > "\uffff" for text, _ in cases) > 10
-    notebook = open_card([text for text, _ in cases] + ["The end."])
-    for k, (text, some) in enumerate(cases):
-        assert notebook.item == str(k)
+    cases.append(("The end.", ["ArrowRight"]))
+    notebook = open_card([text for text, _ in cases])
+    for _ in range(100):
+        item = notebook.item
+        text, some = cases[int(item)]
         said(notebook)
         press(notebook, *some, "ArrowRight", "1", *reversed(some), "2")
-        notebook.page.wait_for_function("() => document.querySelectorAll('.hitl-object-row').length > 0")
+        notebook.card.locator(".hitl-object-row").first.wait_for(timeout=20_000)
         notebook.settle()
         shown = notebook.page.evaluate(_QUOTES)
         notebook.page.keyboard.press("Enter")
-        notebook.wait_for_item(str(k))
-        rows = sorted(stored(notebook, str(k)), key=lambda row: (row[5], -row[6]))
+        notebook.wait_for_item(item)
+        rows = sorted(stored(notebook, item), key=lambda row: (row[5], -row[6]))
         assert rows, text
         assert [text[row[5]:row[6]] for row in rows] == [row[2] for row in rows]
         assert [BLANK.sub("", quote) for quote in shown] == [BLANK.sub("", row[2])[:60] for row in rows], text
