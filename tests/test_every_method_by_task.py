@@ -33,12 +33,17 @@ LABEL = [LABELS[k % 3] for k in range(N)]
 BLUR, VIEW, INK = [k % 11 for k in range(N)], [("front", "side")[k % 2] for k in range(N)], [k / N for k in range(N)]
 
 KINDS = ("classify", "attributes", "multilabel", "scale")
-OF_OBJECTS = ("boxes", "polygons", "points")
-CASES = [("classify", "together", "bare"), ("classify", "alone", "model"),  # the other tests' tasks have one label
-         *((kind, people, model) for kind in KINDS[1:] for people in ("alone", "together")
-           for model in ("bare", "model")),
-         ("boxes", "together", "bare"), ("boxes", "together", "model"), ("boxes", "alone", "bare"),
-         ("polygons", "together", "model"), ("points", "together", "model")]
+OF_OBJECTS = ("boxes", "polygons", "points", "spans")
+OF_IMAGES = [("classify", "together", "bare"), ("classify", "alone", "model"),  # the other tests' tasks have one label
+             *((kind, people, model) for kind in KINDS[1:] for people in ("alone", "together")
+               for model in ("bare", "model")),
+             ("boxes", "together", "bare"), ("boxes", "together", "model"), ("boxes", "alone", "bare"),
+             ("polygons", "together", "model"), ("points", "together", "model")]
+OF_TEXTS = [("classify", "together", "bare"), ("classify", "alone", "model"), ("multilabel", "together", "model"),
+            ("scale", "together", "model"), ("scale", "alone", "bare"), ("spans", "together", "bare"),
+            ("spans", "together", "model"), ("spans", "alone", "bare")]
+Case = tuple[str, str, str, str]  # task, people, whether there is a model, what the items are
+CASES: list[Case] = [*((*case, "images") for case in OF_IMAGES), *((*case, "texts") for case in OF_TEXTS)]
 
 
 def images() -> np.ndarray:
@@ -51,7 +56,10 @@ def images() -> np.ndarray:
     return drawn.clip(0, 255).astype(np.uint8)
 
 
-POOL = hw.Pool.from_images(images(), IDS)
+# Texts that name the labels that are on, after a sign that takes two units in a browser.
+WORDS = [f"🙂 Note {k}: " + ", ".join(["seen", *on, f"at {('noon', 'dusk')[k % 2]}"]) + "!" * round(9 * ink)
+         for k, (on, ink) in enumerate(zip(SETS, INK, strict=True))]
+POOLS = {"images": hw.Pool.from_images(images(), IDS), "texts": hw.Pool.from_texts(WORDS, IDS)}
 
 
 def taxonomy(kind: str) -> Any:
@@ -67,7 +75,10 @@ def shapes(kind: str, k: int, *, wrong: bool = False) -> list[Any]:
     """The objects of image k: one for each of its labels; a wrong answer has the last one at another place."""
     made: list[Any] = []
     for place, name in enumerate(LABELS):
-        if name in SETS[k]:
+        if name in SETS[k] and kind == "spans":
+            start = WORDS[k].index(name) + 2 * (wrong and name == SETS[k][-1])
+            made.append(hw.Span(start, start + 5, name))
+        elif name in SETS[k]:
             x = 1.0 if wrong and name == SETS[k][-1] else 5.0
             y = 4.0 * place
             made.append({"boxes": hw.Box(x, y, x + 6, y + 4, name), "points": hw.Point(x, y + 2, name),
@@ -127,21 +138,51 @@ def seen(wb: Workbench, kind: str, k: int, arm: str) -> Seen:
                 arm_probability=0.5, taxonomy=1, **({"values": values, "values_model": "m1"} if values else {}))
 
 
-def net(seed: int = 0) -> nn.Module:
+class SpanFinder:
+    """A person's tagger: it looks for the labels' names, and begins a character late in every fourth text."""
+
+    version = "span finder"
+
+    def predict(self, given: list[str]) -> list[dict[str, Any]]:
+        found = []
+        for text in given:
+            on = [name for name in LABELS if name in text]
+            starts = [text.index(name) + (len(text) % 4 == 0) for name in on]
+            found.append({"spans": np.array([(start, start + 5) for start in starts], int).reshape(-1, 2), "labels": on,
+                          "scores": np.array([0.9 - 0.1 * k for k in range(len(on))], np.float32)})
+        return found
+
+
+class Reader(nn.Module):
+    """A person's net of texts: it reads code points, of which there are none where -1 stands."""
+
+    reads_code_points = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(128, 4), nn.Linear(4, 3)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        there = (points >= 0).unsqueeze(-1)
+        return self.head((self.embedding(points.clamp(0, 127)) * there).sum(1) / there.sum(1).clamp(1))
+
+
+def net(items: str, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
+    return Reader() if items == "texts" else \
+        nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """A project of each case, made once."""
-    made: dict[tuple[str, str, str], Any] = {}
+    made: dict[Case, Any] = {}
 
-    def folder(kind: str, people: str, model: str) -> Any:
-        if (case := (kind, people, model)) not in made:
+    def folder(kind: str, people: str, model: str, items: str) -> Any:
+        if (case := (kind, people, model, items)) not in made:
             made[case] = tmp_path_factory.mktemp("project") / "p"
-            with hw.Workbench(made[case], POOL, taxonomy(kind), annotator="ada", progress=False,
-                              model=net_of(kind, model), task=None if kind == "attributes" else kind) as wb:
+            with hw.Workbench(made[case], POOLS[items], taxonomy(kind), annotator="ada", progress=False,
+                              model=net_of(case), task=None if kind == "attributes" else kind) as wb:
                 for k, item_id in enumerate(IDS[:30]):
                     for who in ("ada", "bob") if people == "together" and k < 24 else ("ada",):
                         arm = "shown" if (k // 4 + (who == "bob")) % 2 else "blind"
@@ -151,7 +192,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
                 if kind not in OF_OBJECTS:
                     wb.gold({item_id: gold_of(kind, N - 1 - k) for k, item_id in enumerate(IDS[:-4:-1])})
                 if model == "model" and kind not in OF_OBJECTS:
-                    learn(wb, kind)
+                    learn(wb, kind, items)
         return made[case]
     return folder
 
@@ -160,18 +201,23 @@ def gold_of(kind: str, k: int) -> Any:
     return {"multilabel": SETS[k], "scale": {"ink": INK[k], "blur": BLUR[k], "view": VIEW[k]}}.get(kind, LABELS[k % 3])
 
 
-def net_of(kind: str, model: str) -> Any:
+def net_of(case: Case) -> Any:
+    kind, _, model, items = case
     if kind in OF_OBJECTS:
-        return Finder(kind) if model == "model" else None
-    return net() if model == "model" and kind != "scale" else None
+        return finder(kind) if model == "model" else None
+    return net(items) if model == "model" and kind != "scale" else None
 
 
-def learn(wb: Workbench, kind: str) -> None:
+def finder(kind: str) -> Any:
+    return SpanFinder() if kind == "spans" else Finder(kind)
+
+
+def learn(wb: Workbench, kind: str, items: str) -> None:
     if kind == "scale":
         wb.finetune(epochs=1, min_steps=8)
     else:
         wb.predict()
-        wb.adopt(net(1))
+        wb.adopt(net(items, 1))
         wb.predict()
 
 
@@ -180,11 +226,11 @@ def opened(folders: Callable[..., Any]) -> Iterator[Callable[..., Workbench]]:
     """Opens a case's project, or a copy of it in another folder; each is closed at the end."""
     made: dict[Any, Workbench] = {}
 
-    def open_(case: tuple[str, str, str], folder: Any = None) -> Workbench:
+    def open_(case: Case, folder: Any = None) -> Workbench:
         if (at := folder or folders(*case)) not in made:
             if folder is not None:
                 shutil.copytree(folders(*case), folder)
-            made[at] = hw.Workbench(at, POOL, annotator="ada", progress=False, model=net_of(case[0], case[2]))
+            made[at] = hw.Workbench(at, POOLS[case[3]], annotator="ada", progress=False, model=net_of(case))
         return made[at]
     yield open_
     for wb in made.values():
@@ -228,14 +274,14 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "predict_objects": lambda wb: wb.predict_objects(),
     "predict": lambda wb: wb.predict(), "predict_values": lambda wb: wb.predict_values(),
     "probs": lambda wb: wb.probs(),
-    "finetune": lambda wb: wb.finetune(epochs=1, min_steps=8), "explain": lambda wb: wb.explain(
-        IDS[:2], "saliency", **about(wb, "ink")),
-    "check_explanations": lambda wb: wb.check_explanations("saliency", 2), "model": lambda wb: wb.model(),
+    "finetune": lambda wb: wb.finetune(epochs=1, min_steps=8),
+    "explain": lambda wb: wb.explain(IDS[:2], method(wb), **about(wb, "ink")),
+    "check_explanations": lambda wb: wb.check_explanations(method(wb), 2), "model": lambda wb: wb.model(),
     "adopt": lambda wb: wb.adopt(wb.models()["model"].iloc[0] if wb._adopted else
-                                 Finder(wb.project.task) if wb.project.task in OF_OBJECTS else net()),
+                                 finder(wb.project.task) if wb.project.task in OF_OBJECTS else net(items_of(wb))),
     "training_set": lambda wb: len(wb.training_set()), "archive": lambda wb: wb.archive(wb.folder.parent / "p.zip"),
     "from_archive": lambda wb: Workbench.from_archive(wb.archive(wb.folder.parent / "p.zip"), wb.folder.parent / "q",
-                                                      pool=POOL, progress=False).close(),
+                                                      pool=wb.pool, progress=False).close(),
     "close": lambda wb: wb.close(),
     "models": lambda wb: wb.models(), "models.flips": lambda wb: wb.models.flips(),
     "models.embeddings": lambda wb: wb.models.embeddings(),
@@ -295,6 +341,14 @@ REFUSED: dict[tuple[str, str], str] = {
 }
 
 
+def items_of(wb: Workbench) -> str:
+    return f"{wb.pool.kind}s"
+
+
+def method(wb: Workbench) -> str:
+    return "saliency" if wb.pool.kind == "image" else "erasure"
+
+
 def kind_of(wb: Workbench) -> str:
     task = getattr(wb.project, "task", "classify")
     return "attributes" if task == "classify" and getattr(wb.taxonomy, "attributes", ()) else task
@@ -322,10 +376,8 @@ def show(result: Any) -> None:
             one.plot()
 
 
-def refusal(name: str, case: tuple[str, str, str]) -> str | None:
-    kind, people, model = case
-    return next((why for (of, which), why in REFUSED.items()
-                 if of == name and set(which.split()) <= {kind, people, model}), None)
+def refusal(name: str, case: Case) -> str | None:
+    return next((why for (of, which), why in REFUSED.items() if of == name and set(which.split()) <= set(case)), None)
 
 
 @pytest.mark.parametrize("name", CALLS)
