@@ -56,9 +56,9 @@ def test_each_script_on_the_path_of_a_label_exists(file):
 
 @pytest.mark.slow
 def test_the_readmes_example_runs():
-    example, further = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    example, *others = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(example.strip().splitlines()) <= 16
-    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", example + further], capture_output=True,
+    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", "".join([example, *others])], capture_output=True,
                           text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "accuracy after" in done.stdout
@@ -73,6 +73,17 @@ def test_the_examples_of_the_guide_on_attributes_run(capsys):
     assert names["photographs"].values()["attribute"].tolist() == ["blur", "side", "blur", "covered"]
     assert "brick" in capsys.readouterr().out
     for name in ("wb", "photographs"):
+        names[name].close()
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_guide_on_texts_run():
+    names = {}
+    for example in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "text.md").read_text("utf-8"), re.DOTALL):
+        exec(example, names)
+    assert names["notes"].objects().query("item_id == '1'")[["start", "end"]].to_numpy().tolist() == [[0, 4]]
+    assert [len(names[name].explain("0").maps) for name in ("wb", "own", "theirs")] == [1, 1, 1]
+    for name in ("wb", "notes", "own", "theirs"):
         names[name].close()
 
 
