@@ -58,8 +58,8 @@ def test_each_script_on_the_path_of_a_label_exists(file):
 def test_the_readmes_example_runs():
     example, *others = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(example.strip().splitlines()) <= 16
-    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", "".join([example, *others])], capture_output=True,
-                          text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", "".join([example, *others])],
+                          capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "accuracy after" in done.stdout
 

@@ -15,6 +15,7 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets import edits
+from hitl_widgets.errors import BadInput
 from hitl_widgets.items.text_datasets import reviews, travel_notes
 from hitl_widgets.records import Seen
 from hitl_widgets.sampling.strategies import STRATEGIES
@@ -201,3 +202,21 @@ def test_spans_are_simulated_learnt_compared_and_come_back_from_a_table(opened, 
     columns = ["item_id", "start", "end", "quote", "label"]
     assert np.array_equal(other.objects().sort_values(columns)[columns].to_numpy(),
                           table[table["annotator"] == "sim"].sort_values(columns)[columns].to_numpy())
+
+
+# -- what a new user meets first
+
+def test_a_table_without_the_usual_columns_is_told_what_to_say():
+    table = pd.DataFrame({"review": ["good", None, "bad"], "stars": [5, 1, 1]})
+    with pytest.raises(BadInput, match=r"or text=\.\.\. of texts"):
+        hw.Pool.from_frame(table)
+    with pytest.raises(BadInput, match=r"subset=\['review'\]"):
+        hw.Pool.from_frame(table, text="review", id=None)
+
+
+def test_one_pair_of_numbers_is_no_list_of_marked_words(opened):
+    wb = opened()
+    with pytest.raises(BadInput, match=r"a list of \(start, end\)"):
+        wb.decide("0", label="praise", wrong=(0, 5))
+    wb.decide("0", label="praise", wrong=[(0, 5)])
+    assert wb.history()["body"].iloc[-1]["reason"] == "wrong"

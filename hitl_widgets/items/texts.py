@@ -39,6 +39,7 @@ class Texts(Sequence[Any]):
             raise BadInput(f"texts is of type {type(values).__name__}; a list of texts, or a column of a table, is "
                            "expected. Pass [text] for a pool of one, and of a dict list(texts.values()) with "
                            "ids=list(texts).")
+        self._column = repr(getattr(values, "name", None) or "text")  # of the table that they came from
         self._values: list[Any] = values.tolist() if isinstance(values, pd.Series) else list(values)
         if not set(map(type, self._values)) <= {str, bytes}:
             self._check()
@@ -77,8 +78,8 @@ class Texts(Sequence[Any]):
         missing = [row for row, value in enumerate(self._values) if value is None or value is pd.NA or value is pd.NaT
                    or (isinstance(value, float) and value != value)]
         if missing:
-            raise BadInput(f"there is no text in row {_some(missing)}; leave such rows out, of a table with "
-                           "df.dropna(subset=['text']) (and reset_index(), if their numbers are ids); where words such "
+            raise BadInput(f"there is no text in row {_some(missing)}; leave such rows out, of a table with df.dropna("
+                           f"subset=[{self._column}]) (and reset_index(), if their numbers are ids); where words such "
                            "as NA and null are texts, read the file with pd.read_csv(..., keep_default_na=False).")
         for row, value in enumerate(self._values):
             if isinstance(value, os.PathLike):

@@ -6,7 +6,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -208,6 +208,9 @@ def _region_of(marked: Any, kind: str, size: tuple[int, int]) -> Region:
         return Region.of(mask[None] if kind == "text" and mask.ndim == 1 else mask)
     mask = np.zeros(size, bool)
     for one in [marked] if isinstance(marked, Span) else marked:
+        if not isinstance(one, Span) and (not isinstance(one, Sequence) or len(one) != 2):
+            raise BadInput(f"{marked!r:.80} marks nothing in a text; a list of (start, end), in characters, is "
+                           "expected.")
         span = one if isinstance(one, Span) else Span(*one)
         inside(span, size[1], size[0])
         mask[0, span.start:span.end] = True
