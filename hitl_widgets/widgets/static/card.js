@@ -5952,16 +5952,15 @@ function buildSpans(host, reader) {
     slots.set(id, slot);
     return slot;
   }
-  function draw2(slot, span, looks, lane) {
+  const stays = (slot, span, lane) => Boolean(slot?.span && slot.span.at[0] === span.at[0] && slot.span.at[1] === span.at[1] && slot.layout === layout && slot.lane === lane);
+  function draw2(slot, span, looks, lane, rects) {
     if (slot.span === span && slot.looks === looks && slot.layout === layout && slot.lane === lane) return;
-    const same2 = slot.span && slot.span.at[0] === span.at[0] && slot.span.at[1] === span.at[1] && slot.layout === layout && slot.lane === lane;
     Object.assign(slot, { span, looks, layout, lane });
     for (const part of [slot.under, slot.over]) {
       part.className = looks;
       part.style.setProperty("--hitl-of-label", host.colourOf(span.label_id));
     }
-    if (!same2) {
-      const rects = view.rects(span.at[0], span.at[1]);
+    if (rects) {
       fill(slot.under, rects.length);
       fill(slot.over, rects.length);
       rects.forEach((rect, i2) => {
@@ -6007,9 +6006,10 @@ function buildSpans(host, reader) {
       slots.delete(id);
     }
     const { current: focused } = spans;
+    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
     for (const span of spans.list) {
       const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
-      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0);
+      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, places.get(span.id));
     }
   }
   function edgeOf([start, stop], end) {

@@ -106,17 +106,18 @@ export function buildSpans(host, reader) {
     return slot;
   }
 
-  /** @param {Slot} slot @param {Shape} span @param {string} looks @param {number} lane */
-  function draw(slot, span, looks, lane) {
+  /** Whether a span lies where it was drawn. @param {Slot | undefined} slot @param {Shape} span @param {number} lane */
+  const stays = (slot, span, lane) => Boolean(slot?.span && slot.span.at[0] === span.at[0] && slot.span.at[1] === span.at[1] && slot.layout === layout && slot.lane === lane);
+
+  /** @param {Slot} slot @param {Shape} span @param {string} looks @param {number} lane @param {Rect[] | undefined} rects where they are others */
+  function draw(slot, span, looks, lane, rects) {
     if (slot.span === span && slot.looks === looks && slot.layout === layout && slot.lane === lane) return;
-    const same = slot.span && slot.span.at[0] === span.at[0] && slot.span.at[1] === span.at[1] && slot.layout === layout && slot.lane === lane;
     Object.assign(slot, { span, looks, layout, lane });
     for (const part of [slot.under, slot.over]) {
       part.className = looks;
       part.style.setProperty("--hitl-of-label", host.colourOf(span.label_id));
     }
-    if (!same) {
-      const rects = view.rects(span.at[0], span.at[1]);
+    if (rects) {
       fill(slot.under, rects.length);
       fill(slot.over, rects.length);
       rects.forEach((rect, i) => {
@@ -163,9 +164,11 @@ export function buildSpans(host, reader) {
       slots.delete(id);
     }
     const { current: focused } = spans;
+    // All places are read before anything is written: else the page would be laid out anew for each span.
+    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
     for (const span of spans.list) {
       const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
-      draw(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0);
+      draw(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, places.get(span.id));
     }
   }
 
