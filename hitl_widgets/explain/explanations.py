@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..drawing.overlay import resample
-from ..errors import BadInput, HitlError, ShapeError
+from ..errors import BadInput, HitlError, ModelError, ShapeError
 from ..items.pool import Pool
 from ..learn.inference import Inference
 from ..learn.registry import Registry, Version
@@ -23,7 +23,7 @@ from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import is_set, members
 from .attribute import NetExplainer
 from .service import Explainer
-from .text_explainer import in_words
+from .text_explainer import BEST, TextExplainer, in_words
 from .text_maps import MUCH_UNEXPLAINED
 
 if TYPE_CHECKING:
@@ -353,6 +353,8 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
     shown = {item_id: wrong[item_id] for item_id in (list(wrong)[row] for row in drawn)}
     maps = [_captioned_maps(registry, version, shown, labels, method) for version in registry.around(n_round)]
     pool, name_of = registry.inference.pool, registry.inference.taxonomy.name_of
+    if pool.kind == "text":
+        return _texts_before_and_after(pool, shown, {item_id: name_of(labels[item_id]) for item_id in shown}, maps)
     return plot_reasons([pool.load(pool.position(item_id)) for item_id in shown], list(shown.values()),
                         [f"{item_id}: {name_of(labels[item_id])}" for item_id in shown], maps, method)
 
@@ -360,14 +362,46 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
 def _captioned_maps(registry: Registry, version: Version, regions: Mapping[str, np.ndarray],
                     labels: Mapping[str, str], method: str) -> list[tuple[Attribution | None, str]]:
     """A model's map of each item for its label, with the share in the region; or None, with the reason."""
-    explainer, inference = NetExplainer(registry.predictor(version)), registry.inference
+    inference, predictor = registry.inference, registry.predictor(version)
+    explainer: NetExplainer | TextExplainer = NetExplainer(predictor)
+    if inference.pool.kind == "text":  # "saliency", the default of `Run.plot_reasons`, is one of images
+        explainer, method = TextExplainer(predictor), BEST if method == "saliency" else method
     targets = [labels[item_id] for item_id in regions]
     results = explainer.explain_many([inference.pool.position(item_id) for item_id in regions], method=method,
                                      targets=targets, parts={label: inference.parts(label, explainer.predictor)
                                                              for label in targets})
     return [(None, str(result)) if isinstance(result, HitlError) else
-            (result, f"{_share(resample(result, region.shape), region):.0%} in the region")
+            (result, f"{_share(_at_own_size(result, region.shape), region):.0%} in the region")
             for result, region in zip(results, regions.values(), strict=True)]
+
+
+def _at_own_size(attribution: Attribution, shape: tuple[int, ...]) -> np.ndarray:
+    """The numbers of an attribution at the size of its item; those of a token are spread over its characters."""
+    if attribution.tokens is None:
+        return resample(attribution, (shape[0], shape[1]))
+    values = np.zeros(shape, np.float64)
+    for (start, end), value in zip(attribution.tokens.tolist(), attribution.values.ravel().tolist(), strict=True):
+        values[0, start:end] += value / (end - start)
+    return values
+
+
+def _texts_before_and_after(pool: Pool, regions: Mapping[str, np.ndarray], names: Mapping[str, str],
+                            maps: Sequence[Sequence[tuple[Attribution | None, str]]]) -> Drawing:
+    """Tinted texts, each by the model before and by the one after, with the words that were marked in the title."""
+    from ..drawing.text_plot import plot_text_maps
+    drawn, method = [], ""
+    for row, (item_id, region) in enumerate(regions.items()):
+        text = pool.load(pool.position(item_id))
+        edges = np.flatnonzero(np.diff(np.pad(region[0], 1).astype(np.int8))).reshape(-1, 2).tolist()
+        marked = ", ".join(repr(text[start:end]) for start, end in edges)
+        for when, of_model in zip(("before", "after"), maps, strict=True):
+            attribution, caption = of_model[row]
+            if attribution is not None:
+                drawn.append((text, attribution, f"{item_id}: {names[item_id]}, {when}, {caption} ({marked})"))
+                method = attribution.method
+    if not drawn:
+        raise ModelError(f"no map could be made: {maps[0][0][1]}")
+    return plot_text_maps(drawn, method)
 
 
 def _wrong_region(pairs: Iterable[Any]) -> np.ndarray | None:

@@ -61,3 +61,17 @@ def test_marked_words_reach_the_training_and_what_is_relied_on_is_measured(tmp_p
     found = wb.explain([wb.pool.ids[1]])
     assert found.errors == {}
     assert "free" in found.maps[0]["token"].tolist()
+
+
+def test_marked_texts_are_drawn_before_and_after(tmp_path, texts):
+    wb = hw.Workbench(tmp_path, hw.Pool.from_texts(texts), ["ham", "spam"], holdout=0.0)
+    for row in range(len(texts)):
+        wb.decide(wb.pool.ids[row], label="spam" if row % 2 else "ham")
+    wb.finetune(epochs=1)
+    for row in (1, 3):
+        start = texts[row].find("free")
+        wb.decide(wb.pool.ids[row], label="spam", wrong=[(start, start + 4)])
+    run = wb.finetune(epochs=1, adopt="always")
+    page = run.plot_reasons(2)._repr_html_()
+    for said in ("1: spam, before", "3: spam, after", "in the region", "&#x27;free&#x27;"):
+        assert said in page
