@@ -78,7 +78,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
         temporary file. Of a text it is a tensor, or a mapping of tensors.
     draws : ndarray of float64, shape (n_items,)
-        A number in [0, 1) for each item, from its id alone; it decides which items validate.
+        A number in [0, 1) for each item, as `pool_draws` gives it; it decides which items validate.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         self.candidates = None if candidates is None else self._as_mask(candidates)
         self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
         self.images = Views(pool, positions, preprocess, kept=kept)
-        self.draws = item_draws(self.item_ids)
+        self.draws = pool_draws(pool, positions)
 
     def _as_indices(self, answers: Sequence[str] | np.ndarray) -> np.ndarray:
         if unknown := sorted({str(answer) for answer in answers if answer not in self._columns}):
@@ -201,6 +201,31 @@ def item_draws(item_ids: Iterable[str]) -> np.ndarray:
     """A number in [0, 1) for each item, float64, that follows from its id alone."""
     return np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
                      for item_id in item_ids], dtype=np.float64) / 2**48
+
+
+def pool_draws(pool: Images, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each of some items, float64: it follows from the item's id, or from its text.
+
+    Texts that differ in capitals and white space alone have the same, so that none of them validates, or calibrates, a
+    net that learnt another.
+
+    Parameters
+    ----------
+    pool : Images
+        The items.
+    positions : sequence of int
+        Of the items in the pool.
+    """
+    places = np.asarray(positions, np.int64).tolist()
+    if getattr(pool, "kind", "image") != "text":
+        return item_draws(str(pool.ids[place]) for place in places)
+    said = []
+    for place in places:
+        try:
+            said.append(" ".join(str(pool.load(place)).casefold().split()))
+        except ItemError:
+            said.append(str(pool.ids[place]))
+    return item_draws(said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 from ..quality.votes import is_vote
 from ..taxonomy.label_sets import members
-from .data import item_draws
+from .data import pool_draws
 
 # The quick models learn from blind answers alone where there are so many in all, and for each label.
 MIN_BLIND, BLIND_PER_LABEL = 100, 10
@@ -85,7 +85,7 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
     majority = _majority(votes, len(item_ids), len(label_ids))
     known = _from_blind(answers, item_ids, label_ids, np.where(teaches, majority, -1))
     model_probs = out_of_fold(features(project.pool, embed, positions.tolist()), known, len(label_ids),
-                              draws=item_draws(item_ids.tolist()))
+                              draws=pool_draws(project.pool, positions))
     pooling = fit_pool(model_probs, votes, truth)
     probs = posterior(pooling, model_probs, votes)
     if answers.is_shared():  # several people can be compared with each other, and with what they saw
@@ -150,7 +150,7 @@ def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray
     annotator = np.unique(rows["annotator"].to_numpy(str), return_inverse=True)[1]
     positions = rows["position"].to_numpy(np.int64)[first]
     known = rows["known"].iloc[first].tolist()
-    described, draws = features(project.pool, embed, positions.tolist()), item_draws(item_ids.tolist())
+    described, draws = features(project.pool, embed, positions.tolist()), pool_draws(project.pool, positions)
     right, teaches = np.full(len(rows), np.nan), ~project.queue.gold[positions]
     for label_id in answers.lineage.today.label_ids:
         own = np.flatnonzero(rows["label_id"] == label_id)

@@ -137,10 +137,10 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
 
 
 def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[list[_Example], list[_Example]]:
-    """Which texts train from the beginning, and which join later: all answers to a text together."""
-    of_text: dict[object, list[_Example]] = {}
-    for place, one in enumerate(examples):
-        of_text.setdefault(one.corrected.item_id or place, []).append(one)
+    """Which texts train from the beginning, and which join later: all answers to a text, and its copies, together."""
+    of_text: dict[str, list[_Example]] = {}
+    for one in examples:
+        of_text.setdefault(" ".join(one.corrected.text.casefold().split()), []).append(one)
     each = list(of_text.values())
     n_later = max(2, round(PART_LATER * len(each))) if len(each) >= MIN_FOR_THRESHOLDS else 0
     order = rng.permutation(len(each)).tolist()

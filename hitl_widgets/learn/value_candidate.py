@@ -20,7 +20,7 @@ from ..events import Event
 from ..project.project import Project
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
-from .data import item_draws
+from .data import item_draws, pool_draws
 from .learnt import pack, unpack
 from .light import light_net
 from .registry import Registry
@@ -126,7 +126,7 @@ def fit_value_candidate(project: Project, registry: Registry, *, certainty: str 
     rows = torch.from_numpy(registry.descriptors.of(positions))
     net = registry.descriptors.net
     n_tones = net.n_features - net.n_components
-    draws = draws_of(project, item_ids, positions)
+    draws = draws_of(project, positions)
     weights = np.ones(len(table)) if certainty == "off" else table["weight"].to_numpy(np.float64)
     fitted: dict[str, FittedAttribute] = {}
     for attribute in lineage.today.attributes:
@@ -139,11 +139,11 @@ def fit_value_candidate(project: Project, registry: Registry, *, certainty: str 
     return ValueCandidate(fitted, item_ids, positions, draws, table, lineage, project.settings["seed"])
 
 
-def draws_of(project: Project, item_ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each item, the same for all items of a group."""
+def draws_of(project: Project, positions: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each item, the same for all items of a group, and for equal texts."""
     if (column := project.settings.get("group")) is not None:
         return np.asarray(item_draws(map(str, project.pool.group_sums(column)[positions].tolist())))
-    return np.asarray(item_draws(item_ids.tolist()))
+    return np.asarray(pool_draws(project.pool, positions))
 
 
 def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandidate,

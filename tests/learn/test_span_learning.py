@@ -26,7 +26,7 @@ from hitl_widgets.learn.span_targets import (
     tokens_of,
     viterbi,
 )
-from hitl_widgets.learn.span_training import SpanOptions, fit_spans
+from hitl_widgets.learn.span_training import SpanOptions, _Example, _parted, fit_spans
 from hitl_widgets.learn.weights import load_weights, save_weights, weights_version
 
 
@@ -141,7 +141,7 @@ def test_of_labels_that_never_overlap_the_better_span_is_kept():
 
 def test_a_small_net_learns_names_that_it_has_never_seen(fitted):
     assert f1(fitted.net, of_templates(60, seed=100)) > 0.8
-    assert fitted.n_later == 16
+    assert fitted.n_later == 15  # a fifth of the 76 that differ
     assert fitted.stopped == "done"
     assert all(0.05 <= limit <= 0.95 for limit in fitted.thresholds)
     assert fitted.history[0][1] > 4 * fitted.history[-1][1]
@@ -218,3 +218,11 @@ def test_a_tokens_numbers_follow_from_its_characters():
     assert one.words[0] == other.words[1]
     assert set(other.grams[1]) < set(one.grams[0])  # that begins a line
     assert encoded("a" * 500).grams[0].size < 120
+
+
+def test_copies_of_a_text_are_learnt_from_together_so_that_none_shows_how_well_another_was():
+    texts = [corrected(one.text, item_id=f"{one.item_id} {copy}") for one in of_templates(20) for copy in range(3)]
+    examples = [_Example(text := encoded(one.text), targets_of(one, text.places, 2), one) for one in texts]
+    first, later = _parted(examples, np.random.default_rng(0))
+    assert first and later
+    assert not {one.corrected.text for one in first} & {one.corrected.text for one in later}

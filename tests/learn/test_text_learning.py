@@ -7,6 +7,7 @@ import torch
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.learn.background import BackgroundLearning
+from hitl_widgets.learn.candidate import Candidate, fit_candidate
 from hitl_widgets.learn.choose import Compared, train_and_choose
 from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.light_rows import AVERAGE, LIGHT, DescriptorRows, TextRows, light_rows
@@ -15,6 +16,7 @@ from hitl_widgets.learn.text_light import fit_text_prior
 from hitl_widgets.learn.text_nets import AdditiveTextNet, TextCNN
 from hitl_widgets.learn.text_views import TextPreprocess
 from hitl_widgets.learn.train import TrainingOptions
+from hitl_widgets.learn.training_set import training_set
 from hitl_widgets.learn.views import TextViews
 from hitl_widgets.workbench import Workbench
 
@@ -196,4 +198,22 @@ def test_a_word_marked_as_wrong_hardly_counts_after_the_next_training(tmp_path) 
     assert run.taken.startswith("the light model")
     assert before > 0.3
     assert abs(weight_of_zig()) < 0.2 * before
+    wb.close()
+
+
+def test_copies_of_a_text_validate_together_so_that_calibration_is_of_texts_that_were_not_learnt(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)
+    labels = [str(rng.choice(["spam", "ham"])) if rng.random() < 0.3 else ("spam" if is_spam else "ham")
+              for is_spam in IS_SPAM[:60]]
+    copies = [each for text in TEXTS[:60] for each in (text, f" {text.upper()}\n")]
+    wb = hw.Workbench(tmp_path / "mail", hw.Pool.from_texts(copies), ["ham", "spam"], annotator="ada", holdout=0)
+    for position in range(len(copies)):
+        wb.decide(str(position), "answer", label=labels[position // 2])
+    items = training_set(wb.project, wb.registry)
+    draw_of = dict(zip(items.item_ids, items.draws.tolist(), strict=True))
+    assert all(draw_of[str(2 * row)] == draw_of[str(2 * row + 1)] for row in range(60))
+    assert len(set(draw_of.values())) == len(set(TEXTS[:60]))
+    candidate = fit_candidate(wb.project, wb.registry)
+    assert isinstance(candidate, Candidate)
+    assert candidate.losses.mean() > 0.45  # noise alone costs about this; 0.3 where a copy was learnt
     wb.close()
