@@ -17,6 +17,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
+from .intervals import student_mean
 
 # What stands in a template where the word stood.
 GAP = "___"
@@ -209,14 +210,16 @@ def _probs(output: Any, n: int, column: int | None) -> npt.NDArray[np.float64]:
 
 
 def _mean(values: np.ndarray, *, within: tuple[float, float], seed: int) -> Estimate:
-    """A mean with its 95 % interval by the bootstrap."""
-    n = len(values)
+    """A mean with its 95 % interval: at each end the wider of the bootstrap's and Student's.
+
+    The bootstrap alone is too narrow for a few templates.
+    """
+    n, student = len(values), student_mean(values, within=within)
     if n < 2:
-        return Estimate(float(values.mean()), *within, n=n)
+        return student
     rng = np.random.default_rng(seed)
     means = np.concatenate([rng.choice(values, (some, n)).mean(axis=1)
                             for some in np.diff(np.linspace(0, N_RESAMPLES, 1 + -(-n * N_RESAMPLES // 2_000_000))
                                                 .astype(int))])
     low, high = np.quantile(means, [0.025, 0.975])
-    mean = float(values.mean())
-    return Estimate(mean, max(within[0], min(low, mean)), min(within[1], max(high, mean)), n=n)
+    return Estimate(student.value, max(within[0], min(low, student.low)), min(within[1], max(high, student.high)), n=n)

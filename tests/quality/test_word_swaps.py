@@ -73,6 +73,17 @@ def test_the_interval_holds_the_mean_of_all_templates_about_as_often_as_it_says(
     assert 0.90 <= held / 300 <= 0.98
 
 
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_intervals_of_a_few_templates_hold_the_truth_as_often_as_they_say(n):
+    rng, held = np.random.default_rng(3), 0
+    for number in range(200):
+        moves = dict(zip(map(str, range(n)), rng.beta(2, 8, n), strict=True))
+        found = swap_gap(lambda texts, moves=moves: [moves[text.split()[0]] * ("gay" in text) for text in texts],
+                         [f"{name} gay" for name in moves], ["gay", "old"], seed=number)
+        held += found.gap.low <= 0.2 <= found.gap.high
+    assert held / 200 >= 0.90
+
+
 def test_a_change_is_paired_over_the_templates():
     texts = [f"{row} gay" for row in range(60)]
     before = swap_gap(lambda texts: [(int(text.split()[0]) + 20 * ("gay" in text)) / 100 for text in texts], texts,
