@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 METHOD = "erasure"
 # Words that are tried, the nearest to the span.
 MOST_TOKENS = 200
+# Words to either side of these that the model reads too: of a long text, it reads no more, since it runs for each word.
+BESIDE = 100
 # What stands in place of a word: as many characters, so that the span stays where it is.
 HIDDEN = "_"
 N_KEPT = 256
@@ -108,10 +110,22 @@ class SpanExplainer:
         start, end = one.bounds[0], one.bounds[2]
         away = np.maximum(0, np.maximum(places[:, 0] - end, start - places[:, 1]))
         tried = np.sort(np.argsort(away, kind="stable")[:MOST_TOKENS])
-        variants = [text[:first] + HIDDEN * (last - first) + text[last:] for first, last in places[tried].tolist()]
-        scores = [max((found.score * float(overlaps("span", [found.at], [(start, end)])[0, 0])
-                       for found in checked_spans(output, len(text), least=0.0)[0] if found.label in one.labels),
-                      default=0.0) for output in predicted_spans(self._detector, [text, *variants])]
+        begin, stop = _piece(places, np.union1d(tried, np.flatnonzero(away == 0)), len(text))
+        piece, at = text[begin:stop], (start - begin, end - begin)
+        variants = [piece[:first] + HIDDEN * (last - first) + piece[last:]
+                    for first, last in (places[tried] - begin).tolist()]
+        scores = [max((found.score * float(overlaps("span", [found.at], [at])[0, 0])
+                       for found in checked_spans(output, len(piece), least=0.0)[0] if found.label in one.labels),
+                      default=0.0) for output in predicted_spans(self._detector, [piece, *variants])]
         values = np.zeros(len(places), np.float32)
         values[tried] = scores[0] - np.array(scores[1:], np.float32)
         return places, values
+
+
+def _piece(places: np.ndarray, near: np.ndarray, n_characters: int) -> tuple[int, int]:
+    """[start, end) of the part of a text that has the tokens `near`, and `BESIDE` others before and after them."""
+    if not len(near):
+        return 0, n_characters
+    first, last = near[0] - BESIDE, near[-1] + BESIDE
+    return (int(places[first, 0]) if first > 0 else 0,
+            int(places[last, 1]) if last < len(places) - 1 else n_characters)
