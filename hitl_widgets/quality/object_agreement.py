@@ -111,7 +111,8 @@ class ObjectAgreement:
         row = self.spans.loc[label]
         value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
         n = int(self.table["n_images"].iloc[0])
-        return Estimate(value, low, high, n, SPANS_WHY[figure] if math.isnan(value) else "")
+        why = SPANS_WHY[figure] if n else "no text that two people reviewed"
+        return Estimate(value, low, high, n, why if math.isnan(value) else "")
 
     def at(self, question: str, threshold: float = 0.5) -> Estimate:
         """Estimate of a question at a threshold of the table."""
@@ -136,8 +137,10 @@ class ObjectAgreement:
     def __repr__(self) -> str:
         lines = [f"Agreement on objects: {self._summary()}"]
         for question in QUESTIONS:
-            cells = [f"{float(self.at(question, threshold)):.2f} at {threshold}" for threshold in (0.3, 0.7, 0.9)]
-            lines.append(f"  {question:<7} {self[question]!r} at an overlap of 0.5; {', '.join(cells)}")
+            others = {threshold: float(self.at(question, threshold)) for threshold in (0.3, 0.7, 0.9)}
+            cells = [f"{value:.2f} at {threshold}" for threshold, value in others.items() if not math.isnan(value)]
+            more = f"; {', '.join(cells)}" if cells else ""
+            lines.append(f"  {question:<7} {self[question]!r} at an overlap of 0.5{more}")
         if self.spans is not None:
             lines[1:1] = [f"  {name:<10} {self[name]!r} ({SPANS_IN_WORDS[name]})" for name in SPAN_FIGURES]
         return "\n".join([*lines, *self.notes])

@@ -323,8 +323,9 @@ class _Counted:
     def of(cls, truth: pd.DataFrame, predictions: pd.DataFrame, texts: Iterable[Any] | None,
            threshold: float | Mapping[Any, float]) -> _Counted:
         for what, table in (("truth", truth), ("predictions", predictions)):
-            if isinstance(table, pd.DataFrame) and (missing := [name for name in ("start", "end")
-                                                                if name not in table]):
+            if isinstance(table, pd.DataFrame) and (
+                    missing := [name for name in ("item_id", "label", "start", "end")
+                                if name not in table and not (name == "label" and "label_id" in table)]):
                 raise ShapeError(f"the table of {what} lacks {' and '.join(missing)}; item_id, label, start and end "
                                  "are expected, as wb.objects() has them.")
         truth, predictions = (table.assign(kind="span") if isinstance(table, pd.DataFrame) and "kind" not in table

@@ -166,3 +166,10 @@ def test_what_isnt_a_table_of_spans_is_said():
             function(table((1, "ann", "place", 4, 4), (1, "bob", "place", 0, 4)))
     with pytest.raises(BadInput, match=r"quality\.spans"):
         detection(objects.assign(kind="span", x0=np.nan, y0=np.nan), objects.assign(score=1.0, x0=0, y0=0, kind="span"))
+
+
+def test_of_one_person_it_says_that_two_are_needed():
+    alone = agreement_objects(table((1, "ada", "place", 0, 4), (2, "ada", "place", 3, 8)))
+    assert all("two people" in alone[figure].why for figure in ("f1_exact", "f1_overlap", "alpha", "found"))
+    assert "nobody found" not in repr(alone)
+    assert "nan" not in repr(alone)

@@ -144,6 +144,8 @@ def test_figures_are_read_back_as_they_were_written():
     (table((1, "place", 0, 4)), table((1, "place", -1, 4)), BadInput, "0 <= start < end"),
     (table((1, "place", 0, 4)), table((1, "place", 0.5, 4)), BadInput, "whole numbers"),
     (table((1, "place", 0, 4)).drop(columns="end"), table((1, "place", 0, 4)), ShapeError, "lacks end"),
+    (table((1, "place", 0, 4)).drop(columns="label"), table((1, "place", 0, 4)), ShapeError,
+     "lacks label; item_id, label, start and end"),
     (table((1, "place", 0, 4)), table((1, "place", 0, 4)).assign(kind="box", x0=0, y0=0, x1=1, y1=1), BadInput,
      "spans and other objects"),
     (table((1, "place", 0, 4), (1, "place", 0, 4)).assign(annotator=["ada", "bob"]), table((1, "place", 0, 4)),
