@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ from .text_maps import (
 BEST = "gradcam"
 # A text on which it is seen whether a method serves a net.
 SAMPLE = "Two words, and a few more."
+# A text whose characters, UTF-16 units and bytes differ in number before its last word.
+FOREIGN = "Füchse 🦊🦊🦊🦊🦊🦊 und ثعلب words"
 
 
 class TextExplainer:
@@ -90,6 +93,9 @@ class TextExplainer:
             try:
                 first = torch.nn.functional.one_hot(torch.tensor([0]), n_labels).bool()
                 self.values(SAMPLE, preferred, Targets(first, torch.ones_like(first), torch.zeros(1)))
+                if preferred == "integrated_gradients":  # offsets in bytes are wrong in other letters alone
+                    with suppress(ViewError):
+                        places_of(self.predictor, self.predictor.preprocess(FOREIGN), FOREIGN)
             except HitlError:
                 preferred = self.methods[-1]
             self._preferred = preferred
@@ -262,7 +268,7 @@ def places_of(predictor: NetPredictor, view: Any, text: str) -> np.ndarray:
     Raises
     ------
     ModelError
-        When preprocess doesn't tell.
+        When preprocess doesn't tell, or tells places that aren't in the text.
     """
     spans = getattr(predictor.net, "token_spans", None)
     if callable(spans):
@@ -273,7 +279,24 @@ def places_of(predictor: NetPredictor, view: Any, text: str) -> np.ndarray:
     if offsets is None:
         raise ModelError("preprocess doesn't tell where the net's tokens lie in the text: let it give an "
                          "offset_mapping, or take 'erasure'.")
-    return np.asarray(offsets, np.int64)
+    places = np.asarray(offsets, np.int64)
+    _check_places(places, text)
+    return places
+
+
+def _check_places(places: np.ndarray, text: str) -> None:
+    """ModelError where [start, end) of tokens can't be right for a text."""
+    starts, ends = places[:, 0], places[:, 1]
+    wrong = np.flatnonzero((starts < 0) | (starts > ends) | (ends > len(text)))
+    if not len(wrong) and ((ends > starts).any() or not any(map(str.isalnum, text))):
+        return
+    said = "gives no token any character" if not len(wrong) else \
+        f"has a token at [{starts[wrong[0]]}, {ends[wrong[0]]}), and the text has {len(text):,} characters"
+    units = {len(text.encode()): " They seem to be bytes.", len(text.encode("utf-16-le")) // 2:
+             " They seem to be UTF-16 units."}.get(int(ends.max(initial=0)), "") if len(wrong) else ""
+    raise ModelError(f"preprocess's offset_mapping {said}.{units} [start, end) of each token is expected, in "
+                     "characters (Unicode code points, as Python counts them) of the text as it came; "
+                     "'erasure' needs none.")
 
 
 def _layer_of(predictor: Any, batch: Batch) -> nn.Module:

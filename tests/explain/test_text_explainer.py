@@ -156,6 +156,34 @@ def test_without_offsets_gradients_cannot_be_brought_to_words_and_erasure_can():
     assert explainer.explain(1, method="erasure", target="spam").values.any()
 
 
+def _bytes(text, places):
+    return [[len(text[:place].encode()) for place in pair] for pair in places]
+
+
+def _units(text, places):
+    return [[len(text[:place].encode("utf-16-le")) // 2 for place in pair] for pair in places]
+
+
+@pytest.mark.parametrize(("moved", "said"), [
+    (_bytes, "They seem to be bytes"),
+    (_units, "They seem to be UTF-16 units"),
+    (lambda text, places: [[start + 500, end + 500] for start, end in places], "a token at \\[500, 500\\)"),
+    (lambda text, places: [[start - 9, end - 9] for start, end in places], "a token at \\[-1, -1\\)"),
+    (lambda text, places: [[end, start] for start, end in places], "text has 26 characters"),
+    (lambda text, places: [[0, 0] for _ in places], "no token any character"),
+])
+def test_places_of_tokens_that_cannot_be_right_tint_no_other_words(moved, said):
+    text = "Ça va 🦊🦊? Buy a free prize"
+
+    def preprocess(text):
+        made = tokenized(text)
+        return {**made, "offset_mapping": torch.tensor([moved(text, made["offset_mapping"][0].tolist())])}
+    explainer = TextExplainer(Predictor(Tiny(), [text, "!!"], ProbedText(preprocess)))
+    with pytest.raises(ModelError, match=f"(?s)offset_mapping.*{said}.*erasure"):
+        explainer.explain(0, method="integrated_gradients", target="spam")
+    assert explainer.explain(0, target="spam").method == "erasure"  # the best method, of English texts too
+
+
 def test_the_best_method_of_a_net_whose_tokens_have_no_place_is_erasure():
     explainer = TextExplainer(Predictor(Tiny(), preprocess=ProbedText(lambda text: tokenized(text, offsets=False))))
     assert explainer.explain(1, target="spam").method == "erasure"
