@@ -142,7 +142,12 @@ class ProbedText:
         if not encoded:
             raise BadInput("it gave an empty mapping; one with input_ids, or another argument of the net, is expected")
         if output.get(OFFSETS) is not None:
-            encoded.offsets = _without_batch(output[OFFSETS], ndim=2).numpy().astype(np.int32).reshape(-1, 2)
+            offsets = _without_batch(output[OFFSETS], ndim=2).double().numpy().reshape(-1, 2)
+            if not (offsets == np.floor(offsets)).all():
+                raise BadInput("its offset_mapping holds numbers that aren't whole; [start, end) of each token in the "
+                               "text is expected, in characters")
+            # What is outside of any text stays so, and is refused where a map needs it.
+            encoded.offsets = np.clip(offsets, -1, np.iinfo(np.int32).max).astype(np.int32)
         encoded.pad = self.pad
         return encoded
 
@@ -398,7 +403,14 @@ class CallableNet(nn.Module):
         """The logits of some texts; ModelError when what the function gives can't be used."""
         texts = list(texts)
         call = getattr(self.function, "predict_proba", self.function)
-        output = call(texts)
+        try:
+            output = call(texts)
+        except (ModelError, MemoryError):
+            raise
+        except Exception as error:  # a person's function, which may raise anything
+            raise ModelError(f"the model {_name_of(self.function)!r} raised on {len(texts)} text(s): "
+                             f"{type(error).__name__}: {str(error)[:200]}. A function from a list of texts to "
+                             "probabilities is expected.") from error
         try:
             probs = torch.as_tensor(output if isinstance(output, Tensor) else np.asarray(output, np.float32)) \
                 .detach().cpu().float()
@@ -420,12 +432,17 @@ class CallableNet(nn.Module):
     def sample_of(self, texts: Sequence[str]) -> str:
         """What it gives for some texts, in short: a function may change and keep its name.
 
+        A text that it can't take counts as that.
+
         Parameters
         ----------
         texts : sequence of str
             At least one.
         """
-        return str(self.logits(texts).exp().numpy().round(4).tolist())
+        try:
+            return str(self.logits(texts).exp().numpy().round(4).tolist())
+        except ModelError:
+            return "refused" if len(texts) == 1 else ", ".join(self.sample_of([text]) for text in texts)
 
     def extra_repr(self) -> str:
         """The name of the function."""

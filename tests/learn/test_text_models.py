@@ -107,6 +107,30 @@ def test_a_function_that_changes_and_keeps_its_name_is_asked_again(tmp_path, poo
     assert probs(wb)[0, 1] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("refused", ["what isn't ASCII", "one message"])
+def test_a_text_that_a_function_raises_on_does_not_keep_a_project_from_opening(tmp_path, refused):
+    texts, _ = messages(120)
+    pool = hw.Pool.from_texts(texts)
+
+    def raises(some):
+        if any(text == texts[7] if refused == "one message" else not text.isascii() for text in some):
+            raise KeyError("no such word")
+        return shouting(some)
+    odd = [7] if refused == "one message" else [row for row, text in enumerate(texts) if not text.isascii()]
+    assert odd
+    for _ in range(2):
+        with hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=raises, progress=False) as wb:
+            assert np.isnan(probs(wb)).any(axis=1).nonzero()[0].tolist() == odd
+            wb.decide(str(odd[0]), label="ham")
+
+
+def test_a_function_that_always_raises_is_told_as_that(tmp_path, pool):
+    def raises(texts):
+        raise KeyError("no such word")
+    with pytest.raises(ModelError, match=r"raises' raised on 1 text.*KeyError: 'no such word'"):
+        hw.Workbench(tmp_path / "p", pool, ["ham", "spam"], model=raises)
+
+
 def knows_spam():
     """An additive net that knows the words of spam, fitted by hand."""
     net = AdditiveTextNet(2)
