@@ -276,7 +276,7 @@ def _are_coordinates(kind: str, at: Sequence[Any]) -> bool:
     """Whether these are the numbers of a shape, as many as it has."""
     n = len(at)
     if kind == "span":
-        return n == 2 and all(type(one) is int for one in at) and 0 <= at[0] < at[1]
+        return n == 2 and all(type(one) is int for one in at) and 0 <= at[0] < at[1] < 2**31
     expected = 4 if kind == "box" else 2 if kind == "point" else max(n, 6)
     # Hundreds of thousands are read at once, nearly all of them floats.
     return n == expected and n % 2 == 0 and all(

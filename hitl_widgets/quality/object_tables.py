@@ -87,7 +87,7 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
         whole = "planted" if table["planted"][row] else "to_review" if outdated else \
             "unsure" if table["verdict"][row] == "unsure" else "decided"
         for one in objects:
-            if not (one.is_there or deleted) or gone(one.label_id, version):
+            if not (one.is_there or deleted) or gone(one.label_id, version) or spans != (one.kind == "span"):
                 continue
             label_id = None if outdated else today(one.label_id, version)
             status = "to_review" if label_id is None and whole != "planted" else \

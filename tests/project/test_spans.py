@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,29 @@ def test_a_text_that_cant_be_shown_is_skipped_and_flagged(wb):
     with pytest.raises(TextError, match="it is blank"):
         wb.decide("3", objects=[])
     assert len(wb.annotations()) == 0
+
+
+@pytest.mark.parametrize("more", [
+    {"at": [0, 10**30], "quote": None}, {"at": [0, 2**31], "quote": None},
+    {"at": [0.0, 3.0]}, {"at": [3, 0]}, {"quote": "x" * 100_000}, {"quote": 7},
+    {"kind": "box", "at": [0, 0, 3, 1], "quote": None}, {"kind": "point", "at": [0, 0], "quote": None},
+    {"kind": "polygon", "at": [0, 0, 3, 0, 3, 1], "quote": None}], ids=lambda more: str(more)[:60])
+def test_an_invented_answer_of_spans_keeps_nothing_else_from_being_read(wb, more):
+    for item_id in ("0", "1"):
+        for who in ("ada", "bob"):
+            wb.decide(item_id, objects=[hw.Span(0, 3, label="person")], annotator=who)
+    [event, *_] = wb.project.log.events(kind="decided")
+    [span] = event.body["objects"]
+    made = {name: value for name, value in {**span, **more}.items() if value is not None}
+    wb.project.log.append(replace(event, id="invented", annotator="eve", body={**event.body, "objects": [made]}))
+    with hw.Workbench(wb.folder, wb.pool, annotator="ada", progress=False) as again:
+        for table in (again.objects(), again.objects(deleted=True), again.objects(consensus=True)):
+            assert set(table["item_id"]) == {"0", "1"}
+            assert all(TEXTS[int(row.item_id)][row.start:row.end] == row.quote for row in table.itertuples())
+        assert "eve" not in set(again.objects()["annotator"])
+        again.people.agreement()
+        again.project.reference_objects()
+        again.progress()
 
 
 def test_tasks_and_pools_that_dont_fit_are_refused_before_a_folder_is_made(tmp_path):
