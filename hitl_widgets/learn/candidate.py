@@ -30,8 +30,11 @@ from .learnt import never_learnt, pack, unpack
 from .light import Light, fit_light, is_light_net, light_net
 from .multilabel import LightLabels, fit_light_labels
 from .registry import Registry
+from .text_feedback import text_feedback_of
 from .text_light import fit_text_light, fit_text_light_labels
 from .text_nets import is_additive_net
+from .text_rationales import feature_penalty
+from .text_views import TextPreprocess
 from .training_set import BY_CHANCE, pool_shares, training_set
 
 ORIGIN = "background"
@@ -212,7 +215,7 @@ def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
     data = replace(items.training_data().select(kept), shares=pool_shares(items, answers))
     if not _tell_apart(data.targets, of_sets=items.objective.of_sets):
         return f"It begins once items with {what} can be read."
-    light = lights.fit(kept, data, n_labels=len(items.label_ids))
+    light = lights.fit(kept, data, n_labels=len(items.label_ids), penalty=lights.penalty(project, items, kept))
     of_sets = SetCandidate if items.objective.of_sets else Candidate
     return of_sets(items, kept, light, answers, project.settings["seed"])
 
@@ -229,7 +232,16 @@ class _Rows:
             self.rows = registry.descriptors.of(positions)
             self.readable = np.isfinite(self.rows).all(axis=1)
 
-    def fit(self, kept: np.ndarray, data: TrainingData, *, n_labels: int) -> Light | LightLabels:
+    def penalty(self, project: Project, items: LabelledImages, kept: np.ndarray) -> np.ndarray | None:
+        """By how much more each feature of texts is penalised, by the words that people marked; None of images."""
+        if self._registry.texts is None:
+            return None
+        exact = np.ones(len(items), bool) if items.candidates is None else items.candidates.sum(axis=1) <= 1
+        marked = text_feedback_of(project, items.item_ids, TextPreprocess(), exact=exact, quiet=True)
+        return None if marked is None else feature_penalty(marked.rationales, self.rows[kept])
+
+    def fit(self, kept: np.ndarray, data: TrainingData, *, n_labels: int,
+            penalty: np.ndarray | None = None) -> Light | LightLabels:
         """The light model of some of the rows."""
         assert data.draws is not None
         targets, weights, of_sets = data.targets, data.weights, data.objective.of_sets
@@ -237,9 +249,9 @@ class _Rows:
             prior = self._registry.texts.prior
             if of_sets:
                 return fit_text_light_labels(self.rows[kept], targets, weights, prior=prior, draws=data.draws,
-                                             shares=data.shares)
+                                             shares=data.shares, penalty=penalty)
             return fit_text_light(self.rows[kept], targets, weights, prior=prior, n_labels=n_labels, draws=data.draws,
-                                  shares=data.shares)
+                                  shares=data.shares, penalty=penalty)
         rows = torch.from_numpy(self.rows[kept])
         if of_sets:
             return fit_light_labels(rows, targets, weights, draws=data.draws, shares=data.shares,

@@ -59,7 +59,7 @@ class TextFeedback:
         return measure_text_reliance(predictor, marked, self.others, seed=seed) if marked else None
 
 
-def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *, exact: np.ndarray
+def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *, exact: np.ndarray, quiet: bool = False
                      ) -> TextFeedback | None:
     """The marked words of a training set's texts, and of texts that were skipped or answered unsure.
 
@@ -76,6 +76,8 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
     exact : ndarray of bool
         For each item of the training set whether it has one label for sure: a missing word needs it, since the label's
         probability must fall without the word.
+    quiet : bool
+        Whether nothing is said of regions that can't be used.
 
     Returns
     -------
@@ -83,6 +85,7 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
         None where no word was marked.
     """
     decisions, pool = project.reasons(), project.pool
+    tell = (lambda said: None) if quiet else project.notify
     labelled = set(item_ids)
     names = [*item_ids, *(item_id for item_id in sorted(decisions)
                           if item_id not in labelled and _may_teach(project, item_id))]
@@ -97,11 +100,11 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
     fitting = {row: pair for row, pair in masks.items()
                if all(mask is None or mask.size == len(texts[row]) for mask in pair)}
     for row in masks.keys() - fitting.keys():
-        project.notify(f"item {names[row]!r}: its text isn't what it was when words were marked, so that the training "
-                       "can't use them.")
+        tell(f"item {names[row]!r}: its text isn't what it was when words were marked, so that the training can't use "
+             "them.")
     found = words_in_texts(fitting, texts, view_of=view_of)
     for row, why in found.left_out.items():
-        project.notify(f"item {names[row]!r}: {why}, so that the training can't use it.")
+        tell(f"item {names[row]!r}: {why}, so that the training can't use it.")
     return TextFeedback(_with_loose(found, len(item_ids)), [[names[row], _as_logged(decisions[names[row]])]
                                                             for row in texts], _unmarked(project, set(decisions)))
 

@@ -184,8 +184,7 @@ def test_a_word_marked_as_wrong_hardly_counts_after_the_next_training(tmp_path) 
     texts = [f"{'zig' if like else 'zag'} the {rng.choice(things)} was {'good' if like else 'bad'}" for like in liked]
     wb = hw.Workbench(tmp_path / "reviews", hw.Pool.from_texts(texts), ["bad", "good"], annotator="ada", holdout=0.0)
     for position, item_id in enumerate(wb.pool.ids[:80]):
-        wb.decide(str(item_id), "answer", label="good" if liked[position] else "bad",
-                  **({"wrong": [(0, 3)]} if position < 40 else {}))
+        wb.decide(str(item_id), "answer", label="good" if liked[position] else "bad")
     assert learning(wb).learn() is not None
 
     def weight_of_zig() -> float:
@@ -194,6 +193,8 @@ def test_a_word_marked_as_wrong_hardly_counts_after_the_next_training(tmp_path) 
         _, (values,) = net.contributions([TextPreprocess()("zig the film")])
         return float(values[0, 1] - values[0, 0])
     before = weight_of_zig()
+    for position, item_id in enumerate(wb.pool.ids[:40]):
+        wb.decide(str(item_id), "answer", label="good" if liked[position] else "bad", wrong=[(0, 3)])
     run = wb.finetune(epochs=1, adopt="always")
     assert run.taken.startswith("the light model")
     assert before > 0.3
@@ -217,3 +218,20 @@ def test_copies_of_a_text_validate_together_so_that_calibration_is_of_texts_that
     assert isinstance(candidate, Candidate)
     assert candidate.losses.mean() > 0.45  # noise alone costs about this; 0.3 where a copy was learnt
     wb.close()
+
+
+def test_marked_words_hardly_count_in_what_the_background_learns_either(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    counts = {}
+    for name in ("plain", "marked"):
+        wb = hw.Workbench(tmp_path / name, hw.Pool.from_texts(TEXTS), ["ham", "spam"], annotator="ada", holdout=0)
+        for position, item_id in enumerate(wb.pool.ids[:120]):
+            start = TEXTS[position].find("cash") if name == "marked" else -1
+            wb.decide(str(item_id), "answer", label="spam" if IS_SPAM[position] else "ham",
+                      wrong=None if start < 0 else [(start, start + 4)])
+        assert learning(wb).learn() is not None
+        found = wb.explain([wb.pool.ids[TEXTS.index(next(text for text in TEXTS if "cash" in text))]], "contributions",
+                           target=("spam", "ham")).maps[0]
+        counts[name] = float(found.loc[found["token"] == "cash", "value"].sum())
+        wb.close()
+    assert counts["plain"] > 1
+    assert abs(counts["marked"]) < 0.25 * counts["plain"]
