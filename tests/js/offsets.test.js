@@ -105,3 +105,14 @@ test("browsers without Intl.Segmenter keep graphemes whole and find words", () =
     assert.equal(units.quote(...units.trimmed(units.sentences.at(6))), "Two!");
   } finally { Intl.Segmenter = Segmenter; }
 });
+
+test("the word before a long row of signs is found without cutting each of them", () => {
+  const units = toUnits(`one ${ASTRONAUT} two${"-\0".repeat(3000)}`);
+  const { words } = units;
+  let n_cut = 0;
+  Object.defineProperty(units, "words", { get: () => { n_cut += 1; return words; } });
+  const found = [];
+  for (let word = units.wordBefore(units.length); word; word = units.wordBefore(word[0])) found.push(units.quote(...word));
+  assert.deepEqual(found, ["two", ASTRONAUT, "one"]);
+  assert.ok(n_cut < 10, `${n_cut} times`);
+});

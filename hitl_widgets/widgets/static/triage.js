@@ -337,7 +337,6 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 var PAIR = /[\ud800-\udfff]/;
 var LETTER = /[^\s\p{Z}\p{P}\p{Cc}\p{Cf}\p{Cs}]/gu;
 var VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}\p{Cs}]/gu;
-var SPACE = /\s/;
 var PLAIN = {
   grapheme: /\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
   word: /[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_\u200c\u200d]|['’.](?=\p{L}))*|\r\n|\p{RI}\p{RI}|[^](?:[\p{M}\p{EMod}\u200c]|\u200d[^])*/gu,
@@ -504,10 +503,13 @@ var Units = class {
     const to = this.#whole(character, -1);
     let unit = this.unit(to);
     while (unit > 0) {
-      while (unit > 0 && SPACE.test(text[unit - 1])) unit--;
-      if (unit === 0) return null;
-      const [start, end] = this.words.at(this.character(unit - 1));
-      if (end <= to && this.isWord(start, end)) return this.snapped(start, end);
+      const first = this.unit(this.character(unit - 1));
+      if (text.slice(first, unit).search(this.letters) < 0) {
+        unit = first;
+        continue;
+      }
+      const [start, end] = this.words.at(this.character(first));
+      if (end <= to) return this.snapped(start, end);
       unit = this.unit(start);
     }
     return null;

@@ -19,7 +19,6 @@ const PAIR = /[\ud800-\udfff]/;
 /** What a word consists of: neither white space, punctuation nor controls. */
 const LETTER = /[^\s\p{Z}\p{P}\p{Cc}\p{Cf}\p{Cs}]/gu;
 const VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}\p{Cs}]/gu;
-const SPACE = /\s/;
 
 /** For browsers without Intl.Segmenter. @type {Record<"grapheme" | "word" | "sentence", RegExp>} */
 const PLAIN = {
@@ -201,10 +200,10 @@ export class Units {
     const to = this.#whole(character, -1);
     let unit = this.unit(to);
     while (unit > 0) {
-      while (unit > 0 && SPACE.test(text[unit - 1])) unit--;
-      if (unit === 0) return null;
-      const [start, end] = this.words.at(this.character(unit - 1));
-      if (end <= to && this.isWord(start, end)) return this.snapped(start, end);
+      const first = this.unit(this.character(unit - 1)); // of the character before
+      if (text.slice(first, unit).search(this.letters) < 0) { unit = first; continue; } // a segmenter is slow far from where it began
+      const [start, end] = this.words.at(this.character(first));
+      if (end <= to) return this.snapped(start, end);
       unit = this.unit(start);
     }
     return null;
