@@ -330,7 +330,8 @@ REFUSED: dict[tuple[str, str], str] = {
     **{("objects", kind): "no objects are asked for" for kind in KINDS},
     **{("predict_values", kind): "no heads" for kind in OF_OBJECTS},
     **{(name, f"{kind} bare"): NO_MODEL for name in ("predict", "predict_objects") for kind in OF_OBJECTS},
-    **{("explain", kind): "gradcam and occlusion|there is no model" for kind in OF_OBJECTS},
+    **{("explain", kind): "gradcam and occlusion|there is no model" for kind in OF_OBJECTS if kind != "spans"},
+    ("explain", "spans bare"): NO_MODEL,
     **{("predict_objects", kind): "objects are asked for|asks for no objects|task=" for kind in KINDS},
     **{("labels_table", kind): "wb.objects\\(\\) has them" for kind in OF_OBJECTS},
     **{(name, kind): OBJECTS for kind in OF_OBJECTS for name in (

@@ -669,7 +669,7 @@ def _fingerprint(augment: Augment, items: LabelledImages) -> str:
 
     The views are noise; of texts, those of two items.
     """
-    if items.images.of_texts is not None:
+    if getattr(items.images, "of_texts", None) is not None:
         return _fingerprint_of_texts(augment, items)
     views = torch.rand(2, *items.images[0].shape, generator=torch.Generator().manual_seed(0))
     try:

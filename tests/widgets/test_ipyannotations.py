@@ -587,7 +587,7 @@ def test_what_is_said_is_neither_mathematics_nor_html(open_review):
 
 def test_the_examples_in_the_documents_run(pictures):
     page = (Path(__file__).parents[2] / "docs" / "ipyannotations.md").read_text("utf-8")
-    one_label, several, boxes = re.findall(r"```python\n(.*?)```", page, re.S)
+    one_label, several, boxes, classes, spans = re.findall(r"```python\n(.*?)```", page, re.S)
     names: dict[str, Any] = {}
     exec(one_label, names)
     click(names["review"].widget, "7")
@@ -602,6 +602,14 @@ def test_the_examples_in_the_documents_run(pictures):
     names["review"].widget.submit()
     assert names["blood"].annotations()["label"].tolist() == ["none of them"]
     names["blood"].close()
+    exec(classes, names)
+    click(names["review"].widget, "praise")
+    assert names["mail"].annotations()["label"].tolist() == ["praise"]
+    names["mail"].close()
+    exec(spans, names)
+    names["review"].widget.submit()
+    assert names["notes"].annotations()["label"].tolist() == ["none of them"]
+    names["notes"].close()
 
 
 @pytest.fixture
