@@ -291,9 +291,10 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
         return earlier
     before = registry.adopted
     budget_s = None if recipe.budget_s is None else max(0.8 * recipe.budget_s - (time.monotonic() - began), 0.1)
+    n_items = len(set(data.item_ids))  # several people's answers to one are as many rows
     with limit_torch_threads():
         model, fitted = _trained(project, registry, recipe, data, budget_s, bars,
-                                 title=f"Round {n_round}: learning from {len(data.images)} {registry.items}")
+                                 title=f"Round {n_round}: learning from {n_items} {registry.items}")
         registry.follow()
         before = registry.adopted or before
         project.refresh()
@@ -303,7 +304,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
             for one in (model, *([] if before is None else [before])):
                 registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)
     run = _measured(project, registry, reference, before, model, recipe)
-    run = replace(run, round=n_round, n_training=len(data.images), seconds=round(time.monotonic() - began, 1),
+    run = replace(run, round=n_round, n_training=n_items, seconds=round(time.monotonic() - began, 1),
                   n_objects=sum(len(one.shapes) for one in data.images), **fitted)
     body = {**run.to_dict(), "key": key, "start": recipe.start, "seed": recipe.seed, "label_ids": list(data.label_ids),
             "own": model.own, "taxonomy": model.taxonomy, "parent": None, "best": None, "learnt": pack(data.item_ids),
@@ -314,7 +315,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     registry.trained_here.add(key)
     project.record("trained", body)
     if run.adopted:
-        registry.install(model, origin="trained", n_training=len(data.images), learnt=body["learnt"])
+        registry.install(model, origin="trained", n_training=n_items, learnt=body["learnt"])
     registry.remove_old()
     project.refresh()
     project.log.keep_copy(f"round-{n_round}")

@@ -327,7 +327,7 @@ class Run:
         chosen = f"; the best epoch was chosen on {self.n_validation} others" if self.n_validation else ""
         if "passes" in self.history and len(self.history):
             last = self.history.iloc[-1]
-            length = f"{int(last['step'])} steps = {_passes(last['passes'])}"
+            length = f"{int(last['step'])} {'step' if last['step'] == 1 else 'steps'} = {_passes(last['passes'])}"
         else:
             length = f"{len(self.history)} epochs"
         return f"learned from {self.n_training} items in {length}, {self.seconds:.0f} s{chosen}"

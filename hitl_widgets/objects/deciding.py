@@ -43,8 +43,9 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
                        "there are none.")
     objects = list(objects)
     if len(objects) > MOST_OBJECTS:
-        raise BadInput(f"{len(objects):,} objects were given for one image; {MOST_OBJECTS:,} are possible. Cut the "
-                       "image into tiles, or leave out those with a low score.")
+        item, parts = ("text", "parts") if kind == "span" else ("image", "tiles")
+        raise BadInput(f"{len(objects):,} objects were given for one {item}; {MOST_OBJECTS:,} are possible. Cut the "
+                       f"{item} into {parts}, or leave out those with a low score.")
     shapes = [inside(as_shape(one, kind), *size) for one in objects]
     ids = [one.id or f"{decision_id[:60]}.{place}" for place, one in enumerate(shapes)]
     if len(set(ids)) < len(ids):

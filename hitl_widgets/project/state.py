@@ -195,9 +195,10 @@ class State:
         assert self._pool is not None
         if self.queue.holdout.any() and (shared := shared_contents(contents, self.queue.holdout)):
             one, other = (repr(str(self._pool.ids[place])) for place in shared[0])
-            self._notify(f"{self._log.folder.name}: {len(shared):,} hold-out items have the same content as items that "
-                         f"may train, such as {one} and {other}: a model that learnt one knows the other. Leave copies "
-                         "out of the pool, or begin a project with group=, a metadata column that keeps them together.")
+            have = _counted(len(shared), "hold-out item has", "hold-out items have")
+            self._notify(f"{self._log.folder.name}: {have} the same content as items that may train, such as {one} and "
+                         f"{other}: a model that learnt one knows the other. Leave copies out of the pool, or begin a "
+                         "project with group=, a metadata column that keeps them together.")
 
     def _tell_near_copies(self, places: npt.NDArray[np.int64] | None) -> None:
         """Say which hold-out texts are nearly the same as texts that may train, of those answered or of all."""
@@ -205,10 +206,10 @@ class State:
         if self.queue.holdout.any() and (pairs := near_copies(self._pool, self.queue.holdout, positions=places,
                                                               budget_s=NEAR_COPIES_BUDGET_S)):
             one, other = (repr(str(self._pool.ids[place])) for place in pairs[0])
-            self._notify(f"{self._log.folder.name}: {len(pairs):,} hold-out texts are the same as texts that may "
-                         f"train, or nearly, such as {one} and {other}: a model that learnt one knows the other. Leave "
-                         "copies out of the pool, or begin a project with group=, a metadata column that keeps them "
-                         "together.")
+            are = _counted(len(pairs), "hold-out text is", "hold-out texts are")
+            self._notify(f"{self._log.folder.name}: {are} the same as texts that may train, or nearly, such as {one} "
+                         f"and {other}: a model that learnt one knows the other. Leave copies out of the pool, or "
+                         "begin a project with group=, a metadata column that keeps them together.")
 
     def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
         """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.
@@ -654,3 +655,7 @@ def doer(event: Event, reader: str) -> str:
 def midnight(now: datetime) -> int:
     """Find the beginning of the day where the person sits, in microseconds since 1970."""
     return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def _counted(n: int, one: str, several: str) -> str:
+    return f"1 {one}" if n == 1 else f"{n:,} {several}"

@@ -99,7 +99,7 @@ def test_the_person_is_told_when_a_project_is_begun_and_opened(tmp_path: Path, c
         wb.decide(str((int(holdout) + 100) % 200), label="b")
         crossing = str((int(holdout) + 100) % 200) not in wb.holdout
     with hw.Workbench(tmp_path / "p", pool, ["a", "b"]):
-        assert ("1 hold-out texts are the same" in capsys.readouterr().out) == crossing
+        assert ("1 hold-out text is the same" in capsys.readouterr().out) == crossing
     with hw.Workbench(tmp_path / "q", hw.Pool.from_texts(texts), ["a", "b"]):
         assert "are the same" not in capsys.readouterr().out
 
