@@ -101,7 +101,7 @@ def snippet(text: str, n: int = 120) -> str:
 
     Examples
     --------
-    >>> snippet("Dear all,\\r\\n  please vote", 14)
+    >>> snippet("Dear all,\r\n  please vote", 14)
     'Dear all, ple…'
     """
     begun = " ".join(text[:_LOOKED_AT * n].split())

@@ -28,9 +28,10 @@ from .predict import (
     is_of_texts,
     preprocess_for,
     private_copy,
+    sample_images,
     sample_positions,
 )
-from .preprocess import Preprocess, without_preprocess
+from .preprocess import Preprocess, as_preprocess, without_preprocess
 from .text_nets import TextCNN
 from .text_views import CallableNet, TextPreprocess, holds_callable
 from .views import KeptViews, View, batched, read_ahead, read_view
@@ -121,7 +122,8 @@ class Architecture:
         """From an item to the nets' view of it, an image's or a text's; worked out once, from the first items."""
         with self._lock:
             if self._view is None:
-                view = preprocess_for(self._preprocess, self._net, self.pool)
+                view = preprocess_for(self._preprocess, self._net, self.pool) if self.of_texts else \
+                    as_preprocess(self._preprocess, self._net, sample_images(self.pool))
                 if self.of_texts and self._net is None and not isinstance(view, TextPreprocess):
                     raise BadInput("preprocess= is for a net of yours: the workbench's own nets, and functions of "
                                    "texts, read a text as it is. Pass model=... too, or leave preprocess= out.")
