@@ -70,8 +70,8 @@ class Explanations:
     def delta(self) -> list[float]:
         """For each item the part of the model's output that its map leaves unexplained, 0 where it adds up to all.
 
-        It is |sum of the values - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method doesn't promise to
-        add up to anything, as those for images and "erasure", and where it failed.
+        It is how far the sum of the values is from f(x) - f(baseline), as a part of that difference. NaN where the
+        method doesn't promise to add up to anything, as those for images and "erasure", and where it failed.
         """
         return [float("nan") if one is None or one.delta is None else float(one.delta) for one in self.attributions]
 

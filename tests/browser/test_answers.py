@@ -273,9 +273,10 @@ def test_a_value_is_dragged(open_card):
     notebook.page.mouse.down()
     notebook.page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 10)
     notebook.page.mouse.up()
-    assert notebook.card.locator(".hitl-field-value").all_inner_texts()[1] == "0.25"
+    shown = float(notebook.card.locator(".hitl-field-value").all_inner_texts()[1])
+    assert abs(shown - 0.25) <= 0.02  # the mouse moves by whole pixels
     decide(notebook, "Enter")
-    assert stored(notebook, "wb.values()['value'].tolist()")[1] == 0.25
+    assert stored(notebook, "wb.values()['value'].tolist()")[1] == shown
 
 
 def test_a_set_that_cannot_be_stored_comes_back_as_it_was_with_the_reason(open_card):
