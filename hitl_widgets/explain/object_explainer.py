@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,16 +27,11 @@ from ..learn.object_views import padded, resized
 from ..learn.predict import private_copy
 from ..objects.shapes import Shape, as_shape, bounds_of
 from ..records import Attribution, Bars, Proposal, no_bars
-from ..storage.attribution_cache import AttributionCache
 from .explanations import Explanations, token_table
-from .object_maps import METHODS, Score, gradcam_of, occlusion_of, score_of_best
+from .kept_maps import KeptMaps
+from .object_maps import METHODS, OBJECT, Score, gradcam_of, occlusion_of, score_of_best
 from .span_explainer import METHOD as OF_SPANS
 from .span_explainer import SpanExplainer
-
-# Maps kept in memory.
-N_KEPT = 256
-# Before the id of an object, as a map's target.
-OBJECT = "object:"
 
 
 class Explained(NamedTuple):
@@ -97,8 +91,7 @@ class ObjectExplainer:
 
     def __init__(self, detector: Detector, version: str, folder: Path) -> None:
         self.version, self._detector = version, detector
-        self._lock, self._on_disk = threading.RLock(), AttributionCache(folder)
-        self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
+        self._lock, self._kept = threading.RLock(), KeptMaps(folder)
         self._net: nn.Module | None = None
 
     @property
@@ -140,7 +133,7 @@ class ObjectExplainer:
         key = (self.version, item_id, content or "", method, repr([round(side, 2) for side in one.bounds]),
                repr(sorted(map(str, one.labels))))
         with self._lock:
-            if content is not None and (kept := self._recall(key)) is not None:
+            if content is not None and (kept := self._kept.get(key)) is not None:
                 return replace(kept, target=f"{OBJECT}{one.id}")
             try:
                 pixels = image()
@@ -154,7 +147,7 @@ class ObjectExplainer:
             made = Attribution(item_id=item_id, method=method, target=f"{OBJECT}{one.id}", model=self.version,
                                values=values, box=box, signed=method == "occlusion")
             if content is not None:
-                self._keep(key, made)
+                self._kept.put(key, made)
             return made
 
     def _values(self, image: np.ndarray, one: Explained, method: str) -> np.ndarray:
@@ -208,21 +201,6 @@ class ObjectExplainer:
         if self._net is None:
             self._net = private_copy(net)
         return self._net
-
-    def _recall(self, key: tuple[str, ...]) -> Attribution | None:
-        kept = self._kept.get(key) or self._on_disk.get(key)
-        if kept is not None:
-            self._remember(key, kept)
-        return kept
-
-    def _keep(self, key: tuple[str, ...], made: Attribution) -> None:
-        self._remember(key, made)
-        self._on_disk.put(key, made)
-
-    def _remember(self, key: tuple[str, ...], made: Attribution) -> None:
-        self._kept[key] = made
-        while len(self._kept) > N_KEPT:
-            self._kept.popitem(last=False)
 
 
 class ObjectMaps:

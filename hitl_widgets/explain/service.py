@@ -7,7 +7,6 @@ trusted. Several threads may use one `Explainer`.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +18,9 @@ from ..errors import HitlError, ModelError
 from ..items.pool import Pool
 from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, no_bars
-from ..storage.attribution_cache import AttributionCache
 from .attribute import NetExplainer
 from .faithfulness import Faithfulness, measure_faithfulness
+from .kept_maps import KeptMaps
 from .text_explainer import TextExplainer
 from .text_faithfulness import measure_text_faithfulness
 
@@ -93,10 +92,9 @@ class Explainer:
 
     def __init__(self, inference: Explained, folder: Path, *, content: Callable[[int], str | None]) -> None:
         self.inference = inference
-        self._content, self._on_disk = content, AttributionCache(folder)
+        self._content, self._kept = content, KeptMaps(folder, most=N_KEPT)
         self._lock = threading.Lock()
         self._net: NetExplainer | TextExplainer | None = None
-        self._kept: OrderedDict[Key, Attribution] = OrderedDict()
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
         """Why the adopted model would give one item the label `target`, or would rather give it than `against`.
@@ -198,24 +196,11 @@ class Explainer:
                 target, " ".join(parts.get(target, ())), other, " ".join(parts.get(other, ())), predictor.recipe)
 
     def _recall(self, key: Key | None) -> Attribution | None:
-        if key is None:
-            return None
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is None and (kept := self._on_disk.get(key)) is not None:
-            self._remember(key, kept)
-        return kept
+        return None if key is None else self._kept.get(key)
 
     def _keep(self, key: Key | None, result: Attribution | HitlError) -> None:
         if key is not None and isinstance(result, Attribution):
-            self._remember(key, result)
-            self._on_disk.put(key, result)
-
-    def _remember(self, key: Key, attribution: Attribution) -> None:
-        with self._lock:
-            self._kept[key] = attribution
-            while len(self._kept) > N_KEPT:
-                self._kept.popitem(last=False)
+            self._kept.put(key, result)
 
 
 def _batches(rows: list[int], n: int) -> list[list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from ..items.tokens import tokens
 from ..learn.span_predictors import SpanDetector, checked_spans, predicted_spans
 from ..objects.overlap import overlaps
 from ..records import Attribution
-from ..storage.attribution_cache import AttributionCache
+from .kept_maps import KeptMaps
+from .object_maps import OBJECT
 
 if TYPE_CHECKING:
     from .object_explainer import Explained
@@ -28,7 +28,6 @@ MOST_TOKENS = 200
 BESIDE = 100
 # What stands in place of a word: as many characters, so that the span stays where it is.
 HIDDEN = "_"
-N_KEPT = 256
 
 
 class SpanExplainer:
@@ -45,8 +44,7 @@ class SpanExplainer:
 
     def __init__(self, detector: SpanDetector, version: str, folder: Path) -> None:
         self.version, self._detector = version, detector
-        self._lock, self._on_disk = threading.RLock(), AttributionCache(folder)
-        self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
+        self._lock, self._kept = threading.RLock(), KeptMaps(folder)
 
     def explain(self, item_id: str, text: Callable[[], str], one: Explained, method: str, *,
                 content: str | None = None) -> Attribution:
@@ -83,7 +81,7 @@ class SpanExplainer:
                              "be explained.")
         key = (self.version, item_id, content or "", METHOD, repr(one.bounds), repr(sorted(map(str, one.labels))))
         with self._lock:
-            kept = None if content is None else self._kept.get(key) or self._on_disk.get(key)
+            kept = None if content is None else self._kept.get(key)
             if kept is None:
                 read = text()
                 try:
@@ -93,16 +91,12 @@ class SpanExplainer:
                 except Exception as error:  # a person's model, which may raise anything
                     raise ModelError(f"the model raised on item {item_id!r} while a span was explained: "
                                      f"{type(error).__name__}: {error}.") from error
-                kept = Attribution(item_id=item_id, method=METHOD, target=f"object:{one.id}", model=self.version,
+                kept = Attribution(item_id=item_id, method=METHOD, target=f"{OBJECT}{one.id}", model=self.version,
                                    values=values[None], box=(0.0, 0.0, float(len(read)), 1.0), signed=True,
                                    tokens=places)
                 if content is not None:
-                    self._on_disk.put(key, kept)
-            if content is not None:
-                self._kept[key] = kept
-                while len(self._kept) > N_KEPT:
-                    self._kept.popitem(last=False)
-            return replace(kept, target=f"object:{one.id}")
+                    self._kept.put(key, kept)
+            return replace(kept, target=f"{OBJECT}{one.id}")
 
     def _values(self, text: str, one: Explained) -> tuple[np.ndarray, np.ndarray]:
         """The tokens of a text, and how far the score falls without each."""
