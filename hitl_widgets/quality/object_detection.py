@@ -20,8 +20,8 @@ from scipy.special import expit, logit, stdtrit
 from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
+from .figures_by_label import ALL, FiguresByLabel, rows_of, table_of
 from .intervals import clusters_of
-from .metrics import json_number
 from .object_matching import (
     AP_FIGURES,
     IOU_THRESHOLDS,
@@ -42,16 +42,14 @@ from .resampling import ALIKE
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-ALL = "all"
 # Side lengths of 32 and 96 pixels, as COCO draws the lines.
 AREAS = {"small": (0.0, 32.0 ** 2), "medium": (32.0 ** 2, 96.0 ** 2), "large": (96.0 ** 2, math.inf)}
 RESAMPLES = 1_000
-_NO_OBJECT = "no object of this label is known to be there"
 _ONE_IMAGE = "an interval needs two images with objects"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Detection:
+class Detection(FiguresByLabel):
     """How well a model finds the objects of images, as `detection` measures it.
 
     `result["map50"]` is an `Estimate`, so are `["map"]` and `["map75"]`; of points `["f1"]`, `["precision"]` and
@@ -83,38 +81,12 @@ class Detection:
     _matched: Matched | None = field(default=None, repr=False)
     _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False)
 
+    _COUNT, _UNDEFINED = "n_images", "no object of this label is known to be there"
+
     @property
     def FIGURES(self) -> tuple[str, ...]:  # noqa: N802 - as of the other metrics
         """Names of the figures."""
         return POINT_FIGURES if self.kind == "point" else AP_FIGURES
-
-    def __getitem__(self, name: str) -> Estimate:
-        """Estimate of one of `FIGURES` over all labels; BadInput for another name."""
-        return self.estimate(name)
-
-    def estimate(self, figure: str, label: str = ALL) -> Estimate:
-        """Figure of one label, by its name.
-
-        Parameters
-        ----------
-        figure : str
-            One of `FIGURES`.
-        label : str
-            A name in the table's index; "all" for all labels together.
-        """
-        if figure not in self.FIGURES or label not in self.table.index:
-            raise BadInput(f"there is no figure {figure!r} of {label!r}; one of {', '.join(self.FIGURES)} is expected, "
-                           f"of {', '.join(map(str, self.table.index[:10]))}.")
-        row = self.table.loc[label]
-        n = self.n_images if label == ALL else int(row["n_images"])
-        value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
-        return Estimate(value, low, high, n=n, why=_NO_OBJECT if math.isnan(value) else "")
-
-    @property
-    def per_label(self) -> pd.DataFrame:
-        """The table without the row for all labels, indexed by label_id, with the names in `label`."""
-        rows = self.table.iloc[1:].rename_axis("label").reset_index()
-        return rows.set_index("label_id")
 
     @property
     def why(self) -> str:
@@ -196,20 +168,14 @@ class Detection:
 
     def to_dict(self) -> dict[str, Any]:
         """Write the figures, ready for JSON; `from_dict` reads them."""
-        table = self.table.reset_index(names="label")
-        rows = [{name: json_number(value) if isinstance(value, float) else value for name, value in row.items()}
-                for row in table.astype(object).to_dict("records")]
         return {"kind": "objects", "shape": self.kind, "n_images": self.n_images, "notes": list(self.notes),
-                "rows": rows}
+                "rows": rows_of(self.table)}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Detection:
         """Read what `to_dict` wrote: the figures, without errors and curves."""
         figures = POINT_FIGURES if body["shape"] == "point" else AP_FIGURES
-        table = pd.DataFrame(body["rows"]).set_index("label").rename_axis(None)
-        columns = [f"{figure}{end}" for figure in figures for end in ("", "_low", "_high")]
-        table[columns] = table[columns].astype(np.float64)
-        return cls(table, body["shape"], int(body["n_images"]), tuple(body.get("notes", ())))
+        return cls(table_of(body["rows"], figures), body["shape"], int(body["n_images"]), tuple(body.get("notes", ())))
 
     def _summary(self) -> str:
         row = self.table.iloc[0]

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..objects.overlap import match_by_overlap, overlaps
-from .object_detection import ALL, interval
+from .figures_by_label import ALL
+from .object_detection import interval
 from .resampling import ALIKE
 
 Floats = npt.NDArray[np.float64]

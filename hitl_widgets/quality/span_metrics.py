@@ -18,8 +18,8 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
-from .metrics import json_number
-from .object_detection import ALL, RESAMPLES, Detection, interval, resampled
+from .figures_by_label import ALL, FiguresByLabel, rows_of, table_of
+from .object_detection import RESAMPLES, Detection, interval, resampled
 from .object_matching import Encoded, Floats, Rows, encode
 
 SCHEMES = ("strict", "exact", "partial", "type")
@@ -30,11 +30,10 @@ IN_WORDS = {"strict": "the same characters and label", "exact": "the same charac
 ON_SPAN = 0.01
 # What a text's predictions and true spans are counted as.
 _CORRECT, _INCORRECT, _PARTIAL, _MISSED, _SPURIOUS = range(5)
-_NO_SPAN = "no span of this label is known to be there"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpanMetrics:
+class SpanMetrics(FiguresByLabel):
     """How well a model finds the spans of texts, as `spans` measures it.
 
     `result["f1_exact"]` is an `Estimate`, and so is each of `FIGURES`: f1, precision and recall of four schemes.
@@ -63,39 +62,12 @@ class SpanMetrics:
 
     FIGURES = SPAN_FIGURES
     kind = "span"
+    _COUNT, _UNDEFINED = "n_texts", "no span of this label is known to be there"
 
     @property
     def n_images(self) -> int:
         """Texts that were compared, under the name that other measurements have for it."""
         return self.n_texts
-
-    def __getitem__(self, name: str) -> Estimate:
-        """Estimate of one of `FIGURES` over all labels; BadInput for another name."""
-        return self.estimate(name)
-
-    def estimate(self, figure: str, label: str = ALL) -> Estimate:
-        """Figure of one label, by its name.
-
-        Parameters
-        ----------
-        figure : str
-            One of `FIGURES`.
-        label : str
-            A name in the table's index; "all" for all labels together.
-        """
-        if figure not in self.FIGURES or label not in self.table.index:
-            raise BadInput(f"there is no figure {figure!r} of {label!r}; one of {', '.join(self.FIGURES)} is expected, "
-                           f"of {', '.join(map(str, self.table.index[:10]))}.")
-        row = self.table.loc[label]
-        value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
-        n = self.n_texts if label == ALL else int(row["n_texts"])
-        return Estimate(value, low, high, n=n, why=_NO_SPAN if math.isnan(value) else "")
-
-    @property
-    def per_label(self) -> pd.DataFrame:
-        """The table without the row for all labels, indexed by label_id, with the names in `label`."""
-        rows = self.table.iloc[1:].rename_axis("label").reset_index()
-        return rows.set_index("label_id")
 
     @property
     def why(self) -> str:
@@ -104,18 +76,14 @@ class SpanMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Write the figures, ready for JSON; `from_dict` reads them."""
-        table = self.table.reset_index(names="label")
-        rows = [{name: json_number(value) if isinstance(value, float) else value for name, value in row.items()}
-                for row in table.astype(object).to_dict("records")]
-        return {"kind": "spans", "shape": "span", "n_images": self.n_texts, "notes": list(self.notes), "rows": rows}
+        return {"kind": "spans", "shape": "span", "n_images": self.n_texts, "notes": list(self.notes),
+                "rows": rows_of(self.table)}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> SpanMetrics:
         """Read what `to_dict` wrote."""
-        table = pd.DataFrame(body["rows"]).set_index("label").rename_axis(None)
+        table = table_of(body["rows"], SPAN_FIGURES)
         table.index = table.index.astype(object)
-        columns = [f"{figure}{end}" for figure in SPAN_FIGURES for end in ("", "_low", "_high")]
-        table[columns] = table[columns].astype(np.float64)
         return cls(table, int(body["n_images"]), tuple(body.get("notes", ())))
 
     def _summary(self) -> str:
