@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...errors import BadInput
-from ...records import SHAPE_OF, Seen
-from ...taxonomy.labels import Taxonomy
+from ...objects.dialect import from_dialect, to_dialect, with_ids
+from ...records import SHAPE_OF
 from ..host import CardHost
 from ..window import Entry
+from .annotator_answers import AnnotatorAnswers
 from .canvas import AnnotatorCanvas, ObjectList, kind_of
-from .dialect import from_dialect, to_dialect, with_ids
-
-# Items whose objects are kept for Undo, which shows them again.
-N_KEPT = 50
 
 
-class ObjectAnswers:
+class ObjectAnswers(AnnotatorAnswers):
     """Reads an annotator of boxes, polygons or points, and puts the proposals on it where the item isn't blind.
 
     Parameters
@@ -33,6 +29,8 @@ class ObjectAnswers:
         When the project asks for other objects than the annotator gives.
     """
 
+    MADE_WITH = "options"
+
     def __init__(self, host: CardHost, widget: Any) -> None:
         self.kind = SHAPE_OF[host.task]
         if kind_of(widget) != self.kind:
@@ -40,13 +38,11 @@ class ObjectAnswers:
                 f"images.{self.kind.capitalize()}Annotator(options="
             raise BadInput(f"view is a {type(widget).__name__}, and this project asks for {host.task}. Take "
                            f"ipyannotations.{take}wb.taxonomy.names).")
-        self._host, self.taxonomy = host, host.taxonomy
+        super().__init__(host)
         self._check_options(widget)
         self._canvas = AnnotatorCanvas(widget)
         self.controls: Sequence[Any] = [ObjectList(self._canvas).view]
-        self._entry: Entry | None = None
-        self._seen, self._scale, self._size = Seen(hidden=True), (1.0, 1.0), (1, 1)
-        self._given: OrderedDict[str, Sequence[Mapping[str, Any]]] = OrderedDict()
+        self._scale, self._size = (1.0, 1.0), (1, 1)
         self.remark = ""
 
     def notices(self) -> list[str]:
@@ -86,11 +82,7 @@ class ObjectAnswers:
         self.remark = f" Left out, since without area: {n_flat}." if n_flat else ""
         shown = () if seen.hidden else seen.objects
         given = with_ids(objects, shown, scale=self._scale, size=self._size, label_id_of=self._label_id)
-        offered = self._offered([one["label_id"] for one in (*given, *seen.objects, *seen.withheld)])
-        self._given[entry.item.id] = given
-        while len(self._given) > N_KEPT:
-            self._given.popitem(last=False)
-        return {"objects": given, "seen": replace(seen, taxonomy=offered.version)}
+        return self._decided(given, seen, entry)
 
     def _check_options(self, widget: Any) -> None:
         options = [str(option) for option in widget.options]
@@ -98,23 +90,3 @@ class ObjectAnswers:
             raise BadInput(f"the annotator's options have {', '.join(odd[:8])}, and an object needs a label of "
                            f"taxonomy v{self.taxonomy.version}, which has: {', '.join(self.taxonomy.names[:8])}. Make "
                            f"it with {type(widget).__name__}(options=wb.taxonomy.names).")
-
-    def _would_show(self, entry: Entry) -> Seen:
-        seen: Seen = self._host.would_show(entry.item)  # type: ignore[attr-defined]
-        # The annotator shows nothing once the person has answered.
-        return replace(seen, arm=None, arm_probability=None, hidden=True) if seen.arm == "answer_first" else seen
-
-    def _name_of(self, label_id: str) -> str:
-        """The name that the annotator has for a label: that of the time at which it was opened, where it had one."""
-        return (self.taxonomy if label_id in self.taxonomy else self._host.taxonomy).name_of(label_id)
-
-    def _label_id(self, name: str) -> str:
-        return (self.taxonomy if name in self.taxonomy else self._host.taxonomy).answer(name).id
-
-    def _offered(self, label_ids: Sequence[str]) -> Taxonomy:
-        """The version that has all these labels: the one for which the annotator was opened, or today's."""
-        for taxonomy in (self.taxonomy, self._host.taxonomy):
-            if all(label_id in taxonomy for label_id in label_ids):
-                return taxonomy
-        raise BadInput("labels changed since this review was opened, so that no version has all of these. Run "
-                       "wb.review(view=...) again with options=wb.taxonomy.names.")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets
 
 from ...errors import BadInput
+from ...objects.dialect import with_ids
 from ...records import Seen
-from ...taxonomy.labels import Taxonomy
 from ..host import CardHost
 from ..window import Entry
-from .dialect import with_ids
+from .annotator_answers import AnnotatorAnswers
 from .texts import HARMLESS, TaggedText, not_overlapping
 
-# Items whose spans are kept for Undo, which shows them again.
-N_KEPT = 50
 
-
-class SpanAnswers:
+class SpanAnswers(AnnotatorAnswers):
     """Reads a `TextTagger`, and puts the proposed spans on it where the item isn't blind.
 
     Parameters
@@ -35,15 +31,15 @@ class SpanAnswers:
         When a class of the tagger is no label, or has a sign in its name that the tagger would read as HTML.
     """
 
+    MADE_WITH = "classes"
+
     def __init__(self, host: CardHost, widget: Any) -> None:
-        self._host, self._widget, self.taxonomy = host, widget, host.taxonomy
+        super().__init__(host)
+        self._widget = widget
         self._check_classes([str(one) for one in widget.class_selector.options])
         line = ipywidgets.Label()
         self._tagged = TaggedText(widget, lambda text: setattr(line, "value", text))
         self.controls: Sequence[Any] = [line]
-        self._entry: Entry | None = None
-        self._seen = Seen(hidden=True)
-        self._given: OrderedDict[str, Sequence[Mapping[str, Any]]] = OrderedDict()
         self.remark = ""
 
     def notices(self) -> list[str]:
@@ -80,11 +76,7 @@ class SpanAnswers:
         found = with_ids(boxes, shown, scale=(1, 1), size=(1, max(1, len(self._tagged.text))),
                          label_id_of=self._label_id)
         given = [{**one, "kind": "span", "at": (int(one["at"][0]), int(one["at"][2]))} for one in found]
-        offered = self._offered([one["label_id"] for one in (*given, *seen.objects, *seen.withheld)])
-        self._given[entry.item.id] = given
-        while len(self._given) > N_KEPT:
-            self._given.popitem(last=False)
-        return {"objects": given, "seen": replace(seen, taxonomy=offered.version)}
+        return self._decided(given, seen, entry)
 
     def _check_classes(self, classes: Sequence[str]) -> None:
         made = "Make it with TextTagger(classes=wb.taxonomy.names)."
@@ -97,25 +89,10 @@ class SpanAnswers:
 
     def _would_show(self, entry: Entry) -> Seen:
         """What the person sees: of proposals that overlap, the tagger has the one with the highest score alone."""
-        seen: Seen = self._host.would_show(entry.item)  # type: ignore[attr-defined]
+        seen = super()._would_show(entry)
         ranked = sorted(seen.objects, key=lambda one: -float(one.get("score") or 0))
         kept = {one["id"] for one in not_overlapping(ranked, lambda one: (one["at"][0], one["at"][1]))}
-        seen = replace(seen, objects=tuple(one for one in seen.objects if one["id"] in kept))
-        # The tagger shows nothing once the person has answered.
-        return replace(seen, arm=None, arm_probability=None, hidden=True) if seen.arm == "answer_first" else seen
+        return replace(seen, objects=tuple(one for one in seen.objects if one["id"] in kept))
 
     def _name_of(self, label_id: str) -> str:
-        """The name that the tagger has for a label: that of the time at which it was opened, where it had one."""
-        name = (self.taxonomy if label_id in self.taxonomy else self._host.taxonomy).name_of(label_id)
-        return name.translate(HARMLESS)
-
-    def _label_id(self, name: str) -> str:
-        return (self.taxonomy if name in self.taxonomy else self._host.taxonomy).answer(name).id
-
-    def _offered(self, label_ids: Sequence[str]) -> Taxonomy:
-        """The version that has all these labels: the one for which the tagger was opened, or today's."""
-        for taxonomy in (self.taxonomy, self._host.taxonomy):
-            if all(label_id in taxonomy for label_id in label_ids):
-                return taxonomy
-        raise BadInput("labels changed since this review was opened, so that no version has all of these. Run "
-                       "wb.review(view=...) again with classes=wb.taxonomy.names.")
+        return super()._name_of(label_id).translate(HARMLESS)

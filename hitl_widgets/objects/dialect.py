@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BadInput
-from ...objects.overlap import iou_pair
+from ..errors import BadInput
+from .overlap import iou_pair
 
 # An object that overlaps one on the screen this much is that one: moved where it has the same label, given another one
 # where it hasn't.
@@ -22,8 +22,8 @@ MOVED, RELABELLED = 0.1, 0.5
 COORDINATES = {"box": "xyxy", "polygon": "points", "point": "coordinates"}
 
 
-def to_dialect(objects: Iterable[Mapping[str, Any]], scale: tuple[float, float],
-               name_of: Callable[[str], str]) -> list[dict[str, Any]]:
+def to_dialect(objects: Iterable[Mapping[str, Any]], scale: tuple[float, float], name_of: Callable[[str], str], *,
+               digits: int | None = None) -> list[dict[str, Any]]:
     """Write objects as ipyannotations has them, each a new dict, since it empties and changes what it is given.
 
     Parameters
@@ -34,6 +34,8 @@ def to_dialect(objects: Iterable[Mapping[str, Any]], scale: tuple[float, float],
         Pixels of the picture to one of the item, across and down.
     name_of : callable
         Name of a label_id.
+    digits : int, optional
+        Decimals of the coordinates; whole numbers, which are all that ipyannotations itself has, where it is None.
 
     Examples
     --------
@@ -42,7 +44,7 @@ def to_dialect(objects: Iterable[Mapping[str, Any]], scale: tuple[float, float],
     """
     written = []
     for one in objects:
-        numbers = [round(number * scale[place % 2]) for place, number in enumerate(one["at"])]
+        numbers = [round(number * scale[place % 2], digits) for place, number in enumerate(one["at"])]
         at: Any = tuple(numbers) if one["kind"] != "polygon" else list(zip(numbers[::2], numbers[1::2], strict=True))
         written.append({"type": one["kind"], "label": name_of(one["label_id"]), COORDINATES[one["kind"]]: at})
     return written
@@ -164,7 +166,7 @@ def _overlap(one: Mapping[str, Any], other: Mapping[str, Any], size: tuple[float
 def _read(kind: str, value: Any, scale: tuple[float, float]) -> tuple[float, ...]:
     try:
         numbers = [float(number) for number in np.asarray(value, float).reshape(-1)]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     wrong = len(numbers) != {"box": 4, "point": 2}.get(kind, len(numbers)) or not numbers or len(numbers) % 2
     if wrong or not all(math.isfinite(number) for number in numbers):

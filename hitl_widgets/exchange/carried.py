@@ -1,0 +1,167 @@
+"""What lines of other tools carry for us beside their own fields, under the key `KEY`. Read `carried` and `Carrier`.
+
+Those tools keep keys that they don't know. So a line holds the whole record (as `plain_records` writes it), and the
+first line the project's header. A hash of the tool's own fields tells whether somebody changed them since: then they
+count, and what was carried of the answer doesn't.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+from ..errors import BadInput
+from ..taxonomy.labels import Label, Taxonomy, label_id_of
+from .files import json_text
+from .label_names import named_labels, sound_name
+from .losses import Losses
+from .plain_records import header_from_dict, header_to_dict, record_from_dict, record_to_dict
+from .records import Answer, Header, ItemRecord
+
+KEY = "hitl"
+CHANGED = "Somebody answered anew in the other tool: what stood beside the former answer doesn't belong to this one."
+
+# File and line, for messages, and what stands there.
+Line = tuple[str, dict[str, Any]]
+
+
+def digest(own: Mapping[str, Any]) -> str:
+    """A hash of a tool's own fields, 16 hexadecimal digits."""
+    try:
+        text = json_text(own)
+    except ValueError:  # NaN, which we never write
+        text = ""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def carried(header: Header, record: ItemRecord, answer: Answer | None, own: Mapping[str, Any], *, first: bool,
+            project: bool) -> dict[str, Any]:
+    """What a line carries.
+
+    Parameters
+    ----------
+    header : Header
+    record : ItemRecord
+    answer : Answer or None
+        The one that the line is about.
+    own : mapping
+        The tool's own fields that say the same.
+    first : bool
+        Whether the line is the first one of the item, which carries what isn't about an answer.
+    project : bool
+        Whether it is the first line of all, which carries the header.
+    """
+    part = record.without("text") if first else ItemRecord(record.item_id)
+    body: dict[str, Any] = {"item": record_to_dict(header, replace(part, answers=() if answer is None else (answer,))),
+            "of": digest(own)}
+    if first:
+        body["first"] = True
+    return body | ({"project": header_to_dict(header)} if project else {})
+
+
+@dataclass
+class Carrier:
+    """Reads what lines carry.
+
+    Parameters
+    ----------
+    lost : Losses
+    header : Header or None
+        Of the project that wrote the file; None where no line has it yet.
+    """
+
+    lost: Losses
+    header: Header | None = None
+
+    def look(self, line: Mapping[str, Any], where: str) -> None:
+        """Take the header of a line, where it has one; BadInput where another line has a different one."""
+        body = line.get(KEY)
+        if not isinstance(body, Mapping) or "project" not in body:
+            return
+        header = header_from_dict(body["project"], f"{where}, {KEY}.project")
+        if self.header is not None and header_to_dict(header) != header_to_dict(self.header):
+            raise BadInput(f"{where} is the first line of another export: two files were joined. Import one after the "
+                           "other.")
+        self.header = header
+
+    def read(self, line: Mapping[str, Any], own: Mapping[str, Any], where: str) -> tuple[ItemRecord | None, bool]:
+        """What a line carries of its item, and whether the tool's own fields are as we wrote them.
+
+        Returns
+        -------
+        ItemRecord or None, bool
+            None of a line that carries nothing. The record has no answer where the fields were changed.
+        """
+        body = line.get(KEY)
+        if self.header is None or not isinstance(body, Mapping) or not isinstance(body.get("item"), Mapping):
+            return None, False
+        record = record_from_dict(self.header, body["item"], f"{where}, {KEY}.item", self.lost)
+        if body.get("of") == digest(own):
+            return record, True
+        self.lost.add("what stood beside an answer", CHANGED, len(record.answers))
+        return replace(record, answers=()), False
+
+
+def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str]) -> Header:
+    """The header of a file: that of the project that wrote it, and labels of these names.
+
+    Raises
+    ------
+    BadInput
+        When there are no labels at all.
+    """
+    if header is None:
+        if not (given := list(names)):
+            raise BadInput("the file has no labels: nothing in it was labelled. Pass the texts or images to "
+                           "hw.Workbench with labels of your own.")
+        labels = named_labels(given)
+        return Header(task, kind, labels.taxonomy, called={label_id: name for name, label_id in labels.ids.items()})
+    new = [name for name in dict.fromkeys(names) if name not in header.ids]
+    if not new:
+        return header
+    taxonomy = header.taxonomy
+    taken = {label.id for label in taxonomy.labels} | taxonomy.former_ids
+    top = {label.name for label in taxonomy.labels if label.parent is None}
+    added: list[Label] = []
+    called = dict(header.called)
+    last: dict[str, int] = {}  # names that become the same one are counted up
+    for name in new:
+        sound = sound_name(name).replace(" / ", "/")[:190]
+        n, free = last.get(sound, 1), sound
+        while free in top:
+            n += 1
+            free = f"{sound} ({n})"
+        last[sound] = n
+        label_id = label_id_of((free,), taken)
+        added.append(Label(label_id, free))
+        taken.add(label_id)
+        top.add(free)
+        called[label_id] = name
+    return replace(header, called=called, taxonomy=Taxonomy(
+        [*taxonomy.labels, *added], version=taxonomy.version, inner_answers=taxonomy.inner_answers,
+        former_ids=taxonomy.former_ids, attributes=taxonomy.attributes))
+
+
+def by_item(lines: Iterable[Line], counts: Counter[str], key_of: Callable[[dict[str, Any]], str | None]
+            ) -> Iterator[tuple[str, list[Line]]]:
+    """The lines of each item, once the last one is there, so that those of several people may lie anywhere.
+
+    Parameters
+    ----------
+    lines : iterable
+        File and line, and content of each.
+    counts : Counter
+        How many lines each item has.
+    key_of : callable
+        A line -> its item; None of a line that is left out.
+    """
+    waiting: dict[str, list[Line]] = {}
+    for where, line in lines:
+        if (key := key_of(line)) is None:
+            continue
+        waiting.setdefault(key, []).append((where, line))
+        if len(waiting[key]) == counts[key]:
+            yield key, waiting.pop(key)

@@ -1,0 +1,269 @@
+"""Export: a project's labels in a file or folder of any format. Read `export`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL import Image
+
+from ..errors import BadInput, ItemError
+from ..records import Bars
+from ..storage.log import gc_paused
+from .files import IMAGE_SUFFIXES, Target, check_free, check_replaceable, wanted_stem, written_whole
+from .format import Format
+from .losses import Losses, in_short, losses_page
+from .project_records import ProjectRecords
+from .records import Header, ItemRecord, header_facts, lost_facts
+from .registry import available, find_format, load_format
+
+if TYPE_CHECKING:
+    from ..items.pool import Pool
+    from ..project.project import Project
+
+_ORIENTATION = 0x0112  # of EXIF; 1 is upright
+_ABSENT = "In this format an item without labels is one in which there is nothing; nobody has said so of these."
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was not.
+
+    Attributes
+    ----------
+    path : Path
+    files : list of str
+        The files in the folder, with forward slashes, or the name of the one file; empty after a dry run.
+    n : int
+        Number of items that were written, or would be.
+    lost : DataFrame
+        A row for each thing that the format can't hold or that was left out: what, n (how often), why.
+    """
+
+    path: Path
+    files: list[str]
+    n: int
+    lost: pd.DataFrame
+
+    def __repr__(self) -> str:
+        where = f"in {self.path.name}" if self.files else "would be written"
+        return f"<Exported {self.n:,} item{'' if self.n == 1 else 's'} {where}, {in_short(self.lost)}>"
+
+    def _repr_html_(self) -> str:
+        return losses_page(repr(self)[1:-1], self.lost)
+
+
+def export(project: Project, path: Path, format: str | None = None, *, labels: Any = "consensus",
+           dry_run: bool = False, overwrite: bool = False, images: str | None = None, to_review: bool = False,
+           presumed: bool = False, unanswered: bool = False, predictions: bool = False,
+           options: Mapping[str, Any] | None = None, bars: Bars, notify: Callable[[str], None]) -> Exported:
+    """Write a project's labels; see `Workbench.export`.
+
+    Parameters
+    ----------
+    project : Project
+    path : Path
+    format : str or None
+        One of `registry.available()`; None for that of the path's ending.
+    labels, to_review, presumed, unanswered, predictions
+        See `ProjectRecords`.
+    dry_run : bool
+        Only report what would be lost.
+    overwrite : bool
+        Replace what is at the path.
+    images : "reference", "copy" or None
+    options : mapping or None
+        The format's own.
+    bars : Bars
+    notify : callable
+        Is told the report before anything is written.
+
+    Raises
+    ------
+    BadInput, StoreError
+        Nothing was written then.
+    """
+    chosen = find_format(format, path)
+    given = checked_options(chosen, options or {})
+    records = ProjectRecords(project, labels=labels, to_review=to_review, presumed=presumed, unanswered=unanswered,
+                             predictions=predictions)
+    _check_fits(chosen, records.header)
+    way = _way(chosen, project.pool, images)
+    if not dry_run:
+        check_free(path, folder=chosen.folder, overwrite=overwrite)
+        _check_apart(project, path, chosen)
+    looked = _Looked(chosen, records, given)
+    if dry_run:
+        with bars(len(records), title=f"Looking at what {chosen.title} can hold") as bar:
+            report = looked.report(path, bar)
+        notify(report.words())
+        return report.exported([])
+    with written_whole(path, folder=chosen.folder, overwrite=overwrite) as draft, \
+            bars(len(records), title=f"Writing {path.name}") as bar, gc_paused():
+        target = Target(draft, folder=chosen.folder, suffix_of=_suffixes(project.pool),
+                        copy_image=_copier(project.pool) if way == "copy" else None)
+        chosen.write(looked.header, looked.reduced(bar), target, given)
+        report = looked.report(path, bar)
+        if chosen.folder:
+            check_replaceable(path, draft, lambda: _stems(project.pool))
+        notify(report.words())  # before anything lies at the path
+    return report.exported(sorted(set(target.files)) if chosen.folder else [path.name])
+
+
+class _Looked:
+    """What a format takes of a project's records, while the losses are counted: the log is gone through once."""
+
+    def __init__(self, chosen: Format, records: ProjectRecords, options: Mapping[str, Any]) -> None:
+        self._chosen, self._records, self._options = chosen, records, options
+        self.header = chosen.reduce_header(records.header, options)
+        self._losses, self._n = Losses(), 0
+        self._losses.compare(header_facts(records.header), header_facts(self.header), chosen.why, _otherwise(chosen))
+        self._all: Iterator[ItemRecord] | None = None
+
+    def reduced(self, bar: Any) -> Iterator[ItemRecord]:
+        """The records as the format takes them."""
+        if self._all is None:
+            self._all = self._each(bar)
+        return self._all
+
+    def _each(self, bar: Any) -> Iterator[ItemRecord]:
+        chosen, header, whole = self._chosen, self.header, self._records.header
+        for number, record in enumerate(self._records, 1):
+            if not number % 1000:
+                bar(1000)
+            unheld = not chosen.holds_unanswered and not record.answers
+            reduced = None if unheld else chosen.reduce(header, record, self._options)
+            if reduced is not record:
+                why = {**chosen.why, "item": _ABSENT} if unheld else chosen.why
+                self._losses.count(lost_facts(whole, record, reduced), why, _otherwise(chosen))
+            if reduced is not None:
+                self._n += 1
+                yield reduced
+        self._losses.update(self._records.lost)
+
+    def report(self, path: Path, bar: Any) -> _Report:
+        """What was counted, once all records were looked at: those that a format didn't ask for, too."""
+        for _ in self.reduced(bar):
+            pass
+        return _Report(self._chosen, path, self._n, self._losses)
+
+
+def _otherwise(chosen: Format) -> str:
+    return chosen.otherwise or f"{chosen.title} has no place for it."
+
+
+class _Report:
+    """The words and the table of what an export loses."""
+
+    def __init__(self, chosen: Format, path: Path, n: int, losses: Losses) -> None:
+        self._chosen, self._path, self._n, self._losses = chosen, path, n, losses
+
+    def words(self) -> str:
+        """The report in words."""
+        lost = f"Not in it:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
+        return f"{self._n:,} item{'' if self._n == 1 else 's'} as {self._chosen.title} " \
+               f"for {self._path}. {lost}"
+
+    def exported(self, files: list[str]) -> Exported:
+        """The result."""
+        return Exported(self._path, files, self._n, self._losses.table())
+
+
+def checked_options(chosen: Format, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A format's own options, with the defaults of those that weren't given; BadInput where it has no such option."""
+    if odd := sorted(set(options) - set(chosen.options)):
+        own = f"its own are {', '.join(chosen.options)}" if chosen.options else "it has none of its own"
+        raise BadInput(f"{odd[0]}= is no option of format {chosen.name!r}; {own}.")
+    return {**chosen.options, **options}
+
+
+def _check_fits(chosen: Format, header: Header) -> None:
+    if header.task not in chosen.tasks or header.kind not in chosen.kinds:
+        fitting = [name for name in available() if header.task in (one := load_format(name)).tasks
+                   and header.kind in one.kinds]
+        raise BadInput(f"{chosen.title} can't hold task={header.task!r} on {header.kind}s; one of "
+                       f"{', '.join(fitting)} can. hw.formats() lists what each holds.")
+
+
+def _check_apart(project: Project, path: Path, chosen: Format) -> None:
+    """BadInput where what would be replaced is the project, or holds it or the files of its pool."""
+    if not path.exists():
+        return
+    real, own, pool = path.resolve(), project.folder.resolve(), project.pool
+    if own.is_relative_to(real) or (real.is_relative_to(own) and not chosen.folder
+                                    and real.suffix.lower() not in chosen.suffixes):
+        raise BadInput(f"{path} {'holds' if real.is_dir() else 'is a file of'} the project in {own}, which would be "
+                       "lost. Nothing was written; choose another path.")
+    if not pool.in_files:
+        return
+    inside: dict[Path, bool] = {}
+    for position in range(len(pool)):
+        with suppress(ItemError):
+            if (file := pool.file_path(position)) is None:
+                continue
+            if file.parent not in inside:
+                inside[file.parent] = file.parent.resolve().is_relative_to(real)
+            if inside[file.parent] or (not chosen.folder and file.resolve() == real):
+                raise BadInput(f"{path} holds files of the pool, such as {file.name!r:.100}, which would be lost. "
+                               "Nothing was written; choose another path.")
+
+
+def _stems(pool: Pool) -> frozenset[str]:
+    """What the images of a pool are called when they are copied, in small letters."""
+    return frozenset(wanted_stem(str(item_id), pool.file_name(position)).lower()
+                     for position, item_id in enumerate(pool.ids.tolist()))
+
+
+def _way(chosen: Format, pool: Pool, images: str | None) -> str:
+    """Whether images are copied or referred to."""
+    if images not in (None, "reference", "copy"):
+        raise BadInput(f"images is {images!r}; 'reference' or 'copy' is expected.")
+    if pool.kind == "text":
+        return "reference"
+    if images is None:
+        return "copy" if "copy" in chosen.ways and (not pool.in_files or "reference" not in chosen.ways) \
+            else "reference"
+    if images not in chosen.ways:
+        raise BadInput(f"{chosen.title} can't have images={images!r}; {' or '.join(map(repr, chosen.ways))} is "
+                       "possible.")
+    return images
+
+
+def _suffixes(pool: Pool) -> Callable[[ItemRecord], str]:
+    def suffix_of(record: ItemRecord) -> str:
+        suffix = PurePosixPath(record.name or "").suffix.lower()
+        return suffix if suffix in IMAGE_SUFFIXES and _is_upright(pool, record.item_id) else ".png"
+    return suffix_of
+
+
+def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
+    """Writes the image of a record: its file as it is, or, turned upright or from memory, a PNG."""
+    def copy(record: ItemRecord, path: Path) -> None:
+        position = pool.position(record.item_id)
+        try:
+            source = pool.file_path(position)
+            if source is not None and path.suffix.lower() == source.suffix.lower():
+                shutil.copyfile(source, path)
+            else:
+                Image.fromarray(pool.load(position)).save(path, "PNG")
+        except ItemError as error:
+            raise ItemError(f"{error} Its image can't be copied; images='reference' writes the labels alone."
+                            ) from error
+    return copy
+
+
+def _is_upright(pool: Pool, item_id: str) -> bool:
+    """Whether a file shows its image as people saw it, also to a reader that doesn't look at EXIF."""
+    try:
+        source = pool.file_path(pool.position(item_id))
+        if source is None:
+            return False
+        with Image.open(source) as image:
+            return image.getexif().get(_ORIENTATION, 1) == 1
+    except (ItemError, OSError):
+        return False

@@ -1,0 +1,117 @@
+"""Projects of files that others made: the pool, the taxonomy and the task that a file of any format has.
+
+Read `foreign_project`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..errors import BadInput
+from ..items.pool import Pool
+from ..taxonomy.labels import Taxonomy
+from .export import checked_options
+from .files import PoolNames, Source
+from .format import Contents
+from .registry import find_format
+
+
+class ForeignProject(NamedTuple):
+    """What a project is made of: its items, labels and task."""
+
+    pool: Pool
+    taxonomy: Taxonomy
+    task: str
+    purpose: str | None = None
+
+
+def foreign_project(path: Path, format: str | None = None, *, images: Any = None,
+                    options: Mapping[str, Any] | None = None) -> ForeignProject:
+    """Read a file's items, labels and task.
+
+    Parameters
+    ----------
+    path : Path
+    format : str or None
+    images : folder, Pool or None
+        Where the images lie that the file names: they are found by their names in it, and no path in the file is
+        opened. None for the path itself, where it is a folder with images.
+    options : mapping or None
+        The format's own.
+
+    Raises
+    ------
+    BadInput
+        When the file can't be read, or none of its images is found.
+    """
+    chosen = find_format(format, path)
+    if chosen.read is None:
+        raise BadInput(f"{chosen.title} can be written, not read.")
+    given = checked_options(chosen, options or {})
+    pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
+    contents = chosen.read(Source(path, pool), given)
+    header = contents.header
+    taxonomy = header.taxonomy.at_version(1)
+    purpose = header.about.get("purpose")
+    purpose = purpose if isinstance(purpose, str) else None
+    if header.kind == "text":
+        texts: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        for record in contents.records:
+            if record.text is not None:
+                texts.setdefault(record.item_id, (record.text, record.metadata))
+        if not texts:
+            raise BadInput(f"{path} has no texts.")
+        return ForeignProject(Pool.from_texts([text for text, _ in texts.values()], ids=list(texts),
+                                              meta=_frame([meta for _, meta in texts.values()])),
+                              taxonomy, header.task, purpose)
+    if pool is None:
+        if chosen.name == "csv":
+            raise BadInput(f"{path} has no column text, so its items are images, which lie elsewhere; pass images=, "
+                           "their folder, or call the column with the texts text.")
+        raise BadInput(f"{path} has answers to images, which aren't taken out of it; pass images=, a folder in which "
+                       "they lie under the names that it has.")
+    return ForeignProject(_named(pool, contents, path), taxonomy, header.task, purpose)
+
+
+def _images(images: Any) -> Pool | None:
+    if isinstance(images, Pool):
+        return images
+    try:
+        return Pool.from_images(images)
+    except BadInput:
+        if isinstance(images, Path):  # a folder of labels alone, perhaps of texts
+            return None
+        raise
+
+
+def _named(pool: Pool, contents: Contents, path: Path) -> Pool:
+    """The pool with the ids and the metadata that a file gives its items."""
+    names = PoolNames(pool)
+    ids: dict[int, str] = {}
+    meta: list[Mapping[str, Any]] = [{} for _ in range(len(pool))]
+    taken = set[str]()
+    n_found = 0
+    for record in contents.records:
+        called = (contents.images.get(record.item_id), record.item_id, record.name)
+        position = next((at for name in called if name is not None and (at := names.get(name)) >= 0), -1)
+        if position < 0:
+            continue
+        n_found += 1
+        meta[position] = record.metadata
+        if position not in ids and record.item_id not in taken and (
+                record.item_id == pool.ids[position] or record.item_id not in pool):
+            ids[position] = record.item_id
+            taken.add(record.item_id)
+    if not n_found:
+        raise BadInput(f"none of the images that {path} names is in the folder of images; the first there is "
+                       f"{pool.ids[0]!r}. Pass images=, the folder in which they lie.")
+    return pool.known_as(ids, meta=_frame(meta) if pool.frame is None else None)
+
+
+def _frame(meta: list[Mapping[str, Any]]) -> pd.DataFrame | None:
+    """The metadata of all items; None where no item has any."""
+    return pd.DataFrame([dict(one) for one in meta]) if any(meta) else None

@@ -1,0 +1,111 @@
+"""What a file format is: what it can hold, how it is written and how it is read. Read `Format`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .losses import Losses
+from .records import Header, ItemRecord
+
+if TYPE_CHECKING:
+    from .files import Source, Target
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file says.
+
+    Attributes
+    ----------
+    header : Header
+        Its labels, with ids made of their names where the file has none.
+    records : iterator of ItemRecord
+        May be read once. Errors in the file may be raised while it is read.
+    lost : Losses
+        What the file holds and the records can't; complete once all records were read.
+    images : mapping
+        Item id -> the path of its image inside the folder, where that isn't the record's name; filled while records are
+        read.
+    """
+
+    header: Header
+    records: Iterator[ItemRecord]
+    lost: Losses = field(default_factory=Losses)
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+def _as_it_is(header: Header, options: Options) -> Header:
+    return header
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes
+    ----------
+    name : str
+        As in ``wb.export(format=...)``.
+    title : str
+        As its makers write it.
+    tasks : tuple of str
+        The tasks of a project that it can hold.
+    folder : bool
+        Whether it is a folder; else it is one file.
+    suffixes : tuple of str
+        Of the file, by which a format is guessed.
+    cannot_hold : str
+        What it can't hold, for people: a sentence.
+    reduce : callable
+        (header, record, options) -> the record without what the format can't hold, or None where it can't hold the
+        item at all. Takes away, never adds. The header is the reduced one; label ids that it lacks have to go.
+    write : callable
+        (header, records, target, options): writes reduced records.
+    read : callable or None
+        (source, options) -> Contents; None where it can't be read.
+    reduce_header : callable
+        (header, options) -> the header without what the format can't hold.
+    why : mapping
+        What is lost, in the words of `records.facts` -> the reason, a sentence.
+    otherwise : str
+        The reason for anything else.
+    options : mapping
+        Names of its own options of export and import -> their defaults.
+    kinds : tuple of str
+        "image" and "text": which items it can hold.
+    extra : str or None
+        The package that it needs, where that isn't always there.
+    images : tuple of "reference" and "copy"
+        How it can have images: by their names, or copied beside the labels. By default both in a folder, and in one
+        file their names.
+    holds_unanswered : bool
+        Whether an item that nobody answered can be told from one without labels. Where it can't, such items are left
+        out.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    folder: bool
+    suffixes: tuple[str, ...]
+    cannot_hold: str
+    reduce: Callable[[Header, ItemRecord, Options], ItemRecord | None]
+    write: Callable[[Header, Iterable[ItemRecord], Target, Options], None]
+    read: Callable[[Source, Options], Contents] | None = None
+    reduce_header: Callable[[Header, Options], Header] = _as_it_is
+    why: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("image", "text")
+    extra: str | None = None
+    images: tuple[str, ...] = ()
+    holds_unanswered: bool = True
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How it can have images, the usual way first."""
+        return self.images or (("reference", "copy") if self.folder else ("reference",))

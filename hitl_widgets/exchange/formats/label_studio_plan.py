@@ -1,0 +1,334 @@
+"""What a file of Label Studio asks: which control gives the labels, which the attributes, and the header of all.
+
+`as_tasks` brings every export into one form, `plan_of` reads a file of anybody, `own_plan` one that we wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...errors import BadInput
+from ...taxonomy.attributes import MAX_CHOICES, MAX_STEPS, Attribute
+from ...taxonomy.labels import Label, Taxonomy, label_id_of
+from ...taxonomy.yaml import SEPARATOR
+from ..files import IMAGE_SUFFIXES
+from ..label_names import named_labels, sound_name
+from ..plain_records import header_from_dict
+from ..records import Header
+from .checked_json import inside, listed, mapping, number, text
+from .label_studio_interface import LABELS, Control, attribute_tags, result_value
+from .label_studio_results import TYPES, shape_of
+
+TASK_OF = {"box": "boxes", "ellipse": "boxes", "polygon": "polygons", "point": "points", "span": "spans"}
+_SHAPE_OF_TAG = {"rectanglelabels": "box", "ellipselabels": "ellipse", "polygonlabels": "polygon",
+                 "keypointlabels": "point", "labels": "span", "hypertextlabels": "span"}
+_KEYS = ("labels", "choices", "taxonomy", "hypertextlabels", "ellipselabels", "brushlabels", *TYPES.values())
+# Keys of an entry of JSON-MIN beside the task's data and the controls.
+_MIN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}
+_OWN_STARS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a file's results are read.
+
+    Attributes
+    ----------
+    header : Header
+    control : str or None
+        The name of the control that gives the labels.
+    label_ids : mapping
+        Label, as results have it -> label_id.
+    attributes : mapping
+        Name of a control -> the attribute that it asks, and its choices as results have them -> as they are.
+    key : str
+        Of `data`: what is shown.
+    is_own : bool
+        Whether we wrote it, so that ids under ``hitl`` are those of the header.
+    n_renamed : int
+        How many labels couldn't keep their names.
+    """
+
+    header: Header
+    control: str | None
+    label_ids: Mapping[str, str]
+    attributes: Mapping[str, tuple[Attribute, Mapping[str, str]]]
+    key: str
+    is_own: bool = False
+    n_renamed: int = 0
+
+
+def as_tasks(body: Any, controls: Mapping[str, Control]) -> list[dict[str, Any]]:
+    """Bring an export into the form of tasks with data and annotations; BadInput where it is none."""
+    entries = [body] if isinstance(body, dict) and ("data" in body or "annotation_id" in body) else body
+    if not isinstance(entries, list):
+        raise BadInput(f"{str(body)[:80]!r} is no list of tasks. Export JSON or JSON-MIN from Label Studio.")
+    for n, entry in enumerate(entries):
+        with inside(f"[{n}]"):
+            mapping(entry)
+            if "data" in entry:
+                with inside(".data"):
+                    mapping(entry["data"])
+            elif not _MIN_KEYS & entry.keys():
+                raise BadInput(f"{str(sorted(entry))[:80]} are its keys; a task has 'data', and 'annotations' where "
+                               "somebody answered.")
+    if any("data" not in entry for entry in entries):
+        names = controls.keys() or _controls_of_min(entries)
+        return [entry if "data" in entry else _from_min(entry, names, controls) for entry in entries]
+    return [{**entry, "annotations": entry["completions"]} if "completions" in entry and "annotations" not in entry
+            else entry for entry in entries]
+
+
+def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
+    """The keys of JSON-MIN that hold answers rather than data, where no interface tells."""
+    names: set[str] = set()
+    texts: dict[str, list[str]] = {}
+    for entry in entries:
+        for name, value in entry.items():
+            if name in _MIN_KEYS or "data" in entry:
+                continue
+            if isinstance(value, (list, dict)) and all(isinstance(one, dict) for one in
+                                                       (value if isinstance(value, list) else [value])):
+                names.add(name)
+            elif isinstance(value, str):
+                texts.setdefault(name, []).append(value)
+    length = {name: sum(map(len, values)) / len(values) for name, values in texts.items()}
+    # Of two texts that come with every entry the longer one, or the address of an image, is what was labelled.
+    shown = next((name for name, values in texts.items() if all(map(is_address, values))),
+                 max(length, key=length.__getitem__, default=None))
+    return names | {name for name, values in texts.items()
+                    if name != shown and name != "item_id" and len(set(values)) <= max(20, len(values) // 2)}
+
+
+def _from_min(entry: Mapping[str, Any], names: Any, controls: Mapping[str, Control]) -> dict[str, Any]:
+    results = []
+    for name in [name for name in entry if name in names and name not in _MIN_KEYS]:
+        value = entry[name]
+        for n, one in enumerate(value if isinstance(value, list) else [value]):
+            tag = controls[name].tag.lower() if name in controls else None
+            if isinstance(one, str) and tag != "textarea":
+                one = {"choices": [one]}
+            if isinstance(one, dict):
+                kind = next((key for key in (tag, *_KEYS, "rating", "number", "text") if key in one), "unknown")
+                size = {key: one[key] for key in ("original_width", "original_height") if key in one}
+                results.append({"id": f"{name}-{n}", "from_name": name, "to_name": "", "type": kind, "value": one,
+                                **size})
+    annotation = {key: entry[key] for key in ("created_at", "updated_at", "lead_time") if entry.get(key) is not None}
+    return {"id": entry.get("id"),
+            "data": {name: value for name, value in entry.items() if name not in _MIN_KEYS and name not in names},
+            "annotations": [{**annotation, "completed_by": entry.get("annotator"), "result": results}]}
+
+
+def is_address(value: str) -> bool:
+    """Whether a text is the address of an image."""
+    return value.split("?")[0].lower().endswith(IMAGE_SUFFIXES) or "local-files/?d=" in value \
+        or value.startswith(("data:image/", "/data/upload/"))
+
+
+def labels_in(result: Mapping[str, Any]) -> list[str]:
+    """The labels of a result, paths joined; none where it has none."""
+    value = result["value"]
+    kind = str(result["type"]).lower()
+    found: Any = next((value[key] for key in (kind, *_KEYS) if key in value), [])
+    names = []
+    for one in [] if found is None or kind in ("rating", "number") else listed(found):
+        path = list(map(text, listed(one))) if isinstance(one, list) else [text(one)]
+        if path:
+            names.append(SEPARATOR.join(path))
+    return names
+
+
+@dataclass
+class _Found:
+    """What the results of one control are."""
+
+    tag: str
+    shapes: dict[str, int] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
+    most: int = 0
+    n: int = 0
+    numbers: list[float] = field(default_factory=list)
+    is_of_regions: bool = False
+
+    def add(self, result: Mapping[str, Any]) -> None:
+        self.n += 1
+        value = result["value"]
+        if (shape := shape_of(result)) is not None:
+            self.shapes[shape] = self.shapes.get(shape, 0) + 1
+        names = labels_in(result)
+        self.names |= dict.fromkeys(names)
+        self.most = max(self.most, len(names))
+        if self.tag in ("rating", "number") and self.tag in value:
+            low, high = [*self.numbers, number(value[self.tag]), number(value[self.tag])][:2]
+            self.numbers = [min(low, value[self.tag]), max(high, value[self.tag])]
+        if self.tag in ("choices", "taxonomy", "rating", "number") and shape is not None:
+            self.is_of_regions = True
+
+
+def found_in(results: Iterator[Mapping[str, Any]], controls: Mapping[str, Control]) -> dict[str, _Found]:
+    """Name of a control -> what its results are, those of the interface first."""
+    found = {name: _Found(one.tag.lower(), names={SEPARATOR.join(path): None for path, _ in one.labels},
+                          is_of_regions=one.is_of_regions) for name, one in controls.items()}
+    for result in results:
+        if str(result["type"]).lower() != "relation":
+            found.setdefault(result["from_name"], _Found(str(result["type"]).lower())).add(result)
+    return found
+
+
+def _kind(one: _Found) -> str | None:
+    """A shape, "choices", "number", or None of what can't be read."""
+    if one.tag in ("choices", "taxonomy"):
+        return "choices"
+    if one.tag in ("rating", "number"):
+        return "number"
+    shapes = {shape: n for shape, n in one.shapes.items() if shape in TASK_OF}
+    if shapes:
+        return max(shapes, key=lambda shape: shapes[shape])
+    return None if one.shapes else _SHAPE_OF_TAG.get(one.tag)
+
+
+def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown: Mapping[str, tuple[str, str]],
+            data: Sequence[Mapping[str, Any]], *, control: str | None, task: str | None) -> Plan:
+    """Make the plan for a file of anybody.
+
+    Parameters
+    ----------
+    found : dict
+        As `found_in` gives it.
+    controls, shown : dict
+        Of the interface; empty without one.
+    data : sequence of mapping
+        Of each task.
+    control, task : str or None
+        What gives the labels, and what the project asks for, where somebody said so.
+
+    Raises
+    ------
+    BadInput
+        When no control can be read, or there is none of that name.
+    """
+    if control is not None and control not in found:
+        raise BadInput(f"control={control!r:.80} is no control here; one of {', '.join(found) or 'none'} is expected.")
+    kinds = {name: kind for name, one in found.items() if (kind := _kind(one)) is not None}
+    name = control if control is not None else _chosen(found, kinds, task)
+    if control is not None and kinds.get(control) not in ("choices", *TASK_OF):
+        raise BadInput(f"control {control!r:.80} is a {found[control].tag}, which gives no labels.")
+    attributes: dict[str, tuple[Attribute, dict[str, str]]] = {}
+    for other, kind in kinds.items():
+        if other != name and not found[other].is_of_regions and (
+                made := _attribute(other, found[other], kind, controls.get(other), attributes)) is not None:
+            attributes[other] = made
+    if name is None and not attributes:
+        raise BadInput("no choices, boxes, polygons, points, spans or ratings are in it: there is nothing to read. An "
+                       "interface, config.xml beside tasks.json, tells the labels of tasks that nobody answered.")
+    chosen = name or ""
+    kind = "scale" if name is None else kinds[name]
+    if kind == "choices":
+        multiple = found[chosen].most > 1 or task == "multilabel" or (
+            chosen in controls and controls[chosen].settings.get("choice", "single") != "single")
+        kind = "multilabel" if multiple else "classify"
+    header, ids, n = _header(TASK_OF.get(kind, kind), "image", found.get(chosen), controls.get(chosen),
+                             [attribute for attribute, _ in attributes.values()])
+    to = controls[chosen].to_name if chosen in controls else next((one.to_name for one in controls.values()), "")
+    tag, key = shown[to] if to in shown else _key(data, kind)
+    is_text = kind == "span" or (kind not in TASK_OF and tag.lower() != "image")
+    return Plan(replace(header, kind="text" if is_text else "image"), name, ids, attributes, key, n_renamed=n)
+
+
+def _chosen(found: Mapping[str, _Found], kinds: Mapping[str, str], task: str | None) -> str | None:
+    """The control that gives the labels: what the project asks for, else objects before choices, the most used one."""
+    fits = [name for name, kind in kinds.items() if kind != "number" and not found[name].is_of_regions
+            and (task is None or TASK_OF.get(kind) == task
+                 or (kind == "choices" and task in ("classify", "multilabel")))]
+    return max(fits, key=lambda name: (kinds[name] in TASK_OF and found[name].n > 0, found[name].n,
+                                       kinds[name] in TASK_OF), default=None)
+
+
+def _header(task: str, kind: str, one: _Found | None, control: Control | None,
+            attributes: Sequence[Attribute]) -> tuple[Header, Mapping[str, str], int]:
+    if one is None or not one.names:
+        if not attributes:
+            raise BadInput("there are no labels in it. config.xml beside tasks.json tells the labels of tasks that "
+                           "nobody answered.")
+        return Header(task if one is None else "scale", kind, Taxonomy(attributes=attributes)), {}, 0
+    labels = named_labels(one.names)
+    about = {SEPARATOR.join(path): tag for path, tag in (control.labels if control else ())}
+    described = {labels.ids[name]: _description(about[name]) for name in one.names if name in about}
+    taxonomy = Taxonomy([replace(label, **described.get(label.id, {})) for label in labels.taxonomy.labels],
+                        inner_answers=labels.taxonomy.inner_answers, attributes=attributes)
+    return Header(task, kind, taxonomy, called=labels.names), labels.ids, labels.n_changed
+
+
+def _description(tag: Mapping[str, str]) -> dict[str, Any]:
+    colour = tag.get("background", "")
+    hint = tag.get("hint", "")
+    return {**({"definition": hint} if hint else {}),
+            **({"colour": colour} if len(colour) == 7 and colour[0] == "#" and
+               all(sign in "0123456789abcdefABCDEF" for sign in colour[1:]) else {})}
+
+
+def _attribute(name: str, one: _Found, kind: str, control: Control | None,
+               others: Mapping[str, Any]) -> tuple[Attribute, dict[str, str]] | None:
+    title = sound_name(name).replace(SEPARATOR, "/")
+    if any(title == attribute.name for attribute, _ in others.values()):
+        return None
+    if kind == "choices":
+        choices = {value: sound_name(value).replace(SEPARATOR, "/") for value in one.names}
+        if one.most > 1 or not 2 <= len(choices) <= MAX_CHOICES or len(set(choices.values())) < len(choices):
+            return None
+        return Attribute(title, choices=tuple(choices.values())), choices
+    if kind != "number":
+        return None
+    scale = _scale(one, control.settings if control else {})
+    return None if scale is None else (Attribute(title, scale=scale), {})
+
+
+def _scale(one: _Found, settings: Mapping[str, str]) -> tuple[float, float] | None:
+    ends: list[float | None] = []
+    for name, stars in (("min", 1), ("max", settings.get("maxRating", _OWN_STARS))):
+        try:
+            ends.append(float(stars if one.tag == "rating" else settings[name]))
+        except (KeyError, ValueError):
+            ends.append(None)
+    low = min([*([] if ends[0] is None else [ends[0]]), *one.numbers[:1]], default=None)
+    high = max([*([] if ends[1] is None else [ends[1]]), *one.numbers[1:]], default=None)
+    if low is None or high is None or not abs(low) <= 1e9 or not abs(high) <= 1e9:
+        return None
+    high = max(high, low + 1) if high - low < 1e-9 else high
+    whole = all(float(end).is_integer() for end in (low, high, *one.numbers)) and high - low < MAX_STEPS \
+        and (one.tag == "rating" or settings.get("step") == "1" or not settings)
+    return (int(low), int(high)) if whole else (float(low), float(high))
+
+
+def _key(data: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:
+    """Tag and key of what is shown, told from the data alone."""
+    first = next((one for one in data if one), {})
+    texts = {name: value for name, value in first.items() if isinstance(value, str)}
+    address = next((name for name, value in texts.items() if is_address(value)), None)
+    if kind != "span" and (address is not None or kind in TASK_OF):
+        return "Image", address or ("image" if "image" in texts else next(iter(texts), "image"))
+    return "Text", "text" if "text" in texts else max(texts, key=lambda name: len(texts[name]), default="text")
+
+
+def own_plan(body: Any, found: Mapping[str, _Found]) -> Plan:
+    """Make the plan for a file that we wrote, of what hitl.json says; labels that came in Label Studio are new."""
+    header = header_from_dict(body, "the header")
+    taxonomy = header.taxonomy
+    ids = {result_value(name): label_id for label_id, name in header.names.items()}
+    new = [name for name in found[LABELS].names if name not in ids] if LABELS in found else []
+    if new and header.task != "scale":
+        added: dict[str, str] = {}
+        for name in new:
+            label_id = label_id_of((sound_name(name),), {*ids.values(), *added.values(), *taxonomy.former_ids})
+            added[name] = label_id
+        labels = [*taxonomy.labels, *(Label(added[name], sound_name(name).replace(SEPARATOR, "/")) for name in new)]
+        header = replace(header, taxonomy=Taxonomy(
+            labels, version=taxonomy.version, inner_answers=taxonomy.inner_answers,
+            former_ids=taxonomy.former_ids, attributes=taxonomy.attributes))
+        ids |= added
+    by_id = {attribute.id: attribute for attribute in header.taxonomy.attributes}
+    attributes = {name: (by_id[attribute_id], {result_value(choice): choice for choice in by_id[attribute_id].choices})
+                  for attribute_id, (name, _) in attribute_tags(header).items()}
+    return Plan(header, None if header.task == "scale" else LABELS, ids, attributes, header.kind, is_own=True)

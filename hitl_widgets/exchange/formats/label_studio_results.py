@@ -1,0 +1,161 @@
+"""Regions of Label Studio and objects of ours: percent of an image, and characters of a text.
+
+`region` writes an object's value, `read_region` reads one of anybody's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import BadInput
+from ..records import DECIMALS
+from .checked_json import listed, number
+
+# The control of each kind of object, which is the type of its results in small letters, and the key of its labels.
+TYPES = {"box": "rectanglelabels", "polygon": "polygonlabels", "point": "keypointlabels", "span": "labels"}
+# The kinds of regions that Label Studio has and we don't.
+OTHERS = {"brush": "a brush", "bitmask": "a bitmask", "vector": "a line", "paragraph": "a part of a dialogue",
+          "timeseries": "a part of a time series", "video": "an object in a video", "audio": "a part of a recording"}
+# How wide a point is drawn, in percent of the image.
+POINT_WIDTH = 0.5
+
+
+def rounded(at: Sequence[float]) -> tuple[float, ...]:
+    """Coordinates as files keep them: to a thousandth of a pixel; characters as they are."""
+    return tuple(value if isinstance(value, int) else round(float(value), DECIMALS) + 0.0 for value in at)
+
+
+def region(kind: str, at: Sequence[float], size: tuple[int, int] | None, text: str | None) -> dict[str, Any]:
+    """Write the place of an object as Label Studio does.
+
+    Parameters
+    ----------
+    kind : "box", "polygon", "point" or "span"
+    at : sequence of float
+        As of `records.ObjectAnswer`.
+    size : (int, int) or None
+        Width and height of the image.
+    text : str or None
+        The text that has the span.
+
+    Examples
+    --------
+    >>> region("box", (10, 20, 30, 60), (100, 200), None)
+    {'x': 10.0, 'y': 10.0, 'width': 20.0, 'height': 20.0, 'rotation': 0}
+    """
+    if kind == "span":
+        assert text is not None
+        # Label Studio counts code points of a plain Text since 2022, and a line break of two signs as two.
+        return {"start": at[0], "end": at[1], "text": text[int(at[0]):int(at[1])]}
+    assert size is not None
+    points = [(_percent(x, size[0]), _percent(y, size[1])) for x, y in zip(at[::2], at[1::2], strict=True)]
+    if kind == "box":
+        return {"x": points[0][0], "y": points[0][1], "width": _percent(at[2] - at[0], size[0]),
+                "height": _percent(at[3] - at[1], size[1]), "rotation": 0}
+    if kind == "point":
+        return {"x": points[0][0], "y": points[0][1], "width": POINT_WIDTH}
+    return {"points": [list(point) for point in points], "closed": True}
+
+
+def _percent(pixels: float, of: int) -> float:
+    percent = pixels / of * 100
+    # A box over the whole of its image must not end beyond it by the last binary digit.
+    return min(percent, 100.0) if percent < 100 + 1e-9 else percent
+
+
+def shape_of(result: Mapping[str, Any]) -> str | None:
+    """What a result is: "box", "polygon", "point", "ellipse", "span", one of `OTHERS`; None where it is no region."""
+    value = result.get("value")
+    kind = str(result.get("type", "")).lower()
+    if not isinstance(value, Mapping):
+        return None
+    for start in OTHERS:
+        if kind.startswith(start):
+            return start
+    if "points" in value:
+        return "polygon"
+    if "rle" in value:
+        return "brush"
+    if "vertices" in value:
+        return "vector"
+    if "radiusX" in value:
+        return "ellipse"
+    if "x" in value and "y" in value:
+        return "point" if kind.startswith("keypoint") or "height" not in value else "box"
+    return "span" if "start" in value and "end" in value else None
+
+
+def read_region(shape: str, kind: str, value: Mapping[str, Any],
+                size: tuple[int, int]) -> tuple[tuple[float, ...] | None, str | None]:
+    """Read the place of a region in an image.
+
+    Parameters
+    ----------
+    shape : "box", "polygon", "point" or "ellipse"
+        What it is.
+    kind : "box", "polygon" or "point"
+        What is asked for.
+    value : mapping
+    size : (int, int)
+        Width and height of the image.
+
+    Returns
+    -------
+    at : tuple of float or None
+        In pixels; None where it can't be one.
+    lost : str or None
+        What of it is lost.
+
+    Raises
+    ------
+    BadInput
+        Where a number is missing or none.
+    """
+    width, height = size
+    if shape == "polygon":
+        points = [(_number(pair, 0, "points") * width / 100, _number(pair, 1, "points") * height / 100)
+                  for pair in map(listed, listed(value["points"]))]
+    else:
+        names = {"box": ("x", "y", "width", "height"), "ellipse": ("x", "y", "radiusX", "radiusY"),
+                 "point": ("x", "y")}[shape]
+        numbers = [_number(value, name, name) * (width, height)[n % 2] / 100 for n, name in enumerate(names)]
+        points = _corners(shape, numbers)
+    turned = 0.0 if value.get("rotation") is None else _number(value, "rotation", "rotation") % 360
+    if turned and shape in ("box", "ellipse"):
+        # Around the corner at the top left of a box, the middle of an ellipse.
+        points = _turned(points, math.radians(turned), (numbers[0], numbers[1]))
+    if kind == "point":
+        return (rounded(points[0]), None) if shape == "point" else (None, None)
+    if shape == "point" or ((shape == "polygon") != (kind == "polygon") and shape != "box"):
+        return None, None
+    if kind == "polygon":
+        return (rounded([one for point in points for one in point]), None) if len(set(points)) > 2 else (None, None)
+    xs, ys = zip(*points, strict=True)
+    lost = "shape of an ellipse" if shape == "ellipse" else "rotation of a box" if turned else None
+    at = (min(xs), min(ys), max(xs), max(ys))
+    return (rounded(at), lost) if at[0] < at[2] and at[1] < at[3] else (None, None)
+
+
+def _corners(shape: str, numbers: list[float]) -> list[tuple[float, float]]:
+    x, y = numbers[:2]
+    if shape == "point":
+        return [(x, y)]
+    if shape == "box":
+        w, h = numbers[2:]
+        return [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+    rx, ry = numbers[2:]
+    return [(x + rx * math.cos(step * math.pi / 32), y + ry * math.sin(step * math.pi / 32)) for step in range(64)]
+
+
+def _turned(points: list[tuple[float, float]], angle: float, around: tuple[float, float]) -> list[tuple[float, float]]:
+    (cx, cy), cos, sin = around, math.cos(angle), math.sin(angle)
+    return [(cx + (x - cx) * cos - (y - cy) * sin, cy + (x - cx) * sin + (y - cy) * cos) for x, y in points]
+
+
+def _number(of: Any, name: str | int, what: str) -> float:
+    try:
+        return number(of[name])
+    except (KeyError, IndexError):
+        raise BadInput(f"{what} is missing; a number is expected.") from None

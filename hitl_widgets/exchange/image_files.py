@@ -1,0 +1,79 @@
+"""Images beside files of labels: which belongs to which, and how large it is. Read `ImageFiles`."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from PIL import Image
+
+from ..items.images import size_of
+from .files import IMAGE_SUFFIXES, Source
+
+
+class ImageFiles:
+    """The images in a folder, by their paths without an ending.
+
+    Parameters
+    ----------
+    source : Source
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sizes: dict[str, tuple[int, int] | None] = {}
+        self.names = source.names(*IMAGE_SUFFIXES)
+        self._by_path = {name.rpartition(".")[0]: name for name in self.names}
+        stems: dict[str, str | None] = {}
+        for name in self.names:
+            stem = PurePosixPath(name).stem
+            stems[stem] = None if stem in stems else name
+        self._by_stem = {stem: name for stem, name in stems.items() if name is not None}
+
+    def beside(self, name: str, *folders: tuple[str, str]) -> str | None:
+        """The image that a file of labels is about: the one of its name where folders are called otherwise.
+
+        Parameters
+        ----------
+        name : str
+            Of the file of labels, with its path.
+        *folders : (str, str)
+            What a folder of labels is called, and one of images.
+
+        Returns
+        -------
+        str or None
+            Its path; where there is none of this path, that of the only image of this name.
+        """
+        path = PurePosixPath(name).with_suffix("")
+        parts = list(path.parts)
+        for labels, images in folders:
+            for n in range(len(parts) - 2, -1, -1):
+                if parts[n].lower() == labels:
+                    if (found := self._by_path.get("/".join([*parts[:n], images, *parts[n + 1:]]))) is not None:
+                        return found
+                    break
+        return self._by_path.get(path.as_posix()) or self._by_stem.get(path.name)
+
+    def size(self, name: str | None, *others: str | None) -> tuple[int, int] | None:
+        """Width and height of an image as it is shown, of the pool or of a file here; no more than its header is read.
+
+        Parameters
+        ----------
+        name : str or None
+            Its path in the folder.
+        *others : str or None
+            Ids and names by which the pool may know it.
+        """
+        if (known := self._source.size_of(*others, name)) is not None or name is None:
+            return known
+        if name not in self._sizes:
+            self._sizes[name] = self._read(name)
+        return self._sizes[name]
+
+    def _read(self, name: str) -> tuple[int, int] | None:
+        try:
+            with Image.open(self._source.file(name)) as image:
+                height, width = size_of(image)
+                return width, height
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return None

@@ -1,0 +1,654 @@
+"""Import: what a file of any format says, as answers in a project's log. Read `import_records`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .. import events
+from ..errors import BadInput, HitlError, UnknownLabel
+from ..objects.shapes import Shape, shape
+from ..project.evidence import explanation_feedback
+from ..project.given_objects import answered_objects
+from ..project.importing import is_known, known_answers
+from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
+from ..taxonomy.label_sets import set_id
+from .export import checked_options
+from .files import PoolNames, Source
+from .format import Contents, Format
+from .losses import NOTHING_READ, Losses, in_short, losses_page
+from .project_records import header_of
+from .records import CONSENSUS, DECIMALS, Answer, Header, ItemRecord, Prediction, Value, header_facts
+from .registry import find_format
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+
+# Items whose events in the log are read at once.
+AT_ONCE = 1_000
+_NOT_IN_POOL = "The pool has no item of this id or file name."
+_UNDECIDED = {"to_review": "They were to be reviewed in the project that they come from: nobody's answer.",
+              "presumed": "They were only presumed in the project that they come from: nobody's answer.",
+              "planted": "They were given to a suggestion that was wrong on purpose: nobody's answer."}
+# What is said of an answer's making, which doesn't hold of one that was changed elsewhere.
+_OF_THE_SCREEN = ("decision_id", "acted_at", "seen", "first", "touched", "reason", "wrong", "missing")
+_LATER = "Its annotator answered later in this project, and that stands."
+_AS_IT_IS = "The project's own stays as it is."
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file brought, and what it held besides.
+
+    Attributes
+    ----------
+    n_new : int
+        Answers that were stored.
+    n_known : int
+        Answers that the project had already, or once had.
+    lost : DataFrame
+        A row for each thing in the file that the project can't take: what, n (how often), why.
+    n_gold : int
+        Items whose known answer was stored.
+    predictions : mapping
+        Model's name -> its predictions, item_id -> `Prediction`, of the items in the pool.
+    n_revised : int
+        How many of the new answers stand in place of what their annotator said of the item before.
+    """
+
+    n_new: int
+    n_known: int
+    lost: pd.DataFrame
+    n_gold: int = 0
+    predictions: Mapping[str, Mapping[str, Prediction]] = field(default_factory=dict, repr=False)
+    words: str = field(default="", repr=False)
+    n_revised: int = 0
+
+    def __repr__(self) -> str:
+        known = f", {self.n_known:,} known" if self.n_known else ""
+        known = f", {self.n_revised:,} of them in place of an earlier one{known}" if self.n_revised else known
+        return f"<Imported {self.n_new:,} new answer{'' if self.n_new == 1 else 's'}{known}, {in_short(self.lost)}>"
+
+    def prediction_table(self, model: str) -> pd.DataFrame:
+        """What a model of the file predicts, as `Workbench.import_predictions` takes it: a row an item and label.
+
+        Of objects a row for each: item_id, kind, label, x0 to y1, points or start and end, score.
+        """
+        rows: list[dict[str, Any]] = []
+        for item_id, one in self.predictions[model].items():
+            rows += [{"item_id": item_id, "label": label_id, "confidence": p} for label_id, p in one.probs.items()]
+            rows += [{"item_id": item_id, "label": each.label_id, "score": each.score, **place_of(each)}
+                     for each in one.objects]
+        return pd.DataFrame(rows)
+
+    @staticmethod
+    def model_name(name: str) -> str:
+        """What a file's model is called in a project, where versions look as names of other tools never do."""
+        return f"model {name}" if re.fullmatch(r"[0-9a-f]{8,}", name) else name
+
+    def without_predictions(self, model: str, why: str) -> Imported:
+        """The same report, with predictions that can't be imported among what was lost."""
+        row = pd.DataFrame([("prediction", len(self.predictions[model]), why)], columns=self.lost.columns)
+        return replace(self, lost=pd.concat([self.lost, row], ignore_index=True))
+
+    def _repr_html_(self) -> str:
+        return losses_page(repr(self)[1:-1], self.lost)
+
+
+def read(path: Path, format: str | None, *, project: Project | None = None,
+         options: Mapping[str, Any] | None = None) -> tuple[Format, Contents]:
+    """Open a file or folder of a format; its records are read as they are iterated.
+
+    Parameters
+    ----------
+    path : Path
+    format : str or None
+        None for that of the path's ending.
+    project : Project or None
+        Whose pool knows the sizes of images.
+    options : mapping or None
+        The format's own.
+    """
+    chosen = find_format(format, path)
+    if chosen.read is None:
+        raise BadInput(f"{chosen.title} can be written, not read.")
+    source = Source(path, None if project is None or not project.has_pool else project.pool)
+    return chosen, chosen.read(source, checked_options(chosen, options or {}))
+
+
+def import_file(project: Project, path: Path, format: str | None = None, *, annotator: str = "import",
+                dry_run: bool = False, rename: Mapping[str, str] | None = None,
+                options: Mapping[str, Any] | None = None, bars: Bars) -> Imported:
+    """Store what a file says; see `Workbench.import_file`.
+
+    Raises
+    ------
+    BadInput, UnknownLabel
+        When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
+    """
+    with bars(None, title=f"Reading {path.name}"):
+        chosen, contents = read(path, format, project=project, options=options)
+        return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
+                         title=chosen.title).run(dry_run=dry_run)
+
+
+class _Importer:
+    """One import: what is new of a file's contents, as events."""
+
+    def __init__(self, project: Project, contents: Contents, *, annotator: str, rename: Mapping[str, str],
+                 title: str) -> None:
+        self._project, self._contents, self._annotator, self._title = project, contents, annotator, title
+        self._losses, self._names = Losses(), PoolNames(project.pool)
+        project.refresh()
+        self._today = project.taxonomy
+        header = contents.header
+        if header.task != project.task:
+            raise BadInput(f"the file has task={header.task!r}, and this project task={project.task!r}. Make a "
+                           "project of the file with hw.Workbench.from_file(path, folder).")
+        self._labels = _Labels(project, header, rename)
+        self._attributes = {one.id: found for one in header.taxonomy.attributes
+                            if (found := _attribute(self._today, one)) is not None}
+        self._predictions: dict[str, dict[str, Prediction]] = {}
+        self._now = utc_now()
+
+    def run(self, *, dry_run: bool) -> Imported:
+        """Read everything, then store all that is new at once."""
+        if dry_run:
+            new, n_known, gold = self._read()
+            return self._imported(new, n_known, 0, dry_run=True)
+        found: list[tuple[list[events.Event], int, dict[str, Any]]] = []
+
+        def make() -> list[events.Event]:
+            # Once read, a file is only compared again.
+            found[:] = [self._still_new(*found[0])] if found else [self._read()]
+            return found[0][0]
+        self._project.take_in_new(make)
+        [(new, n_known, gold)] = found
+        before, n_gold = self._project.gold(), 0
+        if gold:
+            n_gold = len(set(self._project.set_gold(gold)) - set(before))
+        return self._imported(new, n_known, n_gold, dry_run=False)
+
+    def _imported(self, new: Sequence[events.Event], n_known: int, n_gold: int, *, dry_run: bool) -> Imported:
+        n_revised = sum(event.body.get("replaces") is not None for event in new)
+        words = self._words(len(new), n_revised, n_known, n_gold, dry_run=dry_run)
+        return Imported(len(new), n_known, self._losses.table(), n_gold, self._predictions, words, n_revised)
+
+    def _read(self) -> tuple[list[events.Event], int, dict[str, Any]]:
+        """The events of what is new, how many answers were known, and the known answers of items."""
+        new: list[events.Event] = []
+        gold: dict[str, Any] = {}
+        n_known = 0
+        batch: list[tuple[int, ItemRecord]] = []
+
+        def flush() -> None:
+            nonlocal n_known
+            made, known = self._events(batch)
+            new.extend(made)
+            n_known += known
+            batch.clear()
+        for record in self._contents.records:
+            position = self._position(record)
+            if position < 0:
+                self._losses.add("item", _NOT_IN_POOL)
+                continue
+            self._note_gold(position, record, gold)
+            self._note_rest(position, record)
+            batch.append((position, record))
+            if len(batch) >= AT_ONCE:
+                flush()
+        flush()
+        self._losses.update(self._contents.lost)
+        self._note_header()
+        return _once_each(new), n_known, self._new_gold(gold)
+
+    def _still_new(self, new: Sequence[events.Event], n_known: int, gold: dict[str, Any]
+                   ) -> tuple[list[events.Event], int, dict[str, Any]]:
+        """The same, compared with the log again, to which somebody added."""
+        log, kept = self._project.log, list[events.Event]()
+        for start in range(0, len(new), AT_ONCE):
+            some = new[start:start + AT_ONCE]
+            before, by_id = _said_of(log.events_of(sorted({str(event.item_id) for event in some})))
+            for event in some:
+                past, decision = before.get((str(event.item_id), event.annotator), []), events.decision_of(event)
+                if any(self._says_the_same(decision, one) for one in past if one.kind == "decided"):
+                    n_known += 1
+                    continue
+                standing = events.standing(past)
+                if standing is not None and self._now != event.acted_at < standing.acted_at:
+                    self._losses.add("answer", _LATER)
+                    continue
+                decision = replace(decision, id=new_id() if event.id in by_id else event.id,
+                                   replaces=None if standing is None else standing.id)
+                kept.append(events.decided(decision, content=event.body.get("content"), first=event.body.get("first")))
+        return kept, n_known, gold
+
+    def _words(self, n_new: int, n_revised: int, n_known: int, n_gold: int, *, dry_run: bool) -> str:
+        known = f", {n_known:,} known already" if n_known else ""
+        known = f", {n_revised:,} of them in place of what their annotator said before{known}" if n_revised else known
+        gold = f", gold of {n_gold:,} item{'' if n_gold == 1 else 's'}" if n_gold else ""
+        lost = f"Not taken:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
+        return f"{n_new:,} new answer{'' if n_new == 1 else 's'}{known}{gold} from {self._title}" \
+               f"{' (a dry run: nothing was stored)' if dry_run else ''}. {lost}"
+
+    # -- items -----------------------------------------------------------------------------------------------
+
+    def _position(self, record: ItemRecord) -> int:
+        for name in (record.item_id, record.name):
+            if name is not None and (position := self._names.get(name)) >= 0:
+                return position
+        return self._by_text.get(record.text, -1) if record.text is not None else -1
+
+    @property
+    def _by_text(self) -> Mapping[str, int]:
+        """Position of each text that the pool has once."""
+        if not hasattr(self, "_texts"):
+            self._texts = texts_of(self._project)
+        return self._texts
+
+    def _note_header(self) -> None:
+        """Count what the file says of its labels and of its project, and this project doesn't."""
+        theirs, ours = self._contents.header, header_of(self._project)
+        self._losses.add("edit of the taxonomy", "A project keeps its own history; wb.archive(path) moves a whole "
+                                                 "project.", len(theirs.history) - 1)
+        for (what, value), n in (header_facts(theirs.without("history")) - header_facts(ours)).items():
+            if what == "label of the taxonomy" and theirs.ids.get(value[0]) in self._labels.ids:
+                continue  # known by another name
+            self._losses.add(what, "The project's taxonomy stays as it is." if what != "about the project"
+                             else _AS_IT_IS, n)
+
+    def _note_gold(self, position: int, record: ItemRecord, gold: dict[str, Any]) -> None:
+        item_id, task = str(self._project.pool.ids[position]), self._project.task
+        values = self._values(record.gold_values)
+        if task == "scale":
+            if values:
+                gold[item_id] = {self._today.attribute(one).name: value for one, value in values.items()}
+        elif record.gold_ids is not None:
+            if self._contents.header.shape is not None:
+                self._losses.add("gold", "A project of objects has no known answers.")
+                return
+            ids = [self._labels.today(label_id) for label_id in record.gold_ids]
+            if task != "multilabel" and len(set(ids)) != 1:
+                self._losses.add("gold", "It has no label, or several, and an item of this project has one.")
+                return
+            gold[item_id] = list(ids) if task == "multilabel" else ids[0]
+
+    def _new_gold(self, gold: Mapping[str, Any]) -> dict[str, Any]:
+        """The known answers that are new; the project's own stay, and what a file says otherwise of them is counted.
+
+        Read before anything is stored: BadInput where one can't be used.
+        """
+        state, lineage, found = self._project.state, self._project.lineage, dict[str, Any]()
+        for item_id, one in known_answers(self._project, gold).items():
+            if one.problem is not None and not is_known(one, state.gold.get(item_id), lineage):
+                raise one.problem
+            own = state.gold_values_of(item_id)
+            if (item_id in state.gold and one.text is not None and not is_known(one, state.gold[item_id], lineage)) \
+                    or (own and one.values and own != one.values):
+                self._losses.add("gold", "The project has another known answer, which stays as it is.")
+            else:
+                found[item_id] = gold[item_id]
+        return found
+
+    def _note_rest(self, position: int, record: ItemRecord) -> None:
+        """Count what a record says of the item itself, which the project knows better; keep its predictions."""
+        pool = self._project.pool
+        own = pool.meta(position)
+        self._losses.add("metadata", _AS_IT_IS,
+                         sum(name not in own or own[name] != value for name, value in record.metadata.items()))
+        if record.split is not None:
+            holdout = bool(self._project.queue.holdout[position])
+            if (record.split == "holdout") != holdout:
+                self._losses.add("split", "The hold-out is drawn when a project is made, and stays as it was drawn.")
+        for one in record.predictions:
+            probs = {self._labels.today(label_id): p for label_id, p in one.probs.items()}
+            objects = tuple(replace(each, label_id=self._labels.today(each.label_id)) for each in one.objects)
+            self._predictions.setdefault(one.model, {})[str(pool.ids[position])] = Prediction(one.model, probs, objects)
+
+    # -- answers ---------------------------------------------------------------------------------------------
+
+    def _events(self, batch: Sequence[tuple[int, ItemRecord]]) -> tuple[list[events.Event], int]:
+        """The events of what is new in some records, and how many answers were known."""
+        project = self._project
+        ids = [str(project.pool.ids[position]) for position, _ in batch]
+        before, by_id = _said_of(project.log.events_of(sorted(set(ids))))
+        given = [(position, item_id, record, answer) for (position, record), item_id in zip(batch, ids, strict=True)
+                 for answer in self._given(record)]
+        taken = project.log.known_ids([one.decision_id for *_, one in given if one.decision_id is not None])
+        made: list[events.Event] = []
+        n_known = 0
+        for position, item_id, record, answer in given:
+            own = answer if answer.decision_id not in taken else answer.without("decision_id")
+            decision = self._decision(position, item_id, record, own)
+            if decision is None:
+                continue
+            past = before.get((item_id, decision.annotator), [])
+            if any(self._says_the_same(decision, event) for event in past if event.kind == "decided"):
+                n_known += 1
+                continue
+            if answer.decision_id in by_id:  # changed since, in a tool that kept the id
+                own = own.without(*_OF_THE_SCREEN)
+                decision = self._decision(position, item_id, record, own)
+                assert decision is not None
+            standing = events.standing(past)
+            if standing is not None and own.acted_at is not None and own.acted_at < standing.acted_at:
+                self._losses.add("answer", _LATER)
+                continue
+            decision = replace(decision, replaces=None if standing is None else standing.id)
+            made.append(events.decided(decision, content=project.content(position), first=own.first))
+        return made, n_known
+
+    def _given(self, record: ItemRecord) -> Iterable[Answer]:
+        """The answers of people in a record: the votes in place of their consensus."""
+        for answer in record.answers:
+            for one in answer.votes or (answer,):
+                if one.status in _UNDECIDED:
+                    self._losses.add("answer", _UNDECIDED[one.status])
+                else:
+                    yield one
+
+    def _decision(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
+        """The decision that says what an answer says; None where it says nothing that a project can take."""
+        try:
+            return self._made(position, item_id, record, answer)
+        except UnknownLabel:
+            raise
+        except (BadInput, HitlError) as error:
+            raise type(error)(f"item {item_id!r}, the answer of {answer.annotator or self._annotator!r}: {error}"
+                              ) from error
+
+    def _made(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
+        project, task = self._project, self._project.task
+        annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
+        annotator = check_annotator(annotator)
+        decision_id = answer.decision_id or new_id()
+        seen, values = self._seen(answer), self._values(answer.values)
+        fields: dict[str, Any]
+        if self._contents.header.shape is not None:
+            some = self._objects(position, answer, seen, decision_id)
+            if some is None:
+                return None
+            fields = some
+        else:
+            label_id = self._label_id(answer)
+            if answer.verdict in LABELLING and label_id is None and not values:
+                self._losses.add("answer", "It has no label." if task != "scale" else "It has no value.")
+                return None
+            name = None if label_id is None else self._today.name_as_answered(label_id)
+            fields = {"verdict": answer.verdict, "label": name, "label_id": label_id, "values": values}
+            if answer.verdict in ("accept", "correct") and seen.suggestion is None and not seen.values:
+                fields["verdict"] = "answer"
+        touched = None if answer.touched is None else tuple(
+            self._labels.ids.get(one, self._attributes.get(one, one)) for one in answer.touched)
+        return Decision(id=decision_id, item_id=item_id, annotator=annotator, certainty=answer.certainty,
+                        note=answer.note, flags=answer.flags, seen=seen, touched=touched,
+                        acted_at=answer.acted_at or self._now, **fields,
+                        **explanation_feedback(project.pool, position, reason=answer.reason, wrong=answer.wrong,
+                                               missing=answer.missing))
+
+    def _label_id(self, answer: Answer) -> str | None:
+        if answer.label_ids is None or self._project.task == "scale":
+            return None
+        ids = [self._labels.today(label_id) for label_id in answer.label_ids]
+        if self._project.task == "multilabel":
+            return set_id(ids)
+        if len(ids) > 1:
+            raise BadInput(f"it has {len(ids)} labels, and an item of this project has one. Make a project with "
+                           "task='multilabel'.")
+        return ids[0] if ids else None
+
+    def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
+                 ) -> dict[str, Any] | None:
+        """The fields of a decision on objects; None where it has some, and none of them can be used."""
+        if answer.objects is None:
+            return answered_objects(self._project, position, None, answer.verdict, seen, self._today, decision_id)
+        height, width = self._project.pool.size(position)
+        text = self._project.pool.load(position) if self._contents.header.shape == "span" else None
+        there = [found for one in answer.objects if one.is_there
+                 and (found := self._object(one, (width, height), text, shown=bool(seen.objects))) is not None]
+        if not there and answer.verdict != "unsure" and any(one.is_there for one in answer.objects):
+            self._losses.add("answer", NOTHING_READ)
+            return None
+        if len(there) > MOST_OBJECTS:
+            raise BadInput(f"it has {len(there):,} objects; {MOST_OBJECTS:,} are possible.")
+        if len({one.id for one in there}) < len(there):
+            raise BadInput("two of its objects have one id; each needs its own.")
+        label_id = set_id(one.label_id for one in there)
+        verdict = answer.verdict if answer.verdict == "unsure" or seen.objects else "answer"
+        deleted = [replace(one, label_id=self._labels.today(one.label_id), was=self._was(one.was))
+                   for one in answer.objects if not one.is_there]
+        return {"verdict": verdict, "label": self._today.name_as_answered(label_id), "label_id": label_id,
+                "objects": (*there, *deleted), "size": (width, height)}
+
+    def _object(self, one: ObjectAnswer, size: tuple[int, int], text: str | None, *, shown: bool
+                ) -> ObjectAnswer | None:
+        """An object as the project takes it; None, and counted, where it can't."""
+        label_id = self._labels.today(one.label_id)
+        found = self._shape(one, *size)
+        if found is None:
+            return None
+        quote = None if text is None else text[slice(*map(int, found.at))]
+        if quote is not None and one.quote is not None and quote != one.quote:
+            self._losses.add("object", "Its words aren't those of the text at its place.")
+            return None
+        more: dict[str, Any] = {"origin": one.origin, "act": one.act, "iou": one.iou, "score": one.score,
+                                "was": self._was(one.was)} if shown else {}
+        return ObjectAnswer(id=one.id, kind=one.kind, at=found.at, label_id=label_id,
+                            label=self._today.name_of(label_id), certainty=one.certainty, unsure=one.unsure,
+                            quote=quote, **more)
+
+    def _was(self, was: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if was is None:
+            return None
+        if (label_id := self._known(was.get("label_id"))) is None:
+            self._losses.add("what became of a proposal", "It was proposed with a label that the project doesn't have.")
+            return None
+        return {**was, "label_id": label_id}
+
+    def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
+        """An object as the project takes it: inside its image; None, and counted, where nothing of it is."""
+        at = one.at
+        if one.kind in ("box", "polygon"):
+            sides = (width, height)
+            inside = tuple(min(max(float(value), 0.0), float(sides[n % 2])) for n, value in enumerate(at))
+            if inside != tuple(map(float, at)):
+                x, y = inside[::2], inside[1::2]
+                if max(x) - min(x) <= 0 or max(y) - min(y) <= 0:
+                    self._losses.add("object", "It lies outside of its image, or has no area.")
+                    return None
+                self._losses.add("part of an object", "It lies outside of its image, and was cut off at the border.")
+                at = inside
+        elif (one.kind == "point" and not (0 <= at[0] <= width and 0 <= at[1] <= height)) \
+                or (one.kind == "span" and not at[1] <= width):
+            self._losses.add("object", "It lies outside of its item.")
+            return None
+        try:
+            return shape(one.kind, at, certainty=one.certainty)
+        except BadInput as error:
+            self._losses.add("object", f"It can't be used: {str(error)[:200]}")
+            return None
+
+    def _seen(self, answer: Answer) -> Seen:
+        """What was on the screen, with the labels of this project; of a file that doesn't say, that nobody looked."""
+        version = self._today.version
+        if not answer.seen:
+            return Seen(taxonomy=version, chosen_by="import", scripted=True, certainty=answer.certainty_source)
+        body = dict(answer.seen)
+        for name in ("suggestion", "target", "against"):
+            if isinstance(label := body.get(name), str):
+                body[name] = self._known(label)
+        for name in ("objects", "withheld"):
+            if isinstance(some := body.get(name), (list, tuple)):
+                body[name] = [{**one, "label_id": label} for one in some if isinstance(one, Mapping)
+                              and (label := self._known(one.get("label_id"))) is not None]
+        if isinstance(probs := body.get("probs"), Mapping):
+            body["probs"] = {label: p for one, p in probs.items() if (label := self._known(one)) is not None}
+        if isinstance(given := body.get("values"), Mapping):
+            body["values"] = self._values(given)
+        if body.get("target") is None or body.get("against") == body.get("target"):
+            body.pop("against", None)
+        if body.get("suggestion") is None:
+            body.pop("planted", None)
+        body.pop("repeat_of", None)
+        return replace(Seen.from_log(body), taxonomy=version)
+
+    def _known(self, label_id: Any) -> str | None:
+        """Today's id of a label that was on a screen; None where the project doesn't have it."""
+        if not isinstance(label_id, str):
+            return None
+        if label_id.startswith("+"):
+            ids = [self._labels.ids.get(one) for one in label_id[1:].split("+") if one]
+            return None if None in ids else set_id(one for one in ids if one is not None)
+        return self._labels.ids.get(label_id)
+
+    def _values(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for attribute, value in values.items():
+            name = self._attributes.get(attribute)
+            if name is None:
+                self._losses.add("value of an attribute", "The taxonomy has no such attribute; wb.apply("
+                                                          "hw.edits.add_attribute(...)) adds it.")
+            elif self._today.attribute(name).kind == "ordinal" and isinstance(value, float) and not value.is_integer():
+                self._losses.add("value of an attribute", "It lies between two steps of the scale, as what stands over "
+                                                          "several people may.")
+            else:
+                found[name] = self._today.attribute(name).check(value)
+        return found
+
+    def _says_the_same(self, decision: Decision, event: events.Event) -> bool:
+        """Whether an annotator said this before, whatever became of it since."""
+        body, lineage = event.body, self._project.lineage
+        version = body.get("seen", {}).get("taxonomy")
+        labelled, before = decision.verdict in LABELLING, body["verdict"] in LABELLING
+        if (decision.verdict != body["verdict"] and not (labelled and before)) \
+                or decision.certainty not in (None, body.get("certainty")) \
+                or decision.note not in (None, body.get("note")) \
+                or (decision.flags and sorted(decision.flags) != sorted(body.get("flags", ()))):
+            return False
+        if decision.objects is not None:
+            return "objects" in body and _places(decision.objects, lambda label_id: label_id) == _places(
+                events.objects_in(body["objects"]), lambda label_id: lineage.exactly(label_id, version))
+        former = body.get("label_id")
+        return (None if former is None else lineage.exactly(former, version)) == decision.label_id and \
+            {name: lineage.value(name, value, version) for name, value in body.get("values", {}).items()} \
+            == dict(decision.values)
+
+
+class _Labels:
+    """The labels of a file, as those of a project: by their path, name, former name or id."""
+
+    def __init__(self, project: Project, header: Header, rename: Mapping[str, str]) -> None:
+        self.ids: dict[str, str] = {}
+        self._header = header
+        unknown: list[str] = []
+        today = project.taxonomy
+        if odd := sorted(set(rename) - set(header.ids)):
+            raise BadInput(f"rename names {odd[0]!r}, which isn't a label of the file; it has "
+                           f"{', '.join(list(header.ids)[:20])}.")
+        for label in header.taxonomy.labels:
+            found = _match(project, header, label.id, rename.get(header.names[label.id]))
+            if found is not None:
+                self.ids[label.id] = found
+            elif label.id in header.taxonomy.answerable:
+                unknown.append(header.names[label.id])
+        self._unknown = set(unknown)
+        self._hint = f"The taxonomy v{today.version} has {', '.join(today.names[:20])}. Pass rename={{...}} from the " \
+                     "file's names to yours, or add them first: wb.apply(hw.edits.add(name))."
+
+    def today(self, label_id: str) -> str:
+        """The project's id of a label of the file; UnknownLabel where it has none."""
+        if label_id not in self.ids:
+            names = ", ".join(sorted(self._unknown)[:10]) or self._header.name_of(label_id)
+            raise UnknownLabel(f"the file has labels that the project doesn't: {names}. {self._hint}")
+        return self.ids[label_id]
+
+
+def _match(project: Project, header: Header, label_id: str, name: str | None) -> str | None:
+    """Today's id for a label of a file."""
+    today = project.taxonomy
+    if name is None:
+        own = header.taxonomy.label(label_id)
+        if label_id in today.answerable and today.label(label_id).name == own.name:
+            return label_id
+        name = header.names[label_id]
+        for spelt in (header.taxonomy.path(label_id), name):
+            if spelt in today and (found := today.label(spelt).id) in today.answerable:
+                return found
+    try:
+        return project.lineage.answer(name).id
+    except UnknownLabel:
+        return label_id if label_id in today.answerable else None
+
+
+def _attribute(today: Any, one: Any) -> str | None:
+    for name in (one.name, one.id):
+        try:
+            return str(today.attribute(name).id)
+        except HitlError:
+            continue
+    return None
+
+
+def _once_each(new: Sequence[events.Event]) -> list[events.Event]:
+    """One answer of each annotator to each item; BadInput where a file has different ones."""
+    first: dict[tuple[str | None, str], events.Event] = {}
+    for event in new:
+        former = first.setdefault((event.item_id, event.annotator), event)
+        if former is not event and _answer_in(event) != _answer_in(former):
+            raise BadInput(f"item {event.item_id!r} has two different answers of {event.annotator!r} in the file, "
+                           f"{former.body.get('label')!r} and {event.body.get('label')!r}; leave one of them out, or "
+                           "name who gave each.")
+    return list(first.values())
+
+
+def _said_of(past: Iterable[events.Event]) -> tuple[dict[tuple[str, str], list[events.Event]], set[str]]:
+    """What was decided and retracted of each item by each annotator, and the ids of all."""
+    before: dict[tuple[str, str], list[events.Event]] = {}
+    by_id = set[str]()
+    for event in past:
+        by_id.add(event.id)
+        if event.kind in ("decided", "retracted"):
+            before.setdefault((str(event.item_id), event.annotator), []).append(event)
+    return before, by_id
+
+
+def _answer_in(event: events.Event) -> tuple[Any, ...]:
+    objects = sorted((one["label_id"], tuple(one["at"])) for one in event.body.get("objects", ()))
+    return event.body["verdict"], event.body.get("label_id"), event.body.get("values"), objects
+
+
+def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None]) -> set[tuple[Any, ...]]:
+    """Where the objects lie that are there, to a thousandth of a pixel, and today's ids of their labels."""
+    return {(today(one.label_id), *(round(float(value), DECIMALS) for value in one.at))
+            for one in objects if one.is_there}
+
+
+def place_of(one: ObjectAnswer) -> dict[str, Any]:
+    """Kind and coordinates of an object, as `Workbench.objects` names them."""
+    if one.kind == "polygon":
+        return {"kind": one.kind, "points": tuple(zip(one.at[::2], one.at[1::2], strict=True))}
+    names = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "span": ("start", "end")}[one.kind]
+    return {"kind": one.kind, **dict(zip(names, one.at, strict=True))}
+
+
+def texts_of(project: Project) -> dict[str, int]:
+    """Position of each text that a pool has once; empty for a pool of images."""
+    if project.pool.kind != "text":
+        return {}
+    found: dict[str, int] = {}
+    many = set[str]()
+    for position in range(len(project.pool)):
+        try:
+            text = project.pool.load(position)
+        except HitlError:
+            continue
+        if found.setdefault(text, position) != position:
+            many.add(text)
+    return {text: position for text, position in found.items() if text not in many}
+
+

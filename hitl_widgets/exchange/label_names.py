@@ -1,0 +1,105 @@
+"""Labels that a file knows by name alone: `named_labels` makes a taxonomy of the names.
+
+A name with " / " in it is a path, as `Header.names` writes one where two labels share a name.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..taxonomy.labels import Label, Taxonomy, label_id_of
+from ..taxonomy.yaml import MAX_DEPTH, SEPARATOR
+
+LONGEST = 200
+
+
+@dataclass(frozen=True)
+class NamedLabels:
+    """A taxonomy made of names.
+
+    Attributes
+    ----------
+    taxonomy : Taxonomy
+    names : mapping
+        label_id -> the whole name, a path where it is one.
+    ids : mapping
+        Name as it was given -> label_id.
+    n_changed : int
+        How many names couldn't be kept as they are.
+    """
+
+    taxonomy: Taxonomy
+    names: Mapping[str, str]
+    ids: Mapping[str, str]
+    n_changed: int = 0
+
+
+def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = None) -> NamedLabels:
+    """Make a taxonomy of names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In order; one that comes twice is one label. Names that no label can have lose what stands in the way: see
+        `sound_name`.
+    label_ids : mapping, optional
+        Name -> the id that its label gets.
+
+    Raises
+    ------
+    TaxonomyError
+        When there are no names.
+
+    Examples
+    --------
+    >>> labels = named_labels(["cat", "hat / Boot", "shoe / Boot"])
+    >>> labels.taxonomy.names
+    ('cat', 'hat / Boot', 'shoe / Boot')
+    """
+    given = list(dict.fromkeys(names))
+    wanted = label_ids or {}
+    last: dict[tuple[str, ...], int] = {}  # names that become the same one are counted up
+    paths: dict[tuple[str, ...], str | None] = {}  # path -> the name that was given; None of labels above others
+    for name in given:
+        sound = sound_name(name)
+        path = tuple(sound.split(SEPARATOR))
+        wanted_path = path
+        n = last.get(path, 1)
+        while paths.get(path) is not None:
+            n += 1
+            path = (*path[:-1], f"{sound.rpartition(SEPARATOR)[2][:LONGEST - 8]} ({n})")
+        last[wanted_path] = n
+        paths[path] = name
+        for depth in range(1, len(path)):
+            paths.setdefault(path[:depth], None)
+    ids: dict[tuple[str, ...], str] = {}
+    taken = set(wanted.values())
+    for path, given_as in sorted(paths.items(), key=lambda one: len(one[0])):
+        own = None if given_as is None else wanted.get(given_as)
+        ids[path] = own or label_id_of(path, taken)
+        taken.add(ids[path])
+    labels = [Label(ids[path], path[-1], parent=ids.get(path[:-1])) for path in paths]
+    above = {path[:-1] for path in paths}
+    taxonomy = Taxonomy(labels, inner_answers=any(name is not None and path in above for path, name in paths.items()))
+    kept = {name: path for path, name in paths.items() if name is not None}
+    return NamedLabels(taxonomy, {ids[path]: SEPARATOR.join(path) for path in kept.values()},
+                       {name: ids[path] for name, path in kept.items()},
+                       sum(SEPARATOR.join(path) != name for name, path in kept.items()))
+
+
+def sound_name(name: str) -> str:
+    r"""A name that a label can have: without control characters and space around it, at most 200 characters long.
+
+    Examples
+    --------
+    >>> sound_name(" red\ncar "), sound_name("")
+    ('red car', 'unnamed')
+    """
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    text = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") else one for one in text).strip()
+    parts = [part.strip()[:LONGEST].strip() for part in text.split(SEPARATOR)]
+    if not all(parts) or len(parts) > MAX_DEPTH:
+        parts = [text.replace(SEPARATOR, "/").strip()[:LONGEST].strip()]
+    return SEPARATOR.join(parts) if any(parts) else "unnamed"

@@ -1,0 +1,357 @@
+"""Records of a project: what stands in its log, item after item, in the neutral form. Read `ProjectRecords`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import events
+from ..errors import BadInput, HitlError, ItemError
+from ..records import CLOSING, LABELLING, OBJECT_TASKS, SHAPE_OF, ObjectAnswer, Region
+from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import is_set, members
+from .losses import Losses
+from .records import CONSENSUS, Answer, Header, ItemRecord, Prediction, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..project.project import Project
+
+Which = Literal["consensus", "annotations"]
+# Items whose events are read at once.
+AT_ONCE = 2_000
+# How often the consensus is computed anew where answers came in meanwhile.
+N_TRIALS = 3
+
+LEFT_OUT = {
+    "planted": "They were given to a suggestion that was wrong on purpose: nobody's answer.",
+    "to_review": "An edit of the taxonomy left them in doubt, or the item has changed; to_review=True writes them.",
+    "presumed": "They are only presumed, without asking; presumed=True writes them.",
+}
+_EARLIER = "Only what stands is written; wb.archive(path) keeps every act."
+_REPEATED = "It compares a person with themselves and never stands; wb.archive(path) keeps it."
+_UNANSWERED = "Nobody answered them; unanswered=True writes them where the format can hold such items."
+_NO_LABEL = "The label was retired, or an edit left it in doubt."
+
+
+class ProjectRecords:
+    """What a project says of its items: iterating gives an `ItemRecord` for each, in the order of the pool.
+
+    It can be iterated any number of times and says the same each time, whatever is stored meanwhile.
+
+    Parameters
+    ----------
+    project : Project
+        With its pool.
+    labels : "consensus" or "annotations"
+        What stands over all annotators, or what each of them said.
+    to_review, presumed : bool
+        Whether answers of this status are in it.
+    unanswered : bool
+        Whether items without an answer are in it.
+    predictions : bool
+        Whether what the adopted model says of each item is in it, as far as it was asked.
+
+    Attributes
+    ----------
+    header : Header
+    lost : Losses
+        What is left out of the records; complete after one iteration, and made anew by each.
+    """
+
+    def __init__(self, project: Project, *, labels: Which = "consensus", to_review: bool = False,
+                 presumed: bool = False, unanswered: bool = False, predictions: bool = False) -> None:
+        if labels not in ("consensus", "annotations"):
+            raise BadInput(f"labels is {labels!r}; 'consensus' or 'annotations' (everybody's) is expected.")
+        project.require_pool()
+        self._project, self._labels, self._unanswered, self._predictions = project, labels, unanswered, predictions
+        self._kept = {"decided", *(["to_review"] if to_review else []), *(["presumed"] if presumed else [])}
+        for trial in range(N_TRIALS):
+            # All is of one moment: while people go on it is read again, the last time with their answers waiting.
+            with project.state.lock if trial == N_TRIALS - 1 else nullcontext():
+                self._read(labels)
+            if project.log.last_seq() == self._until:
+                break
+        self.lost = Losses()
+        self._today: dict[tuple[str | None, int | None], str | None] = {}
+        self._names: dict[str | None, str | None] = {}
+        self._of_objects = self.header.shape is not None
+
+    def _read(self, labels: Which) -> None:
+        """Read what isn't read item after item."""
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            self._lineage: Lineage = project.lineage
+            self._changed, self._presumed = project.state.changed, dict(project.state.presumed)
+            self._holdout = project.queue.holdout.copy()
+            self._gold, self._gold_values = project.gold(), project.gold_values()
+            self._until = project.log.last_seq()
+            self.header = header_of(project)
+        self._consensus = _consensus(project) if labels == "consensus" else {}
+
+    def __len__(self) -> int:
+        """Number of items in the pool."""
+        return len(self._project.pool)
+
+    def __iter__(self) -> Iterator[ItemRecord]:
+        self.lost = Losses()
+        ids = self._project.pool.ids
+        for start in range(0, len(ids), AT_ONCE):
+            batch = [str(one) for one in ids[start:start + AT_ONCE]]
+            acts: dict[str, list[events.Event]] = {}
+            for event in self._project.log.events_of(batch):
+                if (event.seq or 0) <= self._until:
+                    acts.setdefault(str(event.item_id), []).append(event)
+            names = self._project.pool.file_names(start, start + len(batch))
+            for position, item_id in enumerate(batch, start):
+                answers = self._answers(acts.get(item_id, ()))
+                if not (answers or self._unanswered or item_id in self._gold or item_id in self._gold_values):
+                    self.lost.add("item", _UNANSWERED)
+                    continue
+                yield self._record(position, item_id, names[position - start], answers)
+
+    def _record(self, position: int, item_id: str, name: str | None, answers: Sequence[Answer]) -> ItemRecord:
+        pool = self._project.pool
+        text, size = None, None
+        with suppress(ItemError):
+            if pool.kind == "text":
+                text = str(pool.load(position))
+                size = len(text), 1
+            elif self.header.shape is not None:
+                height, width = pool.size(position)
+                size = int(width), int(height)
+        gold = self._gold.get(item_id)
+        return ItemRecord(
+            item_id, name=name, size=size, text=text,
+            split="holdout" if self._holdout[position] else "train", metadata=pool.meta(position),
+            gold_ids=None if gold is None else members(gold), gold_values=dict(self._gold_values.get(item_id, {})),
+            answers=self._joined(item_id, answers) if self._labels == "consensus" else tuple(answers),
+            predictions=self._predicted(position) if self._predictions else ())
+
+    # -- answers ---------------------------------------------------------------------------------------------
+
+    def _answers(self, acts: Iterable[events.Event]) -> list[Answer]:
+        """What stands of an item, of each annotator; what doesn't is counted."""
+        acts = list(acts)
+        by_annotator: dict[str, list[events.Event]] = {}
+        undone = [event for event in acts if event.kind == "retracted"]
+        for event in acts:
+            if event.kind == "decided":
+                by_annotator.setdefault(event.annotator, []).append(event)
+            elif event.kind == "repeated":
+                self.lost.add("repeated answer", _REPEATED)
+        answers: list[Answer] = []
+        for annotator in sorted(by_annotator):
+            given = by_annotator[annotator]
+            standing = given[0] if len(given) == 1 and not undone else events.standing([*given, *undone])
+            if (n_earlier := len(given) - (standing is not None)):
+                self.lost.add("earlier answer", _EARLIER, n_earlier)
+            if standing is None:
+                continue
+            of_answer = Losses()
+            answer = self._answer(standing, of_answer)
+            if answer.status in self._kept:
+                answers.append(answer)
+                if of_answer:
+                    self.lost.update(of_answer)
+            else:
+                self.lost.add("answer", LEFT_OUT[answer.status])
+        return answers
+
+    def _answer(self, event: events.Event, lost: Losses) -> Answer:
+        body = event.body
+        seen = body.get("seen", {})
+        version = seen.get("taxonomy")
+        status, label_id = self._status(event, version)
+        as_decided = None
+        former = body.get("label_id")
+        if former is not None and not self._of_objects and (
+                status != "decided" or label_id != former or (not is_set(former) and
+                                                              self._name_of(label_id) != body.get("label"))):
+            as_decided = former, body.get("label"), version
+        objects: tuple[ObjectAnswer, ...] | None = None
+        if self._of_objects and "objects" in body:
+            objects = self._objects(body, version, lost)
+        regions = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}
+        return Answer(
+            event.annotator, body["verdict"],
+            None if label_id is None or self._of_objects else members(label_id),
+            body.get("certainty"), seen.get("certainty"), tuple(sorted(body.get("flags", ()))), body.get("note"),
+            event.acted_at, status, self._values(body, version, lost), objects, body.get("reason"),
+            regions.get("wrong"), regions.get("missing"), seen, event.id,
+            None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"), as_decided)
+
+    def _status(self, event: events.Event, version: int | None) -> tuple[str, str | None]:
+        """The status of an answer, as in `Workbench.annotations`, and today's id of its label."""
+        body = event.body
+        former = body.get("label_id")
+        if (former, version) not in self._today:
+            self._today[former, version] = None if former is None else self._lineage.exactly(former, version)
+        label_id = self._today[former, version]
+        if events.is_planted(body):
+            return "planted", label_id
+        if event.id in self._changed and body["verdict"] in CLOSING:
+            return "to_review", None
+        if former is None or label_id is not None or body["verdict"] not in LABELLING:
+            return "decided", label_id
+        presumed = self._presumed.get(str(event.item_id))
+        if presumed is not None and (now := self._lineage.exactly(*presumed)) is not None \
+                and self._lineage.may_mean(former, version, now):
+            return "presumed", now
+        return "to_review", None
+
+    def _name_of(self, label_id: str | None) -> str | None:
+        if label_id not in self._names:
+            self._names[label_id] = None if label_id is None or is_set(label_id) else \
+                self._lineage.today.name_as_answered(label_id)
+        return self._names[label_id]
+
+    def _values(self, body: Mapping[str, Any], version: int | None, lost: Losses) -> dict[str, Value]:
+        """The values that an answer gave, under today's scales and choices; those in doubt are counted."""
+        given = body.get("values", {})
+        found: dict[str, Value] = {}
+        for attribute in given if isinstance(given, Mapping) else ():
+            value = self._lineage.value(attribute, given[attribute], version)
+            if value is None:
+                lost.add("value of an attribute", "The attribute was retired, or an edit left the value in doubt.")
+            else:
+                found[attribute] = value
+        return found
+
+    def _objects(self, body: Mapping[str, Any], version: int | None, lost: Losses) -> tuple[ObjectAnswer, ...]:
+        """The objects of an answer under today's labels; those whose label is gone or in doubt are counted."""
+        found: list[ObjectAnswer] = []
+        for one in events.objects_in(body["objects"]):
+            key = one.label_id, version
+            if key not in self._today:
+                self._today[key] = self._lineage.exactly(*key)
+            if (label_id := self._today[key]) is not None:
+                found.append(replace(one, label_id=label_id, label=self._lineage.today.name_of(label_id)))
+            else:
+                lost.add("object" if one.is_there else "deleted proposal", _NO_LABEL)
+        return tuple(found)
+
+    # -- consensus -------------------------------------------------------------------------------------------
+
+    def _joined(self, item_id: str, answers: Sequence[Answer]) -> tuple[Answer, ...]:
+        """What stands over all annotators, with the answers that it is made of; of one answer that answer itself."""
+        stands = self._consensus.get(item_id)
+        if len(answers) < 2 and (stands is None or not stands.get("judged")):
+            return tuple(answers)
+        telling = [one for one in answers if one.verdict in LABELLING]
+        if len(telling) == 1 and not (stands or {}).keys() & {"label_ids", "objects"}:
+            # The others skipped it, or were unsure: what one person said stands.
+            one = telling[0]
+            there = None if one.objects is None else tuple(each for each in one.objects if each.is_there)
+            stands = {"label_ids": one.label_ids, "values": one.values, "objects": there, "share": 1.0,
+                      **(stands or {})}
+        stands = stands or {}
+        label_ids: tuple[str, ...] | None = stands.get("label_ids")
+        objects: tuple[ObjectAnswer, ...] | None = stands.get("objects")
+        values: Mapping[str, Value] = stands.get("values", {})
+        nothing = label_ids is None and objects is None and not values
+        return (Answer(CONSENSUS, "unsure" if nothing else "answer", label_ids, values=values, objects=objects,
+                       share=stands.get("share"), n_answers=len(answers), votes=tuple(answers)),)
+
+    def _predicted(self, position: int) -> tuple[Prediction, ...]:
+        project = self._project
+        if project.task in OBJECT_TASKS:
+            with suppress(HitlError):
+                return tuple(_proposals(project, position, self.header))
+            return ()
+        found = project.prediction(position)
+        if found is None or any(p != p for p in found.probs):
+            return ()
+        return (Prediction(found.model, dict(zip(found.label_ids, map(float, found.probs), strict=True))),)
+
+
+def header_of(project: Project) -> Header:
+    """What a project says of all its items together."""
+    history = tuple({**event.body, "acted_at": event.acted_at.isoformat(), "annotator": event.annotator}
+                    for event in project.log.events(kind="taxonomy"))
+    purpose = project.state.agreements.policy.get("purpose")
+    return Header(project.task, project.pool.kind, project.taxonomy, history,
+                  {"purpose": purpose} if purpose else {})
+
+
+def _proposals(project: Project, position: int, header: Header) -> Iterator[Prediction]:
+    if project.propose is None:
+        return
+    proposals = project.propose(position)
+    if proposals and project.state.adopted is not None:
+        yield Prediction(str(project.state.adopted.body["model"]), {}, tuple(
+            ObjectAnswer(str(n), SHAPE_OF[project.task], one.at, one.label_id,
+                         header.name_of(one.label_id), origin="model", act="accepted", score=one.score)
+            for n, one in enumerate(proposals)))
+
+
+def _consensus(project: Project) -> dict[str, dict[str, Any]]:
+    """What stands over all annotators of each item that several answered, or that was adjudicated."""
+    found: dict[str, dict[str, Any]] = {}
+    if project.task in OBJECT_TASKS:
+        return _object_consensus(project)
+    taxonomy = project.taxonomy
+    if project.task != "scale":
+        ids = {taxonomy.name_of(label_id): label_id for label_id in taxonomy.label_ids}
+        answers = project.answers()
+        table = answers.consensus()
+        several = (table["n_answers"] > 1) | table["item_id"].isin(list(answers.adjudicated))
+        for row in table[several].itertuples(index=False):
+            named = (row.labels if not row.tied else None) if project.task == "multilabel" else \
+                ((row.label,) if isinstance(row.label, str) else None)
+            found[str(row.item_id)] = {"label_ids": None if named is None else tuple(sorted(ids[one] for one in named)),
+                                       "share": None if named is None or row.share != row.share else float(row.share),
+                                       "judged": str(row.item_id) in answers.adjudicated}
+    if taxonomy.attributes:
+        _add_values(project, found)
+    return found
+
+
+def _add_values(project: Project, found: dict[str, dict[str, Any]]) -> None:
+    """Add the consensus of each attribute's values."""
+    from ..report.several_people import value_table
+    for attribute in project.taxonomy.attributes:
+        try:
+            table: pd.DataFrame = value_table(project, attribute.name, "auto")
+        except BadInput:  # nobody gave a value yet
+            continue
+        for row in table[table["value"].notna()].to_dict("records"):
+            value: Value = row["value"] if attribute.choices else float(row["value"])
+            if attribute.kind == "continuous":
+                value = attribute.rounded(float(value))  # as an answer is kept
+            found.setdefault(str(row["item_id"]), {}).setdefault("values", {})[attribute.id] = value
+
+
+def _object_consensus(project: Project) -> dict[str, dict[str, Any]]:
+    each = project.objects()
+    people = Counter(str(item_id) for item_id, _ in (each.attrs.get("reviewed") or ()))
+    found: dict[str, dict[str, Any]] = {item_id: {"objects": []} for item_id, n in people.items() if n > 1}
+    if not found:
+        return {}
+    names = project.taxonomy
+    for number, row in enumerate(project.objects(consensus=True).to_dict("records")):
+        of_item = found.get(str(row["item_id"]))
+        if of_item is None or not isinstance(row["label_id"], str):  # None or NaN: in doubt
+            continue
+        kind = SHAPE_OF[project.task]
+        certainty = row.get("certainty")
+        of_item["objects"].append(ObjectAnswer(
+            str(row.get("object_id") or number), kind, _at(row, kind),  # type: ignore[arg-type]
+            row["label_id"], names.name_of(row["label_id"]),
+            certainty=None if certainty is None or certainty != certainty else float(certainty),
+            unsure=row["status"] == "unsure", quote=row.get("quote") if kind == "span" else None))
+    return {item_id: {"objects": tuple(of["objects"])} for item_id, of in found.items()}
+
+
+def _at(row: Mapping[str, Any], kind: str) -> tuple[Any, ...]:
+    if kind == "span":
+        return int(row["start"]), int(row["end"])
+    if kind == "polygon":
+        return tuple(float(number) for point in row["points"] for number in point)
+    names = ("x0", "y0") if kind == "point" else ("x0", "y0", "x1", "y1")
+    return tuple(float(row[name]) for name in names)

@@ -1,0 +1,83 @@
+"""The formats there are. `find_format` gives one by its name or by a path; `formats` is the table for people."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import BadInput
+from .format import Format
+
+# Name -> the module in `exchange.formats`; a module is imported when its format is first used.
+MODULES = {"jsonl": "jsonl", "parquet": "parquet", "csv": "csv_tables", "image_folders": "image_folders",
+           "coco": "coco", "yolo": "yolo", "voc": "voc", "label_studio": "label_studio",
+           "hugging_face": "hugging_face", "prodigy": "prodigy", "doccano": "doccano", "conll": "conll",
+           "ipyannotations": "ipyannotations"}
+
+
+def find_format(name: str | None, path: Path | None = None) -> Format:
+    """A format by its name, or by a path where there is none.
+
+    Raises
+    ------
+    BadInput
+        When there is no such format, it can't be told from the path, or it needs a package that isn't there.
+    """
+    if name is None:
+        name = _guess(path)
+    key = name.lower().replace("-", "_").replace(" ", "_") if isinstance(name, str) else ""
+    if key not in MODULES or find_spec(f"{__package__}.formats.{MODULES[key]}") is None:
+        raise BadInput(f"format {name!r} is unknown; one of {', '.join(available())} is expected.")
+    found = load_format(key)
+    if found.extra is not None and find_spec(found.extra) is None:
+        raise BadInput(f"format {name!r} needs {found.extra}, which isn't installed; pip install "
+                       "'hitl-widgets[formats]' brings it.")
+    return found
+
+
+def load_format(name: str) -> Format:
+    """The format of a name of `available`."""
+    found: Format = import_module(f".formats.{MODULES[name]}", __package__).FORMAT
+    return found
+
+
+def available() -> list[str]:
+    """The names of all formats."""
+    return [name for name, module in MODULES.items() if find_spec(f"{__package__}.formats.{module}") is not None]
+
+
+def formats() -> pd.DataFrame:
+    """The formats that `Workbench.export` writes and `Workbench.import_file` reads.
+
+    Returns
+    -------
+    DataFrame
+        A row for each: format (its name), title, tasks, items ("image" and "text"), path ("folder" or "file"), reads,
+        writes, what it can't hold, needs (a package beside those that always come).
+    """
+    rows = []
+    for name in available():
+        one = load_format(name)
+        rows.append({"format": one.name, "title": one.title, "tasks": ", ".join(one.tasks),
+                     "items": ", ".join(one.kinds), "path": "folder" if one.folder else "file",
+                     "reads": one.read is not None, "writes": True, "what it can't hold": one.cannot_hold,
+                     "needs": one.extra or ""})
+    return pd.DataFrame(rows)
+
+
+def _guess(path: Path | None) -> str:
+    by_suffix: dict[str, list[str]] = {}
+    for name in available():
+        one = load_format(name)
+        for suffix in one.suffixes:
+            by_suffix.setdefault(suffix, []).append(name)
+    fitting = by_suffix.get(path.suffix.lower(), []) if path is not None else []
+    if len(fitting) == 1:
+        return fitting[0]
+    if path is not None and (named := path.suffix.lower()[1:]) in fitting:  # a .jsonl is "jsonl", a .csv is "csv"
+        return named
+    raise BadInput(f"the format of {path} can't be told from its name; pass format=, one of "
+                   f"{', '.join(fitting or available())}.")
