@@ -5289,6 +5289,7 @@ function buildObjectList(session, colourOf) {
     setText(title, head);
     setText(margin, text);
     margin.title = text;
+    margin.classList.toggle("hitl-wraps", !objects?.list.length);
     accept.hidden = !objects;
     setText(
       /** @type {Node} */
@@ -7066,7 +7067,7 @@ function buildReader(session) {
     for (const kind of KINDS) {
       drawBoxes(marks[kind], fits ? regions.spans(kind).flatMap(([start, end]) => view.rects(start, end)) : [], `hitl-text-mark hitl-text-${kind}`);
     }
-    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
+    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-text-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
   }
   function lead(words3, key3, extend) {
     const across2 = { ArrowRight: 1, ArrowLeft: -1 }[key3];

@@ -128,6 +128,7 @@ export function buildObjectList(session, colourOf) {
     setText(title, head);
     setText(margin, text);
     margin.title = text;
+    margin.classList.toggle("hitl-wraps", !objects?.list.length);
     accept.hidden = !objects;
     setText(/** @type {Node} */ (accept.lastChild), !objects ? "" : session.guesses ? "best guess" : objects.verdict === "accept" ? "accept all" : "store");
     const none = objects !== null && !objects.list.length;

@@ -71,7 +71,7 @@ export function buildReader(session) {
     for (const kind of KINDS) {
       drawBoxes(marks[kind], fits ? regions.spans(kind).flatMap(([start, end]) => view.rects(start, end)) : [], `hitl-text-mark hitl-text-${kind}`);
     }
-    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
+    drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-text-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
   }
 
   /** A key leads to other words. @param {Marking} words @param {string} key @param {boolean} extend @returns {boolean} whether it is one of these */
