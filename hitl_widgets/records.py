@@ -45,9 +45,9 @@ MOST_WITH_DELETED = 2 * MOST_OBJECTS
 ObjectAct = Literal["accepted", "moved", "relabelled", "added", "deleted"]
 OBJECT_ACTS: tuple[str, ...] = get_args(ObjectAct)
 # What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
-METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap")
+METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap", "lime")
 # Those that explain what counts in a text.
-TEXT_METHODS = ("contributions", "integrated_gradients", "erasure")
+TEXT_METHODS = ("contributions", "integrated_gradients", "erasure", "kernelshap", "lime")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
 FLAGS: tuple[str, ...] = get_args(Flag)
@@ -657,7 +657,7 @@ def check_certainty(certainty: float | None) -> float | None:
     if certainty is None:
         return None
     if isinstance(certainty, bool) or not isinstance(certainty, (int, float, np.integer, np.floating)) \
-            or not math.isfinite(certainty) or not 0 <= certainty <= 10:
+            or not 0 <= certainty <= 10:
         raise BadInput(f"certainty {certainty!r} can't be used: a number from 0 (a guess) to 10 (sure) is expected, "
                        "or None.")
     return float(certainty)

@@ -52,6 +52,8 @@ _in_memory = threading.Lock()
 
 # Paths don't begin like this.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# A path that needs no care, on any system: names without dots before them, with single slashes between them.
+_PLAIN_PATH = re.compile(r"(?:[^/\\.:][^/\\:]*/)*[^/\\.:][^/\\:]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,18 +308,20 @@ class Pool:
         """A hash of the ids in their order, 32 hexadecimal digits."""
         return blake2b("\0".join(self._ids).encode(), digest_size=16).hexdigest()
 
-    def known_as(self, ids: Mapping[int, str]) -> Pool:
+    def known_as(self, ids: Mapping[int, str], *, meta: pd.DataFrame | None = None) -> Pool:
         """The same items, some of them under other ids; they are found under both.
 
         Parameters
         ----------
         ids : mapping of int to str
             Position -> the id that the item has in the new pool.
+        meta : DataFrame, optional
+            Metadata in place of the pool's, a row for each position.
         """
         texts = self._ids.tolist()
         for position, item_id in ids.items():
             texts[position] = item_id
-        pool = Pool(self._sources, texts, frame=self._frame, folder=self._folder)
+        pool = Pool(self._sources, texts, frame=self._frame if meta is None else meta, folder=self._folder)
         pool._root = self._root
         pool._also = {**self._also, **{str(self._ids[position]): position for position in ids}}
         return pool
@@ -430,6 +434,32 @@ class Pool:
             raise BadInput("this pool has images; pool.thumbnail(position) shows one small.")
         return snippet(self._text(position), n)
 
+    def file_name(self, position: int) -> str | None:
+        """The name of an item's file, with forward slashes, from the pool's folder on; None of an item in memory.
+
+        Of a file that was given by a path from elsewhere it is the last part alone.
+        """
+        return self.file_names(self._checked(position), position + 1)[0]
+
+    def file_names(self, start: int, stop: int) -> list[str | None]:
+        """The names of the files of consecutive items: see `file_name`."""
+        sources = self._sources[start:stop] if self.kind != "text" else [None] * len(range(len(self))[start:stop])
+        return [_file_name(source) for source in sources]
+
+    def file_path(self, position: int) -> Path | None:
+        """Where an item's file lies; None of an item in memory.
+
+        Raises
+        ------
+        ImageError
+            If the file is missing, or outside of the pool's folder.
+        """
+        source = self._source(position)
+        if self.kind == "text" or not isinstance(source, str):
+            return None
+        with explained(self._name(position)):
+            return self._file(source)
+
     def content(self, position: int) -> str:
         """A hash of the item: of its file, of its pixels without one, or of its text in UTF-8.
 
@@ -497,7 +527,7 @@ class Pool:
         """
         step = np.uint64(0x9E3779B97F4A7C15 * (int(seed) + 1) % 2**64)
         sums = self._crcs if group is None else self.group_sums(group)
-        draws: np.ndarray = (_splitmix64(sums + step) >> np.uint64(11)) * 2.0**-53
+        draws: np.ndarray = (splitmix64(sums + step) >> np.uint64(11)) * 2.0**-53
         return draws
 
     def _checked(self, position: int) -> int:
@@ -570,7 +600,17 @@ def _crcs(texts: list[str]) -> np.ndarray:
         return np.fromiter(map(zlib.crc32, encoded), np.uint32, len(texts))
 
 
-def _splitmix64(state: np.ndarray) -> np.ndarray:
+def splitmix64(state: np.ndarray) -> np.ndarray:
+    """Numbers whose first bits depend on all bits of others: the last steps of splitmix64.
+
+    Parameters
+    ----------
+    state : ndarray of uint64
+
+    References
+    ----------
+    Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+    """
     mixed: np.ndarray = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)
@@ -668,3 +708,12 @@ def _plain(value: Any) -> Any:
 def _some(values: Sequence[Any] | np.ndarray, n: int = 5) -> str:
     more = len(values) - n
     return ", ".join(map(repr, values[:n])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _file_name(source: Any) -> str | None:
+    if not isinstance(source, str):
+        return None
+    if _PLAIN_PATH.match(source):
+        return source
+    path = Path(source)
+    return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()

@@ -118,16 +118,22 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     frame = _as_frame(frame, project)
     project.refresh()
     rows, n_undecided = _rows_of(frame, project, annotator)
-    new, n_changed_since = _new_rows(project, rows)
+    new: list[tuple[_Row, str | None]] = []
+    n_changed_since = 0
+
+    def make() -> list[events.Event]:
+        nonlocal n_changed_since
+        new[:], n_changed_since = _new_rows(project, rows)
+        now = utc_now()
+        return [events.decided(_decision(row, former, project.lineage, now), content=project.content(row.position))
+                for row, former in new]
+    project.take_in_new(make)
     if n_undecided:
         project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed, only presumed, or given to a "
                        "planted suggestion: nobody's answer, so they were left out.")
     if n_changed_since:
         project.notify(f"{n_changed_since:,} rows of the table to import were said before and revised or retracted "
                        "since; they weren't stored again.")
-    now = utc_now()
-    project.take_in(*[events.decided(_decision(row, former, project.lineage, now),
-                                     content=project.content(row.position)) for row, former in new])
     return len(new)
 
 

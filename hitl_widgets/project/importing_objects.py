@@ -18,8 +18,9 @@ from .given_objects import answered_objects
 from .project import Project
 from .spelling import text_of
 
-_NUMBERS: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "polygon": ("points",),
-                                          "span": ("start", "end")}
+# Kind of object -> the columns of its coordinates.
+COORDINATES: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"),
+                                            "polygon": ("points",), "span": ("start", "end")}
 # Who answered is nobody's answer there.
 _UNDECIDED = ("to_review", "planted")
 
@@ -69,10 +70,13 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
     if undecided:
         project.notify(f"the objects of {len(undecided):,} answers are to be reviewed, or were given to a planted "
                        "suggestion: nobody's answer, so they were left out.")
-    decisions = [decision for (item_id, who), numbered in images.items() if (item_id, who) not in undecided
-                 if (decision := _decision(project, item_id, who, numbered)) is not None]
-    project.take_in(*[events.decided(one, content=project.content(project.pool.position(one.item_id)))
-                      for one in decisions])
+    decisions: list[Decision] = []
+
+    def make() -> list[events.Event]:
+        decisions[:] = [decision for (item_id, who), numbered in images.items() if (item_id, who) not in undecided
+                        if (decision := _decision(project, item_id, who, numbered)) is not None]
+        return [events.decided(one, content=project.content(project.pool.position(one.item_id))) for one in decisions]
+    project.take_in_new(make)
     return len(decisions)
 
 
@@ -85,9 +89,9 @@ def _as_frame(table: Any, kind: str) -> pd.DataFrame:
         table = table.rename_axis("item_id").reset_index()
     if kind == "point" and {"x", "y"} <= set(table) and "x0" not in table:
         table = table.rename(columns={"x": "x0", "y": "y0"})
-    if missing := [name for name in ("item_id", *_NUMBERS[kind]) if name not in table]:
+    if missing := [name for name in ("item_id", *COORDINATES[kind]) if name not in table]:
         raise BadInput(f"the table of objects lacks {', '.join(missing)}; item_id, label and "
-                       f"{', '.join(_NUMBERS[kind])} are expected, as wb.objects() gives them.")
+                       f"{', '.join(COORDINATES[kind])} are expected, as wb.objects() gives them.")
     return table
 
 
@@ -99,17 +103,29 @@ def _item(project: Project, item_id: Any) -> str:
 
 def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
     """The object of a row; None of one that says that there is none."""
-    given = text_of(record.get("kind"))
-    if given not in (None, kind):
-        raise BadInput(f"a {given} was given, and this project asks for one {kind} for each object.")
-    values = [record.get(name) for name in _NUMBERS[kind]]
-    if all(_is_nothing(value) for value in values):
+    if (at := coordinates_of(record, kind)) is None:
         return None
-    at: Any = _points(values[0]) if kind == "polygon" else [*map(_whole, values)] if kind == "span" else values
     label = text_of(record.get("label_id")) or text_of(record.get("label"))
     certainty = record.get("certainty")
     return shape(kind, at, label=label, certainty=None if _is_nothing(certainty) else check_certainty(certainty),
                  unsure=record.get("status") == "unsure")
+
+
+def coordinates_of(record: Mapping[Any, Any], kind: str) -> Any:
+    """The coordinates in a row, as they are there; None of a row without any.
+
+    Raises
+    ------
+    BadInput
+        When the row is of another kind of object, or its points can't be read.
+    """
+    given = text_of(record.get("kind"))
+    if given not in (None, kind):
+        raise BadInput(f"a {given} was given, and this project asks for one {kind} for each object.")
+    values = [record.get(name) for name in COORDINATES[kind]]
+    if all(_is_nothing(value) for value in values):
+        return None
+    return _points(values[0]) if kind == "polygon" else [*map(_whole, values)] if kind == "span" else values
 
 
 def _whole(value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, HitlError, IdReused, UnknownDecision
+from ..errors import AlreadyDecided, BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
 from ..records import (
@@ -69,6 +70,9 @@ from .standing import Standing
 from .state import State, doer, in_words
 
 logger = logging.getLogger(__name__)
+
+# How often an import is compared with the log again, when somebody answered its items meanwhile.
+N_TRIALS = 5
 
 
 class Project(Standing):
@@ -171,6 +175,7 @@ class Project(Standing):
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
         self.people, self.asking = People(self), Asking(self)
         self._listeners: list[Callable[[str], None]] = []
+        self._importing = threading.RLock()  # one import at a time, each of which compares itself with the log
         self._own: set[str] = set()  # ids of the edits and adoptions that were made here
         self._n_followed = 0  # of the state's news
         self.news: list[str] = []
@@ -481,8 +486,30 @@ class Project(Standing):
 
     def take_in(self, *acts: events.Event) -> None:
         """Append acts that were made elsewhere: all of them or none."""
+        self._store(acts)
+
+    def take_in_new(self, make: Callable[[], Sequence[events.Event]]) -> None:
+        """Append what is new of something that is imported: all of it or none.
+
+        Parameters
+        ----------
+        make : callable
+            Compares what is imported with the log, and gives the acts that are new. It is called again where something
+            was stored about their items meanwhile, by another process or by somebody who decides.
+        """
+        with self._importing:
+            for trial in range(N_TRIALS):
+                since = self.log.last_seq()
+                try:
+                    return self._store(make(), since=since)
+                except AlreadyDecided:
+                    if trial == N_TRIALS - 1:
+                        raise
+                    self.refresh()
+
+    def _store(self, acts: Sequence[events.Event], *, since: int | None = None) -> None:
         if acts:
-            self.log.append(*acts)
+            self.log.append(*acts, since=since)
             self.refresh()
             self.tell("decisions")
 

@@ -19,7 +19,7 @@ from ..errors import ModelError
 from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
-from ..quality.label_errors import SuspectedErrors
+from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
 from ..records import (
     OBJECT_TASKS,
     Attribution,
@@ -49,6 +49,7 @@ from .threads import Thread, Threads
 from .threads import entry as thread_entry
 
 SECOND_LOOK_QUEUE = "second_look"
+IMPORTER = "import"  # who gave the answers of a table or file that doesn't say
 # As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # time where a person waits in front of the card. The next call continues from there.
 PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
@@ -226,6 +227,8 @@ class Session:
         if queue == SECOND_LOOK_QUEUE:
             self.update_second_looks()
         self._predict_ahead("random" if queue else strategy, annotator, AHEAD_S)
+        if queue == SECOND_LOOK_QUEUE and n > 0:
+            self.tell_whose_second_looks(annotator)
         return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
@@ -252,6 +255,21 @@ class Session:
         """Estimate anew how likely each answer is right; the second-look queue uses the result."""
         self.project.second_looks = looks = self._model.label_errors()
         return looks
+
+    def tell_whose_second_looks(self, annotator: str | None = None) -> None:
+        """Notify where answers may be wrong, and none is asked of this annotator, since their authors come first."""
+        looks, annotator = self.project.second_looks, annotator or self.annotator
+        if looks is None or self.waiting(SECOND_LOOK_QUEUE, annotator):
+            return
+        authors = looks.frame.loc[looks.frame["chosen_by"] != SECOND_LOOK, "annotator"]
+        if (n := int((authors != annotator).sum())) == 0:
+            return
+        why = f"{annotator} is asked for no second look: of the answers of others {n:,} may be wrong " \
+              "(wb.people.second_looks() lists them), and each is asked of its author first."
+        if annotator != IMPORTER and (imported := int((authors == IMPORTER).sum())):
+            why += f" The author of {imported:,} is {IMPORTER!r}: open the project with annotator={IMPORTER!r} to be " \
+                   "asked about these."
+        self.project.notify(why)
 
     # -- what the screen shows
 

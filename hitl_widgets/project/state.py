@@ -642,7 +642,8 @@ def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
     """
     who = doer(event, reader)
     if event.kind == "adopted":
-        return f"{who} adopted model {event.body['model'][:7]}."
+        name = f"{event.body['name']} (" if event.body.get("name") else ""
+        return f"{who} adopted model {name}{event.body['model'][:7]}{')' * bool(name)}."
     step = next(step for step in lineage.steps if step.id == event.id)
     return f"{who} edited the taxonomy: {step.prose}"
 

@@ -47,7 +47,7 @@ AGREEMENT = ("blind", "shown", "difference")
 ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin", "figure"]
 # What a project's models are measured by first.
 FIRST = {"classify": "accuracy", "multilabel": "macro F1", "scale": "accuracy"}
-BACKGROUND = "background"
+BACKGROUND, IMPORTED = "background", "imported"
 Figures = Metrics | MultilabelMetrics
 
 
@@ -59,9 +59,9 @@ class Progress:
     ----------
     accuracy : DataFrame
         One row a round and source: round, source, model, answers (that it learned from), n, share, low, high, curve (a
-        number that changes where the labels do: accuracies under other labels are other curves), origin ("round", or
-        "background" for a model that was trained while people labelled; of these only the adopted one is measured on
-        hold-out and gold, and its round is the one that is going on). "holdout", "gold" and
+        number that changes where the labels do: accuracies under other labels are other curves), origin ("round",
+        "background" for a model that was trained while people labelled, or "imported"; of the latter two only the
+        adopted one is measured on hold-out and gold, and its round is the one that is going on). "holdout", "gold" and
         "imported": the model that the round trained, on these items (`Run.figures`); earlier versions joined the three
         as "holdout". "audit": the model that suggested in
         that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
@@ -159,8 +159,9 @@ class Progress:
 
     def _repr_html_(self) -> str:
         sources = {**SOURCES, "audit": "audit"}
-        rounds = [(BACKGROUND if row["origin"] == BACKGROUND else row["round"], sources[row["source"]], row["answers"],
-                   *_bar(row["share"], row)) for row in self.accuracy.to_dict("records")]
+        rounds = [(row["origin"] if row["origin"] in (BACKGROUND, IMPORTED) else row["round"],
+                   sources[row["source"]], row["answers"], *_bar(row["share"], row))
+                  for row in self.accuracy.to_dict("records")]
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
         parts = [html.table(("round", "measured on", "answers", FIRST[self.task], ""), rounds)] if rounds else []
@@ -248,9 +249,12 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     background = None if current is None else next((
         event for event in reversed(adopted)
         if event.body["origin"] == BACKGROUND and event.body["model"] == current.body["model"]), None)
+    measured = background if background is not None or current is None else next((
+        event for event in adopted
+        if event.body["origin"] == IMPORTED and event.body["model"] == current.body["model"]), None)
     figures, left = dict[str, Figures](), None
-    if registry is not None and background is not None:
-        figures = _figures_of(project, registry(), background)
+    if registry is not None and measured is not None:
+        figures = _figures_of(project, registry(), measured)
     if registry is not None and project.task == "classify" and (
             goal is not None or (background is not None and len(line) < 2)):
         from ..learn import refits
@@ -264,7 +268,7 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
-        accuracy=_accuracy(trained, audited, adopted, background, figures,
+        accuracy=_accuracy(trained, audited, adopted, measured, figures,
                            in_audit="exact match" if project.task == "multilabel" else "accuracy"),
         labels=_labels(project, trained, table), gained=gained, gained_by=gained_by, likely=likely, more=int(more),
         goal=left,
@@ -293,7 +297,7 @@ def _agreement(project: Project) -> pd.DataFrame:
 
 
 def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Figures]:
-    """Measure the adopted model of the background as a round's is, on each kind of items that measure."""
+    """Measure the adopted model of the background, or imported, as a round's is, on each kind of items that measure."""
     from ..learn.learnt import unpack
     with project.state.lock:
         measuring, lineage = project.measuring(), project.lineage
@@ -336,8 +340,8 @@ def _as_counts(metrics: Figures) -> tuple[float, float]:
     return value * worth, worth
 
 
-def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], background: Event | None,
-              of_background: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
+def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], measured: Event | None,
+              of_measured: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     of_labels, curves, former = dict[str, int](), dict[int, int](), list[str]()
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
@@ -353,14 +357,16 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
                 rows.append((n_round, source, body["model"], _n_learned(event), *_first(after)[1:],
                              curves[event.seq or 0], "round", _first(after)[0]))
     n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt}
-    origins = dict.fromkeys(n_learned, BACKGROUND)
+    origins = {event.body["model"]: event.body["origin"] for event in adopted
+               if event.body["origin"] in (BACKGROUND, IMPORTED)}
     n_learned |= {event.body["model"]: _n_learned(event) for event in trained}
-    for source, after in of_background.items():
-        if background is not None and after.n:
+    for source, after in of_measured.items():
+        if measured is not None and after.n:
             # One more where the labels were edited since it was learnt.
-            curve = curves[background.seq or 0] + (list(background.body["label_ids"]) != list(after.label_ids))
-            rows.append((len(trained) + 1, source, background.body["model"], int(background.body["n_training"]),
-                         *_first(after)[1:], curve, BACKGROUND, _first(after)[0]))
+            curve = curves.get(measured.seq or 0, max(curves.values(), default=0) + 1) \
+                + (list(measured.body["label_ids"]) != list(after.label_ids))
+            rows.append((len(trained) + 1, source, measured.body["model"], int(measured.body.get("n_training", 0)),
+                         *_first(after)[1:], curve, measured.body["origin"], _first(after)[0]))
     for (n_round, model), right in audited.accuracy().items():
         rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
                      of_labels.get(model, 1), origins.get(model, "round"), in_audit))
@@ -578,6 +584,7 @@ def _latest(table: pd.DataFrame) -> str:
         return "nothing yet"
     row = table.iloc[-1]
     where = f", background model of {row['answers']} answers" if row.get("origin") == BACKGROUND else \
+        ", imported predictions" if row.get("origin") == IMPORTED else \
         f" in round {row['round']}"
     return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))}{where}"
 

@@ -73,6 +73,7 @@ _LAST_SEQ_AND_ABOUT = select(func.max(EVENT.c.seq), *(
 _LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
 _COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
+_IDS = select(EVENT.c.id).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
@@ -206,7 +207,7 @@ class Log:
     def __repr__(self) -> str:
         return f"Log({str(self.folder)!r})"
 
-    def append(self, *events: Event, known: Collection[str] | None = None) -> list[Event]:
+    def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
 
         An event that is in the log already, with the same id and meaning, isn't stored again.
@@ -216,6 +217,8 @@ class Log:
         *events : Event
         known : collection of str or None
             For decisions: ids of the earlier decisions that whoever decides knows of. None asks nothing.
+        since : int or None
+            For decisions: number of the newest event that was known when they were made. None asks nothing.
 
         Returns
         -------
@@ -227,13 +230,14 @@ class Log:
         IdReused
             If an id is in the log with another meaning.
         AlreadyDecided
-            If a decision other than a skip stands for the item and annotator that isn't among `known`.
+            If a decision other than a skip stands for the item and annotator that isn't among `known`, or anything was
+            stored about one of the items after number `since`.
         BadInput
             If an event can't be written as a row: `schema.row_of`.
         """
         if not events:
             return []
-        act = _Act(events, known)
+        act = _Act(events, known, since)
         try:
             self._waiting[act] = None
             with self._lock:
@@ -259,20 +263,22 @@ class Log:
         return [events[event.id] for event in mine.events]
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
-        seq, at, by_id = self._last_seq_to_append(conn), self._now(), dict[str, Event]()
+        last_seq = seq = self._last_seq_to_append(conn)
+        at, by_id = self._now(), dict[str, Event]()
         nth = dict[str, int]()
-        for batch in _batches([(event, row, act.known) for act in acts
+        for batch in _batches([(event, row, act) for act in acts
                                for event, row in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
             in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
             before = {event.id: event for event in map(self._event, in_log(conn))}
+            _check_since(batch, before.values(), last_seq)
             new: dict[str, Event] = {}
             rows = []
-            for event, row, known in batch:
+            for event, row, act in batch:
                 former = before.get(event.id) or new.get(event.id)
                 if former is None:
-                    if known is not None:
-                        _check_known(event, known, (*before.values(), *new.values()))
+                    if act.known is not None:
+                        _check_known(event, act.known, (*before.values(), *new.values()))
                     seq += 1
                     n = nth[event.annotator] if event.annotator in nth else _n_of(conn, event.annotator)
                     nth[event.annotator] = n + 1
@@ -339,6 +345,10 @@ class Log:
     def get(self, id: str) -> Event | None:
         """The event with this id, or None."""
         return self._one(select(EVENT).where(EVENT.c.id == id))
+
+    def known_ids(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that an event has, whatever it is about."""
+        return {str(row[0]) for batch in _batches(ids) for row in self._read(_rows(_IDS, ids=batch))}
 
     def is_retracted(self, decision: Event) -> bool:
         """Whether a decision was taken back, by whomever."""
@@ -561,10 +571,10 @@ def gc_paused() -> Iterator[None]:
 class _Act:
     """What one call of `append` wants stored, and the events as stored once they are."""
 
-    __slots__ = ("events", "known", "rows", "stored")
+    __slots__ = ("events", "known", "rows", "since", "stored")
 
-    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None) -> None:
-        self.events, self.known = events, known
+    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None, since: int | None = None) -> None:
+        self.events, self.known, self.since = events, known, since
         self.rows = [row_of(event) for event in events]
         self.stored: list[Event] | None = None
 
@@ -589,6 +599,21 @@ def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) 
         answer = former.body.get("label") or former.body["verdict"]
         raise AlreadyDecided(f"you decided this item in another tab or notebook meanwhile: {answer}. That stands; go "
                              "back to it to change it.")
+
+
+def _check_since(batch: Sequence[tuple[Event, Any, _Act]], in_log: Iterable[Event], last_seq: int) -> None:
+    """Raise AlreadyDecided where something was stored about an item after what whoever decides knows of.
+
+    What this transaction itself stores, after number `last_seq`, isn't meant.
+    """
+    newest: dict[str | None, int] = {}
+    for event in in_log:
+        if event.seq is not None and event.seq <= last_seq:
+            newest[event.item_id] = max(event.seq, newest.get(event.item_id, 0))
+    for event, _, act in batch:
+        if act.since is not None and newest.get(event.item_id, 0) > act.since:
+            raise AlreadyDecided(f"item {event.item_id!r} was answered while answers to it were made ready; nothing "
+                                 "was stored. Try again.")
 
 
 def _update_annotations(conn: sa.Connection, before: Sequence[Event], new: Sequence[Event]) -> None:

@@ -148,7 +148,7 @@ def event_of(row: Sequence[Any]) -> Event:
     if not isinstance(body, dict):
         raise ValueError(f"its body is a {type(body).__name__}")
     nth = body.pop("nth", None)
-    if row[2] == "adopted":
+    if row[2] in ("adopted", "imported"):
         body = _adoption(body)
     return Event(seq=row[0], nth=nth if isinstance(nth, int) else None, id=row[1], kind=row[2], annotator=row[3],
                  item_id=row[4], body=body, acted_at=_EPOCH + row[5] * _MICROSECOND,
@@ -162,8 +162,9 @@ def _adoption(body: dict[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(body.get("model", ""), str):
         raise ValueError(f"its model is a {type(body['model']).__name__}")
-    if not isinstance(body.get("learnt", ""), str):
-        del body["learnt"]
+    for name in ("learnt", "name"):
+        if not isinstance(body.get(name, ""), str):
+            del body[name]
     if "out_of_fold" in body and not _is_figure(body["out_of_fold"]):
         del body["out_of_fold"]
     if not _is_count(body.get("n_training", 0)):
