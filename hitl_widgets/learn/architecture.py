@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,15 @@ from torch import Tensor, nn
 from ..errors import BadInput, ItemError, ModelError
 from ..items.pool import Pool
 from .average import holds_average_net, unfitted_average_net
+from .callables import AsLoaded, CallableNet, column_order, holds_callable, is_function
+from .estimator_nets import EstimatorNet, EstimatorPredictor
+from .estimators import Estimator, Features, is_estimator
 from .head import n_outputs, with_outputs
+from .imported import Content, ImportedNet, ImportedPredictor, holds_imported_net, unfilled_imported_net
 from .light import holds_light_net, is_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, Unsquashed, look_at
+from .pool_descriptors import PoolDescriptors
 from .predict import (
     NetPredictor,
     alike_views,
@@ -33,7 +38,7 @@ from .predict import (
 )
 from .preprocess import Preprocess, as_preprocess, without_preprocess
 from .text_nets import TextCNN
-from .text_views import CallableNet, TextPreprocess, holds_callable
+from .text_views import TextPreprocess
 from .views import KeptViews, View, batched, read_ahead, read_view
 from .weights import load_weights, weights_version
 
@@ -51,11 +56,12 @@ class Architecture:
     pool : Pool
         The items that the nets will see.
     net : torch.nn.Module, callable or None
-        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN. In a project
-        of texts also any function of texts (`text_views.CallableNet`), which predicts; what learns is the workbench's
-        own then.
+        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN. Also any
+        function of images or of texts (`callables.CallableNet`), which predicts; what learns is the workbench's own
+        then.
     preprocess : Preprocess, callable, tokenizer or None
-        From an item to the net's view of it; None chooses one that fits.
+        From an item to the net's view of it; None chooses one that fits. Where a function was passed, what this gives
+        of several items is stacked for it.
     device : str
         "auto", or what torch.device takes.
     head : str or None
@@ -67,13 +73,21 @@ class Architecture:
         end in a sigmoid. Each is told once.
     task : str
         Of the project: with "multilabel" each logit gives a probability of its own.
+    names : callable, optional
+        Gives label_id -> name under each version of the taxonomy, today's first: a function's columns may be named.
+    content : callable or None
+        As `Project.content`; imported predictions are of what the items held then. None asks the pool each time.
+    descriptors : callable or None
+        Gives the pool's descriptors, which estimators of images read.
 
     Attributes
     ----------
     kept : KeptViews
         Views of items that a net learnt from, for the next training.
     function : CallableNet or None
-        The function of texts that was passed.
+        The function that was passed.
+    estimator : Estimator or None
+        The object with `predict_proba` that was passed, a copy of it.
 
     Raises
     ------
@@ -84,19 +98,46 @@ class Architecture:
     def __init__(self, pool: Pool, net: nn.Module | Callable[..., Any] | None = None, *,
                  preprocess: Callable[[Any], Any] | None = None, device: str = "auto",
                  head: str | None = None, seed: int = 0, notify: Callable[[str], None] | None = None,
-                 task: str = "classify") -> None:
+                 task: str = "classify", names: Callable[[], Iterable[Mapping[str, str]]] = list,
+                 content: Content | None = None, descriptors: Callable[[], PoolDescriptors] | None = None) -> None:
         self.pool, self.device, self.seed, self.task = pool, device, seed, task
         self.of_texts, self.function = is_of_texts(pool), None
-        if self.of_texts and not isinstance(net, nn.Module) and (callable(net) or hasattr(net, "predict_proba")):
-            net, self.function = None, CallableNet(net, multilabel=task == "multilabel")
-        self._named_head = None if net is None else head
+        self._named_head, self.names, self._notify, self._of_function = head, names, notify, None
+        self.estimator: Estimator | None = None
+        self._descriptors = descriptors
+        if is_estimator(net):
+            self._of_function, preprocess = preprocess, None
+            self.estimator, net = self._as_estimator(net), None
+        elif is_function(net):
+            self._of_function, preprocess = preprocess, None
+            self.function = CallableNet(net, multilabel=task == "multilabel", kind=pool.kind,
+                                        preprocess=self._of_function)
+            net = None
         self._net = None if net is None else private_copy(net)  # type: ignore[arg-type]  # which refuses another
-        self._preprocess, self._notify = preprocess, notify
+        self._preprocess, self._content = preprocess, content
         self._lock = threading.RLock()
         self._view: Any = None
         self.kept = KeptViews()
         self._look: Look | None = None
         self._looked = False
+
+    def _as_estimator(self, model: Any) -> Estimator:
+        def descriptors() -> PoolDescriptors:
+            if self._descriptors is None:
+                raise ModelError("there are no descriptors that the estimator could read; pass preprocess=...")
+            return self._descriptors()
+        estimator = Estimator(model, Features(self.pool, self._of_function, descriptors=descriptors,
+                                              view=lambda: self.view), multilabel=self.task == "multilabel")
+        estimator.check()
+        return estimator.own_copy()
+
+    def content(self, position: int) -> str | None:
+        """What identifies the content of an item now; None where it can't be read."""
+        if self._content is not None:
+            return self._content(position)
+        with suppress(ItemError):
+            return self.pool.content(position)
+        return None
 
     @property
     def own(self) -> bool:
@@ -125,8 +166,8 @@ class Architecture:
                 view = preprocess_for(self._preprocess, self._net, self.pool) if self.of_texts else \
                     as_preprocess(self._preprocess, self._net, sample_images(self.pool))
                 if self.of_texts and self._net is None and not isinstance(view, TextPreprocess):
-                    raise BadInput("preprocess= is for a net of yours: the workbench's own nets, and functions of "
-                                   "texts, read a text as it is. Pass model=... too, or leave preprocess= out.")
+                    raise BadInput("preprocess= is for a model of yours: the workbench's own nets read a text as it "
+                                   "is. Pass model=... too, or leave preprocess= out.")
                 if self._net is None and self._preprocess is None and isinstance(view, Preprocess) \
                         and max(view.shape) > LARGEST_OWN_VIEW:  # no larger than the workbench's own net is made for
                     view = Preprocess(LARGEST_OWN_VIEW, channels=view.channels)
@@ -153,6 +194,8 @@ class Architecture:
     @property
     def head(self) -> str | None:
         """Name of the last layer: the one that the person named, or that was found; None where it isn't known."""
+        if self._net is None:
+            return None
         name = self._named_head or (None if self.look is None else self.look.head)
         return f"{Unsquashed.NAME}.{name}" if name is not None and self._squashed else name
 
@@ -161,10 +204,11 @@ class Architecture:
             self._notify(f"{sentence[0].upper()}{sentence[1:]}")
 
     def with_net(self, net: nn.Module | Callable[..., Any]) -> Architecture:
-        """The architecture of another net or function of texts, with this one's preprocessing, device and head."""
-        of_function = self.of_texts and not isinstance(net, nn.Module)  # which reads a text as it is
-        return Architecture(self.pool, net, preprocess=None if of_function else self._preprocess, device=self.device,
-                            head=self._named_head, seed=self.seed, notify=self._notify, task=self.task)
+        """The architecture of another net or function, with this one's device, head, and preprocessing of its kind."""
+        of_function = is_function(net) or is_estimator(net)
+        return Architecture(self.pool, net, preprocess=self._of_function if of_function else self._preprocess,
+                            device=self.device, head=self._named_head, seed=self.seed, notify=self._notify,
+                            task=self.task, names=self.names, content=self._content, descriptors=self._descriptors)
 
     def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
         """The net as it was before any training, with this many outputs."""
@@ -201,9 +245,11 @@ class Architecture:
         """The net with the weights in a file; ModelError where they don't fit."""
         if holds_callable(path):
             if self.function is None or weights_version(self.function) != path.stem:
-                raise ModelError(f"model {path.stem} is a function of texts, and not the one that was given; open the "
-                                 "project with model=... that function.")
+                raise ModelError(f"model {path.stem} is a function of {self.pool.kind}s, and not the one that was "
+                                 "given; open the project with model=... that function.")
             return self.function
+        if holds_imported_net(path):  # whatever net was passed
+            return load_weights(unfilled_imported_net(path), path)
         if holds_light_net(path):  # of the workbench's own, whatever net was passed
             return load_weights(unfitted_light_net(path), path)
         if self._net is None and holds_average_net(path):
@@ -226,11 +272,29 @@ class Architecture:
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
         several = self.task == "multilabel"
+        if isinstance(net, ImportedNet):
+            return ImportedPredictor(net, self.pool, label_ids, content=self.content, multilabel=several)
+        if isinstance(net, EstimatorNet):
+            return EstimatorPredictor(net, self.pool, label_ids, content=self.content)
+        if isinstance(net, CallableNet):
+            return NetPredictor(self.ordered(net, label_ids), self.pool, label_ids, preprocess=view_of(net),
+                                device=self.device, probabilities=False, multilabel=several)
         if is_light_net(net):  # of the workbench's own, whatever net was passed
             view = TextPreprocess() if self.of_texts else self.view
             return NetPredictor(net, self.pool, label_ids, preprocess=view, device=self.device, multilabel=several)
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
                             probabilities=None if self.look is None else self.look.probabilities, multilabel=several)
+
+    def ordered(self, net: CallableNet, label_ids: Sequence[str]) -> CallableNet:
+        """A function whose columns are those of these labels, where it says what its columns are.
+
+        Raises
+        ------
+        ModelError
+            When they are others.
+        """
+        classes = net.classes
+        return net if classes is None else net.in_order(column_order(classes, label_ids, self.names()))
 
     def _sample_view(self) -> View:
         """The view of the first item that has one."""
@@ -248,3 +312,8 @@ class Architecture:
             if len(views) == n:
                 break
         return views
+
+
+def view_of(net: CallableNet) -> Any:
+    """From an item to a function's view of it."""
+    return TextPreprocess() if net.kind == "text" else AsLoaded()

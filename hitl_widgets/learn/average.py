@@ -10,12 +10,12 @@ import math
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import torch
 from torch import Tensor, nn
 
 from .head import with_outputs
 from .light import holds_light_net, is_light_net, unfitted_light_net
+from .weights import shapes_in
 
 
 class AverageNet(nn.Module):
@@ -77,8 +77,7 @@ def holds_average_net(path: Path) -> bool:
     """
     if not holds_light_net(path, prefix="parts.0."):
         return False
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        return any(name.startswith("parts.1.") for name in file.keys())  # noqa: SIM118 - no mapping
+    return any(name.startswith("parts.1.") for name in shapes_in(path))
 
 
 def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
@@ -91,9 +90,7 @@ def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
     cnn : nn.Module
         A net of the second part's build. Its last layer tells the number of outputs.
     """
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        of_sets = "sets" in file.keys()  # noqa: SIM118 - no mapping
-    return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn, of_sets=of_sets).eval()
+    return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn, of_sets="sets" in shapes_in(path)).eval()
 
 
 def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,

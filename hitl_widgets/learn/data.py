@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 from ..errors import BadInput, ItemError, ShapeError, UnknownLabel
 from .losses import ONE_LABEL, PARTIAL, Objective, label_groups, with_candidates
 from .rationales import Rationales
-from .views import Images, KeptViews, TextViews, View, Views
+from .views import Images, KeptViews, TextViews, View, Views, are_of_texts
 
 # Of views (a tensor, or a mapping of tensors), targets and weights.
 Batches = Iterable[tuple[Any, Tensor, Tensor]]
@@ -486,7 +486,7 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     """
     if isinstance(images, Tensor):
         return images.float(), np.ones(len(images), bool)
-    if isinstance(images, (Views, TextViews)) and images.of_texts is not None:
+    if are_of_texts(images):
         return _load_texts(images)
     shapes: dict[int, torch.Size] = {}
     whole = None

@@ -22,6 +22,7 @@ from torch.nn import functional
 from ..errors import BadInput
 from .patches import PatchFilters
 from .tones import Tones, n_tones, tones_of
+from .weights import shapes_in
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
@@ -460,7 +461,6 @@ def holds_descriptors(path: Path, *, prefix: str = "") -> bool:
         Of their names in the file.
     """
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            return {f"{prefix}{name}" for name in ("view", "components.pixels.axes")} <= set(file.keys())
+        return {f"{prefix}{name}" for name in ("view", "components.pixels.axes")} <= set(shapes_in(path))
     except (OSError, safetensors.SafetensorError):
         return False

@@ -23,6 +23,7 @@ from ..sampling.ranking import Ranking, todays_probs
 from ..storage.arrays import Embeddings, Predictions
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
+from .callables import CallableNet
 from .light import is_light_net
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor
@@ -46,7 +47,7 @@ class Adopted:
         What its last layer read; None where that layer isn't known, and for a light model.
     descriptors : PoolDescriptors or None
         What stands for embeddings: where it is a light model, the rows that its last layer reads, and those of texts
-        where a model has no such layer.
+        where a model has no such layer, or items where it is a function.
     by_rows : bool
         Whether its last layer reads these rows.
     """
@@ -136,7 +137,8 @@ class Inference:
             predictions = self._predictions_of(predictor)
             embeddings = None if predictor.head is None or descriptors is not None \
                 else Embeddings(predictions, head=predictor.head)
-            described = self._descriptors if self.pool.kind == "text" and embeddings is None else descriptors
+            without = embeddings is None and (self.pool.kind == "text" or isinstance(predictor.net, CallableNet))
+            described = self._descriptors if without else descriptors
             self._adopted = Adopted(predictor, predictions, embeddings, described, by_rows=descriptors is not None)
             self.missing = None
             self._ranking.thresholds = dict(thresholds or {})

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import safetensors
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +26,7 @@ from .losses import item_losses, label_groups, n_correct
 from .text_descriptors import holds_any_descriptors, unfitted_descriptors_of
 from .text_nets import holds_additive_net, is_additive_net, unfitted_additive_net
 from .train import HISTORY, Progress, Trained
+from .weights import shapes_in
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
 STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
@@ -76,9 +76,7 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Module:
     if holds_additive_net(path, prefix=prefix):
         return unfitted_additive_net(path, prefix=prefix)
     descriptors = unfitted_descriptors_of(path, prefix=f"{prefix}0.")
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
-    return light_net(descriptors, unfitted_head(shapes, prefix=f"{prefix}1."))
+    return light_net(descriptors, unfitted_head(shapes_in(path), prefix=f"{prefix}1."))
 
 
 def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> nn.Module:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..items.pool import Pool
 from .predict import NetPredictor, is_of_texts
+
+if TYPE_CHECKING:
+    from .model_card import Record
 
 N_LABELS_SHOWN = 12
 
@@ -35,6 +39,8 @@ class Model:
         Has the net and its preprocessing; nobody else may use it.
     labels : sequence of str
         The names of the net's outputs, in their order.
+    record : callable, optional
+        Gives what the log says of the model: a `model_card.Record`, for `save`.
 
     Attributes
     ----------
@@ -60,13 +66,14 @@ class Model:
     torch.Size([1, 2])
     """
 
-    def __init__(self, predictor: NetPredictor, labels: Sequence[str]) -> None:
+    def __init__(self, predictor: NetPredictor, labels: Sequence[str], *,
+                 record: Callable[[], Record] | None = None) -> None:
         if len(labels) != len(predictor.label_ids):
             raise ShapeError(f"there are {len(labels)} names for {len(predictor.label_ids)} labels; one each is "
                              "expected.")
         self.version, self.device = predictor.version, predictor.device
         self.labels, self.label_ids = list(labels), list(predictor.label_ids)
-        self._predictor, self._lock = predictor, threading.Lock()
+        self._predictor, self._record, self._lock = predictor, record, threading.Lock()
 
     @property
     def preprocess(self) -> Any:
@@ -124,7 +131,7 @@ class Model:
             If the net fails on one; the message names it.
         """
         kind = "text" if is_of_texts(self._predictor.pool) else "image"
-        pool = images if isinstance(images, Pool) else _as_pool(images, kind)
+        pool = images if isinstance(images, Pool) else as_pool(images, kind)
         if pool.kind != kind:
             raise BadInput(f"these are {pool.kind}s; the model {self.version} takes {kind}s.")
         predictor = self._predictor.on(pool)
@@ -133,6 +140,39 @@ class Model:
             warnings.warn(f"{len(predictor.unreadable)} of {len(probs)} {kind}s can't be read, and their rows are NaN; "
                           f"the first: {next(iter(predictor.unreadable.values()))}", stacklevel=2)
         return probs
+
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Save the model in a folder of its own, which needs neither the project nor, of our own nets, this package.
+
+        The folder has the weights (``model.safetensors``), labels, thresholds and preprocessing (``model.json``), a
+        card with the figures that were measured, what it learnt from and what nobody knows (``README.md``), and
+        ``load.py``, which loads it with torch alone: ``python load.py a.png`` prints probabilities, and
+        ``from load import load; model = load(folder); model(items)`` gives them. Of a net of yours the script imports
+        its class.
+
+        Parameters
+        ----------
+        folder : str or path
+            A new or empty one. It comes whole or not at all, and the same model gives the same bytes.
+        overwrite : bool
+            Whether a model that was saved there may be replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        BadInput
+            When the model is a function or an estimator, of which there is nothing to save; or the folder isn't empty.
+        StoreError
+            When the folder can't be written.
+        """
+        from .model_card import Record
+        from .saving import save_labeller
+        record = Record() if self._record is None else self._record()
+        return save_labeller(self._predictor, self.labels, folder, record, overwrite=overwrite)
 
     def __repr__(self) -> str:
         return f"<Model {self.version}: {len(self.labels)} labels ({self._names()}), on {self.device}>"
@@ -151,7 +191,7 @@ class Model:
         return sum(weight.numel() for weight in self._predictor.net.parameters())
 
 
-def _as_pool(images: Any, kind: str) -> Pool:
+def as_pool(images: Any, kind: str) -> Pool:
     """A pool of these images or texts in their order; in a list, an image may come twice."""
     name, what = ("text", "texts") if kind == "text" else ("path", "paths, arrays or PIL images")
     if isinstance(images, pd.DataFrame):

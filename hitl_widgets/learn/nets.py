@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from .checkpoint import Checkpoint
 from .data import TrainingData
-from .patches import SIDE, PatchFilters, SoftThreshold
+from .patches import PatchFilters, SoftThreshold
 from .train import Progress, Trained, TrainingOptions, train
+from .weights import shapes_in
 
 N_FEATURES, N_FITTED = 96, 1_500
 
@@ -132,8 +133,7 @@ def holds_kmeans_net(path: Path) -> bool:
         The safetensors file.
     """
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            return set(file.keys()) == {"0.weight", "5.weight", "5.bias", "6.weight", "6.bias"}
+        return set(shapes_in(path)) == {"0.weight", "5.weight", "5.bias", "6.weight", "6.bias"}
     except (OSError, safetensors.SafetensorError):
         return False
 
@@ -148,7 +148,11 @@ def unfitted_kmeans_net(n_labels: int, *, channels: int) -> nn.Module:
     channels : int
         Channels of the views.
     """
-    return kmeans_net(n_labels, torch.zeros(1, channels, 2 * SIDE, 2 * SIDE))
+    backbone = PatchFilters(channels)
+    # Weights drawn first would use up torch's own random numbers.
+    projection = nn.utils.skip_init(nn.Linear, backbone.n_outputs, N_FEATURES)
+    projection.requires_grad_(requires_grad=False)
+    return nn.Sequential(*backbone, projection, nn.utils.skip_init(nn.Linear, N_FEATURES, n_labels))
 
 
 def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:

@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,9 @@ from ..project.shown_objects import todays_thresholds
 from ..quality.object_tables import SPAN_COLUMNS
 from ..records import SHAPE_OF, Proposal
 from ..storage.files import make_folder
+from .detector_model import DetectorModel
+from .imported import no_net
+from .imported_objects import ImportedDetector, ImportedObjects, holds_imported_objects, unfilled_imported_objects
 from .object_cache import FoundObjects
 from .object_net import ObjectNet
 from .object_predictors import (
@@ -45,11 +49,14 @@ from .object_predictors import (
     without_repeats,
 )
 from .predict import pick_device
-from .registry import IS_VERSION, N_KEPT
+from .registry import IMPORTED, IS_VERSION, N_KEPT
 from .span_net import SpanNet
 from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector, checked_spans, predicted_spans
 from .span_targets import N_TAGS
 from .weights import load_weights, save_weights, shapes_in, weights_version
+
+if TYPE_CHECKING:
+    from .model_card import Record
 
 KIND_OF_MODEL = "objects"
 PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "x0", "y0", "x1", "y1", "points", "score", "model"]
@@ -199,6 +206,11 @@ class ObjectRegistry:
         path = self.path(version)
         more: dict[str, Any] = {"label_ids": label_ids, "taxonomy": taxonomy, "own": own,
                                 "thresholds": dict(body.get("thresholds", {}))}
+        if holds_imported_objects(path):
+            return ObjectModel(version, self._imported(version), net=None, **more)
+        if body["origin"] == IMPORTED:
+            raise ModelError(f"the imported objects of model {version}, {path}, are gone or damaged. Import their "
+                             f"table again. {AGAIN}")
         if not own and self.given is None:
             raise ModelError(f"the adopted model {version} is a person's own; open the project with model=... {AGAIN}")
         if not own and not isinstance(self.given, TorchvisionDetector):
@@ -224,6 +236,68 @@ class ObjectRegistry:
             OwnSpanDetector(net) if isinstance(net, SpanNet) else TorchvisionDetector(net, device=self.device)
         return ObjectModel(version, detector, net=net, **more)
 
+    def _imported(self, version: str) -> ImportedDetector:
+        """The imported objects of a version; ModelError where they are damaged."""
+        net = load_weights(unfilled_imported_objects(self.path(version)), self.path(version))
+        if (held := weights_version(net)) != version:
+            raise ModelError(f"{self.path(version)} holds other objects ({held}) than its name says: the file was "
+                             f"damaged or changed. Import their table again. {AGAIN}")
+        assert isinstance(net, ImportedObjects)
+        return ImportedDetector(net, self.project.pool, content=self.project.content)
+
+    def names(self) -> dict[str, str]:
+        """The names under which versions were imported: version -> name."""
+        named = [event.body for event in self.project.log.events(kind=(IMPORTED, "adopted")) if event.body.get("name")]
+        return {body["model"]: body["name"] for body in reversed(named)}
+
+    def add_objects(self, net: ImportedObjects, *, label_ids: Sequence[str], name: str, adopt: bool) -> str:
+        """Make imported objects a model of the project, and adopt them, unless they are adopted already.
+
+        Parameters
+        ----------
+        net : ImportedObjects
+        label_ids : sequence of str
+            Of its labels.
+        name : str
+            What people call it; the first name stays that of a version.
+        adopt : bool
+            Whether it is adopted; otherwise it is kept, and `adopt` takes its version or name.
+
+        Returns
+        -------
+        str
+            Its version.
+        """
+        with self.training:
+            self.follow()
+            version, taxonomy = weights_version(net), self.project.lineage.today.version
+            known = self.names().get(version)
+            if known is not None and known != name:
+                self.project.notify(f"These objects were imported before, as {known!r}, which stays their name.")
+            model = ObjectModel(version, ImportedDetector(net, self.project.pool, content=self.project.content),
+                                tuple(label_ids), taxonomy, net, False)
+            if version == self.version or (known is not None and not adopt):
+                self.save(model)  # it may be gone from the disk
+            elif adopt:
+                self.install(model, origin="imported", name=known or name)
+            else:
+                self.save(model)
+                self.project.record(IMPORTED, {
+                    "model": version, "name": name, "label_ids": list(label_ids), "origin": IMPORTED, "own": False,
+                    "kind": KIND_OF_MODEL, "taxonomy": taxonomy})
+            return version
+
+    def tell_out_of_sample(self) -> None:
+        """Say once of imported objects that second looks use them as they are, and what they must be."""
+        self.follow()
+        model = self._model
+        if model is not None and isinstance(model.detector, ImportedDetector) \
+                and f"{model.version} out-of-sample" not in self._told:
+            self._told.add(f"{model.version} out-of-sample")
+            self.project.notify(f"Second looks use the imported objects of {self.names().get(model.version)!r} as they "
+                                f"are. They must be out-of-sample, from a model that hadn't learnt these {self.items}: "
+                                "a model finds what it learnt, also where that is wrong.")
+
     def model_of(self, detector: Detector | SpanDetector | ObjectNet | SpanNet, *,
                  label_ids: Sequence[str] | None = None, thresholds: Mapping[str, float] | None = None,
                  taxonomy: int | None = None) -> ObjectModel:
@@ -247,7 +321,7 @@ class ObjectRegistry:
             self._try_out(model)
         return model
 
-    def install(self, model: ObjectModel, *, origin: Literal["given", "trained", "rolled back"],
+    def install(self, model: ObjectModel, *, origin: Literal["given", "trained", "rolled back", "imported"],
                 event_id: str | None = None, **more: Any) -> str:
         """Make a model the project's own. Its weights are on disk before the log says so.
 
@@ -297,16 +371,43 @@ class ObjectRegistry:
             if not isinstance(model, str):
                 self._given_names, self.given = _names_of(model), self._detector_of(model)
                 return self.install(self.model_of(self.given), origin="given")
-            events = {event.body["model"]: event for event in self.project.log.events(kind=("adopted", "trained"))
-                      if "label_ids" in event.body and event.body["model"].startswith(model)} \
-                if len(model) >= SHORTEST else {}
-            if len(events) != 1:
-                raise BadInput(f"model version {model!r} {'fits more than one' if events else 'is unknown'}; see "
-                               "wb.models().")
-            [event] = events.values()
+            event = self._find(model)
             if event.body["model"] == self.version:
                 return str(event.body["model"])
-            return self.install(self.load(event), origin="rolled back")
+            name = self.names().get(str(event.body["model"]))
+            return self.install(self.load(event), origin="rolled back", **({} if name is None else {"name": name}))
+
+    def _find(self, beginning: str) -> Event:
+        """The last event of the version that begins so, or was imported as this; BadInput unless there is one."""
+        every = [event for event in self.project.log.events(kind=("adopted", "trained", IMPORTED))
+                 if "label_ids" in event.body]
+        events = {event.body["model"]: event for event in every if event.body.get("name") == beginning}
+        if not events and len(beginning) >= SHORTEST:
+            events = {event.body["model"]: event for event in every if event.body["model"].startswith(beginning)}
+        if len(events) != 1:
+            raise BadInput(f"model version {beginning!r} {'fits more than one' if events else 'is unknown'}; see "
+                           "wb.models().")
+        [event] = events.values()
+        return event
+
+    def model(self, beginning: str | None = None) -> DetectorModel:
+        """A version with all that is needed to use it elsewhere; see `Workbench.model`."""
+        if beginning is not None and not isinstance(beginning, str):
+            raise BadInput(f"version is a {type(beginning).__name__}; a version of wb.models() is expected, or None.")
+        model = self.require() if beginning is None else self._version(beginning)
+        if isinstance(model.detector, ImportedDetector):
+            raise no_net("be used elsewhere; wb.predict_objects() has them, as they were imported")
+        named = self.project.lineage.versions[model.taxonomy]
+        return DetectorModel(model, [named.name_of(label_id) for label_id in model.label_ids], self.project.task,
+                             numbers=self._numbers(model), record=partial(self._record_of, model))
+
+    def _version(self, beginning: str) -> ObjectModel:
+        event = self._find(beginning)
+        return self.require() if event.body["model"] == self.version else self.load(event)
+
+    def _record_of(self, model: ObjectModel) -> Record:
+        from .model_card import record_of
+        return record_of(self.project.log, model.version, taxonomy=model.taxonomy)
 
     def remove_old(self) -> None:
         """Remove weights, and what was found, of models that were never adopted, but those of the last rounds."""
@@ -367,7 +468,7 @@ class ObjectRegistry:
         if model is None:
             self.follow()
             model = self._model
-        if model is None:
+        if model is None or isinstance(model.detector, ImportedDetector):
             return
         cache = self._cache(model)
         missing = cache.missing(positions)
@@ -495,6 +596,8 @@ class ObjectRegistry:
 
     def _found(self, model: ObjectModel, position: int) -> list[Candidate]:
         """What a model finds in an item; searched again where what is on disk is damaged or isn't of such a model."""
+        if isinstance(model.detector, ImportedDetector):
+            return model.detector.candidates(position)
         cache, n_at = self._cache(model), {"box": 4, "point": 2, "span": 2}.get(self.kind)
         for _ in range(2):
             self.ask([position], model)

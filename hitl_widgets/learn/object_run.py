@@ -26,6 +26,7 @@ from ..quality.object_detection import compare_detection, detection
 from ..quality.object_tables import without_unknown
 from ..quality.span_metrics import Figures, compare_spans, figures_in, spans
 from ..records import SHAPE_OF, Bars, Estimate, ObjectAnswer, no_bars
+from .imported_objects import ImportedDetector
 from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
 from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, boxes_of, fit_objects
@@ -405,7 +406,8 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
              bars: Bars, *, title: str) -> tuple[ObjectModel, dict[str, Any]]:
     """The new model, and what the run says of its training."""
     model = registry.adopted
-    given = registry.given if recipe.start == "initial" or model is None else model.detector
+    imported = model is not None and isinstance(model.detector, ImportedDetector)
+    given = registry.given if recipe.start == "initial" or model is None or imported else model.detector
     if isinstance(given, TorchvisionDetector):
         return _trained_of_person(project, registry, recipe, data, given, budget_s, bars, title=title)
     usual, batch = (SPAN_STEPS, TEXTS) if registry.kind == "span" else (STEPS, BATCH)
@@ -416,7 +418,8 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
         fitted = _fitted(registry.kind, data, recipe, steps, budget_s, _unlabelled(project, recipe.seed), show)
     limits = np.clip(fitted.thresholds, LEAST_THRESHOLD, MOST_THRESHOLD)
     thresholds = {label_id: round(float(limit), 3) for label_id, limit in zip(data.label_ids, limits, strict=True)}
-    taken = "" if registry.given is None else "the workbench's own net was trained: of the model given only predict " \
+    taken = "the workbench's own net was trained: imported objects can't be" if imported else \
+        "" if registry.given is None else "the workbench's own net was trained: of the model given only predict " \
                                               "is known, which can't be trained"
     return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,

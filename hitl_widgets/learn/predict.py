@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..errors import BadInput, ItemError, ModelError, ViewError
 from ..records import new_id
+from .callables import AsLoaded, CallableNet
 from .head import NAME_IT, find_head
 from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
@@ -29,7 +30,6 @@ from .text_views import (
     MASK,
     PATTERN,
     Batch,
-    CallableNet,
     ProbedText,
     TextPreprocess,
     TextView,
@@ -48,6 +48,8 @@ from .weights import weights_version
 N_TRIED = 10
 # Texts of a pool, and their characters, that tell a function of texts from another of the same name.
 N_IN_RECIPE, LONGEST_IN_RECIPE = 3, 2_000
+# An image on which a preprocessing is told from another of the same name.
+PIXELS = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
 
 
 class NetPredictor:
@@ -131,14 +133,20 @@ class NetPredictor:
                     view += self.net.sample_of([PATTERN, *texts])
             except (ViewError, ModelError):
                 view += new_id()
+        elif isinstance(self.net, CallableNet):
+            view += self.net.sample_of(sample_images(self.pool, n=N_IN_RECIPE) or [PIXELS])
         elif isinstance(self.preprocess, Probed):  # a function may change and keep its name, so its output counts
-            pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
             try:
-                view += self.preprocess(pattern).numpy().tobytes().hex()
+                view += self.preprocess(PIXELS).numpy().tobytes().hex()
             except ViewError:
                 view += new_id()
         text = f"{version('hitl-widgets')} {view} {self.net!r}{' multilabel' if self.multilabel else ''}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def ends_in_softmax(self) -> bool:
+        """Whether the net's outputs are probabilities that sum to 1, and no logits."""
+        return bool(self._probabilities)
 
     def copy_of_net(self) -> nn.Module:
         """A copy of the net that shares nothing with it."""
@@ -280,8 +288,13 @@ class NetPredictor:
         """Texts of about one length together: a long one doesn't make a hundred short ones as long.
 
         Where nothing masks what fills up a view, a net couldn't tell it from the text: such views are of one length. A
-        function of texts gets all at once.
+        function of texts gets all at once, a function of images those of one size.
         """
+        if isinstance(self.preprocess, AsLoaded):
+            sizes: dict[Any, dict[int, View]] = {}
+            for row, view in views.items():
+                sizes.setdefault(shape_of(view), {})[row] = view
+            return iter(sizes.values())
         if not isinstance(self.preprocess, (TextPreprocess, ProbedText)) or isinstance(self.net, CallableNet):
             return iter([views] if views else [])
         groups: dict[Any, dict[int, View]] = {}
@@ -366,7 +379,8 @@ def private_copy(net: nn.Module) -> nn.Module:
         If it isn't a net, or can't be copied.
     """
     if not isinstance(net, nn.Module):
-        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected.")
+        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected, or an "
+                         "estimator with predict_proba, or a function from a list of items to probabilities.")
     try:
         twin = copy.deepcopy(net).eval()
     except (RuntimeError, TypeError) as error:
@@ -399,7 +413,7 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-def preprocess_for(preprocess: Any, net: nn.Module | None, pool: Images) -> Preprocess | Probed | TextView:
+def preprocess_for(preprocess: Any, net: nn.Module | None, pool: Images) -> Preprocess | Probed | AsLoaded | TextView:
     """The preprocessing of a pool's items, images or texts, from whatever a person passed.
 
     Parameters
@@ -411,7 +425,7 @@ def preprocess_for(preprocess: Any, net: nn.Module | None, pool: Images) -> Prep
     pool : Images
         The items.
     """
-    if isinstance(preprocess, (Preprocess, Probed, TextPreprocess, ProbedText)) and \
+    if isinstance(preprocess, (Preprocess, Probed, AsLoaded, TextPreprocess, ProbedText)) and \
             isinstance(preprocess, (TextPreprocess, ProbedText)) == is_of_texts(pool):
         return preprocess
     return as_text_preprocess(preprocess, net) if is_of_texts(pool) else \

@@ -13,8 +13,9 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,13 +25,18 @@ from torch import nn
 from ..errors import BadInput, IdReused, ModelError, StoreError
 from ..events import Event
 from ..project.project import Project
+from ..records import Bars, no_bars
 from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
 from .architecture import Architecture
 from .average import AverageNet, average_with_outputs
+from .callables import CallableNet, is_function, names_of_outputs
 from .descriptors import Descriptors
+from .estimator_registry import EstimatorVersions
+from .estimators import Estimator, NotFitted, is_estimator
 from .head import with_outputs
+from .imported import ImportedNet, ImportedPredictor, holds_imported_net, no_net
 from .inference import Inference
 from .light import holds_light_net, is_light_net
 from .model import Model
@@ -38,10 +44,12 @@ from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
 from .text_light import PoolTexts, TextPrior
-from .text_views import CallableNet, names_of_outputs
 from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
+
+if TYPE_CHECKING:
+    from .model_card import Record
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
@@ -52,7 +60,7 @@ AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
 N_KEPT = 3
 # Models of the background that are kept, the latest.
 N_KEPT_OF_BACKGROUND = 5
-BACKGROUND = "background"
+BACKGROUND, IMPORTED = "background", "imported"
 IS_VERSION = re.compile("[0-9a-f]{16}").fullmatch
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
 
@@ -92,17 +100,22 @@ class Registry:
         The heads for attributes.
     texts : PoolTexts or None
         Features of the pool's items, where these are texts.
+    bars : Bars
+        Shows how many items an estimator has predicted.
 
     Attributes
     ----------
     training : threading.Lock
         Held while a model is trained or adopted: each is compared with the one that is adopted then.
+    estimators : EstimatorVersions
+        The versions that are an estimator's.
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
                  record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 descriptors: PoolDescriptors, values: ValueRegistry, texts: PoolTexts | None = None) -> None:
+                 descriptors: PoolDescriptors, values: ValueRegistry, texts: PoolTexts | None = None,
+                 bars: Bars = no_bars) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.descriptors = descriptors
         self.values, self.texts = values, texts
@@ -112,7 +125,8 @@ class Registry:
         self._at = 0  # number of the event by which the model in use was adopted
         self._latest = latest
         self._log, self._record, self._lineage, self._notify = log, record, lineage, notify
-        self._trained_here: set[str] = set()
+        self.estimators = EstimatorVersions(lambda: self.architecture, notify=notify, names=self.names, bars=bars)
+        self._trained_here, self._told_out_of_sample = set[str](), set[str]()
 
     @property
     def adopted(self) -> str | None:
@@ -150,8 +164,14 @@ class Registry:
         if event is None:
             if self.architecture.first_net is not None:
                 self.install(self.architecture.first_net, origin="given")
+            elif self.architecture.estimator is not None:
+                self._begin_with_estimator(self.architecture.estimator)
             return
         if self._goes_on_with_function(event):
+            return
+        if self.estimators.takes_over(event, self.path(event.body["model"])):
+            assert self.architecture.estimator is not None
+            self._install_estimator(self.architecture.estimator)
             return
         if event.body["own"] and not own and not self._is_light(event):
             raise ModelError(f"{self.folder} has a model of the workbench's own, {event.body['model']}, and goes on "
@@ -163,8 +183,22 @@ class Registry:
                 raise
             self._miss(f"{error} {AGAIN}")
 
+    def _begin_with_estimator(self, estimator: Estimator) -> None:
+        """Adopt the estimator that was given, unless it isn't fitted yet."""
+        if estimator.is_fitted:
+            with suppress(NotFitted):
+                self._install_estimator(estimator)
+                return
+        does = "wb.finetune() fits it to the answers" if estimator.fits else "pass one that is fitted"
+        self._notify(f"The {estimator.name} given isn't fitted, so there is no model yet: {does}.")
+
+    def _install_estimator(self, estimator: Estimator) -> str:
+        label_ids = self._lineage().today.label_ids
+        net = self.estimators.net(estimator, label_ids)
+        return self.install(net, origin="given", label_ids=label_ids, **net.about)
+
     def _goes_on_with_function(self, event: Event) -> bool:
-        """Adopt the function of texts that was given, where the log names another; tell where an own net is adopted."""
+        """Adopt the function that was given, where the log names another; tell where an own net is adopted."""
         function = self.architecture.function
         if function is None:
             return False
@@ -172,7 +206,7 @@ class Registry:
             self._notify(f"{self.folder.name} goes on with the workbench's own model, {event.body['model']}, and not "
                          "with the model given; wb.adopt(model) takes that one.")
             return False
-        if (version := weights_version(function)) == event.body["model"]:
+        if (version := weights_version(function)) == event.body["model"] or self._is_imported(event):
             return False
         self._notify(f"The model given, {version}, isn't the one that was adopted, {event.body['model']}; it is "
                      "adopted now.")
@@ -210,22 +244,52 @@ class Registry:
         """Whether an adopted model is a light one, which a project with a net of the user's can have as well."""
         return event.body["origin"] == BACKGROUND or holds_light_net(self.path(event.body["model"]))
 
+    def _is_imported(self, event: Event) -> bool:
+        """Whether an adopted model is imported predictions, which need no net."""
+        return event.body["origin"] == IMPORTED or holds_imported_net(self.path(event.body["model"]))
+
     def _take_up(self, event: Event) -> None:
         """Answer with the model of an "adopted" event, or say why it can't be had."""
         body, self._at = event.body, event.seq or 0
         label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
-        if self.architecture.own and not body["own"] and self.architecture.function is None:
+        if self.architecture.own and not body["own"] and self.architecture.function is None \
+                and self.architecture.estimator is None and not self._is_imported(event):
             self._miss(f"the adopted model {body['model']} needs its net; open the project with model=... {AGAIN}")
         elif not path.exists():
-            self._miss(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
+            self._miss(f"the weights of the adopted model, {path}, are gone. "
+                       f"{'Import its table again. ' * self._is_imported(event)}{AGAIN}")
         elif why := _unreadable(path):
             self._miss(f"{why} {AGAIN}")
         else:
-            net = self.architecture.restored(path, len(label_ids))
+            net = self._restored(path, label_ids)
             if why := _other_weights(net, body["model"], path):
                 self._miss(f"{why} {AGAIN}")
             else:
                 self.inference.use(self.architecture.predictor(net, label_ids), thresholds=body.get("thresholds"))
+
+    def use_live(self) -> None:
+        """Answer with the estimator of the adopted model itself, where it is at hand by now."""
+        with self._adopting:
+            if (version := self.adopted) is None or not self.estimators.is_live(version):
+                return
+            predictor = self.inference.predictor
+            if isinstance(predictor, ImportedPredictor):
+                net = self.estimators.restored(self.path(version), predictor.label_ids)
+                assert net is not None
+                self.inference.use(self.architecture.predictor(net, predictor.label_ids),
+                                   thresholds=self.thresholds_of(version))
+
+    def _restored(self, path: Path, label_ids: Sequence[str]) -> nn.Module:
+        """The net of a file, with the estimator whose probabilities it holds, where that is at hand."""
+        net = self.estimators.restored(path, label_ids)
+        if isinstance(net, ImportedNet):
+            net.estimator = self.names().get(path.stem, "") if self._was_estimator(path.stem) else ""
+        return self.architecture.restored(path, len(label_ids)) if net is None else net
+
+    def _was_estimator(self, version: str) -> bool:
+        """Whether stored probabilities are an estimator's, and weren't imported."""
+        return not any(event.body["model"] == version and (event.kind == IMPORTED or event.body["origin"] == IMPORTED)
+                       for event in self._log.events(kind=(IMPORTED, "adopted")))
 
     def _miss(self, why: str) -> None:
         self.inference.missing = why
@@ -237,17 +301,17 @@ class Registry:
             self.follow()
             if isinstance(model, nn.Module):
                 return self._adopt_net(model)
-            if self.architecture.of_texts and callable(model):
+            if is_function(model) or is_estimator(model):
                 return self._adopt_function(model)
             if not isinstance(model, str):
-                raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
-                               "torch.nn.Module, is expected.")
+                raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), a "
+                               "torch.nn.Module or a function is expected.")
             if len(model) >= SHORTEST and (heads := self.values.go_back(model)) is not None:
                 return heads
             version = self.find(model)
             return version.name if version.name == self.adopted else \
                 self.install(self.load(version), origin="rolled back", label_ids=version.label_ids,
-                             thresholds=self.thresholds_of(version.name))
+                             thresholds=self.thresholds_of(version.name), **self._named(version.name))
 
     def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None,
                 event_id: str | None = None, thresholds: Mapping[str, float] | None = None, **more: Any) -> str:
@@ -258,7 +322,7 @@ class Registry:
         net : torch.nn.Module
             It is copied.
         origin : str
-            "given", "trained", "rolled back" or "background".
+            "given", "trained", "rolled back", "background" or "imported".
         label_ids : sequence of str or None
             Of its outputs; today's labels when None.
         event_id : str or None
@@ -281,7 +345,7 @@ class Registry:
             When the log has another event of this id; nothing was changed then.
         """
         label_ids = tuple(label_ids or self._lineage().today.label_ids)
-        if origin == "given" and self.architecture.of_texts:
+        if origin == "given" and self.architecture.of_texts and not isinstance(net, CallableNet):
             self._check_order(net, label_ids)
         net = private_copy(net)
         predictor = self.architecture.predictor(net, label_ids)
@@ -312,7 +376,7 @@ class Registry:
 
     def _is_own(self, net: nn.Module) -> bool:
         """Whether a net is of the workbench's own making."""
-        return is_light_net(net) or (self.architecture.own and not isinstance(net, CallableNet))
+        return is_light_net(net) or (self.architecture.own and not isinstance(net, (CallableNet, ImportedNet)))
 
     def thresholds_of(self, version: str) -> dict[str, float]:
         """The thresholds of a model's labels, by their ids; none where it has none."""
@@ -320,9 +384,11 @@ class Registry:
                      for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
                      if event.body["model"] == version and "thresholds" in event.body), {})
 
-    def _adopt_function(self, function: Callable[..., Any]) -> str:
+    def _adopt_function(self, function: Any) -> str:
         former, self.architecture = self.architecture, self.architecture.with_net(function)
         try:
+            if self.architecture.estimator is not None:
+                return self._install_estimator(self.architecture.estimator)
             assert self.architecture.first_net is not None
             return self.install(self.architecture.first_net, origin="given")
         except BaseException:
@@ -348,14 +414,59 @@ class Registry:
     # -- versions and weights --------------------------------------------------------------------------------
 
     def find(self, beginning: str) -> Version:
-        """The version whose name begins so; BadInput where there is none, or more than one."""
+        """The version that begins so, or that was imported under this name; BadInput unless there is exactly one."""
         versions = {version.name: version for version in _versions(self._log.events(), self._lineage())}
-        fitting = [name for name in versions if name.startswith(beginning)] if len(beginning) >= SHORTEST else []
+        fitting = [version for version, name in self.names().items() if name == beginning]
+        if not fitting and len(beginning) >= SHORTEST:
+            fitting = [name for name in versions if name.startswith(beginning)]
         if len(fitting) != 1:
             newest = ", ".join(list(versions)[-8:]) or "none yet"
             raise BadInput(f"model version {beginning!r} {'is unknown' if not fitting else 'fits more than one'}; "
                            f"there are: {newest}. See wb.models().")
         return versions[fitting[0]]
+
+    def names(self) -> dict[str, str]:
+        """The names under which versions were imported, and of estimators their classes: version -> name."""
+        named = [event.body for event in self._log.events(kind=(IMPORTED, "adopted", "trained"))
+                 if event.body.get("name")]
+        return {body["model"]: body["name"] for body in reversed(named)}
+
+    def _named(self, version: str) -> dict[str, str]:
+        """The name of a version, as a part of an event's body; empty where it wasn't imported."""
+        return {"name": name} if (name := self.names().get(version)) else {}
+
+    def add_predictions(self, net: ImportedNet, *, label_ids: Sequence[str], name: str, adopt: bool) -> str:
+        """Make imported probabilities a model of the project, and adopt them, unless they are adopted already.
+
+        Parameters
+        ----------
+        net : ImportedNet
+        label_ids : sequence of str
+            Of its columns.
+        name : str
+            What people call it; the first name stays that of a version.
+        adopt : bool
+            Whether it is adopted; otherwise it is kept, and `adopt` takes its version or name.
+
+        Returns
+        -------
+        str
+            Its version.
+        """
+        with self.training:
+            self.follow()
+            version = weights_version(net)
+            known = self.names().get(version)
+            if known is not None and known != name:
+                self._notify(f"These predictions were imported before, as {known!r}, which stays their name.")
+            if version == self.adopted or (known is not None and not adopt):
+                self._save(net, version)  # it may be gone from the disk
+            elif adopt:
+                self.install(net, origin=IMPORTED, label_ids=label_ids, name=known or name)
+            else:
+                self._save(net, version)
+                self._record(IMPORTED, {"model": version, "name": name, "label_ids": list(label_ids)})
+            return version
 
     def around(self, n_round: int) -> tuple[Version, Version]:
         """The versions before and after a round; BadInput where there was none before."""
@@ -381,7 +492,7 @@ class Registry:
                              "of wb.models(), or train anew: no label is lost.")
         if why := _unreadable(path):
             raise ModelError(why)
-        net = self.architecture.restored(path, len(version.label_ids))
+        net = self._restored(path, version.label_ids)
         if why := _other_weights(net, version.name, path):
             raise ModelError(f"{why} Choose another version of wb.models(), or train anew: no label is lost.")
         return net
@@ -401,11 +512,19 @@ class Registry:
         # One look at the adopted model: another thread may adopt another one meanwhile.
         adopted = self.inference.predictor if beginning is None or self.adopted is not None else None
         version = self.find(adopted.version if beginning is None and adopted is not None else str(beginning))
+        if holds_imported_net(self.path(version.name)) and not self.estimators.is_live(version.name):
+            raise no_net("be used elsewhere; wb.predict() and wb.probs() have them, as they were imported",
+                         self.names().get(version.name, "") if self._was_estimator(version.name) else "")
         # The adopted net may be had although its weights are gone from the disk.
         predictor = self.predictor(version) if adopted is None or version.name != adopted.version else \
             self.architecture.predictor(adopted.copy_of_net(), version.label_ids)
         taxonomy = self._lineage().versions[version.taxonomy]
-        return Model(predictor, [taxonomy.name_of(label_id) for label_id in version.label_ids])
+        return Model(predictor, [taxonomy.name_of(label_id) for label_id in version.label_ids],
+                     record=partial(self._record_of, version))
+
+    def _record_of(self, version: Version) -> Record:
+        from .model_card import record_of
+        return record_of(self._log, version.name, taxonomy=version.taxonomy)
 
     def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
@@ -469,14 +588,18 @@ class Registry:
         """The version whose net `start` copies: the adopted one; None where it begins with first weights.
 
         Where a person passed a net and a light model is adopted, it is the last version of their net that was adopted.
-        A function has nothing to begin with.
+        A function has nothing to begin with, and imported predictions neither.
         """
-        if start != "adopted" or self.adopted is None or isinstance(self.inference.predictor.net, CallableNet):
+        if start != "adopted" or self.adopted is None:
             return None
-        if self.architecture.own or not is_light_net(self.inference.predictor.net):
+        net, own = self.inference.predictor.net, self.architecture.own
+        if isinstance(net, CallableNet) or (own and isinstance(net, ImportedNet)):
+            return None
+        if own or not (is_light_net(net) or isinstance(net, ImportedNet)):
             return self.adopted
         return next((event.body["model"] for event in reversed(list(self._log.events(kind="adopted")))
-                     if not event.body["own"] and self.path(event.body["model"]).exists()), None)
+                     if not event.body["own"] and self.path(event.body["model"]).exists()
+                     and not self._is_imported(event)), None)
 
     def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray | None:
         """Embeddings of some items by the net as it was before it learnt from any answer.
@@ -490,6 +613,32 @@ class Registry:
         """
         predictor = self._untrained()
         return None if predictor.head is None else predictor.embed(positions)
+
+    def imported_probs(self, positions: Sequence[int]) -> np.ndarray | None:
+        """The imported probabilities of some items, where such a model is adopted, and say once what they must be.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_labels), or None
+            Over today's labels: one that was added since has an equal share, as nobody asked the model about it. NaN
+            where there is no prediction. None where no predictions that a person imported are adopted.
+        """
+        self.follow()
+        version = self.adopted
+        if version is None or (name := self.names().get(version)) is None or self._was_estimator(version):
+            return None  # an estimator may have learnt these very answers
+        if version not in self._told_out_of_sample:
+            self._told_out_of_sample.add(version)
+            self._notify(f"Second looks and soft labels use the imported probabilities of {name!r} as they are. They "
+                         "must be out-of-sample, from a model that hadn't learnt these answers, as cross-validation "
+                         "gives them: a model agrees with the answers that it learnt, also with those that are wrong.")
+        probs, lineage = self.inference.probs(np.asarray(positions, np.int64)), self._lineage()
+        unknown = np.logical_not(lineage.columns(self._label_ids).any(axis=0))
+        if unknown.any():
+            share = 1 / (2 if self.inference.predictor.multilabel else len(unknown))
+            known = probs * (1 if self.inference.predictor.multilabel else 1 - share * unknown.sum())
+            probs = np.where(unknown, np.float32(share) + 0 * probs[:, :1], known)
+        return probs
 
     def _untrained(self) -> NetPredictor:
         """A predictor with the net as it was before it learnt from any answer."""
@@ -563,7 +712,7 @@ class Registry:
 
 
 def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: Any = None, device: str = "auto",
-                head: str | None = None) -> Registry:
+                head: str | None = None, bars: Bars = no_bars) -> Registry:
     """The registry of a project, with an `Inference` of its own; arguments as for `Architecture`.
 
     Raises
@@ -575,7 +724,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     """
     pool, seed = project.pool, project.settings["seed"]
     architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
-                                notify=project.notify, task=project.task)
+                                notify=project.notify, task=project.task, names=lambda: names_of(project.lineage),
+                                content=project.content, descriptors=lambda: descriptors)
     folder = project.folder / "descriptors"
 
     def measures() -> np.ndarray:
@@ -596,8 +746,16 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
                             project.folder, project.log, lambda: registry.architecture, descriptors,
                             record=project.record, lineage=lambda: project.lineage, latest=project.adopted_values,
                             notify=project.notify, changed=changed),
-                        texts=PoolTexts(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else None)
+                        texts=PoolTexts(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else None,
+                        bars=bars)
     return registry
+
+
+def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:
+    """The names of labels under each version of a taxonomy, label_id -> name, the newest first."""
+    for number in sorted(lineage.versions, reverse=True):
+        taxonomy = lineage.versions[number]
+        yield dict(zip(taxonomy.label_ids, taxonomy.names, strict=True))
 
 
 def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:
@@ -614,23 +772,30 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
     -------
     DataFrame
         model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use; heads for attributes are
-        models by themselves).
+        models by themselves). Where predictions were imported, or an estimator was adopted or fitted, also name: that
+        of the predictions, or the estimator's class.
     """
     rows: dict[str, dict[str, Any]] = {}
-    last: dict[str, str] = {}
+    last, names = dict[str, str](), dict[str, str]()
     for event in events:
         body = event.body
+        if event.kind in ("adopted", "trained", IMPORTED) and body.get("name"):
+            names.setdefault(body["model"], body["name"])
         if event.kind in ("adopted", VALUES):
             rows.setdefault(body["model"], {"model": body["model"], "origin": body["origin"]})
             rows[body["model"]]["adopted_at"], last[event.kind] = event.acted_at, body["model"]
             if "n_training" in body:
                 rows[body["model"]]["n_training"] = body["n_training"]
+        elif event.kind == IMPORTED:
+            rows.setdefault(body["model"], {"model": body["model"], "origin": IMPORTED})
         elif event.kind == "trained":
             rows.setdefault(body["model"], {"model": body["model"], "origin": "trained"})
             rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"],
                                     "n_training": body.get("n_training")}
     frame: pd.DataFrame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
     frame["adopted"] = frame["model"].isin([adopted or last.get("adopted"), last.get(VALUES)])
+    if names:
+        frame["name"] = pd.Series([names.get(model) for model in frame["model"]], dtype=object)
     return frame
 
 
@@ -645,7 +810,7 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
             name = event.body["model"]
             version = body_version(event.body, lineage, otherwise=today)
             versions.setdefault(name, Version(name, lineage.versions[version].label_ids, version))
-        elif event.kind == "adopted":
+        elif event.kind in ("adopted", IMPORTED):
             name, label_ids = event.body["model"], tuple(event.body["label_ids"])
             if name not in versions or versions[name].label_ids != label_ids:
                 # Another version than today's when the taxonomy changed while the model was on its way into the log.

@@ -32,11 +32,15 @@ from ..quality.multilabel import MultilabelMetrics, multilabel_metrics
 from ..records import Bars, Estimate, no_bars
 from ..taxonomy.history import Lineage
 from .average import cnn_of, is_average_net
+from .callables import CallableNet
 from .checkpoint import Checkpoint
 from .choose import ShowTraining, show_no_training, train_and_choose
 from .data import LabelledImages, load_views, random_affine
 from .descriptors import Descriptors
+from .estimator_fits import UNCALIBRATED, fit_estimator, recipe_of
+from .estimator_nets import EstimatorNet
 from .feedback import AnyFeedback
+from .imported import ImportedNet
 from .learnt import learnt_gold, pack
 from .light import is_light_net
 from .light_rows import LightRows
@@ -49,10 +53,11 @@ from .registry import Registry
 from .reliance import Reliance
 from .set_figures import set_html, set_lines, set_table
 from .text_light import TextPrior
-from .text_views import CallableNet, n_items
+from .text_views import n_items
 from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .value_run import ValueRun, fit_and_measure, value_frame, values_digest
+from .views import are_of_texts
 from .weights import weights_version
 
 if TYPE_CHECKING:
@@ -325,7 +330,9 @@ class Run:
 
     def _training(self) -> str:
         chosen = f"; the best epoch was chosen on {self.n_validation} others" if self.n_validation else ""
-        if "passes" in self.history and len(self.history):
+        if "loss" in self.history and len(self.history) == 1 and self.history["loss"].isna().all():
+            length = "one fit"
+        elif "passes" in self.history and len(self.history):
             last = self.history.iloc[-1]
             length = f"{int(last['step'])} {'step' if last['step'] == 1 else 'steps'} = {_passes(last['passes'])}"
         else:
@@ -509,28 +516,43 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         registry.follow()
         data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
     method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
-    key = _with_values(key_of(data, recipe, method), project)
+    key, given = _with_values(key_of(data, recipe, method), project), registry.architecture.estimator
+    fits = given is not None and given.fits
+    if given is not None and fits:
+        key = hashlib.blake2b(f"{key} {recipe_of(given, seed=recipe.seed)}".encode(), digest_size=16).hexdigest()
     registry.values.follow()
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the suggestions all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
     if (body := registry.former_run(key)) is not None:
         earlier = Run.from_dict(body)
+        if fits and earlier.adopted and not registry.estimators.is_live(earlier.model):
+            with suppress(ModelError):  # the same fit gives the same model, which then can predict new items too
+                refit(project, registry, data, recipe, "off", bars=bars, n_round=earlier.round)
+            registry.use_live()
         project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
                        "another seed.")
         return _with_maps(earlier, data.feedback, compare_maps)
     with bars(None, title=f"Round {n_round}: measuring the model before"):
         baseline = baseline_of(registry, data, seed=recipe.seed)
-    with bars(None, title=f"Round {n_round}: making the net to train"):
-        nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
-    begun = None if nets.anew else registry.starts_from(recipe.start)
-    checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
-    spent_s = time.monotonic() - began
-    with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
-        trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
-                                    device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
-                                    progress=partial(progress, recipe.options().n_epochs), bars=bars,
-                                    title=f"Round {n_round}: learning from {len(data.items)} items")
+    checkpoint, spent_s = None, time.monotonic() - began
+    begun: str | None = None
+    if not fits and registry.architecture.estimator is None and registry.architecture.function is not None:
+        project.notify("The function given has nothing that could learn: a net of the workbench's own is trained, "
+                       "measured beside it, and adopted if it is better.")
+    if fits:
+        trained, taken = refit(project, registry, data, recipe, method, bars=bars, n_round=n_round)
+    else:
+        with bars(None, title=f"Round {n_round}: making the net to train"):
+            nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
+        begun = None if nets.anew else registry.starts_from(recipe.start)
+        checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
+        spent_s = time.monotonic() - began
+        with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
+            trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
+                                        device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
+                                        progress=partial(progress, recipe.options().n_epochs), bars=bars,
+                                        title=f"Round {n_round}: learning from {len(data.items)} items")
     trained_s = time.monotonic() - began
     if trained.stopped_because == "interrupted":
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
@@ -546,8 +568,8 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
     with bars(None, title=f"Round {n_round}: measuring the new model"):
         run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
-    if registry.architecture.function is not None:
-        taken = "; ".join(filter(None, [taken, "the workbench's own net was trained: a function can't be"]))
+    if not fits and (cannot := _cannot_learn(registry)):
+        taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
     if recipe.budget_s is not None and run.seconds > 1.1 * recipe.budget_s:
         project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "
@@ -560,12 +582,15 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     registry.add(trained.net, key=key, body={
         **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,
         "former": None if baseline.adopted is None else baseline.adopted.version,
-        "taxonomy": data.lineage.today.version, "learnt": pack(taught)})
+        "taxonomy": data.lineage.today.version, "learnt": pack(taught), **_named(trained.net)})
     if run.adopted:
         registry.install(trained.net, origin="trained", label_ids=data.items.label_ids,
-                         thresholds=run.thresholds)
+                         thresholds=run.thresholds, **_named(trained.net))
+    elif fits:
+        registry.use_live()  # it may be the adopted model itself, that was fitted in another session
     registry.remove_old()
-    checkpoint.remove()
+    if checkpoint is not None:
+        checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
     return _with_maps(run, data.feedback, compare_maps)
 
@@ -669,7 +694,7 @@ def _fingerprint(augment: Augment, items: LabelledImages) -> str:
 
     The views are noise; of texts, those of two items.
     """
-    if getattr(items.images, "of_texts", None) is not None:
+    if are_of_texts(items.images):
         return _fingerprint_of_texts(augment, items)
     views = torch.rand(2, *items.images[0].shape, generator=torch.Generator().manual_seed(0))
     try:
@@ -732,7 +757,16 @@ def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
             best_outputs = Outputs(best.name, *inference.own_probs(positions, predictor=registry.predictor(best)),
                                    registry.thresholds_of(best.name))
     return Baseline(adopted, best_outputs,
-                    None if data.feedback is None else data.feedback.reliance_of(predictor, seed=seed))
+                    _reliance(data, predictor, seed=seed))
+
+
+def _reliance(data: Data, predictor: NetPredictor, *, seed: int) -> Reliance | None:
+    """How much a model relies on marked regions; None where nobody marked any, or it has no gradients."""
+    if data.feedback is None or isinstance(predictor.net, ImportedNet):
+        return None
+    if isinstance(predictor.net, CallableNet) and predictor.net.kind == "image":
+        return None
+    return data.feedback.reliance_of(predictor, seed=seed)
 
 
 def teachable(registry: Registry) -> bool:
@@ -743,7 +777,70 @@ def teachable(registry: Registry) -> bool:
 
 
 def _has_frozen_part(net: nn.Module) -> bool:
-    return is_kmeans_net(net) or is_light_net(net) or is_average_net(net) or isinstance(net, CallableNet)
+    return is_kmeans_net(net) or is_light_net(net) or is_average_net(net) or has_no_weights(net)
+
+
+def has_no_weights(net: nn.Module) -> bool:
+    """Whether nothing of a net could learn: a function, or imported predictions."""
+    return isinstance(net, (CallableNet, ImportedNet))
+
+
+def _cannot_learn(registry: Registry) -> str:
+    """Why the workbench's own net was trained in place of what a person gave or imported; "" where none was."""
+    if registry.architecture.own and registry.adopted is not None \
+            and isinstance(registry.inference.predictor.net, ImportedNet):
+        return "imported predictions can't be"
+    if registry.architecture.estimator is not None:
+        return f"{registry.architecture.estimator.name} has no fit"
+    return "a function can't be" if registry.architecture.function is not None else ""
+
+
+def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, method: str, *, bars: Bars,
+          n_round: int) -> tuple[Trained, str]:
+    """Fit a copy of the person's estimator to the answers; and in words, on which features it was fitted.
+
+    Parameters
+    ----------
+    project, registry, data, recipe
+        As for the other steps.
+    method : str
+        How the loss would use marked regions, which teach an estimator nothing.
+    bars : Bars
+    n_round : int
+        Number of the round.
+
+    Raises
+    ------
+    BadInput
+        When `recipe.start` is "frozen".
+    ModelError
+        When `fit` raises.
+    """
+    estimator, items = registry.architecture.estimator, data.items
+    assert estimator is not None
+    if recipe.start == "frozen":
+        raise BadInput(f"start='frozen' is for the workbench's own nets; a {estimator.name} is always fitted anew.")
+    if method != "off":
+        project.notify(f"Marked regions teach a {estimator.name} nothing; it learns from the labels alone.")
+    try:
+        with bars(None, title=f"Round {n_round}: fitting {estimator.name} to {len(items)} items"):
+            fitted = fit_estimator(estimator, items, project.pool.positions(items.item_ids), seed=recipe.seed,
+                                   names=items.names)
+    except KeyboardInterrupt:
+        project.notify("Interrupted: nothing was adopted, the former model stands.")
+        raise
+    for note in fitted.notes:
+        project.notify(note)
+    net = registry.estimators.net(fitted.estimator, items.label_ids)
+    return Trained(net=net, history=fitted.history, stopped_because="done", best_epoch=1,
+                   n_training=fitted.n_training, n_validation=0, left_out=fitted.left_out,
+                   uncalibrated=UNCALIBRATED.format(name=estimator.name)), \
+        f"{estimator.name}, fitted anew on {estimator.features.name}"
+
+
+def _named(net: nn.Module) -> dict[str, Any]:
+    """What an event says of an estimator beside its version."""
+    return net.about if isinstance(net, EstimatorNet) else {}
 
 
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
@@ -759,14 +856,14 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
         return registry.start("initial", seed=recipe.seed, lineage=lineage)
     if own and goes_on and with_rationales and registry.texts is not None:
         return Nets(first(), registry.light_source, anew=registry.adopted is not None)
-    if with_rationales and goes_on and registry.adopted is not None and not teachable(registry):
+    nothing_learns = registry.adopted is not None and has_no_weights(registry.inference.predictor.net)
+    if with_rationales and goes_on and registry.adopted is not None and not teachable(registry) and not nothing_learns:
         notify("The adopted model has a frozen backbone, which marked regions can't change: this training starts from "
                "the small CNN's first weights.")
         return Nets(first(), anew=True)
     if not own or not goes_on or with_rationales:
         return Nets(registry.start(recipe.start, seed=recipe.seed, lineage=lineage))
-    is_function = registry.adopted is not None and isinstance(registry.inference.predictor.net, CallableNet)
-    if (registry.adopted is None or is_function) and not registry.inference.missing:
+    if (registry.adopted is None or nothing_learns) and not registry.inference.missing:
         return Nets(first(), registry.light_source, anew=True)
     net, fair = registry.start("adopted", seed=recipe.seed, lineage=lineage), _kept_apart(registry)
     if is_kmeans_net(net) or is_light_net(net) or (is_average_net(net) and not fair):
@@ -849,7 +946,7 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     if data.feedback is None:
         return run, best
     return replace(run, reasons=method, relies_before=baseline.reliance,
-                   relies_after=data.feedback.reliance_of(predictor, seed=recipe.seed)), best
+                   relies_after=_reliance(data, predictor, seed=recipe.seed)), best
 
 
 def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) -> str | None:

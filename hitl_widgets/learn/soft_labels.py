@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,11 @@ from ..quality.votes import is_vote
 from ..taxonomy.label_sets import members
 from .data import pool_draws
 
+# From positions to the probabilities that somebody imported, over today's labels, NaN where there are none; None where
+# no such model is adopted.
+Predicted = Callable[[list[int]], np.ndarray | None]
+# A probability of somebody's model below this counts as this: one that was rounded to 0 must not decide alone.
+LEAST = 1e-3
 # The quick models learn from blind answers alone where there are so many in all, and for each label.
 MIN_BLIND, BLIND_PER_LABEL = 100, 10
 
@@ -56,8 +62,10 @@ class SoftLabels:
 
 
 def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None], *,
-                answers: Answers | None = None) -> SoftLabels:
+                answers: Answers | None = None, predicted: Predicted | None = None) -> SoftLabels:
     """Pool all answers to the training items with predictions of models that never saw them.
+
+    Imported predictions are used as they are, in place of the quick models.
 
     Gold items calibrate the pooling, and aren't part of the result. An adjudicated label is certain; it calibrates
     nothing, since the items that are adjudicated are the hard ones.
@@ -71,6 +79,8 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
         net has none.
     answers : Answers, optional
         The project's answers, if they are at hand.
+    predicted : callable, optional
+        Gives the imported probabilities of the items at some positions.
     """
     answers = answers or project.answers()
     table, label_ids = answers.by_annotator(), answers.lineage.today.label_ids
@@ -84,8 +94,9 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
                   table["unsure"].to_numpy(bool))
     majority = _majority(votes, len(item_ids), len(label_ids))
     known = _from_blind(answers, item_ids, label_ids, np.where(teaches, majority, -1))
-    model_probs = out_of_fold(features(project.pool, embed, positions.tolist()), known, len(label_ids),
-                              draws=pool_draws(project.pool, positions))
+    model_probs = _from_outside(None if predicted is None else predicted(positions.tolist()), lambda: out_of_fold(
+        features(project.pool, embed, positions.tolist()), known, len(label_ids),
+        draws=pool_draws(project.pool, positions)))
     pooling = fit_pool(model_probs, votes, truth)
     probs = posterior(pooling, model_probs, votes)
     if answers.is_shared():  # several people can be compared with each other, and with what they saw
@@ -100,6 +111,18 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
     rated = table[named].drop(columns="known").assign(right=probs[row[named], labels[named]])
     return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), probs[teaches],
                       rated.reset_index(drop=True), pooling, annotators.tolist())
+
+
+def _from_outside(imported: np.ndarray | None, quick: Callable[[], np.ndarray]) -> np.ndarray:
+    """Imported probabilities where there are any, and those of the quick models for the other items."""
+    if imported is None:
+        return quick()
+    probs = np.maximum(imported.astype(np.float64), LEAST)
+    probs /= probs.sum(axis=1, keepdims=True)
+    lacking = np.isnan(probs).any(axis=1)
+    if lacking.any():
+        probs[lacking] = quick()[lacking]
+    return probs
 
 
 def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str], majority: np.ndarray) -> np.ndarray:
@@ -119,7 +142,8 @@ def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str]
     return np.where(majority >= 0, from_blind, -1)
 
 
-def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray | None]) -> pd.DataFrame:
+def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray | None], *,
+                      predicted: Predicted | None = None) -> pd.DataFrame:
     """How probable each answer is, for `label_errors.SuspectedErrors`.
 
     Where an item may have several labels, a row is about one of them, and value says whether the answer has it.
@@ -128,7 +152,7 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     ----------
     project : Project
         Has the answers.
-    embed : callable
+    embed, predicted : callable
         As for `soft_labels`.
 
     Returns
@@ -136,10 +160,13 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     DataFrame
         As `SoftLabels.answers`; of several labels also value. For values alone see `value_suspects.suspected_values`.
     """
-    return _suspected_of_sets(project, embed) if project.task == "multilabel" else soft_labels(project, embed).answers
+    if project.task == "multilabel":
+        return _suspected_of_sets(project, embed, predicted)
+    return soft_labels(project, embed, predicted=predicted).answers
 
 
-def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray | None]) -> pd.DataFrame:
+def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray | None],
+                       predicted: Predicted | None) -> pd.DataFrame:
     answers = project.answers()
     about = answers.by_annotator().drop(columns=["label_id", "certainty"]).set_index("decision_id")
     about = about[~about["unsure"].astype(bool)]
@@ -150,16 +177,25 @@ def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray
     annotator = np.unique(rows["annotator"].to_numpy(str), return_inverse=True)[1]
     positions = rows["position"].to_numpy(np.int64)[first]
     known = rows["known"].iloc[first].tolist()
-    described, draws = features(project.pool, embed, positions.tolist()), pool_draws(project.pool, positions)
+    draws = pool_draws(project.pool, positions)
+
+    @cache
+    def described() -> list[np.ndarray]:
+        return features(project.pool, embed, positions.tolist())
+
+    def quick(majority: np.ndarray) -> np.ndarray:
+        return out_of_fold(described(), majority, 2, draws=draws)
+    imported = None if predicted is None else predicted(positions.tolist())
     right, teaches = np.full(len(rows), np.nan), ~project.queue.gold[positions]
-    for label_id in answers.lineage.today.label_ids:
+    for column, label_id in enumerate(answers.lineage.today.label_ids):
         own = np.flatnonzero(rows["label_id"] == label_id)
         votes = Votes(item[own].astype(np.int64), rows["value"].to_numpy(np.int64)[own],
                       annotator[own].astype(np.int64), rows["certainty"].to_numpy(float)[own],
                       np.zeros(len(own), np.bool_))
         truth = np.array([-1 if one is None else int(label_id in members(one)) for one in known], np.int64)
         majority = np.where(teaches, _majority(votes, len(item_ids), 2), -1)
-        probs = out_of_fold(described, majority, 2, draws=draws)
+        on = None if imported is None else imported[:, column]
+        probs = _from_outside(None if on is None else np.stack([1 - on, on], axis=1), partial(quick, majority))
         right[own] = posterior(fit_pool(probs, votes, truth), probs, votes)[votes.item, votes.label]
     kept = teaches[item] & ~np.isnan(right) if len(rows) else np.zeros(0, np.bool_)
     columns = ["item_id", "position", "annotator", "decision_id", "label_id", "value", "certainty", "unsure",

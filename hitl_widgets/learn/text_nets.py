@@ -18,8 +18,10 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
+from ..items.pool import splitmix64
 from ..items.tokens import tokens as cut
 from .text_views import text_of
+from .weights import shapes_in
 
 # Texts that are fewer characters than this together are read at once: their features take about 100 MB.
 AT_ONCE = 200_000
@@ -132,7 +134,7 @@ def _n_grams(marked: _Marked) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         hashes = hashes[:-1] * _FACTOR + marked.codes[n - 1:]
         if n >= SHORTEST:
             whole = left[:len(hashes)] >= n
-            yield marked.token[:len(hashes)][whole], _mixed(hashes[whole] + _salt(n)), N_GRAM
+            yield marked.token[:len(hashes)][whole], splitmix64(hashes[whole] + _salt(n)), N_GRAM
 
 
 def _of_tokens(marked: _Marked, text_of: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
@@ -143,27 +145,20 @@ def _of_tokens(marked: _Marked, text_of: np.ndarray) -> Iterator[tuple[np.ndarra
     zero = np.uint64(ord("0") + 1)
     exact = np.add.reduceat(marked.codes * powers, marked.starts)
     alike = np.add.reduceat(np.where(marked.digits, zero, marked.codes) * powers, marked.starts)
-    yield np.arange(len(exact)), _mixed(exact + _salt(11)), WORD
+    yield np.arange(len(exact)), splitmix64(exact + _salt(11)), WORD
     first = np.flatnonzero(text_of[1:] == text_of[:-1])
-    yield first, _mixed(_mixed(alike[first] + _salt(13)) + alike[first + 1] * np.uint64(3)), PAIR
+    yield first, splitmix64(splitmix64(alike[first] + _salt(13)) + alike[first + 1] * np.uint64(3)), PAIR
     digits, capitals, small = (np.add.reduceat(each.astype(np.int64), marked.starts)
                                for each in (marked.digits, marked.capitals, marked.small))
     shape = np.minimum(digits, 15) + 16 * np.minimum(capitals, 2) + 64 * (small > 0) \
         + 128 * (digits == marked.lengths - 2)
     shown = np.flatnonzero((digits > 0) | (capitals > 0))
-    yield shown, _mixed(shape[shown].astype(np.uint64) + _salt(17)), SHAPE
+    yield shown, splitmix64(shape[shown].astype(np.uint64) + _salt(17)), SHAPE
 
 
 def _salt(number: int) -> np.uint64:
     """What is added so that features of different kinds differ."""
     return np.uint64(number * int(_FACTOR) % 2**64)
-
-
-def _mixed(hashes: np.ndarray) -> np.ndarray:
-    """Hashes whose first bits depend on all of theirs (the last steps of splitmix64)."""
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
 
 
 def at_once(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -449,9 +444,8 @@ def holds_additive_net(path: Path, *, prefix: str = "") -> bool:
         Of the weights' names in the file, where the net is a part of another.
     """
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            names = {name.removeprefix(prefix) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
-            return names == {"rarity", "last.weight", "last.bias"}
+        names = {name.removeprefix(prefix) for name in shapes_in(path) if name.startswith(prefix)}
+        return names == {"rarity", "last.weight", "last.bias"}
     except (OSError, safetensors.SafetensorError):
         return False
 
@@ -466,6 +460,5 @@ def unfitted_additive_net(path: Path, *, prefix: str = "") -> AdditiveTextNet:
     prefix : str
         As for `holds_additive_net`.
     """
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        n_labels, n_buckets = file.get_slice(f"{prefix}last.weight").get_shape()
+    n_labels, n_buckets = shapes_in(path)[f"{prefix}last.weight"]
     return AdditiveTextNet(n_labels, n_buckets).eval()

@@ -1,25 +1,20 @@
 """A net's views of texts: code points, or what a person's own preprocessing or tokenizer gives.
 
 `TextPreprocess` gives the code points that the workbench's own nets read, `ProbedText` calls a person's function or
-Hugging Face tokenizer, and `collate` makes a batch of views. `CallableNet` is any function of texts as a net.
+Hugging Face tokenizer, and `collate` makes a batch of views.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..errors import BadInput, ModelError, ViewError
-from .weights import shapes_in
 
 # A batch of views: a tensor, or what a net is called with by name. Each tensor has a row an item.
 Batch = Tensor | dict[str, Tensor]
@@ -106,6 +101,8 @@ class ProbedText:
 
     Attributes
     ----------
+    most : int or None
+        As it was passed.
     pad : int
         What shorter texts of a batch are filled up with: the function's `pad_token_id`, or 0.
     """
@@ -113,7 +110,7 @@ class ProbedText:
     maps_back = True
 
     def __init__(self, function: Callable[[str], Any], *, most: int | None = None) -> None:
-        self.function = function
+        self.function, self.most = function, most
         told = getattr(function, "pad_token_id", None)
         self.pad = told if isinstance(told, int) else 0
         self._call = _tokenizer_call(function, most)
@@ -347,124 +344,3 @@ def run_net(net: nn.Module, batch: Batch) -> Any:
     batch : Tensor or dict of str to Tensor
     """
     return net(**batch) if isinstance(batch, dict) else net(batch)
-
-
-def names_of_outputs(net: nn.Module) -> list[str]:
-    """What a model calls its outputs, in their order; none where it doesn't say.
-
-    Hugging Face's nets have `config.id2label`, and scikit-learn's classifiers `classes_`.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-    """
-    if isinstance(net, CallableNet):
-        return [str(name) for name in getattr(getattr(net.function, "__self__", net.function), "classes_", [])]
-    names = getattr(getattr(net, "config", None), "id2label", None) or {}
-    return [str(names[number]) for number in sorted(names)] if isinstance(names, dict) else []
-
-
-# -- functions of texts --------------------------------------------------------------------------------------
-
-class CallableNet(nn.Module):
-    """Any function of texts as a net that reads code points; it has nothing that could learn.
-
-    Parameters
-    ----------
-    function : callable
-        Takes a list of texts, and gives the probability of each label for each: shape (n, n_labels). Or an object
-        with `predict_proba`, as scikit-learn's pipelines have.
-    multilabel : bool
-        Whether an item may have several labels, so that rows needn't sum to 1.
-
-    Attributes
-    ----------
-    fingerprint : Tensor of uint8
-        Says which function it is: a hash of its `version`, if it has one, or else of its name.
-    """
-
-    reads_code_points = True
-    fingerprint: Tensor
-
-    def __init__(self, function: Any, *, multilabel: bool = False) -> None:
-        super().__init__()
-        self.function, self.multilabel = function, multilabel
-        name = hashlib.blake2b(_name_of(function).encode(), digest_size=8).digest()
-        self.register_buffer("fingerprint", torch.tensor(list(name), dtype=torch.uint8))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CallableNet:
-        return CallableNet(self.function, multilabel=self.multilabel)  # a function isn't copied
-
-    def forward(self, views: Tensor) -> Tensor:
-        """Logits of a batch of code points, float32, shape (n, n_labels)."""
-        return self.logits([text_of(view) for view in views]).to(views.device)
-
-    def logits(self, texts: Iterable[str]) -> Tensor:
-        """The logits of some texts; ModelError when what the function gives can't be used."""
-        texts = list(texts)
-        call = getattr(self.function, "predict_proba", self.function)
-        try:
-            output = call(texts)
-        except (ModelError, MemoryError):
-            raise
-        except Exception as error:  # a person's function, which may raise anything
-            raise ModelError(f"the model {_name_of(self.function)!r} raised on {len(texts)} text(s): "
-                             f"{type(error).__name__}: {str(error)[:200]}. A function from a list of texts to "
-                             "probabilities is expected.") from error
-        try:
-            probs = torch.as_tensor(output if isinstance(output, Tensor) else np.asarray(output, np.float32)) \
-                .detach().cpu().float()
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"the model gave {output!r:.80}; numbers of shape ({len(texts)}, n_labels) are "
-                             "expected.") from error
-        if probs.ndim != 2 or len(probs) != len(texts):
-            raise ModelError(f"the model gave shape {tuple(probs.shape)} for {len(texts)} text(s); ({len(texts)}, "
-                             "n_labels) is expected: a probability for each label, a row for each text.")
-        if not bool(((probs >= 0) & (probs <= 1 + 1e-3)).all()):
-            raise ModelError("the model gave numbers that are no probabilities (below 0, above 1 or NaN).")
-        if self.multilabel:
-            return probs.logit(eps=1e-6)
-        if bool(((probs.sum(dim=1) - 1).abs() > 1e-2).any()):
-            raise ModelError(f"the model's probabilities for a text sum to {float(probs.sum(dim=1)[0]):.3f}; 1 is "
-                             "expected.")
-        return probs.clamp_min(1e-12).log()
-
-    def sample_of(self, texts: Sequence[str]) -> str:
-        """What it gives for some texts, in short: a function may change and keep its name.
-
-        A text that it can't take counts as that.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            At least one.
-        """
-        try:
-            return str(self.logits(texts).exp().numpy().round(4).tolist())
-        except ModelError:
-            return "refused" if len(texts) == 1 else ", ".join(self.sample_of([text]) for text in texts)
-
-    def extra_repr(self) -> str:
-        """The name of the function."""
-        return _name_of(self.function)
-
-
-def _name_of(function: Any) -> str:
-    told = getattr(function, "version", None)
-    function = getattr(function, "func", function)  # of functools.partial
-    owner = getattr(function, "__self__", function)  # of a bound method its object
-    named = function if hasattr(function, "__qualname__") and owner is function else type(owner)
-    return str(told) if told is not None else f"{named.__module__}.{named.__qualname__}"
-
-
-def holds_callable(path: Path) -> bool:
-    """Whether a file of weights is that of a `CallableNet`; False for one that can't be read.
-
-    Parameters
-    ----------
-    path : Path
-        The safetensors file.
-    """
-    with suppress(OSError, SafetensorError):
-        return set(shapes_in(path)) == {"fingerprint"}
-    return False

@@ -157,7 +157,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     label_ids, partial = taxonomy.label_ids, answers.partial()
     targets: Sequence[str] | np.ndarray
     if certainty == "soft":
-        soft = soft_labels(project, registry.untrained_embeddings, answers=answers)
+        soft = soft_labels(project, registry.untrained_embeddings, answers=answers, predicted=registry.imported_probs)
         partial = partial[~partial["item_id"].isin(soft.item_ids)]
         any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in partial["label_ids"]]
         probs = np.array([*soft.probs, *any_of]).reshape(-1, len(label_ids))

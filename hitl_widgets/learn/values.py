@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import safetensors
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +23,7 @@ from .descriptors import TONE_SHARE
 from .light import fit_light, light_net, unfitted_head
 from .scale_head import ScaleHead, fit_scale
 from .text_descriptors import unfitted_descriptors_of
+from .weights import shapes_in
 
 # Answers without which there is no head.
 FEWEST = 8
@@ -95,8 +95,7 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
         When it holds heads of other attributes.
     """
     heads: dict[str, nn.Module] = {}
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
+    shapes = shapes_in(path)
     numbers = {name.split(".")[2] for name in shapes if name.startswith("1.heads.")}
     if len(numbers) != len(attribute_ids):
         raise ModelError(f"{path.name} has heads of {len(numbers)} attributes; {len(attribute_ids)} are expected.")

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 import torch
@@ -379,3 +379,14 @@ class TextViews(Sequence[View]):
             The rows of each batch.
         """
         return (batched([self._views[row] for row in some], self.of_texts) for some in rows)
+
+
+def are_of_texts(views: Sequence[View] | Tensor) -> TypeGuard[Views | TextViews]:
+    """Whether views are those of texts, which may differ in length and are no tensor each.
+
+    Parameters
+    ----------
+    views : Tensor, or sequence of Tensor or of mappings of tensors
+        Such as `LabelledImages.images`.
+    """
+    return isinstance(views, (Views, TextViews)) and views.of_texts is not None

@@ -84,6 +84,11 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
                  for name in sorted(in_file.keys() & in_net.keys()) if in_file[name] != in_net[name]]
     differing += [f"{name} is only in the file" for name in sorted(in_file.keys() - in_net.keys())]
     twin = copy.deepcopy(net)
+    shared = {tensor.data_ptr() for _, tensor in _weights(net)}
+    for module in twin.modules():  # a copy may share what nobody else writes into, such as a table of probabilities
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.numel() and buffer.data_ptr() in shared:
+                setattr(module, name, buffer.clone())
     if not differing:
         try:
             missing, _ = safetensors.torch.load_model(twin, str(path), strict=False)

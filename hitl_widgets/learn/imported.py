@@ -1,0 +1,302 @@
+"""Predictions that were made elsewhere, as a model of the project: the items' probabilities, without a net.
+
+`net_of` makes an `ImportedNet` of a table of probabilities; it has a version, is stored and is adopted as any net is.
+`ImportedPredictor` answers with it. Whatever needs a net raises `no_net`, in words.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ..errors import ItemError, ModelError
+from ..items.pool import Pool
+from .predict import NetPredictor
+from .views import Images, View
+from .weights import shapes_in, weights_version
+
+# What a file of imported probabilities holds.
+TENSORS = frozenset(("items", "contents", "labels", "probs"))
+REMEDY = "wb.finetune() trains one from the answers, and wb.adopt(net) takes one of yours."
+# From a position to what identifies the content of an item, as `Project.content` gives it; None where it is unknown.
+Content = Callable[[int], str | None]
+
+
+def no_net(what: str, estimator: str = "") -> ModelError:
+    """The error for something that needs a net, where the adopted model has none.
+
+    Parameters
+    ----------
+    what : str
+        What can't be done, after "there is no net that could ".
+    estimator : str
+        The class of the estimator whose probabilities were stored; "" where they were imported.
+    """
+    if estimator:
+        return ModelError(f"these are the stored probabilities of a {estimator}, which itself is never stored: there "
+                          f"is nothing that could {what}. Pass the {estimator} again, hw.Workbench(..., model=...); "
+                          "wb.finetune() fits it anew.")
+    return ModelError(f"these predictions were imported: there is no net that could {what}. {REMEDY}")
+
+
+def refuse_without_net(predictor: NetPredictor) -> None:
+    """ModelError where a model is stored probabilities, which nothing can explain.
+
+    Parameters
+    ----------
+    predictor : NetPredictor
+    """
+    if isinstance(predictor, ImportedPredictor):
+        raise no_net("be explained", predictor.estimator)
+
+
+class ImportedNet(nn.Module):
+    """Probabilities of items, kept as a net's weights are: its `weights_version` is their content hash.
+
+    Parameters
+    ----------
+    items : Tensor of int64, shape (n,)
+        A checksum of each item's id, rising.
+    contents : Tensor of int64, shape (n,)
+        A checksum of each item's content at that time; 0 where it couldn't be read.
+    labels : Tensor of int64, shape (n_labels,)
+        A checksum of each label's id.
+    probs : Tensor of float32, shape (n, n_labels)
+        The probabilities.
+
+    Attributes
+    ----------
+    estimator : str
+        The class of the estimator that gave them, which isn't at hand; "" where they were imported.
+    """
+
+    items: Tensor
+    contents: Tensor
+    labels: Tensor
+    probs: Tensor
+
+    def __init__(self, items: Tensor, contents: Tensor, labels: Tensor, probs: Tensor) -> None:
+        super().__init__()
+        for name, tensor in (("items", items), ("contents", contents), ("labels", labels), ("probs", probs)):
+            self.register_buffer(name, tensor)
+        self.estimator = ""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImportedNet:
+        twin = ImportedNet(self.items, self.contents, self.labels, self.probs)  # nobody writes into them
+        twin.estimator = self.estimator
+        return twin
+
+    def forward(self, *views: Any, **named: Any) -> Tensor:
+        """Raise ModelError: it knows items by their ids, and nothing of what is in them."""
+        raise no_net("predict another item", self.estimator)
+
+    def rows(self, item_ids: Iterable[str]) -> np.ndarray:
+        """The row of each of these items: int64, shape (n,); -1 for those that it has none for."""
+        return rows_of_items(self.items, item_ids)
+
+    def extra_repr(self) -> str:
+        """How many items and labels it has."""
+        return "{} items, {} labels".format(*self.probs.shape)
+
+
+def net_of(pool: Pool, positions: Sequence[int] | np.ndarray, probs: np.ndarray, label_ids: Sequence[str], *,
+           content: Content) -> ImportedNet:
+    """Probabilities of some items of a pool as a net, for `Registry.install`.
+
+    The same probabilities of the same items and labels give the same version, in whatever order they come.
+
+    Parameters
+    ----------
+    pool : Pool
+    positions : sequence of int, shape (n,)
+        Of the items, each once.
+    probs : ndarray, shape (n, n_labels)
+        Checked, with rows that sum to 1, or of each label by itself where an item may have several. They are kept as
+        float32.
+    label_ids : sequence of str
+        The label of each column.
+    content : callable
+        As `Project.content`: an item whose content is another one later has no prediction any more.
+
+    Returns
+    -------
+    ImportedNet
+    """
+    positions = np.asarray(positions, np.int64)
+    items = checksums(str(item_id) for item_id in pool.ids[positions])
+    order = np.argsort(items)
+    contents = np.array([content_sum(content(int(position))) for position in positions[order]], np.int64)
+    return ImportedNet(*map(torch.from_numpy, (items[order], contents, checksums(label_ids),
+                                               np.ascontiguousarray(probs[order], np.float32))))
+
+
+def checksums(texts: Iterable[str]) -> np.ndarray:
+    """A checksum of each text: int64, shape (n,).
+
+    Examples
+    --------
+    >>> checksums(["a", "b", "a"])[[0, 2]].tolist() == [checksums(["a"])[0]] * 2
+    True
+    """
+    digests = b"".join(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    return np.frombuffer(digests, "<i8").astype(np.int64)
+
+
+def rows_of_items(items: Tensor, item_ids: Iterable[str]) -> np.ndarray:
+    """The row of each of these items: int64, shape (n,); -1 for those that aren't there.
+
+    Parameters
+    ----------
+    items : Tensor of int64, shape (n_rows,)
+        Checksums of ids, rising.
+    item_ids : iterable of str
+    """
+    wanted, known = checksums(map(str, item_ids)), items.numpy()
+    if not len(known):
+        return np.full(len(wanted), -1, np.int64)
+    places = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    return np.where(known[places] == wanted, places, -1)
+
+
+def content_sum(content: str | None) -> int:
+    """A checksum of what `Project.content` gives, without the time of a file; 0 where the item can't be read."""
+    return 0 if content is None else int(checksums([content.partition(" ")[0]])[0])
+
+
+def holds_imported_net(path: Path) -> bool:
+    """Whether a file of weights is that of an `ImportedNet`; False for one that isn't there or can't be read.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    """
+    with suppress(OSError, SafetensorError):
+        return set(shapes_in(path)) == TENSORS
+    return False
+
+
+def unfilled_imported_net(path: Path) -> ImportedNet:
+    """A net of the shape of a file for which `holds_imported_net` is true, for `load_weights`."""
+    shapes = shapes_in(path)
+    return ImportedNet(*(torch.zeros(shapes[name], dtype=torch.float32 if name == "probs" else torch.int64)
+                         for name in ("items", "contents", "labels", "probs")))
+
+
+class ImportedPredictor(NetPredictor):
+    """Answers with an `ImportedNet` (`records.Predictor`), as a `NetPredictor` does with a net.
+
+    It reads no items. One that the table didn't have, or whose content is another one now, has a row of NaN, and
+    `unreadable` says why.
+
+    Parameters
+    ----------
+    net : ImportedNet
+    pool : Pool
+        The items.
+    label_ids : sequence of str
+        Of the columns.
+    content : callable
+        As for `net_of`.
+    multilabel : bool
+        Whether an item may have several labels.
+
+    Raises
+    ------
+    ModelError
+        When the columns aren't of these labels.
+    """
+
+    # Nothing of a net is looked for, so the parent's isn't called.
+    def __init__(self, net: ImportedNet, pool: Images, label_ids: Sequence[str], *, content: Content,
+                 multilabel: bool = False) -> None:
+        if not np.array_equal(net.labels.numpy(), checksums(label_ids)):
+            raise ModelError(f"the imported probabilities have {len(net.labels)} columns, which aren't of the labels "
+                             f"{', '.join(label_ids)[:200]}. Import the table again with wb.import_predictions(...).")
+        self.version, self.net = weights_version(net), net
+        self.pool, self.label_ids, self.multilabel = pool, tuple(label_ids), multilabel
+        self.batch_size, self.device = 64, torch.device("cpu")
+        self.lock = threading.RLock()
+        self.unreadable: dict[int, str] = {}
+        self.preprocess, self.head, self._probabilities = None, None, False
+        self._table, self._content = net, content
+        self._rows = net.rows(str(item_id) for item_id in pool.ids)
+
+    @property
+    def estimator(self) -> str:
+        """The class of the estimator that gave the probabilities; "" where they were imported."""
+        return self._table.estimator
+
+    @property
+    def recipe(self) -> str:
+        """A digest of what predictions follow from beside the table: the files of the items, or what is in memory."""
+        digest, pool = blake2b(b"imported", digest_size=8), self.pool
+        for position in range(len(pool)):
+            stamp = None
+            if isinstance(pool, Pool):
+                with suppress(ItemError):  # a file that is gone
+                    stamp = pool.stamp(position)
+            digest.update(f"{stamp or self._content(position)}\n".encode())
+        return digest.hexdigest()
+
+    def predict(self, positions: Sequence[int]) -> np.ndarray:
+        """The imported probabilities of the items at some positions; never raises.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(positions), n_labels)
+            A row of NaN for an item that has none, or whose content has changed; `unreadable` then says why.
+        """
+        places = np.asarray(positions, np.int64).reshape(-1)
+        rows = self._rows[places]
+        probs = np.full((len(rows), len(self.label_ids)), np.nan, np.float32)
+        contents = self._table.contents.numpy()
+        for number, (position, row) in enumerate(zip(places.tolist(), rows.tolist(), strict=True)):
+            if why := self._why_not(position, 0 if row < 0 else int(contents[row]), is_there=row >= 0):
+                self.unreadable[position] = f"item {str(self.pool.ids[position])!r} {why}."
+                rows[number] = -1
+        probs[rows >= 0] = self._table.probs.numpy()[rows[rows >= 0]]
+        return probs
+
+    def _why_not(self, position: int, content: int, *, is_there: bool) -> str:
+        """Why an item has no prediction, to follow its name; "" where it has one."""
+        if not is_there:
+            return f"wasn't predicted by the {self._table.estimator}, which isn't stored: pass it again, " \
+                   "hw.Workbench(..., model=...)" if self._table.estimator else "has no row in the imported table"
+        if not content or (now := content_sum(self._content(position))) == content:
+            return ""
+        return "isn't the one that was predicted: its content has changed since the predictions were imported" \
+            if now else "can't be read"
+
+    def predict_and_embed(self, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Predict; the embeddings have no columns."""
+        return self.predict(positions), np.zeros((len(positions), 0), np.float32)
+
+    def embed(self, positions: Sequence[int]) -> np.ndarray:
+        """Raise ModelError: there is no layer whose input could be an item's embedding."""
+        raise no_net("give embeddings", self._table.estimator)
+
+    def on(self, pool: Images) -> NetPredictor:
+        """Raise ModelError: other items have no predictions."""
+        raise no_net("predict other items", self._table.estimator)
+
+    def copy_of_net(self) -> nn.Module:
+        """The `ImportedNet`."""
+        return self._table
+
+    def view(self, position: int) -> tuple[View, tuple[int, int]]:
+        """Raise ModelError: nothing looks at an item."""
+        raise no_net("look at an item", self._table.estimator)
+
+    def logits(self, views: Any) -> Tensor:
+        """Raise ModelError: nothing looks at an item."""
+        raise no_net("look at an item", self._table.estimator)

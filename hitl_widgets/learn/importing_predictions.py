@@ -1,0 +1,67 @@
+"""Import of predictions that were made elsewhere, as a model of the project. Read `import_predictions`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput
+from ..project.importing_predictions import read_probabilities
+from ..project.project import Project
+from ..records import Bars, no_bars
+from .imported import net_of
+from .registry import IS_VERSION, Registry
+
+LONGEST_NAME = 100
+
+
+def check_name(name: Any) -> str:
+    """A name of a model; BadInput where it can't be one."""
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or re.search(r"[\x00-\x1f\x7f]", name):
+        raise BadInput(f"model is {name!r:.80}; the name of the model that predicted is expected, one line of up to "
+                       f"{LONGEST_NAME} characters, such as 'gpt-9'.")
+    if IS_VERSION(name.strip()):
+        raise BadInput(f"model is {name!r}, which reads as a version of wb.models(); choose another name.")
+    return name.strip()
+
+
+def import_predictions(project: Project, registry: Registry, table: Any, *, name: str, adopt: bool = True,
+                       partial: bool = False, bars: Bars = no_bars) -> str:
+    """Make a table of probabilities a model of the project; see `Workbench.import_predictions`.
+
+    Parameters
+    ----------
+    project : Project
+    registry : Registry
+        Has the models.
+    table : DataFrame
+    name : str
+        Of the model.
+    adopt, partial : bool
+        As for `Workbench.import_predictions`.
+    bars : Bars
+        Shows how many items were read: predictions belong to what an item holds.
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    name = check_name(name)
+    if not isinstance(adopt, bool):
+        raise BadInput(f"adopt is {adopt!r}; True or False is expected.")
+    project.refresh()
+    read = read_probabilities(project, table, partial=partial)
+    with bars(len(read.positions), title="Reading the items that were predicted") as advance:
+        def content(position: int) -> str | None:
+            advance(1)
+            return project.content(position)
+        net = net_of(project.pool, read.positions, read.probs, read.label_ids, content=content)
+    for note in read.notes:
+        project.notify(note)
+    version = registry.add_predictions(net, label_ids=read.label_ids, name=name, adopt=adopt)
+    if registry.adopted == version:
+        registry.inference.ask(np.arange(len(project.pool)))
+    return version

@@ -1,0 +1,379 @@
+"""A model's folder: weights, what they are, a card, and a script that loads them without this package.
+
+`save_labeller` writes the folder of a model of labels, `save_detector` that of one that finds objects. The same model
+gives the same bytes, and the folder comes whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import nn
+
+from ..errors import BadInput, StoreError
+from ..records import SHAPE_OF, __version__
+from ..storage.files import make_folder, share_like_folder
+from . import saved
+from .average import AverageNet
+from .callables import CallableNet
+from .descriptors import DescriptorNet
+from .light import is_light_net
+from .model_card import Record, card
+from .nets import is_kmeans_net, small_cnn
+from .object_net import ObjectNet
+from .object_registry import ObjectModel
+from .outputs import Unsquashed
+from .predict import NetPredictor
+from .preprocess import Preprocess, Probed
+from .span_net import SpanNet
+from .standalone import standalone
+from .text_nets import AdditiveTextNet, TextCNN
+from .text_views import ProbedText, TextPreprocess
+from .weights import save_weights
+
+CARD, SCRIPT = "README.md", "load.py"
+FILES = (saved.WEIGHTS, saved.CONFIG, CARD, SCRIPT)
+FORM = "hitl_widgets model, 1"
+NOTHING = "of this model there is nothing to save: {what}. Keep it with your own means (of scikit-learn " \
+          "joblib.dump(estimator, path)), and what it says of the items with wb.export(path, predictions=True)."
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a net is made again.
+
+    Attributes
+    ----------
+    kind : str
+        What `model.json` calls it; "yours" for a net of a person's.
+    parts : tuple of str
+        Functions of `saved` that make it; none where a person's class does.
+    told : mapping
+        Further numbers for `model.json`.
+    words : str
+        What kind of net it is.
+    """
+
+    kind: str
+    parts: tuple[str, ...]
+    told: Mapping[str, Any]
+    words: str
+
+
+def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, record: Record, *,
+                  overwrite: bool = False) -> Path:
+    """Save a model of labels; see `Model.save`.
+
+    Parameters
+    ----------
+    predictor : NetPredictor
+        Has the net and its preprocessing.
+    labels : sequence of str
+        Names of its outputs.
+    folder, overwrite
+        As for `Model.save`.
+    record : Record
+        What the log says of it.
+    """
+    net = predictor.copy_of_net().cpu()
+    if isinstance(net, CallableNet):
+        raise BadInput(NOTHING.format(what="it is a function or an estimator of yours, which is never stored"))
+    squashed = isinstance(net, Unsquashed)
+    if isinstance(net, Unsquashed):
+        net = net.net
+    texts = isinstance(predictor.preprocess, (TextPreprocess, ProbedText))
+    build = _build_of(net, len(labels))
+    config = {
+        **_about(predictor.version, predictor.label_ids, labels, record), "kind": "text" if texts else "image",
+        "task": "multilabel" if predictor.multilabel else "classify",
+        "outputs": "sigmoid" if squashed else "probabilities" if predictor.ends_in_softmax else "logits",
+        "net": {"kind": build.kind, **build.told, **_class_of(net)}, "preprocess": _preprocess(predictor.preprocess)}
+    face = "TextLabeller" if texts else "ImageLabeller"
+    view = {Preprocess: "image_view", TextPreprocess: "text_view", Probed: "function_of_images",
+            ProbedText: "function_of_texts"}[type(predictor.preprocess)]
+    script = _script(config, build, face=face, view=view)
+    return _write(Path(folder), net, config, record, build, script, overwrite=overwrite)
+
+
+def save_detector(model: ObjectModel, labels: Sequence[str], task: str, folder: Any, record: Record, *,
+                  numbers: Mapping[int, str], overwrite: bool = False) -> Path:
+    """Save a model that finds objects; see `Model.save`.
+
+    Parameters
+    ----------
+    model : ObjectModel
+    labels : sequence of str
+        Names of `model.label_ids`.
+    task : str
+        Of the project.
+    folder, overwrite
+        As for `Model.save`.
+    record : Record
+        What the log says of it.
+    numbers : mapping of int to str
+        The net's number of a label -> its label_id.
+    """
+    net = model.net
+    if net is None:
+        raise BadInput(NOTHING.format(what="it is an object of yours of which only predict is known"))
+    shape = SHAPE_OF[task]
+    build = _build_of(net, len(labels))
+    config = {
+        **_about(model.version, model.label_ids, labels, record), "kind": "text" if shape == "span" else "image",
+        "task": task, "shape": shape,
+        "outputs": {str(number): label_id for number, label_id in sorted(numbers.items())},
+        "net": {"kind": build.kind, **build.told, **_class_of(net)}, "preprocess": _object_view(net)}
+    config["thresholds"] = dict(model.thresholds)
+    face = "SpanFinder" if isinstance(net, SpanNet) else "ObjectFinder" if isinstance(net, ObjectNet) else "NetFinder"
+    return _write(Path(folder), net, config, record, build, _script(config, build, face=face), overwrite=overwrite)
+
+
+# -- what model.json says ----------------------------------------------------------------------------------------------
+
+def _about(version: str, label_ids: Sequence[str], labels: Sequence[str], record: Record) -> dict[str, Any]:
+    return {"format": FORM, "version": version, "package": __version__, "taxonomy": record.taxonomy,
+            "labels": [{"label_id": label_id, "name": name} for label_id, name in zip(label_ids, labels, strict=True)],
+            "thresholds": {label_id: record.thresholds[label_id] for label_id in label_ids
+                           if label_id in record.thresholds}}
+
+
+def _build_of(net: nn.Module, n_labels: int) -> Build:
+    """How a net is made again, whoever made it."""
+    if isinstance(net, ObjectNet):
+        return Build("objects", ("net_of_objects",), {}, "It is the workbench's own net for objects.")
+    if isinstance(net, SpanNet):
+        return Build("spans", ("net_of_spans",), {}, "It is the workbench's own net for spans.")
+    if isinstance(net, AdditiveTextNet):
+        return Build("additive", ("additive_texts",), {}, "It is additive: a bias, and a sum over words.")
+    if isinstance(net, TextCNN):
+        return Build("text_cnn", ("cnn_of_texts",), {"width": net.embedding.rows.embedding_dim},
+                     "It is a small convolutional net.")
+    if isinstance(net, AverageNet):
+        light, cnn = (_build_of(part, n_labels) for part in net.parts)
+        of_texts = cnn.kind == "text_cnn"
+        return Build("average", ("average_texts" if of_texts else "average_images",), cnn.told,
+                     "It is the average of a light net and of a small convolutional net.") \
+            if light.kind != "yours" and cnn.kind in ("text_cnn", "cnn") else _YOURS
+    if is_light_net(net) and isinstance(net[0], DescriptorNet):  # type: ignore[index]
+        return Build("light", ("light_images",), {}, "It is a light head over descriptors of images.")
+    if is_kmeans_net(net):
+        return Build("patches", ("kmeans_images",), {"channels": net[0].in_channels},  # type: ignore[index]
+                     "It is a head over typical patches of the pool's images.")
+    return _small_cnn(net, n_labels) or _YOURS
+
+
+_YOURS = Build("yours", (), {}, "The net is a person's own.")
+
+
+def _small_cnn(net: nn.Module, n_labels: int) -> Build | None:
+    """The arguments of `small_cnn` that make such a net; None where there are none."""
+    if not isinstance(net, nn.Sequential) or not len(net) or not isinstance(net[0], nn.Conv2d):
+        return None
+    stride = int(net[0].stride[0])
+    halvings = sum(isinstance(layer, nn.MaxPool2d) for layer in net) + stride - 1
+    told = {"channels": net[0].in_channels, "size": 7 * 2 ** halvings}
+    if told["size"] > 2**12 or repr(small_cnn(n_labels, **told)) != repr(net):
+        return None
+    return Build("cnn", ("cnn_of_images",), told, "It is a small convolutional net.")
+
+
+def _class_of(net: nn.Module) -> dict[str, str]:
+    return {"module": type(net).__module__, "class": type(net).__qualname__}
+
+
+def _preprocess(view: Any) -> dict[str, Any]:
+    """A preprocessing with every number; of a function its name, which is all that is known."""
+    if isinstance(view, Preprocess):
+        return {"kind": "image", "size": list(view.shape), "fit": view.fit, "channels": view.channels,
+                "mean": None if view.mean is None else list(view.mean),  # type: ignore[arg-type]
+                "std": None if view.std is None else list(view.std),  # type: ignore[arg-type]
+                "crop_pct": view.crop_pct, "interpolation": view.interpolation, "divided_by": 255}
+    if isinstance(view, TextPreprocess):
+        return {"kind": "code points", "most": view.most, "filled_up_with": view.pad}
+    function = view.function
+    named = function if hasattr(function, "__qualname__") else type(function)
+    told = {"kind": "function", "module": named.__module__, "name": named.__qualname__}
+    return {**told, "most": view.most} if isinstance(view, ProbedText) else {**told, "channels": view.channels}
+
+
+def _object_view(net: nn.Module) -> dict[str, Any]:
+    if isinstance(net, ObjectNet):
+        return {"kind": "resized", "longest_side": int(net.side), "mean": net.mean.tolist(), "std": net.std.tolist(),
+                "mirrored": bool(net.flips[0]), "upside_down": bool(net.flips[1]), "divided_by": 255}
+    return {"kind": "tokens"} if isinstance(net, SpanNet) else {"kind": "as it is", "divided_by": 255}
+
+
+# -- load.py -----------------------------------------------------------------------------------------------------------
+
+_HEAD = '''"""A model that was saved by hitl_widgets, loaded without that package.
+
+    python load.py {usage}
+
+prints what the model says, a line of JSON for each item. In Python:
+
+    from load import load
+    model = load()                    # of this folder; its labels are model.labels
+    model(items)                      # {gives}
+
+It needs {needs}.{more}
+"""
+
+from __future__ import annotations
+
+'''
+_OWN = '''def load(folder: str | Path = Path(__file__).parent{arguments}) -> {face}:
+    """The model in a folder; that of this script, unless another is named.{note}"""
+    return {face}({values})
+'''
+_YOUR_NET = '''def load(folder: str | Path = Path(__file__).parent, net: nn.Module | None = None{arguments}
+         ) -> {face}:
+    """The model in a folder; that of this script, unless another is named.
+
+    `net` is an instance of {name}, made with the arguments with which you made it: they are yours, and aren't
+    known here. Every weight in the folder has to fit it (`load_state_dict(..., strict=True)`).{note}
+    """
+    if net is None:
+{make}
+    return {face}({values})
+'''
+_MAIN = '''
+
+if __name__ == "__main__":
+    import sys
+    if not sys.argv[1:]:
+        sys.exit("""python load.py {usage}""")
+    of_arguments = load()
+    for argument in sys.argv[1:]:
+        print(json.dumps({{"item": argument, "says": of_arguments.told({item})}}, ensure_ascii=False))
+'''
+
+
+def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "") -> str:
+    """The source of `load.py`."""
+    texts = config["kind"] == "text"
+    needs_function = view.startswith("function")
+    parts = [face, *build.parts, *([view] if view else []), *(["text_in"] if texts else [])]
+    source = standalone(*((saved.__name__, part) for part in parts))
+    gives = "probabilities, shape (n_items, n_labels)" if view else "a dict of labels, scores and places for each"
+    usage = "'a text' @file.txt ..." if texts else "a.png b.jpg ..."
+    head = _HEAD.format(usage=usage, gives=gives, more=_more(config, build, needs_function=needs_function),
+                        needs="torch, safetensors and numpy" if texts else "torch, safetensors, numpy and pillow")
+    values = ["folder", "net" if not build.parts else f"{build.parts[0]}(folder)"]
+    if view:
+        values.append(f"{view}(folder{', preprocess' if needs_function else ''})")
+    fields = {"face": face, "values": ", ".join(values), "arguments": "", "note": ""}
+    if needs_function:
+        fields["arguments"] = ", *, preprocess: Any"
+        fields["note"] = "\n\n    `preprocess` is the function from an item to the net's view of it: " \
+                         f"{_plain(config['preprocess']['name'])}.\n    "
+    foot = _OWN if build.parts else _YOUR_NET
+    if not build.parts:
+        fields |= {"name": _plain(config["net"]["class"]), "make": _made_anew(config["net"])}
+    item = "text_in(argument)" if texts else "argument"
+    main = _MAIN.format(usage=usage, item=item)
+    return f"{head}{source}\n\n{foot.format(**fields)}{main}"
+
+
+def _more(config: Mapping[str, Any], build: Build, *, needs_function: bool) -> str:
+    lines = []
+    if not build.parts:
+        lines.append("The net is yours:\npass it to load(), or write its arguments there.")
+    if needs_function:
+        lines.append("The preprocessing is yours: pass it to load().")
+    if config["task"] not in ("classify", "multilabel"):
+        lines.append("Objects that\nare printed have the score from which they are proposed, or more.")
+    return "".join(f" {line}" for line in lines)
+
+
+def _made_anew(net: Mapping[str, str]) -> str:
+    """The lines that make a person's net, or say that they have to."""
+    module, name = net["module"], net["class"]
+    can_import = all(part.isidentifier() for part in (*module.split("."), *name.split("."))) and module != "__main__"
+    if not can_import or module.partition(".")[0] == "torch":
+        return f'        raise TypeError("pass net=, a {_plain(module)}.{_plain(name)} made as yours was made.")'
+    return f"        from {module} import {name.partition('.')[0]}\n" \
+           f"        net = {name}()  # write your constructor's arguments here: they aren't known"
+
+
+def _plain(name: str) -> str:
+    """A name of Python's in a comment: nothing that could end it."""
+    return "".join(one if one.isalnum() or one in "_.<>" else "?" for one in name)
+
+
+# -- the folder --------------------------------------------------------------------------------------------------------
+
+def _use(config: Mapping[str, Any], build: Build) -> str:
+    texts, objects = config["kind"] == "text", config["task"] not in ("classify", "multilabel")
+    item = '["a text", "another"]' if texts else '["a.png", "b.png"]'
+    given = [] if build.parts else ["net=..."]
+    given += ["preprocess=..."] if config["preprocess"]["kind"] == "function" else []
+    gives = "labels, scores and places of each item" if objects else "probabilities, a row for each item"
+    lines = ["```python", "from load import load  # in this folder; it needs neither hitl_widgets nor the project",
+             f"model = load({', '.join(given)})", f"model({item})  # {gives}", "```"]
+    if not build.parts:
+        lines += ["", "The net's class isn't in this folder: `load.py` imports it, or takes the net. Every weight has "
+                      "to fit it."]
+    return "\n".join(lines)
+
+
+def _write(folder: Path, net: nn.Module, config: Mapping[str, Any], record: Record, build: Build, script: str, *,
+           overwrite: bool) -> Path:
+    _check_target(folder, overwrite=overwrite)
+    text = card(config, record, net=build.words, use=_use(config, build))
+    try:
+        with _new_folder(folder, overwrite=overwrite) as part:
+            save_weights(net, part / saved.WEIGHTS, metadata={"version": str(config["version"])})
+            for name, content in ((saved.CONFIG, json.dumps(config, ensure_ascii=False, indent=1) + "\n"), (CARD, text),
+                                  (SCRIPT, script)):
+                (part / name).write_bytes(content.encode("utf-8", "surrogatepass"))
+                share_like_folder(part / name)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"the model can't be saved in {folder} ({error}). Make room on the disk, or name a folder "
+                         "that may be written to; what was there before is still there.") from error
+    return folder
+
+
+def _check_target(folder: Path, *, overwrite: bool) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise BadInput(f"{folder} is a {'link' if folder.is_symlink() else 'file'}; the name of a new folder is "
+                       "expected.")
+    there = {one.name for one in folder.iterdir()} if folder.exists() else set()
+    if there and not overwrite:
+        raise BadInput(f"{folder} isn't empty; name a new folder, or pass overwrite=True where a model was saved "
+                       "there.")
+    if others := sorted(there - set(FILES) - {"__pycache__"}):
+        raise BadInput(f"{folder} has {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}, which no saved "
+                       "model has, and which would be lost; name another folder.")
+
+
+@contextmanager
+def _new_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder beside, which takes the place of `folder` in the end, if nothing was raised."""
+    make_folder(folder.resolve().parent)
+    folder = folder.resolve()
+    mark = f"{os.getpid()}.{threading.get_ident()}"
+    part, former = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("part", "former"))
+    part.mkdir()
+    try:
+        share_like_folder(part)
+        yield part
+        if folder.exists():
+            os.replace(folder, former)
+        try:
+            os.replace(part, folder)
+        except OSError:
+            with suppress(OSError):
+                os.replace(former, folder)
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
