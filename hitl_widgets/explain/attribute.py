@@ -1,4 +1,4 @@
-"""Attributions: Captum's methods and KernelSHAP on any net, without settings.
+"""Attributions: Captum's methods, KernelSHAP and LIME on any net, without settings.
 
 Read `NetExplainer` first; `METHODS` lists what it can do. Nothing here draws from torch's global random generator.
 """
@@ -6,7 +6,9 @@ Read `NetExplainer` first; `METHODS` lists what it can do. Nothing here draws fr
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple
@@ -26,17 +28,24 @@ from torch.nn import functional
 
 from ..errors import BadInput, HitlError, ModelError, UnknownLabel
 from ..items.superpixels import superpixels
+from ..learn.callables import CallableNet
 from ..learn.descriptors import FINE, DescriptorNet
 from ..learn.light import is_light_net
 from ..learn.predict import NetPredictor
 from ..learn.preprocess import picture
 from ..records import Attribution, check_methods
+from .lime import samples, slopes
 from .shapley import coalitions, shares
 
 STEPS = 50
 # Occlusion hides a window of a seventh of the view's sides, and moves it by half of that.
 WINDOWS = 7
 SEGMENTS, SAMPLES = 30, 160
+# What the card and `Workbench.explain` ask for by default, and what explains functions then. Of their images, which
+# have their own size, superpixels are found on a copy with no longer side than this.
+DEFAULT, OF_FUNCTIONS, LARGEST_CUT = "gradcam", "kernelshap", 320
+# Probabilities of functions count as if none were nearer to 0.
+LEAST_PROB = 1e-3
 # Values in one pass through the net, and views: larger passes take more memory, and on a CPU leave its caches.
 PASS, LARGEST = 1_500_000, {"cpu": 32}
 
@@ -79,11 +88,14 @@ class Method:
         Whether values below 0 mean "against".
     on_maps : bool
         Whether it reads a convolution's maps.
+    by_gradient : bool
+        Whether it needs gradients, which a function has none of.
     """
 
     compute: Callable[[NetExplainer, Tensor, Targets], Tensor]
     signed: bool = False
     on_maps: bool = False
+    by_gradient: bool = True
 
 
 class NetExplainer:
@@ -115,9 +127,20 @@ class NetExplainer:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that serve this net."""
+        """The methods that serve this net; of a function those that ask it about changed images."""
+        if self.of_function:
+            return tuple(name for name, method in METHODS.items() if not method.by_gradient)
         has_maps = self._layer is not None or bool(_convolutions(self.predictor.net))
         return tuple(name for name, method in METHODS.items() if has_maps or not method.on_maps)
+
+    @property
+    def of_function(self) -> bool:
+        """Whether the model is a function or an estimator, of which probabilities are all that is known."""
+        return isinstance(self.predictor.net, CallableNet)
+
+    def method_of(self, name: str) -> str:
+        """The method that a name stands for: of a function "gradcam", the default, stands for "kernelshap"."""
+        return OF_FUNCTIONS if name == DEFAULT and self.of_function else name
 
     @property
     def maps_back(self) -> bool:
@@ -179,6 +202,7 @@ class NetExplainer:
         if not len(positions) == len(targets) == len(against):
             raise BadInput(f"{len(positions)} items and {len(targets)} targets were given; one target an item is "
                            "expected.")
+        method = self.method_of(method)
         self.check_method(method)
         contrasts = self.targets_of(targets, against, parts)
         answers: dict[int, Attribution | HitlError] = {}
@@ -214,6 +238,10 @@ class NetExplainer:
             check_methods(method)
         if method not in self.methods:
             *most, last = self.methods
+            if self.of_function:
+                raise ModelError(f"{method!r} needs the gradients of a net, and this model is a function or an "
+                                 f"estimator, which has none. Take one of those that serve it: {', '.join(most)} or "
+                                 f"{last}.")
             raise ModelError(f"{method!r} reads the maps of a convolution, and this net has none. "
                              f"Take one of those that serve it: {', '.join(most)} or {last}.")
 
@@ -264,7 +292,8 @@ class NetExplainer:
 
     def _halving(self, method: str, views: list[Tensor], targets: Targets) -> list[np.ndarray | Exception]:
         try:
-            with self.predictor.lock, torch.enable_grad():
+            # A function may take long: only its calls are under the lock, so that predictions needn't wait for a map.
+            with nullcontext() if self.of_function else self.predictor.lock, torch.enable_grad():
                 on_device = Targets(*(tensor.to(self.predictor.device) for tensor in targets))
                 batch = torch.stack(views).to(self.predictor.device).requires_grad_()
                 return list(METHODS[method].compute(self, batch, on_device).detach().float().cpu().numpy())
@@ -300,7 +329,8 @@ class NetExplainer:
     def score(self, views: Tensor, target: Tensor, against: Tensor, contrast: Tensor) -> Tensor:
         """The number that is explained, shape (n,): the target's logit, minus the other label's where there is one.
 
-        Hold the predictor's lock.
+        Of a function it is the logarithm of the target's odds, see `score_of`. Hold the predictor's lock, but for a
+        function, which takes it for itself.
 
         Parameters
         ----------
@@ -309,11 +339,10 @@ class NetExplainer:
         target, against, contrast : Tensor
             As `Targets` has them.
         """
-        logits = self.predictor.logits(views)
-
-        def logit(columns: Tensor) -> Tensor:
-            return logits.masked_fill(~columns, -torch.inf).logsumexp(dim=1)
-        return logit(target) - contrast * logit(against)
+        with self.predictor.lock:
+            logits = self.predictor.logits(views)
+        return score_of(logits, Targets(target, against, contrast), of_function=self.of_function,
+                        multilabel=self.predictor.multilabel)
 
     def _maps_layer(self, views: Tensor) -> nn.Module:
         if self._layer is None:
@@ -369,24 +398,95 @@ class NetExplainer:
         # Each channel of a pixel gets the same.
         return Occlusion(self.score).attribute(
             views.detach(), (channels, *window), strides=(channels, *(ceil(side / 2) for side in window)),
-            additional_forward_args=targets,
+            baselines=self.hidden(views.detach()).expand_as(views), additional_forward_args=targets,
             perturbations_per_eval=max(1, self.at_once(views[0].shape) // len(views)))[:, 0]
 
     def _kernelshap(self, views: Tensor, targets: Targets) -> Tensor:
-        return torch.stack([self._shapley_map(views[row].detach(), targets.rows(slice(row, row + 1)))
+        def fit(n_parts: int, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+            shown, weights = coalitions(n_parts, SAMPLES)
+            return shares(shown, weights, ask(shown))
+        return self._by_superpixels(views, targets, fit)
+
+    def _lime(self, views: Tensor, targets: Targets) -> Tensor:
+        def fit(n_parts: int, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+            shown = samples(n_parts, SAMPLES)
+            return slopes(shown, ask(shown))
+        return self._by_superpixels(views, targets, fit)
+
+    def _by_superpixels(self, views: Tensor, targets: Targets,
+                        fit: Callable[[int, Callable[[np.ndarray], np.ndarray]], np.ndarray]) -> Tensor:
+        """What each superpixel counts, shape (n, h, w), by asking about views in which some are hidden."""
+        return torch.stack([self._of_parts(views[row].detach(), targets.rows(slice(row, row + 1)), fit)
                             for row in range(len(views))])
 
-    def _shapley_map(self, view: Tensor, targets: Targets) -> Tensor:
-        """Each superpixel's Shapley value in one view, shape (h, w); hidden superpixels are 0."""
-        segments = torch.from_numpy(superpixels(picture(view), n=SEGMENTS)).to(view.device)
-        shown, weights = coalitions(int(segments.max()) + 1, SAMPLES)
-        masks = torch.from_numpy(shown).to(view.device)
-        scores = []
-        with torch.no_grad():
-            for some in masks.split(self.at_once(view.shape)):
-                masked = view * some[:, segments][:, None]
-                scores.append(self.score(masked, *(part.expand(len(some), *part.shape[1:]) for part in targets)))
-        return torch.from_numpy(shares(shown, weights, torch.cat(scores).cpu().double().numpy()))[segments.cpu()]
+    def _of_parts(self, view: Tensor, targets: Targets,
+                  fit: Callable[[int, Callable[[np.ndarray], np.ndarray]], np.ndarray]) -> Tensor:
+        segments = torch.from_numpy(_segments(picture(view), most=LARGEST_CUT if self.of_function else None))
+        hidden, places = self.hidden(view[None])[0], segments.to(view.device)
+        if self.of_function:  # bytes are what a function gets in the end
+            view, hidden = ((255 * one).round().to(torch.uint8) for one in (view, hidden))
+
+        def ask(shown: np.ndarray) -> np.ndarray:
+            scores = []
+            with torch.no_grad():
+                for some in torch.from_numpy(shown).to(view.device).split(self.at_once(view.shape)):
+                    masked = torch.where(some[:, places][:, None], view, hidden)
+                    scores.append(self.score(masked, *(part.expand(len(some), *part.shape[1:]) for part in targets)))
+            return torch.cat(scores).cpu().double().numpy()
+        return torch.from_numpy(fit(int(segments.max()) + 1, ask))[segments]
+
+    def hidden(self, views: Tensor) -> Tensor:
+        """What stands in the place of what is hidden, shape (n, C, 1, 1): zeros, of a function the mean colour.
+
+        A net's zeros are usually the mean of its views. A function gets pixels as they are, of which zeros are black.
+
+        Parameters
+        ----------
+        views : Tensor, shape (n, C, h, w)
+        """
+        return views.mean(dim=(2, 3), keepdim=True) if self.of_function else views.new_zeros(*views.shape[:2], 1, 1)
+
+
+def _segments(image: np.ndarray, *, most: int | None) -> np.ndarray:
+    """The superpixels of an image, found on a smaller copy where a side is longer than `most`."""
+    height, width = image.shape[:2]
+    if most is None or max(height, width) <= most:
+        return superpixels(image, n=SEGMENTS)
+    step = ceil(max(height, width) / most)
+    small = superpixels(np.ascontiguousarray(image[step // 2::step, step // 2::step]), n=SEGMENTS)
+    rows, columns = (np.minimum(np.arange(n) // step, side - 1) for n, side in
+                     zip((height, width), small.shape, strict=True))
+    found: np.ndarray = small[rows[:, None], columns]
+    return found
+
+
+def score_of(logits: Tensor, targets: Targets, *, of_function: bool, multilabel: bool) -> Tensor:
+    """The number that is explained, shape (n,): a label's logit, minus another's where there is one.
+
+    Of a function probabilities are all that is known. Its number is the logarithm of the target's odds, and
+    probabilities count as if none were nearer to 0 than `LEAST_PROB`: that none of a forest's 100 trees says a label
+    is no proof that it is impossible, and would outweigh all else.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_labels)
+    targets : Targets
+        Of n items, or of one.
+    of_function, multilabel : bool
+        Whether the model is a function, and whether an item may have several labels.
+    """
+    target, against, contrast = (part.to(logits.device) for part in targets)
+    if of_function and multilabel:
+        most = math.log((1 - LEAST_PROB) / LEAST_PROB)
+        logits = logits.clamp(-most, most)
+    elif of_function:
+        logits = logits.clamp_min(math.log(LEAST_PROB))
+        alone = (contrast == 0) & ~target.all(dim=1)
+        against, contrast = torch.where(alone[:, None], ~target, against), torch.where(alone, 1.0, contrast)
+
+    def logit(columns: Tensor) -> Tensor:
+        return logits.masked_fill(~columns, -torch.inf).logsumexp(dim=1)
+    return logit(target) - contrast * logit(against) if bool(contrast.any()) else logit(target)
 
 
 def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequence[str | None],
@@ -468,12 +568,14 @@ def _convolutions(net: nn.Module) -> list[nn.Conv2d]:
 # arXiv:2011.08891. Saliency, the gradient's size summed over channels: Simonyan, Vedaldi and Zisserman (2014),
 # arXiv:1312.6034. Input x gradient: Shrikumar et al. (2016), arXiv:1605.01713. Integrated gradients, from a view of
 # zeros: Sundararajan, Taly and Yan (2017), arXiv:1703.01365. Occlusion, by zeros: Zeiler and Fergus (2014),
-# arXiv:1311.2901. KernelSHAP: Lundberg and Lee (2017), arXiv:1705.07874.
+# arXiv:1311.2901. KernelSHAP: Lundberg and Lee (2017), arXiv:1705.07874. LIME: Ribeiro, Singh and Guestrin (2016),
+# doi:10.1145/2939672.2939778.
 METHODS: dict[str, Method] = {
     "gradcam": Method(NetExplainer._gradcam, on_maps=True),
     "saliency": Method(NetExplainer._saliency),
     "input_x_gradient": Method(NetExplainer._input_x_gradient, signed=True),
     "integrated_gradients": Method(NetExplainer._integrated_gradients, signed=True),
-    "occlusion": Method(NetExplainer._occlusion, signed=True),
-    "kernelshap": Method(NetExplainer._kernelshap, signed=True),
+    "occlusion": Method(NetExplainer._occlusion, signed=True, by_gradient=False),
+    "kernelshap": Method(NetExplainer._kernelshap, signed=True, by_gradient=False),
+    "lime": Method(NetExplainer._lime, signed=True, by_gradient=False),
 }

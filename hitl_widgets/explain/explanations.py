@@ -15,6 +15,7 @@ import pandas as pd
 from ..drawing.overlay import resample
 from ..errors import BadInput, HitlError, ModelError, ShapeError
 from ..items.pool import Pool
+from ..learn.imported import ImportedPredictor, no_net
 from ..learn.inference import Inference
 from ..learn.registry import Registry, Version
 from ..learn.value_registry import ValueRegistry
@@ -363,6 +364,8 @@ def _captioned_maps(registry: Registry, version: Version, regions: Mapping[str, 
                     labels: Mapping[str, str], method: str) -> list[tuple[Attribution | None, str]]:
     """A model's map of each item for its label, with the share in the region; or None, with the reason."""
     inference, predictor = registry.inference, registry.predictor(version)
+    if isinstance(predictor, ImportedPredictor):
+        return [(None, str(no_net("be explained", predictor.estimator)))] * len(regions)
     explainer: NetExplainer | TextExplainer = NetExplainer(predictor)
     if inference.pool.kind == "text":  # "saliency", the default of `Run.plot_reasons`, is one of images
         explainer, method = TextExplainer(predictor), BEST if method == "saliency" else method

@@ -59,6 +59,8 @@ class Faithfulness:
         Number of items.
     seconds : float
         How long it took.
+    layers : bool
+        Whether the model has layers that could be randomised; a function has none, and is judged by what its maps find.
     """
 
     method: str
@@ -69,10 +71,13 @@ class Faithfulness:
     sensitivity: Estimate
     n: int
     seconds: float
+    layers: bool = True
 
     @property
     def trusted(self) -> bool | None:
         """True if it depends on the model and finds what counts, False if it fails either; None when undecided."""
+        if not self.layers and np.isnan(self.randomised.value):
+            return self._independent().trusted
         if self.n < MIN_ITEMS or not np.isfinite(self.randomised.value):
             return None
         if self.randomised.value > SAME or max(self.deletion.high, self.insertion.high) < 0:
@@ -82,6 +87,8 @@ class Faithfulness:
     @property
     def verdict(self) -> str:
         """The same in plain words."""
+        if not self.layers and np.isnan(self.randomised.value):
+            return self._independent().verdict.replace("It depends on the model", "It asks the model itself")
         if self.n < MIN_ITEMS:
             return f"Can't tell from {self.n} items: give it more time or more items."
         if not np.isfinite(self.randomised.value):
@@ -103,6 +110,10 @@ class Faithfulness:
         if self.sensitivity.value > 1:
             words += " It is unsteady: noise too small to see turns it into another map."
         return words
+
+    def _independent(self) -> Faithfulness:
+        return Faithfulness(self.method, student_mean([0.0]), self.deletion, self.insertion, self.infidelity,
+                            self.sensitivity, self.n, self.seconds)
 
     def as_row(self) -> dict[str, Any]:
         """The same as a row of a table."""
@@ -152,7 +163,7 @@ def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, m
     with bars(None, title="Drawing items and randomising nets"):
         views, targets = _sample(explainer, positions)
         rng = np.random.default_rng(seed)
-        randomised = [_randomised(explainer, views, rng) for _ in range(NETS)]
+        randomised = [] if explainer.of_function else [_randomised(explainer, views, rng) for _ in range(NETS)]
     done: list[Faithfulness] = []
     for number, method in enumerate(methods, 1):
         share = (budget_s - sum(one.seconds for one in done)) / (len(methods) - number + 1)
@@ -200,7 +211,7 @@ def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], meth
     began = time.monotonic()
     map_s, pass_s = _durations(explainer, method, views, targets)
     advance(1)
-    item_s = map_s * (1 + NETS) + pass_s * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
+    item_s = map_s * (1 + len(randomised)) + pass_s * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
     left_s = budget_s - (time.monotonic() - began) - min(NOISY_ITEMS, len(views)) * map_s * (1 + NOISES)
     n = int(min(len(views), max(2, left_s / max(item_s, 1e-6))))
     views, targets = views[:n], targets.rows(slice(n))
@@ -211,7 +222,8 @@ def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], meth
     if not len(maps):
         nothing = student_mean([])
         return Faithfulness(method, nothing, nothing, nothing, nothing, nothing, 0, time.monotonic() - began)
-    correlations = np.array([_rank_correlations(maps, _maps(other, method, views, targets)) for other in randomised])
+    correlations = np.array([_rank_correlations(maps, _maps(other, method, views, targets)) for other in randomised]
+                            ).reshape(len(randomised), len(maps))
     advance(1)
     counts = np.isfinite(correlations).sum(axis=0)
     correlation = np.where(counts, np.nansum(correlations, axis=0) / np.maximum(counts, 1), np.nan)
@@ -224,7 +236,8 @@ def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], meth
     changes = _sensitivities(explainer, method, views[:few], targets.rows(slice(few)), seed=seed) if in_time else \
         np.array([])
     return Faithfulness(method, student_mean(correlation), student_mean(deletion), student_mean(insertion),
-                        student_mean(missed), student_mean(changes), len(maps), time.monotonic() - began)
+                        student_mean(missed), student_mean(changes), len(maps), time.monotonic() - began,
+                        layers=bool(randomised))
 
 
 def _durations(explainer: NetExplainer, method: str, views: Tensor, targets: Targets) -> tuple[float, float]:
@@ -260,6 +273,7 @@ def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Ta
     means = np.stack([np.bincount(cell.ravel(), one.ravel(), n_cells) for one in maps]) / np.bincount(cell.ravel())
     reached = torch.from_numpy(np.linspace(0, n_cells, STEPS + 1).round())
     columns_of = targets.target.int().argmax(dim=1)
+    behind = explainer.hidden(views)
     areas: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for order in range(1 + ORDERS):
         values = means if order == 0 else np.zeros_like(means)
@@ -270,7 +284,7 @@ def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Ta
             area = np.empty(n)
             for row in range(n):
                 begun = first[row][None] < reached[:, None, None]
-                shown = views[row][None] * (~begun if hide else begun)[:, None]
+                shown = torch.where((~begun if hide else begun)[:, None], views[row][None], behind[row][None])
                 logits = _in_passes(explainer, shown)
                 every = logits.sigmoid() if explainer.predictor.multilabel else logits.softmax(dim=1)
                 probs = every[:, columns_of[row]].double().numpy()
@@ -295,7 +309,7 @@ def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targ
 
         def hide(inputs: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
             mask = torch.from_numpy(_squares(len(inputs), inputs.shape[2], inputs.shape[3], rng)).to(inputs)[:, None]
-            return mask.expand(inputs.shape), inputs * (1 - mask)
+            return mask.expand(inputs.shape), torch.where(mask.bool(), explainer.hidden(inputs), inputs)
         # Twice with the same squares: how much of what they do is missed, and how much they do.
         with predictor.lock, torch.no_grad():
             left, effect = (infidelity(explainer.score, partial(hide, rng=np.random.default_rng(seed + start)), inputs,

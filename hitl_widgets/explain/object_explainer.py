@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from ..drawing.overlay import resample
 from ..errors import BadInput, HitlError, ModelError
 from ..items.pool import Pool
+from ..learn.imported import no_net
+from ..learn.imported_objects import ImportedDetector
 from ..learn.object_learning import POINT_SIDE
 from ..learn.object_net import STRIDE, ObjectNet
 from ..learn.object_predictors import AT_ONCE, Detector, OwnDetector, TorchvisionDetector, predicted
@@ -264,6 +266,7 @@ class ObjectMaps:
         label_id : str
         """
         model = self.detects.require()
+        refuse_without_net(model)
         with self._lock:
             if self._explainer is None or self._explainer.version != model.version:
                 self._explainer = (SpanExplainer if self.kind == "span" else ObjectExplainer)(
@@ -280,6 +283,12 @@ class ObjectMaps:
             half = POINT_SIDE * math.hypot(*self.pool.size(position)) / 2
             return x0 - half, y0 - half, x1 + half, y1 + half
         return x0, y0, x1, y1
+
+
+def refuse_without_net(model: Any) -> None:
+    """ModelError where a model is imported objects, which nothing can explain."""
+    if isinstance(model.detector, ImportedDetector):
+        raise no_net("be explained")
 
 
 def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, method: str,
@@ -312,7 +321,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     shape: Shape | None = None if one is None or isinstance(one, str) else as_shape(one, maps.kind)
     if shape is not None and shape.label is None:
         raise BadInput(f"the {maps.kind} that is to be explained has no label; pass label=...")
-    maps.detects.require()
+    refuse_without_net(maps.detects.require())
     positions = [maps.pool.position(item_id) for item_id in item_ids]
     names = [str(maps.pool.ids[position]) for position in positions]
     made: list[Attribution | None] = []

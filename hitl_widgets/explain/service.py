@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import HitlError, ModelError
 from ..items.pool import Pool
+from ..learn.imported import refuse_without_net
 from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, no_bars
 from .attribute import NetExplainer
@@ -104,8 +105,8 @@ class Explainer:
         position : int
             Of the item in the pool.
         method : str
-            One of `explain.attribute.METHODS`; of texts one of `records.TEXT_METHODS`, or "gradcam" for the best that
-            serves the model.
+            One of `explain.attribute.METHODS`; of texts one of `records.TEXT_METHODS`. "gradcam" stands for the best
+            one that serves a model of texts, or a function of images.
         target, against : str
             Ids of today's labels.
 
@@ -129,8 +130,7 @@ class Explainer:
         what they were.
         """
         explainer = self._explainer()
-        if isinstance(explainer, TextExplainer):
-            method = explainer.method_of(method)
+        method = explainer.method_of(method)
         parts, refused = self._parts([*targets, *([] if against is None else [against])], explainer)
         keys = [self._key(explainer, position, method, target, against, parts)
                 for position, target in zip(positions, targets, strict=True)]
@@ -166,6 +166,7 @@ class Explainer:
             raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
                              "on labelling with wb.review(), which learns one from some 20 answers.")
         predictor = self.inference.predictor
+        refuse_without_net(predictor)
         with self._lock:
             if self._net is None or self._net.predictor is not predictor:
                 self._net = (TextExplainer if self.inference.pool.kind == "text" else NetExplainer)(predictor)

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from ..errors import BadInput, HitlError, ModelError, ViewError
 from ..items.tokens import tokens as tokens_of
 from ..learn.average import is_average_net
+from ..learn.callables import CallableNet
 from ..learn.predict import NetPredictor
 from ..learn.text_scores import text_logits
-from ..learn.text_views import Batch, CallableNet, TextPreprocess, collate, moved
+from ..learn.text_views import Batch, TextPreprocess, collate, moved
 from ..records import TEXT_METHODS, Attribution
-from .attribute import Targets, targets_of
+from .attribute import Targets, score_of, targets_of
 from .text_maps import (
     MUCH_UNEXPLAINED,
     TokenValues,
@@ -29,9 +30,13 @@ from .text_maps import (
     embedding_gradients,
     embedding_of,
     erasure,
+    kernelshap,
+    lime,
     on_tokens,
 )
 
+# Methods that serve any model, the best one first.
+OF_ANY = ("erasure", "kernelshap", "lime")
 # What stands for the best method of a model: the card and `Workbench.explain` ask for it by the default of images.
 BEST = "gradcam"
 # A text on which it is seen whether a method serves a net.
@@ -59,10 +64,10 @@ class TextExplainer:
         """The methods that serve this net, the best one first."""
         net = self.predictor.net
         if is_additive(net):
-            return "contributions", "erasure"
+            return "contributions", *OF_ANY
         embeds = not is_average_net(net) and (callable(getattr(net, "get_input_embeddings", None)) or any(
             isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) for layer in net.modules()))
-        return ("integrated_gradients", "erasure") if embeds else ("erasure",)
+        return ("integrated_gradients", *OF_ANY) if embeds else OF_ANY
 
     def method_of(self, name: str) -> str:
         """The method that a name stands for: "gradcam", which no text has, stands for the best one.
@@ -97,7 +102,7 @@ class TextExplainer:
                     with suppress(ViewError):
                         places_of(self.predictor, self.predictor.preprocess(FOREIGN), FOREIGN)
             except HitlError:
-                preferred = self.methods[-1]
+                preferred = OF_ANY[0]
             self._preferred = preferred
         return self._preferred
 
@@ -169,7 +174,8 @@ class TextExplainer:
         try:
             with torch.enable_grad():
                 found = {"contributions": self._contributions, "integrated_gradients": self._integrated_gradients,
-                         "erasure": self._erasure}[method](text, tokens, targets)
+                         "erasure": self._erasure, "kernelshap": self._kernelshap,
+                         "lime": self._lime}[method](text, tokens, targets)
         except HitlError:
             raise
         except Exception as error:  # a person's model, which may raise anything
@@ -207,14 +213,8 @@ class TextExplainer:
 
     def _score(self, logits: Tensor, targets: Targets) -> Tensor:
         """The number that is explained, shape (n,), from logits, shape (n, n_labels), for one text's targets."""
-        target, against, contrast = (part.to(logits.device) for part in targets)
-        if isinstance(self.predictor.net, CallableNet) and not self.predictor.multilabel and not bool(contrast.any()) \
-                and not bool(target.all()):
-            against, contrast = ~target, torch.ones_like(contrast)
-
-        def logit(columns: Tensor) -> Tensor:
-            return logits.masked_fill(~columns, -torch.inf).logsumexp(dim=1)
-        return logit(target) - contrast * logit(against) if bool(contrast.any()) else logit(target)
+        return score_of(logits, targets, of_function=isinstance(self.predictor.net, CallableNet),
+                        multilabel=self.predictor.multilabel)
 
     def _contributions(self, text: str, tokens: np.ndarray, targets: Targets) -> TokenValues:
         predictor: Any = self.predictor
@@ -248,6 +248,12 @@ class TextExplainer:
 
     def _erasure(self, text: str, tokens: np.ndarray, targets: Targets) -> TokenValues:
         return TokenValues(erasure(lambda texts: self.scores(texts, targets), text, tokens), None)
+
+    def _kernelshap(self, text: str, tokens: np.ndarray, targets: Targets) -> TokenValues:
+        return kernelshap(lambda texts: self.scores(texts, targets), text, tokens)
+
+    def _lime(self, text: str, tokens: np.ndarray, targets: Targets) -> TokenValues:
+        return lime(lambda texts: self.scores(texts, targets), text, tokens)
 
 
 def is_additive(net: nn.Module) -> bool:

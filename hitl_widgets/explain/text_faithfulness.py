@@ -30,32 +30,12 @@ from .text_maps import without
 
 @dataclass(frozen=True)
 class TextFaithfulness(Faithfulness):
-    """The faithfulness of one method on texts.
-
-    Attributes
-    ----------
-    layers : bool
-        Whether the model has layers that could be randomised; a function of texts has none.
-    """
-
-    layers: bool = True
-
-    @property
-    def trusted(self) -> bool | None:
-        """As for images; of a function of texts by what it finds alone, since it has no layers to randomise."""
-        return super().trusted if self.layers or not np.isnan(self.randomised.value) else self._independent().trusted
+    """The faithfulness of one method on texts."""
 
     @property
     def verdict(self) -> str:
         """The same in plain words."""
-        if self.layers or not np.isnan(self.randomised.value):
-            return super().verdict.replace(" cells", " words").replace("shows the item", "shows the text")
-        words = self._independent().verdict.replace("It depends on the model", "It asks the model itself")
-        return words.replace(" cells", " words")
-
-    def _independent(self) -> Faithfulness:
-        return Faithfulness(self.method, student_mean([0.0]), self.deletion, self.insertion, self.infidelity,
-                            self.sensitivity, self.n, self.seconds)
+        return super().verdict.replace(" cells", " words").replace("shows the item", "shows the text")
 
 
 class _Checked(NamedTuple):

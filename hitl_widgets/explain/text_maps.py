@@ -1,8 +1,9 @@
 """Attributions of texts: one number for each token, of any model.
 
-`additive_values` reads them off an additive net, `embedding_gradients` integrates gradients between embeddings, and
-`erasure` leaves out each token. `on_tokens` brings numbers of other parts of a text, such as the pieces of a model's
-own tokenizer, to its tokens. All functions here take plain arrays and tensors, and know nothing of a project.
+`additive_values` reads them off an additive net, `embedding_gradients` integrates gradients between embeddings,
+`erasure` leaves out each token, and `kernelshap` and `lime` leave out many at a time. `on_tokens` brings numbers of
+other parts of a text, such as the pieces of a model's own tokenizer, to its tokens. All functions here take plain
+arrays and tensors, and know nothing of a project.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import BadInput, ModelError
+from .lime import samples, slopes
+from .shapley import coalitions, shares
 
 # What a net takes for n texts: one tensor, or several by their names, each with n rows.
 Batch: TypeAlias = Tensor | Mapping[str, Tensor]
@@ -33,6 +36,8 @@ MUCH_UNEXPLAINED = 0.05
 PASS = 2_000_000
 # Of longer texts, runs of neighbouring tokens are left out together, so that there are no more passes than this.
 MOST_ERASED = 256
+# The same for KernelSHAP and LIME, which need several texts for each part; and how many, at least and for each part.
+MOST_PARTS, FEWEST_TEXTS, TEXTS_A_PART = 100, 160, 6
 # What stands in a text where a token was left out.
 BLANK = " "
 # A number of the embedding of a token that counts nothing.
@@ -211,13 +216,93 @@ def erasure(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.
     """
     if not len(tokens):
         return np.zeros(0)
-    run = np.arange(len(tokens)) // -(-len(tokens) // most)
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
-    ends = np.append(starts[1:], len(tokens))
+    run, starts, ends = _runs(len(tokens), most)
     texts = [text, *(without(text, tokens[start:end]) for start, end in zip(starts, ends, strict=True))]
     scores = np.asarray(score(texts), np.float64)
     falls: np.ndarray = ((scores[0] - scores[1:]) / (ends - starts))[run]
     return falls
+
+
+def kernelshap(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
+               most: int = MOST_PARTS) -> TokenValues:
+    """The Shapley value of each token, by texts without some of the tokens.
+
+    Parameters
+    ----------
+    score, text, tokens
+        As for `erasure`.
+    most : int
+        Of longer texts, neighbouring tokens are one part, of whose value each gets an equal share.
+
+    Returns
+    -------
+    TokenValues
+        They add up to the output for the text minus that for the text without any token: delta says how exactly.
+
+    References
+    ----------
+    As for `shapley.coalitions`.
+
+    Examples
+    --------
+    >>> score = lambda texts: np.array([3.0 * text.count("good") - text.count("not") for text in texts])
+    >>> kernelshap(score, "not so good", np.array([[0, 3], [4, 6], [7, 11]])).values.round(6).tolist() == [-1, 0, 3]
+    True
+    """
+    if not len(tokens):
+        return TokenValues(np.zeros(0), None)
+    run, starts, ends = _runs(len(tokens), most)
+    shown, weights = coalitions(len(starts), _n_texts(len(starts)))
+    outcomes = _scored(score, text, tokens, shown[:, run])
+    values = shares(shown, weights, outcomes)
+    return TokenValues((values / (ends - starts))[run], unexplained(values, float(outcomes[0] - outcomes[1])))
+
+
+def lime(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
+         most: int = MOST_PARTS) -> TokenValues:
+    """What each token counts in a linear model of the output near the text, by texts without some of the tokens.
+
+    Parameters
+    ----------
+    score, text, tokens, most
+        As for `kernelshap`.
+
+    References
+    ----------
+    As for `lime.slopes`.
+
+    Examples
+    --------
+    >>> score = lambda texts: np.array([3.0 * text.count("good") - text.count("not") for text in texts])
+    >>> lime(score, "not so good", np.array([[0, 3], [4, 6], [7, 11]])).values.round().tolist() == [-1, 0, 3]
+    True
+    """
+    if not len(tokens):
+        return TokenValues(np.zeros(0), None)
+    run, starts, ends = _runs(len(tokens), most)
+    shown = samples(len(starts), _n_texts(len(starts)))
+    values = slopes(shown, _scored(score, text, tokens, shown[:, run]))
+    return TokenValues((values / (ends - starts))[run], None)
+
+
+def _runs(n_tokens: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The run of each token, and where each run begins and ends, so that there are no more than `most`."""
+    run = np.arange(n_tokens) // -(-n_tokens // most)
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    return run, starts, np.append(starts[1:], n_tokens)
+
+
+def _n_texts(n_parts: int) -> int:
+    return max(FEWEST_TEXTS, TEXTS_A_PART * n_parts)
+
+
+def _scored(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, shown: np.ndarray
+            ) -> np.ndarray:
+    """The output for the text with some of its tokens, a row of `shown` each; equal texts are asked about once."""
+    texts = [without(text, tokens[~some]) for some in shown]
+    different = list(dict.fromkeys(texts))
+    outcomes = dict(zip(different, np.asarray(score(different), np.float64).tolist(), strict=True))
+    return np.array([outcomes[one] for one in texts])
 
 
 def without(text: str, tokens: np.ndarray) -> str:
