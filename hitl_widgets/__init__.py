@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from . import edits as edits
     from . import errors as errors
     from . import quality as quality
+    from .exchange.export import Exported as Exported
+    from .exchange.importing import Imported as Imported
+    from .exchange.registry import formats as formats
     from .explain.explanations import Explanations as Explanations
     from .items.pool import Pool as Pool
     from .learn.data import LabelledImages as LabelledImages
@@ -51,6 +54,7 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
          "Span": "objects.shapes",
          "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
+         "Exported": "exchange.export", "Imported": "exchange.importing", "formats": "exchange.registry",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
          "LabelledImages": "learn.data", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
          "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
@@ -60,10 +64,10 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
 _MODULES = ("edits", "errors", "quality")
 
 __all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "Explanations",
-           "Flips", "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Point", "Polygon", "Pool",
-           "Prediction", "Preprocess",
-           "Presumption", "Preview", "Progress", "Region", "Reliance", "Run", "Seen", "Span", "Taxonomy", "Workbench",
-           "__version__", "edits", "errors", "simulate"]
+           "Exported", "Flips", "Imported", "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Point",
+           "Polygon", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
+           "Progress", "Region", "Reliance", "Run", "Seen", "Span", "Taxonomy", "Workbench",
+           "__version__", "edits", "errors", "formats", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

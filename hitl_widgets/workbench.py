@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from .drawing import html
-from .errors import BadInput, ModelError
+from .errors import BadInput, HitlError, ModelError
 from .items.pool import Pool
 from .project import policy as policy_
 from .project.adaptive import adapt
@@ -55,11 +55,14 @@ from .widgets.bars import Bar, say
 
 if TYPE_CHECKING:
     from .drawing.figures import Drawing
+    from .exchange.export import Exported
+    from .exchange.importing import Imported
     from .explain.explanations import Explanations
     from .explain.object_explainer import ObjectMaps
     from .explain.service import Explainer
     from .learn.background import BackgroundLearning
     from .learn.data import LabelledImages
+    from .learn.detector_model import DetectorModel
     from .learn.inference import Inference
     from .learn.model import Model
     from .learn.object_registry import ObjectRegistry
@@ -130,12 +133,13 @@ class Models:
     def __call__(self) -> pd.DataFrame:
         """Every model that was adopted or trained, oldest first.
 
-        Columns: model (its version), origin ("given", "trained", "rolled back", or "background" where it was learnt
-        while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was trained (on
-        what `Run.measured_on` says; of detectors map50, and of points F1), n_training (items that it learnt from),
-        adopted (True for today's). The rounds were measured on the same items: the largest accuracy among many owes
-        some of it to chance. Weights and predictions are kept of models that were ever adopted, of those of the
-        background the last five, and of the last three rounds.
+        Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" where it
+        was learnt while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was
+        trained (on what `Run.measured_on` says; of detectors map50, and of points F1), n_training (items that it learnt
+        from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator its
+        class. The rounds were measured on the same items: the largest accuracy among many owes some of it to chance.
+        Weights and predictions are kept of models that were ever adopted or imported, of those of the background the
+        last five, and of the last three rounds.
         """
         from .learn.registry import models
         return models(self._wb.project.log.events())
@@ -814,11 +818,14 @@ class Workbench:
         The items; without them the project opens for reading and for taxonomy edits.
     taxonomy : Taxonomy or list of str, optional
         The labels; needed for a new project.
-    model : torch.nn.Module, optional
-        Any net that gives logits, one per label; it is copied, never changed. Without one the workbench labels all the
-        same, and `finetune` trains a small CNN of its own.
+    model : torch.nn.Module, estimator or callable, optional
+        Any net that gives logits, one per label; an object with `predict_proba`, such as a classifier of scikit-learn;
+        or any function from a list of images or texts to probabilities (docs/models.md). Nets and estimators are
+        copied, never changed. Without one the workbench labels all the same, and `finetune` trains a small CNN of its
+        own.
     preprocess : Preprocess or callable, optional
-        From an image (uint8, H x W or H x W x 3) to a tensor. When it is missing, the model's own configuration is
+        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets what it gives for several
+        items, stacked. When it is missing, the model's own configuration is
         read (timm's `pretrained_cfg`); without one, views are divided by 255, not normalised, and a line says so.
     device : str or torch.device
         "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
@@ -975,7 +982,7 @@ class Workbench:
                 from .learn.registry import registry_of
                 arguments = {**self._model_arguments, "net": None, "preprocess": None, "head": None} \
                     if self._asks_for_objects else self._model_arguments
-                self._registry = registry_of(self.project, **arguments)
+                self._registry = registry_of(self.project, bars=self._bars, **arguments)
             return self._registry
 
     @property
@@ -1012,6 +1019,9 @@ class Workbench:
         """Explains the adopted model; loads captum when first used."""
         with self._wiring:
             if self._explainer is None:
+                from .learn.imported import refuse_without_net
+                if self.inference.version is not None:
+                    refuse_without_net(self.inference.predictor)  # at once: captum takes seconds to load
                 from .explain.service import Explainer
                 self._explainer = Explainer(self.inference, self.folder / "maps", content=self.project.content)
             return self._explainer
@@ -1218,6 +1228,202 @@ class Workbench:
         with self._bars(None, title=f"Importing {len(df):,} labels" if isinstance(df, pd.DataFrame) else "Importing"):
             return import_annotations(self.project, df, annotator=annotator)
 
+    def import_predictions(self, df: pd.DataFrame, model: str = "imported", *, adopt: bool = True,
+                           partial: bool = False) -> str:
+        """Make predictions from anywhere a model of the project: from scikit-learn, an API, or a colleague.
+
+        The model suggests, orders the queue, finds answers for a second look, and is measured and compared as any
+        other. It knows these items alone, and there is no net that could be explained (docs/predictions.md).
+
+        Importing the same table again changes nothing. An item whose content changes afterwards has no prediction.
+
+        Parameters
+        ----------
+        df : DataFrame
+            A row for each item: item_id (or id, or the index), and a column for each label with its probability, named
+            by the label's name, path, former name or id. Or a row for each item and label: item_id, label and
+            confidence; what is left of the probability is shared equally by the labels that aren't named. Where an item
+            may have several labels, each has a probability of its own, and 0 where it isn't named. Where objects are
+            asked for, a row for each object: item_id, label, its coordinates as `predict_objects` has them, and score;
+            an item without a row has none.
+        model : str
+            What people call the model; `adopt` and `models` know it by this name.
+        adopt : bool
+            Whether it is adopted at once.
+        partial : bool
+            Whether items of the pool may have no row; they have no prediction then.
+
+        Returns
+        -------
+        str
+            Its version, which follows from items, labels and probabilities.
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, ShapeError, BadInput
+            With the numbers of the rows that can't be used, counted from 0, and what to do: items that aren't in the
+            pool, or have no row; labels that aren't in the taxonomy, or have no column; probabilities that are missing,
+            below 0, or sum to 1 by more than 0.001 too much or too little. Nothing is imported then.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, pandas as pd, hitl_widgets as hw
+        >>> pool = hw.Pool.from_images(np.zeros((3, 8, 8), np.uint8), ids=["a", "b", "c"])
+        >>> wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy(["cat", "dog"]), holdout=0)
+        >>> probs = pd.DataFrame({"item_id": ["a", "b", "c"], "cat": [0.9, 0.2, 0.5], "dog": [0.1, 0.8, 0.5]})
+        >>> version = wb.import_predictions(probs, model="gpt-9")
+        >>> wb.predict()["label"].tolist()
+        ['cat', 'dog', 'cat']
+        """
+        self.project.require_pool()
+        if self._asks_for_objects:
+            with self._bars(None, title="Loading the model"):
+                from .learn.importing_objects import import_objects
+            return import_objects(self.project, self.detectors, df, name=model, adopt=adopt, bars=self._bars)
+        self._require_labels()
+        with self._bars(None, title="Loading the model"):
+            from .learn.importing_predictions import import_predictions
+        return import_predictions(self.project, self.registry, df, name=model, adopt=adopt, partial=partial,
+                                  bars=self._bars)
+    def export(self, path: str | os.PathLike[str], format: str | None = None, labels: str = "consensus", *,
+               dry_run: bool = False, overwrite: bool = False, images: str | None = None, to_review: bool = False,
+               presumed: bool = False, unanswered: bool = False, predictions: bool = False, **options: Any
+               ) -> Exported:
+        """Write the labels into a file or folder of any format; `hw.formats` lists them.
+
+        What the format can't hold, and what is left out, is counted and reported before a file appears. The same
+        project gives the same bytes each time. The files appear whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder, or one file where the format is one; the folder around it must exist.
+        format : str, optional
+            Such as "coco"; by default that of the path's ending.
+        labels : "consensus" or "annotations"
+            What stands over all annotators, or what each of them said. A single answer stands as it is.
+        dry_run : bool
+            Only report.
+        overwrite : bool
+            Replace what is at the path. A folder with files that no export of this project would have put there, such
+            as photos, and one that holds the project or its images, are never replaced.
+        images : "reference" or "copy", optional
+            Call images by their names, or copy them, too. By default images in memory are copied into folders.
+        to_review, presumed, unanswered : bool
+            Also write answers that an edit left in doubt, those that are presumed, and items that nobody answered.
+        predictions : bool
+            Also write what the adopted model says of these items, as far as it was asked.
+        **options
+            The format's own, such as ``one_based=False`` of "voc".
+
+        Returns
+        -------
+        Exported
+            .files, .n (items), .lost (a DataFrame: what, n, why).
+
+        Raises
+        ------
+        BadInput, StoreError
+            Nothing was written then.
+        """
+        from .exchange.export import export
+        return export(self.project, Path(path), format, labels=labels, dry_run=dry_run, overwrite=overwrite,
+                      images=images, to_review=to_review, presumed=presumed, unanswered=unanswered,
+                      predictions=predictions, options=options, bars=self._bars, notify=say)
+
+    def import_file(self, path: str | os.PathLike[str], format: str | None = None, *, annotator: str = "import",
+                    dry_run: bool = False, rename: Mapping[str, str] | None = None, **options: Any) -> Imported:
+        """Store the labels of a file or folder of any format; `hw.formats` lists them.
+
+        Items are found by their id, else by their file's name or their text. Importing the same file again changes
+        nothing. Nothing that a file names, such as a path or an address, is ever opened.
+
+        Parameters
+        ----------
+        path : str or path
+        format : str, optional
+            Such as "label_studio"; by default that of the path's ending.
+        annotator : str
+            Who gave the labels, where the file doesn't say.
+        dry_run : bool
+            Only report.
+        rename : mapping of str to str, optional
+            From the file's names of labels to those of the taxonomy.
+        **options
+            The format's own.
+
+        Returns
+        -------
+        Imported
+            .n_new and .n_known (answers), .n_revised (how many of the new ones stand in place of what their annotator
+            said before), .lost (a DataFrame: what, n, why).
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
+        """
+        from .exchange.importing import import_file
+        found = import_file(self.project, Path(path), format, annotator=annotator, dry_run=dry_run, rename=rename,
+                            options=options, bars=self._bars)
+        say(found.words)
+        return found if dry_run else self._with_predictions(found)
+
+    def _with_predictions(self, found: Imported) -> Imported:
+        """Import what models predict in a file; what can't be is in the report."""
+        for name in found.predictions:
+            if (self.models()["model"] == name).any():
+                continue  # a model of this project
+            try:
+                self.import_predictions(found.prediction_table(name), found.model_name(name), partial=True,
+                                        adopt=self.project.adopted() is None)
+            except HitlError as error:
+                say(f"The predictions of {name!r} weren't imported: {error}")
+                found = found.without_predictions(name, str(error))
+        return found
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], format: str | None = None, *,
+                  images: Any = None, annotator: str | None = None, answers_by: str = "import",
+                  options: Mapping[str, Any] | None = None, **arguments: Any) -> Workbench:
+        """Make a project of a file that another tool wrote: its items, labels, task and answers.
+
+        Parameters
+        ----------
+        path : str or path
+            A file or folder.
+        folder : str or path
+            The project's new folder.
+        format : str, optional
+            Such as "coco"; by default that of the path's ending.
+        images : folder or Pool, optional
+            Where the images lie that the file names; they are found by their names.
+        annotator : str, optional
+            Who is labelling in the new project.
+        answers_by : str
+            Whose the answers are of whom the file doesn't name the annotator. With the name of whoever labels, their
+            answers on the card revise these; with another, they are second opinions.
+        options : mapping, optional
+            The format's own.
+        **arguments
+            As for `Workbench`.
+
+        Raises
+        ------
+        BadInput
+            When the file can't be read, or none of its images is found.
+        """
+        from .exchange.foreign import foreign_project
+        found = foreign_project(Path(path), format, images=images, options=options)
+        arguments = {"taxonomy": found.taxonomy, "task": found.task, "purpose": found.purpose, **arguments}
+        wb = cls(folder, found.pool, annotator=annotator, **arguments)
+        try:
+            wb.import_file(path, format, annotator=answers_by, **(options or {}))
+        except BaseException:
+            wb.close()
+            raise
+        return wb
+
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
         """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
 
@@ -1382,6 +1588,7 @@ class Workbench:
         if queue == SECOND_LOOK_QUEUE:
             with self._bars(None, title="Estimating how likely each answer is right"):
                 self.session.update_second_looks()
+            self.session.tell_whose_second_looks()
         self.project.next(0, queue=queue)  # BadInput without a pool, or when there is no such queue
         adapt(self.project, self.annotator)
         if view is not None:
@@ -1551,6 +1758,9 @@ class Workbench:
         ("adopted" or "initial"), `adopt`, `seed`, `certainty` ("weight" or "off") and `lr` are used, the
         others aren't (docs/objects.md).
 
+        Where an estimator was passed as `model`, a copy of it is fitted to the answers, and `adopt`, `seed` and
+        `certainty` are used (docs/models.md).
+
         The training's state is kept once a minute and at the end. When a call was interrupted or its process
         ended, the same call resumes there.
 
@@ -1634,8 +1844,10 @@ class Workbench:
         item_ids : str or sequence of str
             The items.
         method : str
-            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap". Of texts
-            "contributions", "integrated_gradients" or "erasure"; the default takes the first that serves the model.
+            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap" or "lime". Of
+            texts "contributions", "integrated_gradients", "erasure", "kernelshap" or "lime"; the default takes the
+            first that serves the model. Functions and estimators have no gradients: the default is "kernelshap" for
+            their images, and "erasure" for their texts.
         target : str or pair of str, optional
             A label's name or id; (label, against) for what speaks for one rather than the other; the model's
             suggestion, item by item, if missing. With `attribute`, one of its choices, or (choice, against).
@@ -1722,7 +1934,7 @@ class Workbench:
         return self._loaded_explainer().check([methods] if isinstance(methods, str) else methods, n,
                                               budget_s=budget_s, bars=self._bars)
 
-    def model(self, version: str | None = None) -> Model:
+    def model(self, version: str | None = None) -> Model | DetectorModel:
         """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
 
         Parameters
@@ -1732,9 +1944,10 @@ class Workbench:
 
         Returns
         -------
-        Model
+        Model or DetectorModel
             Called on images, whatever `Pool.from_images` takes, it gives probabilities, shape (n, n_labels); .labels,
-            the names of their columns in that model's own taxonomy; .net and .preprocess.
+            the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes it into
+            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds.
 
         Raises
         ------
@@ -1744,20 +1957,24 @@ class Workbench:
         BadInput
             When there is no such version; the message names those there are.
         """
+        if self._asks_for_objects:
+            self._follow()
+            return self.detectors.model(version)
         self._require_labels()
         self._follow()
         return self.registry.model(version)
 
     def adopt(self, version_or_net: Any) -> str:
-        """Adopt a former model, or a net that you trained yourself.
+        """Adopt a former model, or one of your own.
 
         New predictions and maps are made when they are needed. The log keeps what was adopted, and when.
 
         Parameters
         ----------
-        version_or_net : str or torch.nn.Module
+        version_or_net : str, torch.nn.Module, estimator or callable
             A version of `models`, of heads for attributes too, or its beginning; or a net that gives one logit for each
-            of today's labels, in the order of ``wb.taxonomy.label_ids``. It is copied, never changed.
+            of today's labels, in the order of ``wb.taxonomy.label_ids``, a fitted estimator, or a function, as for
+            `Workbench`. Nets and estimators are copied, never changed.
 
         Returns
         -------
@@ -2082,13 +2299,14 @@ class Workbench:
         if self._asks_for_objects:
             from .project.object_suspects import suspected
             if self.project.state.adopted is not None:
-                self.detectors.follow()
+                self.detectors.tell_out_of_sample()
             return SuspectedErrors(suspected(self.project), self.project.log.standing_of)
         if self.project.task == "scale":
             from .learn.value_suspects import suspected_values
             return SuspectedErrors(suspected_values(self.project, self.registry), self.project.log.standing_of)
         from .learn.soft_labels import suspected_answers
-        answers = suspected_answers(self.project, self.registry.untrained_embeddings)
+        answers = suspected_answers(self.project, self.registry.untrained_embeddings,
+                                    predicted=self.registry.imported_probs)
         return SuspectedErrors(answers, self.project.log.standing_of)
 
     def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:
