@@ -76,6 +76,16 @@ def test_the_examples_of_the_guide_on_attributes_run(capsys):
         names[name].close()
 
 
+def test_the_examples_of_the_guide_on_models_of_ones_own_run():
+    names = {}
+    for example in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.DOTALL):
+        exec(example, names)
+    assert names["run"].taken.startswith("Pipeline, fitted anew on the pool's descriptors")
+    assert names["fitted"] is not names["classifier"]
+    for name in ("wb", "own"):
+        names[name].close()
+
+
 @pytest.mark.slow
 def test_the_examples_of_the_guide_on_texts_run():
     names = {}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -257,6 +258,17 @@ def adjudicated(wb: Workbench) -> Any:
     return [desk.table, desk.error, wb.consensus()]
 
 
+def imported(wb: Workbench) -> Any:
+    """Equal probabilities of all items, or the objects that people gave, which are looked at as a model's."""
+    if wb.project.task in OF_OBJECTS:
+        version = wb.import_predictions(wb.objects().drop_duplicates("item_id").assign(score=0.8), model="gpt-9")
+        return [version, wb.predict(), wb.models(), wb.progress(), wb.people.second_looks()]
+    names = list(wb.taxonomy.names)
+    table = pd.DataFrame({"item_id": wb.pool.ids, **dict.fromkeys(names, 1 / max(1, len(names)))})
+    version = wb.import_predictions(table, model="gpt-9")
+    return [version, wb.predict(), wb.models(), wb.progress(), wb.people.second_looks()]
+
+
 CALLS: dict[str, Callable[[Workbench], Any]] = {
     "annotations": lambda wb: [wb.annotations(), wb.annotations(taxonomy=1)], "history": lambda wb: wb.history(),
     "votes": lambda wb: wb.votes(), "consensus": lambda wb: wb.consensus(), "progress": lambda wb: wb.progress(),
@@ -268,6 +280,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "import_annotations": lambda wb: wb.import_annotations(
         wb.values() if wb.project.task == "scale" else wb.objects() if wb.project.task in OF_OBJECTS else
         wb.annotations(), "carol"),
+    "import_predictions": imported,
     "preview": lambda wb: wb.preview(edit(wb)), "apply": lambda wb: wb.apply(edit(wb)),
     "revert": lambda wb: wb.revert(wb.apply(edit(wb))), "next": lambda wb: wb.next(3), "claim": lambda wb: wb.claim(3),
     "relabel_queue": lambda wb: wb.relabel_queue(), "review": lambda wb: wb.review(),
@@ -282,6 +295,13 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "training_set": lambda wb: len(wb.training_set()), "archive": lambda wb: wb.archive(wb.folder.parent / "p.zip"),
     "from_archive": lambda wb: Workbench.from_archive(wb.archive(wb.folder.parent / "p.zip"), wb.folder.parent / "q",
                                                       pool=wb.pool, progress=False).close(),
+    "export": lambda wb: [wb.export(wb.folder.parent / f"{labels}.jsonl", labels=labels)
+                          for labels in ("consensus", "annotations")],
+    "import_file": lambda wb: [wb.export(wb.folder.parent / "back.jsonl", labels="annotations", predictions=True),
+                               wb.import_file(wb.folder.parent / "back.jsonl")],
+    "from_file": lambda wb: [wb.export(wb.folder.parent / "out.jsonl", labels="annotations"),
+                             Workbench.from_file(wb.folder.parent / "out.jsonl", wb.folder.parent / "r",
+                                                 images=wb.pool, progress=False).close()],
     "close": lambda wb: wb.close(),
     "models": lambda wb: wb.models(), "models.flips": lambda wb: wb.models.flips(),
     "models.embeddings": lambda wb: wb.models.embeddings(),
@@ -324,18 +344,18 @@ REFUSED: dict[tuple[str, str], str] = {
     ("predict_values", "scale bare"): "no heads",
     **{("predict_values", kind): "no heads" for kind in KINDS[:3]},
     **{(name, "scale"): VALUES_ALONE for name in (
-        "probs", "check_explanations", "model", "adopt", "training_set", "models.flips", "models.embeddings",
-        "people.plan", "people.adjudicate", "people.plant")},
+        "import_predictions", "probs", "check_explanations", "model", "adopt", "training_set", "models.flips",
+        "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
     ("edits.presume", "scale"): "asks for values of attributes alone",
     **{("objects", kind): "no objects are asked for" for kind in KINDS},
     **{("predict_values", kind): "no heads" for kind in OF_OBJECTS},
-    **{(name, f"{kind} bare"): NO_MODEL for name in ("predict", "predict_objects") for kind in OF_OBJECTS},
+    **{(name, f"{kind} bare"): NO_MODEL for name in ("predict", "predict_objects", "model") for kind in OF_OBJECTS},
     **{("explain", kind): "gradcam and occlusion|there is no model" for kind in OF_OBJECTS if kind != "spans"},
     ("explain", "spans bare"): NO_MODEL,
     **{("predict_objects", kind): "objects are asked for|asks for no objects|task=" for kind in KINDS},
     **{("labels_table", kind): "wb.objects\\(\\) has them" for kind in OF_OBJECTS},
     **{(name, kind): OBJECTS for kind in OF_OBJECTS for name in (
-        "consensus", "probs", "model", "check_explanations",
+        "consensus", "probs", "check_explanations",
         "training_set", "models.flips", "models.embeddings", "edits.triage", "edits.presume", "people.calibration",
         "people.consensus", "people.schools", "people.plan", "people.adjudicate", "people.own", "people.plant")},
     **{(name, f"{kind} bare"): NO_MODEL for name in OF_MODELS for kind in ("classify", "attributes", "multilabel")},

@@ -31,7 +31,7 @@ review
 """
 # What the page has of the item's text, line by line.
 _LINES = "() => [...document.querySelectorAll('.hitl-lines p')].map((p) => p.textContent)"
-_IN_HAND = """() => [...document.querySelectorAll('.hitl-in-hand')].map((box) => {
+_IN_HAND = """() => [...document.querySelectorAll('.hitl-text-in-hand')].map((box) => {
   const {left, top, width, height} = box.getBoundingClientRect();
   return [Math.round(width), Math.round(height)];
 })"""

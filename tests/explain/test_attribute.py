@@ -256,7 +256,7 @@ def test_nothing_that_speaks_for_a_label_is_a_map_of_zeros():
 
 @pytest.mark.parametrize("net", [Perceptron(3), VisionTransformer(3)])
 def test_a_net_without_maps_is_told_which_methods_serve(net):
-    with pytest.raises(ModelError, match=r"serve it: saliency, .* or kernelshap\.$"):
+    with pytest.raises(ModelError, match=r"serve it: saliency, .* or lime\.$"):
         explainer(net, noise(1)).explain(0, method="gradcam", target="La")
 
 

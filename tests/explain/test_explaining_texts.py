@@ -45,7 +45,7 @@ def test_a_function_is_explained_with_tables_of_words(tmp_path, texts):
         np.asarray(found)
     with pytest.raises(BadInput, match="contributions"):
         wb.explain([wb.pool.ids[1]], method="occlusion")
-    assert wb.check_explanations(n=4)["method"].tolist() == ["erasure"]
+    assert wb.check_explanations(n=4)["method"].tolist() == ["erasure", "kernelshap", "lime"]
 
 
 def test_marked_words_reach_the_training_and_what_is_relied_on_is_measured(tmp_path, texts):

@@ -12,9 +12,10 @@ from torch import nn
 from hitl_widgets.errors import BadInput, ModelError, TextError
 from hitl_widgets.explain.text_explainer import TextExplainer, in_words
 from hitl_widgets.explain.text_faithfulness import measure_text_faithfulness
+from hitl_widgets.learn.callables import CallableNet
 from hitl_widgets.learn.outputs import read_logits
 from hitl_widgets.learn.text_nets import AdditiveTextNet, TextCNN
-from hitl_widgets.learn.text_views import CallableNet, ProbedText, TextPreprocess, run_net
+from hitl_widgets.learn.text_views import ProbedText, TextPreprocess, run_net
 from hitl_widgets.testing import MemoryPool
 
 TEXTS = ["You won a FREE prize 👍🏽, call now", "see you at home", None, "مرحبا free صديقي"]
@@ -53,7 +54,7 @@ def words_of(found, text):
 def test_an_additive_net_is_explained_by_exact_contributions():
     net = additive()
     explainer = TextExplainer(Predictor(net))
-    assert explainer.methods == ("contributions", "erasure")
+    assert explainer.methods == ("contributions", "erasure", "kernelshap", "lime")
     for position in (0, 1, 3):
         found = explainer.explain(position, target="spam")
         text = TEXTS[position]
@@ -88,7 +89,7 @@ def test_a_merged_label_of_an_additive_net_adds_up_too():
 def test_the_small_convolutional_net_is_explained_by_integrated_gradients():
     net = TextCNN(2)
     explainer = TextExplainer(Predictor(net))
-    assert explainer.methods == ("integrated_gradients", "erasure")
+    assert explainer.methods == ("integrated_gradients", "erasure", "kernelshap", "lime")
     found = explainer.explain(0, target="spam")
     assert found.method == "integrated_gradients"
     assert found.delta < 0.05
@@ -99,7 +100,7 @@ def test_the_small_convolutional_net_is_explained_by_integrated_gradients():
 
 def test_a_function_of_texts_is_explained_by_what_leaving_a_word_out_does_to_the_odds():
     explainer = TextExplainer(Predictor(CallableNet(says_free)))
-    assert explainer.methods == ("erasure",)
+    assert explainer.methods == ("erasure", "kernelshap", "lime")
     found = explainer.explain(0, target="spam")
     assert found.delta is None
     values = dict(zip(words_of(found, TEXTS[0]), found.values[0].tolist(), strict=True))
@@ -206,8 +207,8 @@ def test_odd_methods_are_refused_with_those_that_serve():
     explainer = TextExplainer(Predictor(CallableNet(says_free)))
     with pytest.raises(BadInput, match="did you mean 'erasure'"):
         explainer.explain(0, method="erasur", target="spam")
-    with pytest.raises(BadInput, match="contributions, integrated_gradients, erasure"):
-        explainer.explain(0, method="kernelshap", target="spam")
+    with pytest.raises(BadInput, match="contributions, integrated_gradients, erasure, kernelshap, lime"):
+        explainer.explain(0, method="occlusion", target="spam")
     with pytest.raises(ModelError, match="'erasure'"):
         explainer.explain(0, method="contributions", target="spam")
 
@@ -228,7 +229,8 @@ LONGER = [f"{first} word free to {last} and some more" for first in ("one", "two
 
 def test_contributions_are_trusted_and_their_layers_count():
     predictor = Predictor(additive(), texts=LONGER)
-    [exact, left_out] = measure_text_faithfulness(TextExplainer(predictor), range(12))
+    [exact, left_out] = measure_text_faithfulness(TextExplainer(predictor), range(12),
+                                                  methods=["contributions", "erasure"])
     assert (exact.method, left_out.method) == ("contributions", "erasure")
     for one in (exact, left_out):
         assert one.n == 12
@@ -240,10 +242,12 @@ def test_contributions_are_trusted_and_their_layers_count():
 
 def test_a_function_of_texts_has_no_layers_and_is_judged_by_what_it_finds():
     predictor = Predictor(CallableNet(says_free), texts=LONGER)
-    [one] = measure_text_faithfulness(TextExplainer(predictor), range(12))
-    assert np.isnan(one.randomised.value)
-    assert one.trusted is True
-    assert one.verdict.startswith("It asks the model itself")
+    checked = measure_text_faithfulness(TextExplainer(predictor), range(12))
+    assert [one.method for one in checked] == ["erasure", "kernelshap", "lime"]
+    for one in checked:
+        assert np.isnan(one.randomised.value)
+        assert one.trusted is True
+        assert one.verdict.startswith("It asks the model itself")
 
 
 def test_values_by_chance_are_not_trusted(monkeypatch):

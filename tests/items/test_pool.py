@@ -209,8 +209,10 @@ def test_a_table_that_lacks_something_is_refused_with_its_rows(df, said):
 
 def test_a_pool_holds_columns_not_an_object_for_each_item():
     n_items = 50_000
-    df = pd.DataFrame({"path": [f"{n}.png" for n in range(n_items)], "id": [f"item {n}" for n in range(n_items)],
-                       "shop": np.arange(n_items)})
+    # As objects, which the table holds itself: pandas keeps text in Arrow where that is installed.
+    names = pd.DataFrame({"path": [f"{n}.png" for n in range(n_items)], "id": [f"item {n}" for n in range(n_items)]},
+                         dtype=object)
+    df = names.assign(shop=np.arange(n_items))
     tracemalloc.start()
     try:
         pool = Pool.from_frame(df)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from spam import messages
 
 import hitl_widgets as hw
 from hitl_widgets import edits
@@ -19,21 +20,6 @@ from hitl_widgets.learn.train import TrainingOptions
 from hitl_widgets.learn.training_set import training_set
 from hitl_widgets.learn.views import TextViews
 from hitl_widgets.workbench import Workbench
-
-SPAM, HAM = ["win", "free", "cash", "🎁"], ["lunch", "home", "train", "mañana"]
-
-
-def messages(n: int, *, seed: int = 0) -> tuple[list[str], np.ndarray]:
-    """Texts of which one word tells whether they are spam; and whether they are."""
-    rng = np.random.default_rng(seed)
-    spam = rng.random(n) < 0.4
-    texts = []
-    for is_spam in spam:
-        words = [str(word) for word in rng.choice(["see", "you", "at", "the", "call", "me"], rng.integers(2, 9))]
-        words.insert(int(rng.integers(len(words) + 1)), str(rng.choice(SPAM if is_spam else HAM)))
-        texts.append(" ".join(words))
-    return texts, spam
-
 
 TEXTS, IS_SPAM = messages(150)
 

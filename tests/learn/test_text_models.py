@@ -13,9 +13,9 @@ import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.average import AverageNet
 from hitl_widgets.learn.background import BackgroundLearning
+from hitl_widgets.learn.callables import CallableNet
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.text_nets import WORD, AdditiveTextNet, TextCNN, features_of, is_additive_net
-from hitl_widgets.learn.text_views import CallableNet
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_without_its_model_a_project_says_what_it_needs(tmp_path, pool, capsys):
 def test_a_model_that_cannot_be_used_is_refused_in_words(tmp_path, pool):
     with pytest.raises(ModelError, match="Pass preprocess="):
         hw.Workbench(tmp_path / "a", pool, ["ham", "spam"], model=bag(), progress=False)
-    with pytest.raises(BadInput, match="read a text as it is"):
+    with pytest.raises(ModelError, match=r"gave no array .*it gave a dict"):
         hw.Workbench(tmp_path / "b", pool, ["ham", "spam"], model=shouting, preprocess=encode, progress=False)
     with pytest.raises(ModelError, match="n_labels"):
         hw.Workbench(tmp_path / "c", pool, ["ham", "spam"], model=lambda texts: [0.5] * len(texts), progress=False)
@@ -250,7 +250,7 @@ def test_a_function_gives_each_label_a_probability_of_its_own(tmp_path, pool):
     np.testing.assert_allclose(probs(wb), expected, atol=1e-5)
 
 
-def test_a_classifier_of_scikit_learn_is_taken_with_its_labels_in_its_own_order(tmp_path, pool):
+def test_the_columns_of_a_classifier_of_scikit_learn_follow_its_classes(tmp_path, pool):
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -259,8 +259,10 @@ def test_a_classifier_of_scikit_learn_is_taken_with_its_labels_in_its_own_order(
     for number, model in enumerate((pipeline, pipeline.predict_proba)):
         wb = hw.Workbench(tmp_path / str(number), pool, ["ham", "spam"], model=model, progress=False)
         np.testing.assert_allclose(probs(wb), pipeline.predict_proba(texts), atol=1e-5)
-        with pytest.raises(ModelError, match="ham, spam in this order"):
-            hw.Workbench(tmp_path / f"other{number}", pool, ["spam", "ham"], model=model, progress=False)
+        other = hw.Workbench(tmp_path / f"other{number}", pool, ["spam", "ham"], model=model, progress=False)
+        np.testing.assert_allclose(probs(other), pipeline.predict_proba(texts)[:, ::-1], atol=1e-5)
+        with pytest.raises(ModelError, match="classes_ are 'ham', 'spam', and the labels 'ham', 'eggs'"):
+            hw.Workbench(tmp_path / f"third{number}", pool, ["ham", "eggs"], model=model, progress=False)
 
 
 def test_finetune_with_a_function_trains_a_net_of_the_workbench(tmp_path, pool, capsys):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hitl_widgets.errors import BadInput, ModelError, ViewError
+from hitl_widgets.learn.callables import CallableNet
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.text_views import (
-    CallableNet,
     EncodedText,
     ProbedText,
     TextPreprocess,

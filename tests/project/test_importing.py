@@ -234,7 +234,8 @@ def test_whole_numbers_that_became_floats_are_whole_numbers(opened):
     ({"label": ["cat", "cat"], "certainty": ["3", "many"]}, BadInput, "row 1 .*'many'"),
     ({"label": ["cat", "cat"], "note": ["", "x" * 10_001]}, BadInput, "row 1 .*10,001"),
     ({"label": ["cat", "cat"], "certainty_source": ["given", "told"]}, BadInput, "row 1 .*'told'"),
-    ({"label": ["cat", "cat"], "annotator": ["ada", "\ud800"]}, BadInput, "row 1 .*annotator")])
+    ({"label": ["cat", "cat"], "annotator": pd.Series(["ada", "\ud800"], dtype=object)}, BadInput,
+     "row 1 .*annotator")])
 def test_what_a_row_cant_say_is_refused_with_its_number(opened, columns, error, words):
     project = opened()
     with pytest.raises(error, match=words):

@@ -105,6 +105,20 @@ def test_who_stands_by_an_answer_is_not_asked_again_but_another_is(wb):
     assert set(table.columns) == {"annotator", "label", "certainty", "right", "looked"}
 
 
+def test_who_is_asked_for_none_is_told_whose_answers_may_be_wrong(wb, capsys):
+    assert len(wb.next(15, queue="second_look")) > 0
+    assert "no second look" not in capsys.readouterr().out
+    assert len(wb.next(15, queue="second_look", annotator="bob")) == 0
+    assert "bob is asked for no second look" in (out := capsys.readouterr().out)
+    assert "annotator='import'" not in out
+    said = {str(item_id): NAMES[(TRUTH[n] + 3 * (n % 10 == 0)) % 10] for n, item_id in enumerate(wb.pool.ids[:200])}
+    with hw.Workbench(wb.folder.parent / "q", wb.pool, NAMES, annotator="ada", holdout=0.0, device="cpu") as other:
+        other.import_annotations(said)
+        other.review(queue="second_look", explain=None).close()
+        assert "open the project with annotator='import'" in capsys.readouterr().out
+        assert len(other.next(15, queue="second_look", annotator="import")) > 0
+
+
 def test_the_card_asks_for_second_looks(wb):
     review = wb.review(queue="second_look", explain=None)
     assert review.queue == "second_look"

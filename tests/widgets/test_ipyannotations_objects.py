@@ -14,9 +14,9 @@ from PIL import Image
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput
+from hitl_widgets.objects.dialect import from_dialect, to_dialect, with_ids
 from hitl_widgets.records import Proposal
 from hitl_widgets.widgets.ipyannotations import labeller as adapter
-from hitl_widgets.widgets.ipyannotations.dialect import from_dialect, to_dialect, with_ids
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
