@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 # Work that ends sooner shows no bar.
 DELAY_S = 1.0
 
+# In a notebook, tqdm lists a bar before it can be moved: a sentence printed in between would raise.
+_printing = threading.RLock()
+
 
 class _Stderr:
     """The stderr of the moment, for tqdm: never raises, since tqdm would keep its lock for ever."""
@@ -108,8 +111,9 @@ class Bar:
 
     def _make(self) -> None:
         bar_format = "{desc} …" if self.total is None else None
-        self._bar = tqdm(total=self.total, desc=self.title, unit=self.unit, leave=False, bar_format=bar_format,
-                         file=_Stderr())
+        with _printing:
+            self._bar = tqdm(total=self.total, desc=self.title, unit=self.unit, leave=False, bar_format=bar_format,
+                             file=_Stderr())
         self._bar.start_t, self._bar.n = self._began, self._n
         self._bar.refresh()
 
@@ -125,4 +129,6 @@ class Bar:
 
 def say(sentence: str) -> None:
     """Print a sentence, above the bars that are shown."""
-    tqdm.write(sentence)
+    # It is printed when a bar of other code, which another thread is just making, can't be shown again below it.
+    with _printing, suppress(AttributeError):
+        tqdm.write(sentence)

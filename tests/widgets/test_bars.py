@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from shades import TRUTH, label_some, small_net
 
 import hitl_widgets as hw
-import hitl_widgets.workbench
+import hitl_widgets.workbench.workbench
 from hitl_widgets.widgets import bars
 from hitl_widgets.widgets.bars import Bar, say
 
@@ -105,6 +105,18 @@ def test_a_sentence_is_printed_as_it_is(capsys):
     assert capsys.readouterr().out == "Two items joined.\n"
 
 
+def test_a_sentence_is_printed_beside_a_bar_of_a_notebook_that_is_only_half_made(capsys, monkeypatch):
+    import tqdm.notebook
+    monkeypatch.setattr(bars, "tqdm", tqdm.notebook.tqdm)
+    half = tqdm.notebook.tqdm.__new__(tqdm.notebook.tqdm)  # listed already, without a widget
+    half.fp, half.start_t, half.disable = sys.stdout, 0.0, True
+    try:
+        say("Two items joined.")
+    finally:
+        tqdm.notebook.tqdm._instances.clear()  # type: ignore[attr-defined]
+    assert capsys.readouterr().out == "Two items joined.\n"
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """The titles of all bars, each with its number of steps and how many were done."""
@@ -123,7 +135,7 @@ def shown(monkeypatch):
 
         def __exit__(self, *error):
             pass
-    monkeypatch.setattr(hitl_widgets.workbench, "Bar", Recorded)
+    monkeypatch.setattr(hitl_widgets.workbench.workbench, "Bar", Recorded)
     return opened
 
 
