@@ -116,7 +116,8 @@ ERRORS = [name for name, value in vars(hitl_widgets.errors).items()
 PUBLIC = [*(name for name in hitl_widgets.__all__ if name not in ("__version__", "edits", "errors")),
           *(f"edits.{name}" for name in hitl_widgets.edits.__all__ if name not in ERRORS),
           *(f"errors.{name}" for name in ERRORS)]
-METHODS = [f"{holder}.{name}" for holder in ("Workbench", "workbench.Models", "workbench.Edits", "workbench.People")
+HOLDERS = ("Workbench", "workbench.models.Models", "workbench.edits.Edits", "workbench.people.People")
+METHODS = [f"{holder}.{name}" for holder in HOLDERS
            for name, value in vars(attrgetter(holder)(hitl_widgets)).items()
            if not name.startswith("_") and not isinstance(value, property)]
 

@@ -23,7 +23,10 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import HitlError
 from hitl_widgets.records import Seen
-from hitl_widgets.workbench import Edits, Models, People, Workbench
+from hitl_widgets.workbench import Workbench
+from hitl_widgets.workbench.edits import Edits
+from hitl_widgets.workbench.models import Models
+from hitl_widgets.workbench.people import People
 
 N = 36
 IDS = [f"i{k:02d}" for k in range(N)]

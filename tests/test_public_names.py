@@ -15,9 +15,9 @@ from inspect import Parameter
 import pytest
 
 import hitl_widgets as hw
-from hitl_widgets import workbench
 from hitl_widgets.project import threads
 from hitl_widgets.widgets import adjudication
+from hitl_widgets.workbench import people
 
 CONTRACT = """
 class Pool:
@@ -130,7 +130,7 @@ def simulate(wb, truth, n=200, error=0.05, bias=0.0, annotator="sim", seed=0): .
 
 
 # What isn't found under its name in the package.
-HOLDERS = {"People": workbench, "Threads": threads, "AdjudicationDesk": adjudication}
+HOLDERS = {"People": people, "Threads": threads, "AdjudicationDesk": adjudication}
 
 
 def promised() -> dict[str, types.FunctionType]:

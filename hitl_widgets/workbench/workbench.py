@@ -11,29 +11,28 @@ import getpass
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet, ref
 
 import numpy as np
 import pandas as pd
 
-from .drawing import html
-from .errors import BadInput, HitlError, ModelError
-from .items.pool import Pool
-from .project import policy as policy_
-from .project.adaptive import adapt
-from .project.evidence import is_of_attribute, is_of_object
-from .project.importing import import_annotations
-from .project.of_labels import require_labels
-from .project.project import Project
-from .project.relabel import by_features
-from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
-from .quality.label_errors import SECOND_LOOK, SuspectedErrors
-from .records import (
+from ..drawing import html
+from ..errors import BadInput, HitlError, ModelError
+from ..items.pool import Pool
+from ..project import policy as policy_
+from ..project.adaptive import adapt
+from ..project.evidence import is_of_attribute, is_of_object
+from ..project.importing import import_annotations
+from ..project.of_labels import require_labels
+from ..project.project import Project
+from ..project.relabel import by_features
+from ..project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
+from ..quality.label_errors import SuspectedErrors
+from ..records import (
     OBJECT_TASKS,
     SHAPE_OF,
     Attribution,
@@ -46,763 +45,47 @@ from .records import (
     check_methods,
     no_bars,
 )
-from .sampling.queue import AUDIT_SHARE
-from .sampling.selector import check_strategy
-from .sampling.uncertainty import Strategy
-from .storage import archive as archive_
-from .taxonomy.labels import Taxonomy
-from .widgets.bars import Bar, say
+from ..sampling.queue import AUDIT_SHARE
+from ..sampling.selector import check_strategy
+from ..sampling.uncertainty import Strategy
+from ..storage import archive as archive_
+from ..taxonomy.labels import Taxonomy
+from ..widgets.bars import Bar, say
+from .accessor import Accessor
+from .edits import Edits
+from .models import Models
+from .people import People
 
 if TYPE_CHECKING:
-    from .drawing.figures import Drawing
-    from .exchange.export import Exported
-    from .exchange.importing import Imported
-    from .explain.explanations import Explanations
-    from .explain.object_explainer import ObjectMaps
-    from .explain.service import Explainer
-    from .learn.background import BackgroundLearning
-    from .learn.data import LabelledImages
-    from .learn.detector_model import DetectorModel
-    from .learn.inference import Inference
-    from .learn.model import Model
-    from .learn.object_registry import ObjectRegistry
-    from .learn.object_run import ObjectRun
-    from .learn.rationales import Augment
-    from .learn.registry import Registry
-    from .learn.run import Run
-    from .project.auto_label import Presumption
-    from .project.preview import Applied, Preview
-    from .project.threads import Threads
-    from .quality.annotator_agreement import Agreement, Distance
-    from .quality.by_label import ByLabel
-    from .quality.calibration import Calibration
-    from .quality.crowd_consensus import Consensus
-    from .quality.label_states import SetConsensus
-    from .quality.object_agreement import ObjectAgreement
-    from .quality.prefill import PrefillBias
-    from .quality.schools_of_thought import Schools
-    from .quality.suggestion_effect import AutomationBias
-    from .quality.value_agreement import ValueAgreement
-    from .quality.value_bias import ValueBias
-    from .quality.value_consensus import ValueConsensus
-    from .report.experiment_plan import ExperimentPlan
-    from .report.flips import Flips
-    from .report.object_progress import ObjectProgress
-    from .report.own_page import OwnPage
-    from .report.progress import Progress
-    from .widgets.adjudication import AdjudicationDesk
-    from .widgets.card import Review
-    from .widgets.editor import TaxonomyEditor
-    from .widgets.ipyannotations.labeller import LabellerReview
-    from .widgets.triage import Triage
+    from ..drawing.figures import Drawing
+    from ..exchange.export import Exported
+    from ..exchange.importing import Imported
+    from ..explain.explanations import Explanations
+    from ..explain.object_explainer import ObjectMaps
+    from ..explain.service import Explainer
+    from ..learn.background import BackgroundLearning
+    from ..learn.data import LabelledImages
+    from ..learn.detector_model import DetectorModel
+    from ..learn.inference import Inference
+    from ..learn.model import Model
+    from ..learn.object_registry import ObjectRegistry
+    from ..learn.object_run import ObjectRun
+    from ..learn.rationales import Augment
+    from ..learn.registry import Registry
+    from ..learn.run import Run
+    from ..project.preview import Applied, Preview
+    from ..report.object_progress import ObjectProgress
+    from ..report.progress import Progress
+    from ..widgets.adjudication import AdjudicationDesk
+    from ..widgets.card import Review
+    from ..widgets.editor import TaxonomyEditor
+    from ..widgets.ipyannotations.labeller import LabellerReview
+    from ..widgets.triage import Triage
 
-A = TypeVar("A")
 W = TypeVar("W", "AdjudicationDesk", "TaxonomyEditor", "Triage")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
-
-
-class Accessor(Generic[A]):
-    """Methods behind one name, as pandas' ``df.plot`` is: ``wb.models()``, ``wb.models.flips()``.
-
-    Parameters
-    ----------
-    kind : type
-        Made with the workbench; calling the instance runs its main method.
-    """
-
-    def __init__(self, kind: type[A]) -> None:
-        self._kind = kind
-
-    @overload
-    def __get__(self, wb: None, owner: type) -> Any: ...
-    @overload
-    def __get__(self, wb: Workbench, owner: type) -> A: ...
-    def __get__(self, wb: Workbench | None, owner: type) -> Any:
-        # On the class it is the function that a call runs, with its signature and docstring.
-        return self._kind.__call__ if wb is None else self._kind(wb)  # type: ignore[call-arg]
-
-
-class Models:
-    """Every model of a project: ``wb.models()`` is the table, ``wb.models.flips()`` compares two models."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """Every model that was adopted or trained, oldest first.
-
-        Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" where it
-        was learnt while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was
-        trained (on what `Run.measured_on` says; of detectors map50, and of points F1), n_training (items that it learnt
-        from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator its
-        class. The rounds were measured on the same items: the largest accuracy among many owes some of it to chance.
-        Weights and predictions are kept of models that were ever adopted or imported, of those of the background the
-        last five, and of the last three rounds.
-        """
-        from .learn.registry import models
-        return models(self._wb.project.log.events())
-
-    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
-        """The items for which two models suggest different labels: what a new model gained, and what it lost.
-
-        Parameters
-        ----------
-        before, after : str, optional
-            Versions of `models`, or their beginnings. `after` defaults to the adopted model; `before` too or, if that
-            is `after`, to the model adopted before it.
-        n : int, optional
-            Compare on this many items, drawn by chance; on all if missing.
-
-        Returns
-        -------
-        Flips
-            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
-            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
-
-        Raises
-        ------
-        BadInput
-            When there is no such version, or only one.
-        ModelError
-            Without a model, or when a version's weights are gone.
-        """
-        for name, version in (("before", before), ("after", after)):
-            if version is not None and not isinstance(version, str):
-                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        self._wb.project.require_pool()
-        self._wb._require_labels()
-        with self._wb._bars(None, title="Comparing two models"):
-            from .report.flips import flips
-            return flips(self._wb.project, self._wb.registry, before, after, n=n)
-
-    def embeddings(self, item_ids: Any = None) -> np.ndarray:
-        """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
-
-        Parameters
-        ----------
-        item_ids : str or sequence of str, optional
-            A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
-            hasn't predicted yet (`Workbench.predict` does).
-
-        Raises
-        ------
-        ModelError
-            Without a model, or when its last layer isn't found; the message says how to name it.
-        """
-        self._wb._require_labels()
-        with self._wb._bars(None, title="Computing embeddings"):
-            from .explain.explanations import ids_of
-            positions = None if item_ids is None else [self._wb.pool.position(item_id) for item_id in ids_of(item_ids)]
-            return self._wb.inference.embeddings(positions)
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
-
-
-class Edits:
-    """The edits of a taxonomy: ``wb.edits()`` is the table, ``wb.edits.open()`` shows the taxonomy editor."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, oldest first.
-
-        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
-        and reverted_by (the one that takes it back now).
-        """
-        return self._wb.project.edits()
-
-    def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
-        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
-
-        Calling it again closes the earlier one.
-
-        Parameters
-        ----------
-        keys : mapping, optional
-            Other keys for the editor's actions, such as ``{"split": "Shift+Y"}``; `?` lists the actions.
-
-        Raises
-        ------
-        BadInput
-            When a key can't be used.
-        """
-        from .widgets.editor import TaxonomyEditor
-        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
-
-    def triage(self, label: str | None = None, size: int = 16,
-               keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
-
-        Items that look alike are shown together. Calling it again closes the earlier one.
-
-        Parameters
-        ----------
-        label : str, optional
-            The answer that means "something else"; without it one called other, others, something else, none of these,
-            miscellaneous or misc.
-        size : int
-            Approximate number of items per group.
-        keys : mapping, optional
-            Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
-
-        Raises
-        ------
-        BadInput, UnknownLabel
-            When an argument can't be used.
-        """
-        from .project.triage import UnplacedItems
-        from .widgets.triage import Triage
-        wb = self._wb
-        wb.project.require_pool()
-        require_labels(wb.project, "the triage is", "wb.people.second_looks() lists the objects that may be wrong")
-        return wb._opened(Triage(UnplacedItems(wb.project, label), lambda positions: wb.inference.features(positions),
-                                    size=size, keys=keys))
-
-    def presume(self, tolerance: float = 0.05) -> Presumption:
-        """Label items in doubt automatically, once enough of them were checked by people.
-
-        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
-        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
-        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
-        The status of presumed items is "presumed": they never count as a person's answer.
-
-        Parameters
-        ----------
-        tolerance : float
-            Largest acceptable share of wrong labels, with 95 % confidence.
-
-        Returns
-        -------
-        Presumption
-            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
-        """
-        from .project.auto_label import advance
-        wb, project = self._wb, self._wb.project
-        require_labels(project, "presumptions are", 'wb.review(queue="relabel") asks the images in doubt again')
-        if project.task == "scale":
-            raise BadInput("labels are presumed, and this project asks for values of attributes alone: answer the "
-                           'items in doubt with wb.review(queue="relabel").')
-        project.refresh()
-        with wb._bars(None, title="Proposing labels for the items in doubt"):
-            return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
-                           seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
-
-    def counts(self) -> pd.DataFrame:
-        """One row per label that may be an answer; quick, however many answers there are.
-
-        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
-        """
-        return self._wb.project.counts()
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
-
-
-class People:
-    """The annotators of a project: ``wb.people()`` is the table, ``wb.people.calibration()`` judges their certainty."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """One row per annotator, yours first: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at.
-
-        Other people have pseudonyms, unless you own a project that was made with ``names=True``.
-        """
-        from .project.names import as_seen_by
-        annotations = self._wb.annotations()
-        verdicts = annotations["verdict"]
-        by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
-        table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
-                              last_acted_at=("acted_at", "max")).reset_index()
-        table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
-        reader = self._wb.annotator
-        seen = as_seen_by(self._wb.project, table, reader)
-        mine = seen["annotator"] == reader
-        return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
-
-    def calibration(self, annotator: str | None = None) -> Calibration:
-        """Whether people's certainty means anything: how often answers are right at each step of it.
-
-        Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
-        excluded. These figures are the annotator's own: others' names and rows come only to the owner of a project made
-        with ``names=True``, and all together only where there are five others or more.
-
-        Parameters
-        ----------
-        annotator : str, optional
-            One annotator; everybody, and all together, if missing.
-
-        Returns
-        -------
-        Calibration
-            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for annotators who rate
-            everything 10), .curve, .plot()
-
-        Raises
-        ------
-        BadInput
-            When the annotator has answered nothing, or their figures aren't shown to you.
-        """
-        from .learn.soft_labels import judged_answers
-        require_labels(self._wb.project, "this calibration is", "wb.objects() has the certainty of each object")
-        from .project.names import own_and_all, sees_names
-        from .quality.calibration import calibration
-        project, reader = self._wb.project, self._wb.annotator
-        answers = judged_answers(project)
-        if annotator is not None:
-            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
-                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
-                               f"{', '.join(names) or 'nobody'}.")
-            if annotator != reader and not sees_names(project, reader):
-                raise BadInput(f"the figures of {annotator!r} are theirs: this project wasn't made with names=True, or "
-                               f"{reader!r} isn't its owner.")
-            answers = answers[answers["annotator"] == annotator]
-        found = calibration(answers)
-        table, curve = (own_and_all(project, frame, reader, annotators=answers["annotator"])
-                        for frame in (found.table, found.curve))
-        return replace(found, table=table, curve=curve)
-
-    # -- what several people's answers say
-
-    def consensus(self, method: str = "auto", *, label: str | None = None, attribute: str | None = None
-                  ) -> Consensus | ValueConsensus | SetConsensus:
-        """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
-
-        `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
-        sight of a suggestion may be copies of it: where votes name suggestions, no method is taken that ignores this.
-        Labels that were adjudicated don't overrule the votes here, as they do in `Workbench.consensus`.
-
-        Parameters
-        ----------
-        method : str
-            "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that predicts votes
-            best that were held out. For values on a scale "auto", "model", "median" or "mean".
-        label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
-        attribute : str, optional
-            The values of an attribute in place of labels.
-
-        Returns
-        -------
-        Consensus, SetConsensus or ValueConsensus
-            .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
-            .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label .table, .probs, .shares,
-            .per_label, .annotators and .by_label (name -> the consensus about it); of a scale .table (with low, high
-            and spread), .annotators (who answers high or low), .method.
-        """
-        from .report.several_people import consensus_of
-        return consensus_of(self._wb.project, self._wb.annotator, method, label=label, attribute=attribute)
-
-    def agreement(self, distance: Distance | None = None, *, label: str | None = None, attribute: str | None = None
-                  ) -> Agreement | ValueAgreement | ObjectAgreement:
-        """How far annotators agree: coefficients with intervals over items, and over items and people.
-
-        Parameters
-        ----------
-        distance : str, optional
-            "nominal" for labels; "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the
-            highest; "masi" or "jaccard" for sets of labels; "interval" or "ordinal" for values. By default the first
-            that fits: "nominal", "masi", "ordinal" for whole steps and "interval" for a continuous scale.
-        label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing.
-        attribute : str, optional
-            The values of an attribute in place of labels.
-
-        Returns
-        -------
-        Agreement, ValueAgreement or ObjectAgreement
-            .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
-            them), .over_time(), .plot(). Of a scale .alpha, .difference (by how much two values of an item differ),
-            .table and .pairs. Of objects how many were found, named and placed alike, as curves: .table, .plot().
-        """
-        from .report.several_people import agreement_of
-        return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
-
-    def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
-             attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
-        """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
-
-        Parameters
-        ----------
-        truth : Series or mapping, optional
-            Item id -> label, from people who saw no suggestion; by default the gold of the project. Other items are
-            judged by the majority of other people's blind votes.
-        label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing, and `.per_label` then
-            tells of each label on its own.
-        attribute : str, optional
-            The values of an attribute in place of labels.
-
-        Returns
-        -------
-        AutomationBias, ValueBias or PrefillBias
-            .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
-            you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
-            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
-            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
-            suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are found
-            blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold, .by_score.
-        """
-        from .report.several_people import bias_of
-        return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
-
-    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0, label: str | None = None,
-                attribute: str | None = None) -> Schools | ByLabel[Schools]:
-        """Whether annotators are of several schools of thought, that is, mean different things by the labels.
-
-        Parameters
-        ----------
-        level : float
-            Two schools are reported where the p-value is at most this.
-        n_boot : int
-            Data sets that are drawn under one school.
-        seed : int
-        label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
-        attribute : str, optional
-            An attribute with choices in place of labels.
-
-        Returns
-        -------
-        Schools or ByLabel
-            .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
-            .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
-        """
-        from .report.several_people import schools_of
-        with self._wb._bars(None, title="Looking for schools of thought"):
-            return schools_of(self._wb.project, self._wb.annotator, label=label, attribute=attribute, level=level,
-                              n_boot=n_boot, seed=seed)
-
-    def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
-        """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
-
-        Parameters
-        ----------
-        effect : float
-            The effect to find: how much more often people give the model's wrong label when they see it.
-        power : float
-            Probability with which it shall be found, between 0 and 1.
-        hold : bool, optional
-            As the owner: True begins an experiment of `n_more` cards, until whose end nothing is learnt in the
-            background, since people's answers depend on how good the suggestions are; False ends it. It is logged.
-
-        Returns
-        -------
-        ExperimentPlan
-            .needed, .n_so_far, .n_more, .per_week, .weeks, .power
-
-        Raises
-        ------
-        BadInput
-            When a share can't be one, or somebody else than the owner begins or ends an experiment.
-        """
-        from .project import experiment
-        from .report.experiment_plan import plan_experiment
-        if hold is not None and not isinstance(hold, bool):
-            raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
-        require_labels(self._wb.project, "this plan is", "people.bias() has the interval of what was measured so far")
-        if self._wb.project.task == "scale":
-            raise BadInput("how many cards an experiment needs is told of labels, and this project asks for values "
-                           "alone; people.bias(attribute=...) has the interval of what was measured so far.")
-        plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
-        if hold:
-            experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)
-        elif hold is False:
-            experiment.release(self._wb.project)
-        return plan
-
-    def adjudicate(self, *, tolerance: float = 0.05, new: bool = False, seed: int | None = None,
-                   keys: Mapping[str, str | Sequence[str]] | None = None) -> AdjudicationDesk:
-        """The adjudication below the cell: items with competing answers, without names, and the model hidden.
-
-        The most doubtful labels and a random sample of the rest are reviewed, until at most `tolerance` of the labels
-        are still wrong with 95 % confidence. A verdict's label overrules the votes, which are kept. A script uses
-        `next` and `decide` of the same object. Calling it again closes the earlier page.
-
-        Parameters
-        ----------
-        tolerance : float
-            Largest share of wrong labels to be put up with. Fixed when a plan is drawn.
-        new : bool
-            Draw a new plan from today's answers, though the last one isn't finished.
-        seed : int, optional
-            Of the plan's random sample.
-        keys : mapping, optional
-            Other keys for what the page does, such as ``{"undecided": "x"}``; `?` lists them.
-
-        Returns
-        -------
-        AdjudicationDesk
-            .next(), .decide(item_id, label, cause, note=), .retract(verdict), .estimate (share of labels that are still
-            wrong), .error (and whether reviewing may stop), .table
-
-        Raises
-        ------
-        BadInput
-            When nobody answered anything yet, or an argument can't be used.
-        """
-        from .project.adjudication import Adjudication
-        from .widgets.adjudication import AdjudicationDesk
-        wb = self._wb
-        require_labels(wb.project, "verdicts are", "wb.objects(consensus=True) joins the objects of several people")
-        session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._bars)
-        return wb._opened(AdjudicationDesk(session, keys=keys))
-
-    def own(self) -> OwnPage:
-        """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
-
-        These figures are yours: others see them only where the project said at its start that its owner sees names.
-
-        Returns
-        -------
-        OwnPage
-            .slips (a DataFrame), .counts, .gold, .agreement, .with_oneself, .calibration, .anchoring, .effect; it shows
-            itself in a notebook
-        """
-        from .report.own_page import own_page
-        require_labels(self._wb.project, "this page is", "people.bias() and people.agreement() tell of objects")
-        return own_page(self._wb.project, self._wb.annotator)
-
-    def _known(self) -> pd.Series:
-        """The known answers by the labels' names; of sets, their names in one text."""
-        name_of = self._wb.taxonomy.name_of
-        return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
-                         dtype=object)
-
-    def threads(self) -> Threads:
-        """The questions about items and labels, their answers, and what became of them.
-
-        On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
-        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit.
-
-        Returns
-        -------
-        Threads
-            .table, a DataFrame; .ask(text, item_id=, label=), .answer(thread, text), .settle(thread, "definition"),
-            .reopen(thread)
-        """
-        from .project.threads import Threads
-        self._wb.project.refresh()
-        return Threads(self._wb.project)
-
-    def second_looks(self) -> pd.DataFrame:
-        """The answers that may be wrong, the least probable first: worth a second look.
-
-        Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
-        right (the probability that it is right), looked (whether its author confirmed it at a second look already).
-        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
-        one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
-        attribute: columns attribute, value and expected (by heads that didn't learn the answer) in place of label.
-        Where objects are asked for, a row is about one object: columns object_id (None where one may be missing), error
-        ("missing", "wrong label", "wrongly grouped" or "wrong place"), label, expected (by the model) and at (its
-        coordinates).
-        """
-        from .project.names import as_seen_by
-        with self._wb._bars(None, title="Estimating how likely each answer is right"):
-            frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
-        if self._wb.project.task == "scale":
-            certainty = self._wb.values().drop_duplicates("decision_id").set_index("decision_id")["certainty"]
-            names = {attribute.id: attribute.name for attribute in taxonomy.attributes}
-            return as_seen_by(self._wb.project, pd.DataFrame({
-                "item_id": frame["item_id"], "annotator": frame["annotator"],
-                "attribute": frame["attribute_id"].map(names), "value": frame["value"], "expected": frame["expected"],
-                "certainty": frame["decision_id"].map(certainty).astype(float), "right": frame["right"].astype(float),
-                "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
-        if self._wb._asks_for_objects:
-            return as_seen_by(self._wb.project, pd.DataFrame({
-                "item_id": frame["item_id"], "annotator": frame["annotator"], "object_id": frame["object_id"],
-                "error": frame["error"], **{name: pd.Series([
-                    None if label_id is None else taxonomy.name_of(label_id) for label_id in frame[column]],
-                    dtype=object) for name, column in (("label", "label_id"), ("expected", "expected_id"))},
-                "at": frame["at"], "right": frame["right"], "looked": frame["chosen_by"] == SECOND_LOOK}),
-                self._wb.annotator)
-        columns = {"item_id": frame["item_id"], "annotator": frame["annotator"],
-                   "label": pd.Series([taxonomy.name_of(label_id) for label_id in frame["label_id"]], dtype=object),
-                   **({"value": frame["value"]} if "value" in frame else {}),
-                   "certainty": frame["certainty"], "right": frame["right"],
-                   "looked": frame["chosen_by"] == SECOND_LOOK}
-        return as_seen_by(self._wb.project, pd.DataFrame(columns), self._wb.annotator)
-
-    # -- what the owner sets
-
-    def policy(self) -> dict[str, Any]:
-        """What the owner, who made the project, set for its people; empty where nothing was set.
-
-        Returns
-        -------
-        dict
-            ``purpose`` (of the project), ``names`` (whether the owner sees names beside figures), ``arms`` (the share
-            of each way of showing an item), ``planted`` (suggestions that are wrong on purpose), ``repeats`` (the share
-            of a person's own answers that they are asked again), ``gold`` (which gold items are asked more often).
-        """
-        self._wb.project.refresh()
-        return dict(self._wb.project.state.policy)
-
-    def set(self, *, purpose: str | None = None, arms: Mapping[str, float] | None = None,
-            repeats: float | None = None, rare: Sequence[str] | None = None,
-            pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None,
-            adaptive: float | Literal[False] | None = None) -> dict[str, Any]:
-        """Set what may change while people work, as the owner; what is left out stays. It is logged.
-
-        Parameters
-        ----------
-        purpose : str, optional
-            What the project is for; everybody reads it on the card.
-        arms : mapping, optional
-            The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
-            appear once the person has answered) and "shown", which gets the rest.
-        repeats : float, optional
-            The share of a person's own answers that they are asked again, blind and much later, to see whether they
-            agree with themselves; from 0 (the default) to 0.2.
-        rare, pairs, gold_by : optional
-            Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
-            labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
-            of them sets all three.
-        adaptive : float or False, optional
-            A threshold: who follows wrong suggestions by more than this, as the whole interval of their own automation
-            bias says, answers most items first from their next review on, and is told so; the same for a suggested
-            label over all people. False ends it.
-
-        Returns
-        -------
-        dict
-            The whole policy, as `policy` gives it.
-
-        Raises
-        ------
-        BadInput
-            When somebody else than the owner acts, or a value can't be used; nothing is set then.
-        UnknownLabel
-            When there is no such label.
-        """
-        project, changes = self._wb.project, dict[str, Any]()
-        if purpose is not None:
-            changes["purpose"] = policy_.check_purpose(purpose)
-        if arms is not None:
-            changes["arms"] = policy_.check_arms(arms)
-        if repeats is not None:
-            changes["repeats"] = policy_.check_repeats(repeats)
-        if adaptive is not None:
-            changes["adaptive"] = policy_.check_adaptive(adaptive)
-        if rare is not None or pairs is not None or gold_by is not None:
-            if gold_by is not None:
-                self._wb.pool.group_sums(gold_by)  # BadInput where there is no such column
-            changes["gold"] = policy_.check_gold_line(rare, pairs, gold_by, project.taxonomy)
-        return policy_.set_policy(project, **changes)
-
-    def consent(self, yes: bool | None = None) -> str | None:
-        """Say whether you agree to suggestions that are wrong on purpose, or read what you are asked.
-
-        Nobody gets any without a yes, and a no ends them at once, at any time. The card asks at the start.
-
-        Parameters
-        ----------
-        yes : bool, optional
-            True or False; without it nothing is stored.
-
-        Returns
-        -------
-        str or None
-            What you are asked; None where nothing is, or where it is answered.
-
-        Raises
-        ------
-        BadInput
-            When there is nothing to agree to.
-        """
-        people, annotator = self._wb.project.people, self._wb.annotator
-        if yes is not None:
-            people.consent(policy_.PLANTED, yes, annotator)
-        asked = people.asks_consent(annotator)
-        return None if asked is None else asked["text"]
-
-    def plant(self, share: float | None = 0.05, *, purpose: str | None = None, by: str | None = None) -> dict[str, Any]:
-        """Plant suggestions that are wrong on purpose on gold items, as the owner, or end it.
-
-        Off by default. They measure how far a suggestion moves an answer with fewer items than the model's own errors
-        do. Each person is asked first, whether they agree; the answers are no votes (not in consensus, training,
-        agreement or any score of a model); when a sitting is over, a person reads which ones they were. Labels that the
-        taxonomy marks sensitive, and those under them, are left out: they are never planted on, nor suggested.
-
-        Parameters
-        ----------
-        share : float, optional
-            Of what a person is asked, above 0 and at most 0.05, one in twenty. None ends it.
-        purpose : str
-            Why: it is logged, and everybody reads it before they agree.
-        by : str, optional
-            "label" to spread them over the known labels, or a column of the pool's metadata to spread them over its
-            values; without it, by chance alone.
-
-        Returns
-        -------
-        dict
-            The whole policy, as `policy` gives it.
-
-        Raises
-        ------
-        BadInput
-            When somebody else than the owner acts, there is no purpose, the share is larger, or there is no gold to
-            plant them on; the message says how many gold items there are.
-        """
-        project = self._wb.project
-        if share is None:
-            return policy_.set_policy(project, planted=None)
-        if by not in (None, "label"):
-            self._wb.pool.group_sums(by)  # BadInput where there is no such column
-        planted = {"share": policy_.check_planted_share(share), "purpose": policy_.check_purpose(purpose), "by": by}
-        project.check_plantable()
-        return policy_.set_policy(project, planted=planted)
-
-    def planted(self) -> pd.DataFrame:
-        """The suggestions that had been planted for you, of sittings that are over.
-
-        A card's sitting is over when the person ends it or the card closes, a script's when it calls this. Columns:
-        item_id, suggestion, label (that you gave), taken (whether it is the suggestion), acted_at.
-        """
-        wb = self._wb
-        if not wb._sitting:
-            wb.session.end_sitting()
-        return wb.project.people.planted(wb.annotator)
-
-    def table(self) -> pd.DataFrame:
-        """How often people are right on gold items that they answered blind, without a ranking.
-
-        Your own row has your name. Others are one row together, from five people on; the owner sees their names only in
-        a project made with ``names=True``. A sentence says what is left out. On a shared folder everybody who has the
-        folder can read the log, and work out what this table doesn't show.
-
-        Returns
-        -------
-        DataFrame
-            annotator (sorted by name), n_people, n (answers), accuracy (the mean of its Beta posterior; of several
-            people the mean over them) with low and high at 95 %, and state ("open", "fine" or "alarm" of a sequential
-            test that begins again after each conclusion).
-        """
-        project = self._wb.project
-        table, why = project.people.table(self._wb.annotator)
-        if why:
-            project.notify(why)
-        return table
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
 
 
 class Workbench:
@@ -899,7 +182,7 @@ class Workbench:
         if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
             taxonomy = Taxonomy(taxonomy)
         if device not in ("auto", "cpu"):  # whoever names another has torch loaded, or will at once
-            from .learn.predict import pick_device
+            from ..learn.predict import pick_device
             pick_device(device)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self._bars: Bars = Bar if progress else no_bars
@@ -971,7 +254,7 @@ class Workbench:
     @property
     def _sitting(self) -> bool:
         """Whether a card is open on which somebody may be labelling."""
-        from .widgets.card import Review
+        from ..widgets.card import Review
         return any(isinstance(widget, Review) and not widget._closed for widget in list(self._widgets))
 
     @property
@@ -979,7 +262,7 @@ class Workbench:
         """The versions of this project's model; loads torch when first used."""
         with self._wiring:
             if self._registry is None:
-                from .learn.registry import registry_of
+                from ..learn.registry import registry_of
                 arguments = {**self._model_arguments, "net": None, "preprocess": None, "head": None} \
                     if self._asks_for_objects else self._model_arguments
                 self._registry = registry_of(self.project, bars=self._bars, **arguments)
@@ -1003,7 +286,7 @@ class Workbench:
                            "wb.predict() has what its model says.")
         with self._wiring:
             if self._objects is None:
-                from .learn.object_registry import ObjectRegistry
+                from ..learn.object_registry import ObjectRegistry
                 self._objects = ObjectRegistry(self.project, model=self._model_arguments["net"],
                                                device=self._model_arguments["device"])
             return self._objects
@@ -1019,10 +302,10 @@ class Workbench:
         """Explains the adopted model; loads captum when first used."""
         with self._wiring:
             if self._explainer is None:
-                from .learn.imported import refuse_without_net
+                from ..learn.imported import refuse_without_net
                 if self.inference.version is not None:
                     refuse_without_net(self.inference.predictor)  # at once: captum takes seconds to load
-                from .explain.service import Explainer
+                from ..explain.service import Explainer
                 self._explainer = Explainer(self.inference, self.folder / "maps", content=self.project.content)
             return self._explainer
 
@@ -1031,7 +314,7 @@ class Workbench:
         """Explains the adopted heads for attributes; loads captum when first used."""
         with self._wiring:
             if self._value_explainer is None:
-                from .explain.service import Explainer
+                from ..explain.service import Explainer
                 self._value_explainer = Explainer(self.registry.values, self.folder / "maps",
                                                   content=self.project.content)
             return self._value_explainer
@@ -1042,7 +325,7 @@ class Workbench:
         detectors = self.detectors
         with self._wiring:
             if self._object_maps is None:
-                from .explain.object_explainer import ObjectMaps
+                from ..explain.object_explainer import ObjectMaps
                 self._object_maps = ObjectMaps(detectors, self.pool, SHAPE_OF[self.project.task], self.folder / "maps",
                                                content=self.project.content)
             return self._object_maps
@@ -1222,7 +505,7 @@ class Workbench:
             item differently; nothing was stored then.
         """
         if self.project.task in OBJECT_TASKS:
-            from .project.importing_objects import import_objects
+            from ..project.importing_objects import import_objects
             with self._bars(None, title="Importing objects"):
                 return import_objects(self.project, df, annotator=annotator)  # type: ignore[arg-type]
         with self._bars(None, title=f"Importing {len(df):,} labels" if isinstance(df, pd.DataFrame) else "Importing"):
@@ -1278,11 +561,11 @@ class Workbench:
         self.project.require_pool()
         if self._asks_for_objects:
             with self._bars(None, title="Loading the model"):
-                from .learn.importing_objects import import_objects
+                from ..learn.importing_objects import import_objects
             return import_objects(self.project, self.detectors, df, name=model, adopt=adopt, bars=self._bars)
         self._require_labels()
         with self._bars(None, title="Loading the model"):
-            from .learn.importing_predictions import import_predictions
+            from ..learn.importing_predictions import import_predictions
         return import_predictions(self.project, self.registry, df, name=model, adopt=adopt, partial=partial,
                                   bars=self._bars)
     def export(self, path: str | os.PathLike[str], format: str | None = None, labels: str = "consensus", *,
@@ -1326,7 +609,7 @@ class Workbench:
         BadInput, StoreError
             Nothing was written then.
         """
-        from .exchange.export import export
+        from ..exchange.export import export
         return export(self.project, Path(path), format, labels=labels, dry_run=dry_run, overwrite=overwrite,
                       images=images, to_review=to_review, presumed=presumed, unanswered=unanswered,
                       predictions=predictions, options=options, bars=self._bars, notify=say)
@@ -1363,7 +646,7 @@ class Workbench:
         BadInput, UnknownLabel
             When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
         """
-        from .exchange.importing import import_file
+        from ..exchange.importing import import_file
         found = import_file(self.project, Path(path), format, annotator=annotator, dry_run=dry_run, rename=rename,
                             options=options, bars=self._bars)
         say(found.words)
@@ -1413,7 +696,7 @@ class Workbench:
         BadInput
             When the file can't be read, or none of its images is found.
         """
-        from .exchange.foreign import foreign_project
+        from ..exchange.foreign import foreign_project
         found = foreign_project(Path(path), format, images=images, options=options)
         arguments = {"taxonomy": found.taxonomy, "task": found.task, "purpose": found.purpose, **arguments}
         wb = cls(folder, found.pool, annotator=annotator, **arguments)
@@ -1595,7 +878,7 @@ class Workbench:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
-            from .widgets.ipyannotations.labeller import LabellerReview
+            from ..widgets.ipyannotations.labeller import LabellerReview
             with self._wiring:
                 labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
                 self._widgets.add(labeller)
@@ -1606,7 +889,7 @@ class Workbench:
         if explain == "gradcam" and self._asks_for_objects and self.pool.kind == "image" and \
                 (model := self.detectors.adopted) and model.net is None:
             explain = "occlusion"  # a detector that is known by its predict alone has no gradients
-        from .widgets.card import Review
+        from ..widgets.card import Review
         with self._wiring:
             review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                             keys=keys, queue=queue)
@@ -1657,7 +940,7 @@ class Workbench:
         predictions = self.project.ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
-        from .report.predictions import label_table
+        from ..report.predictions import label_table
         return label_table(self.project, positions[predictions.tried[positions]])
 
     def _require_labels(self) -> None:
@@ -1691,7 +974,7 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        from .learn.predicted_table import predicted_table
+        from ..learn.predicted_table import predicted_table
         registry = self.registry.values
         registry.follow()
         if (model := registry.adopted) is None:
@@ -1821,10 +1104,10 @@ class Workbench:
             When the loss is NaN; the adopted model stays.
         """
         with self._bars(None, title="Loading torch"):
-            from .learn.run import Recipe, finetune
-            from .widgets.live import Live
+            from ..learn.run import Recipe, finetune
+            from ..widgets.live import Live
         if self._asks_for_objects:
-            from .learn.object_run import ObjectRecipe, finetune_objects
+            from ..learn.object_run import ObjectRecipe, finetune_objects
             seed = self.project.settings["seed"] if seed is None else seed
             return finetune_objects(self.project, self.detectors, ObjectRecipe(
                 epochs, budget_s, start, adopt, seed, certainty, lr), bars=self._bars)
@@ -1883,12 +1166,12 @@ class Workbench:
         if attribute is not None:
             self._follow()
             with self._bars(None, title="Loading the model"):
-                from .explain.explanations import explain_values
+                from ..explain.explanations import explain_values
                 explainer = self.value_explainer
             return explain_values(explainer, self.registry.values, item_ids, bars=self._bars, method=method,
                                   attribute=self.taxonomy.attribute(attribute), target=target)
         explainer = self._loaded_explainer()
-        from .explain.explanations import explain, ids_of
+        from ..explain.explanations import explain, ids_of
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
             self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64),
@@ -2003,7 +1286,7 @@ class Workbench:
         certainty : str
             As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
-        from .learn.training_set import training_set
+        from ..learn.training_set import training_set
         self._require_labels()
         return training_set(self.project, self.registry, certainty=certainty)
 
@@ -2125,7 +1408,7 @@ class Workbench:
         require_labels(self.project, "this consensus is", "wb.objects(consensus=True) joins several people's objects")
         with self._bars(None, title="Finding the consensus"):
             if attribute is not None or self.project.task == "scale":
-                from .report.several_people import value_table
+                from ..report.several_people import value_table
                 return value_table(self.project, attribute, method)
             return self.project.answers().consensus(method)
 
@@ -2157,9 +1440,9 @@ class Workbench:
         """
         self.project.require_pool()
         if self.project.task in OBJECT_TASKS:
-            from .report.object_progress import object_progress
+            from ..report.object_progress import object_progress
             return object_progress(self.project, more=n_answers, goal=goal)
-        from .report.progress import progress
+        from ..report.progress import progress
         return progress(self.project, more=n_answers, goal=goal, registry=lambda: self.registry)
 
     def archive(self, path: str | os.PathLike[str]) -> Path:
@@ -2233,7 +1516,7 @@ class Workbench:
             return
         with self._wiring:
             if self._learning is None:
-                from .learn.background import BackgroundLearning
+                from ..learn.background import BackgroundLearning
                 self._learning = BackgroundLearning(self.project, lambda: self.registry, notify=self.project.notify)
                 self.session.learns = self._learning
         this = ref(self)  # a thread that outlives the workbench doesn't keep it
@@ -2289,28 +1572,28 @@ class Workbench:
             raise BadInput(f"{given[0]}= was given, and this project asks for objects; pass object=, the id of a "
                            f"proposal or hw.{SHAPE_OF[self.project.task].capitalize()}(..., label=...).")
         with self._bars(None, title="Loading the model"):
-            from .explain.explanations import ids_of
-            from .explain.object_explainer import explain_objects
+            from ..explain.explanations import ids_of
+            from ..explain.object_explainer import explain_objects
             maps = self.object_maps
         return explain_objects(maps, ids_of(item_ids), one, method=method, name_of=self.taxonomy.name_of,
                                label_id_of=lambda label: self.taxonomy.answer(label).id, bars=self._bars)
 
     def _label_errors(self) -> SuspectedErrors:
         if self._asks_for_objects:
-            from .project.object_suspects import suspected
+            from ..project.object_suspects import suspected
             if self.project.state.adopted is not None:
                 self.detectors.tell_out_of_sample()
             return SuspectedErrors(suspected(self.project), self.project.log.standing_of)
         if self.project.task == "scale":
-            from .learn.value_suspects import suspected_values
+            from ..learn.value_suspects import suspected_values
             return SuspectedErrors(suspected_values(self.project, self.registry), self.project.log.standing_of)
-        from .learn.soft_labels import suspected_answers
+        from ..learn.soft_labels import suspected_answers
         answers = suspected_answers(self.project, self.registry.untrained_embeddings,
                                     predicted=self.registry.imported_probs)
         return SuspectedErrors(answers, self.project.log.standing_of)
 
     def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:
-        from .explain.explanations import before_and_after
+        from ..explain.explanations import before_and_after
         labels = self.project.answers().training().set_index("item_id")["label_id"].to_dict()
         return before_and_after(self.registry, regions, n_round, labels=labels, **how)
 
@@ -2318,7 +1601,7 @@ class Workbench:
         """The widget, which takes the place of the one of its kind that was opened before."""
         with self._wiring:
             if (former := self._open.get(type(widget))) is not None:
-                from .widgets.widget import took_over
+                from ..widgets.widget import took_over
                 former.close(took_over("editor" if former.NAME == "editor" else "page"))
             self._open[type(widget)] = widget
             self._widgets.add(widget)

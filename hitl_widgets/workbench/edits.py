@@ -1,0 +1,121 @@
+"""What stands behind ``wb.edits``: the edits of a taxonomy, its editor, and triage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..errors import BadInput
+from ..project.of_labels import require_labels
+
+if TYPE_CHECKING:
+    from ..project.auto_label import Presumption
+    from ..widgets.editor import TaxonomyEditor
+    from ..widgets.triage import Triage
+    from .workbench import Workbench
+
+
+class Edits:
+    """The edits of a taxonomy: ``wb.edits()`` is the table, ``wb.edits.open()`` shows the taxonomy editor."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, oldest first.
+
+        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
+        and reverted_by (the one that takes it back now).
+        """
+        return self._wb.project.edits()
+
+    def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
+
+        Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        keys : mapping, optional
+            Other keys for the editor's actions, such as ``{"split": "Shift+Y"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from ..widgets.editor import TaxonomyEditor
+        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
+
+    def triage(self, label: str | None = None, size: int = 16,
+               keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
+        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
+
+        Items that look alike are shown together. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : str, optional
+            The answer that means "something else"; without it one called other, others, something else, none of these,
+            miscellaneous or misc.
+        size : int
+            Approximate number of items per group.
+        keys : mapping, optional
+            Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from ..project.triage import UnplacedItems
+        from ..widgets.triage import Triage
+        wb = self._wb
+        wb.project.require_pool()
+        require_labels(wb.project, "the triage is", "wb.people.second_looks() lists the objects that may be wrong")
+        return wb._opened(Triage(UnplacedItems(wb.project, label), lambda positions: wb.inference.features(positions),
+                                    size=size, keys=keys))
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Label items in doubt automatically, once enough of them were checked by people.
+
+        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
+        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
+        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
+        The status of presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : float
+            Largest acceptable share of wrong labels, with 95 % confidence.
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from ..project.auto_label import advance
+        wb, project = self._wb, self._wb.project
+        require_labels(project, "presumptions are", 'wb.review(queue="relabel") asks the images in doubt again')
+        if project.task == "scale":
+            raise BadInput("labels are presumed, and this project asks for values of attributes alone: answer the "
+                           'items in doubt with wb.review(queue="relabel").')
+        project.refresh()
+        with wb._bars(None, title="Proposing labels for the items in doubt"):
+            return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
+                           seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer; quick, however many answers there are.
+
+        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
+        """
+        return self._wb.project.counts()
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())

@@ -1,0 +1,528 @@
+"""What stands behind ``wb.people``: the annotators of a project, how they answer, and what they are asked and told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from ..errors import BadInput
+from ..project import policy as policy_
+from ..project.of_labels import require_labels
+from ..quality.label_errors import SECOND_LOOK
+
+if TYPE_CHECKING:
+    from ..project.threads import Threads
+    from ..quality.annotator_agreement import Agreement, Distance
+    from ..quality.by_label import ByLabel
+    from ..quality.calibration import Calibration
+    from ..quality.crowd_consensus import Consensus
+    from ..quality.label_states import SetConsensus
+    from ..quality.object_agreement import ObjectAgreement
+    from ..quality.prefill import PrefillBias
+    from ..quality.schools_of_thought import Schools
+    from ..quality.suggestion_effect import AutomationBias
+    from ..quality.value_agreement import ValueAgreement
+    from ..quality.value_bias import ValueBias
+    from ..quality.value_consensus import ValueConsensus
+    from ..report.experiment_plan import ExperimentPlan
+    from ..report.own_page import OwnPage
+    from ..widgets.adjudication import AdjudicationDesk
+    from .workbench import Workbench
+
+
+class People:
+    """The annotators of a project: ``wb.people()`` is the table, ``wb.people.calibration()`` judges their certainty."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """One row per annotator, yours first: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at.
+
+        Other people have pseudonyms, unless you own a project that was made with ``names=True``.
+        """
+        from ..project.names import as_seen_by
+        annotations = self._wb.annotations()
+        verdicts = annotations["verdict"]
+        by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
+        table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
+                              last_acted_at=("acted_at", "max")).reset_index()
+        table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
+        reader = self._wb.annotator
+        seen = as_seen_by(self._wb.project, table, reader)
+        mine = seen["annotator"] == reader
+        return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
+        excluded. These figures are the annotator's own: others' names and rows come only to the owner of a project made
+        with ``names=True``, and all together only where there are five others or more.
+
+        Parameters
+        ----------
+        annotator : str, optional
+            One annotator; everybody, and all together, if missing.
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for annotators who rate
+            everything 10), .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing, or their figures aren't shown to you.
+        """
+        from ..learn.soft_labels import judged_answers
+        require_labels(self._wb.project, "this calibration is", "wb.objects() has the certainty of each object")
+        from ..project.names import own_and_all, sees_names
+        from ..quality.calibration import calibration
+        project, reader = self._wb.project, self._wb.annotator
+        answers = judged_answers(project)
+        if annotator is not None:
+            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(names) or 'nobody'}.")
+            if annotator != reader and not sees_names(project, reader):
+                raise BadInput(f"the figures of {annotator!r} are theirs: this project wasn't made with names=True, or "
+                               f"{reader!r} isn't its owner.")
+            answers = answers[answers["annotator"] == annotator]
+        found = calibration(answers)
+        table, curve = (own_and_all(project, frame, reader, annotators=answers["annotator"])
+                        for frame in (found.table, found.curve))
+        return replace(found, table=table, curve=curve)
+
+    # -- what several people's answers say
+
+    def consensus(self, method: str = "auto", *, label: str | None = None, attribute: str | None = None
+                  ) -> Consensus | ValueConsensus | SetConsensus:
+        """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
+
+        `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
+        sight of a suggestion may be copies of it: where votes name suggestions, no method is taken that ignores this.
+        Labels that were adjudicated don't overrule the votes here, as they do in `Workbench.consensus`.
+
+        Parameters
+        ----------
+        method : str
+            "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that predicts votes
+            best that were held out. For values on a scale "auto", "model", "median" or "mean".
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+        attribute : str, optional
+            The values of an attribute in place of labels.
+
+        Returns
+        -------
+        Consensus, SetConsensus or ValueConsensus
+            .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
+            .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label .table, .probs, .shares,
+            .per_label, .annotators and .by_label (name -> the consensus about it); of a scale .table (with low, high
+            and spread), .annotators (who answers high or low), .method.
+        """
+        from ..report.several_people import consensus_of
+        return consensus_of(self._wb.project, self._wb.annotator, method, label=label, attribute=attribute)
+
+    def agreement(self, distance: Distance | None = None, *, label: str | None = None, attribute: str | None = None
+                  ) -> Agreement | ValueAgreement | ObjectAgreement:
+        """How far annotators agree: coefficients with intervals over items, and over items and people.
+
+        Parameters
+        ----------
+        distance : str, optional
+            "nominal" for labels; "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the
+            highest; "masi" or "jaccard" for sets of labels; "interval" or "ordinal" for values. By default the first
+            that fits: "nominal", "masi", "ordinal" for whole steps and "interval" for a continuous scale.
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing.
+        attribute : str, optional
+            The values of an attribute in place of labels.
+
+        Returns
+        -------
+        Agreement, ValueAgreement or ObjectAgreement
+            .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
+            them), .over_time(), .plot(). Of a scale .alpha, .difference (by how much two values of an item differ),
+            .table and .pairs. Of objects how many were found, named and placed alike, as curves: .table, .plot().
+        """
+        from ..report.several_people import agreement_of
+        return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
+
+    def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
+             attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
+        """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
+
+        Parameters
+        ----------
+        truth : Series or mapping, optional
+            Item id -> label, from people who saw no suggestion; by default the gold of the project. Other items are
+            judged by the majority of other people's blind votes.
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing, and `.per_label` then
+            tells of each label on its own.
+        attribute : str, optional
+            The values of an attribute in place of labels.
+
+        Returns
+        -------
+        AutomationBias, ValueBias or PrefillBias
+            .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
+            you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
+            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
+            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
+            suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are found
+            blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold, .by_score.
+        """
+        from ..report.several_people import bias_of
+        return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
+
+    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0, label: str | None = None,
+                attribute: str | None = None) -> Schools | ByLabel[Schools]:
+        """Whether annotators are of several schools of thought, that is, mean different things by the labels.
+
+        Parameters
+        ----------
+        level : float
+            Two schools are reported where the p-value is at most this.
+        n_boot : int
+            Data sets that are drawn under one school.
+        seed : int
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+        attribute : str, optional
+            An attribute with choices in place of labels.
+
+        Returns
+        -------
+        Schools or ByLabel
+            .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
+            .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
+        """
+        from ..report.several_people import schools_of
+        with self._wb._bars(None, title="Looking for schools of thought"):
+            return schools_of(self._wb.project, self._wb.annotator, label=label, attribute=attribute, level=level,
+                              n_boot=n_boot, seed=seed)
+
+    def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
+        """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
+
+        Parameters
+        ----------
+        effect : float
+            The effect to find: how much more often people give the model's wrong label when they see it.
+        power : float
+            Probability with which it shall be found, between 0 and 1.
+        hold : bool, optional
+            As the owner: True begins an experiment of `n_more` cards, until whose end nothing is learnt in the
+            background, since people's answers depend on how good the suggestions are; False ends it. It is logged.
+
+        Returns
+        -------
+        ExperimentPlan
+            .needed, .n_so_far, .n_more, .per_week, .weeks, .power
+
+        Raises
+        ------
+        BadInput
+            When a share can't be one, or somebody else than the owner begins or ends an experiment.
+        """
+        from ..project import experiment
+        from ..report.experiment_plan import plan_experiment
+        if hold is not None and not isinstance(hold, bool):
+            raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
+        require_labels(self._wb.project, "this plan is", "people.bias() has the interval of what was measured so far")
+        if self._wb.project.task == "scale":
+            raise BadInput("how many cards an experiment needs is told of labels, and this project asks for values "
+                           "alone; people.bias(attribute=...) has the interval of what was measured so far.")
+        plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
+        if hold:
+            experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)
+        elif hold is False:
+            experiment.release(self._wb.project)
+        return plan
+
+    def adjudicate(self, *, tolerance: float = 0.05, new: bool = False, seed: int | None = None,
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> AdjudicationDesk:
+        """The adjudication below the cell: items with competing answers, without names, and the model hidden.
+
+        The most doubtful labels and a random sample of the rest are reviewed, until at most `tolerance` of the labels
+        are still wrong with 95 % confidence. A verdict's label overrules the votes, which are kept. A script uses
+        `next` and `decide` of the same object. Calling it again closes the earlier page.
+
+        Parameters
+        ----------
+        tolerance : float
+            Largest share of wrong labels to be put up with. Fixed when a plan is drawn.
+        new : bool
+            Draw a new plan from today's answers, though the last one isn't finished.
+        seed : int, optional
+            Of the plan's random sample.
+        keys : mapping, optional
+            Other keys for what the page does, such as ``{"undecided": "x"}``; `?` lists them.
+
+        Returns
+        -------
+        AdjudicationDesk
+            .next(), .decide(item_id, label, cause, note=), .retract(verdict), .estimate (share of labels that are still
+            wrong), .error (and whether reviewing may stop), .table
+
+        Raises
+        ------
+        BadInput
+            When nobody answered anything yet, or an argument can't be used.
+        """
+        from ..project.adjudication import Adjudication
+        from ..widgets.adjudication import AdjudicationDesk
+        wb = self._wb
+        require_labels(wb.project, "verdicts are", "wb.objects(consensus=True) joins the objects of several people")
+        session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._bars)
+        return wb._opened(AdjudicationDesk(session, keys=keys))
+
+    def own(self) -> OwnPage:
+        """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
+
+        These figures are yours: others see them only where the project said at its start that its owner sees names.
+
+        Returns
+        -------
+        OwnPage
+            .slips (a DataFrame), .counts, .gold, .agreement, .with_oneself, .calibration, .anchoring, .effect; it shows
+            itself in a notebook
+        """
+        from ..report.own_page import own_page
+        require_labels(self._wb.project, "this page is", "people.bias() and people.agreement() tell of objects")
+        return own_page(self._wb.project, self._wb.annotator)
+
+    def _known(self) -> pd.Series:
+        """The known answers by the labels' names; of sets, their names in one text."""
+        name_of = self._wb.taxonomy.name_of
+        return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
+                         dtype=object)
+
+    def threads(self) -> Threads:
+        """The questions about items and labels, their answers, and what became of them.
+
+        On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
+        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit.
+
+        Returns
+        -------
+        Threads
+            .table, a DataFrame; .ask(text, item_id=, label=), .answer(thread, text), .settle(thread, "definition"),
+            .reopen(thread)
+        """
+        from ..project.threads import Threads
+        self._wb.project.refresh()
+        return Threads(self._wb.project)
+
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least probable first: worth a second look.
+
+        Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
+        right (the probability that it is right), looked (whether its author confirmed it at a second look already).
+        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
+        one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
+        attribute: columns attribute, value and expected (by heads that didn't learn the answer) in place of label.
+        Where objects are asked for, a row is about one object: columns object_id (None where one may be missing), error
+        ("missing", "wrong label", "wrongly grouped" or "wrong place"), label, expected (by the model) and at (its
+        coordinates).
+        """
+        from ..project.names import as_seen_by
+        with self._wb._bars(None, title="Estimating how likely each answer is right"):
+            frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
+        if self._wb.project.task == "scale":
+            certainty = self._wb.values().drop_duplicates("decision_id").set_index("decision_id")["certainty"]
+            names = {attribute.id: attribute.name for attribute in taxonomy.attributes}
+            return as_seen_by(self._wb.project, pd.DataFrame({
+                "item_id": frame["item_id"], "annotator": frame["annotator"],
+                "attribute": frame["attribute_id"].map(names), "value": frame["value"], "expected": frame["expected"],
+                "certainty": frame["decision_id"].map(certainty).astype(float), "right": frame["right"].astype(float),
+                "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
+        if self._wb._asks_for_objects:
+            return as_seen_by(self._wb.project, pd.DataFrame({
+                "item_id": frame["item_id"], "annotator": frame["annotator"], "object_id": frame["object_id"],
+                "error": frame["error"], **{name: pd.Series([
+                    None if label_id is None else taxonomy.name_of(label_id) for label_id in frame[column]],
+                    dtype=object) for name, column in (("label", "label_id"), ("expected", "expected_id"))},
+                "at": frame["at"], "right": frame["right"], "looked": frame["chosen_by"] == SECOND_LOOK}),
+                self._wb.annotator)
+        columns = {"item_id": frame["item_id"], "annotator": frame["annotator"],
+                   "label": pd.Series([taxonomy.name_of(label_id) for label_id in frame["label_id"]], dtype=object),
+                   **({"value": frame["value"]} if "value" in frame else {}),
+                   "certainty": frame["certainty"], "right": frame["right"],
+                   "looked": frame["chosen_by"] == SECOND_LOOK}
+        return as_seen_by(self._wb.project, pd.DataFrame(columns), self._wb.annotator)
+
+    # -- what the owner sets
+
+    def policy(self) -> dict[str, Any]:
+        """What the owner, who made the project, set for its people; empty where nothing was set.
+
+        Returns
+        -------
+        dict
+            ``purpose`` (of the project), ``names`` (whether the owner sees names beside figures), ``arms`` (the share
+            of each way of showing an item), ``planted`` (suggestions that are wrong on purpose), ``repeats`` (the share
+            of a person's own answers that they are asked again), ``gold`` (which gold items are asked more often).
+        """
+        self._wb.project.refresh()
+        return dict(self._wb.project.state.policy)
+
+    def set(self, *, purpose: str | None = None, arms: Mapping[str, float] | None = None,
+            repeats: float | None = None, rare: Sequence[str] | None = None,
+            pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None,
+            adaptive: float | Literal[False] | None = None) -> dict[str, Any]:
+        """Set what may change while people work, as the owner; what is left out stays. It is logged.
+
+        Parameters
+        ----------
+        purpose : str, optional
+            What the project is for; everybody reads it on the card.
+        arms : mapping, optional
+            The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
+            appear once the person has answered) and "shown", which gets the rest.
+        repeats : float, optional
+            The share of a person's own answers that they are asked again, blind and much later, to see whether they
+            agree with themselves; from 0 (the default) to 0.2.
+        rare, pairs, gold_by : optional
+            Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
+            labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
+            of them sets all three.
+        adaptive : float or False, optional
+            A threshold: who follows wrong suggestions by more than this, as the whole interval of their own automation
+            bias says, answers most items first from their next review on, and is told so; the same for a suggested
+            label over all people. False ends it.
+
+        Returns
+        -------
+        dict
+            The whole policy, as `policy` gives it.
+
+        Raises
+        ------
+        BadInput
+            When somebody else than the owner acts, or a value can't be used; nothing is set then.
+        UnknownLabel
+            When there is no such label.
+        """
+        project, changes = self._wb.project, dict[str, Any]()
+        if purpose is not None:
+            changes["purpose"] = policy_.check_purpose(purpose)
+        if arms is not None:
+            changes["arms"] = policy_.check_arms(arms)
+        if repeats is not None:
+            changes["repeats"] = policy_.check_repeats(repeats)
+        if adaptive is not None:
+            changes["adaptive"] = policy_.check_adaptive(adaptive)
+        if rare is not None or pairs is not None or gold_by is not None:
+            if gold_by is not None:
+                self._wb.pool.group_sums(gold_by)  # BadInput where there is no such column
+            changes["gold"] = policy_.check_gold_line(rare, pairs, gold_by, project.taxonomy)
+        return policy_.set_policy(project, **changes)
+
+    def consent(self, yes: bool | None = None) -> str | None:
+        """Say whether you agree to suggestions that are wrong on purpose, or read what you are asked.
+
+        Nobody gets any without a yes, and a no ends them at once, at any time. The card asks at the start.
+
+        Parameters
+        ----------
+        yes : bool, optional
+            True or False; without it nothing is stored.
+
+        Returns
+        -------
+        str or None
+            What you are asked; None where nothing is, or where it is answered.
+
+        Raises
+        ------
+        BadInput
+            When there is nothing to agree to.
+        """
+        people, annotator = self._wb.project.people, self._wb.annotator
+        if yes is not None:
+            people.consent(policy_.PLANTED, yes, annotator)
+        asked = people.asks_consent(annotator)
+        return None if asked is None else asked["text"]
+
+    def plant(self, share: float | None = 0.05, *, purpose: str | None = None, by: str | None = None) -> dict[str, Any]:
+        """Plant suggestions that are wrong on purpose on gold items, as the owner, or end it.
+
+        Off by default. They measure how far a suggestion moves an answer with fewer items than the model's own errors
+        do. Each person is asked first, whether they agree; the answers are no votes (not in consensus, training,
+        agreement or any score of a model); when a sitting is over, a person reads which ones they were. Labels that the
+        taxonomy marks sensitive, and those under them, are left out: they are never planted on, nor suggested.
+
+        Parameters
+        ----------
+        share : float, optional
+            Of what a person is asked, above 0 and at most 0.05, one in twenty. None ends it.
+        purpose : str
+            Why: it is logged, and everybody reads it before they agree.
+        by : str, optional
+            "label" to spread them over the known labels, or a column of the pool's metadata to spread them over its
+            values; without it, by chance alone.
+
+        Returns
+        -------
+        dict
+            The whole policy, as `policy` gives it.
+
+        Raises
+        ------
+        BadInput
+            When somebody else than the owner acts, there is no purpose, the share is larger, or there is no gold to
+            plant them on; the message says how many gold items there are.
+        """
+        project = self._wb.project
+        if share is None:
+            return policy_.set_policy(project, planted=None)
+        if by not in (None, "label"):
+            self._wb.pool.group_sums(by)  # BadInput where there is no such column
+        planted = {"share": policy_.check_planted_share(share), "purpose": policy_.check_purpose(purpose), "by": by}
+        project.check_plantable()
+        return policy_.set_policy(project, planted=planted)
+
+    def planted(self) -> pd.DataFrame:
+        """The suggestions that had been planted for you, of sittings that are over.
+
+        A card's sitting is over when the person ends it or the card closes, a script's when it calls this. Columns:
+        item_id, suggestion, label (that you gave), taken (whether it is the suggestion), acted_at.
+        """
+        wb = self._wb
+        if not wb._sitting:
+            wb.session.end_sitting()
+        return wb.project.people.planted(wb.annotator)
+
+    def table(self) -> pd.DataFrame:
+        """How often people are right on gold items that they answered blind, without a ranking.
+
+        Your own row has your name. Others are one row together, from five people on; the owner sees their names only in
+        a project made with ``names=True``. A sentence says what is left out. On a shared folder everybody who has the
+        folder can read the log, and work out what this table doesn't show.
+
+        Returns
+        -------
+        DataFrame
+            annotator (sorted by name), n_people, n (answers), accuracy (the mean of its Beta posterior; of several
+            people the mean over them) with low and high at 95 %, and state ("open", "fine" or "alarm" of a sequential
+            test that begins again after each conclusion).
+        """
+        project = self._wb.project
+        table, why = project.people.table(self._wb.annotator)
+        if why:
+            project.notify(why)
+        return table
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
