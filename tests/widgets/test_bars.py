@@ -109,10 +109,11 @@ def test_a_sentence_is_printed_beside_a_bar_of_a_notebook_that_is_only_half_made
     import tqdm.notebook
     monkeypatch.setattr(bars, "tqdm", tqdm.notebook.tqdm)
     half = tqdm.notebook.tqdm.__new__(tqdm.notebook.tqdm)  # listed already, without a widget
-    half.fp, half.start_t, half.disable = sys.stdout, 0.0, True
+    half.fp, half.start_t, half.disable = sys.stdout, 0.0, False
     try:
         say("Two items joined.")
     finally:
+        half.disable = True
         tqdm.notebook.tqdm._instances.clear()  # type: ignore[attr-defined]
     assert capsys.readouterr().out == "Two items joined.\n"
 
