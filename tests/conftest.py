@@ -1,4 +1,4 @@
-"""What the tests share: the data sets beside the repository, a project to label, a few digits, and the threads."""
+"""What the tests share: data sets beside the repository, a PostgreSQL server, a project to label, digits, threads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 # two processes side by side. What the tests start (kernels, scripts) inherits it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import postgres_server
 import pytest
 from checks import SHARED_DATA
 
@@ -37,6 +38,17 @@ def shared_data() -> Path:
     if os.environ.get("CI") and SHARED_DATA.parent.is_dir():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A PostgreSQL server that the tests of one process share; each takes a project of its own: `new_project_url`."""
+    if not postgres_server.programs():
+        if os.environ.get("CI"):
+            pytest.fail(postgres_server.ABSENT)
+        pytest.skip(postgres_server.ABSENT)
+    with postgres_server.Server() as server:
+        yield server
 
 
 @pytest.fixture
