@@ -15,6 +15,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -267,12 +268,10 @@ class Source:
                     return int(width), int(height)
         return None
 
-    @property
+    @cached_property
     def positions(self) -> PoolNames:
         """Finds the pool's items by what a file calls them."""
-        if not hasattr(self, "_positions"):
-            self._positions = PoolNames(self.pool)
-        return self._positions
+        return PoolNames(self.pool)
 
 
 class PoolNames:

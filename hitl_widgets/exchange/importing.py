@@ -1,10 +1,11 @@
-"""Import: what a file of any format says, as answers in a project's log. Read `import_records`."""
+"""Import: what a file of any format says, as answers in a project's log. Read `import_file`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from ..objects.shapes import Shape, shape
 from ..project.evidence import explanation_feedback
 from ..project.given_objects import answered_objects
 from ..project.importing import is_known, known_answers
+from ..project.importing_objects import COORDINATES
 from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
-from ..taxonomy.label_sets import set_id
+from ..taxonomy.label_sets import is_set, members, set_id
 from .export import checked_options
 from .files import PoolNames, Source
 from .format import Contents, Format
@@ -216,16 +218,12 @@ class _Importer:
             before, by_id = _said_of(log.events_of(sorted({str(event.item_id) for event in some})))
             for event in some:
                 past, decision = before.get((str(event.item_id), event.annotator), []), events.decision_of(event)
-                if any(self._says_the_same(decision, one) for one in past if one.kind == "decided"):
+                if self._is_known(decision, past):
                     n_known += 1
                     continue
-                standing = events.standing(past)
-                if standing is not None and self._now != event.acted_at < standing.acted_at:
-                    self._losses.add("answer", _LATER)
-                    continue
-                decision = replace(decision, id=new_id() if event.id in by_id else event.id,
-                                   replaces=None if standing is None else standing.id)
-                kept.append(events.decided(decision, content=event.body.get("content"), first=event.body.get("first")))
+                own = replace(decision, id=new_id() if event.id in by_id else event.id)
+                if (made := self._in_place(own, past)) is not None:
+                    kept.append(events.decided(made, content=event.body.get("content"), first=event.body.get("first")))
         return kept, n_known, gold
 
     def _words(self, n_new: int, n_revised: int, n_known: int, n_gold: int, *, dry_run: bool) -> str:
@@ -244,12 +242,10 @@ class _Importer:
                 return position
         return self._by_text.get(record.text, -1) if record.text is not None else -1
 
-    @property
+    @cached_property
     def _by_text(self) -> Mapping[str, int]:
         """Position of each text that the pool has once."""
-        if not hasattr(self, "_texts"):
-            self._texts = texts_of(self._project)
-        return self._texts
+        return texts_of(self._project)
 
     def _note_header(self) -> None:
         """Count what the file says of its labels and of its project, and this project doesn't."""
@@ -328,20 +324,29 @@ class _Importer:
             if decision is None:
                 continue
             past = before.get((item_id, decision.annotator), [])
-            if any(self._says_the_same(decision, event) for event in past if event.kind == "decided"):
+            if self._is_known(decision, past):
                 n_known += 1
                 continue
             if answer.decision_id in by_id:  # changed since, in a tool that kept the id
                 own = own.without(*_OF_THE_SCREEN)
                 decision = self._decision(position, item_id, record, own)
                 assert decision is not None
-            standing = events.standing(past)
-            if standing is not None and own.acted_at is not None and own.acted_at < standing.acted_at:
-                self._losses.add("answer", _LATER)
-                continue
-            decision = replace(decision, replaces=None if standing is None else standing.id)
-            made.append(events.decided(decision, content=project.content(position), first=own.first))
+            if (decision := self._in_place(decision, past)) is not None:
+                made.append(events.decided(decision, content=project.content(position), first=own.first))
         return made, n_known
+
+    def _is_known(self, decision: Decision, past: Iterable[events.Event]) -> bool:
+        """Whether one of the events of an item and annotator says what a decision says."""
+        return any(self._says_the_same(decision, event) for event in past if event.kind == "decided")
+
+    def _in_place(self, decision: Decision, past: Sequence[events.Event]) -> Decision | None:
+        """A decision that replaces what stands of its annotator; None, and counted, where that came later."""
+        standing = events.standing(past)
+        # What a file doesn't say the time of counts as of now.
+        if standing is not None and self._now != decision.acted_at < standing.acted_at:
+            self._losses.add("answer", _LATER)
+            return None
+        return replace(decision, replaces=None if standing is None else standing.id)
 
     def _given(self, record: ItemRecord) -> Iterable[Answer]:
         """The answers of people in a record: the votes in place of their consensus."""
@@ -501,8 +506,8 @@ class _Importer:
         """Today's id of a label that was on a screen; None where the project doesn't have it."""
         if not isinstance(label_id, str):
             return None
-        if label_id.startswith("+"):
-            ids = [self._labels.ids.get(one) for one in label_id[1:].split("+") if one]
+        if is_set(label_id):
+            ids = [self._labels.ids.get(one) for one in members(label_id)]
             return None if None in ids else set_id(one for one in ids if one is not None)
         return self._labels.ids.get(label_id)
 
@@ -630,10 +635,8 @@ def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None])
 
 def place_of(one: ObjectAnswer) -> dict[str, Any]:
     """Kind and coordinates of an object, as `Workbench.objects` names them."""
-    if one.kind == "polygon":
-        return {"kind": one.kind, "points": tuple(zip(one.at[::2], one.at[1::2], strict=True))}
-    names = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "span": ("start", "end")}[one.kind]
-    return {"kind": one.kind, **dict(zip(names, one.at, strict=True))}
+    at = (tuple(zip(one.at[::2], one.at[1::2], strict=True)),) if one.kind == "polygon" else one.at
+    return {"kind": one.kind, **dict(zip(COORDINATES[one.kind], at, strict=True))}
 
 
 def texts_of(project: Project) -> dict[str, int]:

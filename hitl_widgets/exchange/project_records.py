@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import events
 from ..errors import BadInput, HitlError, ItemError
+from ..project.importing_objects import coordinates_of
 from ..records import CLOSING, LABELLING, OBJECT_TASKS, SHAPE_OF, ObjectAnswer, Region
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, members
@@ -349,9 +350,4 @@ def _object_consensus(project: Project) -> dict[str, dict[str, Any]]:
 
 
 def _at(row: Mapping[str, Any], kind: str) -> tuple[Any, ...]:
-    if kind == "span":
-        return int(row["start"]), int(row["end"])
-    if kind == "polygon":
-        return tuple(float(number) for point in row["points"] for number in point)
-    names = ("x0", "y0") if kind == "point" else ("x0", "y0", "x1", "y1")
-    return tuple(float(row[name]) for name in names)
+    return tuple((int if kind == "span" else float)(number) for number in coordinates_of(row, kind))
