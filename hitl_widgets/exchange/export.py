@@ -89,7 +89,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         Nothing was written then.
     """
     chosen = find_format(format, path)
-    given = checked_options(chosen, options or {})
+    given = chosen.checked(options)
     records = ProjectRecords(project, labels=labels, to_review=to_review, presumed=presumed, unanswered=unanswered,
                              predictions=predictions)
     _check_fits(chosen, records.header)
@@ -101,8 +101,8 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     if dry_run:
         with bars(len(records), title=f"Looking at what {chosen.title} can hold") as bar:
             report = looked.report(path, bar)
-        notify(report.words())
-        return report.exported([])
+        notify(report)
+        return looked.exported(path, [])
     with written_whole(path, folder=chosen.folder, overwrite=overwrite) as draft, \
             bars(len(records), title=f"Writing {path.name}") as bar, gc_paused():
         target = Target(draft, folder=chosen.folder, suffix_of=_suffixes(project.pool),
@@ -111,8 +111,8 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         report = looked.report(path, bar)
         if chosen.folder:
             check_replaceable(path, draft, lambda: _stems(project.pool))
-        notify(report.words())  # before anything lies at the path
-    return report.exported(sorted(set(target.files)) if chosen.folder else [path.name])
+        notify(report)  # before anything lies at the path
+    return looked.exported(path, sorted(set(target.files)) if chosen.folder else [path.name])
 
 
 class _Looked:
@@ -146,40 +146,20 @@ class _Looked:
                 yield reduced
         self._losses.update(self._records.lost)
 
-    def report(self, path: Path, bar: Any) -> _Report:
-        """What was counted, once all records were looked at: those that a format didn't ask for, too."""
+    def report(self, path: Path, bar: Any) -> str:
+        """What was counted, in words, once all records were looked at: those that a format didn't ask for, too."""
         for _ in self.reduced(bar):
             pass
-        return _Report(self._chosen, path, self._n, self._losses)
+        lost = f"Not in it:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
+        return f"{self._n:,} item{'' if self._n == 1 else 's'} as {self._chosen.title} for {path}. {lost}"
+
+    def exported(self, path: Path, files: list[str]) -> Exported:
+        """The result, after the report."""
+        return Exported(path, files, self._n, self._losses.table())
 
 
 def _otherwise(chosen: Format) -> str:
     return chosen.otherwise or f"{chosen.title} has no place for it."
-
-
-class _Report:
-    """The words and the table of what an export loses."""
-
-    def __init__(self, chosen: Format, path: Path, n: int, losses: Losses) -> None:
-        self._chosen, self._path, self._n, self._losses = chosen, path, n, losses
-
-    def words(self) -> str:
-        """The report in words."""
-        lost = f"Not in it:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
-        return f"{self._n:,} item{'' if self._n == 1 else 's'} as {self._chosen.title} " \
-               f"for {self._path}. {lost}"
-
-    def exported(self, files: list[str]) -> Exported:
-        """The result."""
-        return Exported(self._path, files, self._n, self._losses.table())
-
-
-def checked_options(chosen: Format, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A format's own options, with the defaults of those that weren't given; BadInput where it has no such option."""
-    if odd := sorted(set(options) - set(chosen.options)):
-        own = f"its own are {', '.join(chosen.options)}" if chosen.options else "it has none of its own"
-        raise BadInput(f"{odd[0]}= is no option of format {chosen.name!r}; {own}.")
-    return {**chosen.options, **options}
 
 
 def _check_fits(chosen: Format, header: Header) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -91,9 +91,7 @@ def inner_path(name: str) -> PurePosixPath | None:
     """
     text = name.replace("\\", "/")
     path = PurePosixPath(text)
-    if not is_text(text):  # half a surrogate pair, which no file's name has
-        return None
-    if "\0" in text or ":" in text.split("/")[0] or "://" in text or path.is_absolute() or ".." in path.parts \
+    if not is_text(text) or ":" in text.split("/")[0] or "://" in text or path.is_absolute() or ".." in path.parts \
             or not path.parts:
         return None
     return path
@@ -547,13 +545,3 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 # Made once: millions of lines are written with it.
 _COMPACT = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def write_list(file: IO[str], values: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSON list with an object on each line, one at a time."""
-    comma = ""
-    file.write("[")
-    for value in values:
-        file.write(f"{comma}\n{json_text(value)}")
-        comma = ","
-    file.write("\n]\n")

@@ -14,7 +14,6 @@ import pandas as pd
 from ..errors import BadInput
 from ..items.pool import Pool
 from ..taxonomy.labels import Taxonomy
-from .export import checked_options
 from .files import PoolNames, Source
 from .format import Contents
 from .registry import find_format
@@ -49,11 +48,8 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
         When the file can't be read, or none of its images is found.
     """
     chosen = find_format(format, path)
-    if chosen.read is None:
-        raise BadInput(f"{chosen.title} can be written, not read.")
-    given = checked_options(chosen, options or {})
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
-    contents = chosen.read(Source(path, pool), given)
+    contents = chosen.opened(Source(path, pool), options)
     header = contents.header
     taxonomy = header.taxonomy.at_version(1)
     purpose = header.about.get("purpose")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..errors import BadInput
 from .losses import Losses
 from .records import Header, ItemRecord
 
@@ -109,3 +110,17 @@ class Format:
     def ways(self) -> tuple[str, ...]:
         """How it can have images, the usual way first."""
         return self.images or (("reference", "copy") if self.folder else ("reference",))
+
+    def checked(self, options: Options | None) -> dict[str, Any]:
+        """Its own options, with the defaults of those that weren't given; BadInput where it has no such option."""
+        given = options or {}
+        if odd := sorted(set(given) - set(self.options)):
+            own = f"its own are {', '.join(self.options)}" if self.options else "it has none of its own"
+            raise BadInput(f"{odd[0]}= is no option of format {self.name!r}; {own}.")
+        return {**self.options, **given}
+
+    def opened(self, source: Source, options: Options | None) -> Contents:
+        """What a file or folder of this format says; BadInput where the format can only be written."""
+        if self.read is None:
+            raise BadInput(f"{self.title} can be written, not read.")
+        return self.read(source, self.checked(options))

@@ -20,9 +20,8 @@ from ..project.importing import is_known, known_answers
 from ..project.importing_objects import COORDINATES
 from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
 from ..taxonomy.label_sets import is_set, members, set_id
-from .export import checked_options
 from .files import PoolNames, Source
-from .format import Contents, Format
+from .format import Contents
 from .losses import NOTHING_READ, Losses, in_short, losses_page
 from .project_records import header_of
 from .records import CONSENSUS, DECIMALS, Answer, Header, ItemRecord, Prediction, Value, header_facts
@@ -102,27 +101,6 @@ class Imported:
         return losses_page(repr(self)[1:-1], self.lost)
 
 
-def read(path: Path, format: str | None, *, project: Project | None = None,
-         options: Mapping[str, Any] | None = None) -> tuple[Format, Contents]:
-    """Open a file or folder of a format; its records are read as they are iterated.
-
-    Parameters
-    ----------
-    path : Path
-    format : str or None
-        None for that of the path's ending.
-    project : Project or None
-        Whose pool knows the sizes of images.
-    options : mapping or None
-        The format's own.
-    """
-    chosen = find_format(format, path)
-    if chosen.read is None:
-        raise BadInput(f"{chosen.title} can be written, not read.")
-    source = Source(path, None if project is None or not project.has_pool else project.pool)
-    return chosen, chosen.read(source, checked_options(chosen, options or {}))
-
-
 def import_file(project: Project, path: Path, format: str | None = None, *, annotator: str = "import",
                 dry_run: bool = False, rename: Mapping[str, str] | None = None,
                 options: Mapping[str, Any] | None = None, bars: Bars) -> Imported:
@@ -134,7 +112,8 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
         When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
     """
     with bars(None, title=f"Reading {path.name}"):
-        chosen, contents = read(path, format, project=project, options=options)
+        chosen = find_format(format, path)
+        contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
         return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
                          title=chosen.title).run(dry_run=dry_run)
 

@@ -29,8 +29,8 @@ def find_format(name: str | None, path: Path | None = None) -> Format:
     if name is None:
         name = _guess(path)
     key = name.lower().replace("-", "_").replace(" ", "_") if isinstance(name, str) else ""
-    if key not in MODULES or find_spec(f"{__package__}.formats.{MODULES[key]}") is None:
-        raise BadInput(f"format {name!r} is unknown; one of {', '.join(available())} is expected.")
+    if key not in MODULES:
+        raise BadInput(f"format {name!r} is unknown; one of {', '.join(MODULES)} is expected.")
     found = load_format(key)
     if found.extra is not None and find_spec(found.extra) is None:
         raise BadInput(f"format {name!r} needs {found.extra}, which isn't installed; pip install "
@@ -46,7 +46,7 @@ def load_format(name: str) -> Format:
 
 def available() -> list[str]:
     """The names of all formats."""
-    return [name for name, module in MODULES.items() if find_spec(f"{__package__}.formats.{module}") is not None]
+    return list(MODULES)
 
 
 def formats() -> pd.DataFrame:

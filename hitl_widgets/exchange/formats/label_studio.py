@@ -36,7 +36,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...records import OBJECT_TASKS, TASKS, ObjectAnswer
-from ..files import Target, json_text, write_list
+from ..files import Target, json_text
 from ..format import Format, Options
 from ..plain_records import answer_to_dict, header_to_dict
 from ..records import Answer, Header, ItemRecord, Prediction
@@ -88,7 +88,12 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
     """Write tasks, interface and what Label Studio has no field for; one task is held at a time."""
     writer = _Writer(header, target, str(options.get("image_prefix") or ""))
     with target.text("tasks.json") as file:
-        write_list(file, writer.tasks(records))
+        file.write("[")
+        comma = ""
+        for task in writer.tasks(records):  # a line for each
+            file.write(f"{comma}\n{json_text(task)}")
+            comma = ","
+        file.write("\n]\n")
     with target.text("config.xml") as file:
         file.write(interface(header, writer.used))
     with target.text("hitl.json") as file:
