@@ -1,9 +1,12 @@
-"""Headers and records in which every field is set, by hand and by chance, for tests of formats."""
+"""Headers and records in which every field is set, by hand and by chance, for tests of formats.
+
+How a format writes and reads any records is here, too: `write`, `read`, `bytes_in`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from hitl_widgets.exchange.files import Source, Target
 from hitl_widgets.exchange.format import Contents, Format
-from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction
+from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction, facts, header_facts
 from hitl_widgets.records import FLAGS, SHAPE_OF, ObjectAnswer, Region
 from hitl_widgets.taxonomy.labels import Label, Taxonomy
 
@@ -85,14 +88,21 @@ def records(task: str) -> list[ItemRecord]:
     return [whole, several, ItemRecord("nothing"), ItemRecord("=cmd|' /C calc'!A0", answers=(vote,))]
 
 
-def written(format: Format, of: Header, records: Iterable[ItemRecord], path: Path, **options: Any) -> Path:
-    """Write reduced records of a header to a path, which is returned."""
+def write(format: Format, of: Header, records: Iterable[ItemRecord], path: Path, *,
+          copy: Callable[[ItemRecord, Path], None] | None = None, **options: Any) -> tuple[Header, list[ItemRecord]]:
+    """Write to a path what a format can hold of records and their header, which is returned."""
     options = {**format.options, **options}
-    reduced = format.reduce_header(of, options)
+    header = format.reduce_header(of, options)
+    kept = [one for record in records if (one := format.reduce(header, record, options)) is not None]
     if format.folder:
         path.mkdir()
-    format.write(reduced, (one for record in records if (one := format.reduce(reduced, record, options)) is not None),
-                 Target(path, folder=format.folder), options)
+    format.write(header, iter(kept), Target(path, folder=format.folder, copy_image=copy), options)
+    return header, kept
+
+
+def written(format: Format, of: Header, records: Iterable[ItemRecord], path: Path, **options: Any) -> Path:
+    """As `write`, and give the path."""
+    write(format, of, records, path, **options)
     return path
 
 
@@ -101,6 +111,34 @@ def read(format: Format, path: Path, **options: Any) -> tuple[Contents, list[Ite
     assert format.read is not None
     contents = format.read(Source(path), {**format.options, **options})
     return contents, list(contents.records)
+
+
+def bytes_in(path: Path) -> dict[str, bytes]:
+    """The bytes of a file, or of each file in a folder."""
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def check_every_field_comes_back(format: Format, task: str, folder: Path) -> None:
+    """Check that a format of ours holds everything, and gives the same bytes for it each time."""
+    of, given = header(task), records(task)
+    path = written(format, of, given, folder / "a")
+    contents, again = read(format, path)
+    assert contents.header == of
+    assert header_facts(contents.header) == header_facts(of)
+    assert again == given
+    assert [facts(of, one) for one in again] == [facts(of, one) for one in given]
+    assert len(contents.lost) == 0
+    assert bytes_in(written(format, of, given, folder / "b")) == bytes_in(path)
+
+
+def check_any_texts_come_back(format: Format, task: str, data: st.DataObject, path: Path) -> None:
+    """Check that a format of ours holds records by chance."""
+    of = data.draw(random_headers(task))
+    given = data.draw(random_records(of))
+    contents, again = read(format, written(format, of, given, path))
+    assert (contents.header, again) == (of, given)
 
 
 # -- by chance -----------------------------------------------------------------------------------------------

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 from odd_texts import texts
+from whole_records import read, write
 
-from hitl_widgets.exchange.files import Source, Target
-from hitl_widgets.exchange.format import Contents, Format
+from hitl_widgets.exchange.format import Format
+from hitl_widgets.exchange.losses import Losses
 from hitl_widgets.exchange.records import CONSENSUS, Answer, Header, ItemRecord, Prediction, facts, header_facts
 from hitl_widgets.records import FLAGS, SHAPE_OF, ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -102,33 +104,13 @@ def items(task: str) -> st.SearchStrategy[list[ItemRecord]]:
     return st.lists(records(task), min_size=1, max_size=4, unique_by=lambda one: one.item_id)
 
 
-def options_of(format: Format, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {**format.options, **given}
-
-
-def written(format: Format, header: Header, some: Iterable[ItemRecord], path: Path, **given: Any
-            ) -> tuple[Header, list[ItemRecord]]:
-    """Write what a format can hold of some records, and give what it holds."""
-    options = options_of(format, given)
-    reduced_header = format.reduce_header(header, options)
-    kept = [one for record in some if (one := format.reduce(reduced_header, record, options)) is not None]
-    format.write(reduced_header, iter(kept), Target(path, folder=format.folder), options)
-    return reduced_header, kept
-
-
-def read_back(format: Format, path: Path, **given: Any) -> tuple[Contents, list[ItemRecord]]:
-    assert format.read is not None
-    contents = format.read(Source(path), options_of(format, given))
-    return contents, list(contents.records)
-
-
 def check_round_trip(format: Format, header: Header, some: Iterable[ItemRecord], path: Path, **given: Any) -> None:
     """read(write(reduce(x))) == reduce(x), told by facts, in the same order; nothing of ours is counted as lost."""
-    before, kept = written(format, header, some, path, **given)
+    before, kept = write(format, header, some, path, **given)
     first = path.read_bytes()
-    written(format, header, some, path, **given)
+    write(format, header, some, path, **given)
     assert path.read_bytes() == first
-    contents, after = read_back(format, path, **given)
+    contents, after = read(format, path, **given)
     assert (contents.header.task, contents.header.kind) == (header.task, header.kind)
     assert missing(header_facts(before), header_facts(contents.header)) == ([], [])
     assert [one.item_id for one in after] == [one.item_id for one in kept]
@@ -140,3 +122,15 @@ def check_round_trip(format: Format, header: Header, some: Iterable[ItemRecord],
 def missing(before: Counter[Any], after: Counter[Any]) -> tuple[list[Any], list[Any]]:
     return sorted(map(str, before - after)), sorted(map(str, after - before))
 
+
+
+def read_lines(format: Format, path: Path, *lines: Any, **options: Any) -> tuple[Header, list[ItemRecord], Losses]:
+    """Write lines of JSON, values or texts as they are, and give what a format reads of them."""
+    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines), "utf-8")
+    contents, records = read(format, path, **options)
+    return contents.header, records, contents.lost
+
+
+def labels(header: Header, record: ItemRecord) -> dict[str, tuple[str, ...] | None]:
+    """The names of the labels in each person's answer."""
+    return {one.annotator: one.label_ids and tuple(map(header.name_of, one.label_ids)) for one in record.answers}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from whole_records import bytes_in
+from whole_records import read as read
+from whole_records import write as write
 
-from hitl_widgets.exchange.files import Source, Target
 from hitl_widgets.exchange.format import Contents, Format
-from hitl_widgets.exchange.records import CONSENSUS, Answer, Header, ItemRecord, Prediction, facts
+from hitl_widgets.exchange.records import CONSENSUS, Answer, Header, ItemRecord, Prediction, facts, header_facts
 from hitl_widgets.records import SHAPE_OF, ObjectAnswer, Region
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -108,36 +109,36 @@ def records(rng: np.random.Generator, of: Header, n: int = 6, *, several: bool =
     return made
 
 
-def written(format: Format, of: Header, some: list[ItemRecord], path: Path, *,
-            copy: Callable[[ItemRecord, Path], None] | None = None,
-            options: Mapping[str, Any] | None = None) -> tuple[Header, list[ItemRecord]]:
-    """Write the reduced records; give them back."""
-    given = {**format.options, **(options or {})}
-    reduced_header = format.reduce_header(of, given)
-    reduced = [one for record in some if (one := format.reduce(reduced_header, record, given)) is not None]
-    if format.folder:
-        path.mkdir()
-    format.write(reduced_header, iter(reduced), Target(path, folder=format.folder, copy_image=copy), given)
-    return reduced_header, reduced
-
-
-def read(format: Format, path: Path, **options: Any) -> tuple[Contents, list[ItemRecord]]:
-    """Read a file or folder whole."""
-    assert format.read is not None
-    contents = format.read(Source(path), {**format.options, **options})
-    return contents, list(contents.records)
-
-
 def told(of: Header, some: list[ItemRecord]) -> dict[str, Any]:
     """What records say: item id -> facts."""
     return {record.item_id: facts(of, record) for record in some}
 
 
-def bytes_in(path: Path) -> dict[str, bytes]:
-    """Each file in a folder."""
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
-
-
 def copy_image(record: ItemRecord, path: Path) -> None:
     """Write an image of the record's size."""
     Image.new("RGB", record.size or (40, 30), (200, 30, 60)).save(path)
+
+
+def check_comes_back(format: Format, of: Header, some: list[ItemRecord], folder: Path, **options: Any
+                     ) -> tuple[Contents, list[ItemRecord]]:
+    """Check that what a format can hold of records is read again, and written in the same bytes each time."""
+    reduced_header, reduced = write(format, of, some, folder / "a", **options)
+    contents, again = read(format, folder / "a")
+    assert told(contents.header, again) == told(reduced_header, reduced)
+    assert header_facts(contents.header) == header_facts(reduced_header)
+    assert len(contents.lost) == 0
+    write(format, of, some, folder / "b", **options)
+    assert bytes_in(folder / "a") == bytes_in(folder / "b")
+    return contents, again
+
+
+def check_copies_open(format: Format, folder: Path, n: int = 12) -> None:
+    """Check that images which are copied are found again, and have the sizes of their records."""
+    rng = np.random.default_rng(3)
+    of = header(rng, "boxes")
+    _, reduced = write(format, of, records(rng, of, n), folder / "out", copy=copy_image)
+    contents, again = read(format, folder / "out")
+    assert {record.item_id for record in again} == {record.item_id for record in reduced}
+    for record in again:
+        with Image.open(folder / "out" / contents.images[record.item_id]) as image:
+            assert image.size == record.size

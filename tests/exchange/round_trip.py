@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from whole_records import bytes_in
+
 import hitl_widgets as hw
 from hitl_widgets import Workbench
 from hitl_widgets.errors import ItemError
@@ -220,7 +222,7 @@ def faults_of(wb: Workbench, name: str, folder: Path, *, labels: str = "annotati
         again = wb.export(folder / f"again-{path.name}", name, labels, **options)
     if not planned.lost.equals(done.lost) or planned.n != done.n:
         faults.append("dry_run reports something else than the export")
-    if contents_of(path) != contents_of(folder / f"again-{path.name}"):
+    if bytes_in(path) != bytes_in(folder / f"again-{path.name}"):
         faults.append("the same project gives other bytes when it is exported again")
     if sorted(done.files) != sorted(again.files if chosen.folder else [path.name]):
         faults.append("another list of files")
@@ -246,13 +248,6 @@ def faults_of(wb: Workbench, name: str, folder: Path, *, labels: str = "annotati
     if done.n != len(read):
         faults.append(f"{done.n} items were written by the report, {len(read)} are in the file")
     return faults + second_project(wb, path, name, folder, header, read)
-
-
-def contents_of(path: Path) -> dict[str, bytes]:
-    """The bytes of a file, or of each file in a folder."""
-    if path.is_file():
-        return {"": path.read_bytes()}
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
 # What a project adds to an answer that a file told without it, or knows by itself.

@@ -9,7 +9,6 @@ import json
 import numpy as np
 import pytest
 from exchange import random_boxes as made
-from PIL import Image
 from pycocotools import mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -33,14 +32,8 @@ def opened(path):
 def test_what_is_written_comes_back(task, seed, tmp_path):
     rng = np.random.default_rng(seed)
     header = made.header(rng, task)
-    records = made.records(rng, header)
-    reduced_header, reduced = made.written(FORMAT, header, records, tmp_path / "a")
-    contents, again = made.read(FORMAT, tmp_path / "a")
-    assert made.told(contents.header, again) == made.told(reduced_header, reduced)
+    contents, _ = made.check_comes_back(FORMAT, header, made.records(rng, header), tmp_path)
     assert header_facts(contents.header) == header_facts(header)
-    assert len(contents.lost) == 0
-    made.written(FORMAT, header, records, tmp_path / "b")
-    assert made.bytes_in(tmp_path / "a") == made.bytes_in(tmp_path / "b")
 
 
 @pytest.mark.parametrize("task", ["boxes", "polygons", "points"])
@@ -87,7 +80,7 @@ def test_fields_are_as_pycocotools_expects_them(tmp_path):
     _cat, dog = header.taxonomy.label_ids
     polygon = ObjectAnswer("o", "polygon", (0, 0, 10, 0, 10, 5.5, 0, 5.5), dog, "dog", certainty=8)
     record = ItemRecord("i0", "a.png", (20, 10), answers=(Answer("ann", "answer", objects=(polygon,)),))
-    made.written(FORMAT, header, [record], tmp_path / "out")
+    made.write(FORMAT, header, [record], tmp_path / "out")
     coco = opened(tmp_path / "out" / "annotations.json")
     assert coco.cats[2] | {"hitl": 0} == {"id": 2, "name": "dog", "supercategory": "animal", "hitl": 0}
     assert coco.imgs[1] | {"hitl": 0} == {"id": 1, "width": 20, "height": 10, "file_name": "a.png", "hitl": 0}
@@ -100,7 +93,7 @@ def test_fields_are_as_pycocotools_expects_them(tmp_path):
 def test_a_point_is_one_keypoint(tmp_path):
     header = Header("points", "image", Taxonomy(["cat"]))
     point = ObjectAnswer("o", "point", (3.25, 4), header.taxonomy.label_ids[0], "cat")
-    made.written(FORMAT, header, [ItemRecord("i0", size=(9, 9), answers=(Answer("a", objects=(point,)),))],
+    made.write(FORMAT, header, [ItemRecord("i0", size=(9, 9), answers=(Answer("a", objects=(point,)),))],
                  tmp_path / "out")
     coco = opened(tmp_path / "out" / "annotations.json")
     assert coco.anns[1]["keypoints"] == [3.25, 4, 2]
@@ -118,7 +111,7 @@ def test_predictions_are_results_that_pycocotools_scores(tmp_path):
                  for one in objects[:n % 5]]
         some.append(ItemRecord(f"i{n}", size=(300, 200), answers=(Answer("a", objects=tuple(objects)),),
                                predictions=(Prediction("net/1", {}, tuple(found)),)))
-    made.written(FORMAT, header, some, tmp_path / "out")
+    made.write(FORMAT, header, some, tmp_path / "out")
     truth = opened(tmp_path / "out" / "annotations.json")
     with contextlib.redirect_stdout(io.StringIO()):
         found = COCOeval(truth, truth.loadRes(str(tmp_path / "out" / "predictions" / "net~2F1.json")), "bbox")
@@ -131,22 +124,14 @@ def test_predictions_are_results_that_pycocotools_scores(tmp_path):
 
 
 def test_images_that_are_copied_open(tmp_path):
-    rng = np.random.default_rng(3)
-    header = made.header(rng, "boxes")
-    records = made.records(rng, header, 10)
-    made.written(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
-    contents, again = made.read(FORMAT, tmp_path / "out")
-    assert {record.item_id for record in again} == {record.item_id for record in records}
-    for record in again:
-        with Image.open(tmp_path / "out" / contents.images[record.item_id]) as image:
-            assert image.size == record.size
+    made.check_copies_open(FORMAT, tmp_path)
 
 
 def test_images_at_which_nobody_looked_are_no_images_for_tools(tmp_path):
     header = Header("boxes", "image", Taxonomy(["cat"]))
     some = [ItemRecord("looked", answers=(Answer("a", objects=()),)), ItemRecord("skipped", answers=(
         Answer("a", "skip"),)), ItemRecord("new", split="holdout")]
-    made.written(FORMAT, header, some, tmp_path / "out")
+    made.write(FORMAT, header, some, tmp_path / "out")
     coco = opened(tmp_path / "out" / "annotations.json")
     assert [image["hitl"]["item_id"] for image in coco.imgs.values()] == ["looked"]
     assert {record.item_id for record in made.read(FORMAT, tmp_path / "out")[1]} == {"looked", "skipped", "new"}
@@ -288,7 +273,7 @@ def test_folders_of_splits_are_read_with_their_splits(tmp_path):
 def test_what_another_tool_changed_in_our_file_counts(tmp_path):
     header = Header("boxes", "image", Taxonomy(["cat", "dog"]))
     cat = ObjectAnswer("o", "box", (1, 2, 3, 4), header.taxonomy.label_ids[0], "cat", certainty=3)
-    made.written(FORMAT, header, [ItemRecord("i0", answers=(Answer("ann", objects=(cat,)),))], tmp_path / "out")
+    made.write(FORMAT, header, [ItemRecord("i0", answers=(Answer("ann", objects=(cat,)),))], tmp_path / "out")
     path = tmp_path / "out" / "annotations.json"
     body = json.loads(path.read_text("utf-8"))
     body["categories"].append({"id": 9, "name": "lynx"})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from exchange.loose_records import HEADERS, check_round_trip, items, missing, read_back, written
+from exchange.loose_records import HEADERS, check_round_trip, items, missing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_texts import texts
+from whole_records import read as read_back
+from whole_records import write
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.conll import FORMAT, SCHEMES, chunks, escaped, quoted, tags, unquoted
@@ -35,7 +37,7 @@ def test_what_is_written_is_read_again(more, tmp_path):
 @SOME
 @given(some=items("spans"))
 def test_without_comments_words_and_spans_come_back(some, tmp_path):
-    header, kept = written(FORMAT, HEADERS["spans"], some, tmp_path / "x.conll", comments=False)
+    header, kept = write(FORMAT, HEADERS["spans"], some, tmp_path / "x.conll", comments=False)
     kept = [one for one in kept if tokens(one.text).size]
     if not any(answer.objects for one in kept for answer in one.answers):
         return
@@ -48,7 +50,7 @@ def test_without_comments_words_and_spans_come_back(some, tmp_path):
 
 
 def test_a_word_that_looks_like_a_byte_order_mark_stays(tmp_path):
-    written(FORMAT, HEADER, [spans_of("\ufeff Rome", (2, 6))], tmp_path / "x.conll", comments=False)
+    write(FORMAT, HEADER, [spans_of("\ufeff Rome", (2, 6))], tmp_path / "x.conll", comments=False)
     _, (back,) = read_back(FORMAT, tmp_path / "x.conll")
     assert back.text == "\ufeff Rome"
 
@@ -88,7 +90,7 @@ def test_nervaluate_reads_our_file_without_comments(tmp_path):
     record = ItemRecord("1", text="Ada met Grace Hopper in Rome.", size=(29, 1), answers=(Answer("ada", objects=tuple(
         ObjectAnswer(f"o{k}", "span", at, HEADER.ids[name], name)
         for k, (at, name) in enumerate([((0, 3), "person"), ((8, 20), "person"), ((24, 28), "place")]))),))
-    written(FORMAT, HEADER, [record], tmp_path / "x.conll", comments=False, separator="\t")
+    write(FORMAT, HEADER, [record], tmp_path / "x.conll", comments=False, separator="\t")
     assert utils.conll_to_spans((tmp_path / "x.conll").read_text("utf-8").strip()) == [[
         {"label": "person", "start": 0, "end": 0}, {"label": "person", "start": 2, "end": 3},
         {"label": "place", "start": 5, "end": 5}]]
@@ -139,7 +141,7 @@ def test_texts_without_an_answer_are_left_out(verdict):
 
 
 def test_the_file_has_the_lines_of_the_documentation(tmp_path):
-    written(FORMAT, HEADER, [spans_of("Ada in New York", (7, 15))], tmp_path / "x.conll")
+    write(FORMAT, HEADER, [spans_of("Ada in New York", (7, 15))], tmp_path / "x.conll")
     assert (tmp_path / "x.conll").read_text("utf-8") == (
         '# labels = ["person","place"]\n# id = 7\n# annotator = ada\n# text = Ada in New York\n'
         "Ada O\nin O\nNew B-place\nYork I-place\n\n")
@@ -237,4 +239,4 @@ def test_a_malformed_file_is_refused_with_its_line(text, message, tmp_path):
 def test_unknown_options_are_refused(tmp_path):
     for more in ({"scheme": "IOB9"}, {"separator": ","}):
         with pytest.raises(BadInput, match="is expected"):
-            written(FORMAT, HEADER, [], tmp_path / "x", **more)
+            write(FORMAT, HEADER, [], tmp_path / "x", **more)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from exchange.loose_records import HEADERS, check_round_trip, items, read_back, written
+from exchange.loose_records import HEADERS, check_round_trip, items, labels, read_lines
 from hypothesis import HealthCheck, given, settings
+from whole_records import write
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.files import Source
@@ -33,7 +34,7 @@ def test_what_is_written_is_read_again(task, tmp_path):
 def test_doccanos_own_fields_say_the_same_spans(tmp_path_factory, some):
     path = tmp_path_factory.mktemp("d") / "x.jsonl"
     header = HEADERS["spans"]
-    written(FORMAT, header, some, path)
+    write(FORMAT, header, some, path)
     lines = [json.loads(one) for one in path.read_text("utf-8").split("\n") if one]
     for line in lines:
         del line["hitl"]
@@ -49,14 +50,7 @@ def test_doccanos_own_fields_say_the_same_spans(tmp_path_factory, some):
 # -- files of others
 
 def read(tmp_path, *lines, **options):
-    path = tmp_path / "all.jsonl"
-    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines), "utf-8")
-    contents, records = read_back(FORMAT, path, **options)
-    return contents.header, records, contents.lost
-
-
-def labels(header, record):
-    return {one.annotator: one.label_ids and tuple(map(header.name_of, one.label_ids)) for one in record.answers}
+    return read_lines(FORMAT, tmp_path / "all.jsonl", *lines, **options)
 
 
 def places(header, record):
@@ -170,7 +164,7 @@ def test_spans_that_were_changed_in_doccano_are_the_new_ones(tmp_path):
     one = ObjectAnswer("o", "span", (0, 3), header.ids["person"], "person", quote="Ada", certainty=3)
     record = ItemRecord("x1", text="Ada in Rome", size=(11, 1), metadata={"label": "taken", "site": 3}, answers=(
         Answer("ada", objects=(one,), certainty=8),))
-    written(FORMAT, header, [record], tmp_path / "x.jsonl")
+    write(FORMAT, header, [record], tmp_path / "x.jsonl")
     line = json.loads((tmp_path / "x.jsonl").read_text("utf-8"))
     assert (line["label"], line["site"]) == ([[0, 3, "person"]], 3)
     new, (back,), lost = read(tmp_path, line | {"label": [[0, 3, "person"], [7, 11, "place"]]})

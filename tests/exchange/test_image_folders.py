@@ -11,7 +11,7 @@ from PIL import Image
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.image_folders import FORMAT
-from hitl_widgets.exchange.records import CONSENSUS, Answer, Header, ItemRecord, header_facts
+from hitl_widgets.exchange.records import CONSENSUS, Answer, Header, ItemRecord
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 
@@ -33,14 +33,7 @@ def labelled(rng, header, n=10):
 def test_what_is_written_comes_back(seed, tmp_path):
     rng = np.random.default_rng(seed)
     header = made.header(rng, "classify")
-    records = labelled(rng, header)
-    reduced_header, reduced = made.written(FORMAT, header, records, tmp_path / "a", copy=made.copy_image)
-    contents, again = made.read(FORMAT, tmp_path / "a")
-    assert made.told(contents.header, again) == made.told(reduced_header, reduced)
-    assert header_facts(contents.header) == header_facts(reduced_header)
-    assert len(contents.lost) == 0
-    made.written(FORMAT, header, records, tmp_path / "b", copy=made.copy_image)
-    assert made.bytes_in(tmp_path / "a") == made.bytes_in(tmp_path / "b")
+    contents, again = made.check_comes_back(FORMAT, header, labelled(rng, header), tmp_path, copy=made.copy_image)
     for record in again:
         with Image.open(tmp_path / "a" / contents.images[record.item_id]) as image:
             image.load()
@@ -51,7 +44,7 @@ def test_both_splits_count_the_classes_alike(tmp_path):
     cat, dog, slash, _ = header.taxonomy.label_ids
     records = [ItemRecord(f"i{n}", split=split, answers=(Answer("a", "answer", (label_id,)),))
                for n, (split, label_id) in enumerate([("train", cat), ("train", slash), ("holdout", dog)])]
-    made.written(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
+    made.write(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
     for split in ("train", "val"):
         assert sorted(folder.name for folder in (tmp_path / "out" / split).iterdir()) == ["a~2Fb", "cat", "dog"]
     assert (tmp_path / "out/train/a~2Fb/i1.png").exists()
@@ -61,7 +54,7 @@ def test_labels_that_differ_in_case_alone_have_folders_of_their_own(tmp_path):
     header = Header("classify", "image", Taxonomy(["UP", "up", "é" * 150]))
     records = [ItemRecord(f"i{n}", answers=(Answer("a", "answer", (label_id,)),))
                for n, label_id in enumerate(header.taxonomy.label_ids)]
-    made.written(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
+    made.write(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
     folders = [folder.name for folder in (tmp_path / "out/train").iterdir()]
     assert len({name.lower() for name in folders}) == 3
     assert max(map(len, folders)) <= 100
@@ -73,7 +66,7 @@ def test_labels_that_differ_in_case_alone_have_folders_of_their_own(tmp_path):
 def test_images_have_to_be_copied(tmp_path):
     header = Header("classify", "image", Taxonomy(["cat"]))
     with pytest.raises(BadInput, match="images='copy'"):
-        made.written(FORMAT, header, [], tmp_path / "out")
+        made.write(FORMAT, header, [], tmp_path / "out")
 
 
 # -- folders of others

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchange.forged import forged
 from exchange.labelled_records import headers, records
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,9 +112,6 @@ def test_spans_of_the_tagger_count_units_of_utf_16(tmp_path):
     assert contents.lost.counts() == {"object": 1}
 
 
-ODD: list[Any] = [None, True, 0, -1, 1.5, float("nan"), 10**400, "", "text", [], [1], [[]], {}, {"a": 1}, "\ud800"]
-
-
 @pytest.mark.parametrize("body", [
     {"task": "boxes", "kind": "image", "options": ["x"], "items": [
         {"item_id": "a", "annotator": "Ada", "name": "a.png",
@@ -121,30 +119,15 @@ ODD: list[Any] = [None, True, 0, -1, 1.5, float("nan"), 10**400, "", "text", [],
     {"a text": [[0, 1, "x"]]}, [["a", "cat"]], [{"id": 3, "text": "abc", "data": ["x", "y"]}]])
 def test_a_forged_file_is_read_or_refused_with_its_place(body, tmp_path):
     n_refused = 0
-    for where in list(_places(body)):
-        for odd in ODD:
-            message = None
-            try:
-                foreign(tmp_path, _with(body, where, odd))
-            except BadInput as error:
-                message = str(error)
-            n_refused += message is not None
-            assert message is None or "kept.json" in message, (where, odd, message)
+    for where, odd, changed in forged(body):
+        message = None
+        try:
+            foreign(tmp_path, changed)
+        except BadInput as error:
+            message = str(error)
+        n_refused += message is not None
+        assert message is None or "kept.json" in message, (where, odd, message)
     assert n_refused > 10
-
-
-def _places(value: Any, where: tuple[Any, ...] = ()) -> Any:
-    yield where
-    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _places(one, (*where, key))
-
-
-def _with(value: Any, where: tuple[Any, ...], odd: Any) -> Any:
-    if not where:
-        return odd
-    copy = value.copy()
-    copy[where[0]] = _with(value[where[0]], where[1:], odd)
-    return copy
 
 
 def test_a_wrong_label_is_named_with_its_item_and_key(tmp_path):

@@ -6,10 +6,11 @@ import json
 from datetime import datetime, timezone
 
 import pytest
-from exchange.loose_records import HEADERS, check_round_trip, items, read_back, written
+from exchange.loose_records import HEADERS, check_round_trip, items, labels, read_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_texts import texts
+from whole_records import write
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.prodigy import FORMAT, _tokens
@@ -34,14 +35,7 @@ def test_what_is_written_is_read_again(task, extras, tmp_path):
 # -- files of others
 
 def read(tmp_path, *lines, **options):
-    path = tmp_path / "tasks.jsonl"
-    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines), "utf-8")
-    contents, records = read_back(FORMAT, path, **options)
-    return contents.header, records, contents.lost
-
-
-def labels(header, record):
-    return {one.annotator: one.label_ids and tuple(map(header.name_of, one.label_ids)) for one in record.answers}
+    return read_lines(FORMAT, tmp_path / "tasks.jsonl", *lines, **options)
 
 
 def places(header, record):
@@ -175,7 +169,7 @@ def test_a_view_that_is_no_text_and_numbers_that_are_none_are_passed_over(tmp_pa
 # -- what Prodigy gets
 
 def lines_of(header, some, tmp_path, **options):
-    written(FORMAT, header, some, tmp_path / "out.jsonl", **options)
+    write(FORMAT, header, some, tmp_path / "out.jsonl", **options)
     return [json.loads(one) for one in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
 
 

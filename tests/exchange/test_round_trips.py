@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 from exchange.random_projects import KINDS_OF, random_project
-from exchange.round_trip import contents_of, faults_of
+from exchange.round_trip import faults_of
+from whole_records import bytes_in
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, StoreError
@@ -52,13 +53,13 @@ def test_what_is_there_is_never_overwritten_unless_it_is_asked_for(name, task, p
     wb = projects(task, kinds_of(name, task)[0]).wb
     path = place_for(name, tmp_path)
     wb.export(path, name)
-    before = contents_of(path)
+    before = bytes_in(path)
     with pytest.raises(BadInput, match="overwrite=True"):
         wb.export(path, name, "annotations")
-    assert contents_of(path) == before
+    assert bytes_in(path) == before
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     wb.export(path, name, overwrite=True)
-    assert contents_of(path) == before
+    assert bytes_in(path) == before
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
@@ -69,7 +70,7 @@ def test_a_failure_half_way_leaves_what_was_there(name, task, there, projects, t
     path = place_for(name, tmp_path)
     if there != "nothing":
         wb.export(path, name)
-    before = contents_of(path) if path.exists() else None
+    before = bytes_in(path) if path.exists() else None
     each = ProjectRecords.__iter__
 
     def fails_half_way(self):
@@ -80,7 +81,7 @@ def test_a_failure_half_way_leaves_what_was_there(name, task, there, projects, t
     monkeypatch.setattr(ProjectRecords, "__iter__", fails_half_way)
     with pytest.raises(StoreError, match="No space left"):
         wb.export(path, name, overwrite=True)
-    assert (contents_of(path) if path.exists() else None) == before
+    assert (bytes_in(path) if path.exists() else None) == before
     assert [one.name for one in tmp_path.iterdir()] == ([path.name] if before is not None else [])
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.voc import FORMAT
-from hitl_widgets.exchange.records import Answer, Header, ItemRecord, header_facts
+from hitl_widgets.exchange.records import Answer, Header, ItemRecord
 from hitl_widgets.records import ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -23,15 +23,7 @@ from hitl_widgets.taxonomy.labels import Taxonomy
 def test_what_is_written_comes_back(one_based, seed, tmp_path):
     rng = np.random.default_rng(seed)
     header = made.header(rng, "boxes")
-    records = made.records(rng, header)
-    options = {"one_based": one_based}
-    reduced_header, reduced = made.written(FORMAT, header, records, tmp_path / "a", options=options)
-    contents, again = made.read(FORMAT, tmp_path / "a")
-    assert made.told(contents.header, again) == made.told(reduced_header, reduced)
-    assert header_facts(contents.header) == header_facts(reduced_header)
-    assert len(contents.lost) == 0
-    made.written(FORMAT, header, records, tmp_path / "b", options=options)
-    assert made.bytes_in(tmp_path / "a") == made.bytes_in(tmp_path / "b")
+    made.check_comes_back(FORMAT, header, made.records(rng, header), tmp_path, one_based=one_based)
 
 
 @pytest.mark.parametrize(("one_based", "xmin", "xmax"), [(None, "11", "30.5"), (True, "11", "30.5"),
@@ -40,7 +32,7 @@ def test_the_standard_counts_from_1_and_the_file_says_so(one_based, xmin, xmax, 
     header = Header("boxes", "image", Taxonomy(["<b>\ufffe&"]))
     box = ObjectAnswer("o", "box", (10, 20, 30.5, 60), header.taxonomy.label_ids[0], "")
     record = ItemRecord("i\n0", "day 1/a.jpg", (100, 200), split="holdout", answers=(Answer("ann", objects=(box,)),))
-    made.written(FORMAT, header, [record], tmp_path / "out", options={"one_based": one_based})
+    made.write(FORMAT, header, [record], tmp_path / "out", one_based=one_based)
     root = ElementTree.parse(tmp_path / "out/Annotations/day~201~2Fa.xml").getroot()
     assert root.findtext("object/name") == "<b>\ufffd&"
     assert (root.findtext("object/bndbox/xmin"), root.findtext("object/bndbox/xmax")) == (xmin, xmax)
@@ -53,14 +45,7 @@ def test_the_standard_counts_from_1_and_the_file_says_so(one_based, xmin, xmax, 
 
 
 def test_images_that_are_copied_open(tmp_path):
-    rng = np.random.default_rng(3)
-    header = made.header(rng, "boxes")
-    _, reduced = made.written(FORMAT, header, made.records(rng, header, 12), tmp_path / "out", copy=made.copy_image)
-    contents, again = made.read(FORMAT, tmp_path / "out")
-    assert {record.item_id for record in again} == {record.item_id for record in reduced}
-    for record in again:
-        with Image.open(tmp_path / "out" / contents.images[record.item_id]) as image:
-            assert image.size == record.size
+    made.check_copies_open(FORMAT, tmp_path)
 
 
 # -- files of others

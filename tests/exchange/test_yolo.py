@@ -11,7 +11,7 @@ from PIL import Image
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.files import Source
 from hitl_widgets.exchange.formats.yolo import FORMAT
-from hitl_widgets.exchange.records import Answer, Header, ItemRecord, facts, header_facts
+from hitl_widgets.exchange.records import Answer, Header, ItemRecord, facts
 from hitl_widgets.records import ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -21,14 +21,7 @@ from hitl_widgets.taxonomy.labels import Taxonomy
 def test_what_is_written_comes_back(task, seed, tmp_path):
     rng = np.random.default_rng(seed)
     header = made.header(rng, task)
-    records = made.records(rng, header)
-    reduced_header, reduced = made.written(FORMAT, header, records, tmp_path / "a")
-    contents, again = made.read(FORMAT, tmp_path / "a")
-    assert made.told(contents.header, again) == made.told(reduced_header, reduced)
-    assert header_facts(contents.header) == header_facts(reduced_header)
-    assert len(contents.lost) == 0
-    made.written(FORMAT, header, records, tmp_path / "b")
-    assert made.bytes_in(tmp_path / "a") == made.bytes_in(tmp_path / "b")
+    made.check_comes_back(FORMAT, header, made.records(rng, header), tmp_path)
 
 
 def test_reducing_takes_away_and_never_adds():
@@ -47,7 +40,7 @@ def test_lines_are_as_ultralytics_expects_them(tmp_path):
     records = [ItemRecord("i0", "day 1/a.jpg", (100, 200), split=split, answers=(Answer("ann", objects=objects),))
                for split, objects in (("train", (box,)),)]
     records.append(ItemRecord("i1", "b.jpg", (10, 10), split="holdout", answers=(Answer("ann", objects=()),)))
-    made.written(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
+    made.write(FORMAT, header, records, tmp_path / "out", copy=made.copy_image)
     body = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("utf-8"))
     assert body["names"] == {0: "no", 1: "cat: big"}
     assert (body["train"], body["val"]) == ("images/train", "images/val")
@@ -66,14 +59,7 @@ def test_an_item_that_nobody_was_sure_of_is_left_out():
 
 
 def test_images_that_are_copied_open(tmp_path):
-    rng = np.random.default_rng(3)
-    header = made.header(rng, "boxes")
-    _, reduced = made.written(FORMAT, header, made.records(rng, header, 12), tmp_path / "out", copy=made.copy_image)
-    contents, again = made.read(FORMAT, tmp_path / "out")
-    assert {record.item_id for record in again} == {record.item_id for record in reduced}
-    for record in again:
-        with Image.open(tmp_path / "out" / contents.images[record.item_id]) as image:
-            assert image.size == record.size
+    made.check_copies_open(FORMAT, tmp_path)
 
 
 # -- folders of others
@@ -205,7 +191,7 @@ def test_a_folder_without_names_is_refused(tmp_path):
                                   '{"labels": "labels/train/plain.txt", "item_id": "a", "size": [1]}'])
 def test_a_forged_list_of_items_is_refused(line, tmp_path):
     header = Header("boxes", "image", Taxonomy(["cat"]))
-    made.written(FORMAT, header, [ItemRecord("plain", size=(9, 9), answers=(Answer("a", objects=()),))],
+    made.write(FORMAT, header, [ItemRecord("plain", size=(9, 9), answers=(Answer("a", objects=()),))],
                  tmp_path / "out")
     (tmp_path / "out" / "items.jsonl").write_text(line + "\n")
     with pytest.raises(BadInput, match=r"items\.jsonl, line 1"):
