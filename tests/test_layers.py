@@ -143,3 +143,11 @@ def test_importing_the_package_loads_nothing_heavy():
     code = f"import sys, hitl_widgets; print(*sorted({heavy} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.split() == []
+
+
+def test_no_environment_is_part_of_the_repository():
+    """A checkout would put it in the place of the one that is there."""
+    found = subprocess.run(["git", "ls-files", ".venv", "node_modules"], cwd=ROOT, capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip("this isn't a git repository")
+    assert found.stdout.split() == [], "take it out of the commit that added it: git rm --cached .venv node_modules"
