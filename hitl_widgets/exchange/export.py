@@ -18,7 +18,7 @@ from ..storage.log import gc_paused
 from .files import IMAGE_SUFFIXES, Target, check_free, check_replaceable, wanted_stem, written_whole
 from .format import Format
 from .losses import Losses, in_short, losses_page
-from .project_records import ProjectRecords
+from .project_records import Called, ProjectRecords
 from .records import Header, ItemRecord, header_facts, lost_facts
 from .registry import available, find_format, load_format
 
@@ -61,6 +61,7 @@ class Exported:
 def export(project: Project, path: Path, format: str | None = None, *, labels: Any = "consensus",
            dry_run: bool = False, overwrite: bool = False, images: str | None = None, to_review: bool = False,
            presumed: bool = False, unanswered: bool = False, predictions: bool = False,
+           people: Called = "pseudonyms",
            options: Mapping[str, Any] | None = None, bars: Bars, notify: Callable[[str], None]) -> Exported:
     """Write a project's labels; see `Workbench.export`.
 
@@ -70,7 +71,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     path : Path
     format : str or None
         One of `registry.available()`; None for that of the path's ending.
-    labels, to_review, presumed, unanswered, predictions
+    labels, to_review, presumed, unanswered, predictions, people
         See `ProjectRecords`.
     dry_run : bool
         Only report what would be lost.
@@ -91,7 +92,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     chosen = find_format(format, path)
     given = chosen.checked(options)
     records = ProjectRecords(project, labels=labels, to_review=to_review, presumed=presumed, unanswered=unanswered,
-                             predictions=predictions)
+                             predictions=predictions, people=people)
     _check_fits(chosen, records.header)
     way = _way(chosen, project.pool, images)
     if not dry_run:

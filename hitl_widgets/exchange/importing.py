@@ -18,6 +18,7 @@ from ..project.evidence import explanation_feedback
 from ..project.given_objects import answered_objects
 from ..project.importing import is_known, known_answers
 from ..project.importing_objects import COORDINATES
+from ..project.names import Pseudonyms, pseudonyms
 from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
 from ..taxonomy.label_sets import is_set, members, set_id
 from .files import PoolNames, Source
@@ -136,6 +137,8 @@ class _Importer:
                             if (found := _attribute(self._today, one)) is not None}
         self._predictions: dict[str, dict[str, Prediction]] = {}
         self._now = utc_now()
+        # A file that was exported with pseudonyms is about this project's own people.
+        self._people = Pseudonyms(pseudonyms(project)).back()
 
     def run(self, *, dry_run: bool) -> Imported:
         """Read everything, then store all that is new at once."""
@@ -228,7 +231,9 @@ class _Importer:
 
     def _note_header(self) -> None:
         """Count what the file says of its labels and of its project, and this project doesn't."""
-        theirs, ours = self._contents.header, header_of(self._project)
+        theirs, ours = self._contents.header, header_of(self._project, Pseudonyms({}))
+        theirs = replace(theirs, about={name: self._people.text(value) if isinstance(value, str) else value
+                                        for name, value in theirs.about.items()})
         self._losses.add("edit of the taxonomy", "A project keeps its own history; wb.archive(path) moves a whole "
                                                  "project.", len(theirs.history) - 1)
         for (what, value), n in (header_facts(theirs.without("history")) - header_facts(ours)).items():
@@ -349,7 +354,9 @@ class _Importer:
     def _made(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
         project, task = self._project, self._project.task
         annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
-        annotator = check_annotator(annotator)
+        annotator = check_annotator(self._people.of(annotator))
+        if answer.note is not None:
+            answer = replace(answer, note=self._people.text(answer.note))
         decision_id = answer.decision_id or new_id()
         seen, values = self._seen(answer), self._values(answer.values)
         fields: dict[str, Any]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import events
 from ..errors import BadInput, HitlError, ItemError
 from ..project.importing_objects import coordinates_of
+from ..project.names import Pseudonyms, pseudonyms
 from ..records import CLOSING, LABELLING, OBJECT_TASKS, SHAPE_OF, ObjectAnswer, Region
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, members
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..project.project import Project
 
 Which = Literal["consensus", "annotations"]
+Called = Literal["pseudonyms", "names"]
 # Items whose events are read at once.
 AT_ONCE = 2_000
 # How often the consensus is computed anew where answers came in meanwhile.
@@ -36,6 +38,7 @@ LEFT_OUT = {
 _EARLIER = "Only what stands is written; wb.archive(path) keeps every act."
 _REPEATED = "It compares a person with themselves and never stands; wb.archive(path) keeps it."
 _UNANSWERED = "Nobody answered them; unanswered=True writes them where the format can hold such items."
+_BY_PSEUDONYM = "They appear by pseudonym; people='names' writes them."
 _NO_LABEL = "The label was retired, or an edit left it in doubt."
 
 
@@ -56,6 +59,8 @@ class ProjectRecords:
         Whether items without an answer are in it.
     predictions : bool
         Whether what the adopted model says of each item is in it, as far as it was asked.
+    people : "pseudonyms" or "names"
+        What annotators are called, also in notes.
 
     Attributes
     ----------
@@ -65,11 +70,15 @@ class ProjectRecords:
     """
 
     def __init__(self, project: Project, *, labels: Which = "consensus", to_review: bool = False,
-                 presumed: bool = False, unanswered: bool = False, predictions: bool = False) -> None:
+                 presumed: bool = False, unanswered: bool = False, predictions: bool = False,
+                 people: Called = "pseudonyms") -> None:
+        if people not in ("pseudonyms", "names"):
+            raise BadInput(f"people is {people!r}; 'pseudonyms' or 'names' is expected.")
         if labels not in ("consensus", "annotations"):
             raise BadInput(f"labels is {labels!r}; 'consensus' or 'annotations' (everybody's) is expected.")
         project.require_pool()
         self._project, self._labels, self._unanswered, self._predictions = project, labels, unanswered, predictions
+        self._people = people
         self._kept = {"decided", *(["to_review"] if to_review else []), *(["presumed"] if presumed else [])}
         for trial in range(N_TRIALS):
             # All is of one moment: while people go on it is read again, the last time with their answers waiting.
@@ -92,7 +101,8 @@ class ProjectRecords:
             self._holdout = project.queue.holdout.copy()
             self._gold, self._gold_values = project.gold(), project.gold_values()
             self._until = project.log.last_seq()
-            self.header = header_of(project)
+            self._called = Pseudonyms(pseudonyms(project) if self._people == "pseudonyms" else {})
+            self.header = header_of(project, self._called)
         self._consensus = _consensus(project) if labels == "consensus" else {}
 
     def __len__(self) -> int:
@@ -100,7 +110,7 @@ class ProjectRecords:
         return len(self._project.pool)
 
     def __iter__(self) -> Iterator[ItemRecord]:
-        self.lost = Losses()
+        self.lost, self._renamed = Losses(), {str(step.get("annotator")) for step in self.header.history}
         ids = self._project.pool.ids
         for start in range(0, len(ids), AT_ONCE):
             batch = [str(one) for one in ids[start:start + AT_ONCE]]
@@ -115,6 +125,7 @@ class ProjectRecords:
                     self.lost.add("item", _UNANSWERED)
                     continue
                 yield self._record(position, item_id, names[position - start], answers)
+        self.lost.add("name of a person", _BY_PSEUDONYM, len(self._renamed & set(self._called.called.values())))
 
     def _record(self, position: int, item_id: str, name: str | None, answers: Sequence[Answer]) -> ItemRecord:
         pool = self._project.pool
@@ -147,7 +158,7 @@ class ProjectRecords:
             elif event.kind == "repeated":
                 self.lost.add("repeated answer", _REPEATED)
         answers: list[Answer] = []
-        for annotator in sorted(by_annotator):
+        for annotator in sorted(by_annotator, key=self._called.of):  # the order shall not tell names either
             given = by_annotator[annotator]
             standing = given[0] if len(given) == 1 and not undone else events.standing([*given, *undone])
             if (n_earlier := len(given) - (standing is not None)):
@@ -158,6 +169,7 @@ class ProjectRecords:
             answer = self._answer(standing, of_answer)
             if answer.status in self._kept:
                 answers.append(answer)
+                self._renamed.add(answer.annotator)
                 if of_answer:
                     self.lost.update(of_answer)
             else:
@@ -178,11 +190,15 @@ class ProjectRecords:
         objects: tuple[ObjectAnswer, ...] | None = None
         if self._of_objects and "objects" in body:
             objects = self._objects(body, version, lost)
+        note = body.get("note")
+        if note is not None and (called := self._called.text(note)) != note:
+            note = called
+            lost.add("name in a note", _BY_PSEUDONYM)
         regions = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}
         return Answer(
-            event.annotator, body["verdict"],
+            self._called.of(event.annotator), body["verdict"],
             None if label_id is None or self._of_objects else members(label_id),
-            body.get("certainty"), seen.get("certainty"), tuple(sorted(body.get("flags", ()))), body.get("note"),
+            body.get("certainty"), seen.get("certainty"), tuple(sorted(body.get("flags", ()))), note,
             event.acted_at, status, self._values(body, version, lost), objects, body.get("reason"),
             regions.get("wrong"), regions.get("missing"), seen, event.id,
             None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"), as_decided)
@@ -271,13 +287,14 @@ class ProjectRecords:
         return (Prediction(found.model, dict(zip(found.label_ids, map(float, found.probs), strict=True))),)
 
 
-def header_of(project: Project) -> Header:
-    """What a project says of all its items together."""
-    history = tuple({**event.body, "acted_at": event.acted_at.isoformat(), "annotator": event.annotator}
+def header_of(project: Project, called: Pseudonyms) -> Header:
+    """What a project says of all its items together, its people called as `called` says."""
+    history = tuple({**event.body, **({} if event.body.get("why") is None else {"why": called.text(event.body["why"])}),
+                     "acted_at": event.acted_at.isoformat(), "annotator": called.of(event.annotator)}
                     for event in project.log.events(kind="taxonomy"))
     purpose = project.state.agreements.policy.get("purpose")
     return Header(project.task, project.pool.kind, project.taxonomy, history,
-                  {"purpose": purpose} if purpose else {})
+                  {"purpose": called.text(purpose)} if purpose else {})
 
 
 def _proposals(project: Project, position: int, header: Header) -> Iterator[Prediction]:

@@ -1,18 +1,25 @@
-"""Names of annotators as a reader may see them beside figures. Read `as_seen_by`.
+"""Names of annotators as a reader may see them beside figures, and as they leave the project. Read `as_seen_by`.
 
 A person's figures are theirs. The owner sees names beside them only where the project said so at its start; everybody
-else's names are replaced by pseudonyms. The log itself is readable to all who have the project's folder.
+else's names are replaced by pseudonyms. Exports have pseudonyms, too (`Pseudonyms`). The log itself is readable to all
+who have the project's folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 import pandas as pd
 
+from ..storage.redaction import NOBODYS, SHORTEST_IN_TEXTS, as_words
 from .notices import FEWEST
 from .project import Project
+
+# A pseudonym, or the number of a person who was forgotten: both are shown as they are.
+IS_PSEUDONYM = re.compile(r"person [0-9a-f]{4,32}\Z")
+_DIGITS = 6
 
 
 def sees_names(project: Project, reader: str) -> bool:
@@ -20,21 +27,70 @@ def sees_names(project: Project, reader: str) -> bool:
     return bool(project.state.policy.get("names")) and reader == project.state.agreements.owner
 
 
-def names_for(project: Project, annotators: Iterable[str], reader: str) -> dict[str, str]:
-    """What a reader calls each annotator: by name where the reader may see names, else by a pseudonym, but themselves.
+def pseudonyms(project: Project, annotators: Iterable[str] = ()) -> dict[str, str]:
+    """Everybody's pseudonym in a project: name -> "person 3f2a1c".
 
-    A pseudonym stays the same in a project, whoever reads and whoever joins.
+    A pseudonym stays the same in a project, whoever reads and whoever joins. It is made with a key that only the log
+    has: who has an export alone, and a list of names, can't tell which of them it is.
+
+    Parameters
+    ----------
+    project : Project
+    annotators : iterable of str
+        People that the log may not have.
     """
+    everybody = {*project.log.annotators(), *annotators}
+    key = project.settings.get("key")
+    key = key.encode()[:64] if isinstance(key, str) else b""
+    known: dict[str, str] = {}
+    taken = set(everybody)
+    for name in sorted(everybody):
+        if IS_PSEUDONYM.match(name):
+            known[name] = name
+            continue
+        digest = blake2b(f"{project.id}\0{name}".encode(), digest_size=16, key=key).hexdigest()
+        length = _DIGITS
+        while (pseudonym := f"person {digest[:length]}") in taken and length < len(digest):
+            length += 1
+        known[name] = pseudonym
+        taken.add(pseudonym)
+    return known
+
+
+class Pseudonyms:
+    """The people of a project by pseudonym, as in its exports: a name alone, and names in texts.
+
+    Parameters
+    ----------
+    called : mapping
+        Name -> what the person is called; who isn't in it keeps their name.
+    """
+
+    def __init__(self, called: Mapping[str, str]) -> None:
+        self.called = {name: other for name, other in called.items() if name != other and name not in NOBODYS}
+        words = sorted((name for name in self.called if len(name) >= SHORTEST_IN_TEXTS), key=len, reverse=True)
+        self._in_texts = as_words(words) if words else None
+
+    def of(self, name: str) -> str:
+        """What a person is called."""
+        return self.called.get(name, name)
+
+    def text(self, text: str) -> str:
+        """Return a text in which names, where they stand as words, are replaced."""
+        return text if self._in_texts is None else self._in_texts.sub(lambda found: self.called[found[0]], text)
+
+    def back(self) -> Pseudonyms:
+        """The other way round: from what people are called to their names."""
+        return Pseudonyms({other: name for name, other in self.called.items()})
+
+
+def names_for(project: Project, annotators: Iterable[str], reader: str) -> dict[str, str]:
+    """What a reader calls each annotator: themselves by name, others so where the reader may see names."""
     everybody = list(dict.fromkeys(annotators))
     if sees_names(project, reader):
         return {name: name for name in everybody}
-    known: dict[str, str] = {}
-    for name in sorted(everybody):
-        digest, length = blake2b(f"{project.id}\0{name}".encode(), digest_size=16).hexdigest(), 4
-        while (pseudonym := f"person {digest[:length]}") in known.values() or pseudonym in everybody:
-            length += 1
-        known[name] = name if name == reader else pseudonym
-    return known
+    known = pseudonyms(project, everybody)
+    return {name: name if name == reader else known[name] for name in everybody}
 
 
 def as_seen_by(project: Project, votes: pd.DataFrame, reader: str) -> pd.DataFrame:

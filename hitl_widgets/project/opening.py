@@ -5,6 +5,7 @@ Each function does one step of it, and tells the person in a sentence where the 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +98,7 @@ def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annota
     """Store the first events of a new project, and return the one of its settings."""
     settings = {name: value for name, value in settings.items() if name != "task" or value not in (None, "classify")}
     check_task(settings.get("task", "classify"), taxonomy)
+    settings["key"] = secrets.token_hex(16)  # pseudonyms are made with it: `names.pseudonyms`
     first = Event(id=f"created-{log.id}", kind="created", annotator=annotator, acted_at=now(), body=settings)
     version = Change(taxonomy, {}).event(id=f"taxonomy-{log.id}-0", annotator=annotator, acted_at=now(),
                                          why="the project was made")

@@ -570,8 +570,8 @@ class Workbench:
                                   bars=self._bars)
     def export(self, path: str | os.PathLike[str], format: str | None = None, labels: str = "consensus", *,
                dry_run: bool = False, overwrite: bool = False, images: str | None = None, to_review: bool = False,
-               presumed: bool = False, unanswered: bool = False, predictions: bool = False, **options: Any
-               ) -> Exported:
+               presumed: bool = False, unanswered: bool = False, predictions: bool = False,
+               people: Literal["pseudonyms", "names"] = "pseudonyms", **options: Any) -> Exported:
         """Write the labels into a file or folder of any format; `hw.formats` lists them.
 
         What the format can't hold, and what is left out, is counted and reported before a file appears. The same
@@ -596,6 +596,9 @@ class Workbench:
             Also write answers that an edit left in doubt, those that are presumed, and items that nobody answered.
         predictions : bool
             Also write what the adopted model says of these items, as far as it was asked.
+        people : "pseudonyms" or "names"
+            What annotators are called, also where notes name them. A file with pseudonyms that is imported into this
+            project again is understood; elsewhere its people keep their pseudonyms.
         **options
             The format's own, such as ``one_based=False`` of "voc".
 
@@ -612,7 +615,7 @@ class Workbench:
         from ..exchange.export import export
         return export(self.project, Path(path), format, labels=labels, dry_run=dry_run, overwrite=overwrite,
                       images=images, to_review=to_review, presumed=presumed, unanswered=unanswered,
-                      predictions=predictions, options=options, bars=self._bars, notify=say)
+                      predictions=predictions, people=people, options=options, bars=self._bars, notify=say)
 
     def import_file(self, path: str | os.PathLike[str], format: str | None = None, *, annotator: str = "import",
                     dry_run: bool = False, rename: Mapping[str, str] | None = None, **options: Any) -> Imported:

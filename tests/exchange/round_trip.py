@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -174,6 +175,14 @@ def left_out(wb: Workbench) -> Counter[str]:
     answered = set(notes.loc[notes["status"] == "decided", "item_id"])
     given = answered | set(wb.project.gold()) | set(wb.project.gold_values())
     counts["item"] = len(wb.pool) - len(given)
+    kept_rows = notes[notes["status"] == "decided"]
+    authors = {event.annotator for event in wb.project.log.events(kind="taxonomy")}
+    named = {name for name in {*kept_rows["annotator"], *authors} - {"import", "consensus"}
+             if not re.fullmatch("person [0-9a-f]{6,}", name)}
+    counts["name of a person"] = len(named)
+    everybody = {event.annotator for event in wb.project.log.events()} - {"import"}
+    counts["name in a note"] = sum(any(len(name) > 2 and name in re.split(r"[^\w-]+", note) for name in everybody)
+                                   for note in kept_rows["note"].dropna())
     if wb.project.task in SHAPE_OF:  # objects without a label in answers that are kept
         kept = set(notes.loc[notes["status"] == "decided", ["item_id", "annotator"]].itertuples(index=False, name=None))
         named = wb.objects(deleted=True)

@@ -292,7 +292,7 @@ def test_what_somebody_was_unsure_of_is_no_object_to_other_tools(tmp_path):
         wb.decide("a", objects=[hw.Box(1, 1, 9, 9), hw.Box(10, 1, 19, 9, unsure=True)])
         wb.decide("b", "unsure", objects=[hw.Box(2, 2, 8, 8)])
         wb.decide("c", objects=[])
-        wb.export(tmp_path / "coco", format="coco")
+        wb.export(tmp_path / "coco", format="coco", people="names")
         ours = wb.objects().drop(columns="object_id")
     found = json.loads((tmp_path / "coco" / "annotations.json").read_text())
     assert [image["file_name"] for image in found["images"]] == ["images/a.png", "images/c.png"]

@@ -33,7 +33,7 @@ def lost(result):
 
 
 def records(wb, **how):
-    return {one.item_id: one for one in ProjectRecords(wb.project, **how)}
+    return {one.item_id: one for one in ProjectRecords(wb.project, people="names", **how)}
 
 
 def test_the_report_comes_first_and_a_dry_run_writes_nothing(wb, tmp_path, capsys):
@@ -41,7 +41,7 @@ def test_the_report_comes_first_and_a_dry_run_writes_nothing(wb, tmp_path, capsy
     found = wb.export(tmp_path / "x.jsonl", dry_run=True)
     assert found.files == []
     assert found.n == 1
-    assert lost(found) == {"item": 7}
+    assert lost(found) == {"item": 7, "name of a person": 1}
     assert "7 x item: Nobody answered them" in capsys.readouterr().out
     assert not (tmp_path / "x.jsonl").exists()
     written = wb.export(tmp_path / "x.jsonl")
@@ -66,7 +66,7 @@ def test_what_an_edit_left_in_doubt_is_left_out_and_counted_unless_asked_for(wb,
     wb.apply(edits.split("cat", ["lion", "tabby"]))
     assert set(records(wb)) == {"i1"}
     found = wb.export(tmp_path / "x.jsonl")
-    assert lost(found) == {"answer": 1, "item": 7}
+    assert lost(found) == {"answer": 1, "item": 7, "name of a person": 1}
     assert "to_review=True" in found.lost.set_index("what")["why"]["answer"]
     doubtful = records(wb, to_review=True)["i0"].answers[0]
     assert (doubtful.status, doubtful.label_ids) == ("to_review", None)
@@ -139,7 +139,7 @@ def test_only_what_stands_is_written_and_the_rest_is_counted(wb, tmp_path):
     gone = wb.decide("i1", label="dog")
     wb.retract(gone)
     found = wb.export(tmp_path / "x.jsonl")
-    assert lost(found) == {"earlier answer": 2, "item": 7}
+    assert lost(found) == {"earlier answer": 2, "item": 7, "name of a person": 1}
     assert first.id not in (tmp_path / "x.jsonl").read_text()
 
 
@@ -155,7 +155,7 @@ def test_what_is_stored_while_it_is_written_is_not_in_it(wb):
 def test_importing_again_changes_nothing_also_after_a_revision(wb, tmp_path):
     wb.decide("i0", label="cat", certainty=4)
     path = tmp_path / "x.jsonl"
-    wb.export(path)
+    wb.export(path, people="names")
     with hw.Workbench(tmp_path / "q", pool_of(), ["bird", "dog", "cat"], annotator="eve", holdout=0) as other:
         got = other.import_file(path)
         assert (got.n_new, got.n_known) == (1, 0)

@@ -95,7 +95,7 @@ def test_a_file_of_conll_2003_becomes_a_project_and_leaves_as_prodigys(tmp_path)
     with hw.Workbench.from_file(path, tmp_path / "p", holdout=0, progress=False) as wb:
         assert [(quote, label) for _, quote, label in quotes(wb)] == [("EU", "ORG"), ("German", "MISC"),
                                                                       ("Peter", "PER")]
-        out = wb.export(tmp_path / "out.jsonl", "prodigy")
+        out = wb.export(tmp_path / "out.jsonl", "prodigy", people="names")
         assert len(out.lost) == 0
         assert wb.import_file(tmp_path / "out.jsonl", "prodigy").n_new == 0
 

@@ -350,7 +350,8 @@ def test_a_project_goes_to_label_studio_and_becomes_another_one(tmp_path):
     with hw.Workbench(tmp_path / "first", pool, ["cat", "dog"], holdout=0, annotator="Ada", progress=False) as wb:
         wb.decide("one 1", label="cat", certainty=7.0, note="odd 🤔")
         wb.decide("two", "skip")
-        assert wb.export(tmp_path / "out", "label_studio", "annotations", images="copy", unanswered=True).lost.empty
+        assert wb.export(tmp_path / "out", "label_studio", "annotations", images="copy", unanswered=True,
+                         people="names").lost.empty
         before = wb.annotations()
     with hw.Workbench.from_file(tmp_path / "out", tmp_path / "second", "label_studio", holdout=0, progress=False) as wb:
         assert sorted(wb.pool.ids) == ["one 1", "three", "two"]

@@ -1,0 +1,320 @@
+"""Redactions: what was removed from a project's log, and that it stays removed. Read `Redactions` and `redact`.
+
+An event of kind "redacted" says that a note was removed, by the ids of the events that held it, or a person's name, by
+the number that stands in its place ("person 3f2a91bc"). A name that comes back, from a page that was open, an import or
+another copy of the project, is known again by a hash of it that is slow to compute, and becomes the number before it is
+stored. Hash and number follow from the name and the project alone, so copies of one project that forget a person apart
+from each other agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..events import Event, canonical, undo_id
+from .checks import checksum
+from .schema import CLAIM, EVENT
+
+KIND = "redacted"
+# Names that are nobody's: what stands over all annotators, and answers of a file that doesn't say whose they are.
+NOBODYS = frozenset({"consensus", "import"})
+# What stands in place of a text that can't be empty.
+REMOVED = "[removed]"
+# Where a note stands in the body of an event, by its kind.
+NOTES = {"decided": "note", "repeated": "note", "adjudicated": "note", "thread": "text", "taxonomy": "why"}
+# In texts, shorter names are left: they are too often another word.
+SHORTEST_IN_TEXTS = 3
+# Of scrypt: n, r and p. A guess takes 0.1 s and 32 MB.
+HARDNESS = (2**15, 8, 1)
+
+# Where people are named in the body of an event, beside its annotator, and where people write in words of their own.
+_NAMED = {"role": ("annotator",), "assigned": ("annotator",)}
+_TEXTS = {"decided": ("note",), "repeated": ("note",), "adjudicated": ("note",), "thread": ("text",),
+          "taxonomy": ("why",), "adopted": ("why", "name"), "adopted_values": ("why",), "imported": ("name",),
+          "presumed": ("why",), "policy": ("purpose", "planted.purpose"), "told": ("text", "lines"),
+          "assigned": ("why",), "role": ("why",), "settled": ("why",), "taken_in": ("why",), "exported": ("file",)}
+# The id of what a person was told is made of their name.
+_TOLD = re.compile(r"told-[a-z]+-")
+# What a checksum covers, apart from itself.
+_COLUMNS = [EVENT.c[name] for name in ("seq", "id", "kind", "annotator", "item_id", "acted_at", "stored_at", "body")]
+# Older SQLites compare with no more than 999 values in a statement.
+_CHUNK, _VALUES = 2_000, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who was forgotten: the number in place of the name, and whether it stands in texts, too."""
+
+    number: str
+    in_texts: bool
+
+
+class Redactions:
+    """What was redacted in a log, up to some event. Empty ones are false."""
+
+    def __init__(self, bodies: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._people: dict[tuple[str, tuple[int, int, int]], dict[str, Person]] = {}  # salt and hardness -> by hash
+        self.notes: set[str] = set()
+        self._known: dict[str, Person | None] = {}
+        for body in bodies:
+            self.take(body)
+
+    def __bool__(self) -> bool:
+        return bool(self._people or self.notes)
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """Take in the body of an event of kind "redacted"."""
+        if body.get("of") == "note":
+            self.notes.update(map(str, body["events"]))
+        elif "hash" in body:
+            of = self._people.setdefault((body["salt"], tuple(body["hardness"])), {})
+            of[body["hash"]] = Person(body["number"], bool(body.get("texts", True)))
+            self._known.clear()
+
+    def person(self, name: str) -> Person | None:
+        """The forgotten person of this name; None for everybody else. The first time it takes a while."""
+        if not self._people or name in NOBODYS:
+            return None
+        if name not in self._known:
+            self._known[name] = next((found for (salt, hardness), of in self._people.items() if (
+                found := of.get(fingerprint(name, salt, hardness)[0])) is not None), None)
+        return self._known[name]
+
+    def who(self, name: str) -> str:
+        """The number in place of a name that was forgotten; every other name as it is."""
+        person = self.person(name)
+        return name if person is None else person.number
+
+    def applied(self, event: Event) -> Event:
+        """An event as it may be stored: without what was redacted."""
+        forgotten = {name: person for name in {event.annotator, *_names_in(event.kind, event.body)}
+                     if (person := self.person(name)) is not None}
+        if not forgotten and event.id not in self.notes:
+            return event
+        change = Change(forgotten, notes=self.notes)
+        return replace(event, annotator=change.name(event.annotator),
+                       body=change.body(event.id, event.kind, event.body))
+
+
+@lru_cache(maxsize=1_000)
+def fingerprint(name: str, salt: str, hardness: tuple[int, int, int] = HARDNESS) -> tuple[str, str]:
+    """The hash of a name by which it is known again, and the number that stands in its place.
+
+    Whoever has the log can test a name that they guess: at 0.1 s a name, so not a dictionary, but a list of people.
+    """
+    n, r, p = hardness
+    made = hashlib.scrypt(name.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=n, r=r, p=p, dklen=20,
+                          maxmem=256 * r * n).hex()
+    return made[:32], f"person {made[32:]}"
+
+
+def body_of_person(name: str, salt: str, *, texts: bool) -> dict[str, Any]:
+    """The body of the event that says that a person was forgotten."""
+    digest, number = fingerprint(name, salt)
+    return {"of": "person", "hash": digest, "number": number, "salt": salt, "hardness": list(HARDNESS), "texts": texts}
+
+
+@dataclass(frozen=True)
+class Change:
+    """How events are changed: names to numbers, notes away, ids that hold a name to others.
+
+    Parameters
+    ----------
+    people : mapping
+        Name -> who stands in its place.
+    notes : collection of str
+        Ids of the events whose note is removed.
+    ids : mapping
+        Id of an event -> its new id.
+    """
+
+    people: Mapping[str, Person]
+    notes: Collection[str] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, name: str) -> str:
+        """What a person is called."""
+        person = self.people.get(name)
+        return name if person is None else person.number
+
+    def text(self, text: str) -> str:
+        """Return a text with names replaced where they stand as words."""
+        pattern = _words(tuple(sorted((name for name, person in self.people.items()
+                                       if person.in_texts and len(name) >= SHORTEST_IN_TEXTS), key=len, reverse=True)))
+        return text if pattern is None else pattern.sub(lambda found: self.people[found[0]].number, text)
+
+    def body(self, id: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of an event as it is afterwards."""
+        made: dict[str, Any] = _with_ids(body, self.ids) if self.ids else dict(body)
+        for path in _TEXTS.get(kind, ()):
+            _put(made, path.split("."), self.text)
+        for path in _NAMED.get(kind, ()):
+            _put(made, path.split("."), self.name)
+        note = NOTES.get(kind)
+        if id in self.notes and made.get(note or "") not in (None, ""):
+            if kind == "thread":
+                made["text"] = REMOVED
+            elif kind == "taxonomy":
+                made["why"] = None
+            else:
+                del made["note"]
+        return made
+
+
+@lru_cache(maxsize=100)
+def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    return as_words(names) if names else None
+
+
+def as_words(names: Iterable[str]) -> re.Pattern[str]:
+    """A pattern that finds names where they stand as words: of two that begin alike, the one that is named first."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
+
+
+def _put(body: dict[str, Any], path: Sequence[str], change: Any) -> None:
+    name, *rest = path
+    value = body.get(name)
+    if rest:
+        if isinstance(value, Mapping):
+            body[name] = dict(value)
+            _put(body[name], rest, change)
+    elif isinstance(value, str):
+        body[name] = change(value)
+    elif isinstance(value, (list, tuple)):
+        body[name] = [change(one) if isinstance(one, str) else one for one in value]
+
+
+def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, Mapping):
+        return {name: _with_ids(one, ids) for name, one in value.items()}
+    return [_with_ids(one, ids) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _names_in(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
+    for path in _NAMED.get(kind, ()):
+        value = body.get(path)
+        yield from [value] if isinstance(value, str) else \
+            (one for one in value if isinstance(one, str)) if isinstance(value, (list, tuple)) else ()
+
+
+# -- a whole log ---------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Redacted:
+    """How much was changed in a log: events that had another annotator, texts, notes and claims."""
+
+    n_events: int = 0
+    n_texts: int = 0
+    n_notes: int = 0
+    n_claims: int = 0
+
+
+def redactions_in(conn: sa.Connection) -> Redactions:
+    """The redactions of a log, on a connection."""
+    bodies = conn.scalars(sa.select(EVENT.c.body).where(EVENT.c.kind == KIND).order_by(EVENT.c.seq)).all()
+    return Redactions(map(json.loads, bodies))
+
+
+def redact(conn: sa.Connection, redactions: Redactions) -> Redacted:
+    """Remove from a log all that was redacted, in the transaction of a connection; twice is once.
+
+    Parameters
+    ----------
+    conn : sqlalchemy.Connection
+    redactions : Redactions
+        The log's own, or with those of another copy of the project.
+    """
+    forgotten = {name: person for name in _everybody(conn) if (person := redactions.person(name)) is not None}
+    return rename(conn, forgotten, notes=redactions.notes)
+
+
+def rename(conn: sa.Connection, people: Mapping[str, Person], *, notes: Collection[str] = (),
+           ids: Mapping[str, str] | None = None) -> Redacted:
+    """Give people other names in a whole log, and remove notes, in the transaction of a connection."""
+    new_ids = {**_new_ids(conn, people), **(ids or {})}
+    change = Change(people, notes, new_ids)
+    n_events = n_texts = n_notes = 0
+    # A claim is a hint: it is made anew.
+    n_claims = sum(conn.execute(sa.delete(CLAIM).where(CLAIM.c.annotator == name)).rowcount for name in people)
+    for condition in _concerned(people, notes, new_ids):
+        since = 0
+        while rows := conn.execute(sa.select(*_COLUMNS).where(EVENT.c.seq > since, condition).order_by(
+                EVENT.c.seq).limit(_CHUNK)).all():
+            changed = []
+            for row in rows:
+                body = json.loads(row.body)
+                made = change.body(row.id, row.kind, body)
+                text = row.body if made == body else canonical(made)
+                new = {**row._mapping, "id": new_ids.get(row.id, row.id), "annotator": change.name(row.annotator),
+                       "body": text}
+                n_events += new["annotator"] != row.annotator
+                n_notes += row.id in notes and text != row.body
+                n_texts += row.id not in notes and text != row.body
+                if new != dict(row._mapping):
+                    changed.append({"of": row.seq, "new_id": new["id"], "who": new["annotator"], "says": text,
+                                    "sum": checksum(new)})
+            if changed:
+                conn.execute(_UPDATE, changed)
+            since = rows[-1].seq
+    return Redacted(n_events, n_texts, n_notes, n_claims)
+
+
+_UPDATE = sa.update(EVENT).where(EVENT.c.seq == sa.bindparam("of")).values(
+    id=sa.bindparam("new_id"), annotator=sa.bindparam("who"), body=sa.bindparam("says"), checksum=sa.bindparam("sum"))
+
+
+def _concerned(people: Mapping[str, Person], notes: Collection[str], ids: Mapping[str, str]
+               ) -> Iterator[sa.ColumnElement[bool]]:
+    """Which events may have to be changed; one may be named several times."""
+    for name in people:
+        # As the name stands in JSON.
+        spelt = json.dumps(name, ensure_ascii=False)[1:-1]
+        yield (EVENT.c.annotator == name) | EVENT.c.body.contains(spelt, autoescape=True)
+    of_notes = sorted(notes)
+    for start in range(0, len(of_notes), _VALUES):
+        yield EVENT.c.id.in_(of_notes[start:start + _VALUES])
+    for id in ids:
+        yield (EVENT.c.id == id) | EVENT.c.body.contains(id, autoescape=True)
+
+
+def _everybody(conn: sa.Connection) -> set[str]:
+    """Everybody who is named in a log: annotators, who holds a claim, and to whom a role or items were given."""
+    found, last = set(conn.scalars(sa.select(CLAIM.c.annotator).distinct())), ""
+    next_name = sa.select(sa.func.min(EVENT.c.annotator)).where(EVENT.c.annotator > sa.bindparam("last"))
+    while (name := conn.scalar(next_name, {"last": last})) is not None:
+        found.add(last := str(name))
+    for kind, body in conn.execute(sa.select(EVENT.c.kind, EVENT.c.body).where(EVENT.c.kind.in_(_NAMED))):
+        found.update(_names_in(kind, json.loads(body)))
+    return found
+
+
+def _new_ids(conn: sa.Connection, people: Mapping[str, Person]) -> dict[str, str]:
+    """Other ids for the events whose id holds a name, or was made of one."""
+    made: dict[str, str] = {}
+    for name, person in people.items():
+        told = sa.select(EVENT.c.id, EVENT.c.acted_at, EVENT.c.body).where(EVENT.c.kind == "told",
+                                                                           EVENT.c.annotator == name)
+        for row in conn.execute(told):
+            if (prefix := _TOLD.match(row.id)) is not None:
+                about = json.loads(row.body)
+                text = f"{person.number}\0{row.acted_at}\0{about.get('kind')}\0{about.get('answer_first')}"
+                made[row.id] = prefix[0] + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        if len(name) < SHORTEST_IN_TEXTS or not re.fullmatch(r"[0-9A-Za-z_.:-]+", name):
+            continue
+        pattern = re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])")
+        for id in conn.scalars(sa.select(EVENT.c.id).where(EVENT.c.id.contains(name, autoescape=True))):
+            if (new := pattern.sub(person.number.replace(" ", "-"), id)) != id:
+                made[id] = new[:80]
+                made[undo_id(id)] = undo_id(made[id])
+    return made
+
