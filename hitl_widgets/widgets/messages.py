@@ -69,12 +69,40 @@ MOST_PAST_OBJECTS = 2_000  # of the past decisions that are pushed
 
 @dataclass(frozen=True, kw_only=True)
 class Hello:
-    """The greeting of a page that has opened. One that is older than the tab's latest is ignored."""
+    """The greeting of a page that has opened. One that is older than the tab's latest is ignored.
+
+    `left`: the id that the page had before it was reloaded. `shows`: whether the widget is to be seen in it. `takes`:
+    its person wants to act in it, though another page is active.
+    """
 
     KIND: ClassVar = "hello"
     tab: str | None = None
     n: int | None = None
     have: tuple[str, ...] = ()  # items that the page has, or decides
+    left: str | None = None
+    shows: bool = True
+    takes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """The active page is there still."""
+
+    KIND: ClassVar = "here"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A page only watches; it becomes active where the active one is gone."""
+
+    KIND: ClassVar = "watch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """A page goes: it is closed, or reloaded."""
+
+    KIND: ClassVar = "leave"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -775,7 +803,11 @@ class PastVerdict(TypedDict):
 # -- replies to acts
 
 
-class CardReady(TypedDict):
+class _Ready(TypedDict, total=False):
+    active: str | None  # the page that acts; the others watch
+
+
+class CardReady(_Ready):
     """The reply to `Hello` on the card."""
 
     kind: Literal["ready"]
@@ -796,7 +828,7 @@ class CardReady(TypedDict):
     consent: ConsentQuestion | None
 
 
-class EditorReady(TypedDict):
+class EditorReady(_Ready):
     """The reply to `Hello` in the editor."""
 
     kind: Literal["ready"]
@@ -805,7 +837,7 @@ class EditorReady(TypedDict):
     keys: KeyTable
 
 
-class TriageReady(TypedDict):
+class TriageReady(_Ready):
     """The reply to `Hello` in triage."""
 
     kind: Literal["ready"]
@@ -815,7 +847,7 @@ class TriageReady(TypedDict):
     taxonomy: TriageLabels
 
 
-class AdjudicationReady(TypedDict):
+class AdjudicationReady(_Ready):
     """The reply to `Hello` in the adjudication."""
 
     kind: Literal["ready"]
@@ -862,8 +894,12 @@ class Rejected(_RejectedMore):
     reason: str
 
 
-class Noted(TypedDict):
-    """It was understood; what was asked for follows as a push."""
+class _NotedMore(TypedDict, total=False):
+    page: str
+
+
+class Noted(_NotedMore):
+    """It was understood; what was asked for follows as a push. `page`: the only one that it is an answer for."""
 
     kind: Literal["noted"]
 
@@ -883,6 +919,14 @@ class Closed(TypedDict):
 
     kind: Literal["closed"]
     reason: str
+
+
+class PushActive(TypedDict):
+    """The page that acts; the others watch. `asks`: it is to say whether it is there still."""
+
+    kind: Literal["active"]
+    page: str | None
+    asks: bool
 
 
 class Examples(TypedDict):
@@ -1118,21 +1162,23 @@ class PushTriageLabels(TypedDict):
     taxonomy: TriageLabels
 
 
+PageAct = Here | Watch | Leave
 CardAct = (Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive | Ask
            | Respond | Settle | Consent | Dismiss | Stop)
 CardReply = CardReady | Stored | Rejected | Noted
 CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
-            | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | Closed)
+            | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | PushActive
+            | Closed)
 EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
 EditorReply = EditorReady | EditStored | Rejected | Noted
-EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed
+EditorPush = PushTree | Counts | PushPreview | Examples | Problem | PushActive | Closed
 TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures
 TriageReply = TriageReady | SortingStored | Rejected | Noted
-TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed
+TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | PushActive | Closed
 AdjudicationAct = Hello | Adjudicate | Undo | More
 AdjudicationReply = AdjudicationReady | Stored | Rejected | Noted
-AdjudicationPush = PushCase | PushAdjudication | End | Problem | Closed
-AnyAct = CardAct | EditorAct | TriageAct | AdjudicationAct
+AdjudicationPush = PushCase | PushAdjudication | End | Problem | PushActive | Closed
+AnyAct = CardAct | EditorAct | TriageAct | AdjudicationAct | PageAct
 Reply = CardReply | EditorReply | TriageReply | AdjudicationReply
 Push = CardPush | EditorPush | TriagePush | AdjudicationPush
 

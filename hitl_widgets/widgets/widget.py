@@ -10,16 +10,17 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakSet
 
 from IPython.core.getipython import get_ipython
 
 from ..errors import HitlError
+from . import pages
 from .acts import Acts, Handler
 from .comm import Card, Feed
-from .messages import Closed, Problem, Push, Reply
+from .messages import Closed, Noted, Problem, Push, PushActive, Reply
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def took_over(name: str) -> str:
     return f"The {name}{cell} has taken over." if cell else f"Another {name} has taken over."
 
 
-class Widget(ABC, Generic[P]):
+class Widget(pages.Listener, ABC, Generic[P]):
     """A widget of the notebook, on the kernel's side.
 
     Parameters
@@ -61,6 +62,8 @@ class Widget(ABC, Generic[P]):
         self._closed, self._closed_because = False, ""
         self._unsubscribe: Callable[[], None] = lambda: None
         self._acts = Acts(*handlers)
+        self._pages = pages.active_page
+        self._pages.listen(self)
         self.feed = Feed()
         self.card = card(self.feed, self.receive)
 
@@ -74,10 +77,42 @@ class Widget(ABC, Generic[P]):
 
     def receive(self, act: Any) -> Reply:
         """Answer one act of the browser: `ready`, `stored`, `rejected` or `noted`."""
+        page = act.get("page") if isinstance(act, Mapping) else None
+        if isinstance(page, str) and self._is_of_page(page, act):
+            noted: Noted = {"kind": "noted", "page": page}
+            return noted
         reply = self._acts.receive(act)
+        if reply["kind"] == "ready":
+            reply["active"] = self._pages.page
         if self._closed and reply["kind"] == "ready":  # a page that opened after the widget was closed
             self.feed.push({"kind": "closed", "reason": self._closed_because})
         return reply
+
+    def _is_of_page(self, page: str, act: Mapping[str, Any]) -> bool:
+        """Take in what an act says of the page that it came from, and tell whether it says nothing else."""
+        kind, asks = act.get("kind"), False
+        if kind == "hello":
+            left = act.get("left")
+            asks = self._pages.greet(page, left=left if isinstance(left, str) else None,
+                                     shows=act.get("shows") is not False, takes=act.get("takes") is True)
+        elif kind == "watch":
+            asks = self._pages.watch(page)
+        elif kind == "leave":
+            self._pages.leave(page)
+        else:
+            self._pages.hear(page, acts="decision_id" in act)
+        if asks:
+            self._push_active(asks=True)
+        return kind in ("here", "watch", "leave")
+
+    def on_active_page(self) -> None:
+        """Tell the pages that another one has become active."""
+        self._push_active()
+
+    def _push_active(self, *, asks: bool = False) -> None:
+        active: PushActive = {"kind": "active", "page": self._pages.page, "asks": asks}
+        if not self._closed:
+            self.feed.push(active)
 
     def close(self, reason: str = "") -> None:
         """Take no further part in the project. Acts that are still on their way are stored all the same."""

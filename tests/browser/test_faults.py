@@ -74,6 +74,9 @@ _HEAR = """() => {
   }).observe(card, {subtree: true, childList: true, characterData: true});
 }"""
 
+_ACTS = "() => !document.querySelector('.hitl-card[inert]')"
+_WATCHES = "() => Boolean(document.querySelector('.hitl-card[inert]'))"
+
 # Its storage is empty before the frame with these words is painted.
 _HEARD = "(item) => window.hitlHeard.some((said) => said.match(/\\w+/g).includes(item))"
 
@@ -110,6 +113,12 @@ class Desk:
         self.used_up = True
         return again
 
+    def take_over(self, notebook: Notebook) -> None:
+        """The button of a page that only watches; the card has the keys then, and the page that acted watches."""
+        notebook.page.locator(".hitl-watching button").last.click()
+        notebook.page.wait_for_function(_ACTS)
+        self.take_up(notebook)
+
     def take_up(self, notebook: Notebook) -> None:
         """Wait for an item and give the card the keys."""
         notebook.wait_for_item()
@@ -121,6 +130,21 @@ class Desk:
         notebook.page.evaluate(_CLOSE_DIALOGS)
         self.lab.context.set_offline(True)
         notebook.page.evaluate("() => { for (const socket of window.hitlSockets) socket.close(); }")
+
+    def cut_alone(self, notebook: Notebook) -> Callable[[], None]:
+        """The network is gone for this page, and there for the others; what is returned mends it."""
+        notebook.page.evaluate(_CLOSE_DIALOGS)
+        devtools = notebook.page.context.new_cdp_session(notebook.page)
+        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        devtools.send("Network.enable")
+        devtools.send("Network.emulateNetworkConditions", offline)
+        notebook.page.evaluate("() => { for (const socket of window.hitlSockets) socket.close(); }")
+
+        def mend() -> None:
+            devtools.send("Network.emulateNetworkConditions", {**offline, "offline": False})
+            self.mend(notebook)
+
+        return mend
 
     def mend(self, notebook: Notebook) -> None:
         """The network is there again. Kernel > Reconnect: JupyterLab by itself may wait for half a minute."""
@@ -360,20 +384,97 @@ def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
     assert len(desk.agree(notebook)) >= SOME
 
 
+def test_a_second_page_only_watches_until_it_takes_over(desk):
+    first = desk.open()
+    first.save()
+    press(first, BURST[:10])
+    first.wait_until_stored()
+    second = desk.open_again(first)
+    second.page.wait_for_function(_WATCHES)
+    assert second.page.locator(".hitl-watching").is_visible()
+    second.wait_for_item()
+    n_before = len(first.value("acts()"))
+    before = [(cell["type"], cell["source"]) for cell in second.cells()]
+    second.page.locator(".hitl-watching").focus()
+    press(second, [*"12xxddzu1"])
+    second.card.locator(".hitl-chip").first.dispatch_event("click")
+    assert len(first.value("acts()")) == n_before
+    assert [(cell["type"], cell["source"]) for cell in second.cells()] == before
+    press(first, BURST[:10])  # what is decided in the first page is followed in the second one
+    first.wait_until_stored()
+    second.wait_until(lambda: second.item == first.item)
+    desk.take_over(second)
+    first.page.wait_for_function(_WATCHES)
+    assert first.page.evaluate("() => document.activeElement.className") == "hitl-watching"
+    press(first, [*"12xxdd"])
+    assert [(cell["type"], cell["source"]) for cell in first.cells()] == before
+    press(second, BURST[:20])
+    second.wait_until_stored()
+    assert decided_twice(desk.agree(second)) == []
+
+
+def test_a_page_that_is_reloaded_goes_on_though_another_one_watches(desk):
+    first = desk.open()
+    first.save()
+    second = desk.open_again(first)
+    second.page.wait_for_function(_WATCHES)
+    first.page.reload(wait_until="commit")
+    desk.lab.wait_for_kernel(first)
+    desk.take_up(first)
+    press(first, BURST[:20])
+    assert len(desk.agree(first)) >= SOME
+    assert second.page.evaluate(_WATCHES)
+
+
+def test_a_page_follows_one_that_was_closed(desk):
+    first = desk.open()
+    first.save()
+    second = desk.open_again(first)
+    second.page.wait_for_function(_WATCHES)
+    first.page.close()
+    second.page.wait_for_function(_ACTS)
+    desk.take_up(second)
+    press(second, BURST[:20])
+    assert len(desk.agree(second)) >= SOME
+
+
+def test_two_views_in_one_page_are_one_front_end(desk):
+    notebook = desk.open()
+    notebook.page.evaluate("""async () => {
+      const {content} = window.jupyterapp.shell.currentWidget;
+      content.activeCellIndex = 1;
+      await window.jupyterapp.commands.execute('notebook:create-output-view');
+    }""")
+    views = notebook.page.locator(".hitl-card")
+    notebook.wait_until(lambda: views.count() == 2)
+    for view in (views.first, views.last):
+        view.click(position={"x": 5, "y": 5})
+        press(notebook, BURST[:5])
+    assert notebook.page.locator(".hitl-card[inert]").count() == 0
+    assert len(desk.agree(notebook)) >= 2
+    desk.used_up = True
+
+
 def test_two_tabs_of_one_person(desk):
     tabs = [desk.open()]
     tabs[0].save()
     tabs.append(desk.open_again(tabs[0]))
-    desk.take_up(tabs[1])
-    for tab in tabs * 2:
+    for tab in [*reversed(tabs)] * 2:
+        desk.take_over(tab)
         press(tab, BURST[:20])
         tab.wait_until_stored()
         wait_for_open_items(tabs)  # then the person turns to the other
     assert decided_twice(desk.agree(tabs[0])) == []
-    # At once: both show the same items, and what is decided in two places at once is decided once.
+    # The first tab doesn't hear that the other one takes over: what is decided in both is decided once.
     for tab in tabs:
         tab.page.evaluate(_HEAR)
+    mend = desk.cut_alone(tabs[0])
+    desk.take_over(tabs[1])
+    tabs[0].card.focus()
     press_in_turn(tabs, BURST[:30])
+    assert pending(tabs[0]) > 0
+    mend()
+    tabs[0].page.wait_for_function(_WATCHES)
     desk.agree_on_one(tabs)
     wait_for_open_items(tabs)
     log = tabs[0].value("acts()")

@@ -2,12 +2,13 @@
 // The two comms of a widget: acts go out and are answered on the widget's own, pushes come on the feed's. Read `widget`.
 
 import { newId } from "./outbox.js";
+import { leave, pageOf } from "./page.js";
+import { buildWatching } from "./watching.js";
 
 /** @typedef {import("./types.d.ts").WidgetModel} WidgetModel */
 /** What a widget's state does with what comes; `line` hears whether the kernel is there, `leave` that the page goes.
- * @typedef {{reply: (content: any) => void, push: (content: any, buffers: ArrayBufferView[]) => void,
- *            line: (live: boolean) => void, hello: () => void, greeting: () => object, tick: () => void, leave?: () => void}} Talker */
-/** @typedef {{send: (message: object) => void, reopen: () => void}} Line */
+ * @typedef {import("./session.js").Session<any, any> & {reply: (content: any) => void, push: (content: any, buffers: ArrayBufferView[]) => void}} Talker */
+/** @typedef {{send: (message: object) => void, reopen: () => void, page: import("./page.js").Page}} Line */
 
 const TARGET = "hitl_widgets.acts";
 const SETTLE_MS = 400; // a new comm needs this long to get a subshell of its own
@@ -27,6 +28,9 @@ async function findFeed(model) {
  * @template {Talker} T
  * @param {WidgetModel} model @param {(line: Line) => T} make @returns {{state: T, close: () => void}} */
 function connect(model, make) {
+  const page = pageOf();
+  /** Each message says which page it comes from. @param {object} message */
+  const signed = (message) => ({ ...message, page: page.id });
   let send = (/** @type {object} */ message) => model.send(message);
   /** @type {import("./types.d.ts").WidgetComm | null} */
   let line = null;
@@ -42,11 +46,12 @@ function connect(model, make) {
       if (line !== comm) { line?.close(); line = comm; send = (m) => comm.send(m); }
       state.reply(message.content.data);
     });
-    comm.send(state.greeting());
+    comm.send(signed(state.greeting()));
   }
 
   const state = make({
-    send: (message) => send(message),
+    page,
+    send: (message) => send(signed(message)),
     reopen: () => { reopen().catch((error) => console.warn("hitl_widgets: no new line:", error)); },
   });
   /** @param {any} content */
@@ -65,11 +70,19 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
-  const onLeave = () => state.leave?.();
+  const onLeave = () => {
+    state.leave();
+    leave(page);
+    try { send(signed({ kind: "leave" })); } catch { /* the kernel finds out by itself */ }
+  };
+  /** The browser had kept the page, and shows it again. @param {PageTransitionEvent} event */
+  const onReturn = ({ persisted }) => { if (persisted) state.hello(); };
   addEventListener("pagehide", onLeave);
+  addEventListener("pageshow", onReturn);
   const close = () => {
     clearInterval(clock);
     removeEventListener("pagehide", onLeave);
+    removeEventListener("pageshow", onReturn);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
@@ -91,6 +104,11 @@ export const widget = (make, render) => () => {
       return connected.close;
     },
     /** @param {{el: HTMLElement}} context */
-    render({ el }) { return state ? render(el, state) : undefined; },
+    render({ el }) {
+      if (!state) return undefined;
+      const ends = [render(el, state), buildWatching(el, state)];
+      state.appear();
+      return () => { for (const end of ends) end?.(); };
+    },
   };
 };

@@ -37,12 +37,30 @@ export interface GivenObject {
   label_id: string;
 }
 
-/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
+/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is to be seen in it. `takes`: its person wants to act in it, though another page is active. */
 export interface Hello {
   kind: "hello";
   tab?: string;
   n?: number;
   have?: string[];
+  left?: string;
+  shows?: boolean;
+  takes?: boolean;
+}
+
+/** The active page is there still. */
+export interface Here {
+  kind: "here";
+}
+
+/** A page only watches; it becomes active where the active one is gone. */
+export interface Watch {
+  kind: "watch";
+}
+
+/** A page goes: it is closed, or reloaded. */
+export interface Leave {
+  kind: "leave";
 }
 
 /** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`: all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed. */
@@ -621,6 +639,7 @@ export interface PastVerdict {
 
 /** The reply to `Hello` on the card. */
 export interface CardReady {
+  active?: string | null;
   kind: "ready";
   project_id: string;
   annotator: string;
@@ -641,6 +660,7 @@ export interface CardReady {
 
 /** The reply to `Hello` in the editor. */
 export interface EditorReady {
+  active?: string | null;
   kind: "ready";
   project_id: string;
   annotator: string;
@@ -649,6 +669,7 @@ export interface EditorReady {
 
 /** The reply to `Hello` in triage. */
 export interface TriageReady {
+  active?: string | null;
   kind: "ready";
   project_id: string;
   annotator: string;
@@ -658,6 +679,7 @@ export interface TriageReady {
 
 /** The reply to `Hello` in the adjudication. */
 export interface AdjudicationReady {
+  active?: string | null;
   kind: "ready";
   project_id: string;
   annotator: string;
@@ -699,8 +721,9 @@ export interface Rejected {
   reason: string;
 }
 
-/** It was understood; what was asked for follows as a push. */
+/** It was understood; what was asked for follows as a push. `page`: the only one that it is an answer for. */
 export interface Noted {
+  page?: string;
   kind: "noted";
 }
 
@@ -714,6 +737,13 @@ export interface Problem {
 export interface Closed {
   kind: "closed";
   reason: string;
+}
+
+/** The page that acts; the others watch. `asks`: it is to say whether it is there still. */
+export interface PushActive {
+  kind: "active";
+  page: string | null;
+  asks: boolean;
 }
 
 /** The examples of a label, a buffer each. */
@@ -902,29 +932,31 @@ export interface PushTriageLabels {
   taxonomy: TriageLabels;
 }
 
+export type PageAct = Here | Watch | Leave;
+
 export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive | Ask | Respond | Settle | Consent | Dismiss | Stop;
 
 export type CardReply = CardReady | Stored | Rejected | Noted;
 
-export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | Closed;
+export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | PushActive | Closed;
 
 export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
 
 export type EditorReply = EditorReady | EditStored | Rejected | Noted;
 
-export type EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed;
+export type EditorPush = PushTree | Counts | PushPreview | Examples | Problem | PushActive | Closed;
 
 export type TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures;
 
 export type TriageReply = TriageReady | SortingStored | Rejected | Noted;
 
-export type TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed;
+export type TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | PushActive | Closed;
 
 export type AdjudicationAct = Hello | Adjudicate | Undo | More;
 
 export type AdjudicationReply = AdjudicationReady | Stored | Rejected | Noted;
 
-export type AdjudicationPush = PushCase | PushAdjudication | End | Problem | Closed;
+export type AdjudicationPush = PushCase | PushAdjudication | End | Problem | PushActive | Closed;
 
 export type KeyTable = Record<string, [string[], string]>;
 

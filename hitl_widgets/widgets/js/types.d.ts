@@ -10,7 +10,7 @@ export interface Example extends ExampleEntry { picture: Picture | null }
 
 /** What a session needs of the world around it. `A`: the acts that it sends. */
 export interface Surroundings<A> {
-  send: (act: A) => void; reopen: () => void; now: () => number; instant: () => string;
+  send: (act: A | import("./messages.d.ts").PageAct) => void; page?: import("./page.js").Page; reopen: () => void; now: () => number; instant: () => string;
 }
 /** The least that an act has which is sent until it is stored. */
 export interface Lasting { kind: string; decision_id: string; annotator?: string; item_id?: string | null }

@@ -100,6 +100,236 @@ var Outbox = class {
   }
 };
 
+// hitl_widgets/widgets/js/page.js
+var PLACE = "hitl_widgets/left";
+var OF_WINDOW = /* @__PURE__ */ Symbol.for("hitl_widgets.page");
+function pageOf(world = globalThis, open = () => world.sessionStorage) {
+  return world[OF_WINDOW] ??= { id: newId(), left: taken(open) };
+}
+function taken(open) {
+  try {
+    const storage = open();
+    const left = storage?.getItem(PLACE) ?? null;
+    storage?.removeItem(PLACE);
+    return left;
+  } catch {
+    return null;
+  }
+}
+function leave({ id }, open = () => globalThis.sessionStorage) {
+  try {
+    open()?.setItem(PLACE, id);
+  } catch {
+  }
+}
+
+// hitl_widgets/widgets/js/keys.js
+var SCALE = [
+  "Backquote",
+  "Digit1",
+  "Digit2",
+  "Digit3",
+  "Digit4",
+  "Digit5",
+  "Digit6",
+  "Digit7",
+  "Digit8",
+  "Digit9",
+  "Digit0"
+];
+var REPEATABLE = /* @__PURE__ */ new Set([
+  "surer",
+  "less_sure",
+  "fainter",
+  "stronger",
+  "zoom_in",
+  "zoom_out",
+  "left",
+  "right",
+  "up",
+  "down",
+  "page_up",
+  "page_down",
+  "next_label",
+  "previous_label",
+  "earlier",
+  "later"
+]);
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key3) => [key3, action])));
+}
+function pressed({ key: key3, shiftKey }) {
+  if (key3.length > 1 || key3 === " ") return (shiftKey ? "Shift+" : "") + (key3 === " " ? "Space" : key3);
+  return shiftKey && /\p{L}/u.test(key3) ? `Shift+${key3.toUpperCase()}` : key3.toLowerCase();
+}
+function digitOf({ code, key: key3, shiftKey }) {
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
+  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key3 === digit) ? digit : null;
+}
+function read(event, bindings, { asking = false } = {}) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
+  const step = SCALE.indexOf(event.code);
+  if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
+  const digit = digitOf(event);
+  if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
+  if (event.key === "Escape") return { kind: "escape" };
+  const key3 = pressed(event);
+  const action = bindings.get(key3);
+  if (action) return { kind: "do", action };
+  return /^[^\s]$/u.test(key3) ? { kind: "label", key: key3 } : null;
+}
+function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
+  const present = new Set(labels.map((l) => l.label_id));
+  const keys = new Map([...before].filter(([id]) => present.has(id)));
+  const taken2 = new Set(before.values());
+  for (const { label_id, key: key3 } of labels) {
+    const wanted = key3?.toLowerCase();
+    if (!wanted || keys.has(label_id) || taken2.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
+    keys.set(label_id, wanted);
+    taken2.add(wanted);
+  }
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken2.has(k) && !bindings.has(k));
+  for (const { label_id } of labels) {
+    if (!keys.has(label_id) && free.length) keys.set(
+      label_id,
+      /** @type {string} */
+      free.shift()
+    );
+  }
+  return keys;
+}
+function clashes(labels, bindings) {
+  return labels.flatMap((label) => {
+    const key3 = label.own_key ? label.key?.toLowerCase() ?? "" : "";
+    const action = bindings.get(key3);
+    return action ? [{ label, key: key3, action }] : [];
+  });
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key3) {
+  if (key3.startsWith("Shift+")) return `⇧${keyName(key3.slice(6))}`;
+  return NAMES[key3] ?? (key3.length === 1 ? key3.toUpperCase() : key3);
+}
+
+// hitl_widgets/widgets/js/dom.js
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value2] of Object.entries(attributes)) {
+    if (typeof value2 === "function") node.addEventListener(name.slice(2), value2);
+    else if (name === "text") node.textContent = String(value2);
+    else if (value2 === true) node.setAttribute(name, "");
+    else if (value2 !== false) node.setAttribute(name, String(value2));
+  }
+  node.append(...children.filter((child) => child !== null && child !== void 0));
+  return node;
+}
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+function setAttribute(node, name, value2) {
+  if (value2 === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value2) node.setAttribute(name, value2);
+}
+var cap = (key3) => h("kbd", { class: "hitl-cap", text: keyName(key3) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+var actionButton = (action, text, onclick) => h(
+  "button",
+  { class: "hitl-key-button", type: "button", tabindex: "-1", onclick },
+  capOf(action),
+  h("span", { text })
+);
+
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
+}
+
+// hitl_widgets/widgets/js/watching.js
+var QUIET_MS = 1e3;
+function buildWatching(el, session) {
+  const root = (
+    /** @type {HTMLElement | null} */
+    el.firstElementChild
+  );
+  if (!root) return () => {
+  };
+  const words2 = h("span", { role: "status" });
+  const button = h("button", {
+    type: "button",
+    title: "The other page only watches then. Nothing that was done there is lost.",
+    onclick: () => session.takeOver()
+  }, cap("Enter"), h("span", { text: "Take over here" }));
+  const bar = h("div", {
+    class: "hitl-watching",
+    tabindex: "0",
+    role: "group",
+    "aria-label": "This page only watches",
+    "data-lm-suppress-shortcuts": "true",
+    hidden: true
+  }, h("span", { class: "hitl-eye", "aria-hidden": "true", text: "◉" }), words2, button);
+  el.prepend(bar);
+  let since = 0;
+  keepKeys(bar, el, (event) => {
+    if (event.key !== "Enter" || event.target === button) return;
+    event.preventDefault();
+    if (!event.repeat && session.around.now() - since >= QUIET_MS) session.takeOver();
+  });
+  function update() {
+    const { watching } = session;
+    if (watching === bar.hidden) {
+      const focused = watching ? root : bar;
+      const had_keys = focused?.contains(document.activeElement) ?? false;
+      since = session.around.now();
+      bar.hidden = !watching;
+      root?.toggleAttribute("inert", watching);
+      if (had_keys) (watching ? bar : root)?.focus({ preventScroll: true });
+    }
+    if (watching) setText(words2, session.taking ? "Taking over …" : "This notebook is open in another browser page, which has the keys. Here you only watch.");
+  }
+  const stop = session.subscribe(update);
+  update();
+  return () => {
+    stop();
+    bar.remove();
+  };
+}
+
 // hitl_widgets/widgets/js/comms.js
 var TARGET = "hitl_widgets.acts";
 var SETTLE_MS = 400;
@@ -114,6 +344,8 @@ async function findFeed(model) {
   }
 }
 function connect(model, make) {
+  const page = pageOf();
+  const signed = (message) => ({ ...message, page: page.id });
   let send = (message) => model.send(message);
   let line = null;
   async function reopen() {
@@ -129,10 +361,11 @@ function connect(model, make) {
       }
       state.reply(message.content.data);
     });
-    comm.send(state.greeting());
+    comm.send(signed(state.greeting()));
   }
   const state = make({
-    send: (message) => send(message),
+    page,
+    send: (message) => send(signed(message)),
     reopen: () => {
       reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
     }
@@ -149,11 +382,23 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
-  const onLeave = () => state.leave?.();
+  const onLeave = () => {
+    state.leave();
+    leave(page);
+    try {
+      send(signed({ kind: "leave" }));
+    } catch {
+    }
+  };
+  const onReturn = ({ persisted }) => {
+    if (persisted) state.hello();
+  };
   addEventListener("pagehide", onLeave);
+  addEventListener("pageshow", onReturn);
   const close2 = () => {
     clearInterval(clock);
     removeEventListener("pagehide", onLeave);
+    removeEventListener("pageshow", onReturn);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
@@ -171,7 +416,12 @@ var widget = (make, render2) => () => {
     },
     /** @param {{el: HTMLElement}} context */
     render({ el }) {
-      return state ? render2(el, state) : void 0;
+      if (!state) return void 0;
+      const ends2 = [render2(el, state), buildWatching(el, state)];
+      state.appear();
+      return () => {
+        for (const end of ends2) end?.();
+      };
     }
   };
 };
@@ -580,105 +830,6 @@ function write(canvas, excerpt, text) {
 function release(item) {
   if (item.picture && "close" in item.picture) item.picture.close();
   item.picture = void 0;
-}
-
-// hitl_widgets/widgets/js/keys.js
-var SCALE = [
-  "Backquote",
-  "Digit1",
-  "Digit2",
-  "Digit3",
-  "Digit4",
-  "Digit5",
-  "Digit6",
-  "Digit7",
-  "Digit8",
-  "Digit9",
-  "Digit0"
-];
-var REPEATABLE = /* @__PURE__ */ new Set([
-  "surer",
-  "less_sure",
-  "fainter",
-  "stronger",
-  "zoom_in",
-  "zoom_out",
-  "left",
-  "right",
-  "up",
-  "down",
-  "page_up",
-  "page_down",
-  "next_label",
-  "previous_label",
-  "earlier",
-  "later"
-]);
-function bind(table) {
-  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key3) => [key3, action])));
-}
-function pressed({ key: key3, shiftKey }) {
-  if (key3.length > 1 || key3 === " ") return (shiftKey ? "Shift+" : "") + (key3 === " " ? "Space" : key3);
-  return shiftKey && /\p{L}/u.test(key3) ? `Shift+${key3.toUpperCase()}` : key3.toLowerCase();
-}
-function digitOf({ code, key: key3, shiftKey }) {
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
-  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key3 === digit) ? digit : null;
-}
-function read(event, bindings, { asking = false } = {}) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
-  const step = SCALE.indexOf(event.code);
-  if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
-  const digit = digitOf(event);
-  if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
-  if (event.key === "Escape") return { kind: "escape" };
-  const key3 = pressed(event);
-  const action = bindings.get(key3);
-  if (action) return { kind: "do", action };
-  return /^[^\s]$/u.test(key3) ? { kind: "label", key: key3 } : null;
-}
-function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
-  const present = new Set(labels.map((l) => l.label_id));
-  const keys = new Map([...before].filter(([id]) => present.has(id)));
-  const taken = new Set(before.values());
-  for (const { label_id, key: key3 } of labels) {
-    const wanted = key3?.toLowerCase();
-    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
-    keys.set(label_id, wanted);
-    taken.add(wanted);
-  }
-  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
-  for (const { label_id } of labels) {
-    if (!keys.has(label_id) && free.length) keys.set(
-      label_id,
-      /** @type {string} */
-      free.shift()
-    );
-  }
-  return keys;
-}
-function clashes(labels, bindings) {
-  return labels.flatMap((label) => {
-    const key3 = label.own_key ? label.key?.toLowerCase() ?? "" : "";
-    const action = bindings.get(key3);
-    return action ? [{ label, key: key3, action }] : [];
-  });
-}
-var NAMES = {
-  Escape: "Esc",
-  Enter: "⏎ Enter",
-  Backspace: "⌫",
-  Space: "Space",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  PageUp: "PgUp",
-  PageDown: "PgDn"
-};
-function keyName(key3) {
-  if (key3.startsWith("Shift+")) return `⇧${keyName(key3.slice(6))}`;
-  return NAMES[key3] ?? (key3.length === 1 ? key3.toUpperCase() : key3);
 }
 
 // hitl_widgets/widgets/js/objects/shapes.js
@@ -3483,6 +3634,7 @@ var Link = class {
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
 
 // hitl_widgets/widgets/js/session.js
+var WATCH_MS = 2e3;
 var Session = class {
   /** @param {import("./types.d.ts").Surroundings<any>} around
    * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
@@ -3497,6 +3649,10 @@ var Session = class {
     this.gone = false;
     this.tab = newId();
     this.greetings = 0;
+    this.own_page = around.page ?? { id: this.tab, left: null };
+    this.active = null;
+    this.taking = false;
+    this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
   /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
@@ -3522,7 +3678,60 @@ var Session = class {
   }
   /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
   greeting() {
-    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+    const { left } = this.own_page;
+    return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
+  }
+  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  get watching() {
+    return this.active !== null && this.active !== this.own_page.id && !this.closed;
+  }
+  /** The widget has become visible: a page without one doesn't become active. */
+  appear() {
+    if (this.greetings && this.active !== this.own_page.id) this.#watch();
+  }
+  /** The person wants to act here, whatever page does now. */
+  takeOver() {
+    if (!this.watching) return;
+    this.taking = true;
+    this.hello();
+  }
+  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  answered(reply) {
+    if (reply.page !== void 0) return;
+    this.link.answered();
+    if (reply.kind !== "ready") return;
+    if (reply.active !== void 0) this.#turn(reply.active);
+    this.taking = false;
+  }
+  /** @param {string | null} active */
+  #turn(active) {
+    const before = this.watching;
+    if (!before && active !== null && active !== this.own_page.id) this.yields();
+    this.active = active;
+    if (!before || this.watching) return;
+    if (!this.taking) this.hello();
+    this.resumes();
+  }
+  /** Another page takes over; what was begun here is kept. */
+  yields() {
+  }
+  /** This page acts again. */
+  resumes() {
+  }
+  /** The page goes. */
+  leave() {
+  }
+  #watch() {
+    this.watched_at = this.around.now();
+    this.#say({ kind: "watch" });
+  }
+  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  #say(message) {
+    try {
+      this.around.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
   }
   /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
   line(live) {
@@ -3532,15 +3741,19 @@ var Session = class {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    if (this.watching && this.views.size && this.around.now() - this.watched_at >= WATCH_MS) this.#watch();
     if (this.link.waiting_since !== null) this.changed(false);
   }
   /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
   status(push) {
-    const { kind, reason } = (
-      /** @type {{kind: string, reason: string | null}} */
+    const { kind, reason, page = null, asks } = (
+      /** @type {{kind: string, reason: string | null, page?: string | null, asks?: boolean}} */
       push
     );
-    if (kind === "problem") this.trouble = reason;
+    if (kind === "active") {
+      this.#turn(page);
+      if (asks && page === this.own_page.id) this.#say({ kind: "here" });
+    } else if (kind === "problem") this.trouble = reason;
     else if (kind === "closed") this.closed = reason;
     else return false;
     return true;
@@ -3634,7 +3847,7 @@ function unexplained(map) {
 var LOW = 6;
 var MORE_MS = 2e3;
 var REVEALED_MS = 150;
-var QUIET_MS = 1e3;
+var QUIET_MS2 = 1e3;
 var RECENT = 12;
 var RESTS_MS = 250;
 var TOUCHES = 8;
@@ -3753,7 +3966,7 @@ var CardSession = class extends Session {
   }
   /** @param {Reply} reply */
   reply(reply) {
-    this.link.answered();
+    this.answered(reply);
     if (reply.kind === "ready") this.#ready(reply);
     else if (reply.kind === "stored") this.#stored(reply.decision_id);
     else if (reply.kind === "rejected") this.#rejected(reply);
@@ -3923,14 +4136,16 @@ var CardSession = class extends Session {
     this.queue.drop([...this.elsewhere], 1);
     const stays = current && this.elsewhere.has(current.item_id) ? current.item_id : null;
     this.elsewhere = new Set(stays === null ? [] : [stays]);
-    if (stays === null || this.revising || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    const may_press = !this.watching && this.around.now() - this.touched_at < QUIET_MS2;
+    if (stays === null || this.revising || this.asking || this.guessing || may_press) return;
     this.elsewhere.clear();
     this.queue.drop([stays], 0);
-    this.drafts.drop(stays);
+    if (!this.watching) this.drafts.drop(stays);
     this.draft = new Draft();
     this.#restoreDraft();
     this.#decode();
-    this.say("The last item was decided in another tab or notebook.");
+    if (this.watching) this.changed(false);
+    else this.say("The last item was decided in another tab or notebook.");
   }
   /** To be called a few times a second. */
   tick() {
@@ -3946,16 +4161,27 @@ var CardSession = class extends Session {
   /** Keeps the draft over a reload, until the item is decided. */
   keepDraft() {
     const { item } = this;
-    if (item && !this.face && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
+    if (item && !this.face && !this.watching && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
   /** The page goes. */
   leave() {
     this.keepDraft();
   }
+  /** What was begun is kept for the page that acts from here on. */
+  yields() {
+    this.keepDraft();
+    if (this.revising) this.#leave();
+    this.asking = this.brush.kind = null;
+    this.guessing = false;
+    this.draft = new Draft();
+  }
+  resumes() {
+    this.#restoreDraft();
+  }
   /** Restores the draft of the item on the screen, from before the page was reloaded. */
   #restoreDraft() {
     const { current } = this.queue;
-    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    if (!current || this.revising || !this.setup || this.watching || !this.draft.empty) return;
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
@@ -4093,7 +4319,7 @@ var CardSession = class extends Session {
   }
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face || this.early) return;
+    if (!this.item || this.face || this.early || this.watching) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -4184,14 +4410,14 @@ var CardSession = class extends Session {
     return [...this.outbox.entries.values()].flatMap(({ act: act3 }) => act3.kind === "decide" || act3.kind === "retract" ? [act3] : []);
   }
   undo() {
-    if (this.closed || this.needs_name) return;
+    if (this.closed || this.needs_name || this.watching) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
     }
-    if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
+    if (this.refused && this.around.now() - this.refused.at < QUIET_MS2) return this.say(this.refused.text, true);
     this.refused = null;
     const before = this.queue.current;
     const last = this.queue.undo(this.around.now());
@@ -4519,46 +4745,6 @@ var CardSession = class extends Session {
   }
 };
 
-// hitl_widgets/widgets/js/dom.js
-function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value2] of Object.entries(attributes)) {
-    if (typeof value2 === "function") node.addEventListener(name.slice(2), value2);
-    else if (name === "text") node.textContent = String(value2);
-    else if (value2 === true) node.setAttribute(name, "");
-    else if (value2 !== false) node.setAttribute(name, String(value2));
-  }
-  node.append(...children.filter((child) => child !== null && child !== void 0));
-  return node;
-}
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-function setAttribute(node, name, value2) {
-  if (value2 === null) node.removeAttribute(name);
-  else if (node.getAttribute(name) !== value2) node.setAttribute(name, value2);
-}
-var cap = (key3) => h("kbd", { class: "hitl-cap", text: keyName(key3) });
-var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
-function nameKeys(root, table) {
-  for (const kbd of root.querySelectorAll("[data-action]")) {
-    const keys = table[
-      /** @type {HTMLElement} */
-      kbd.dataset.action ?? ""
-    ]?.[0] ?? [];
-    setText(kbd, keyName(keys[0] ?? ""));
-    kbd.classList.toggle("hitl-nokey", !keys.length);
-    const button = kbd.closest("button");
-    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
-  }
-}
-var actionButton = (action, text, onclick) => h(
-  "button",
-  { class: "hitl-key-button", type: "button", tabindex: "-1", onclick },
-  capOf(action),
-  h("span", { text })
-);
-
 // hitl_widgets/widgets/js/card/about.js
 var SIDE = 40;
 var WHY = {
@@ -4719,24 +4905,6 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     )));
   }
   return { help, update, toggle };
-}
-
-// hitl_widgets/widgets/js/notebook.js
-function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    onKey(event);
-  });
-  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
-}
-function handBack(root) {
-  root.closest(".jp-Cell")?.focus({ preventScroll: true });
-  if (root.contains(document.activeElement)) document.activeElement.blur();
 }
 
 // hitl_widgets/widgets/js/card/faces.js
@@ -5896,16 +6064,16 @@ var LTR = /[\p{L}\p{N}]/u;
 function lanesOf(spans) {
   const sorted = [...spans].sort((a, b) => a.at[1] - a.at[0] - (b.at[1] - b.at[0]) || a.at[0] - b.at[0]);
   const lanes = /* @__PURE__ */ new Map();
-  const taken = [];
+  const taken2 = [];
   for (const { id, at } of sorted) {
     const [start, end] = at;
     let lane = 0;
-    for (; lane < taken.length; lane++) {
-      const i = firstFrom(taken[lane], start);
-      const free = (i === 0 || taken[lane][i - 1][1] <= start) && (i === taken[lane].length || taken[lane][i][0] >= end);
+    for (; lane < taken2.length; lane++) {
+      const i = firstFrom(taken2[lane], start);
+      const free = (i === 0 || taken2[lane][i - 1][1] <= start) && (i === taken2[lane].length || taken2[lane][i][0] >= end);
       if (free) break;
     }
-    (taken[lane] ??= []).splice(firstFrom(taken[lane], start), 0, [start, end]);
+    (taken2[lane] ??= []).splice(firstFrom(taken2[lane], start), 0, [start, end]);
     lanes.set(id, lane);
   }
   return lanes;
@@ -6563,7 +6731,7 @@ function buildLabels(session, refocus) {
           ...key3 ? { "aria-keyshortcuts": key3 } : {},
           ...answering.many ? { role: "checkbox", "aria-checked": "false" } : {},
           onclick: () => {
-            leave();
+            leave2();
             session.choose(label.label_id);
           },
           onpointerenter: () => session.peek(label.label_id),
@@ -6581,7 +6749,7 @@ function buildLabels(session, refocus) {
           text: "i",
           onclick: (event) => {
             event.stopPropagation();
-            leave();
+            leave2();
             session.guide(label.label_id);
             refocus();
           }
@@ -6593,7 +6761,7 @@ function buildLabels(session, refocus) {
     setText(title, labels.length < 12 ? `${labels.length} ${labels.length === 1 ? "label matches" : "labels match"}` : "The best 12");
     session.peek(labels[marked]?.label_id ?? null);
   }
-  function leave() {
+  function leave2() {
     if (!searching) return;
     searching = false;
     chips.style.minHeight = "";
@@ -6614,7 +6782,7 @@ function buildLabels(session, refocus) {
   });
   chips.addEventListener("pointerdown", (event) => event.preventDefault());
   box.addEventListener("blur", () => {
-    leave();
+    leave2();
     update();
   });
   box.addEventListener("keydown", (event) => {

@@ -100,81 +100,28 @@ var Outbox = class {
   }
 };
 
-// hitl_widgets/widgets/js/comms.js
-var TARGET = "hitl_widgets.acts";
-var SETTLE_MS = 400;
-async function findFeed(model) {
-  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
-    try {
-      const feed = await model.widget_manager.get_model(model.get("feed"));
-      if (feed) return feed;
-    } catch {
-    }
-    await new Promise((done) => setTimeout(done, wait));
+// hitl_widgets/widgets/js/page.js
+var PLACE = "hitl_widgets/left";
+var OF_WINDOW = /* @__PURE__ */ Symbol.for("hitl_widgets.page");
+function pageOf(world = globalThis, open = () => world.sessionStorage) {
+  return world[OF_WINDOW] ??= { id: newId(), left: taken(open) };
+}
+function taken(open) {
+  try {
+    const storage = open();
+    const left = storage?.getItem(PLACE) ?? null;
+    storage?.removeItem(PLACE);
+    return left;
+  } catch {
+    return null;
   }
 }
-function connect(model, make) {
-  let send = (message) => model.send(message);
-  let line = null;
-  async function reopen() {
-    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
-    if (!comm) return;
-    await new Promise((done) => setTimeout(done, SETTLE_MS));
-    comm.open({ feed: model.get("feed") });
-    comm.on_msg((message) => {
-      if (line !== comm) {
-        line?.close();
-        line = comm;
-        send = (m) => comm.send(m);
-      }
-      state.reply(message.content.data);
-    });
-    comm.send(state.greeting());
+function leave({ id }, open = () => globalThis.sessionStorage) {
+  try {
+    open()?.setItem(PLACE, id);
+  } catch {
   }
-  const state = make({
-    send: (message) => send(message),
-    reopen: () => {
-      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
-    }
-  });
-  const onReply = (content) => state.reply(content);
-  const onPush = (content, buffers) => state.push(content, buffers);
-  let feed;
-  const onLine = () => state.line(feed?.comm_live !== false);
-  model.on("msg:custom", onReply);
-  findFeed(model).then((found) => {
-    feed = found;
-    feed.on("msg:custom", onPush);
-    feed.on("comm_live_update", onLine);
-    state.hello();
-  });
-  const clock = setInterval(() => state.tick(), 250);
-  const onLeave = () => state.leave?.();
-  addEventListener("pagehide", onLeave);
-  const close = () => {
-    clearInterval(clock);
-    removeEventListener("pagehide", onLeave);
-    model.off("msg:custom", onReply);
-    feed?.off("msg:custom", onPush);
-    feed?.off("comm_live_update", onLine);
-  };
-  return { state, close };
 }
-var widget = (make, render2) => () => {
-  let state;
-  return {
-    /** @param {{model: WidgetModel}} context */
-    initialize({ model }) {
-      const connected = connect(model, make);
-      state = connected.state;
-      return connected.close;
-    },
-    /** @param {{el: HTMLElement}} context */
-    render({ el }) {
-      return state ? render2(el, state) : void 0;
-    }
-  };
-};
 
 // hitl_widgets/widgets/js/keys.js
 function bind(table) {
@@ -187,14 +134,14 @@ function pressed({ key, shiftKey }) {
 function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
   const present = new Set(labels.map((l) => l.label_id));
   const keys = new Map([...before].filter(([id]) => present.has(id)));
-  const taken = new Set(before.values());
+  const taken2 = new Set(before.values());
   for (const { label_id, key } of labels) {
     const wanted = key?.toLowerCase();
-    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
+    if (!wanted || keys.has(label_id) || taken2.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
-    taken.add(wanted);
+    taken2.add(wanted);
   }
-  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken2.has(k) && !bindings.has(k));
   for (const { label_id } of labels) {
     if (!keys.has(label_id) && free.length) keys.set(
       label_id,
@@ -255,6 +202,170 @@ function nameKeys(root, table) {
   }
 }
 
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
+}
+
+// hitl_widgets/widgets/js/watching.js
+var QUIET_MS = 1e3;
+function buildWatching(el, session) {
+  const root = (
+    /** @type {HTMLElement | null} */
+    el.firstElementChild
+  );
+  if (!root) return () => {
+  };
+  const words = h("span", { role: "status" });
+  const button = h("button", {
+    type: "button",
+    title: "The other page only watches then. Nothing that was done there is lost.",
+    onclick: () => session.takeOver()
+  }, cap("Enter"), h("span", { text: "Take over here" }));
+  const bar = h("div", {
+    class: "hitl-watching",
+    tabindex: "0",
+    role: "group",
+    "aria-label": "This page only watches",
+    "data-lm-suppress-shortcuts": "true",
+    hidden: true
+  }, h("span", { class: "hitl-eye", "aria-hidden": "true", text: "◉" }), words, button);
+  el.prepend(bar);
+  let since = 0;
+  keepKeys(bar, el, (event) => {
+    if (event.key !== "Enter" || event.target === button) return;
+    event.preventDefault();
+    if (!event.repeat && session.around.now() - since >= QUIET_MS) session.takeOver();
+  });
+  function update() {
+    const { watching } = session;
+    if (watching === bar.hidden) {
+      const focused = watching ? root : bar;
+      const had_keys = focused?.contains(document.activeElement) ?? false;
+      since = session.around.now();
+      bar.hidden = !watching;
+      root?.toggleAttribute("inert", watching);
+      if (had_keys) (watching ? bar : root)?.focus({ preventScroll: true });
+    }
+    if (watching) setText(words, session.taking ? "Taking over …" : "This notebook is open in another browser page, which has the keys. Here you only watch.");
+  }
+  const stop = session.subscribe(update);
+  update();
+  return () => {
+    stop();
+    bar.remove();
+  };
+}
+
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  const page = pageOf();
+  const signed = (message) => ({ ...message, page: page.id });
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(signed(state.greeting()));
+  }
+  const state = make({
+    page,
+    send: (message) => send(signed(message)),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => {
+    state.leave();
+    leave(page);
+    try {
+      send(signed({ kind: "leave" }));
+    } catch {
+    }
+  };
+  const onReturn = ({ persisted }) => {
+    if (persisted) state.hello();
+  };
+  addEventListener("pagehide", onLeave);
+  addEventListener("pageshow", onReturn);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    removeEventListener("pageshow", onReturn);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      if (!state) return void 0;
+      const ends = [render2(el, state), buildWatching(el, state)];
+      state.appear();
+      return () => {
+        for (const end of ends) end?.();
+      };
+    }
+  };
+};
+
 // hitl_widgets/widgets/js/help.js
 function buildHelp(session, { refocus, first, takes_focus = true }) {
   const list = h("dl", {});
@@ -287,24 +398,6 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     )));
   }
   return { help, update, toggle };
-}
-
-// hitl_widgets/widgets/js/notebook.js
-function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    onKey(event);
-  });
-  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
-}
-function handBack(root) {
-  root.closest(".jp-Cell")?.focus({ preventScroll: true });
-  if (root.contains(document.activeElement)) document.activeElement.blur();
 }
 
 // hitl_widgets/widgets/js/labels.js
@@ -892,6 +985,7 @@ var Link = class {
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
 
 // hitl_widgets/widgets/js/session.js
+var WATCH_MS = 2e3;
 var Session = class {
   /** @param {import("./types.d.ts").Surroundings<any>} around
    * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
@@ -906,6 +1000,10 @@ var Session = class {
     this.gone = false;
     this.tab = newId();
     this.greetings = 0;
+    this.own_page = around.page ?? { id: this.tab, left: null };
+    this.active = null;
+    this.taking = false;
+    this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
   /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
@@ -931,7 +1029,60 @@ var Session = class {
   }
   /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
   greeting() {
-    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+    const { left } = this.own_page;
+    return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
+  }
+  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  get watching() {
+    return this.active !== null && this.active !== this.own_page.id && !this.closed;
+  }
+  /** The widget has become visible: a page without one doesn't become active. */
+  appear() {
+    if (this.greetings && this.active !== this.own_page.id) this.#watch();
+  }
+  /** The person wants to act here, whatever page does now. */
+  takeOver() {
+    if (!this.watching) return;
+    this.taking = true;
+    this.hello();
+  }
+  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  answered(reply) {
+    if (reply.page !== void 0) return;
+    this.link.answered();
+    if (reply.kind !== "ready") return;
+    if (reply.active !== void 0) this.#turn(reply.active);
+    this.taking = false;
+  }
+  /** @param {string | null} active */
+  #turn(active) {
+    const before = this.watching;
+    if (!before && active !== null && active !== this.own_page.id) this.yields();
+    this.active = active;
+    if (!before || this.watching) return;
+    if (!this.taking) this.hello();
+    this.resumes();
+  }
+  /** Another page takes over; what was begun here is kept. */
+  yields() {
+  }
+  /** This page acts again. */
+  resumes() {
+  }
+  /** The page goes. */
+  leave() {
+  }
+  #watch() {
+    this.watched_at = this.around.now();
+    this.#say({ kind: "watch" });
+  }
+  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  #say(message) {
+    try {
+      this.around.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
   }
   /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
   line(live) {
@@ -941,15 +1092,19 @@ var Session = class {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    if (this.watching && this.views.size && this.around.now() - this.watched_at >= WATCH_MS) this.#watch();
     if (this.link.waiting_since !== null) this.changed(false);
   }
   /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
   status(push) {
-    const { kind, reason } = (
-      /** @type {{kind: string, reason: string | null}} */
+    const { kind, reason, page = null, asks } = (
+      /** @type {{kind: string, reason: string | null, page?: string | null, asks?: boolean}} */
       push
     );
-    if (kind === "problem") this.trouble = reason;
+    if (kind === "active") {
+      this.#turn(page);
+      if (asks && page === this.own_page.id) this.#say({ kind: "here" });
+    } else if (kind === "problem") this.trouble = reason;
     else if (kind === "closed") this.closed = reason;
     else return false;
     return true;
@@ -1009,7 +1164,7 @@ var TriageSession = class extends Session {
   // What the kernel says
   /** @param {Reply} reply */
   reply(reply) {
-    this.link.answered();
+    this.answered(reply);
     if (reply.kind === "ready") {
       this.setup = reply;
       this.bindings = bind(reply.keys);

@@ -70,7 +70,7 @@ export class AdjudicationSession extends Session {
 
   /** @param {Reply} reply */
   reply(reply) {
-    this.link.answered();
+    this.answered(reply);
     if (reply.kind === "ready") {
       this.setup = reply;
       this.bindings = bind(reply.keys);

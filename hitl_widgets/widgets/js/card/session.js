@@ -180,7 +180,7 @@ export class CardSession extends Session {
 
   /** @param {Reply} reply */
   reply(reply) {
-    this.link.answered();
+    this.answered(reply);
     if (reply.kind === "ready") this.#ready(reply);
     else if (reply.kind === "stored") this.#stored(reply.decision_id);
     else if (reply.kind === "rejected") this.#rejected(reply);
@@ -359,14 +359,16 @@ export class CardSession extends Session {
     this.queue.drop([...this.elsewhere], 1);
     const stays = current && this.elsewhere.has(current.item_id) ? current.item_id : null;
     this.elsewhere = new Set(stays === null ? [] : [stays]);
-    if (stays === null || this.revising || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    const may_press = !this.watching && this.around.now() - this.touched_at < QUIET_MS;
+    if (stays === null || this.revising || this.asking || this.guessing || may_press) return;
     this.elsewhere.clear();
     this.queue.drop([stays], 0);
-    this.drafts.drop(stays);
+    if (!this.watching) this.drafts.drop(stays);
     this.draft = new Draft();
     this.#restoreDraft();
     this.#decode();
-    this.say("The last item was decided in another tab or notebook.");
+    if (this.watching) this.changed(false);
+    else this.say("The last item was decided in another tab or notebook.");
   }
 
   /** To be called a few times a second. */
@@ -384,16 +386,27 @@ export class CardSession extends Session {
   /** Keeps the draft over a reload, until the item is decided. */
   keepDraft() {
     const { item } = this;
-    if (item && !this.face && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
+    if (item && !this.face && !this.watching && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
 
   /** The page goes. */
   leave() { this.keepDraft(); }
 
+  /** What was begun is kept for the page that acts from here on. */
+  yields() {
+    this.keepDraft();
+    if (this.revising) this.#leave();
+    this.asking = this.brush.kind = null;
+    this.guessing = false;
+    this.draft = new Draft();
+  }
+
+  resumes() { this.#restoreDraft(); }
+
   /** Restores the draft of the item on the screen, from before the page was reloaded. */
   #restoreDraft() {
     const { current } = this.queue;
-    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    if (!current || this.revising || !this.setup || this.watching || !this.draft.empty) return;
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
@@ -549,7 +562,7 @@ export class CardSession extends Session {
 
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face || this.early) return;
+    if (!this.item || this.face || this.early || this.watching) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -651,7 +664,7 @@ export class CardSession extends Session {
   }
 
   undo() {
-    if (this.closed || this.needs_name) return;
+    if (this.closed || this.needs_name || this.watching) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }

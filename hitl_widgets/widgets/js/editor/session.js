@@ -102,7 +102,7 @@ export class EditorSession extends Session {
 
   /** @param {Reply} reply */
   reply(reply) {
-    this.link.answered();
+    this.answered(reply);
     if (reply.kind === "ready") {
       this.setup = reply;
       this.outbox.open(reply.project_id, "", reply.annotator);
