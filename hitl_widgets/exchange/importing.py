@@ -20,6 +20,7 @@ from ..project.importing import is_known, known_answers
 from ..project.importing_objects import COORDINATES
 from ..project.names import Pseudonyms, pseudonyms
 from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
+from ..storage.log import gc_paused
 from ..taxonomy.label_sets import is_set, members, set_id
 from .files import PoolNames, Source
 from .format import Contents
@@ -112,7 +113,7 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
     BadInput, UnknownLabel
         When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
     """
-    with bars(None, title=f"Reading {path.name}"):
+    with bars(None, title=f"Reading {path.name}"), gc_paused():
         chosen = find_format(format, path)
         contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
         return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
@@ -445,15 +446,15 @@ class _Importer:
         """An object as the project takes it: inside its image; None, and counted, where nothing of it is."""
         at = one.at
         if one.kind in ("box", "polygon"):
-            sides = (width, height)
-            inside = tuple(min(max(float(value), 0.0), float(sides[n % 2])) for n, value in enumerate(at))
-            if inside != tuple(map(float, at)):
-                x, y = inside[::2], inside[1::2]
+            x, y = at[::2], at[1::2]
+            if min(x) < 0 or min(y) < 0 or max(x) > width or max(y) > height:
+                sides = (width, height)
+                at = tuple(min(max(float(value), 0.0), float(sides[n % 2])) for n, value in enumerate(at))
+                x, y = at[::2], at[1::2]
                 if max(x) - min(x) <= 0 or max(y) - min(y) <= 0:
                     self._losses.add("object", "It lies outside of its image, or has no area.")
                     return None
                 self._losses.add("part of an object", "It lies outside of its image, and was cut off at the border.")
-                at = inside
         elif (one.kind == "point" and not (0 <= at[0] <= width and 0 <= at[1] <= height)) \
                 or (one.kind == "span" and not at[1] <= width):
             self._losses.add("object", "It lies outside of its item.")

@@ -7,7 +7,7 @@ of the text as it came. Read `Box` first.
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
@@ -61,9 +61,11 @@ class Box:
     unsure: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name, value in zip(("x0", "y0", "x1", "y1"), _numbers("a box", (self.x0, self.y0, self.x1, self.y1)),
-                               strict=True):
-            object.__setattr__(self, name, value)
+        given = self.x0, self.y0, self.x1, self.y1
+        numbers = _numbers("a box", given)
+        if any(map(operator.is_not, numbers, given)):  # not floats
+            for name, value in zip(("x0", "y0", "x1", "y1"), numbers, strict=True):
+                object.__setattr__(self, name, value)
         if self.x0 >= self.x1 or self.y0 >= self.y1:
             what = "is inverted" if self.x0 > self.x1 or self.y0 > self.y1 else "has no area"
             raise BadInput(f"the box ({self.x0:g}, {self.y0:g}, {self.x1:g}, {self.y1:g}) {what}; x0 < x1 and y0 < y1 "
@@ -372,12 +374,16 @@ _PLURALS = {"box": "boxes", "polygon": "polygons", "point": "points", "span": "s
 def _numbers(what: str, values: Iterable[Any]) -> tuple[float, ...]:
     values = tuple(values)
     try:
-        numbers = tuple(float(value) for value in values if not isinstance(value, (bool, str)))
+        numbers = tuple([float(value) for value in values if not isinstance(value, (bool, str))])
     except (TypeError, ValueError):
         numbers = ()
-    if len(numbers) != len(values) or not all(math.isfinite(number) and abs(number) < 1e9 for number in numbers):
-        raise BadInput(f"{what} is at {str(values)[:80]}; finite numbers are expected, in pixels.")
-    return numbers
+    if len(numbers) == len(values):
+        for number in numbers:
+            if not -1e9 < number < 1e9:  # NaN too
+                break
+        else:
+            return numbers
+    raise BadInput(f"{what} is at {str(values)[:80]}; finite numbers are expected, in pixels.")
 
 
 def _pairs(points: Any) -> tuple[tuple[float, float], ...]:
@@ -391,7 +397,8 @@ def _pairs(points: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _check_rest(one: Shape) -> None:
-    object.__setattr__(one, "certainty", check_certainty(one.certainty))
+    if (certainty := check_certainty(one.certainty)) is not one.certainty:
+        object.__setattr__(one, "certainty", certainty)
     if not isinstance(one.unsure, bool):
         raise BadInput(f"unsure is {one.unsure!r:.80} of a {one.kind}; True or False is expected.")
     for name in ("label", "id"):
