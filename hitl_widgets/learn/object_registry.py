@@ -49,7 +49,7 @@ from .object_predictors import (
     without_repeats,
 )
 from .predict import pick_device
-from .registry import IMPORTED, IS_VERSION, N_KEPT
+from .registry import IMPORTED, IS_VERSION, N_KEPT, given_names
 from .span_net import SpanNet
 from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector, checked_spans, predicted_spans
 from .span_targets import N_TAGS
@@ -247,8 +247,7 @@ class ObjectRegistry:
 
     def names(self) -> dict[str, str]:
         """The names under which versions were imported: version -> name."""
-        named = [event.body for event in self.project.log.events(kind=(IMPORTED, "adopted")) if event.body.get("name")]
-        return {body["model"]: body["name"] for body in reversed(named)}
+        return given_names(self.project.log)
 
     def add_objects(self, net: ImportedObjects, *, label_ids: Sequence[str], name: str, adopt: bool) -> str:
         """Make imported objects a model of the project, and adopt them, unless they are adopted already.

@@ -427,9 +427,7 @@ class Registry:
 
     def names(self) -> dict[str, str]:
         """The names under which versions were imported, and of estimators their classes: version -> name."""
-        named = [event.body for event in self._log.events(kind=(IMPORTED, "adopted", "trained"))
-                 if event.body.get("name")]
-        return {body["model"]: body["name"] for body in reversed(named)}
+        return given_names(self._log)
 
     def _named(self, version: str) -> dict[str, str]:
         """The name of a version, as a part of an event's body; empty where it wasn't imported."""
@@ -513,8 +511,9 @@ class Registry:
         adopted = self.inference.predictor if beginning is None or self.adopted is not None else None
         version = self.find(adopted.version if beginning is None and adopted is not None else str(beginning))
         if holds_imported_net(self.path(version.name)) and not self.estimators.is_live(version.name):
-            raise no_net("be used elsewhere; wb.predict() and wb.probs() have them, as they were imported",
-                         self.names().get(version.name, "") if self._was_estimator(version.name) else "")
+            estimator = self.names().get(version.name, "") if self._was_estimator(version.name) else ""
+            raise no_net("be used elsewhere; wb.predict() and wb.probs() have them"
+                         f"{'' if estimator else ', as they were imported'}", estimator)
         # The adopted net may be had although its weights are gone from the disk.
         predictor = self.predictor(version) if adopted is None or version.name != adopted.version else \
             self.architecture.predictor(adopted.copy_of_net(), version.label_ids)
@@ -749,6 +748,12 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
                         texts=PoolTexts(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else None,
                         bars=bars)
     return registry
+
+
+def given_names(log: Log) -> dict[str, str]:
+    """The names under which models came into a log: version -> the first one."""
+    named = [event.body for event in log.events(kind=(IMPORTED, "adopted", "trained")) if event.body.get("name")]
+    return {body["model"]: body["name"] for body in reversed(named)}
 
 
 def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:

@@ -333,8 +333,10 @@ def test_an_estimator_is_never_stored_and_its_probabilities_are(tmp_path, pool, 
     assert isinstance(wb.inference.predictor, ImportedPredictor)
     np.testing.assert_array_equal(probs(wb), kept)
     assert wb.predict()["model"].unique().tolist() == [run.model]
-    with pytest.raises(ModelError, match=r"stored probabilities of a LogisticRegression.*Pass the LogisticRegression"):
+    with pytest.raises(ModelError, match=r"stored probabilities of a LogisticRegression.*Pass the LogisticRegression"
+                       ) as refused:
         wb.model()
+    assert "imported" not in str(refused.value)
     with pytest.raises(ModelError, match=r"Pass the LogisticRegression again"):
         wb.explain("0")
 
