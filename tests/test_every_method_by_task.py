@@ -326,6 +326,9 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "people.plant": lambda wb: wb.people.plant(0.05, purpose="to see"),
     "people.planted": lambda wb: wb.people.planted(),
     "people.table": lambda wb: wb.people.table(),
+    "people.assign": lambda wb: [wb.people.assign("grace", items=IDS[:2]), wb.people.assign("grace", None),
+                                 wb.people.assign("grace", [any_label(wb)])],
+    "people.workload": lambda wb: wb.people.workload(),
 }
 
 # These change nothing that the others read: they share one project.
@@ -335,7 +338,7 @@ READING = {"annotations", "history", "votes", "consensus", "progress", "labels_t
            "models", "models.flips", "models.embeddings", "edits", "edits.counts", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
-           "people.table"}
+           "people.table", "people.workload"}
 OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "predict")
 OBJECTS = "asks for (the )?objects"
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"
@@ -350,6 +353,7 @@ REFUSED: dict[tuple[str, str], str] = {
         "import_predictions", "probs", "check_explanations", "model", "adopt", "training_set", "models.flips",
         "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
     ("edits.presume", "scale"): "asks for values of attributes alone",
+    **{("people.assign", kind): "assign items by where= or items=" for kind in ("scale", *OF_OBJECTS)},
     **{("objects", kind): "no objects are asked for" for kind in KINDS},
     **{("predict_values", kind): "no heads" for kind in OF_OBJECTS},
     **{(name, f"{kind} bare"): NO_MODEL for name in ("predict", "predict_objects", "model") for kind in OF_OBJECTS},

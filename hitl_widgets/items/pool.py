@@ -502,17 +502,55 @@ class Pool:
         BadInput
             If there is no such column.
         """
+        values = self._column(column)
+        # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
+        texts = [str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer()
+                 else str(value) for value in values]
+        return np.where(values.isna().to_numpy(), self._crcs, _crcs(texts)).astype(np.uint32)
+
+    def values_of(self, column: str) -> tuple[np.ndarray, list[Any]]:
+        """The values of a metadata column, each once and as JSON says them, and which of them each item has.
+
+        Parameters
+        ----------
+        column : str
+
+        Returns
+        -------
+        codes : ndarray of int, shape (n_items,)
+            Places in `values`.
+        values : list
+            As `meta` gives them; None where one is missing.
+
+        Raises
+        ------
+        BadInput
+            If there is no such column.
+
+        Examples
+        --------
+        >>> pool = Pool.from_texts(["a", "b", "c"], meta=[{"shop": 7}, {"shop": None}, {"shop": 7}])
+        >>> codes, values = pool.values_of("shop")
+        >>> [values[code] for code in codes]
+        [7.0, None, 7.0]
+        """
+        given = self._column(column)
+        try:
+            codes, uniques = pd.factorize(given)
+        except TypeError:  # such as lists, which are compared by what they say
+            codes, uniques = pd.factorize(given.map(lambda value: str(_plain(value))))
+        values = [_plain(value) for value in uniques]
+        return np.where(codes < 0, len(values), codes), [*values, None]
+
+    def _column(self, column: str) -> pd.Series:
         columns = [] if self._frame is None else [str(name) for name in self._frame.columns]
         if column not in columns:
             raise BadInput(f"{column!r} is no metadata column of the pool, one of which is expected: "
                            f"{_some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
                            "Pool.from_images and Pool.from_texts take meta=.")
         assert self._frame is not None
-        values = self._frame.iloc[:, columns.index(column)]
-        # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
-        texts = [str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer()
-                 else str(value) for value in values]
-        return np.where(values.isna().to_numpy(), self._crcs, _crcs(texts)).astype(np.uint32)
+        values: pd.Series = self._frame.iloc[:, columns.index(column)]
+        return values
 
     def draws(self, seed: int, *, group: str | None = None) -> np.ndarray:
         """A random-looking number for each item, from `seed` and its id alone: float64, shape (n,), in [0, 1).

@@ -173,7 +173,8 @@ class Asking:
     def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
         project = self._project
         looks, pool = project.second_looks, project.pool
-        places = [] if looks is None else looks.order(n, annotator, has_seen=project.queue.has_seen, leave=leave)
+        places = [] if looks is None else looks.order(n, annotator, has_seen=project.queue.has_seen, leave=leave,
+                                                        may_ask=project.queue.is_allowed)
         return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
     def _places(self, item_ids: Collection[str]) -> list[int]:

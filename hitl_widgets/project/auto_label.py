@@ -93,7 +93,7 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
         wrong = proposal.wrong()
         checked = set(proposal.body["checks"][:len(wrong)])  # a skipped check is among them, and is still in doubt
         acceptance = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
-        own, others = queue.asked(annotator)
+        own, others = queue.asked(annotator, assigned=False)
         measures = queue.measures()  # a proposal of an earlier version of this package may have hold-out items
         places = pool.positions(list(proposal.labels)).tolist()
         rest = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)

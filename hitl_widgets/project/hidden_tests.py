@@ -89,16 +89,18 @@ class HiddenTests:
         given = state.policy.get("gold", {})
         rare, pairs = declared(given, lineage)
         labels = _strata(labels, rare, pairs)
+        allowed = queue.allowed(annotator)
+        asked = np.ones(len(places), np.bool_) if allowed is None else allowed[places]
         reserved = np.zeros(len(places), np.bool_)
         planted = list[int]()
         if self.plants(annotator):
             reserved = np.isin(places, plantable(state)) & (draws[:, 1] < RESERVED)
             by = state.policy[PLANTED].get("by")
             groups = self._groups(by, places) if by not in (None, "label") else None
-            spread = labels if by == "label" else np.full(len(places), "", object)
-            planted = places[reserved][gold_order(spread[reserved], seen[reserved], draws[reserved, 0],
-                                                  groups=None if groups is None else groups[reserved])].tolist()
-        blind, groups = ~reserved, self._groups(given.get("by"), places)
+            spread, kept = labels if by == "label" else np.full(len(places), "", object), reserved & asked
+            planted = places[kept][gold_order(spread[kept], seen[kept], draws[kept, 0],
+                                              groups=None if groups is None else groups[kept])].tolist()
+        blind, groups = ~reserved & asked, self._groups(given.get("by"), places)
         order = gold_order(labels[blind], seen[blind], draws[blind, 0], rare=rare, pairs=pairs,
                            groups=None if groups is None else groups[blind])
         return Lines(places[blind][order].tolist(), planted)
@@ -164,6 +166,8 @@ class HiddenTests:
             queue, done = self._state.queue, self._state.repeated.get(annotator, set())
             answered = queue.is_closed(annotator) & ~queue.holdout & ~queue.gold
             answered[list({*leave, *queue.planted.get(annotator, ())})] = False
+            if (allowed := queue.allowed(annotator)) is not None:
+                answered &= allowed
         answered[self._state.places(self._log.recent_items(annotator, REPEAT_AFTER))] = False
         ids = [item_id for item_id in self._pool.ids[answered].tolist() if item_id not in done]
         for item_id in sorted(ids, key=lambda item_id: draw(self._seed, annotator, item_id, "repeat")):

@@ -44,6 +44,7 @@ class LabelIndex:
         self.unplaced: dict[str, dict[int, int]] = {}
         self.put_off: dict[str, dict[int, Pair]] = {}
         self.values = ValueIndex(n_items)
+        self.revision = 0  # grows with everything that is taken in
 
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
                  versions: Sequence[int | None], *, unplaced: Mapping[int, int],
@@ -62,6 +63,7 @@ class LabelIndex:
         put_off : mapping, optional
             position -> label, of those that were skipped after an answer.
         """
+        self.revision += 1
         pairs, where = factorize(label_ids, versions)
         codes = np.array([0 if label_id is None else self._code_of((label_id, version)) for label_id, version in pairs],
                          np.int32)
@@ -205,6 +207,29 @@ class LabelIndex:
             if annotator in (None, name) and (of_values := self._doubtful_values(lineage, name)) is not None:
                 np.maximum(versions, of_values, out=versions)
         return versions
+
+    def has_doubt(self, lineage: Lineage) -> bool:
+        """Whether any label that was ever given means nothing certain under today's labels."""
+        return any(pair is not None and lineage.exactly(*pair) is None for pair in self._pairs)
+
+    def may_mean(self, lineage: Lineage, label_ids: Collection[str]) -> npt.NDArray[np.bool_] | None:
+        """Find the items with an answer in doubt that may mean one of these labels; those put off included.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        label_ids : collection of str
+            Of today's labels.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_items,), or None
+            None where no answer is in doubt.
+        """
+        def is_likely(pair: Pair) -> int:
+            return int(lineage.exactly(*pair) is None and not set(label_ids).isdisjoint(lineage.candidates(*pair)))
+
+        return self.look(is_likely, put_off=True) > 0 if self.has_doubt(lineage) else None
 
     def values_in_doubt(self, lineage: Lineage) -> npt.NDArray[np.bool_]:
         """Find the items of which somebody's values are in doubt, or asked for since: bool, shape (n_items,)."""

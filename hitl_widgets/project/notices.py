@@ -19,6 +19,7 @@ from ..quality.gold_tests import gold_figures
 from ..records import LABELLING, check_annotator, check_event_id, new_id, utc_now
 from .hidden_tests import truth_of
 from .policy import PLANTED
+from .workload import asked_in_words
 
 if TYPE_CHECKING:
     from .project import Project
@@ -48,17 +49,20 @@ class People:
     def about(self, annotator: str) -> dict[str, Any] | None:
         """What everybody may know of the project: purpose, owner, names, and to what this person agreed.
 
-        None where nothing was set.
+        `asked` says which items are assigned to this person and how far they are, where some are. None where nothing
+        was set, and nothing is assigned to them.
         """
         project = self._project
         with project.state.lock:
             project.refresh()
             agreements = project.state.agreements
-            if not agreements.policy:
+            asked = asked_in_words(project, annotator)
+            if not agreements.policy and asked is None:
                 return None
             takes_part = bool(agreements.policy.get(PLANTED)) and bool(agreements.consent(annotator, PLANTED))
             return {"purpose": agreements.policy.get("purpose"), "owner": agreements.owner,
-                    "names": bool(agreements.policy.get("names")), "takes_part": [PLANTED] * takes_part}
+                    "names": bool(agreements.policy.get("names")), "takes_part": [PLANTED] * takes_part,
+                    **({} if asked is None else {"asked": asked})}
 
     def asks_consent(self, annotator: str) -> dict[str, str] | None:
         """What a person is asked before suggestions that are wrong on purpose reach them: `to`, `text` and `policy`.

@@ -55,7 +55,7 @@ from ..taxonomy.history import Change, Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
-from . import opening, policy, threads
+from . import assignments, opening, policy, threads
 from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
@@ -538,7 +538,7 @@ class Project(Standing):
         return self.asking.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy", "threads", "model" or "learning" after each change.
+        """Call `listener` with "decisions", "taxonomy", "threads", "assigned", "model" or "learning" after each change.
 
         It is called on the thread that made the change. The function that is returned ends it.
         """
@@ -588,7 +588,7 @@ class Project(Standing):
             events = sorted((event for event in events if event.id not in self._own), key=lambda event: event.seq or 0)
             self.news += [words for event in events if (words := self._in_words(event)) is not None]
         # Of an adopted model, listeners are told once it is in use here.
-        for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads")):
+        for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads"), ("assigned", "assigned")):
             if any(event.kind == kind for event in events):
                 self.tell(what)
 
@@ -596,6 +596,8 @@ class Project(Standing):
         """Say in a sentence what somebody else did; None where another sentence says it."""
         if event.kind == "adopted" and event.body["origin"] == "background":  # every few minutes: no news to anybody
             return None
+        if event.kind == "assigned":
+            return assignments.news_of(event, self.lineage, reader=self.annotator)
         if event.kind != "thread":
             return in_words(event, self.lineage, reader=self.annotator)
         return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))

@@ -159,7 +159,7 @@ class RelabelQueue:
         Hold-out items aren't among them: their labels are never proposed.
         """
         with self._state.lock:
-            versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator)))
+            versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator, assigned=False)))
             lineage, index = self._state.lineage, self._state.label_index
             if lineage.mapped or lineage.asks:
                 certain = index.look(lambda pair: lineage.exactly(*pair) is None, put_off=True) == 0
@@ -173,8 +173,15 @@ class RelabelQueue:
         return mask
 
     # Whoever is asked, and for which step, follows from one rule after another on the same two arrays.
-    def asked(self, annotator: str) -> tuple[Positions, Positions]:
+    def asked(self, annotator: str, *, assigned: bool = True) -> tuple[Positions, Positions]:
         """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
+
+        Parameters
+        ----------
+        annotator : str
+        assigned : bool
+            Leave out the items that are assigned to other people only. They are in doubt all the same: False for what
+            is about labels, and asks nobody.
 
         Returns
         -------
@@ -189,17 +196,25 @@ class RelabelQueue:
         short[places[~self.measures()[places]]] = False
         own = np.where(short, state.label_index.doubtful(lineage, annotator), 0)
         others = np.zeros_like(own)
+        route = state.queue.route(annotator)
+        alone = None if route is None else route.alone
         if state.queue.annotators_per_item == 1:
             free = short & (own == 0) & ~state.queue.is_closed(annotator)
+            others = np.where(free, state.label_index.doubtful(lineage), 0)
+        elif alone is not None:  # whoever answered them isn't asked again, unless it was one of these people
+            free = short & (own == 0) & ~state.queue.is_closed(annotator) & alone
             others = np.where(free, state.label_index.doubtful(lineage), 0)
         for step in lineage.steps:
             if step.reverted_by is None and self._looked_for(step):
                 for name, unplaced in state.label_index.unplaced.items():
                     mine = own if name == annotator else others
-                    if name == annotator or state.queue.annotators_per_item == 1:
-                        at = [place for place, version in unplaced.items() if version < step.version
-                              and not own[place] and not others[place]]
-                        mine[at] = step.version
+                    at = [place for place, version in unplaced.items() if version < step.version
+                          and not own[place] and not others[place]
+                          and (name == annotator or state.queue.annotators_per_item == 1
+                               or (alone is not None and alone[place]))]
+                    mine[at] = step.version
+        if assigned and route is not None:
+            own[~route.allowed] = others[~route.allowed] = 0
         return own, others
 
     def candidates(self, position: int) -> tuple[str, ...]:
@@ -244,7 +259,7 @@ class RelabelQueue:
         BadInput
             When a label isn't among an item's candidates.
         """
-        own, others = self.asked(annotator)
+        own, others = self.asked(annotator, assigned=False)
         measures, taxonomy = self.measures(), self._state.lineage.today
         open_ = {place: label_id for place, label_id in labels.items()
                  if (own[place] or others[place]) and not measures[place]}

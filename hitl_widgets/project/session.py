@@ -53,6 +53,8 @@ IMPORTER = "import"  # who gave the answers of a table or file that doesn't say
 # As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # time where a person waits in front of the card. The next call continues from there.
 PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
+# So often what is asked next is predicted, since an item may turn out to be somebody else's then.
+N_SETTLED = 8
 # Of the answered items, a strategy over embeddings is shown the latest, at most so many.
 LATEST_ANSWERED = 2_048
 # Without a net of the person's, the first typical items may take longer, once: the descriptors are fitted then.
@@ -205,6 +207,10 @@ class Session:
         """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
         self.project.people.consent(to, yes, annotator or self.annotator, policy=policy, id=id, acted_at=acted_at)
 
+    def own_labels(self, annotator: str | None = None) -> Sequence[str]:
+        """The labels of today that are assigned to a person, as label_ids: the card offers them first."""
+        return self.project.state.assignments.labels_of(annotator or self.annotator)
+
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
         """What this person alone is told and hasn't read, the latest at the end; nobody else's card shows it."""
         return self.project.people.notices(annotator or self.annotator)
@@ -229,6 +235,7 @@ class Session:
         self._predict_ahead("random" if queue else strategy, annotator, AHEAD_S)
         if queue == SECOND_LOOK_QUEUE and n > 0:
             self.tell_whose_second_looks(annotator)
+        self._settle_who(n, queue, strategy=strategy, annotator=annotator)
         return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
@@ -240,7 +247,20 @@ class Session:
         self._predict_ahead("random" if queue else strategy, annotator, WAITING_S)
         if queue is None and (ahead := self.project.hidden_tests.ahead(annotator or self.annotator)):
             self._prepare(ahead)
+        self._settle_who(n, queue, strategy=strategy, annotator=annotator, showing=showing)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def _settle_who(self, n: int, queue: str | None, **asked: Any) -> None:
+        """Predict what is about to be asked, where it depends on the suggestion of whom it is asked."""
+        predictions = self.project.ranking.predictions
+        if predictions is None or queue == SECOND_LOOK_QUEUE or not self.project.state.assignments.by_label:
+            return
+        for _ in range(N_SETTLED):
+            items = self.project.next(n, queue=queue, **asked)
+            missing = predictions.missing(np.array([item.position for item in items], np.int64))
+            if not len(missing):
+                return
+            self.predict(missing, budget_s=WAITING_S)
 
     def describe(self, most: int = 10_000) -> None:
         """Have the descriptors of all items computed, in a pool of so many at most: until then some is left to time."""

@@ -31,6 +31,7 @@ from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
+from .assignments import Assignments
 from .doubt import Doubt
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
@@ -104,6 +105,8 @@ class State:
         item_id -> number of the event since which its answer is known.
     verdicts : Verdicts
         What was adjudicated.
+    assignments : Assignments
+        Which items are asked only of some people.
     news : list of Event
         Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
         process.
@@ -127,6 +130,7 @@ class State:
         self.repeated: dict[str, set[str]] = {}
         self.gold_since: dict[str, int] = {}
         self.verdicts = Verdicts()
+        self.assignments = Assignments(self, pool, ranking)
         self._judged = set[int]()  # positions of the items with an adjudicated label
         self.news: list[Event] = []
         if pool is not None:
@@ -138,6 +142,7 @@ class State:
             holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]
             self.queue = Queue(draws=draws, holdout=holdout,
                                annotators_per_item=annotators_per_item, audit=drawn)
+            self.queue.route = self.assignments.route
             self._doubt = None if self.queue.most is None else Doubt(self.label_index, self.queue)
             self.reference = ReferenceLabels(holdout, None if group is None else pool.group_sums(group))
         # annotator -> position -> when they closed it, today or in this round.
@@ -470,6 +475,9 @@ class State:
             if self._doubt is not None:
                 self.queue.in_doubt[list(self._judged)] = False
 
+    def _take_assigned(self, events: Sequence[Event]) -> None:
+        self.assignments.take_in(events)
+
     def _take_threads(self, events: Sequence[Event]) -> None:
         take_threads_in(self.threads, events)
 
@@ -548,9 +556,10 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
     "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated,
-    "adjudicated": State._take_verdicts, "adopted_values": State._take_adopted_values}
+    "adjudicated": State._take_verdicts, "adopted_values": State._take_adopted_values,
+    "assigned": State._take_assigned}
 # Of these, people who work on the same project are told.
-NEWS = ("taxonomy", "adopted", "thread")
+NEWS = ("taxonomy", "adopted", "thread", "assigned")
 
 
 _SKIP, _UNSURE, _LABEL = 1, 2, 3

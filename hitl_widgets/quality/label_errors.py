@@ -39,8 +39,12 @@ class SuspectedErrors:
         self._stands = stands
 
     def order(self, n: int, annotator: str, *, has_seen: Callable[[int, str], bool],
-              leave: Collection[int] = ()) -> list[int]:
+              leave: Collection[int] = (), may_ask: Callable[[int, str], bool] = lambda position, annotator: True
+              ) -> list[int]:
         """Positions of the next n items for an annotator, the least probable answer first.
+
+        An answer is looked at by its author first, and then, if they confirm it, by others. Where its author may not be
+        asked about the item any more, others look at it at once.
 
         Parameters
         ----------
@@ -50,6 +54,8 @@ class SuspectedErrors:
             Whether an annotator has answered the item at a position.
         leave : collection of int
             Positions that are on a screen already.
+        may_ask : callable
+            Whether the item at a position may be asked of an annotator.
 
         Returns
         -------
@@ -59,10 +65,11 @@ class SuspectedErrors:
         for row in self._rows:
             if len(positions) >= n:
                 break
-            if row.position in leave:
+            if row.position in leave or not may_ask(row.position, annotator):
                 continue
-            own, confirmed = row.annotator == annotator, row.chosen_by == SECOND_LOOK
-            if own == confirmed or (not own and has_seen(row.position, annotator)):
+            own, for_others = row.annotator == annotator, row.chosen_by == SECOND_LOOK
+            for_others = for_others or not may_ask(row.position, row.annotator)
+            if own == for_others or (not own and has_seen(row.position, annotator)):
                 continue
             stands = self._stands(row.item_id, row.annotator)
             if stands is not None and stands.id == row.decision_id:

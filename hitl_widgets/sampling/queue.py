@@ -5,7 +5,7 @@ A `Queue` works on positions in the pool; it doesn't use ids or the log. Read `Q
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +20,30 @@ from .uncertainty import Scores, best
 HOLDOUT_SHARE = 0.25
 GOLD_SHARE = 0.05
 AUDIT_SHARE = 0.1
+# The model predicts ahead until so many open items are known to be assigned to a person by their suggested label.
+ASSIGNED_AHEAD = 64
+
+
+class Route(NamedTuple):
+    """Which items a person may be asked, where some are assigned to some people: masks over the pool.
+
+    Parameters
+    ----------
+    allowed : ndarray of bool, shape (n_items,)
+        The items that may be asked of the person.
+    own : ndarray of bool, shape (n_items,), or None
+        The items that are assigned to them, which come first; None where none are.
+    alone : ndarray of bool, shape (n_items,), or None
+        Those of their own that only people are asked to whom they are assigned; None where `own` is.
+    maybe : ndarray of bool, shape (n_items,), or None
+        The items that may turn out to be assigned to them once the model has predicted them; None where that doesn't
+        depend on the model.
+    """
+
+    allowed: npt.NDArray[np.bool_]
+    own: npt.NDArray[np.bool_] | None = None
+    alone: npt.NDArray[np.bool_] | None = None
+    maybe: npt.NDArray[np.bool_] | None = None
 
 
 class Ask(NamedTuple):
@@ -62,6 +86,8 @@ class Queue:
     informed : dict
         annotator -> the items whose answers by others they have read, as who adjudicated them: not asked of them any
         more.
+    route : function
+        From an annotator to their `Route`; None where nothing is assigned to anybody.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
@@ -75,6 +101,7 @@ class Queue:
         self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
         self.planted: dict[str, set[int]] = {}
         self.informed: dict[str, set[int]] = {}
+        self.route: Callable[[str], Route | None] = _everywhere
         n_doubted = 0 if self.most is None else len(draws)
         self.in_doubt, self.tops = np.ones(n_doubted, np.bool_), np.zeros(n_doubted, np.float32)
         self._n_closed = np.zeros(len(draws), np.int16)
@@ -101,8 +128,31 @@ class Queue:
             skipped[position] = skipped_at
 
     def is_learnable(self, annotator: str) -> npt.NDArray[np.bool_]:
-        """Mask of the items open for the annotator that may be used for training: bool, shape (n_items,)."""
-        return self._open(annotator) & ~self.holdout & ~self.gold
+        """Mask of the items that the annotator is asked next that may be used for training: bool, shape (n_items,).
+
+        These are the items open for them; those that are assigned to them alone, as long as some of these are open.
+        """
+        learnable = self._open(annotator) & ~self.holdout & ~self.gold
+        if (route := self.route(annotator)) is not None and route.own is not None \
+                and (assigned := learnable & route.own).any():
+            return assigned
+        return learnable
+
+    def is_open(self, annotator: str) -> npt.NDArray[np.bool_]:
+        """Mask of the items that the annotator may be asked, whoever holds them now: bool, shape (n_items,)."""
+        return self._open(annotator)
+
+    def is_wanted(self) -> npt.NDArray[np.bool_]:
+        """Mask of the items that want another answer, whoever gives it; without gold: bool, shape (n_items,)."""
+        return self._wanted() & ~self.gold
+
+    def allowed(self, annotator: str) -> npt.NDArray[np.bool_] | None:
+        """Mask of the items that aren't assigned to other people only: bool, shape (n_items,); None for all."""
+        return None if (route := self.route(annotator)) is None else route.allowed
+
+    def is_allowed(self, position: int, annotator: str) -> bool:
+        """Whether the item isn't assigned to other people only."""
+        return (allowed := self.allowed(annotator)) is None or bool(allowed[position])
 
     def unpredicted(self, n: int, annotator: str, tried: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
         """Positions of open items to predict next, in the order of their draws, so that n open items are predicted.
@@ -114,8 +164,11 @@ class Queue:
         tried : ndarray of bool, shape (n_items,)
             The items that have a prediction, or couldn't get one.
         """
-        open_ = self.is_learnable(annotator)
+        open_, route = self._open(annotator) & ~self.holdout & ~self.gold, self.route(annotator)
         short = n - int((open_ & tried).sum())
+        if route is not None and route.own is not None and route.maybe is not None \
+                and int((open_ & tried & route.own).sum()) < ASSIGNED_AHEAD:
+            open_, short = open_ & route.maybe, n  # those that are assigned to them may still have to be found
         if short <= 0:
             return np.empty(0, np.intp)
         unknown = np.flatnonzero(open_ & ~tried)
@@ -223,13 +276,28 @@ class Queue:
         Returns
         -------
         list of Ask
-            Skipped items come last.
+            Items that are assigned to the annotator come first, skipped ones last. Gold is asked at its own share
+            throughout.
         """
         open_ = self._open(annotator)
         for taken in (held, showing):
             open_[list(taken)] = False
         skipped = [position for position in self.skipped(annotator) if open_[position]]
         open_[skipped] = False
+        gold_line = self._line(open_ & self.gold, n, None, "gold") if gold is None else \
+            [Ask(place, "gold", True) for place in reversed(gold) if open_[place]]
+        n_asked, asks = self._n_asked(annotator, showing), list[Ask]()
+        own = None if (route := self.route(annotator)) is None else route.own
+        for part in (open_,) if own is None else (open_ & own, open_ & ~own):
+            if (n_left := n - len(asks)) > 0:
+                lines = self._lines(part, n_left, scores, name, by_chance=by_chance, ask_holdout=ask_holdout,
+                                    audit=audit, turn=sum(n_asked.values()) % 2)
+                asks += _interleaved(n_left, {**lines, "gold": gold_line}, n_asked, audit=audit)
+        return [*asks, *(Ask(position, "skipped", self.is_blind(position)) for position in skipped[:n - len(asks)])]
+
+    def _lines(self, open_: npt.NDArray[np.bool_], n: int, scores: Scores | None, name: str, *, by_chance: bool,
+               ask_holdout: bool, audit: float, turn: int) -> dict[str, list[Ask]]:
+        """Put n items of a mask into lines, best last: "learn", "holdout" and "audit"."""
         tied, measuring = open_ & self.tied & ~self.holdout & ~self.gold, open_ & self.holdout & ~self.gold
         again = open_ & self._again() & ~self.tied  # another person is asked, and people don't disagree yet
         learnable = open_ & ~again & ~self.tied & ~self.holdout & ~self.gold
@@ -239,19 +307,14 @@ class Queue:
             "holdout": [*self._line(measuring & ~again & ~self.tied, n_holdout, None, "holdout"),
                         *self._line(measuring & again, n_holdout, None, "holdout"),
                         *self._line(measuring & self.tied, n_holdout, None, "holdout")],
-            "gold": self._line(open_ & self.gold, n, None, "gold") if gold is None else
-            [Ask(place, "gold", True) for place in reversed(gold) if open_[place]],
             "audit": self._line(learnable & self.audit.drawn, n, None, "audit") if audit else [],
         }
-        n_asked = self._n_asked(annotator, showing)
         if by_chance and scores is not None:
-            lines["learn"] = _alternated(self._line(learnable, n, None, "random"), lines["learn"],
-                                         turn=sum(n_asked.values()) % 2)
+            lines["learn"] = _alternated(self._line(learnable, n, None, "random"), lines["learn"], turn=turn)
         if self.most is not None:
             lines["learn"] += self._line(again & ~self.holdout & ~self.gold, n, -self.tops, "more_votes")
         lines["learn"] += self._line(tied, n, None, "disagreement")
-        asks = _interleaved(n, lines, n_asked, audit=audit)
-        return [*asks, *(Ask(position, "skipped", self.is_blind(position)) for position in skipped[:n - len(asks)])]
+        return lines
 
     def _n_asked(self, annotator: str, showing: Collection[int]) -> dict[str, int]:
         """Count the gold, hold-out and training items that the annotator has answered or sees now."""
@@ -278,12 +341,17 @@ class Queue:
             self._closed[annotator] = np.zeros(len(self.draws), np.bool_)
         return self._closed[annotator]
 
-    def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
+    def _wanted(self) -> npt.NDArray[np.bool_]:
         again = self.tied if self.most is None else (self.tied | self.in_doubt) & (self._n_closed < self.most)
         # Gold tests everybody, however many have answered it.
-        wanted = (self._n_closed < self.annotators_per_item) | again | self.gold
-        open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
+        wanted: npt.NDArray[np.bool_] = (self._n_closed < self.annotators_per_item) | again | self.gold
+        return wanted
+
+    def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
+        open_: npt.NDArray[np.bool_] = self._wanted() & ~self._closed_by(annotator)
         open_[[*self.planted.get(annotator, ()), *self.informed.get(annotator, ())]] = False
+        if (allowed := self.allowed(annotator)) is not None:
+            open_ &= allowed
         return open_
 
     def _again(self) -> npt.NDArray[np.bool_] | np.bool_:
@@ -292,6 +360,11 @@ class Queue:
             return np.False_
         again: npt.NDArray[np.bool_] = self.in_doubt & ~self.gold & (self._n_closed >= self.annotators_per_item)
         return again
+
+
+def _everywhere(annotator: str) -> Route | None:
+    """Nothing is assigned to anybody."""
+    return None
 
 
 _T = TypeVar("_T")

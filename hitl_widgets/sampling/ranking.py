@@ -15,6 +15,8 @@ from ..errors import BadInput, ShapeError
 from ..taxonomy.history import Lineage
 from .uncertainty import BY_ROW, BY_ROW_OF_SETS, Scores, Strategy
 
+# So many items at once are looked through for a suggestion.
+_CHUNK = 65_536
 # Labels of a family whose probabilities differ by no more than that are tied.
 TIED = 1e-6
 
@@ -61,6 +63,8 @@ class Ranking:
         Of the adopted model; None without one.
     revision : int
         Grows by one whenever rows come in.
+    n_suggested : int
+        Grows by one whenever what `suggests` says may have changed.
     multilabel : bool
         Whether an item may have several labels: then probabilities are independent, and don't sum to 1.
     thresholds : mapping
@@ -72,8 +76,12 @@ class Ranking:
         self.revision = 0
         self.multilabel = False
         self.thresholds: Mapping[str, float] = {}
+        self.n_suggested = 0
         self._scores: dict[str, Scores] = {}
         self._former: dict[str, Scores] = {}
+        self._suggests: dict[frozenset[str], np.ndarray] = {}
+        self._formerly: dict[frozenset[str], np.ndarray] = {}
+        self._looked_at = np.zeros(0, np.bool_)  # the rows that `_suggests` knows
         self._families: tuple[object, np.ndarray] | None = None
         self._lock = threading.RLock()
 
@@ -85,7 +93,10 @@ class Ranking:
         with self._lock:
             self.predictions = predictions
             self._former |= self._scores
-            self._scores = {}
+            self._formerly |= self._suggests
+            self._scores, self._suggests = {}, {}
+            self._looked_at = np.zeros(0 if predictions is None else len(predictions.tried), np.bool_)
+            self.n_suggested += 1
 
     def put(self, positions: np.ndarray, probs: np.ndarray, lineage: Lineage) -> None:
         """Keep the adopted model's rows for some items.
@@ -102,6 +113,7 @@ class Ranking:
             self.revision += 1
             for name, scores in self._scores.items():
                 scores[positions] = self._by_row[name](self.probs_by_family(lineage, positions))
+            self._look_at(positions, lineage)
 
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
@@ -166,6 +178,60 @@ class Ranking:
                 former = self._former.pop(strategy, None)
                 self._scores[strategy] = fresh if former is None else np.where(np.isnan(fresh), former, fresh)
             return strategy, self._scores[strategy]
+
+    def suggests(self, label_ids: frozenset[str], lineage: Lineage) -> np.ndarray | None:
+        """Tell of each item whether the suggestion is one of some labels, or a set that has one of them.
+
+        As with scores, after a change of model an item keeps its former suggestion until the new model has predicted
+        it. What comes in is taken in row by row.
+
+        Parameters
+        ----------
+        label_ids : frozenset of str
+            Of today's labels.
+        lineage : Lineage
+
+        Returns
+        -------
+        ndarray of int8, shape (n_items,), or None
+            1 where it is, 0 where it isn't, -1 where nothing is suggested. None without a model. It isn't to be
+            changed.
+        """
+        with self._lock:
+            if self.predictions is None:
+                return None
+            self.take_in_suggestions(lineage)
+            if label_ids not in self._suggests:
+                former = self._formerly.pop(label_ids, None)
+                suggests = np.full(len(self.predictions.tried), -1, np.int8) if former is None else former.copy()
+                for some in np.array_split(rows := np.flatnonzero(self._looked_at), 1 + len(rows) // _CHUNK):
+                    suggests[some] = self._among(label_ids, lineage, some)
+                self._suggests[label_ids] = suggests
+            return self._suggests[label_ids]
+
+    def take_in_suggestions(self, lineage: Lineage) -> int:
+        """Take in the rows that other processes have put into the same files; return `n_suggested`. Quick."""
+        with self._lock:
+            tried = np.zeros(0, np.bool_) if self.predictions is None else np.asarray(self.predictions.tried)
+            if np.count_nonzero(tried) != np.count_nonzero(self._looked_at):
+                late = np.flatnonzero(tried & ~self._looked_at)
+                for some in np.array_split(late, 1 + len(late) // _CHUNK):
+                    self._look_at(some, lineage)
+            return self.n_suggested
+
+    def _look_at(self, positions: np.ndarray, lineage: Lineage) -> None:
+        for label_ids, suggests in self._suggests.items():
+            suggests[positions] = self._among(label_ids, lineage, positions)
+        self._looked_at[positions] = True
+        self.n_suggested += bool(self._suggests)
+
+    def _among(self, label_ids: frozenset[str], lineage: Lineage, positions: np.ndarray) -> np.ndarray:
+        """What `suggests` says of some items."""
+        todays, probs = lineage.today.label_ids, self.probs(lineage, positions)
+        wanted = np.array([label_id in label_ids for label_id in todays], np.bool_)
+        on = suggested_sets(probs, todays, self.thresholds) if self.multilabel else \
+            likeliest(probs, self.families(lineage))
+        return np.where(np.isnan(probs).any(axis=1), -1, on[:, wanted].any(axis=1)).astype(np.int8)
 
     @property
     def _by_row(self) -> Mapping[str, Strategy]:

@@ -291,11 +291,15 @@ class Taxonomy:
         It is the label's own, else its name where that is a digit, else the next free one of 1 to 9 and 0. Answers
         beyond have none.
         """
+        return self.keys_of(self.answers)
+
+    def keys_of(self, answers: Sequence[Label]) -> dict[str, str]:
+        """The keys as `keys` has them, with the free ones given in another order of the answers."""
         own = {label.key for label in self.labels}
-        named = {label.name: label.id for label in reversed(self.answers) if label.name in set(_DIGITS) - own}
+        named = {label.name: label.id for label in reversed(answers) if label.name in set(_DIGITS) - own}
         free = iter([digit for digit in _DIGITS if digit not in own | set(named)])
         keys = {label.id: label.key or (label.name if named.get(label.name) == label.id else next(free, None))
-                for label in self.answers}
+                for label in answers}
         return {label_id: key for label_id, key in keys.items() if key is not None}
 
     @cached_property

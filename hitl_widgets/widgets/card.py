@@ -24,7 +24,7 @@ from ..records import LABELLING, OBJECT_TASKS, Decision, Items, Task
 from . import window
 from .acts import on
 from .comm import Card
-from .host import CardHost, LearningHost, PolicyHost, ThreadHost
+from .host import AssigningHost, CardHost, LearningHost, PolicyHost, ThreadHost
 from .keys import configured
 from .messages import (
     NOTED,
@@ -164,7 +164,8 @@ class Review(Widget[CardPush]):
         self._greeted: dict[str | None, int] = {}  # by tab
         self._count = True  # progress is due
         self._taxonomy = host.taxonomy
-        self._labels = labels_of(host.taxonomy)
+        self._own = self._own_labels()
+        self._labels = labels_of(host.taxonomy, self._own)
         self._asks = host if isinstance(host, ThreadHost) else None
         self._tells = host if isinstance(host, PolicyHost) else None
         self._learns = host if isinstance(host, LearningHost) else None
@@ -257,6 +258,8 @@ class Review(Widget[CardPush]):
         if waiting:
             self.host.release(waiting, former)
         self._told.clear()
+        self._own = self._own_labels()
+        self._labels = labels_of(self._taxonomy, self._own)
         self._errand(2.5, self._push_past)
         self._errand(2.7, self._push_people)
         return self._ready()
@@ -389,6 +392,12 @@ class Review(Widget[CardPush]):
                 "taxonomy": self._labels, "certainty": self.certainty, "methods": list(self.methods),
                 "keys": self.keys, "n": self.n, "queue": self.queue, "temporary": on_temporary_server(),
                 "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent}
+
+    def _own_labels(self) -> tuple[str, ...]:
+        """The labels that are offered first, where an item may have several: those assigned to the annotator."""
+        if self.task != "multilabel" or not isinstance(self.host, AssigningHost):
+            return ()
+        return tuple(self.host.own_labels(self.host.annotator))
 
     def _about(self) -> tuple[About | None, ConsentQuestion | None]:
         if self._tells is None:
@@ -589,19 +598,22 @@ class Review(Widget[CardPush]):
                 self._stir()
             elif what == "learning":
                 self._errand(2.8, self._push_learning)
+            elif what == "assigned":
+                self._look_at, self._keeps_former = time.monotonic(), False  # what waits may be somebody else's now
+                self._changed.notify_all()
             elif what in ("taxonomy", "model") and self._look_at is None:
                 self._look_at = time.monotonic() + SETTLE_S
                 self._changed.notify_all()
 
     def _look(self) -> None:
-        taxonomy = self.host.taxonomy
+        taxonomy, own = self.host.taxonomy, self._own_labels()
         with self._changed:
             self._look_at = None
             self._stir()
             self._former += self._window.cut(KEPT)
             keeps, self._keeps_former = self._keeps_former, True
-            if taxonomy is not self._taxonomy:
-                self._taxonomy, self._labels, keeps = taxonomy, labels_of(taxonomy), False
+            if taxonomy is not self._taxonomy or own != self._own:
+                self._taxonomy, self._own, self._labels, keeps = taxonomy, own, labels_of(taxonomy, own), False
                 self._push({"kind": "taxonomy", "taxonomy": self._labels})
         if not keeps:
             self._drop_former()

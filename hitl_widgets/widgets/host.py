@@ -220,6 +220,14 @@ class PolicyHost(Protocol):
 
 
 @runtime_checkable
+class AssigningHost(Protocol):
+    """A project in which items are assigned to people. Listeners are told "assigned" when that changes."""
+
+    def own_labels(self, annotator: str | None = None) -> Sequence[str]:
+        """List the label_ids that are assigned to the annotator, which are offered first; none where none are."""
+
+
+@runtime_checkable
 class LearningHost(Protocol):
     """A project in which a model may learn in the background. Listeners are told "learning" when that changes."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
@@ -723,10 +723,15 @@ class NoticeEntry(TypedDict):
     lines: list[str]
 
 
-class About(TypedDict):
+class _AboutMore(TypedDict, total=False):
+    asked: str
+
+
+class About(_AboutMore):
     """What everybody may know of the project: its purpose, and who sees whose figures.
 
-    `takes_part`: to what the annotator has agreed and may stop.
+    `takes_part`: to what the annotator has agreed and may stop. `asked`: which items are assigned to the annotator, and
+    how far they are, where some are.
     """
 
     purpose: str | None
@@ -1188,11 +1193,20 @@ NOTED: Noted = {"kind": "noted"}
 # -- parts that several messages have
 
 
-def labels_of(taxonomy: Taxonomy) -> Labels:
-    """List the labels to choose from, with their keys and meanings."""
+def labels_of(taxonomy: Taxonomy, first: Collection[str] = ()) -> Labels:
+    """List the labels to choose from, with their keys and meanings.
+
+    Parameters
+    ----------
+    taxonomy : Taxonomy
+    first : collection of str
+        label_ids of labels that come before the others, in their order; keys that no label has of its own go to them
+        first.
+    """
     labels: list[LabelEntry] = []
-    keys = taxonomy.keys
-    for label in taxonomy:
+    answers = sorted(taxonomy, key=lambda label: label.id not in first)
+    keys = taxonomy.keys_of(answers)
+    for label in answers:
         entry: LabelEntry = {"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
                              "key": keys.get(label.id), "own_key": label.key is not None}
         for name in ("definition", "link", "colour", "sensitive"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -42,7 +43,8 @@ class People:
     def __call__(self) -> pd.DataFrame:
         """One row per annotator, yours first: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at.
 
-        Other people have pseudonyms, unless you own a project that was made with ``names=True``.
+        Where items are assigned to people, the columns assigned and left count them, as `workload` does. Other people
+        have pseudonyms, unless you own a project that was made with ``names=True``.
         """
         from ..project.names import as_seen_by
         annotations = self._wb.annotations()
@@ -51,7 +53,13 @@ class People:
         table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
                               last_acted_at=("acted_at", "max")).reset_index()
         table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
-        reader = self._wb.annotator
+        reader, project = self._wb.annotator, self._wb.project
+        if project.has_pool and project.state.assignments.by_annotator:
+            from ..project.workload import workload
+            assigned = workload(project)[0][["annotator", "assigned", "left"]]
+            table = table.merge(assigned, on="annotator", how="outer")
+            counts = ["n_answers", "n_unsure", "n_skipped", "assigned", "left"]
+            table[counts] = table[counts].fillna(0).astype(int)
         seen = as_seen_by(self._wb.project, table, reader)
         mine = seen["annotator"] == reader
         return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
@@ -519,6 +527,77 @@ class People:
         table, why = project.people.table(self._wb.annotator)
         if why:
             project.notify(why)
+        return table
+
+    # -- who is asked what
+
+    def assign(self, annotator: str, labels: Sequence[str] | EllipsisType | None = ..., *,
+               where: Mapping[str, Any] | None = None, items: Sequence[Any] | None = None, only: bool = True
+               ) -> pd.DataFrame:
+        """Ask one person, and nobody else, for some items: as the owner, who made the project. It is logged.
+
+        An item that is assigned to somebody is asked only of the people to whom it is assigned, also where it belongs
+        to the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come
+        first. Of labels, `where` and `items` all that are passed have to hold. What was assigned to this person before
+        ends. docs/assigning.md says what this does to figures.
+
+        Parameters
+        ----------
+        annotator : str
+            A name; they need not have answered anything yet.
+        labels : sequence of str, or None
+            Items for which the model suggests one of these labels, or one below them; without a suggestion those whose
+            answer is in doubt between them and others since an edit. With ``task="multilabel"`` the card also lists
+            these labels first. None, and nothing else, ends what is assigned to this person.
+        where : mapping, optional
+            A column of the pool's metadata, or several, and the value or the list of values that items have there, such
+            as ``{"site": ["A", "B"]}``. Items that join the pool later are covered too.
+        items : sequence, optional
+            Ids of items.
+        only : bool
+            False for items that come first for this person, and are asked of others too.
+
+        Returns
+        -------
+        DataFrame
+            As `workload` gives it.
+
+        Raises
+        ------
+        BadInput, UnknownLabel, UnknownItem
+            When somebody else than the owner acts, or a condition can't be used; nothing is stored then.
+
+        Examples
+        --------
+        >>> wb.people.assign("grace", where={"site": "A"})  # doctest: +SKIP
+        >>> wb.people.assign("grace", None)  # doctest: +SKIP
+        """
+        from ..project import assignments
+        project = self._wb.project
+        if labels is None and where is None and items is None:
+            assignments.end(project, annotator)
+        else:
+            assignments.assign(project, annotator, labels=None if labels is ... else labels, where=where, items=items,
+                               only=only)
+        return self.workload()
+
+    def workload(self) -> pd.DataFrame:
+        """How many items are assigned to each person, and how many of these are left; by name.
+
+        A sentence says it where items are asked of nobody: where the only people to whom they are assigned have
+        answered nothing yet, or nothing for 14 days, or have answered these items already and more answers are wanted.
+
+        Returns
+        -------
+        DataFrame
+            One row for each person to whom something is assigned: annotator, asked (what their items have in common),
+            assigned (items now), answered (of these, by this person), left (that they may still be asked), nobody_else
+            (of these, those that are left to this person alone), last_acted_at.
+        """
+        from ..project.workload import workload
+        table, lines = workload(self._wb.project)
+        for line in lines:
+            self._wb.project.notify(line)
         return table
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import LogBusy
 from hitl_widgets.events import KINDS
 from hitl_widgets.items.pool import Pool
+from hitl_widgets.project import assignments
 from hitl_widgets.project.label_index import LabelIndex
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.state import PROJECTIONS
@@ -48,6 +49,8 @@ def seen_of(project):
         "measures": state.reference.measuring(lineage), "gold": (state.gold, np.flatnonzero(state.queue.gold).tolist()),
         "presumed": state.presumed, "trained": (state.n_trained, state.trained_at),
         "taxonomy": [step.id for step in lineage.steps],
+        "assigned": {who: np.flatnonzero(state.assignments.covered(who)).tolist()
+                     for who in state.assignments.by_annotator},
     }
 
 
@@ -78,6 +81,9 @@ def one_of_each(project, other):
     yield "undone"
     project.apply(edits.split("cat", ["lion", "house cat"]))
     yield "edited"
+    assignments.assign(project, "bob", items=["i20", "i21"])
+    assignments.assign(project, "cyd", labels=["lion"])
+    yield "assigned to people"
     assert project.presume({"i12": "lion", "i13": "lion"}, estimate={"value": 0.1}) == ["i12", "i13"]
     project.decide("i13", label="house cat")
     project.record("trained", {"round": 1})

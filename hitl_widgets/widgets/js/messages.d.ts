@@ -579,8 +579,9 @@ export interface NoticeEntry {
   lines: string[];
 }
 
-/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: to what the annotator has agreed and may stop. */
+/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: to what the annotator has agreed and may stop. `asked`: which items are assigned to the annotator, and how far they are, where some are. */
 export interface About {
+  asked?: string;
   purpose: string | null;
   owner: string | null;
   names: boolean;

@@ -162,6 +162,7 @@ function projectOf(session) {
   const { people, setup } = session;
   const { about } = people;
   return [h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about?.purpose ?? "Nobody has written down what this project is for.")),
+    ...(about?.asked ? [h("p", { class: "hitl-assigned", text: about.asked })] : []),
     h("p", { text: whoSees(about, setup?.annotator ?? "") }),
     h("p", { text: "In a cell, wb.people.own() shows you your own: your slips, your calibration, your bias." }),
     h("p", { class: "hitl-quiet", text: "The project's log lies in its folder: whoever can open the folder can read all of it, names too." }),
