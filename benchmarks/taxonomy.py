@@ -74,7 +74,8 @@ def a_log(folder: Path, n_items: int, n_edits: int) -> None:
                                          seen=Seen(taxonomy=version))))
         with engine.connect() as conn:
             conn.exec_driver_sql("BEGIN")
-            rows = [{**tables.row_of(act), "stored_at": 0, "seq": seq + i} for i, act in enumerate(acts, 1)]
+            rows = [{**tables.row_of(act), "stored_at": 0, "seq": seq + i, "tick": seq + i, "aside": 0}
+                    for i, act in enumerate(acts, 1)]
             tables.add(conn, tables.EVENT, [{**row, "checksum": checksum(row)} for row in rows])
             tables.add(conn, tables.ANNOTATION, [{"seq": seq + i, "item_id": act.item_id, "annotator": act.annotator,
                                                   **tables.annotation_of(act)} for i, act in enumerate(acts, 1)])

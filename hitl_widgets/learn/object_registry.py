@@ -166,7 +166,7 @@ class ObjectRegistry:
         if self._event is None:
             self.install(self.model_of(self.given), origin="given")
         elif self._event.body["own"]:
-            self.project.notify(f"{self.project.folder.name} goes on with the workbench's own model, "
+            self.project.notify(f"{self.project.name} goes on with the workbench's own model, "
                                 f"{self._event.body['model']}, and not with the model given; wb.adopt(model) takes "
                                 "that one.")
 
@@ -186,7 +186,7 @@ class ObjectRegistry:
                     self.missing, self._model = str(error), None
                     if self.project.propose == self.proposals:
                         self.project.propose = None
-            self.project.notify(f"{self.project.folder.name}: {error}")
+            self.project.notify(f"{self.project.name}: {error}")
             return False
         self._use(model, event)
         self.project.tell("model")

@@ -203,7 +203,7 @@ class Registry:
         if function is None:
             return False
         if event.body["own"]:
-            self._notify(f"{self.folder.name} goes on with the workbench's own model, {event.body['model']}, and not "
+            self._notify(f"{self._log.name} goes on with the workbench's own model, {event.body['model']}, and not "
                          "with the model given; wb.adopt(model) takes that one.")
             return False
         if (version := weights_version(function)) == event.body["model"] or self._is_imported(event):
@@ -293,7 +293,7 @@ class Registry:
 
     def _miss(self, why: str) -> None:
         self.inference.missing = why
-        self._notify(f"{self.folder.name}: {why}")
+        self._notify(f"{self._log.name}: {why}")
 
     def adopt(self, model: str | nn.Module | Callable[..., Any]) -> str:
         """Go back to a former version, or go on with a net that a person trained; see `Workbench.adopt`."""
@@ -408,7 +408,7 @@ class Registry:
             raise
         if self.architecture is not former:
             self._notify(f"The net given is of another build than the project's former one: from now on open "
-                         f"{self.folder.name} with model=... a net of this build.")
+                         f"{self._log.name} with model=... a net of this build.")
         return version
 
     # -- versions and weights --------------------------------------------------------------------------------

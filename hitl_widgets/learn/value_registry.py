@@ -189,7 +189,7 @@ class ValueRegistry:
                 self._use(self.load(event))
             except ModelError as error:
                 self.missing = str(error)
-                self._notify(f"{self.folder.name}: {error}")
+                self._notify(f"{self._log.name}: {error}")
                 return False
         self._changed()
         return True

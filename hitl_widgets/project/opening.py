@@ -53,23 +53,23 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
         When the project is new and no taxonomy was passed, or its task is another one.
     """
     if log.rebuilt:
-        notify(f"{folder.name}: the log's table of annotations didn't agree with its events, which are whole; it was "
+        notify(f"{log.name}: the log's table of annotations didn't agree with its events, which are whole; it was "
                "made anew from its events. A copy of the former state is in copies/.")
     created = next(iter(log.events(kind="created")), None)
     if created is None:
         if taxonomy is None:
-            raise BadInput(f"{folder} is a new project; pass its taxonomy, for instance "
+            raise BadInput(f"{log.location} is a new project; pass its taxonomy, for instance "
                            "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
         created = _create(log, given, taxonomy, annotator=annotator, now=now, policy=policy or {})
     settings: dict[str, Any] = dict(created.body)
     if given.get("task") not in (None, own := settings.setdefault("task", "classify")):
-        raise BadInput(f"{folder.name} is a project with task={own!r}, and {given['task']!r} was given: what is asked "
+        raise BadInput(f"{log.name} is a project with task={own!r}, and {given['task']!r} was given: what is asked "
                        "of an item is fixed when a project is made. Leave task out, or choose another folder.")
     for name, value in given.items():
         if name == "task":
             continue
         if value != (own := settings.get(name)):
-            notify(f"{folder.name} goes on with its own {name}={own} ({value} was given): the hold-out never moves.")
+            notify(f"{log.name} goes on with its own {name}={own} ({value} was given): the hold-out never moves.")
     return settings
 
 
@@ -136,7 +136,7 @@ def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str
     if not renamed:
         return pool
     place, former = next(iter(renamed.items()))
-    notify(f"{folder.name}: {len(renamed):,} answered files were renamed or moved, such as {former!r} to "
+    notify(f"{log.name}: {len(renamed):,} answered files were renamed or moved, such as {former!r} to "
            f"{pool.ids[place]!r}; they keep the ids that their answers have.")
     return pool.known_as(renamed)
 

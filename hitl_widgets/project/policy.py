@@ -131,7 +131,7 @@ def set_arms(project: Project, shares: Mapping[str, float]) -> None:
         set_policy(project, arms=dict(shares))
     else:
         in_use = ", ".join(f"{arm} {share:g}" for arm, share in own.items() if share)
-        project.notify(f"{project.folder.name} goes on with its own shares of the arms ({in_use}); "
+        project.notify(f"{project.name} goes on with its own shares of the arms ({in_use}); "
                        f"{project.state.agreements.owner}, who made the project, can change them.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -47,6 +48,7 @@ from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
+from ..storage.location import cache_folder, locate
 from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.attributes import Value
@@ -81,7 +83,7 @@ class Project(Standing):
     Parameters
     ----------
     folder : str or Path
-        Made when it isn't there.
+        Made when it isn't there; or the URL of a project on a server, see `storage.location`.
     pool : Pool or None
         The items; None opens the log for reading and for taxonomy edits only.
     taxonomy : Taxonomy or None
@@ -109,6 +111,9 @@ class Project(Standing):
     task : "classify", "multilabel", "scale", "boxes", "polygons", "points", "spans" or None
         What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
         Fixed when the project is made; None for what the folder has, "classify" for a new one.
+    cache : str, Path or None
+        For a project on a server, the folder on this machine for models, predictions and maps; None for one in the
+        user's cache directory.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -116,6 +121,10 @@ class Project(Standing):
 
     Attributes
     ----------
+    name : str
+        What messages call it.
+    folder : Path
+        Where its files lie on this machine: its own folder, or for a project on a server the cache.
     log : Log
         What was done, durably.
     state : State
@@ -147,12 +156,13 @@ class Project(Standing):
         When folder and arguments don't belong together, or the folder can't be used.
     """
 
-    def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
+    def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2,
                  annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
                  names: bool | None = None, arms: Mapping[str, float] | None = None, task: str | None = None,
-                 now: Callable[[], datetime] = utc_now, notify: Callable[[str], None] = logger.info) -> None:
+                 cache: str | os.PathLike[str] | None = None, now: Callable[[], datetime] = utc_now,
+                 notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
         annotators_per_item = opening.check_annotators(annotators_per_item)
         check_count("seed", seed, "a whole number")
@@ -161,7 +171,7 @@ class Project(Standing):
             raise BadInput(f"task is {task!r}; one of {', '.join(TASKS)} is expected.")
         self.annotator = check_annotator(annotator)
         start = policy.at_start(purpose, names, arms)
-        self.folder, self.ranking = Path(folder), Ranking()
+        self.ranking = Ranking()
         self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
         self.selector.measured = self._measured
         self.selector.value_model = self._value_model
@@ -178,9 +188,11 @@ class Project(Standing):
         self._importing = threading.RLock()  # one import at a time, each of which compares itself with the log
         self._own: set[str] = set()  # ids of the edits and adoptions that were made here
         self._n_followed = 0  # of the state's news
+        self._generation = 0  # of the state that was followed
         self.news: list[str] = []
-        self.log = Log(self.folder, now=now)
+        self.log = Log(locate(folder), now=now)
         try:
+            self.folder = cache_folder(self.log.name, self.log.id, cache) if self.log.folder is None else Path(folder)
             self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed), "task": task,
                                   **({} if group is None else {"group": group})}, start)
         except BaseException as error:
@@ -189,12 +201,14 @@ class Project(Standing):
                 raise self.log.unreadable(error) from error
             raise
 
+    @property
+    def name(self) -> str:
+        """What messages call the project."""
+        return self.log.name
+
     def abandon(self) -> None:
         """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
-        self.close()
-        if self.log.created:
-            for name in ("log.db", "log.db-journal", "pool.ids", "pool.groups"):
-                (self.folder / name).unlink(missing_ok=True)
+        self.log.discard()
 
     # -- acts: what a person can do --------------------------------------------------------------------------
 
@@ -564,12 +578,13 @@ class Project(Standing):
         self.ranking.multilabel = self.task == "multilabel"
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=notify,
                            annotators_per_item=self._annotators_per_item, audit=self.audit_share)
-        for line in policy.check_given(start, self.state.policy, folder.name):
+        self._generation = self.state.generation
+        for line in policy.check_given(start, self.state.policy, self.name):
             notify(line)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own,
                                 task=self.task)
         if taxonomy is not None:
-            opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)
+            opening.check_taxonomy(taxonomy, self.lineage, self.name, notify=notify)
         if self._pool is not None:
             self.hidden_tests = HiddenTests(self.state, self._pool, self.log, seed=self.settings["seed"],
                                             prediction=self.prediction)
@@ -586,10 +601,12 @@ class Project(Standing):
             self.refresh()
             events, self._n_followed = self.state.news[self._n_followed:], len(self.state.news)
             events = sorted((event for event in events if event.id not in self._own), key=lambda event: event.seq or 0)
+            began_anew, self._generation = self.state.generation != self._generation, self.state.generation
             self.news += [words for event in events if (words := self._in_words(event)) is not None]
         # Of an adopted model, listeners are told once it is in use here.
-        for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads"), ("assigned", "assigned")):
-            if any(event.kind == kind for event in events):
+        for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads"), ("assigned", "assigned"),
+                           ("decided", "decisions")):
+            if began_anew or any(event.kind == kind for event in events):
                 self.tell(what)
 
     def _in_words(self, event: events.Event) -> str | None:

@@ -107,6 +107,8 @@ class State:
         What was adjudicated.
     assignments : Assignments
         Which items are asked only of some people.
+    generation : int
+        How often the log's events had been brought into another order, when this state began.
     news : list of Event
         Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
         process.
@@ -117,6 +119,13 @@ class State:
                  notify: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
+        self._settings, self._annotators_per_item, self._audit = settings, annotators_per_item, audit
+        self.news: list[Event] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take in the events of the whole log that aren't answers, and forget whatever was held before."""
+        log, pool, settings = self._log, self._pool, self._settings
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
         self.changed = frozenset[str]()
         self.gold, self.presumed = dict[str, Pair](), dict[str, Pair]()
@@ -130,18 +139,17 @@ class State:
         self.repeated: dict[str, set[str]] = {}
         self.gold_since: dict[str, int] = {}
         self.verdicts = Verdicts()
-        self.assignments = Assignments(self, pool, ranking)
+        self.assignments = Assignments(self, pool, self._ranking)
         self._judged = set[int]()  # positions of the items with an adjudicated label
-        self.news: list[Event] = []
         if pool is not None:
             seed = settings["seed"]
             draws = pool.draws(seed)
-            drawn = Audit(lambda beyond: pool.draws(seed + beyond), audit)
+            drawn = Audit(lambda beyond: pool.draws(seed + beyond), self._audit)
             self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
             group = settings.get("group")
             holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]
             self.queue = Queue(draws=draws, holdout=holdout,
-                               annotators_per_item=annotators_per_item, audit=drawn)
+                               annotators_per_item=self._annotators_per_item, audit=drawn)
             self.queue.route = self.assignments.route
             self._doubt = None if self.queue.most is None else Doubt(self.label_index, self.queue)
             self.reference = ReferenceLabels(holdout, None if group is None else pool.group_sums(group))
@@ -152,12 +160,23 @@ class State:
         self._placed_under = self._sent_back
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq, self._ahead = log.last_seq(), set[int]()
+        self.generation = log.generation
         # A look that fails on its way is made again: no event is taken in twice.
         self._projected, self._taken = 0, dict[str, int]()
         self._project(self._seq)
         if not self.lineage.steps:
-            raise LogDamaged(f"{log.folder} has a log without a taxonomy. Go back to one of its copies: "
+            raise LogDamaged(f"{log.name} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
+
+    def restart(self) -> None:
+        """Begin anew from the whole log: its events were brought into another order, by joining or redacting."""
+        with self.lock:
+            notify, self._notify = self._notify, lambda sentence: None  # it was said when the project was opened
+            try:
+                self._begin()
+                self.open(shares=True)
+            finally:
+                self._notify = notify
 
     def open(self, *, shares: bool) -> None:
         """Take in all that stands, and compare it with the pool.
@@ -178,12 +197,12 @@ class State:
             table = self._log.annotations(columns=self._columns)
             places = pool.positions(table["item_id"])
             if len(places) and not shares and not (places >= 0).any():
-                raise WrongPool(f"{self._log.folder} has answers for items such as {table['item_id'][0]!r}; none of "
+                raise WrongPool(f"{self._log.name} has answers for items such as {table['item_id'][0]!r}; none of "
                                 f"them is in this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own "
                                 "pool.")
             self.absent = tuple(sorted({table["item_id"][row] for row in np.flatnonzero(places < 0)}))
             if self.absent:
-                self._notify(f"{self._log.folder.name}: {len(self.absent)} answered items, such as {self.absent[0]!r}, "
+                self._notify(f"{self._log.name}: {len(self.absent)} answered items, such as {self.absent[0]!r}, "
                              "are absent from this pool; their answers are kept.")
             self.place(table, places)
             self.compare_contents(table, places, budget_s=CONTENT_BUDGET_S)
@@ -201,7 +220,7 @@ class State:
         if self.queue.holdout.any() and (shared := shared_contents(contents, self.queue.holdout)):
             one, other = (repr(str(self._pool.ids[place])) for place in shared[0])
             have = _counted(len(shared), "hold-out item has", "hold-out items have")
-            self._notify(f"{self._log.folder.name}: {have} the same content as items that may train, such as {one} and "
+            self._notify(f"{self._log.name}: {have} the same content as items that may train, such as {one} and "
                          f"{other}: a model that learnt one knows the other. Leave copies out of the pool, or begin a "
                          "project with group=, a metadata column that keeps them together.")
 
@@ -212,7 +231,7 @@ class State:
                                                               budget_s=NEAR_COPIES_BUDGET_S)):
             one, other = (repr(str(self._pool.ids[place])) for place in pairs[0])
             are = _counted(len(pairs), "hold-out text is", "hold-out texts are")
-            self._notify(f"{self._log.folder.name}: {are} the same as texts that may train, or nearly, such as {one} "
+            self._notify(f"{self._log.name}: {are} the same as texts that may train, or nearly, such as {one} "
                          f"and {other}: a model that learnt one knows the other. Leave copies out of the pool, or "
                          "begin a project with group=, a metadata column that keeps them together.")
 
@@ -239,7 +258,7 @@ class State:
             assert self._pool is not None
             self.place(stands, self._pool.positions(stands["item_id"]))
         some = ", ".join(map(repr, item_ids[:3])) + (", ..." if len(item_ids) > 3 else "")
-        self._notify(f"{self._log.folder.name}: the content of {len(item_ids):,} answered items has changed ({some}); "
+        self._notify(f"{self._log.name}: the content of {len(item_ids):,} answered items has changed ({some}); "
                      "their answers are to be reviewed, and the items are asked again."
                      + (" Where rows of a table moved, open it with the ids that the texts had: ids=... stay with "
                         "their texts, row numbers don't." if self._pool.kind == "text" else ""))
@@ -248,6 +267,9 @@ class State:
         """Take in what this or another process has stored since the last look."""
         with self.lock:
             since, last = self._seq, self._log.last_seq()
+            if self._log.generation != self.generation:
+                self.restart()
+                return
             if last == since:
                 return
             for item_id in self._log.changed_items(since) if self.presumed else ():
@@ -275,6 +297,9 @@ class State:
             What stood for this item and annotator until then.
         """
         with self.lock:
+            if self._log.generation != self.generation:
+                self.restart()
+                return
             if (seq := decision.seq or 0) <= self._seq:  # somebody's look at the log has taken it in already
                 return
             stands: Event | None = decision

@@ -16,9 +16,10 @@ from operator import itemgetter
 from typing import Any
 
 from ..events import Event, standing
-from .schema import EVENT, TABLES, annotation_of, annotation_row, event_of
+from .schema import EVENT, N_CHECKED, TABLES, annotation_of, annotation_row, event_of
 
-_EVENTS = f"SELECT {', '.join(EVENT.c.keys())} FROM event"
+# What a checksum covers: an older log has no more columns.
+_EVENTS = f"SELECT {', '.join(EVENT.c.keys()[:N_CHECKED])} FROM event"
 # An annotation of an event after the last one, whose decision isn't there: not just a number that was damaged.
 _DECIDED_LATER = "SELECT seq FROM annotation WHERE seq > ? AND decision_id IS NOT NULL " \
                  "AND decision_id NOT IN (SELECT id FROM event) LIMIT 1"
@@ -49,7 +50,7 @@ def _checksum(seq: int, id: str, kind: str, acted_at: int, stored_at: int, conte
 
 def is_intact(row: Sequence[Any]) -> bool:
     """Whether a row of `EVENT`, its columns in the table's order, has the checksum of what it holds."""
-    seq, id, kind, annotator, item_id, acted_at, stored_at, body, expected = row
+    seq, id, kind, annotator, item_id, acted_at, stored_at, body, expected = row[:N_CHECKED]
     try:
         return _checksum(seq, id, kind, acted_at, stored_at, content_hash(annotator, item_id, body)) == expected
     except UnicodeEncodeError:
@@ -209,11 +210,30 @@ class _Expected:
 def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The rows of `ANNOTATION` that follow from all events; of the columns after the first three those of `names`."""
     # NOT INDEXED: an index may be what is damaged.
-    rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') ORDER BY item_id, seq")
+    kept = "AND aside = 0 " if _has_aside(connection) else ""
+    rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') {kept}"
+                              "ORDER BY item_id, seq")
+    return annotations_of(rows, names)
+
+
+def _has_aside(connection: sqlite3.Connection) -> bool:
+    return any(name == "aside" for _, name, *_ in connection.execute("PRAGMA table_info(event)"))
+
+
+def annotations_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `ANNOTATION` that follow from decisions and retractions.
+
+    Parameters
+    ----------
+    rows : iterable of sequences
+        Rows of `EVENT`, ordered by item and then by number.
+    names : sequence of str
+        The columns wanted after the first three.
+    """
     for item_id, group in groupby(rows, key=itemgetter(4)):
         of_item = list(group)
         if len(of_item) == 1 and of_item[0][2] == "decided":  # as most are
-            seq, id, _, annotator, _, acted_at, _, body, _ = of_item[0]
+            seq, id, _, annotator, _, acted_at, _, body = of_item[0][:8]
             values = annotation_row(id, json.loads(body), acted_at=acted_at)
             yield (seq, item_id, annotator, *(values[name] for name in names))
             continue

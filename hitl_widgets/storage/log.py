@@ -1,7 +1,7 @@
 """The log of a project: append-only events, and the annotations that follow from them.
 
 `Log.append` makes events durable. The other methods of `Log` read it, hold items for an annotator, or keep copies. The
-database's own part is in `sqlite`.
+databases' own parts are in `sqlite` and `postgres`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,8 +27,11 @@ from ..events import KINDS, Event, canonical, standing, stored
 from ..records import LABELLING, utc_now
 from .backups import Copy, listed
 from .checks import UNREADABLE, Outdated, checksum, is_intact
+from .derived import derive
+from .location import Location, ServerLocation, locate
 from .lock import is_local
-from .migrations import SCHEMA, is_current, make, migrate
+from .migrations import SCHEMA, is_current, make, migrate, reseal
+from .roles import Roles
 from .schema import (
     ABOUT,
     ANNOTATION,
@@ -38,7 +41,9 @@ from .schema import (
     about_of,
     add,
     annotation_of,
+    batches,
     event_of,
+    instant,
     microseconds,
     row_of,
 )
@@ -61,20 +66,31 @@ class Unplaced(NamedTuple):
     note: str | None
 
 
-# A reader keeps writers waiting for one chunk, which is tens of milliseconds; older SQLites compare with no more
-# than 999 values in a statement.
-_CHUNK, _VALUES = 2_000, 400
+# A reader keeps writers waiting for one chunk, which is tens of milliseconds.
+_CHUNK = 2_000
+# The name in the table "about" of how often the events were brought into another order.
+GENERATION = "generation"
 
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
-_LAST_SEQ = select(func.max(EVENT.c.seq))
-_LAST_SEQ_AND_ABOUT = select(func.max(EVENT.c.seq), *(
-    select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery() for name in ("schema", "id")))
+# An act outside its person's role counts nowhere.
+_ALLOWED = EVENT.c.aside == 0
+
+
+def _about(name: str) -> sa.ScalarSelect[str]:
+    return select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery()
+
+
+_LAST_SEQ = select(func.max(EVENT.c.seq), _about(GENERATION))
+_LAST_TICK = select(EVENT.c.tick).order_by(EVENT.c.seq.desc()).limit(1).scalar_subquery()
+_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, *map(_about, ("schema", "id", GENERATION)))
 _LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
 _NEXT_NAME = select(func.min(EVENT.c.annotator)).where(EVENT.c.annotator > bindparam("name"))
 _COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _IDS = select(EVENT.c.id).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
+_ABOUT_ITEMS = select(EVENT).where(EVENT.c.item_id.in_(_ITEMS), _ALLOWED)
+_ROLES = select(EVENT).where(EVENT.c.kind.in_(Roles.KINDS), EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
@@ -92,7 +108,8 @@ _COUNTS = func.coalesce(ANNOTATION.c.planted, 0) == 0
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     _COUNTS, EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
-_CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted"))).distinct()
+_CHANGED = select(EVENT.c.item_id).where(
+    EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted")), _ALLOWED).distinct()
 # Of the index alone: no row is read.
 _REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_by(EVENT.c.item_id).having(
     func.count() > 1)
@@ -112,14 +129,16 @@ _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
 
 
 class Log:
-    """The log of one project, in its folder: append-only, durable, shared by threads and by processes.
+    """The log of one project: append-only, durable, shared by threads and by processes.
 
     Parameters
     ----------
-    folder : str or path
-        The project's folder; made when it doesn't exist. It holds ``log.db`` and ``copies/``.
+    location : str, path or Location
+        The project's folder, which is made when it doesn't exist and holds ``log.db`` and ``copies/``; or where it lies
+        on a server, see `location.locate`.
     now : callable
-        Tells the time, for `stored_at`, claims and copies.
+        Tells the time, for `stored_at`, claims and copies. Without one that is the server's clock, of a folder this
+        machine's.
     engine : sqlalchemy.Engine or None
         Used in place of one made here on ``log.db``.
     local : callable
@@ -127,8 +146,12 @@ class Log:
 
     Attributes
     ----------
-    folder : Path
-        The project's folder, absolute.
+    location : Location
+        Where it lies.
+    name : str
+        What messages call the project.
+    generation : int
+        How often the order of its events was changed, as far as this object knows: see `rewrite`.
     id : str
         The project's own id, made once.
     created : bool
@@ -154,14 +177,19 @@ class Log:
     ['cat']
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, now: Callable[[], datetime] = utc_now,
+    def __init__(self, location: str | os.PathLike[str] | Location, *, now: Callable[[], datetime] = utc_now,
                  engine: sa.Engine | None = None, local: Callable[[Path], bool] = is_local) -> None:
-        self.folder = Path(folder).absolute()  # a notebook may change its working directory
-        self._now = now
+        self.location = location if isinstance(location, Location) else locate(location)
+        self.name, self._now = self.location.name, now
         self._lock = threading.Lock()
         self._waiting: dict[_Act, None] = {}
         self._closed = self.rebuilt = False
-        self._database = Database(self.folder, engine=engine, local=local)
+        self.generation = 0
+        self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
+        self._database = _database(self.location, engine=engine, local=local)
+        # A server's clock is the same for all; whoever passes another one means it.
+        self._clock = self._database.clock if now is utc_now else sa.null()
+        self._to_append = _TO_APPEND.add_columns(self._clock)
         try:
             self.created = self._create()
             self._read(self._database.check_structure)
@@ -170,7 +198,8 @@ class Log:
                 self._write(lambda conn: migrate(conn, at=now(), keep_copy=self.keep_copy))
             if not self._read(lambda conn: self._database.check(conn, at=now())):
                 self._rebuild()
-            self.id = self._read(about_of)["id"]
+            about = self._read(about_of)
+            self.id, self.generation = about["id"], int(about.get(GENERATION, 0))
         except BaseException:
             self.close()
             raise
@@ -191,13 +220,29 @@ class Log:
 
         if self._write(lambda conn: self._database.rebuild(conn, keep_copy=keep_copy)):
             self.rebuilt = True
-            logger.warning("the annotations in the log of %s were damaged and made anew from its events", self.folder)
+            logger.warning("the annotations in the log of %s were damaged and made anew from its events", self.name)
+
+    @property
+    def folder(self) -> Path | None:
+        """The project's folder, absolute; None where the log lies on a server."""
+        return None if isinstance(self.location, ServerLocation) else self.location.folder
+
+    @property
+    def server(self) -> ServerLocation | None:
+        """Where the log lies on a server; None where it lies in a folder."""
+        return self.location if isinstance(self.location, ServerLocation) else None
 
     def close(self) -> None:
         """Give up the log. Closing twice is closing once."""
         with self._lock:
             self._closed = True
             self._database.close()
+
+    def discard(self) -> None:
+        """Close a log that was made just now, for a project that could not be opened, and remove it."""
+        self.close()
+        if self.created:
+            self._database.discard()
 
     def __enter__(self) -> Log:
         return self
@@ -206,7 +251,7 @@ class Log:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Log({str(self.folder)!r})"
+        return f"Log({str(self.location)!r})"
 
     def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
@@ -252,26 +297,28 @@ class Log:
         # by its ids and not stored twice.
         acts = list(self._waiting)
         try:
-            events = self._run(self._database.writer, lambda conn: self._store(conn, acts))
+            events = self._run(self._database.writer, lambda conn: self._store(conn, acts), again=True)
         except (BadInput, OverflowError, TypeError):
             if acts == [mine]:
                 raise
             acts = [mine]  # another thread's mistake isn't mine
-            events = self._run(self._database.writer, lambda conn: self._store(conn, acts))
+            events = self._run(self._database.writer, lambda conn: self._store(conn, acts), again=True)
         for act in acts:
             act.stored = [events[event.id] for event in act.events]
             self._waiting.pop(act, None)
         return [events[event.id] for event in mine.events]
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
-        last_seq = seq = self._last_seq_to_append(conn)
-        at, by_id = self._now(), dict[str, Event]()
+        last_seq, tick, at = self._start_appending(conn, acts)
+        seq, by_id = last_seq, dict[str, Event]()
         nth = dict[str, int]()
-        for batch in _batches([(event, row, act) for act in acts
+        for batch in batches([(event, row, act) for act in acts
                                for event, row in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
             in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
-            before = {event.id: event for event in map(self._event, in_log(conn))}
+            known = in_log(conn)
+            before = {event.id: event for event in map(self._event, known)}
+            aside = {row[1] for row in known if row[-1]}
             _check_since(batch, before.values(), last_seq)
             new: dict[str, Event] = {}
             rows = []
@@ -279,32 +326,109 @@ class Log:
                 former = before.get(event.id) or new.get(event.id)
                 if former is None:
                     if act.known is not None:
-                        _check_known(event, act.known, (*before.values(), *new.values()))
+                        _check_known(event, act.known, (one for one in (*before.values(), *new.values())
+                                                        if one.id not in aside))
                     seq += 1
                     n = nth[event.annotator] if event.annotator in nth else _n_of(conn, event.annotator)
                     nth[event.annotator] = n + 1
                     former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n + 1)
+                    tick = max(tick + 1, microseconds(at))
+                    if not (allowed := self._roles.permits(former)):
+                        aside.add(former.id)
+                    if former.kind in Roles.KINDS:
+                        self._roles.take(former)
+                        self._roles_of = -1  # read anew next time: this transaction may fail yet
                     full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n + 1)}
-                    rows.append({**full, "checksum": checksum(full)})
+                    rows.append({**full, "checksum": checksum(full), "tick": tick, "aside": int(not allowed)})
                 elif not former.same_act(event):
                     raise IdReused(f"event id {event.id!r} is in the log already and says: {_brief(former)}. It came "
                                    f"again with: {_brief(event)}. A new act needs a new id; leave id out to get one.")
                 by_id[event.id] = former
             if rows:
                 add(conn, EVENT, rows)
-                _update_annotations(conn, list(before.values()), list(new.values()))
+                _update_annotations(conn, *([event for event in events.values() if event.id not in aside]
+                                            for events in (before, new)))
+        if seq > last_seq:
+            self._database.notify(conn, seq)
         return by_id
 
-    def _last_seq_to_append(self, conn: sa.Connection) -> int:
-        last_seq, schema, id = conn.execute(_LAST_SEQ_AND_ABOUT).one()
+    def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act]) -> tuple[int, int, datetime]:
+        """The number and the tick of the newest event, and the time; the roles that hold are known then."""
+        last_seq, tick, schema, id, generation, clock = conn.execute(self._to_append).one()
+        self._check_same(schema, id)
+        if int(generation or 0) != self.generation and any(act.since is not None for act in acts):
+            raise AlreadyDecided("the events of this project were brought into another order while answers were made "
+                                 "ready, by joining or redacting; nothing was stored. Try again.")
+        self.generation = int(generation or 0)
+        last_seq = last_seq or 0
+        if self._roles_of != self.generation or self._roles_known > last_seq:
+            self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
+        for row in _rows(_ROLES, since=self._roles_known)(conn):
+            self._roles.take(self._event(row))
+        self._roles_known = last_seq
+        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock))
+
+    def _check_same(self, schema: str | None, id: str | None) -> None:
+        """StoreError where the log isn't the one that was opened any more."""
         if schema != str(SCHEMA):
-            raise StoreError(f"the log of {self.folder} was changed by another hitl_widgets (schema {schema}; this one "
+            raise StoreError(f"the log of {self.name} was changed by another hitl_widgets (schema {schema}; this one "
                              f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
                              "kernel with that version.")
         if id != self.id:
-            raise StoreError(f"the log of {self.folder} was replaced by the log of another project ({id}; this one is "
+            raise StoreError(f"the log of {self.name} was replaced by the log of another project ({id}; this one is "
                              f"{self.id}) while it was open here; nothing was stored. Open the project again.")
-        return last_seq or 0
+
+    def rewrite(self, name: str | None, change: Callable[[sa.Connection], _T]) -> _T:
+        """Change events or their order, which nothing else does: to join two logs, to redact, or to take acts in.
+
+        What follows from the events is made anew in the same transaction, and every process that has the log open
+        begins anew from it.
+
+        Parameters
+        ----------
+        name : str or None
+            Of the copy that a folder keeps of the log as it was; None keeps none.
+        change : callable
+            Changes rows of `schema.EVENT` on a connection. Afterwards `seq` must count from 1, and `tick` never fall.
+
+        Returns
+        -------
+        object
+            What `change` returned. If it raises, nothing is changed.
+
+        Raises
+        ------
+        StoreError
+            If the events aren't numbered from 1 afterwards.
+        """
+        if name is not None:
+            self.keep_copy(name)
+
+        def act(conn: sa.Connection) -> _T:
+            schema, id = conn.execute(select(_about("schema"), _about("id"))).one()
+            self._check_same(schema, id)
+            result = change(conn)
+            n, first, last = conn.execute(select(func.count(), func.min(EVENT.c.seq), func.max(EVENT.c.seq))).one()
+            if n and (first, last) != (1, n):
+                raise StoreError(f"{n:,} events are numbered from {first:,} to {last:,}; 1 to {n:,} is expected. "
+                                 "Nothing was changed.")
+            derive(conn)
+            generation = int(conn.scalar(select(_about(GENERATION))) or 0) + 1
+            conn.execute(delete(ABOUT).where(ABOUT.c.name == GENERATION))
+            add(conn, ABOUT, [{"name": GENERATION, "value": str(generation)}])
+            reseal(conn)
+            self._database.notify(conn, last or 0)
+            return result
+
+        return self._write(act)
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard`, on another thread, when a process has stored something; the function that is returned ends it.
+
+        A server tells it at once. A folder tells nobody: look every few seconds, as also beside a server, where a
+        connection may be cut.
+        """
+        return self._database.listen(heard)
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
         """Hold items for an annotator for a number of seconds from now, also those that they hold already.
@@ -314,42 +438,51 @@ class Log:
         list of str
             Those of `item_ids` that are theirs now; items that another annotator holds are left out.
         """
-        ids, at = list(dict.fromkeys(item_ids)), self._now()
-        until = microseconds(at + timedelta(seconds=seconds))
+        ids = list(dict.fromkeys(item_ids))
 
         def hold(conn: sa.Connection) -> list[str]:
-            conn.execute(delete(CLAIM).where(CLAIM.c.until <= microseconds(at)))
-            holders = {row.item_id: row.annotator for batch in _batches(ids)
-                       for row in conn.execute(select(CLAIM).where(CLAIM.c.item_id.in_(batch)))}
-            mine = [item_id for item_id in ids if holders.get(item_id, annotator) == annotator]
-            for batch in _batches(mine):
-                conn.execute(delete(CLAIM).where(CLAIM.c.item_id.in_(batch)))
-                add(conn, CLAIM, [{"item_id": item_id, "annotator": annotator, "until": until} for item_id in batch])
-            return mine
+            at = self._time(conn)
+            return self._database.hold(conn, ids, annotator, at=at, until=at + round(seconds * 1e6))
 
-        return self._write(hold) if ids else []
+        return self._claiming(hold) if ids else []
+
+    def _time(self, conn: sa.Connection) -> int:
+        """The time by which claims run out, in microseconds since 1970."""
+        return microseconds(self._now()) if isinstance(self._clock, sa.sql.elements.Null) \
+            else int(conn.execute(select(self._clock)).scalar_one())
+
+    def _claiming(self, act: Callable[[sa.Connection], _T]) -> _T:
+        if self._database.claimer is self._database.writer:
+            return self._write(act)
+        return self._run(self._database.claimer, act, again=True)
 
     def release(self, item_ids: Iterable[str] | None, annotator: str) -> None:
         """Give up an annotator's claims on these items; on all, when `item_ids` is None."""
         mine = delete(CLAIM).where(CLAIM.c.annotator == annotator)
         statements = [mine] if item_ids is None else [mine.where(CLAIM.c.item_id.in_(batch))
-                                                      for batch in _batches(list(item_ids))]
+                                                      for batch in batches(list(item_ids))]
         if statements:
-            self._write(lambda conn: [conn.execute(statement) for statement in statements])
+            self._claiming(lambda conn: [conn.execute(statement) for statement in statements])
 
     def claims(self, *, exclude: str | None = None) -> dict[str, str]:
         """Item id -> annotator of every claim that hasn't run out, without those of `exclude`."""
-        live = select(CLAIM).where(CLAIM.c.until > microseconds(self._now()),
-                                   CLAIM.c.annotator.is_distinct_from(exclude))
-        return {row.item_id: row.annotator for row in self._read(lambda conn: conn.execute(live).all())}
+        def live(conn: sa.Connection) -> Sequence[Any]:
+            return conn.execute(select(CLAIM).where(CLAIM.c.until > self._time(conn),
+                                                    CLAIM.c.annotator.is_distinct_from(exclude))).all()
+
+        return {row.item_id: row.annotator for row in self._read(live)}
 
     def get(self, id: str) -> Event | None:
-        """The event with this id, or None."""
-        return self._one(select(EVENT).where(EVENT.c.id == id))
+        """The event with this id, or None where there is none, or one that was set aside."""
+        return self._one(select(EVENT).where(EVENT.c.id == id, _ALLOWED))
+
+    def set_aside_events(self) -> list[Event]:
+        """The acts outside their person's role, in the order in which they were stored: they count nowhere."""
+        return list(map(self._event, self._read(_rows(select(EVENT).where(EVENT.c.aside != 0).order_by(EVENT.c.seq)))))
 
     def known_ids(self, ids: Sequence[str]) -> set[str]:
         """Those of these ids that an event has, whatever it is about."""
-        return {str(row[0]) for batch in _batches(ids) for row in self._read(_rows(_IDS, ids=batch))}
+        return {str(row[0]) for batch in batches(ids) for row in self._read(_rows(_IDS, ids=batch))}
 
     def is_retracted(self, decision: Event) -> bool:
         """Whether a decision was taken back, by whomever."""
@@ -390,8 +523,10 @@ class Log:
         return list(map(self._event, self._read(_rows(_MARKING))))
 
     def last_seq(self) -> int:
-        """The number of the newest event; 0 when there is none."""
-        return self._read(lambda conn: conn.scalar(_LAST_SEQ)) or 0
+        """The number of the newest event; 0 when there is none. `generation` is up to date then."""
+        last, generation = self._read(lambda conn: conn.execute(_LAST_SEQ).one())
+        self.generation = int(generation or 0)
+        return last or 0
 
     def annotators(self) -> list[str]:
         """Everybody who acted, sorted by name. Quick in a log of any size: the index is asked once a person."""
@@ -414,7 +549,7 @@ class Log:
                annotator: str | None = None) -> Iterator[Event]:
         """The events after number `since`, of one kind or several, in the order in which they were stored."""
         filters = {"kind": kind, "item_id": item_id, "annotator": annotator}
-        statement = select(EVENT).where(EVENT.c.seq > _SINCE).order_by(EVENT.c.seq).limit(_CHUNK).where(
+        statement = select(EVENT).where(EVENT.c.seq > _SINCE, _ALLOWED).order_by(EVENT.c.seq).limit(_CHUNK).where(
             *(EVENT.c[name] == value if isinstance(value, str) else EVENT.c[name].in_(value)
               for name, value in filters.items() if value is not None))
         for rows in self._chunks(statement, since):
@@ -422,8 +557,8 @@ class Log:
 
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
         """All that was stored about some items, as decisions and retractions, in the order of each item."""
-        for batch in _batches(item_ids):
-            yield from map(self._event, sorted(self._read(_rows(_KNOWN, ids=[], items=batch))))
+        for batch in batches(item_ids):
+            yield from map(self._event, sorted(self._read(_rows(_ABOUT_ITEMS, items=batch))))
 
     def annotations(self, *, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """The standing annotation of each (item, annotator), as columns.
@@ -480,7 +615,7 @@ class Log:
         """
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
         statement = select(*(ANNOTATION.c[name] for name in names))
-        rows = [row for batch in _batches(item_ids)
+        rows = [row for batch in batches(item_ids)
                 for row in self._read(_rows(statement.where(ANNOTATION.c.item_id.in_(_ITEMS)), items=batch))]
         rows += chain.from_iterable(self._since(statement, since))
         newest = {row[1:3]: row for row in rows}.values()  # what changed meanwhile came again, further on
@@ -508,7 +643,7 @@ class Log:
         try:
             if is_intact(row):
                 if row[2] not in KINDS:
-                    raise StoreError(f"event {row[0]} of the log of {self.folder} is of a kind that this version of "
+                    raise StoreError(f"event {row[0]} of the log of {self.name} is of a kind that this version of "
                                      f"hitl_widgets doesn't know, {row[2]!r}: a newer one wrote it. Upgrade with: "
                                      "pip install -U hitl-widgets")
                 return event_of(row)
@@ -520,11 +655,11 @@ class Log:
         """Write a consistent, checked copy of the log to any path, where it replaces what is there."""
         return self._copied(lambda conn: self._database.snapshot(conn, Path(path)))
 
-    def keep_copy(self, name: str) -> Path:
-        """Put a checked copy into ``copies/``, where the newest ten stay."""
+    def keep_copy(self, name: str) -> Path | None:
+        """Put a checked copy into ``copies/``, where the newest ten stay; None where the log lies on a server."""
         return self._copied(lambda conn: self._database.keep_copy(conn, name, made_at=self._now()))
 
-    def _copied(self, copy: Callable[[sa.Connection], Path]) -> Path:
+    def _copied(self, copy: Callable[[sa.Connection], _T]) -> _T:
         try:
             return self._read(copy)
         except Outdated:
@@ -533,16 +668,17 @@ class Log:
 
     def copies(self) -> list[Copy]:
         """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
-        return list(listed(self._database.copies))
+        return [] if self._database.copies is None else list(listed(self._database.copies))
 
     def _read(self, act: Callable[[sa.Connection], _T]) -> _T:
-        return self._run(self._database.reader, act)
+        return self._run(self._database.reader, act, again=True)
 
     def _write(self, act: Callable[[sa.Connection], _T]) -> _T:
         with self._lock:
             return self._run(self._database.writer, act)
 
-    def _run(self, engine: sa.Engine, act: Callable[[sa.Connection], _T]) -> _T:
+    def _run(self, engine: sa.Engine, act: Callable[[sa.Connection], _T], *, again: bool = False) -> _T:
+        """Run an act in a transaction; `again` repeats it once where the connection had broken."""
         self._check_open()
         try:
             with engine.connect() as conn:
@@ -551,16 +687,29 @@ class Log:
                     result = act(conn)
                     conn.commit()
                     return result
-                except BaseException:
-                    # Thrown away, not reused: interrupted in its commit, SQLAlchemy takes the transaction for ended.
-                    conn.invalidate()
+                except BaseException as error:
+                    self._database.give_up(conn, error)
                     raise
-        except (sa.exc.DBAPIError, self._database.Error, UnicodeDecodeError) as error:
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError, self._database.Error, UnicodeDecodeError) as error:
+            if again and self._database.is_lost(error):
+                return self._run(engine, act)
             raise self._database.explained(error) from error
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError(f"the log of {self.folder} was closed here. Open the project again.")
+            raise StoreError(f"the log of {self.name} was closed here. Open the project again.")
+
+
+def _database(location: Location, *, engine: sa.Engine | None, local: Callable[[Path], bool]) -> Any:
+    """The database of a log: `sqlite.Database`, or `postgres.Database`, which has the same methods."""
+    if not isinstance(location, ServerLocation):
+        return Database(location.folder, engine=engine, local=local)
+    try:
+        from . import postgres
+    except ImportError as error:
+        raise StoreError("a project on a server needs psycopg, which isn't installed; install it with: "
+                         "pip install 'hitl-widgets[teams]'") from error
+    return postgres.Database(location, engine=engine)
 
 
 @contextmanager
@@ -671,10 +820,6 @@ def _rows(statement: sa.Select[Any], **values: Any) -> Callable[[sa.Connection],
         return cursor.fetchall() if cursor else ()  # plain tuples: a Row for each would take as long again
 
     return rows
-
-
-def _batches(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    return (values[i:i + _VALUES] for i in range(0, len(values), _VALUES))
 
 
 def _brief(event: Event) -> str:

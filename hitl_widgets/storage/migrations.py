@@ -114,6 +114,28 @@ def add_objects(conn: sa.Connection) -> None:
            {"objects": sa.Text, "size": sa.String, "seen_objects": sa.Text}, before="annotation_without_objects")
 
 
+def add_order(conn: sa.Connection) -> None:
+    """Give every event its place in an order that copies of a log share, and say that none is set aside."""
+    event = sa.Table(
+        "event", sa.MetaData(), sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.String, nullable=False, unique=True),
+        sa.Column("kind", sa.String, nullable=False, index=True),
+        sa.Column("annotator", sa.String, nullable=False, index=True),
+        sa.Column("item_id", sa.String, index=True), sa.Column("acted_at", sa.BigInteger, nullable=False),
+        sa.Column("stored_at", sa.BigInteger, nullable=False), sa.Column("body", sa.Text, nullable=False),
+        sa.Column("checksum", sa.String, nullable=False), sa.Column("tick", sa.BigInteger, nullable=False),
+        sa.Column("aside", sa.Integer, nullable=False))
+    conn.exec_driver_sql("ALTER TABLE event RENAME TO event_without_order")
+    for index in event.indexes:
+        conn.exec_driver_sql(f"DROP INDEX {index.name}")
+    event.create(conn)
+    # At least stored_at, and at least one more than the event before has.
+    names = ", ".join(event.c.keys()[:-2])
+    conn.exec_driver_sql(f"INSERT INTO event ({names}, tick, aside) SELECT {names}, "
+                         "seq + max(stored_at - seq) OVER (ORDER BY seq), 0 FROM event_without_order ORDER BY seq")
+    conn.exec_driver_sql("DROP TABLE event_without_order")
+
+
 def _widen(conn: sa.Connection, names: Sequence[str], types: Mapping[str, type[sa.types.TypeEngine[Any]]],
            new: Mapping[str, type[sa.types.TypeEngine[Any]]], *, before: str) -> None:
     """Make the table of annotations anew with more columns, so that its definition is that of a new log's.
@@ -145,7 +167,8 @@ MIGRATIONS = (Migration(2, "record_migrations", record_migrations),
               Migration(WITH_CHECKSUMS, "add_checksums", add_checksums),
               Migration(4, "add_exposure", add_exposure),
               Migration(5, "add_values", add_values),
-              Migration(6, "add_objects", add_objects))
+              Migration(6, "add_objects", add_objects),
+              Migration(7, "add_order", add_order))
 SCHEMA = MIGRATIONS[-1].version
 
 
@@ -156,7 +179,7 @@ def make(conn: sa.Connection, *, at: datetime) -> bool:
     TABLES.create_all(conn)
     add(conn, ABOUT, [{"name": "id", "value": new_id()}, {"name": "schema", "value": str(SCHEMA)}])
     _record(conn, SCHEMA, "make", at=at)
-    _seal(conn)
+    reseal(conn)
     return True
 
 
@@ -198,10 +221,10 @@ def migrate(conn: sa.Connection, *, at: datetime, keep_copy: Callable[[str], obj
     step.apply(conn)
     _record(conn, step.version, step.name, at=at)
     conn.execute(sa.update(ABOUT).where(ABOUT.c.name == "schema").values(value=str(step.version)))
-    _seal(conn)
+    reseal(conn)
 
 
-def _seal(conn: sa.Connection) -> None:
+def reseal(conn: sa.Connection) -> None:
     """Write down the checksum of what the log says of itself."""
     connection = conn.connection.driver_connection
     if not isinstance(connection, sqlite3.Connection):

@@ -7,22 +7,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Float, MetaData, Table
+from sqlalchemy.dialects import postgresql
 
 from ..errors import BadInput
 from ..events import Event, canonical, is_planted, objects_of
 from ..records import are_values
 
+_T = TypeVar("_T")
+
+# Older SQLites compare with no more than 999 values in a statement.
+_VALUES = 400
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+
+# On a server, text is compared by its bytes, as SQLite does, and a number may be as large as SQLite's.
+_BYTEWISE = postgresql.TEXT(collation="C")
+String = sa.String().with_variant(_BYTEWISE, "postgresql")
+Text = sa.Text().with_variant(_BYTEWISE, "postgresql")
+Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+BigInteger = sa.BigInteger()
 
 TABLES = MetaData()
 
@@ -46,8 +59,14 @@ EVENT = Table(
     Column("acted_at", BigInteger, nullable=False),  # every instant is in microseconds since 1970, UTC
     Column("stored_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    Column("checksum", String, nullable=False),  # of all the others: `checks.checksum`
+    Column("checksum", String, nullable=False),  # of all those above: `checks.checksum`
+    # In one log it grows with every event; by it and the id, the events of several copies of a project have one order.
+    Column("tick", BigInteger, nullable=False),
+    Column("aside", Integer, nullable=False),  # 1 where the act was outside its person's role: it counts nowhere
+    sa.Index("ix_event_annotator_seq", "annotator", "seq").ddl_if(dialect="postgresql"),
 )
+# Columns of an event that its checksum doesn't cover, since they follow from the log as a whole.
+N_CHECKED = len(EVENT.c) - 2
 
 ANNOTATION = Table(
     "annotation", TABLES,
@@ -102,13 +121,23 @@ CLAIM = Table(
 )
 
 
+def batches(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Parts of a sequence that are small enough for one statement each."""
+    return (values[i:i + _VALUES] for i in range(0, len(values), _VALUES))
+
+
 def microseconds(at: datetime) -> int:
     """An aware instant as whole microseconds since 1970, UTC."""
     return (at - _EPOCH) // _MICROSECOND
 
 
+def instant(at: int) -> datetime:
+    """The aware instant of whole microseconds since 1970, UTC."""
+    return _EPOCH + at * _MICROSECOND
+
+
 def row_of(event: Event) -> dict[str, Any]:
-    """The row of `EVENT` for an event that isn't stored yet: without `seq`, `stored_at` and `checksum`.
+    """The row of `EVENT` for an event that isn't stored yet: without what the log adds when it stores it.
 
     Raises
     ------
@@ -237,8 +266,33 @@ def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) ->
     """Insert rows that name every column of the table."""
     # Straight to the driver: for a large import, Core's processing of each value takes as long again as the insert.
     names = table.c.keys()
-    conn.exec_driver_sql(_insertion(table, conn.dialect),
-                         [tuple(row[name] for name in names) for row in rows] if conn.dialect.positional else rows)
+    if not conn.dialect.positional:  # a server, which takes only what fits a column's type
+        conn.exec_driver_sql(_insertion(table, conn.dialect), [_typed(table, row) for row in rows])
+        return
+    conn.exec_driver_sql(_insertion(table, conn.dialect), [tuple(row[name] for name in names) for row in rows])
+
+
+def _typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with values of the columns' own types; in a table that follows from the events, NULL where one doesn't fit.
+
+    SQLite keeps whatever an invented event holds.
+    """
+    if table is EVENT:
+        return {name: int(value) if value is True or value is False else value for name, value in row.items()}
+    return {name: _fitting(value, kind) for name, kind in _kinds(table).items() for value in [row[name]]}
+
+
+@lru_cache
+def _kinds(table: Table) -> dict[str, type]:
+    return {column.name: column.type.python_type for column in table.c}
+
+
+def _fitting(value: Any, kind: type) -> Any:
+    if kind is str:
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else None
+    if kind is int:
+        return int(value) if isinstance(value, int) and -2**63 <= value < 2**63 else None
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """Everything that is SQLite's own: connections, pragmas, locks, and its errors in plain words.
 
-`Database` is all that `log.Log` knows of SQLite; another database is a module beside this one with the same class.
-A commit is on the disk when it returns.
+`Database` is all that `log.Log` knows of SQLite; the class of that name in `postgres` has the same methods. A commit is
+on the disk when it returns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import stat
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,9 @@ import sqlalchemy as sa
 
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
 from . import backups, checks
-from .files import POOL_IDS, share_like_folder
+from .files import POOL_GROUPS, POOL_IDS, share_like_folder
 from .lock import is_local, take
+from .schema import CLAIM, add, batches
 
 if sys.platform != "win32":
     import grp
@@ -63,6 +64,10 @@ class Database:
         The folder of its copies.
     reader, writer : sqlalchemy.Engine
         A transaction of `writer` waits for its turn before it reads.
+    claimer : sqlalchemy.Engine
+        For `hold`: in SQLite the writer.
+    clock : sqlalchemy.ColumnElement
+        The time on the database's machine, in microseconds since 1970; NULL where this machine's own counts.
 
     Raises
     ------
@@ -73,11 +78,12 @@ class Database:
     """
 
     Error = sqlite3.Error
+    clock: sa.ColumnElement[Any] = sa.null()
 
     def __init__(self, folder: Path, *, engine: sa.Engine | None = None,
                  local: Callable[[Path], bool] = is_local) -> None:
         if engine is not None and engine.dialect.name != "sqlite":
-            raise StoreError(f"the engine is for {engine.dialect.name}; the log of a project lies in SQLite.")
+            raise StoreError(f"the engine is for {engine.dialect.name}; the log of a folder lies in SQLite.")
         self.path, self.copies = folder / "log.db", folder / "copies"
         _check_writable(folder, self.path)
         self._release = weakref.finalize(self, (lambda: None) if local(folder) else take(folder))
@@ -85,13 +91,54 @@ class Database:
         self.reader = engine or _connect(self.path)
         sa.event.listen(self.reader, "connect", _on_connect)
         sa.event.listen(self.reader, "begin", _on_begin)
-        self.writer = self.reader.execution_options(hitl_writes=True)
+        self.writer = self.claimer = self.reader.execution_options(hitl_writes=True)
 
     def close(self) -> None:
         """Give up the file and its lock. Closing twice is closing once."""
         if self._is_own:
             self.reader.dispose()
         self._release()
+
+    def discard(self) -> None:
+        """Remove the file of a log that was made just now, and what the folder remembers of its pool."""
+        for name in (self.path.name, f"{self.path.name}-journal", POOL_IDS, POOL_GROUPS):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def give_up(self, conn: sa.Connection, error: BaseException) -> None:
+        """End a transaction in which something was raised."""
+        # Thrown away, not reused: interrupted in its commit, SQLAlchemy takes the transaction for ended.
+        conn.invalidate()
+
+    def is_lost(self, error: Exception) -> bool:
+        """Whether the connection broke, so that the same act may succeed on a new one. A file is always there."""
+        return False
+
+    def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: int, until: int) -> list[str]:
+        """Hold items for an annotator, in a transaction of `writer`; those that are theirs now.
+
+        Parameters
+        ----------
+        conn : sqlalchemy.Connection
+        item_ids : sequence of str
+        annotator : str
+        at, until : int
+            Now, and when the claims run out, in microseconds since 1970.
+        """
+        conn.execute(sa.delete(CLAIM).where(CLAIM.c.until <= at))
+        holders = {row.item_id: row.annotator for batch in batches(item_ids)
+                   for row in conn.execute(sa.select(CLAIM).where(CLAIM.c.item_id.in_(batch)))}
+        mine = [item_id for item_id in item_ids if holders.get(item_id, annotator) == annotator]
+        for batch in batches(mine):
+            conn.execute(sa.delete(CLAIM).where(CLAIM.c.item_id.in_(batch)))
+            add(conn, CLAIM, [{"item_id": item_id, "annotator": annotator, "until": until} for item_id in batch])
+        return mine
+
+    def notify(self, conn: sa.Connection, seq: int) -> None:
+        """Tell other processes that something was stored. They look for themselves: a file tells nobody."""
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard` whenever another process has stored something, where that is told; the result ends it."""
+        return lambda: None
 
     def create(self, make: Callable[[sa.Connection], bool]) -> bool:
         """Make the file of a new log, whole or not at all; False where there is one.

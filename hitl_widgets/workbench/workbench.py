@@ -49,6 +49,7 @@ from ..sampling.queue import AUDIT_SHARE
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
+from ..storage.location import ServerLocation, locate
 from ..taxonomy.labels import Taxonomy
 from ..widgets.bars import Bar, say
 from .accessor import Accessor
@@ -96,7 +97,8 @@ class Workbench:
     Parameters
     ----------
     folder : str or path
-        The project's folder; made when it isn't there, continued when it is.
+        The project's folder; made when it isn't there, continued when it is. For a team on several machines the URL of
+        a project on a PostgreSQL server, ``postgresql+psycopg://user@host/database?project=cells`` (docs/servers.md).
     pool : Pool, optional
         The items; without them the project opens for reading and for taxonomy edits.
     taxonomy : Taxonomy or list of str, optional
@@ -148,6 +150,9 @@ class Workbench:
     task : str, optional
         What is asked of an item: "classify" (one label, the default), "multilabel" (any number of labels, or none of
         them) or "scale" (values of the taxonomy's attributes alone). Fixed when the project is made.
+    cache : str or path, optional
+        For a project on a server: the folder on this machine for models, predictions and maps, which can all be had
+        again; by default one in your cache directory.
 
     Raises
     ------
@@ -173,9 +178,12 @@ class Workbench:
                  annotators_per_item: int | tuple[int, int] = 1, seed: int = 0, head: str | None = None,
                  audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None,
                  purpose: str | None = None, names: bool | None = None,
-                 arms: Mapping[str, float] | None = None, task: str | None = None) -> None:
-        if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
-            raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
+                 arms: Mapping[str, float] | None = None, task: str | None = None,
+                 cache: str | os.PathLike[str] | None = None) -> None:
+        location = locate(folder)
+        if cache is not None and not isinstance(location, ServerLocation):
+            raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {os.fspath(folder)!r} is a "
+                           "folder, which keeps its own files. Leave cache out.")
         if pool is not None and not isinstance(pool, Pool):
             raise BadInput(f"pool is a {type(pool).__name__}; make one with hw.Pool.from_images(...) or "
                            "hw.Pool.from_frame(...).")
@@ -186,10 +194,10 @@ class Workbench:
             pick_device(device)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self._bars: Bars = Bar if progress else no_bars
-        with self._bars(None, title=f"Opening {Path(folder).name}"):
-            self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
+        with self._bars(None, title=f"Opening {location.name}"):
+            self.project = Project(folder, pool, taxonomy, annotator=who, holdout=holdout,
                                    annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
-                                   purpose=purpose, names=names, arms=arms, task=task, notify=say)
+                                   purpose=purpose, names=names, arms=arms, task=task, cache=cache, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
@@ -212,7 +220,7 @@ class Workbench:
             self.project.suggest_values, self.project.selector.spread = self._suggest_values, self._spread
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
-                with self._bars(None, title=f"Opening the model of {Path(folder).name}"):
+                with self._bars(None, title=f"Opening the model of {location.name}"):
                     self.detectors.open() if self._asks_for_objects else self.registry.open()
         except BaseException as error:
             self.project.abandon()
@@ -224,7 +232,7 @@ class Workbench:
 
     @property
     def folder(self) -> Path:
-        """The project's folder."""
+        """The project's folder; of a project on a server, its cache on this machine."""
         return self.project.folder
 
     @property
@@ -335,11 +343,11 @@ class Workbench:
             n = f"{len(self.pool)} items"
         except BadInput:
             n = "no pool"
-        return f"<Workbench {self.folder.name!r}: {n}, {len(self.taxonomy)} labels (v{self.taxonomy.version}), " \
+        return f"<Workbench {self.project.name!r}: {n}, {len(self.taxonomy)} labels (v{self.taxonomy.version}), " \
                f"{self.annotator!r} labelling>"
 
     def _repr_html_(self) -> str:
-        title = f"Workbench {self.folder.name}"
+        title = f"Workbench {self.project.name}"
         about = f"{len(self.taxonomy)} labels (version {self.taxonomy.version}), {self.annotator} labelling"
         try:
             pool = self.pool

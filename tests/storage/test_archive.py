@@ -138,7 +138,7 @@ def forged(folder: Path, *, kind: str, body: object, text: str | None = None, ac
         seq = log.last_seq() + 1
         event = Event(f"forged-{seq:04}", "created", "eve", log._now(), {})
         row = {**row_of(event), "kind": kind, "body": json.dumps(body) if text is None else text, "seq": seq,
-               "stored_at": 0}
+               "stored_at": 0, "tick": seq, "aside": 0}
         if acted_at is not None:
             row["acted_at"] = acted_at
         log._write(lambda conn: add(conn, EVENT, [{**row, "checksum": checksum(row)}]))

@@ -793,7 +793,7 @@ def test_a_log_too_large_to_check_at_opening_says_so_when_a_bad_page_is_read_or_
         log.append(*(decision(item=f"img-{i}") for i in range(300)))
         log.keep_copy("round-1")
     bad_page(tmp_path / "log.db")
-    at = datetime(2026, 1, 2, tzinfo=timezone.utc)  # decides which events are checked at opening
+    at = datetime(2026, 1, 9, tzinfo=timezone.utc)  # decides which events are checked at opening
     with Log(tmp_path, now=lambda: at) as log:
         with pytest.raises(LogDamaged, match="300 decisions"):
             log.keep_copy("round-2")

@@ -31,7 +31,8 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 
 # Commits that made a project -> the schema of their log, how many were asked about each item, and its decisions.
 COMMITS = {"fa1687a": (1, 1, 23), "1f92640": (3, 2, 25), "780c17c": (4, 2, 28), "bcaad01": (5, 2, 31)}
-STEPS = {2: "record_migrations", 3: "add_checksums", 4: "add_exposure", 5: "add_values", 6: "add_objects"}
+STEPS = {2: "record_migrations", 3: "add_checksums", 4: "add_exposure", 5: "add_values", 6: "add_objects",
+         7: "add_order"}
 
 
 @pytest.fixture(params=COMMITS)
@@ -67,7 +68,7 @@ def as_json(frame: pd.DataFrame) -> Any:
 # What migrations added to tables that were there.
 ADDED = {"checksum", "suggestion", "arm", "arm_probability", "planted", "first_label_id", "first_taxonomy",
          "given_values", "suggested_values", "first_values", "touched", "objects", "size",
-         "seen_objects"}
+         "seen_objects", "tick", "aside"}
 
 
 def content(log: Path) -> dict[str, list[Any]]:

@@ -1,0 +1,54 @@
+"""What follows from the events of a log: which acts count, and the annotations that stand.
+
+`derive` makes both anew, on any database, for a log whose events were brought into another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from .checks import annotations_of
+from .roles import Roles
+from .schema import ANNOTATION, EVENT, add, event_of
+
+_CHUNK = 2_000
+
+
+def derive(conn: sa.Connection) -> None:
+    """Make anew what follows from the events, in the transaction of this connection."""
+    _mark_aside(conn)
+    names = ANNOTATION.c.keys()
+    conn.execute(sa.delete(ANNOTATION))
+    decisions = sa.select(EVENT).where(EVENT.c.kind.in_(("decided", "retracted")), EVENT.c.aside == 0).order_by(
+        EVENT.c.item_id, EVENT.c.seq)
+    rows = annotations_of(_read(conn, decisions), names[3:])
+    while chunk := [dict(zip(names, row, strict=True)) for row in islice(rows, _CHUNK)]:
+        add(conn, ANNOTATION, chunk)
+
+
+def _mark_aside(conn: sa.Connection) -> None:
+    """Set `aside` of each event by the roles before it."""
+    if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.KINDS))) == 0:
+        conn.execute(sa.update(EVENT).where(EVENT.c.aside != 0).values(aside=0))
+        return
+    roles, marked = Roles(), list[tuple[int, int]]()
+    for row in _read(conn, sa.select(EVENT).order_by(EVENT.c.seq)):
+        event = event_of(row)
+        aside = int(not roles.permits(event))
+        if event.kind in Roles.KINDS:
+            roles.take(event)
+        if aside != row[-1]:
+            marked.append((row[0], aside))
+    if marked:
+        conn.execute(sa.update(EVENT).where(EVENT.c.seq == sa.bindparam("of")).values(aside=sa.bindparam("is_aside")),
+                     [{"of": seq, "is_aside": aside} for seq, aside in marked])
+
+
+def _read(conn: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    """The rows of a statement, without holding all of them in memory."""
+    for rows in conn.execute(statement, execution_options={"stream_results": True}).partitions(_CHUNK):
+        yield from rows

@@ -1,0 +1,192 @@
+"""Where a project's log lies: in a folder, or on a PostgreSQL server. Read `locate`.
+
+The URL of a project on a server is SQLAlchemy's, with the project's name in its query:
+``postgresql+psycopg://user@host/database?project=cells``. Everything else in the query goes to the driver, such as
+``sslmode=verify-full`` or ``passfile=/home/ann/.pgpass``. No password is ever shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ..errors import BadInput
+from .files import make_folder, write_whole
+
+DRIVER = "postgresql+psycopg"
+# PostgreSQL's names have up to 63 bytes; the schema of a project is called SCHEMA_PREFIX and its name.
+SCHEMA_PREFIX = "hitl_"
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
+_LOOKS_LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# What a driver calls secrets in the query of a URL.
+_SECRETS = ("password", "sslpassword")
+# A file in a cache folder with the id of the project that it belongs to.
+OWNER = "project.id"
+EXPECTED = f"{DRIVER}://user@host/database?project=cells is expected: the user, the machine, the database, and the " \
+           "name of the project in it"
+
+
+@dataclass(frozen=True)
+class FolderLocation:
+    """A project's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute.
+    """
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What messages call the project."""
+        return self.folder.name
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+
+@dataclass(frozen=True, repr=False)
+class ServerLocation:
+    """A project on a PostgreSQL server.
+
+    Parameters
+    ----------
+    url : sqlalchemy.URL
+        Of the database, without the project. It may hold a password: it is never shown.
+    project : str
+        The project's name in the database.
+    """
+
+    url: sa.URL
+    project: str
+
+    @property
+    def name(self) -> str:
+        """What messages call the project."""
+        return self.project
+
+    @property
+    def schema(self) -> str:
+        """The PostgreSQL schema with the project's tables."""
+        return f"{SCHEMA_PREFIX}{self.project}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The passwords in the URL, which no message may hold."""
+        found = [self.url.password, *(self.url.query.get(name) for name in _SECRETS)]
+        return tuple(str(secret) for secret in found if secret)
+
+    def hide(self, text: str) -> str:
+        """Return a text without the URL's passwords."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def __str__(self) -> str:
+        query = {name: value for name, value in self.url.query.items() if name not in _SECRETS}
+        # The password is left out, not masked: what is printed can be used again.
+        shown = sa.URL.create(self.url.drivername, self.url.username, None, self.url.host, self.url.port,
+                              self.url.database, {**query, "project": self.project})
+        return shown.render_as_string(hide_password=True)
+
+    def __repr__(self) -> str:
+        return f"ServerLocation({str(self)!r})"
+
+
+Location = FolderLocation | ServerLocation
+
+
+def locate(given: str | os.PathLike[str]) -> Location:
+    """Tell where a project lies, by what was passed as its folder: a path, or the URL of a server.
+
+    Raises
+    ------
+    BadInput
+        When it is neither, or a URL lacks its project or is one of another database.
+
+    Examples
+    --------
+    >>> locate("postgresql://ann@db.example.org/labels?project=cells").schema
+    'hitl_cells'
+    """
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise BadInput(f"folder is {given!r}; the path of a folder for the project is expected, or the URL of a "
+                       f"server: {DRIVER}://user@host/database?project=cells.")
+    text = os.fspath(given)
+    if isinstance(given, os.PathLike) or not _LOOKS_LIKE_URL.match(text):
+        return FolderLocation(Path(given).absolute())  # a notebook may change its working directory
+    return _server(text)
+
+
+def _server(text: str) -> ServerLocation:
+    scheme = text.partition("://")[0]
+    if scheme not in ("postgres", "postgresql", DRIVER):  # the URL itself may hold a password
+        raise BadInput(f"a URL that begins with {scheme}:// was passed as the project's folder; {EXPECTED}.")
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise BadInput(f"the URL of the server can't be read; {EXPECTED}. A sign such as @ or / in a part of it is "
+                       "written as %40 or %2F.") from None
+    project = url.query.get("project")
+    if not isinstance(project, str) or not _PROJECT.match(project):
+        raise BadInput(f"the URL's project is {project!r}; a name of 1 to 50 letters, digits or _ . - is expected: "
+                       f"{EXPECTED}.")
+    if not url.database:
+        raise BadInput(f"the URL names no database; {EXPECTED}.")
+    return ServerLocation(url.set(drivername=DRIVER).difference_update_query(["project"]), project)
+
+
+def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | None) -> Path:
+    """Make the folder on this machine with what a project on a server keeps locally: models, predictions, maps.
+
+    Parameters
+    ----------
+    project : str
+        Its name.
+    project_id : str
+        Its log's id: another project's folder is refused.
+    cache : str, path or None
+        The folder; None for one in the user's cache directory.
+
+    Raises
+    ------
+    BadInput
+        When the folder is another project's, or holds files of something else.
+    """
+    folder = _caches() / "hitl_widgets" / f"{project}-{project_id[:12]}" if cache is None else Path(cache).absolute()
+    owner = folder / OWNER
+    try:
+        found = owner.read_text(encoding="utf-8").strip()
+    except OSError:
+        found = None
+    if found is None and folder.is_dir() and any(folder.iterdir()):
+        raise BadInput(f"cache={str(folder)!r} holds other files; name a new folder, or leave cache out for one in the "
+                       "user's cache directory.")
+    if found not in (None, project_id):
+        raise BadInput(f"cache={str(folder)!r} belongs to another project ({found}); name a new folder for this one, "
+                       "or leave cache out for one in the user's cache directory.")
+    if found is None:
+        try:
+            make_folder(folder)
+            with write_whole(owner) as part:
+                part.write_text(f"{project_id}\n", encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"the cache folder {folder} can't be made ({error.strerror}); pass cache= a folder that you "
+                           "may write to.") from error
+    return folder
+
+
+def _caches() -> Path:
+    """The user's directory for caches."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

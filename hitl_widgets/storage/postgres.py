@@ -1,0 +1,318 @@
+"""Everything that is PostgreSQL's own: connections, locks, claims, notifications, and its errors in plain words.
+
+`Database` is all that `log.Log` knows of PostgreSQL; the class of that name in `sqlite` has the same methods. A project
+is a schema of its own in the database, with the tables of `schema`. A commit is on the server's disk when it returns.
+
+Writers take a lock of the project before they read, so that commits come in the order of the events' numbers: a reader
+that pages by number never skips one that is committed late.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
+from .checks import is_intact
+from .location import ServerLocation
+from .schema import ABOUT, CLAIM, EVENT, about_of
+
+logger = logging.getLogger(__name__)
+
+BUSY_S = 10
+# A machine that falls asleep inside a transaction gives up the project's lock after this time.
+IDLE_S = 30
+# Connections of one process: those that are kept, and those that may come on top while many threads are at work.
+KEPT, MORE = 4, 12
+# How long a listener waits for news before it looks whether it was ended, and before it connects again.
+LISTEN_S, RECONNECT_S = 5.0, 2.0
+EVENTS_CHECKED_AT_OPENING = 10_000
+
+# A session waits so long for a lock. A server that was set to answer before a commit is on its disk isn't let to.
+_SETTINGS = """
+SELECT set_config('search_path', %(schema)s, false), set_config('lock_timeout', %(busy)s, false),
+       set_config('idle_in_transaction_session_timeout', %(idle)s, false),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                  ELSE current_setting('synchronous_commit') END, false)
+"""
+# Classes and codes of PostgreSQL's errors (its manual, appendix A) that another try may mend: the server is away or
+# going, too many connections, a lock, a deadlock.
+_AGAIN = ("08", "53300", "55P03", "40", "57P", "57014", "25P03")
+_AWAY = ("connection failed", "server closed the connection", "could not connect", "connection refused", "timeout",
+         "starting up", "shutting down", "too many clients", "remaining connection slots", "connection is closed",
+         "the connection is lost", "consuming input failed", "ssl syscall", "recovery mode", "terminating connection",
+         "could not translate host name", "no such file or directory", "connection is bad")
+_REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for database")
+
+
+class Database:
+    """A project's schema in a PostgreSQL database.
+
+    Parameters
+    ----------
+    location : ServerLocation
+    engine : sqlalchemy.Engine or None
+        Used in place of one made here.
+
+    Attributes
+    ----------
+    reader, writer, claimer : sqlalchemy.Engine
+        Each statement of `reader` is a transaction of its own. A transaction of `writer` waits for its turn before it
+        reads; one of `claimer` waits for nobody.
+    clock : sqlalchemy.ColumnElement
+        The time on the server, in microseconds since 1970.
+    copies : None
+        The server is backed up itself.
+    """
+
+    Error = psycopg.Error
+    copies: Path | None = None
+    clock: sa.ColumnElement[Any] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
+
+    def __init__(self, location: ServerLocation, *, engine: sa.Engine | None = None) -> None:
+        if engine is not None and engine.dialect.name != "postgresql":
+            raise StoreError(f"the engine is for {engine.dialect.name}; the log of {location.name} lies in PostgreSQL.")
+        self.location, self._is_own = location, engine is None
+        self._lock_id = int.from_bytes(blake2b(location.schema.encode(), digest_size=8).digest(), "big", signed=True)
+        self._channel = f"hitl_{self._lock_id & 2**64 - 1:016x}"
+        self._stops: list[Callable[[], None]] = []
+        engine = engine or _connect(location)
+        sa.event.listen(engine, "connect", self._on_connect)
+        sa.event.listen(engine, "begin", self._on_begin)
+        self.claimer = engine
+        self.reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.writer = engine.execution_options(hitl_writes=True)
+
+    def _on_connect(self, connection: psycopg.Connection[Any], _: object) -> None:
+        connection.autocommit = True
+        try:
+            # Quoted as a name is in SQL.
+            schema = '"' + self.location.schema.replace('"', '""') + '"'
+            connection.execute(_SETTINGS, {"schema": schema, "busy": f"{BUSY_S}s", "idle": f"{IDLE_S}s"})
+        finally:
+            connection.autocommit = False
+
+    def _on_begin(self, conn: sa.Connection) -> None:
+        # A statement of its own: what comes after it sees what was committed while it waited.
+        if conn.get_execution_options().get("hitl_writes"):
+            conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": self._lock_id})
+
+    def close(self) -> None:
+        """Give up the connections. Closing twice is closing once."""
+        for stop in self._stops:
+            stop()
+        if self._is_own:
+            self.claimer.dispose()
+
+    def discard(self) -> None:
+        """Remove the schema of a log that was made just now, unless somebody works in it already."""
+        engine = _connect(self.location)
+        sa.event.listen(engine, "connect", self._on_connect)
+        try:
+            with engine.begin() as conn:
+                conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": self._lock_id})
+                if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(("decided", "adopted")))) == 0:
+                    conn.exec_driver_sql(f'DROP SCHEMA "{self.location.schema}" CASCADE')
+        except sa.exc.DBAPIError:
+            logger.debug("the new log %s could not be removed", self.location, exc_info=True)
+        finally:
+            engine.dispose()
+
+    def give_up(self, conn: sa.Connection, error: BaseException) -> None:
+        """End a transaction in which something was raised."""
+        if isinstance(error, HitlError):
+            with suppress(sa.exc.DBAPIError):
+                conn.rollback()
+        else:  # an interrupt may come in the middle of an answer of the server
+            conn.invalidate()
+
+    def is_lost(self, error: Exception) -> bool:
+        """Whether the connection broke, so that the same act may succeed on a new one."""
+        return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+
+    def create(self, make: Callable[[sa.Connection], bool]) -> bool:
+        """Make the tables of a new log, all or none; False where they are there.
+
+        Parameters
+        ----------
+        make : callable
+            Makes the tables on a connection in a transaction; False where they are there.
+        """
+        with self.reader.connect() as conn:
+            if about_of(conn):
+                return False
+        with self.writer.connect() as conn, conn.begin():
+            encoding = conn.exec_driver_sql("SHOW server_encoding").scalar()
+            if encoding != "UTF8":
+                raise StoreError(f"the database of {self.location} keeps text as {encoding}, which can't hold every "
+                                 "label and text. Make one with: createdb --encoding=UTF8 --template=template0 NAME")
+            conn.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.location.schema}"')
+            return make(conn)
+
+    def check_structure(self, conn: sa.Connection) -> None:
+        """Raise LogDamaged where the schema isn't formed like a log, before anything else is read from it."""
+        there = set(sa.inspect(conn).get_table_names(schema=self.location.schema))
+        if missing := sorted({ABOUT.name, EVENT.name, "annotation"} - there):
+            raise self.damaged(f"its table {missing[0]!r} is missing")
+        about = about_of(conn)
+        if not about.get("id") or not str(about.get("schema")).isdecimal():
+            raise self.damaged(f"its table 'about' says {about!r}; an id and the number of a schema are expected")
+
+    def check(self, conn: sa.Connection, *, at: datetime) -> bool:
+        """Check some events, half of them the newest, and raise LogDamaged where one isn't as it was stored.
+
+        What follows from the events is the server's to keep whole, with them, so the answer is always True.
+        """
+        n, last = conn.execute(sa.select(sa.func.count(), sa.func.max(EVENT.c.seq))).one()
+        if n != (last or 0):
+            raise self.damaged(f"it holds {n:,} events, but the last one has number {last:,}: some are missing")
+        half = EVENTS_CHECKED_AT_OPENING // 2
+        starts = [0] if n <= 2 * half else [int(at.timestamp()) * half % (n - half), n - half]
+        for start in starts:
+            window = sa.select(EVENT).where(EVENT.c.seq > start, EVENT.c.seq <= start + 2 * half // len(starts))
+            for row in conn.execute(window):
+                if not is_intact(row):
+                    raise self.damaged(f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs")
+        return True
+
+    def rebuild(self, conn: sa.Connection, *, keep_copy: Callable[[], object]) -> bool:
+        """Nothing: `check` never asks for it."""
+        return False
+
+    def snapshot(self, conn: sa.Connection, path: Path) -> Path:
+        """Write a consistent copy of the log to a SQLite file."""
+        raise StoreError(f"the log of {self.location} lies on a server; back that up with pg_dump.")
+
+    def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime, derived: bool = True) -> None:
+        """Keep no copy: a server is backed up itself."""
+
+    def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: int, until: int) -> list[str]:
+        """Hold items for an annotator; those that are theirs now. Nobody waits for another claim.
+
+        Parameters
+        ----------
+        conn : sqlalchemy.Connection
+        item_ids : sequence of str
+        annotator : str
+        at, until : int
+            Now, and when the claims run out, in microseconds since 1970.
+        """
+        wanted = sa.any_(sa.bindparam("ids", list(item_ids), type_=postgresql.ARRAY(sa.Text)))
+        free = sa.select(CLAIM.c.item_id).where(
+            CLAIM.c.item_id == wanted, (CLAIM.c.until <= at) | (CLAIM.c.annotator == annotator)).with_for_update(
+            skip_locked=True)
+        taken = sa.update(CLAIM).where(CLAIM.c.item_id.in_(free)).values(annotator=annotator, until=until).returning(
+            CLAIM.c.item_id)
+        mine = set(conn.scalars(taken))
+        # In one order everywhere, so that two that insert the same never wait for each other in a circle.
+        rows = [{"item_id": item_id, "annotator": annotator, "until": until}
+                for item_id in sorted(set(item_ids) - mine)]
+        if rows:
+            added = postgresql.insert(CLAIM).on_conflict_do_nothing().returning(CLAIM.c.item_id)
+            mine.update(conn.scalars(added, rows))
+        return [item_id for item_id in item_ids if item_id in mine]
+
+    def notify(self, conn: sa.Connection, seq: int) -> None:
+        """Tell other processes, when this transaction is committed, that something was stored."""
+        conn.exec_driver_sql("SELECT pg_notify(%(channel)s, %(seq)s)", {"channel": self._channel, "seq": str(seq)})
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard`, on a thread of its own, whenever something was stored; the result ends it.
+
+        A connection that is cut is made again, and `heard` is called then: something may have been missed.
+        """
+        ended = threading.Event()
+
+        def run() -> None:
+            while not ended.is_set():
+                try:
+                    with self._own_connection() as connection:
+                        heard()
+                        while not ended.is_set():
+                            if any(True for _ in connection.notifies(timeout=LISTEN_S, stop_after=1)):
+                                heard()
+                except (psycopg.Error, OSError, sa.exc.SQLAlchemyError):
+                    logger.debug("the connection that listens to %s was cut", self.location, exc_info=True)
+                except Exception:  # whatever a listener raises, it hears the next news
+                    logger.warning("news of %s could not be taken in", self.location, exc_info=True)
+                ended.wait(RECONNECT_S)
+
+        thread = threading.Thread(target=run, name=f"hitl listens to {self.location.name}", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            ended.set()
+
+        self._stops.append(stop)
+        return stop
+
+    @contextmanager
+    def _own_connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection beside the pool, which listens."""
+        arguments, keywords = self.claimer.dialect.create_connect_args(self.location.url)
+        with psycopg.connect(*arguments, **{"connect_timeout": BUSY_S, **keywords}, autocommit=True) as connection:
+            connection.execute(f'LISTEN "{self._channel}"')
+            yield connection
+
+    def damaged(self, why: str) -> LogDamaged:
+        """The error for a log that can't be read."""
+        return LogDamaged(f"the log {self.location} can't be read ({why}). It was left as it is. Restore the database "
+                          "from the server's backup.")
+
+    def explained(self, error: Exception) -> HitlError:
+        """What PostgreSQL or SQLAlchemy raised, as an error of this package that says what to do."""
+        cause = getattr(error, "orig", None) or error
+        words = self.location.hide(" ".join(str(cause).split()))
+        code = getattr(cause, "sqlstate", None) or ""
+        place = f"the log {self.location}"
+        if isinstance(error, UnicodeDecodeError):
+            return self.damaged(words)
+        if isinstance(error, sa.exc.TimeoutError):
+            return LogBusy(f"{place}: all {KEPT + MORE} connections of this notebook were in use for {BUSY_S} s; "
+                           "nothing was stored. Try again.")
+        if any(sign in words for sign in _REFUSED) or code.startswith("28"):
+            return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
+                              "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
+        if code == "3D000" or ("database" in words and "does not exist" in words):
+            return StoreError(f"{place}: {words}. Make the database first: createdb NAME.")
+        if code in ("42P01", "3F000"):
+            return self.damaged(f"the project's tables are gone: {words}")
+        if code == "42501":
+            return ReadOnly(f"{place} can't be written ({words}); nothing was stored. Ask the database's owner for: "
+                            "GRANT CREATE ON DATABASE, or the rights on the project's schema.")
+        if code == "25006":
+            return ReadOnly(f"{place} can't be written: the server takes no writes now ({words}). Nothing was stored.")
+        if code == "53100":
+            return DiskFull(f"{place} couldn't be written: the server's disk is full ({words}). Nothing was half "
+                            "stored. Make room there and try again, without a restart.")
+        if code.startswith(_AGAIN) or getattr(error, "connection_invalidated", False) \
+                or (not code and any(sign in words.lower() for sign in _AWAY)):
+            return LogBusy(f"{place} can't be reached, or another process holds it ({words}); nothing was lost. Try "
+                           "again.")
+        if isinstance(cause, (psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)):
+            return BadInput(f"the log can't hold one of these values: {words}.")
+        return StoreError(f"{place} refused: {words}.")
+
+
+def _connect(location: ServerLocation) -> sa.Engine:
+    """An engine on a database of the server; nothing is connected yet."""
+    # Values are never part of an error's text: they may be notes about patients.
+    return sa.create_engine(location.url, pool_size=KEPT, max_overflow=MORE, pool_timeout=BUSY_S, hide_parameters=True,
+                            connect_args=_keywords(location.url.query))
+
+
+def _keywords(query: Mapping[str, Any]) -> dict[str, Any]:
+    """What is passed to the driver where the URL doesn't say it: a server that is gone is noticed in seconds."""
+    defaults = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3,
+                "application_name": "hitl_widgets"}
+    return {name: value for name, value in defaults.items() if name not in query}
