@@ -237,11 +237,9 @@ class Seen:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for JSON."""
-        empty = Seen()
-        return {f.name: (dict(v) if f.name in ("probs", "values") else
-                         [*map(dict, v)] if f.name in ("objects", "withheld") else v)
-                for f in fields(self)
-                if (v := getattr(self, f.name)) != getattr(empty, f.name)}
+        return {name: (dict(v) if name in ("probs", "values") else
+                       [*map(dict, v)] if name in ("objects", "withheld") else v)
+                for name, default in _UNSEEN.items() if (v := getattr(self, name)) != default}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Seen:
@@ -312,6 +310,7 @@ _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "threshold": (lambda value: value is None or _is_number(value), "a score, or None,"),
     "values": (lambda values: are_values(values), "a mapping of attribute ids to numbers or texts"),
     "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
+_UNSEEN = {f.name: getattr(Seen(), f.name) for f in fields(Seen)}
 
 
 @dataclass(frozen=True, slots=True)

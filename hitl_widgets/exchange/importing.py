@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,7 @@ class _Importer:
         self._attributes = {one.id: found for one in header.taxonomy.attributes
                             if (found := _attribute(self._today, one)) is not None}
         self._predictions: dict[str, dict[str, Prediction]] = {}
+        self._unseen: dict[str | None, Seen] = {}
         self._now = utc_now()
         # A file that was exported with pseudonyms is about this project's own people.
         self._people = Pseudonyms(pseudonyms(project)).back()
@@ -301,6 +302,7 @@ class _Importer:
         given = [(position, item_id, record, answer) for (position, record), item_id in zip(batch, ids, strict=True)
                  for answer in self._given(record)]
         taken = project.log.known_ids([one.decision_id for *_, one in given if one.decision_id is not None])
+        content = cache(project.content)  # of an item once, however many answered it
         made: list[events.Event] = []
         n_known = 0
         for position, item_id, record, answer in given:
@@ -317,7 +319,7 @@ class _Importer:
                 decision = self._decision(position, item_id, record, own)
                 assert decision is not None
             if (decision := self._in_place(decision, past)) is not None:
-                made.append(events.decided(decision, content=project.content(position), first=own.first))
+                made.append(events.decided(decision, content=content(position), first=own.first))
         return made, n_known
 
     def _is_known(self, decision: Decision, past: Iterable[events.Event]) -> bool:
@@ -326,12 +328,13 @@ class _Importer:
 
     def _in_place(self, decision: Decision, past: Sequence[events.Event]) -> Decision | None:
         """A decision that replaces what stands of its annotator; None, and counted, where that came later."""
-        standing = events.standing(past)
+        standing = events.standing(past) if past else None
         # What a file doesn't say the time of counts as of now.
         if standing is not None and self._now != decision.acted_at < standing.acted_at:
             self._losses.add("answer", _LATER)
             return None
-        return replace(decision, replaces=None if standing is None else standing.id)
+        replaces = None if standing is None else standing.id
+        return decision if decision.replaces == replaces else replace(decision, replaces=replaces)
 
     def _given(self, record: ItemRecord) -> Iterable[Answer]:
         """The answers of people in a record: the votes in place of their consensus."""
@@ -469,7 +472,10 @@ class _Importer:
         """What was on the screen, with the labels of this project; of a file that doesn't say, that nobody looked."""
         version = self._today.version
         if not answer.seen:
-            return Seen(taxonomy=version, chosen_by="import", scripted=True, certainty=answer.certainty_source)
+            if (unseen := self._unseen.get(answer.certainty_source)) is None:
+                unseen = self._unseen[answer.certainty_source] = Seen(
+                    taxonomy=version, chosen_by="import", scripted=True, certainty=answer.certainty_source)
+            return unseen
         body = dict(answer.seen)
         for name in ("suggestion", "target", "against"):
             if isinstance(label := body.get(name), str):
