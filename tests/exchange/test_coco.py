@@ -196,6 +196,15 @@ def test_what_records_cannot_take_is_counted(change, lost, tmp_path):
     assert contents.lost.counts() == lost
 
 
+def test_keypoints_without_a_box_are_left_out_with_a_remedy(tmp_path):
+    path = one_box(tmp_path, annotations={"bbox": ..., "keypoints": [1, 2, 2]})
+    contents, (record,) = made.read(FORMAT, path, task="boxes")
+    assert (record.answers, contents.lost.counts()) == ((), {"object": 1, "answer": 1})
+    assert any("task='points'" in why for _, _, why in contents.lost)
+    _, (record,) = made.read(FORMAT, path, task="points")
+    assert [one.at for one in record.answers[0].objects] == [(1.0, 2.0)]
+
+
 def test_other_fields_of_an_image_are_metadata(tmp_path):
     _, (record,) = made.read(FORMAT, one_box(tmp_path, images={"license": 3, "coco_url": "http://example.org/a.png"}))
     assert record.metadata == {"license": 3, "coco_url": "http://example.org/a.png"}

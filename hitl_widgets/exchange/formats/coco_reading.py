@@ -367,6 +367,10 @@ class _Reader:
         if bbox is None and rings:
             xs, ys = ([value for ring in rings for value in ring[n::2]] for n in (0, 1))
             return [min(xs), min(ys), max(xs), max(ys)]
+        if bbox is None and isinstance(one.get("keypoints"), list):
+            self.lost.add("object", "It has keypoints and no bbox, and this is about boxes: pass task='points' for one "
+                          "keypoint of each, or add bbox.")
+            return None
         if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
             raise BadInput(f"{where} has the bbox {bbox!r:.60}; [x, y, width, height] is expected, in pixels.")
         return [bbox[0], bbox[1], round(bbox[0] + bbox[2], 6), round(bbox[1] + bbox[3], 6)]
