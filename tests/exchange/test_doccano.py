@@ -94,7 +94,7 @@ def test_an_example_without_labels_is_not_answered_unless_asked(tmp_path):
     _, records, lost = read(tmp_path, *lines)
     assert [len(one.answers) for one in records] == [1, 0]
     assert lost.counts() == {"example without labels": 1}
-    _, records, lost = read(tmp_path, *lines, empty="answer")
+    _, records, lost = read(tmp_path, *lines, empty=True)
     assert records[1].answers[0].objects == ()
     assert lost.counts() == {}
 

@@ -18,7 +18,7 @@ where a span has its words with it they are compared, and ``offsets="utf16"`` re
 
 Reading takes files that others made: ``label``, ``labels``, ``entities`` (as lists, or as objects with
 ``start_offset``, ``end_offset`` and ``label``) and ``annotations``. doccano writes an empty list for an example that
-nobody labelled, and for one in which there is nothing: it is read as not answered, with ``empty="answer"`` as nothing.
+nobody labelled, and for one in which there is nothing: it is read as not answered, with ``empty=True`` as nothing.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def read(source: Source, options: Options) -> Contents:
     """Read a file of doccano's, or a folder with one for each user: once for its labels, and once for its answers."""
     if options["task"] is not None and options["task"] not in FORMAT.tasks:
         raise BadInput(f"task is {options['task']!r:.40}; one of {', '.join(FORMAT.tasks)} is expected, or None.")
-    if options["empty"] not in ("unanswered", "answer"):
-        raise BadInput(f"empty is {options['empty']!r:.40}; 'unanswered' or 'answer' is expected.")
+    if not isinstance(options["empty"], bool):
+        raise BadInput(f"empty is {options['empty']!r:.40}; True or False is expected.")
     lost = Losses()
     carrier, found = Carrier(lost), _Found()
     for where, line in _lines(source):
@@ -243,7 +243,7 @@ class _Reader:
 
     def __init__(self, header: Header, source: Source, carrier: Carrier, lost: Losses, options: Options) -> None:
         self._header, self._source, self._carrier, self._lost = header, source, carrier, lost
-        self._utf16, self._empty = options["offsets"] == "utf16", options["empty"] == "answer"
+        self._utf16, self._empty = options["offsets"] == "utf16", options["empty"]
 
     def record(self, item_id: str, lines: Sequence[Line]) -> ItemRecord:
         """The record of an item."""
@@ -287,7 +287,7 @@ class _Reader:
         if entries is None or not (entries or self._empty):
             if entries is not None:
                 self._lost.add("example without labels", "Nobody can tell whether somebody looked at it and found "
-                                                         "nothing; empty='answer' reads it so.")
+                                                         "nothing; empty=True reads it so.")
             if note is not None:
                 self._lost.add("note", "It stands beside no answer.")
             return ()
@@ -339,5 +339,5 @@ FORMAT = Format(
     name="doccano", title="doccano JSON Lines", tasks=("classify", "multilabel", "boxes", "spans"), folder=False,
     suffixes=(".jsonl",),
     cannot_hold="Nothing is lost: what doccano has no field for stands in an example's metadata, which it keeps.",
-    reduce=reduce, write=write, read=read, options={"offsets": "characters", "empty": "unanswered", "task": None},
+    reduce=reduce, write=write, read=read, options={"offsets": "characters", "empty": False, "task": None},
     why={"item": "An item without a text can't be an example."})
