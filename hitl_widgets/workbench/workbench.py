@@ -665,9 +665,10 @@ class Workbench:
 
     def _with_predictions(self, found: Imported) -> Imported:
         """Import what models predict in a file; what can't be is in the report."""
+        own = set(self.models()["model"]) if found.predictions else ()
         for name in found.predictions:
-            if (self.models()["model"] == name).any():
-                continue  # a model of this project
+            if name in own:
+                continue
             try:
                 self.import_predictions(found.prediction_table(name), found.model_name(name), partial=True,
                                         adopt=self.project.adopted() is None)
