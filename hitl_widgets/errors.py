@@ -19,6 +19,7 @@ Every error that this package raises on purpose is one of these. The tree:
         ModelError          a model that doesn't fit the pool or the taxonomy, or that raised
         IdReused            an event id sent again with another body
         AlreadyDecided      a decision on an item that was decided in another place meanwhile
+        NotAllowed          an act that the person's role doesn't allow; says who may
       StoreError (also an OSError)
         ReadOnly            the folder or its log can't be written
         LogDamaged          the log can't be read; names the newest good copy
@@ -125,6 +126,10 @@ class IdReused(BadInput):
 
 class AlreadyDecided(BadInput):
     """A decision on an item that the same person decided in another tab or notebook meanwhile."""
+
+
+class NotAllowed(BadInput):
+    """An act that the role of whoever does it doesn't allow; nothing was stored. The message says who may."""
 
 
 class StoreError(HitlError, OSError):

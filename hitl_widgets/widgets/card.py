@@ -24,7 +24,7 @@ from ..records import LABELLING, OBJECT_TASKS, Decision, Items, Task
 from . import window
 from .acts import on
 from .comm import Card
-from .host import AssigningHost, CardHost, LearningHost, PolicyHost, ThreadHost
+from .host import AssigningHost, CardHost, LearningHost, PolicyHost, RolesHost, ThreadHost
 from .keys import configured
 from .messages import (
     NOTED,
@@ -169,6 +169,10 @@ class Review(Widget[CardPush]):
         self._asks = host if isinstance(host, ThreadHost) else None
         self._tells = host if isinstance(host, PolicyHost) else None
         self._learns = host if isinstance(host, LearningHost) else None
+        self._roles = host if isinstance(host, RolesHost) else None
+        self._reading = self._allowed().get("reading")
+        # An answer is never lost to a role: one that isn't allowed any more is kept aside.
+        self._keeping: dict[str, Any] = {} if self._roles is None else {"keep_aside": True}
         self._told: dict[str, object] = {}  # what of the people's part the browser has, by kind of push
         take_over(host, self)
         super().__init__(Card, on(Hello, self._hello), on(Decide, self._decide), on(Retract, self._retract),
@@ -271,6 +275,11 @@ class Review(Widget[CardPush]):
             self._follow_at = 0.0
             self._errand(2.5, self._push_past)  # the page learns which decision stands
             return {"kind": "rejected", "decision_id": act.decision_id, "reason": str(error), "decided": True}
+        if (why := self._kept_aside(act)) is not None:
+            with self._changed:
+                self._window.drop([entry for entry in self._window.entries if entry.item.id == decision.item_id])
+                self._stir()
+            return {"kind": "stored", "decision_id": decision.id, "aside": why}
         with self._changed:
             self._window.decide(decision)
             self._former = [item_id for item_id in self._former if item_id != decision.item_id]  # an undo may show it
@@ -288,7 +297,14 @@ class Review(Widget[CardPush]):
             objects=act.objects, touched=act.touched,
             certainty=act.certainty, note=act.note, flags=act.flags, reason=act.reason, wrong=act.wrong,
             missing=act.missing, seen=act.seen, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
-            known=act.known)
+            known=act.known, **self._keeping)
+
+    def _kept_aside(self, act: SignedAct) -> str | None:
+        """Why an act that was stored just now is kept aside, where it is."""
+        why = None if self._roles is None else self._roles.kept_aside(act.decision_id, act.annotator)
+        if why is not None:
+            self._errand(0.2, self._push_people)
+        return why
 
     def _check_size(self, item_id: str, size: tuple[int, int]) -> None:
         height, width = self.host.pool.size(self.host.item(item_id).position)
@@ -300,7 +316,10 @@ class Review(Widget[CardPush]):
                            "when its objects were marked. Reload the page to see it as it is; your objects are kept.")
 
     def _retract(self, act: Retract) -> Stored:
-        decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at)
+        decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
+                                     **self._keeping)
+        if (why := self._kept_aside(act)) is not None:
+            return {"kind": "stored", "decision_id": act.decision_id, "aside": why}
         with self._changed:
             if decision.seen.chosen_by in AGAIN or decision.replaces is not None:  # what it revised stands again
                 self._errand(2.5, self._push_past)
@@ -387,11 +406,16 @@ class Review(Widget[CardPush]):
 
     def _ready(self) -> CardReady:
         about, consent = self._about()
+        allowed = self._allowed()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
                 "annotator_is_default": bool(self.host.annotator_is_default), "task": self.task,
                 "taxonomy": self._labels, "certainty": self.certainty, "methods": list(self.methods),
                 "keys": self.keys, "n": self.n, "queue": self.queue, "temporary": on_temporary_server(),
-                "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent}
+                "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent,
+                "reading": allowed.get("reading"), "aside": allowed.get("aside")}
+
+    def _allowed(self) -> Mapping[str, str | None]:
+        return {} if self._roles is None else self._roles.allowed(self.host.annotator)
 
     def _own_labels(self) -> tuple[str, ...]:
         """The labels that are offered first, where an item may have several: those assigned to the annotator."""
@@ -559,10 +583,15 @@ class Review(Widget[CardPush]):
             threads = cast("list[ThreadEntry]", list(self._asks.threads())[-THREADS:])
             if self._is_new("threads", threads):
                 self._push({"kind": "threads", "threads": threads})
+        if self._tells is not None or self._roles is not None:
+            (about, consent), allowed = self._about(), self._allowed()
+            if self._is_new("about", (about, consent, allowed)):
+                self._push({"kind": "about", "about": about, "consent": consent, "reading": allowed.get("reading"),
+                            "aside": allowed.get("aside")})
+            with self._changed:
+                if self._reading != (reading := allowed.get("reading")):  # what waits was chosen for another role
+                    self._reading, self._look_at, self._keeps_former = reading, time.monotonic(), False
         if self._tells is not None:
-            about, consent = self._about()
-            if self._is_new("about", (about, consent)):
-                self._push({"kind": "about", "about": about, "consent": consent})
             notices = cast("list[NoticeEntry]", list(self._tells.notices(self.host.annotator)))
             if self._is_new("notices", notices):
                 self._push({"kind": "notices", "notices": notices})
@@ -601,6 +630,8 @@ class Review(Widget[CardPush]):
             elif what == "assigned":
                 self._look_at, self._keeps_former = time.monotonic(), False  # what waits may be somebody else's now
                 self._changed.notify_all()
+            elif what == "people":
+                self._errand(0.2, self._push_people)
             elif what in ("taxonomy", "model") and self._look_at is None:
                 self._look_at = time.monotonic() + SETTLE_S
                 self._changed.notify_all()

@@ -228,6 +228,21 @@ class AssigningHost(Protocol):
 
 
 @runtime_checkable
+class RolesHost(Protocol):
+    """A project whose people have roles. Its `decide` and `retract` take `keep_aside`.
+
+    With `keep_aside` an act that the annotator's role doesn't allow is stored, and counts nowhere; without it that is
+    NotAllowed. Listeners are told "people" when a role changes.
+    """
+
+    def allowed(self, annotator: str | None = None) -> Mapping[str, str | None]:
+        """Say why the annotator may only read (`reading`), and what is kept aside (`aside`); None for nothing."""
+
+    def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
+        """Say why an act that was stored just now is kept aside; None where it isn't."""
+
+
+@runtime_checkable
 class LearningHost(Protocol):
     """A project in which a model may learn in the background. Listeners are told "learning" when that changes."""
 

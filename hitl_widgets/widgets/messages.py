@@ -813,7 +813,11 @@ class _Ready(TypedDict, total=False):
 
 
 class CardReady(_Ready):
-    """The reply to `Hello` on the card."""
+    """The reply to `Hello` on the card.
+
+    `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. `aside`: what of theirs is
+    kept aside, or of others where they own the project.
+    """
 
     kind: Literal["ready"]
     project_id: str
@@ -831,6 +835,8 @@ class CardReady(_Ready):
     people: bool  # questions can be asked here
     about: About | None
     consent: ConsentQuestion | None
+    reading: str | None
+    aside: str | None
 
 
 class EditorReady(_Ready):
@@ -863,8 +869,12 @@ class AdjudicationReady(_Ready):
     causes: list[tuple[Cause, str]]
 
 
-class Stored(TypedDict):
-    """The log has it."""
+class _StoredMore(TypedDict, total=False):
+    aside: str
+
+
+class Stored(_StoredMore):
+    """The log has it. `aside`: why it counts nowhere, where the annotator's role didn't allow it."""
 
     kind: Literal["stored"]
     decision_id: str
@@ -957,11 +967,16 @@ class PushThreads(TypedDict):
 
 
 class PushAbout(TypedDict):
-    """What the owner set has changed, or what the annotator is asked to agree to."""
+    """What the owner set has changed, what the annotator is asked to agree to, or what their role allows.
+
+    `reading` and `aside` are as in `CardReady`.
+    """
 
     kind: Literal["about"]
     about: About | None
     consent: ConsentQuestion | None
+    reading: str | None
+    aside: str | None
 
 
 class PushNotices(TypedDict):

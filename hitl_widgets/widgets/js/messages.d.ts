@@ -638,7 +638,7 @@ export interface PastVerdict {
   cause: "ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement";
 }
 
-/** The reply to `Hello` on the card. */
+/** The reply to `Hello` on the card. `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. `aside`: what of theirs is kept aside, or of others where they own the project. */
 export interface CardReady {
   active?: string | null;
   kind: "ready";
@@ -657,6 +657,8 @@ export interface CardReady {
   people: boolean;
   about: About | null;
   consent: ConsentQuestion | null;
+  reading: string | null;
+  aside: string | null;
 }
 
 /** The reply to `Hello` in the editor. */
@@ -689,14 +691,16 @@ export interface AdjudicationReady {
   causes: (["ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement", string])[];
 }
 
-/** The log has it. */
+/** The log has it. `aside`: why it counts nowhere, where the annotator's role didn't allow it. */
 export interface Stored {
+  aside?: string;
   kind: "stored";
   decision_id: string;
 }
 
 /** The log has the edit. */
 export interface EditStored {
+  aside?: string;
   kind: "stored";
   decision_id: string;
   edit_id: string;
@@ -706,6 +710,7 @@ export interface EditStored {
 
 /** The log has the act of triage, with the label that it gave. */
 export interface SortingStored {
+  aside?: string;
   kind: "stored";
   decision_id: string;
   label: string | null;
@@ -766,11 +771,13 @@ export interface PushThreads {
   threads: ThreadEntry[];
 }
 
-/** What the owner set has changed, or what the annotator is asked to agree to. */
+/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` and `aside` are as in `CardReady`. */
 export interface PushAbout {
   kind: "about";
   about: About | null;
   consent: ConsentQuestion | null;
+  reading: string | null;
+  aside: string | null;
 }
 
 /** What the annotator is to be told and hasn't dismissed. */

@@ -3084,6 +3084,8 @@ var People = class {
     this.notices = [];
     this.about = null;
     this.question = null;
+    this.reading = null;
+    this.aside = null;
     this.read = {};
     this.replying = null;
     this.of_label = false;
@@ -3108,13 +3110,16 @@ var People = class {
   take(push) {
     if (push.kind === "threads") return this.#threads(push.threads);
     if (push.kind === "notices") this.notices = push.notices.filter(({ notice }) => !this.over.has(notice));
-    else if (push.kind === "about") this.set(push.about, push.consent);
+    else if (push.kind === "about") this.set(push.about, push.consent, push.reading, push.aside);
     else return void 0;
     return null;
   }
-  /** @param {About | null | undefined} about @param {Question | null | undefined} question */
-  set(about, question) {
+  /** @param {About | null | undefined} about @param {Question | null | undefined} question
+   * @param {string | null} [reading] why the card is for reading @param {string | null} [aside] what is kept aside */
+  set(about, question, reading = null, aside = null) {
     this.about = about ?? null;
+    this.reading = reading;
+    this.aside = aside;
     this.question = question && !this.over.has(question.policy ?? question.text) ? question : null;
   }
   /** @param {Thread[]} threads */
@@ -3310,6 +3315,12 @@ var Queue = class {
     const gone = new Set(item_ids);
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
+  /** The next item takes the screen, and the current one comes last; or back again. @param {1 | -1} by */
+  turn(by) {
+    const [first, ...rest] = this.items;
+    if (by > 0) this.items = [...rest, first];
+    else this.items = [...this.items.slice(-1), ...this.items.slice(0, -1)];
+  }
   /** The current item is decided; the next one takes the screen. @param {Past} past */
   decide(past) {
     const item = this.items.shift();
@@ -3429,6 +3440,35 @@ var Queue = class {
   }
 };
 var isHidden = (past) => past.hidden && !past.revealed;
+
+// hitl_widgets/widgets/js/card/reading.js
+var READS = /* @__PURE__ */ new Set([
+  "help",
+  "question",
+  "guideline",
+  "project",
+  "map",
+  "display",
+  "method",
+  "against",
+  "fainter",
+  "stronger",
+  "zoom_in",
+  "zoom_out",
+  "fit",
+  "left",
+  "right",
+  "up",
+  "down",
+  "page_up",
+  "page_down",
+  "next_label",
+  "previous_label",
+  "earlier",
+  "later"
+]);
+var readable = (keys) => Object.fromEntries(Object.entries(keys).filter(([action]) => READS.has(action)));
+var reads = (action) => action.kind === "escape" || action.kind === "do" && READS.has(action.action);
 
 // hitl_widgets/widgets/js/card/refusals.js
 var TOLD_MS = 1e4;
@@ -3895,10 +3935,16 @@ var CardSession = class extends Session {
     this.refused = null;
     this.never = new Refusals();
     this.touched_at = -Infinity;
+    this.keys_of = null;
+    this.turned = 0;
   }
   // What the card shows
   get item() {
     return this.revising?.item ?? this.queue.current;
+  }
+  /** Why nothing can be answered here, in a sentence: the person's role allows them to read. @returns {string | null} */
+  get reading() {
+    return this.people.reading;
   }
   get needs_name() {
     return Boolean(this.setup?.annotator_is_default) && !this.named;
@@ -3968,19 +4014,31 @@ var CardSession = class extends Session {
   reply(reply) {
     this.answered(reply);
     if (reply.kind === "ready") this.#ready(reply);
-    else if (reply.kind === "stored") this.#stored(reply.decision_id);
+    else if (reply.kind === "stored") this.#stored(reply);
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
     this.changed(false);
   }
-  /** @param {string} decision_id */
-  #stored(decision_id) {
-    this.outbox.settle(decision_id);
+  /** @param {import("../messages.d.ts").Stored} reply */
+  #stored({ decision_id, aside }) {
+    const act3 = this.outbox.settle(decision_id);
     if (this.troubled && !this.pending) {
       this.notice = null;
       this.troubled = false;
     }
+    if (aside && act3 && this.mine.has(decision_id)) this.#keptAside(act3, aside);
+  }
+  /** The person's role didn't allow it any more: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
+  #keptAside(act3, why) {
+    const at = this.around.now();
+    const text = act3.kind === "decide" ? this.never.add(act3.decision_id, act3.item_id, why, at) : why;
+    this.notice = { text, bad: true };
+    this.news = { text, at };
+    if (act3.kind !== "decide") return;
+    const past = this.queue.past.find((one) => one.decision_id === act3.decision_id);
+    if (past?.former) this.queue.bringBack(act3.decision_id);
+    else if (this.queue.forget(act3.decision_id) && act3.verdict !== "skip") this.tally.add(-1, at);
   }
   /** @param {CardReady} setup */
   #ready(setup) {
@@ -3995,6 +4053,7 @@ var CardSession = class extends Session {
     this.setup = setup;
     this.naming = false;
     this.bindings = bind(setup.keys);
+    this.keys_of = { all: setup.keys, reading: readable(setup.keys) };
     this.#name(setup.taxonomy);
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) frees it.` };
@@ -4003,7 +4062,8 @@ var CardSession = class extends Session {
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
-    this.people.set(setup.about, setup.consent);
+    this.people.set(setup.about, setup.consent, setup.reading, setup.aside);
+    this.#offer();
     for (const [id, { act: act3 }] of this.outbox.entries) {
       this.mine.add(id);
       if (act3.kind === "decide") this.#know(act3.item_id, id);
@@ -4012,6 +4072,21 @@ var CardSession = class extends Session {
     this.link.restart();
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
+  }
+  /** Keys that would be refused aren't offered. */
+  #offer() {
+    const { setup, keys_of } = this;
+    const keys = keys_of?.[this.reading === null ? "all" : "reading"];
+    if (!setup || !keys || setup.keys === keys) return;
+    this.setup = { ...setup, keys };
+    this.asking = null;
+    this.guessing = false;
+    this.brush.kind = null;
+  }
+  /** @returns {boolean} whether nothing can be answered here, and the person was told so */
+  #refuses() {
+    if (this.reading) this.say(this.reading, true);
+    return this.reading !== null;
   }
   /** @param {Labels} taxonomy */
   #name(taxonomy) {
@@ -4064,6 +4139,7 @@ var CardSession = class extends Session {
     const heard = this.people.take(push);
     if (heard !== void 0) {
       if (heard) this.#tell(heard);
+      this.#offer();
       return this.changed(false);
     }
     this.status(push);
@@ -4222,7 +4298,7 @@ var CardSession = class extends Session {
    * @param {string} label_id @param {boolean} [guess] it is a best guess @param {boolean} [enter] what is on the card is stored */
   choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
-    if (!this.item || !label) return;
+    if (!this.item || !label || this.#refuses()) return;
     if (this.annotating.on) return this.annotating.label(label_id);
     if (this.answering.many) return this.answering.toggle(label_id);
     if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
@@ -4319,7 +4395,7 @@ var CardSession = class extends Session {
   }
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face || this.early || this.watching) return;
+    if (!this.item || this.face || this.early || this.watching || this.#refuses()) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -4410,7 +4486,7 @@ var CardSession = class extends Session {
     return [...this.outbox.entries.values()].flatMap(({ act: act3 }) => act3.kind === "decide" || act3.kind === "retract" ? [act3] : []);
   }
   undo() {
-    if (this.closed || this.needs_name || this.watching) return;
+    if (this.closed || this.needs_name || this.watching || this.#refuses()) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) {
@@ -4453,12 +4529,24 @@ var CardSession = class extends Session {
   }
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
+    if (this.reading && !this.revising && (by > 0 || this.turned > 0)) return this.#turn(by);
     const { first } = this.queue.current ?? {};
     const past = this.queue.past.filter((one) => one !== first);
     const at = this.revising ? past.indexOf(this.revising.past) : past.length;
     const to = Math.max(0, at + by);
     if (to < past.length) this.revise(past[to]);
     else if (this.revising) this.escape();
+  }
+  /** On to the next item without an answer, or back again. @param {1 | -1} by */
+  #turn(by) {
+    const { items } = this.queue;
+    if (items.length < 2) return this.say("There is no other item to read.");
+    this.queue.turn(by);
+    this.turned += by;
+    this.pointed = this.rival = null;
+    this.draft = new Draft();
+    this.#decode();
+    this.say("");
   }
   /** Show a past decision, to be revised. @param {Past} past */
   revise(past) {
@@ -4491,7 +4579,7 @@ var CardSession = class extends Session {
     this.brush.kind = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
-    this.say(`You answered: ${this.wordsOf(past)}. Choose again to revise it; Esc goes back.`);
+    this.say(`You answered: ${this.wordsOf(past)}. ${this.reading ? "" : "Choose again to revise it; "}Esc goes back.`);
   }
   #leave() {
     if (!this.revising) return;
@@ -5002,7 +5090,7 @@ function buildDrawer(session, refocus) {
     }
     setText(title, TITLES[kind]);
     drawer.setAttribute("aria-label", TITLES[kind]);
-    asking.form.hidden = kind !== "questions";
+    asking.form.hidden = kind !== "questions" || session.reading !== null;
     asking.update();
     const label = session.explained;
     if (kind === "guideline" && label) session.extras.wantExamples(label);
@@ -7844,6 +7932,15 @@ function buildTemporary(session) {
     button.disabled = session.extras.packing;
   } };
 }
+function buildStanding(session) {
+  const text = h("span");
+  const bar = h("div", { class: "hitl-temporary hitl-standing", role: "status", hidden: true }, text);
+  return { bar, update() {
+    const { reading, people: { aside } } = session;
+    setText(text, [reading, aside].filter(Boolean).join(" "));
+    bar.hidden = !reading && !aside;
+  } };
+}
 function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
   const news = h("span", { class: "hitl-news", role: "status" });
@@ -7909,6 +8006,7 @@ function render(el, session) {
   const about = buildAbout(session);
   const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
+  const standing = buildStanding(session);
   const bars = buildBars(session);
   let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
   const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
@@ -7947,11 +8045,12 @@ function render(el, session) {
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
+  const panel = h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element);
   const body2 = h(
     "div",
     { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
+    panel,
     face.face,
     drawer.drawer,
     help.help
@@ -7970,6 +8069,7 @@ function render(el, session) {
     },
     header.header,
     temporary.bar,
+    standing.bar,
     body2,
     notice.bar,
     strip.strip,
@@ -8041,6 +8141,7 @@ function render(el, session) {
   }
   function act3(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
+    if (session.reading && !reads(action)) return session.say(session.reading, true);
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
@@ -8107,12 +8208,12 @@ function render(el, session) {
       event.preventDefault();
       return session.people.consent(event.key === "y");
     }
-    if (help.help.hidden && onWords(event)) return event.preventDefault();
+    if (help.help.hidden && !session.reading && onWords(event)) return event.preventDefault();
     if (session.brush.kind && !session.brush.words && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }
-    if (help.help.hidden && (onObject(event) || onValue(event))) {
+    if (help.help.hidden && !session.reading && (onObject(event) || onValue(event))) {
       event.preventDefault();
       return;
     }
@@ -8172,9 +8273,11 @@ function render(el, session) {
     setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
     setAttribute(root, "data-learning", session.learning?.name ?? null);
     setAttribute(root, "data-answered", session.first ? "first" : null);
+    setAttribute(root, "data-reading", session.reading ? "true" : null);
+    panel.inert = session.reading !== null;
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
-    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
+    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. ${session.reading ? "Press" : "Choose again to revise it, or press"} Esc.`);
     stage.update();
     spans.update();
     bars.update();
@@ -8212,6 +8315,7 @@ function render(el, session) {
     footer.update();
     header.update();
     temporary.update();
+    standing.update();
     about.update();
     strip.update();
     help.update();

@@ -39,7 +39,7 @@ export function buildDrawer(session, refocus) {
     if (kind === null) { drawn = null; return; }
     setText(title, TITLES[kind]);
     drawer.setAttribute("aria-label", TITLES[kind]);
-    asking.form.hidden = kind !== "questions";
+    asking.form.hidden = kind !== "questions" || session.reading !== null;
     asking.update();
     const label = session.explained;
     if (kind === "guideline" && label) session.extras.wantExamples(label);

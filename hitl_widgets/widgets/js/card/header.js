@@ -68,6 +68,17 @@ export function buildTemporary(session) {
   return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.extras.packing; } };
 }
 
+/** What the person's role allows here, and what is kept aside. @param {CardSession} session */
+export function buildStanding(session) {
+  const text = h("span");
+  const bar = h("div", { class: "hitl-temporary hitl-standing", role: "status", hidden: true }, text);
+  return { bar, update() {
+    const { reading, people: { aside } } = session;
+    setText(text, [reading, aside].filter(Boolean).join(" "));
+    bar.hidden = !reading && !aside;
+  } };
+}
+
 /** @param {CardSession} session */
 export function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });

@@ -29,6 +29,10 @@ export class People {
     this.about = null;
     /** @type {Question | null} */
     this.question = null;
+    /** Why nothing can be answered here. @type {string | null} */
+    this.reading = null;
+    /** What is kept aside, in words. @type {string | null} */
+    this.aside = null;
     /** How many posts of a thread the person has read. @type {Record<string, number>} */
     this.read = {};
     /** The thread that the person answers. @type {string | null} */
@@ -57,14 +61,17 @@ export class People {
   take(push) {
     if (push.kind === "threads") return this.#threads(push.threads);
     if (push.kind === "notices") this.notices = push.notices.filter(({ notice }) => !this.over.has(notice));
-    else if (push.kind === "about") this.set(push.about, push.consent);
+    else if (push.kind === "about") this.set(push.about, push.consent, push.reading, push.aside);
     else return undefined;
     return null;
   }
 
-  /** @param {About | null | undefined} about @param {Question | null | undefined} question */
-  set(about, question) {
+  /** @param {About | null | undefined} about @param {Question | null | undefined} question
+   * @param {string | null} [reading] why the card is for reading @param {string | null} [aside] what is kept aside */
+  set(about, question, reading = null, aside = null) {
     this.about = about ?? null;
+    this.reading = reading;
+    this.aside = aside;
     this.question = question && !this.over.has(question.policy ?? question.text) ? question : null;
   }
 

@@ -52,6 +52,13 @@ export class Queue {
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
 
+  /** The next item takes the screen, and the current one comes last; or back again. @param {1 | -1} by */
+  turn(by) {
+    const [first, ...rest] = this.items;
+    if (by > 0) this.items = [...rest, first];
+    else this.items = [...this.items.slice(-1), ...this.items.slice(0, -1)];
+  }
+
   /** The current item is decided; the next one takes the screen. @param {Past} past */
   decide(past) {
     const item = this.items.shift();

@@ -20,7 +20,8 @@ import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
 import { buildStrip } from "./strip.js";
-import { buildFooter, buildHeader, buildTemporary } from "./header.js";
+import { buildFooter, buildHeader, buildStanding, buildTemporary } from "./header.js";
+import { reads } from "./reading.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
@@ -52,6 +53,7 @@ export function render(el, session) {
   const about = buildAbout(session);
   const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
+  const standing = buildStanding(session);
   const bars = buildBars(session);
   /** How objects look, as long as the labels and their keys stay the same. @type {{labels: unknown, keys: unknown, colourOf: (label_id: string) => string, tagOf: (label_id: string) => string}} */
   let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
@@ -80,13 +82,14 @@ export function render(el, session) {
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
+  const panel = h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element);
   const body = h("div", { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
+    panel,
     face.face, drawer.drawer, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
-  header.header, temporary.bar, body, notice.bar, strip.strip, footer.footer, live);
+  header.header, temporary.bar, standing.bar, body, notice.bar, strip.strip, footer.footer, live);
 
   /** @type {Record<string, () => void>} */
   const actionsByName = {
@@ -121,6 +124,7 @@ export function render(el, session) {
   /** @param {import("../keys.js").Action} action */
   function act(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
+    if (session.reading && !reads(action)) return session.say(session.reading, true);
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
@@ -183,12 +187,12 @@ export function render(el, session) {
       event.preventDefault();
       return session.people.consent(event.key === "y");
     }
-    if (help.help.hidden && onWords(event)) return event.preventDefault();
+    if (help.help.hidden && !session.reading && onWords(event)) return event.preventDefault();
     if (session.brush.kind && !session.brush.words && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }
-    if (help.help.hidden && (onObject(event) || onValue(event))) {
+    if (help.help.hidden && !session.reading && (onObject(event) || onValue(event))) {
       event.preventDefault();
       return;
     }
@@ -256,9 +260,11 @@ export function render(el, session) {
     setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
     setAttribute(root, "data-learning", session.learning?.name ?? null);
     setAttribute(root, "data-answered", session.first ? "first" : null);
+    setAttribute(root, "data-reading", session.reading ? "true" : null);
+    panel.inert = session.reading !== null; // what would be refused can't be clicked either
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
-    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
+    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. ${session.reading ? "Press" : "Choose again to revise it, or press"} Esc.`);
     stage.update();
     spans.update();
     bars.update();
@@ -297,6 +303,7 @@ export function render(el, session) {
     footer.update();
     header.update();
     temporary.update();
+    standing.update();
     about.update();
     strip.update();
     help.update();

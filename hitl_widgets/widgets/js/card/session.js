@@ -13,6 +13,7 @@ import { People } from "./people.js";
 import { Parts } from "./parts.js";
 import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
+import { readable } from "./reading.js";
 import { Refusals } from "./refusals.js";
 import { keepMap, mainTarget, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
@@ -113,11 +114,18 @@ export class CardSession extends Session {
     /** All that were refused so. */
     this.never = new Refusals();
     this.touched_at = -Infinity;
+    /** The table of keys as the kernel gave it, and what of it is for a person who may only read. @type {Record<"all" | "reading", import("../types.d.ts").KeyTable> | null} */
+    this.keys_of = null;
+    /** How many items a reader went on. */
+    this.turned = 0;
   }
 
   // What the card shows
 
   get item() { return this.revising?.item ?? this.queue.current; }
+
+  /** Why nothing can be answered here, in a sentence: the person's role allows them to read. @returns {string | null} */
+  get reading() { return this.people.reading; }
   get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
 
   /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
@@ -182,17 +190,30 @@ export class CardSession extends Session {
   reply(reply) {
     this.answered(reply);
     if (reply.kind === "ready") this.#ready(reply);
-    else if (reply.kind === "stored") this.#stored(reply.decision_id);
+    else if (reply.kind === "stored") this.#stored(reply);
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
     this.changed(false);
   }
 
-  /** @param {string} decision_id */
-  #stored(decision_id) {
-    this.outbox.settle(decision_id);
+  /** @param {import("../messages.d.ts").Stored} reply */
+  #stored({ decision_id, aside }) {
+    const act = this.outbox.settle(decision_id);
     if (this.troubled && !this.pending) { this.notice = null; this.troubled = false; }
+    if (aside && act && this.mine.has(decision_id)) this.#keptAside(act, aside);
+  }
+
+  /** The person's role didn't allow it any more: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
+  #keptAside(act, why) {
+    const at = this.around.now();
+    const text = act.kind === "decide" ? this.never.add(act.decision_id, act.item_id, why, at) : why;
+    this.notice = { text, bad: true };
+    this.news = { text, at };
+    if (act.kind !== "decide") return;
+    const past = this.queue.past.find((one) => one.decision_id === act.decision_id);
+    if (past?.former) this.queue.bringBack(act.decision_id); // what it revised stands
+    else if (this.queue.forget(act.decision_id) && act.verdict !== "skip") this.tally.add(-1, at);
   }
 
   /** @param {CardReady} setup */
@@ -208,6 +229,7 @@ export class CardSession extends Session {
     this.setup = setup;
     this.naming = false;
     this.bindings = bind(setup.keys);
+    this.keys_of = { all: setup.keys, reading: readable(setup.keys) };
     this.#name(setup.taxonomy);
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${
@@ -217,7 +239,8 @@ export class CardSession extends Session {
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
-    this.people.set(setup.about, setup.consent);
+    this.people.set(setup.about, setup.consent, setup.reading, setup.aside);
+    this.#offer();
     for (const [id, { act }] of this.outbox.entries) {
       this.mine.add(id);
       if (act.kind === "decide") this.#know(act.item_id, id);
@@ -227,6 +250,23 @@ export class CardSession extends Session {
     this.link.restart();
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
+  }
+
+  /** Keys that would be refused aren't offered. */
+  #offer() {
+    const { setup, keys_of } = this;
+    const keys = keys_of?.[this.reading === null ? "all" : "reading"];
+    if (!setup || !keys || setup.keys === keys) return;
+    this.setup = { ...setup, keys };
+    this.asking = null;
+    this.guessing = false;
+    this.brush.kind = null;
+  }
+
+  /** @returns {boolean} whether nothing can be answered here, and the person was told so */
+  #refuses() {
+    if (this.reading) this.say(this.reading, true);
+    return this.reading !== null;
   }
 
   /** @param {Labels} taxonomy */
@@ -283,6 +323,7 @@ export class CardSession extends Session {
     const heard = this.people.take(push);
     if (heard !== undefined) {
       if (heard) this.#tell(heard);
+      this.#offer();
       return this.changed(false);
     }
     this.status(push);
@@ -452,7 +493,7 @@ export class CardSession extends Session {
    * @param {string} label_id @param {boolean} [guess] it is a best guess @param {boolean} [enter] what is on the card is stored */
   choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
-    if (!this.item || !label) return;
+    if (!this.item || !label || this.#refuses()) return;
     if (this.annotating.on) return this.annotating.label(label_id);
     if (this.answering.many) return this.answering.toggle(label_id);
     if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
@@ -562,7 +603,7 @@ export class CardSession extends Session {
 
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face || this.early || this.watching) return;
+    if (!this.item || this.face || this.early || this.watching || this.#refuses()) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -664,7 +705,7 @@ export class CardSession extends Session {
   }
 
   undo() {
-    if (this.closed || this.needs_name || this.watching) return;
+    if (this.closed || this.needs_name || this.watching || this.#refuses()) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
@@ -710,12 +751,25 @@ export class CardSession extends Session {
 
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
+    if (this.reading && !this.revising && (by > 0 || this.turned > 0)) return this.#turn(by);
     const { first } = this.queue.current ?? {}; // on the screen already
     const past = this.queue.past.filter((one) => one !== first);
     const at = this.revising ? past.indexOf(this.revising.past) : past.length;
     const to = Math.max(0, at + by);
     if (to < past.length) this.revise(past[to]);
     else if (this.revising) this.escape();
+  }
+
+  /** On to the next item without an answer, or back again. @param {1 | -1} by */
+  #turn(by) {
+    const { items } = this.queue;
+    if (items.length < 2) return this.say("There is no other item to read.");
+    this.queue.turn(by);
+    this.turned += by;
+    this.pointed = this.rival = null;
+    this.draft = new Draft();
+    this.#decode();
+    this.say("");
   }
 
   /** Show a past decision, to be revised. @param {Past} past */
@@ -739,7 +793,7 @@ export class CardSession extends Session {
     // A blind item came without its map; one from before this page opened must come anew.
     if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
     this.#decode();
-    this.say(`You answered: ${this.wordsOf(past)}. Choose again to revise it; Esc goes back.`);
+    this.say(`You answered: ${this.wordsOf(past)}. ${this.reading ? "" : "Choose again to revise it; "}Esc goes back.`);
   }
 
   #leave() {
