@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import postgres_server
 import pytest
 from checks import SHARED_DATA
+from places import DATABASES, Place
 
 
 def pytest_report_header() -> str:
@@ -49,6 +50,13 @@ def postgres() -> Iterator[postgres_server.Server]:
         pytest.skip(postgres_server.ABSENT)
     with postgres_server.Server() as server:
         yield server
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Places for projects; a test that takes it runs twice, with folders and with a PostgreSQL server."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # for the files of projects on a server
+    return Place(tmp_path, request.getfixturevalue("postgres") if request.param == "postgres" else None)
 
 
 @pytest.fixture

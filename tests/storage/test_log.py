@@ -16,13 +16,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import Place
 
 from hitl_widgets.errors import AlreadyDecided, BadInput, DiskFull, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
 from hitl_widgets.events import Event, decided, decision_of, retracted, standing
 from hitl_widgets.records import Decision, Seen, new_id
+from hitl_widgets.storage.location import ServerLocation
 from hitl_widgets.storage.log import Log
+from hitl_widgets.storage.schema import ABOUT, CLAIM
+from hitl_widgets.testing import wait_for
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 
@@ -43,7 +47,15 @@ def labels(log: Log) -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
+def log(place: Place) -> Iterator[Log]:
+    """A new log, on each database."""
+    with Log(place("project")) as log:
+        yield log
+
+
+@pytest.fixture
+def sqlite_log(tmp_path: Path) -> Iterator[Log]:
+    """A new log in a folder, for what is SQLite's own."""
     with Log(tmp_path / "project") as log:
         yield log
 
@@ -118,9 +130,9 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), st.randoms(use_true_random=False))
-def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_they_arrive(events, rng):
+def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_they_arrive(place, events, rng):
     expected = {}
     for item in "xy":
         for by in "ab":
@@ -129,7 +141,7 @@ def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_th
                 expected[item, by] = holds.id
     rng.shuffle(events)
     cut = rng.randrange(len(events) + 1)
-    with tempfile.TemporaryDirectory() as folder, Log(folder) as log:
+    with Log(place(new_id())) as log:
         log.append(*events[:cut])
         for event in events[cut:]:
             log.append(event)
@@ -145,15 +157,15 @@ def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_th
 # Storing
 
 
-def test_an_event_comes_back_as_it_was_given_with_its_number_and_instant(tmp_path: Path):
+def test_an_event_comes_back_as_it_was_given_with_its_number_and_instant(place: Place):
     at = datetime(2024, 5, 1, 14, 30, 59, 123457, tzinfo=timezone(timedelta(hours=2)))
     event = decided(Decision("decision-1", "bilder/katze ü.png", "Ann Ö.", "correct", label="Kätzchen 🐈",
                              label_id="L1", certainty=7.5, note="line\nbreak", flags=("ethics", "bad_data"),
                              acted_at=at, seen=Seen(suggestion="L2", probs={"L1": 0.25, "L2": 0.75}, shown_ms=812.5)))
-    with Log(tmp_path, now=lambda: NOON) as log:
+    with Log(place(), now=lambda: NOON) as log:
         stored, = log.append(event)
         assert (stored.seq, stored.stored_at) == (1, NOON)
-    with Log(tmp_path) as again:
+    with Log(place()) as again:
         found = again.get("decision-1")
         assert found == stored
         assert found.acted_at == at
@@ -244,7 +256,7 @@ def test_annotations_hold_what_was_said_and_what_was_seen(log: Log):
     assert (second["flags"], second["hidden"], second["scripted"], second["model"]) == ((), False, False, None)
 
 
-def test_events_are_numbered_by_annotator(tmp_path: Path, log: Log):
+def test_events_are_numbered_by_annotator(log: Log):
     """Also those that come after events without a number, which older logs hold."""
     stored = log.append(decision("a"), decision("b", item="img-2"), decision("c", item="img-1", by="bob"))
     assert [event.nth for event in stored] == [1, 2, 1]
@@ -313,7 +325,7 @@ def test_a_retraction_counts_whoever_made_it_and_only_for_its_own_item(log: Log)
 
 
 @pytest.mark.parametrize("undo", [False, True], ids=["answers", "answers and undos"])
-def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo: bool):
+def test_a_reader_sees_what_was_written_between_its_chunks(place: Place, undo: bool):
     class Interrupted(Log):
         n_reads = -100  # whatever opening reads
 
@@ -325,7 +337,7 @@ def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo:
             return super()._read(act)
 
     first = [decision(item=f"img-{i:04}") for i in range(4_100)]
-    with Interrupted(tmp_path) as log:
+    with Interrupted(place()) as log:
         log.append(*first)
         log.n_reads = 0  # type: ignore[attr-defined]
         found = log.annotations()
@@ -339,18 +351,19 @@ def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo:
 # Claims
 
 
-def test_an_item_is_claimed_by_one_at_a_time_until_the_claim_runs_out(tmp_path: Path):
-    at = NOON
-    with Log(tmp_path, now=lambda: at) as log:
-        assert log.claim(["a", "b"], "ann", seconds=60) == ["a", "b"]
-        assert log.claim(["b", "c", "c"], "bob", seconds=60) == ["c"]
-        assert log.claims() == {"a": "ann", "b": "ann", "c": "bob"}
-        assert log.claims(exclude="ann") == {"c": "bob"}
-        at += timedelta(seconds=40)
-        assert log.claim(["a"], "ann", seconds=60) == ["a"]
-        at += timedelta(seconds=40)
-        assert log.claims() == {"a": "ann"}
-        assert log.claim(["a", "b"], "bob", seconds=60) == ["b"]
+def test_an_item_is_claimed_by_one_at_a_time_until_the_claim_runs_out(log: Log):
+    def pass_time(seconds: float) -> None:
+        log._write(lambda conn: conn.execute(sa.update(CLAIM).values(until=CLAIM.c.until - int(seconds * 1e6))))
+
+    assert log.claim(["a", "b"], "ann", seconds=600) == ["a", "b"]
+    assert log.claim(["b", "c", "c"], "bob", seconds=600) == ["c"]
+    assert log.claims() == {"a": "ann", "b": "ann", "c": "bob"}
+    assert log.claims(exclude="ann") == {"c": "bob"}
+    pass_time(400)
+    assert log.claim(["a"], "ann", seconds=600) == ["a"]
+    pass_time(400)
+    assert log.claims() == {"a": "ann"}
+    assert log.claim(["a", "b"], "bob", seconds=600) == ["b"]
 
 
 def test_only_ones_own_claims_are_released(log: Log):
@@ -374,11 +387,11 @@ def test_thousands_of_items_can_be_claimed_at_once(log: Log):
 # A project's log
 
 
-def test_a_project_keeps_its_id_and_is_created_once(tmp_path: Path):
-    with Log(tmp_path / "a" / "b") as first, Log(tmp_path / "a" / "b") as second:
+def test_a_project_keeps_its_id_and_is_created_once(place: Place):
+    with Log(place("a")) as first, Log(place("a")) as second:
         assert (first.created, second.created) == (True, False)
         assert first.id == second.id
-    with Log(tmp_path / "a" / "b") as third, Log(tmp_path / "c") as other:
+    with Log(place("a")) as third, Log(place("c")) as other:
         assert not third.created
         assert third.id == first.id != other.id
 
@@ -392,16 +405,15 @@ def test_a_folder_may_bear_any_name(tmp_path: Path, name: str):
     assert (tmp_path / name / "log.db").stat().st_size > 0
 
 
-def test_a_log_of_a_newer_version_is_refused_untouched(tmp_path: Path):
-    Log(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
-        connection.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
+def test_a_log_of_a_newer_version_is_refused_untouched(place: Place):
+    with Log(place()) as log:
+        log._write(lambda conn: conn.execute(sa.update(ABOUT).where(ABOUT.c.name == "schema").values(value="99")))
     with pytest.raises(StoreError, match=r"newer hitl_widgets.*99.*Upgrade"):
-        Log(tmp_path)
+        Log(place())
 
 
-def test_a_closed_store_says_so(tmp_path: Path):
-    log = Log(tmp_path)
+def test_a_closed_store_says_so(place: Place):
+    log = Log(place())
     log.close()
     log.close()
     with pytest.raises(StoreError, match="closed"):
@@ -416,8 +428,9 @@ WRITER = """
 import sys
 from datetime import datetime, timezone
 from hitl_widgets.events import Event
+from hitl_widgets.storage.location import locate
 from hitl_widgets.storage.log import Log
-log = Log(sys.argv[1])
+log = Log(locate(sys.argv[1]))
 print("ready", flush=True)
 for i in range(int(sys.argv[3])):
     event, = log.append(Event(f"{sys.argv[2]}-{i:06}", "decided", sys.argv[2], datetime.now(timezone.utc),
@@ -426,16 +439,16 @@ for i in range(int(sys.argv[3])):
 """
 
 
-def writer(folder: Path, name: str, n: int) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), name, str(n)], stdout=subprocess.PIPE,
+def writer(where: Path | ServerLocation, name: str, n: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(where), name, str(n)], stdout=subprocess.PIPE,
                                text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-def test_every_commit_waits_for_the_disk(log: Log):
-    for engine in (log._database.reader, log._database.writer):
+def test_every_commit_waits_for_the_disk(sqlite_log: Log):
+    for engine in (sqlite_log._database.reader, sqlite_log._database.writer):
         with engine.connect() as conn:
             asked = [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
         assert asked == ["persist", 2]  # 2 is FULL
@@ -443,22 +456,22 @@ def test_every_commit_waits_for_the_disk(log: Log):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_killed_process_loses_nothing_that_was_stored(tmp_path: Path):
+def test_a_killed_process_loses_nothing_that_was_stored(place: Place):
     rng, told = random.Random(0), []
     for round in range(4):
-        with writer(tmp_path, f"killed-{round}", 100_000) as process:
+        with writer(place(), f"killed-{round}", 100_000) as process:
             assert process.stdout is not None
             told += [process.stdout.readline().strip() for _ in range(rng.randint(1, 25))]
             os.kill(process.pid, signal.SIGKILL)
             told += process.stdout.read().split()
-    with Log(tmp_path) as log:
+    with Log(place()) as log:
         there = {event.id for event in log.events()}
         assert set(told) <= there
         assert set(log.annotations()["decision_id"]) == there
 
 
-def test_two_processes_write_one_log_and_each_sees_the_others_decisions(tmp_path: Path):
-    with Log(tmp_path) as log, writer(tmp_path, "other-process", 30) as process:
+def test_two_processes_write_one_log_and_each_sees_the_others_decisions(place: Place):
+    with Log(place()) as log, writer(place(), "other-process", 30) as process:
         mine = [log.append(decision(item=f"mine-{i}"))[0] for i in range(30)]
         process.communicate(timeout=60)
         assert process.returncode == 0
@@ -525,7 +538,7 @@ def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_it
     assert log.last_seq() == 3
 
     acts = {name: decision(name * 3, by=name) for name in "cdefg"}
-    sa.event.listen(log._database.reader, "commit", count)
+    sa.event.listen(log._database.writer, "commit", count)
     all_at_once()
     assert n_commits == 1
     assert log.last_seq() == 8
@@ -533,6 +546,10 @@ def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_it
 
 def locked_out(log: Log) -> bool:
     """Whether another program would have to wait for this log."""
+    if log.folder is None:
+        lock = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
+        with log._database.reader.connect() as conn:
+            return not conn.exec_driver_sql(lock, {"lock": log._database._lock_id}).scalar()
     with closing(sqlite3.connect(log.folder / "log.db", timeout=0, isolation_level=None)) as other:
         try:
             other.execute("BEGIN EXCLUSIVE")
@@ -547,6 +564,8 @@ def locked_out(log: Log) -> bool:
 @pytest.mark.parametrize("act", ["append", "claim", "get", "annotations", "keep_copy"])
 def test_an_interrupt_wherever_python_takes_one_leaves_all_or_nothing_and_holds_nobody_up(log: Log, act: str):
     # Python looks for signals when a function of Python begins, and when one of C returns; so interrupts strike there.
+    if act == "keep_copy" and log.folder is None:
+        pytest.skip("a server keeps no copies in a folder")
     packages = tuple(str(Path(sys.modules[name].__file__).parent) for name in ("hitl_widgets", "sqlalchemy"))
     event, countdown = decision("before"), 0
     acts = {"append": lambda: log.append(event), "claim": lambda: log.claim(["a"], "ann", seconds=60),
@@ -573,7 +592,8 @@ def test_an_interrupt_wherever_python_takes_one_leaves_all_or_nothing_and_holds_
             caught = error  # kept with its frames, as IPython keeps the last one
         finally:
             sys.setprofile(outer)
-        assert not locked_out(log)
+        # A server notices a moment later that whoever was interrupted is gone.
+        assert not locked_out(log) if log.folder else wait_for(lambda: not locked_out(log))
         was_stored = log.get(event.id) is not None
         assert was_stored == (log.standing_of(event.item_id, "ann") is not None)
         thread = threading.Thread(target=log.append, args=(other,), daemon=True)
@@ -622,7 +642,7 @@ def test_interrupts_in_earnest_lose_nothing_that_was_stored(log: Log):
     timer.join()
     assert n_interrupted == len(tried)
     assert not log._lock.locked()
-    assert not locked_out(log)
+    assert not locked_out(log) if log.folder else wait_for(lambda: not locked_out(log))
     there = {event.id for event in log.events()}
     assert set(told) <= there
     assert set(log.annotations()["decision_id"]) == there
@@ -646,31 +666,31 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(tmp_path: Path):
         assert len(log.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
 
 
-def test_a_file_that_may_not_grow_is_said_and_works_again_without_reopening(log: Log):
+def test_a_file_that_may_not_grow_is_said_and_works_again_without_reopening(sqlite_log: Log):
     resource = pytest.importorskip("resource")
-    log.append(decision("first"))
+    sqlite_log.append(decision("first"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((log.folder / "log.db").stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((sqlite_log.folder / "log.db").stat().st_size, hard))
     try:
         with pytest.raises(DiskFull, match=r"quota.*half stored"):
-            log.append(*(decision(item=f"img-{i}") for i in range(500)))
+            sqlite_log.append(*(decision(item=f"img-{i}") for i in range(500)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert len(log.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
+    assert len(sqlite_log.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
 
 
-def test_a_copy_that_finds_no_room_leaves_nothing_behind(log: Log):
+def test_a_copy_that_finds_no_room_leaves_nothing_behind(sqlite_log: Log):
     resource = pytest.importorskip("resource")
-    log.append(decision("first"))
+    sqlite_log.append(decision("first"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
     try:
         with pytest.raises(DiskFull, match=r"no copy .* as it was"):
-            log.keep_copy("round-1")
+            sqlite_log.keep_copy("round-1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list((log.folder / "copies").iterdir()) == []
-    assert log.last_seq() == 1
+    assert list((sqlite_log.folder / "copies").iterdir()) == []
+    assert sqlite_log.last_seq() == 1
 
 
 def test_a_log_that_another_program_holds_is_said_and_can_be_tried_again(tmp_path: Path):
@@ -711,11 +731,11 @@ def test_a_folder_or_log_that_cant_be_written_is_read_only_in_words(path: str):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file can't be moved elsewhere")
-def test_a_log_moved_away_under_an_open_store_is_said(log: Log):
-    log.append(decision("a"))
-    (log.folder / "log.db").rename(log.folder / "elsewhere.db")
+def test_a_log_moved_away_under_an_open_store_is_said(sqlite_log: Log):
+    sqlite_log.append(decision("a"))
+    (sqlite_log.folder / "log.db").rename(sqlite_log.folder / "elsewhere.db")
     with pytest.raises(ReadOnly, match="moved or deleted"):
-        log.append(decision("b"))
+        sqlite_log.append(decision("b"))
 
 
 # Damage and copies
@@ -826,36 +846,36 @@ def test_a_project_opened_by_a_relative_path_stays_where_it_was(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..\\x", "x" * 81, "a b"])
-def test_a_copys_name_is_a_plain_file_name(log: Log, name: str):
+def test_a_copys_name_is_a_plain_file_name(sqlite_log: Log, name: str):
     with pytest.raises(BadInput):
-        log.keep_copy(name)
+        sqlite_log.keep_copy(name)
 
 
-def test_a_snapshot_is_a_whole_log_at_any_path(log: Log, tmp_path: Path):
-    log.append(decision("a"))
+def test_a_snapshot_is_a_whole_log_at_any_path(sqlite_log: Log, tmp_path: Path):
+    sqlite_log.append(decision("a"))
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "elsewhere" / "log.db"
     path.write_text("what was there before")
-    assert log.snapshot(path) == path
-    log.append(decision("b"))
+    assert sqlite_log.snapshot(path) == path
+    sqlite_log.append(decision("b"))
     with Log(path.parent) as other:
-        assert other.id == log.id
+        assert other.id == sqlite_log.id
         assert [event.id for event in other.events()] == ["decision-a"]
     with pytest.raises(StoreError, match="no copy"):
-        log.snapshot(tmp_path / "missing" / "log.db")
+        sqlite_log.snapshot(tmp_path / "missing" / "log.db")
 
 
-def test_a_copy_made_while_others_write_is_consistent(log: Log):
+def test_a_copy_made_while_others_write_is_consistent(sqlite_log: Log):
     done = threading.Event()
 
     def write() -> None:
         while not done.is_set():
-            log.append(decision(item=new_id()))
+            sqlite_log.append(decision(item=new_id()))
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        kept = [log.keep_copy(f"round-{i}") for i in range(5)]
+        kept = [sqlite_log.keep_copy(f"round-{i}") for i in range(5)]
     finally:
         done.set()
         thread.join()
@@ -867,9 +887,9 @@ def test_a_copy_made_while_others_write_is_consistent(log: Log):
             assert len(list(copy.events())) == len(labels(copy))
 
 
-def test_of_two_decisions_that_know_of_none_the_log_takes_one_whichever_thread_it_came_on(tmp_path):
+def test_of_two_decisions_that_know_of_none_the_log_takes_one_whichever_thread_it_came_on(place):
     """Two tabs, or two notebooks, that decide an item at the same moment decide it once."""
-    with Log(tmp_path) as log, Log(tmp_path) as other:
+    with Log(place()) as log, Log(place()) as other:
         outcomes, start = [], threading.Barrier(8)
 
         def decide(number):
