@@ -14,7 +14,7 @@ DATABASES = ("sqlite", "postgres")
 class Place:
     """Names of projects become places: `place("p")` is the same one each time.
 
-    A place is what `Log` takes. As a text, ``str(place("p"))``, it is what `Project`, `Workbench` and another process take.
+    A place is what `Log` takes; its text, ``str(place("p"))``, is what `Project`, `Workbench` and another process take.
     """
 
     def __init__(self, folder: Path, server: Server | None) -> None:

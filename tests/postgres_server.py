@@ -2,7 +2,7 @@
 
 `programs` finds PostgreSQL on this machine: Debian's package, any other on the PATH, or the wheel in the extra `dev`.
 `Server` starts, kills and stops one; `Server.new_project_url` is what most tests need. The fixture `postgres` in
-conftest.py is one that all tests of a session share.
+conftest.py is one that all tests of a session share. `Wire` is a connection to it that can be cut.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -270,6 +271,89 @@ class Server:
         name = f"d{next(self._numbers)}_{os.getpid()}"
         self.execute(f"create database {name}")
         return self.url(project, database=name)
+
+
+class Wire:
+    """A wire to a server that can be cut: a socket in a folder of its own, whose bytes go to the server's and back.
+
+    Parameters
+    ----------
+    server : Server
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._folder = tempfile.TemporaryDirectory(prefix="hitl-wire-", dir=server.folder.parent)
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(f"{self.host}/.s.PGSQL.{server.port}")
+        self._listening.listen()
+        self._cut_at: tuple[bytes, bool] | None = None
+        self.n_cut = 0
+        self._open: set[socket.socket] = set()
+        self._muted: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def host(self) -> str:
+        """Folder of its socket."""
+        return self._folder.name
+
+    def cut_at(self, words: bytes, *, arrives: bool) -> None:
+        """Cut the connection that sends these words next: before they arrive, or before the server's answer does."""
+        self._cut_at = (words, arrives)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            behind = socket.socket(socket.AF_UNIX)
+            behind.connect(f"{self._server.host}/.s.PGSQL.{self._server.port}")
+            self._open |= {client, behind}
+            for run in (self._to_server, self._to_client):
+                threading.Thread(target=run, args=(client, behind), daemon=True).start()
+
+    def _to_server(self, client: socket.socket, behind: socket.socket) -> None:
+        with suppress(OSError):
+            while sent := client.recv(65_536):
+                if self._cut_at and self._cut_at[0] in sent:
+                    (_, arrives), self._cut_at = self._cut_at, None
+                    self.n_cut += 1
+                    if arrives:
+                        self._muted.add(client)
+                        behind.sendall(sent)
+                        behind.shutdown(socket.SHUT_WR)
+                        return  # `_to_client` hangs up as soon as the server has done it
+                    break
+                behind.sendall(sent)
+        self._hang_up(client, behind)
+
+    def _to_client(self, client: socket.socket, behind: socket.socket) -> None:
+        with suppress(OSError):
+            while answer := behind.recv(65_536):
+                if client not in self._muted:
+                    client.sendall(answer)
+        self._hang_up(client, behind)
+
+    def _hang_up(self, *ends: socket.socket) -> None:
+        for end in ends:
+            self._open.discard(end)
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def close(self) -> None:
+        """Cut all connections."""
+        self._listening.close()
+        self._hang_up(*list(self._open))
+        self._folder.cleanup()
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _children(pid: int) -> list[psutil.Process]:
