@@ -23,8 +23,6 @@ DRIVER = "postgresql+psycopg"
 SCHEMA_PREFIX = "hitl_"
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
 _LOOKS_LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# What a driver calls secrets in the query of a URL.
-_SECRETS = ("password", "sslpassword")
 # A file in a cache folder with the id of the project that it belongs to.
 OWNER = "project.id"
 EXPECTED = f"{DRIVER}://user@host/database?project=cells is expected: the user, the machine, the database, and the " \
@@ -59,13 +57,16 @@ class ServerLocation:
     Parameters
     ----------
     url : sqlalchemy.URL
-        Of the database, without the project. It may hold a password: it is never shown.
+        Of the database, without the project. A password is only where SQLAlchemy hides it, never in the query.
     project : str
         The project's name in the database.
+    sslpassword : str or None
+        Of the client's key.
     """
 
     url: sa.URL
     project: str
+    sslpassword: str | None = None
 
     @property
     def name(self) -> str:
@@ -80,8 +81,7 @@ class ServerLocation:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The passwords in the URL, which no message may hold."""
-        found = [self.url.password, *(self.url.query.get(name) for name in _SECRETS)]
-        return tuple(str(secret) for secret in found if secret)
+        return tuple(str(secret) for secret in (self.url.password, self.sslpassword) if secret)
 
     def hide(self, text: str) -> str:
         """Return a text without the URL's passwords."""
@@ -90,10 +90,9 @@ class ServerLocation:
         return text
 
     def __str__(self) -> str:
-        query = {name: value for name, value in self.url.query.items() if name not in _SECRETS}
         # The password is left out, not masked: what is printed can be used again.
         shown = sa.URL.create(self.url.drivername, self.url.username, None, self.url.host, self.url.port,
-                              self.url.database, {**query, "project": self.project})
+                              self.url.database, {**self.url.query, "project": self.project})
         return shown.render_as_string(hide_password=True)
 
     def __repr__(self) -> str:
@@ -138,9 +137,19 @@ def _server(text: str) -> ServerLocation:
     if not isinstance(project, str) or not _PROJECT.match(project):
         raise BadInput(f"the URL's project is {project!r}; a name of 1 to 50 letters, digits or _ . - is expected: "
                        f"{EXPECTED}.")
+    ports = url.query.get("port", ())
+    if not all(port.isdecimal() for port in ([ports] if isinstance(ports, str) else ports)):
+        raise BadInput(f"the URL's port is {ports!r}; a number is expected: {EXPECTED}.")
     if not url.database:
         raise BadInput(f"the URL names no database; {EXPECTED}.")
-    return ServerLocation(url.set(drivername=DRIVER).difference_update_query(["project"]), project)
+    # SQLAlchemy shows the query of a URL, but never its password.
+    password, sslpassword = (url.query.get(name) for name in ("password", "sslpassword"))
+    if not isinstance(password, str | None) or not isinstance(sslpassword, str | None):
+        raise BadInput(f"the URL holds a password twice; {EXPECTED}.")
+    if password is not None:
+        url = url.set(password=password)
+    return ServerLocation(url.set(drivername=DRIVER).difference_update_query(["project", "password", "sslpassword"]),
+                          project, sslpassword)
 
 
 def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | None) -> Path:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import blake2b
@@ -260,7 +260,7 @@ class Database:
     def _own_connection(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection beside the pool, which listens."""
         arguments, keywords = self.claimer.dialect.create_connect_args(self.location.url)
-        with psycopg.connect(*arguments, **{"connect_timeout": BUSY_S, **keywords}, autocommit=True) as connection:
+        with psycopg.connect(*arguments, **{**_keywords(self.location), **keywords}, autocommit=True) as connection:
             connection.execute(f'LISTEN "{self._channel}"')
             yield connection
 
@@ -308,11 +308,12 @@ def _connect(location: ServerLocation) -> sa.Engine:
     """An engine on a database of the server; nothing is connected yet."""
     # Values are never part of an error's text: they may be notes about patients.
     return sa.create_engine(location.url, pool_size=KEPT, max_overflow=MORE, pool_timeout=BUSY_S, hide_parameters=True,
-                            connect_args=_keywords(location.url.query))
+                            connect_args=_keywords(location))
 
 
-def _keywords(query: Mapping[str, Any]) -> dict[str, Any]:
-    """What is passed to the driver where the URL doesn't say it: a server that is gone is noticed in seconds."""
+def _keywords(location: ServerLocation) -> dict[str, Any]:
+    """What is passed to the driver beside the URL; where that doesn't say it, a server that is gone is noticed soon."""
     defaults = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3,
-                "application_name": "hitl_widgets"}
-    return {name: value for name, value in defaults.items() if name not in query}
+                "tcp_user_timeout": 30_000, "application_name": "hitl_widgets"}
+    found = {name: value for name, value in defaults.items() if name not in location.url.query}
+    return found if location.sslpassword is None else {**found, "sslpassword": location.sslpassword}
