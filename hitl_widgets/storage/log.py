@@ -760,17 +760,18 @@ def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) 
                              "back to it to change it.")
 
 
-def _check_since(batch: Sequence[tuple[Event, Any, _Act]], in_log: Iterable[Event], last_seq: int) -> None:
+def _check_since(batch: Sequence[tuple[Event, Any, _Act]], in_log: Collection[Event], last_seq: int) -> None:
     """Raise AlreadyDecided where something was stored about an item after what whoever decides knows of.
 
-    What this transaction itself stores, after number `last_seq`, isn't meant.
+    What this transaction itself stores, after number `last_seq`, isn't meant, nor what is sent again.
     """
     newest: dict[str | None, int] = {}
+    ids = {event.id for event in in_log}
     for event in in_log:
         if event.seq is not None and event.seq <= last_seq:
             newest[event.item_id] = max(event.seq, newest.get(event.item_id, 0))
     for event, _, act in batch:
-        if act.since is not None and newest.get(event.item_id, 0) > act.since:
+        if act.since is not None and event.id not in ids and newest.get(event.item_id, 0) > act.since:
             raise AlreadyDecided(f"item {event.item_id!r} was answered while answers to it were made ready; nothing "
                                  "was stored. Try again.")
 
