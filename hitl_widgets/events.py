@@ -29,7 +29,7 @@ from .records import (
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
          "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values", "imported",
-         "assigned")
+         "assigned", "exported", "redacted")
 # Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
 ANSWERS = ("decided", "repeated")
 

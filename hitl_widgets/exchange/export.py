@@ -13,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from ..errors import BadInput, ItemError
+from ..project.forgetting import note_export
 from ..records import Bars
 from ..storage.log import gc_paused
 from .files import IMAGE_SUFFIXES, Target, check_free, check_replaceable, wanted_stem, written_whole
@@ -113,6 +114,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         if chosen.folder:
             check_replaceable(path, draft, lambda: _stems(project.pool))
         notify(report)  # before anything lies at the path
+    note_export(project, path, chosen.name, people)
     return looked.exported(path, sorted(set(target.files)) if chosen.folder else [path.name])
 
 

@@ -311,6 +311,10 @@ class _Importer:
             if decision is None:
                 continue
             past = before.get((item_id, decision.annotator), [])
+            if decision.note is not None and any(event.id in self._project.log.redactions.notes for event in past):
+                self._losses.add("note", "A note of its annotator on this item was forgotten here.")
+                own = own.without("note")
+                decision = replace(decision, note=None)
             if self._is_known(decision, past):
                 n_known += 1
                 continue
@@ -358,7 +362,7 @@ class _Importer:
     def _made(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
         project, task = self._project, self._project.task
         annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
-        annotator = check_annotator(self._people.of(annotator))
+        annotator = project.who(self._people.of(annotator))
         if answer.note is not None:
             answer = replace(answer, note=self._people.text(answer.note))
         decision_id = answer.decision_id or new_id()

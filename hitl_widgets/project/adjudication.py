@@ -31,7 +31,6 @@ from ..records import (
     Bars,
     Estimate,
     Item,
-    check_annotator,
     check_number,
     is_text,
     new_id,
@@ -210,7 +209,7 @@ class Adjudication:
         rows = [event.id for event in self._standing(item_id)]
         plan = self._plan()
         place = plan.item_ids.index(item_id) if item_id in plan.item_ids else None
-        verdict = Verdict(id, item_id, check_annotator(annotator or project.annotator), acted_at or utc_now(),
+        verdict = Verdict(id, item_id, project.who(annotator), acted_at or utc_now(),
                           check_cause(cause), chosen,
                           None if chosen is None else project.taxonomy.name_as_answered(chosen),
                           project.taxonomy.version, note or None, tuple(rows),
@@ -238,7 +237,7 @@ class Adjudication:
         if any(verdict.id == verdict_id for verdict in project.state.verdicts.all()):
             project.take_in(events.Event(
                 id=id or events.undo_id(verdict_id), kind="adjudicated", acted_at=acted_at or utc_now(),
-                annotator=check_annotator(annotator or project.annotator), item_id=event.item_id,
+                annotator=project.who(annotator), item_id=event.item_id,
                 body={"undoes": verdict_id}))
         return Verdict.of(event)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..quality.label_errors import SECOND_LOOK
-from ..records import Item, Items, check_annotator, check_count
+from ..records import Item, Items, check_count
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..taxonomy.label_sets import members
@@ -58,7 +58,7 @@ class Asking:
         """
         project = self._project
         n = check_count("n", n, "a number of items, 0 or more,", least=0)
-        annotator = check_annotator(annotator or project.annotator)
+        annotator = project.who(annotator)
         project.require_pool()
         check_strategy(strategy)
         project.refresh()
@@ -86,7 +86,7 @@ class Asking:
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """List the next items as `next` does, and hold them for the annotator for a quarter of an hour."""
         project = self._project
-        annotator = check_annotator(annotator or project.annotator)
+        annotator = project.who(annotator)
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
         for _ in range(100):
@@ -101,7 +101,7 @@ class Asking:
     def waiting(self, queue: str, annotator: str | None = None) -> int:
         """Count the items of a queue beside what is open, "relabel" or "second_look", that an annotator is asked."""
         project = self._project
-        annotator = check_annotator(annotator or project.annotator)
+        annotator = project.who(annotator)
         project.refresh()
         if queue == "second_look":
             return len(self._next_second_look(len(project.pool), annotator, ()))
@@ -123,7 +123,7 @@ class Asking:
             return np.empty(0, np.int64)
         with project.state.lock:
             project.refresh()
-            return project.queue.unpredicted(n, check_annotator(annotator or project.annotator), predictions.tried)
+            return project.queue.unpredicted(n, project.who(annotator), predictions.tried)
 
     def item(self, item_id: str, annotator: str | None = None) -> Item:
         """One item outside the queue, to be looked at again by an annotator.
@@ -132,7 +132,7 @@ class Asking:
         was shown, they see it now.
         """
         project = self._project
-        annotator = check_annotator(annotator or project.annotator)
+        annotator = project.who(annotator)
         position = project.pool.position(item_id)
         standing = project.log.standing_of(str(project.pool.ids[position]), annotator)
         if standing is None or standing.body["verdict"] == "skip" or project.queue.is_blind(position):

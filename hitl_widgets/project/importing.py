@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +24,6 @@ from ..records import (
     VERDICTS,
     Decision,
     Seen,
-    check_annotator,
     check_certainty,
     check_flags,
     new_id,
@@ -282,7 +281,7 @@ def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[lis
             n_undecided += 1
             continue
         try:
-            row = _row(number, record, pool, position, spelling, annotator=annotator, said=said)
+            row = _row(number, record, pool, position, spelling, annotator=annotator, said=said, who=project.who)
         except BadInput as error:
             raise type(error)(f"row {number} of the table to import: {error}") from None
         former = first.setdefault(row.pair, row)
@@ -305,7 +304,7 @@ def _places(pool: Pool, item_ids: Sequence[Any]) -> list[int]:
 
 # The branches are what may be wrong with a row, each with its own message.
 def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spelling: Spelling, *, annotator: str,
-         said: frozenset[str]) -> _Row:
+         said: frozenset[str], who: Callable[[str], str]) -> _Row:
     if position < 0:
         _refuse_item(pool, record["item_id"])
     verdict, (text, label_id, problem) = text_of(record.get("verdict")), spelling.label(record)
@@ -324,7 +323,7 @@ def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spel
     if source not in (None, "given", "carried"):
         raise BadInput(f"certainty_source is {source!r}; 'given' or 'carried' is expected.")
     return _Row(number, position, str(pool.ids[position]),
-                check_annotator(text_of(record.get("annotator")) or annotator), verdict, text, label_id, problem,
+                who(text_of(record.get("annotator")) or annotator), verdict, text, label_id, problem,
                 _certainty(record.get("certainty")), note, _flags(record.get("flags")), source,
                 text_of(record.get("model")), _instant(record.get("acted_at")), said, values, spelling.attributes)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput
 from ..objects.shapes import Shape, Span, shape
-from ..records import SHAPE_OF, Decision, Seen, check_annotator, check_certainty, new_id, utc_now
+from ..records import SHAPE_OF, Decision, Seen, check_certainty, new_id, utc_now
 from .given_objects import answered_objects
 from .project import Project
 from .spelling import text_of
@@ -57,7 +57,7 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
     undecided: set[tuple[str, str]] = set()
     for number, record in enumerate(frame.to_dict("records")):
         try:
-            key = _item(project, record["item_id"]), check_annotator(text_of(record.get("annotator")) or annotator)
+            key = _item(project, record["item_id"]), project.who(text_of(record.get("annotator")) or annotator)
             objects = images.setdefault(key, [])
             if record.get("status") in _UNDECIDED:
                 undecided.add(key)

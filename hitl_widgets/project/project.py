@@ -48,6 +48,7 @@ from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
+from ..storage.forgetting import complete, is_complete
 from ..storage.location import cache_folder, locate
 from ..storage.log import Log
 from ..taxonomy import history
@@ -169,7 +170,7 @@ class Project(Standing):
         check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
         if task is not None and task not in TASKS:
             raise BadInput(f"task is {task!r}; one of {', '.join(TASKS)} is expected.")
-        self.annotator = check_annotator(annotator)
+        self._annotator = check_annotator(annotator)
         start = policy.at_start(purpose, names, arms)
         self.ranking = Ranking()
         self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
@@ -200,6 +201,15 @@ class Project(Standing):
             if isinstance(error, UNREADABLE) and not isinstance(error, HitlError) and not self.log.created:
                 raise self.log.unreadable(error) from error
             raise
+
+    @property
+    def annotator(self) -> str:
+        """Who acts when nobody else is named; the number in place of a name that was forgotten."""
+        return self.log.who(self._annotator)
+
+    @annotator.setter
+    def annotator(self, name: str) -> None:
+        self._annotator = check_annotator(name)
 
     @property
     def name(self) -> str:
@@ -269,7 +279,7 @@ class Project(Standing):
         UnknownItem, UnknownLabel, BadInput, IdReused, AlreadyDecided, ReadOnly, DiskFull, LogBusy
             Nothing was stored then.
         """
-        annotator = check_annotator(annotator or self.annotator)
+        annotator = self.who(annotator)
         position = self.pool.position(item_id)
         check_given(self, objects, label=label, labels=labels, values=values)
         seen = self._seen(seen, position, verdict, annotator)
@@ -431,7 +441,7 @@ class Project(Standing):
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """List the items in doubt, in the order in which an annotator would be asked about them."""
-        annotator = check_annotator(annotator or self.annotator)
+        annotator = self.who(annotator)
         self.refresh()
         frame = self.relabel().frame(annotator)
         if self.task not in OBJECT_TASKS:
@@ -567,6 +577,10 @@ class Project(Standing):
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any], start: dict[str, Any]) -> None:
         folder, notify = self.folder, self.notify
+        if not is_complete(self.log):
+            complete(self.log)  # it was interrupted, or another copy of the project brought a redaction
+        if self.annotator != self._annotator:
+            notify(f"{self.name}: the name that it was opened with was forgotten here; you act as {self.annotator}.")
         if self._pool is not None:  # before a project is made of them
             opening.check_kind(settings.get("task") or "classify", self._pool)
         self.settings = opening.read_settings(folder, self.log, settings, taxonomy, annotator=self.annotator,

@@ -37,10 +37,10 @@ from ..records import (
 )
 from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
-from ..storage import archive
 from ..taxonomy.labels import Taxonomy
 from .earlier import EarlierTexts
 from .evidence import is_of_attribute, is_of_object, seen_of
+from .forgetting import write_archive
 from .given_objects import seen_of_objects
 from .guideline import Guideline, guideline_of
 from .project import Project
@@ -196,16 +196,16 @@ class Session:
 
     def about(self, annotator: str | None = None) -> Mapping[str, Any] | None:
         """What everybody may know of the project: purpose, owner, names, takes_part; None where nothing was set."""
-        return self.project.people.about(annotator or self.annotator)
+        return self.project.people.about(self.project.who(annotator))
 
     def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
         """What a person is asked before planted suggestions reach them: `to`, `text` and `policy`, or None."""
-        return self.project.people.asks_consent(annotator or self.annotator)
+        return self.project.people.asks_consent(self.project.who(annotator))
 
     def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
                 annotator: str | None = None, acted_at: datetime | None = None) -> None:
         """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
-        self.project.people.consent(to, yes, annotator or self.annotator, policy=policy, id=id, acted_at=acted_at)
+        self.project.people.consent(to, yes, self.project.who(annotator), policy=policy, id=id, acted_at=acted_at)
 
     def own_labels(self, annotator: str | None = None) -> Sequence[str]:
         """The labels of today that are assigned to a person, as label_ids: the card offers them first."""
@@ -213,16 +213,16 @@ class Session:
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
         """What this person alone is told and hasn't read, the latest at the end; nobody else's card shows it."""
-        return self.project.people.notices(annotator or self.annotator)
+        return self.project.people.notices(self.project.who(annotator))
 
     def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> None:
         """Note that a person has read a notice."""
-        self.project.people.dismiss(notice, annotator or self.annotator, id=id, acted_at=acted_at)
+        self.project.people.dismiss(notice, self.project.who(annotator), id=id, acted_at=acted_at)
 
     def end_sitting(self, annotator: str | None = None) -> None:
         """Tell a person which suggestions had been planted since they were told last."""
-        self.project.people.end_sitting(annotator or self.annotator)
+        self.project.people.end_sitting(self.project.who(annotator))
 
     # -- the queue
 
@@ -245,7 +245,7 @@ class Session:
         if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
             self.update_second_looks()
         self._predict_ahead("random" if queue else strategy, annotator, WAITING_S)
-        if queue is None and (ahead := self.project.hidden_tests.ahead(annotator or self.annotator)):
+        if queue is None and (ahead := self.project.hidden_tests.ahead(self.project.who(annotator))):
             self._prepare(ahead)
         self._settle_who(n, queue, strategy=strategy, annotator=annotator, showing=showing)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
@@ -269,7 +269,7 @@ class Session:
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Give claimed items back."""
-        self.project.log.release(list(item_ids), annotator or self.annotator)
+        self.project.log.release(list(item_ids), self.project.who(annotator))
 
     def update_second_looks(self) -> SuspectedErrors:
         """Estimate anew how likely each answer is right; the second-look queue uses the result."""
@@ -278,7 +278,7 @@ class Session:
 
     def tell_whose_second_looks(self, annotator: str | None = None) -> None:
         """Notify where answers may be wrong, and none is asked of this annotator, since their authors come first."""
-        looks, annotator = self.project.second_looks, annotator or self.annotator
+        looks, annotator = self.project.second_looks, self.project.who(annotator)
         if looks is None or self.waiting(SECOND_LOOK_QUEUE, annotator):
             return
         authors = looks.frame.loc[looks.frame["chosen_by"] != SECOND_LOOK, "annotator"]
@@ -351,12 +351,12 @@ class Session:
 
     def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
         """What an annotator is shown of an item's objects: the proposals, or their own where they look at it again."""
-        return shown(self.project, item, check_annotator(annotator or self.annotator))
+        return shown(self.project, item, self.project.who(annotator))
 
     def would_show(self, item: Item, annotator: str | None = None) -> Seen:
         """What a person would see of an item now."""
         if self.task in OBJECT_TASKS:
-            return seen_of_objects(self.project, item, check_annotator(annotator or self.annotator))
+            return seen_of_objects(self.project, item, self.project.who(annotator))
         return seen_of(item, self.project.prediction(item.position), taxonomy=self.taxonomy.version,
                        values=self.predicted_values(item.position))
 
@@ -402,7 +402,7 @@ class Session:
 
         Those about an item that the annotator hasn't answered are left out, unless they wrote in them.
         """
-        threads = Threads(self.project).visible_to(annotator or self.annotator, item_id=item_id, label=label_id)
+        threads = Threads(self.project).visible_to(self.project.who(annotator), item_id=item_id, label=label_id)
         return [thread_entry(thread, self.project.lineage) for thread in reversed(threads)]
 
     def ask(self, text: str, *, item_id: str | None = None, label_id: str | None = None, **who: Any) -> Thread:
@@ -426,9 +426,9 @@ class Session:
         """What annotators of a label should know: definition, examples, edge cases, purpose of the project."""
         return guideline_of(self.project, label, self.annotator)
 
-    def archive(self, path: Path) -> Path:
-        """Write the whole project into one file."""
-        return archive.write(self.project.folder, self.project.log, path)
+    def archive(self, path: Path, *, people: str = "names") -> Path:
+        """Write the whole project into one file, its people by name or by pseudonym."""
+        return write_archive(self.project, path, people=people)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with what changed, on the thread that changed it; see `Project.subscribe`."""
@@ -490,7 +490,7 @@ class Session:
             self.predict(project.asking.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
         if strategy == "random":
             return
-        first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)
+        first = project.queue.sample_learnable(PREDICTED_AHEAD, self.project.who(annotator))
         if project.object_scores.has_model:
             project.object_scores.ahead(first, budget_s, self._model.predict)
         if not project.selector.uses_embeddings(strategy, project.queue, project.lineage):
@@ -502,4 +502,4 @@ class Session:
         has_embeddings = self._model.embeddings(first) is not None
         self._features.prepare(np.union1d(answered, first), budget_s=0 if has_embeddings else max(budget_s, FEATURES_S),
                                then=None if has_embeddings else
-                               project.queue.sample_learnable(MAX_COMPARED, annotator or self.annotator))
+                               project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))

@@ -58,7 +58,6 @@ class Standing:
     """
 
     folder: Path
-    annotator: str
     log: Log
     state: State
     ranking: Ranking
@@ -71,6 +70,15 @@ class Standing:
     def id(self) -> str:
         """The project's own random id, made once."""
         return self.log.id
+
+    @property
+    def annotator(self) -> str:
+        """Who acts when nobody else is named."""
+        raise NotImplementedError
+
+    def who(self, annotator: str | None = None) -> str:
+        """The name that an annotator goes by here, by default the project's: a number where it was forgotten."""
+        return self.log.who(check_annotator(annotator or self.annotator))
 
     @property
     def task(self) -> str:
@@ -203,7 +211,7 @@ class Standing:
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
         """List the last n decisions that an annotator made on a screen and that stand, the newest at the end."""
         return [events.decision_of(event) for event in
-                self.log.latest(check_annotator(annotator or self.annotator), n)]
+                self.log.latest(self.who(annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
         """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
@@ -261,7 +269,7 @@ class Standing:
             answered (in all), today, in_round, open, items (of the pool), round, taxonomy (its version), holdout (how
             many answers measure).
         """
-        annotator = check_annotator(annotator or self.annotator)
+        annotator = self.who(annotator)
         with self.state.lock:
             self.refresh()
             answered, began = self.queue.n_closed(annotator), self.state.trained_at
@@ -273,7 +281,7 @@ class Standing:
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items: item_id -> decision id."""
-        annotator = check_annotator(annotator or self.annotator)
+        annotator = self.who(annotator)
         events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
         return {event.item_id or "": event.id for event in events_ if event is not None}
 

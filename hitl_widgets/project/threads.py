@@ -17,7 +17,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
-from ..records import check_annotator, check_event_id, is_text, new_id, utc_now
+from ..records import check_event_id, is_text, new_id, utc_now
 from ..taxonomy.edits import Edit, as_list, describe
 from ..taxonomy.history import Lineage, change
 from ..taxonomy.labels import EDGE_CASES, Label, Taxonomy
@@ -410,7 +410,7 @@ class Threads:
             if value:
                 body[name] = value
         return Event(id=check_event_id(id or new_id()), kind="thread",
-                     annotator=check_annotator(annotator or project.annotator), acted_at=acted_at or utc_now(),
+                     annotator=project.who(annotator), acted_at=acted_at or utc_now(),
                      item_id=item_id, body=body)
 
     def _store(self, event: Event) -> Thread:

@@ -18,7 +18,7 @@ from ..errors import BadInput, UnknownDecision
 from ..events import Event, decided, decision_of, retracted
 from ..events import undo_id as undo_id_of
 from ..items.text_features import distinctive_words, readable_texts
-from ..records import LABELLING, Decision, Seen, check_annotator, new_id, utc_now
+from ..records import LABELLING, Decision, Seen, new_id, utc_now
 from ..taxonomy import edits
 from ..taxonomy.label_sets import members, set_id
 from ..taxonomy.labels import Taxonomy
@@ -319,7 +319,7 @@ class UnplacedItems:
         at = acted_at or utc_now()
         decisions = [event for n in range(len(act.body["item_ids"])) if act.body["act"] == "assigned"
                      and (event := project.log.get(f"{act_id}-{n}")) is not None]
-        undone = Event(id=undo_id, kind="sorted", annotator=check_annotator(annotator or project.annotator),
+        undone = Event(id=undo_id, kind="sorted", annotator=project.who(annotator),
                        acted_at=at if stored is None else stored.acted_at,
                        body={"act": "undone", "undoes": act_id, "item_ids": list(act.body["item_ids"])})
         return self._store(undone, [retracted(decision_of(event), id=undo_id_of(event.id), acted_at=at,
@@ -333,7 +333,7 @@ class UnplacedItems:
     def _act(self, act: Act, item_ids: Sequence[str], *, id: str | None, annotator: str | None,
              acted_at: datetime | None, **more: Any) -> Event:
         details = {name: value for name, value in more.items() if value is not None}
-        return Event(id=id or new_id(), kind="sorted", annotator=check_annotator(annotator or self.project.annotator),
+        return Event(id=id or new_id(), kind="sorted", annotator=self.project.who(annotator),
                      acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **details})
 
     def _store(self, act: Event, decisions: Sequence[Event] = ()) -> Sorted:

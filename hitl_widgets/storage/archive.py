@@ -12,11 +12,13 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput
 from ..records import __version__
 from .files import POOL_GROUPS, POOL_IDS, write_whole
+from .forgetting import with_names
 from .log import Log
 
 ABOUT = "hitl_widgets.json"
@@ -26,7 +28,7 @@ BESIDE = (POOL_IDS, POOL_GROUPS, "models", "predictions")
 MAX_BYTES = 8 * 2**30
 
 
-def write(folder: Path, log: Log, path: Path) -> Path:
+def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | None = None) -> Path:
     """Write a project into one zip file and return its path; an older file is replaced when all is done.
 
     Parameters
@@ -37,14 +39,18 @@ def write(folder: Path, log: Log, path: Path) -> Path:
         Its log, open.
     path : Path
         The zip file, in a folder that exists.
+    called : mapping or None
+        Name -> what a person is called in it, for an archive that is another project then: see
+        `forgetting.with_names`. None keeps the log as it is.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
     copy = folder / f"{LOG}.archive"
     try:
         log.snapshot(copy)
+        id = log.id if called is None else with_names(copy, called)
         with write_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            archive.writestr(ABOUT, json.dumps({"project": log.id, "version": __version__}))
+            archive.writestr(ABOUT, json.dumps({"project": id, "version": __version__}))
             archive.write(copy, LOG)
             for name in BESIDE:
                 beside = folder / name

@@ -31,6 +31,8 @@ from .derived import derive
 from .location import Location, ServerLocation, locate
 from .lock import is_local
 from .migrations import SCHEMA, is_current, make, migrate, reseal
+from .redaction import KIND as REDACTED
+from .redaction import Redactions, redactions_in
 from .roles import Roles
 from .schema import (
     ABOUT,
@@ -90,7 +92,7 @@ _COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _IDS = select(EVENT.c.id).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
 _ABOUT_ITEMS = select(EVENT).where(EVENT.c.item_id.in_(_ITEMS), _ALLOWED)
-_ROLES = select(EVENT).where(EVENT.c.kind.in_(Roles.KINDS), EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
+_RULES = select(EVENT).where(EVENT.c.kind.in_((*Roles.KINDS, REDACTED)), EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
@@ -186,6 +188,7 @@ class Log:
         self._closed = self.rebuilt = False
         self.generation = 0
         self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
+        self._redactions, self._redactions_of = Redactions(), -1  # of a generation
         self._database = _database(self.location, engine=engine, local=local)
         # A server's clock is the same for all; whoever passes another one means it.
         self._clock = self._database.clock if now is utc_now else sa.null()
@@ -312,7 +315,7 @@ class Log:
         last_seq, tick, at = self._start_appending(conn, acts)
         seq, by_id = last_seq, dict[str, Event]()
         nth = dict[str, int]()
-        for batch in batches([(event, row, act) for act in acts
+        for batch in batches([(*self._without_redacted(event, row), act) for act in acts
                                for event, row in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
             in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
@@ -363,10 +366,51 @@ class Log:
         last_seq = last_seq or 0
         if self._roles_of != self.generation or self._roles_known > last_seq:
             self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
-        for row in _rows(_ROLES, since=self._roles_known)(conn):
-            self._roles.take(self._event(row))
+        for event in map(self._event, _rows(_RULES, since=self._roles_known)(conn)):
+            if event.kind == REDACTED:
+                self._redactions_of = -1
+            else:
+                self._roles.take(event)
         self._roles_known = last_seq
+        if self._redactions_of != self.generation:
+            self._redactions, self._redactions_of = redactions_in(conn), self.generation
         return last_seq, tick or 0, self._now() if clock is None else instant(int(clock))
+
+    def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
+        """An act as it may be stored: under a number where its person was forgotten, without a note that was."""
+        if not self._redactions:
+            return event, row
+        applied = self._redactions.applied(event)
+        return (event, row) if applied is event else (applied, row_of(applied))
+
+    def who(self, name: str) -> str:
+        """The number in place of a person's name that was forgotten in this project; every other name as it is."""
+        return self.redactions.who(name)
+
+    @property
+    def redactions(self) -> Redactions:
+        """What was redacted in this project, as far as this process knows."""
+        if self._redactions_of != self.generation and not self._closed:
+            generation = self.generation
+            self._redactions, self._redactions_of = self._read(redactions_in), generation
+        return self._redactions
+
+    def read(self, act: Callable[[sa.Connection], _T]) -> _T:
+        """Do something on a connection that only reads."""
+        return self._read(act)
+
+    def write(self, act: Callable[[sa.Connection], _T]) -> _T:
+        """Do something in a transaction that waits for its turn. Of events only `rewrite` changes any."""
+        return self._write(act)
+
+    def erase(self) -> None:
+        """Write the database anew, so that nothing is left in it of what was removed."""
+        with self._lock:
+            self._check_open()
+            try:
+                self._database.erase()
+            except (sa.exc.DBAPIError, self._database.Error) as error:
+                raise self._database.explained(error) from error
 
     def _check_same(self, schema: str | None, id: str | None) -> None:
         """StoreError where the log isn't the one that was opened any more."""
@@ -438,7 +482,7 @@ class Log:
         list of str
             Those of `item_ids` that are theirs now; items that another annotator holds are left out.
         """
-        ids = list(dict.fromkeys(item_ids))
+        ids, annotator = list(dict.fromkeys(item_ids)), self.who(annotator)
 
         def hold(conn: sa.Connection) -> list[str]:
             at = self._time(conn)

@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
 from .checks import is_intact
 from .location import ServerLocation
-from .schema import ABOUT, CLAIM, EVENT, about_of
+from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of
 
 logger = logging.getLogger(__name__)
 
@@ -263,6 +263,12 @@ class Database:
         with psycopg.connect(*arguments, **{**_keywords(self.location), **keywords}, autocommit=True) as connection:
             connection.execute(f'LISTEN "{self._channel}"')
             yield connection
+
+    def erase(self) -> None:
+        """Write the tables anew, without the rows that were changed or removed; everybody else waits meanwhile."""
+        with self.reader.connect() as conn:
+            for table in (EVENT, ANNOTATION, CLAIM):
+                conn.exec_driver_sql(f"VACUUM (FULL) {table.name}")
 
     def damaged(self, why: str) -> LogDamaged:
         """The error for a log that can't be read."""

@@ -234,7 +234,7 @@ def redact(conn: sa.Connection, redactions: Redactions) -> Redacted:
     redactions : Redactions
         The log's own, or with those of another copy of the project.
     """
-    forgotten = {name: person for name in _everybody(conn) if (person := redactions.person(name)) is not None}
+    forgotten = {name: person for name in everybody(conn) if (person := redactions.person(name)) is not None}
     return rename(conn, forgotten, notes=redactions.notes)
 
 
@@ -287,7 +287,7 @@ def _concerned(people: Mapping[str, Person], notes: Collection[str], ids: Mappin
         yield (EVENT.c.id == id) | EVENT.c.body.contains(id, autoescape=True)
 
 
-def _everybody(conn: sa.Connection) -> set[str]:
+def everybody(conn: sa.Connection) -> set[str]:
     """Everybody who is named in a log: annotators, who holds a claim, and to whom a role or items were given."""
     found, last = set(conn.scalars(sa.select(CLAIM.c.annotator).distinct())), ""
     next_name = sa.select(sa.func.min(EVENT.c.annotator)).where(EVENT.c.annotator > sa.bindparam("last"))

@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -290,6 +290,16 @@ class Database:
         if any(sign in words for sign in _DAMAGE):
             return self.damaged(words)
         return StoreError(f"the log {self.path} refused: {words}.")
+
+    def erase(self) -> None:
+        """Write the file anew, without the pages that nothing is written in any more, and end its journal."""
+        if not self._is_own:
+            return
+        # A connection of its own, whose journal is deleted at the end: a journal holds the pages as they were.
+        with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
+            for statement in ("PRAGMA secure_delete = ON", "PRAGMA journal_mode = DELETE", "PRAGMA synchronous = FULL",
+                              "PRAGMA fullfsync = ON", "VACUUM"):
+                connection.execute(statement).close()
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0

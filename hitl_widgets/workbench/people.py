@@ -15,6 +15,7 @@ from ..project.of_labels import require_labels
 from ..quality.label_errors import SECOND_LOOK
 
 if TYPE_CHECKING:
+    from ..project.forgetting import Forgotten
     from ..project.threads import Threads
     from ..quality.annotator_agreement import Agreement, Distance
     from ..quality.by_label import ByLabel
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..quality.value_agreement import ValueAgreement
     from ..quality.value_bias import ValueBias
     from ..quality.value_consensus import ValueConsensus
+    from ..records import Decision
     from ..report.experiment_plan import ExperimentPlan
     from ..report.own_page import OwnPage
     from ..widgets.adjudication import AdjudicationDesk
@@ -605,3 +607,52 @@ class People:
 
     def _repr_html_(self) -> str:
         return str(self().to_html())
+
+    # -- names
+
+    def pseudonyms(self) -> pd.Series:
+        """What everybody is called in exports: name -> pseudonym, such as "person 3f2a1c". Of use to the owner alone.
+
+        Keep it apart from the exports: with it, every pseudonym is a name again.
+
+        Raises
+        ------
+        BadInput
+            When somebody else than the owner asks.
+        """
+        from ..project.names import pseudonyms
+        project = self._wb.project
+        policy_.require_owner(project, "reads names beside pseudonyms")
+        return pd.Series(pseudonyms(project), name="pseudonym", dtype=object).rename_axis("annotator")
+
+    def forget(self, annotator: str | None = None, *, note_of: str | Decision | None = None, texts: bool = True
+               ) -> Forgotten:
+        """Remove a person's name, or a note, from the project: from its log, its copies and everything it keeps.
+
+        Nobody's work is lost: a person's answers stay, under a number such as "person 3f2a91bc". The name is
+        known again when it comes back, from a page that was open, a file, or another copy of the project, and becomes
+        the number before anything is stored. There is no way back. docs/privacy.md says more.
+
+        Parameters
+        ----------
+        annotator : str, optional
+            Whose name is forgotten.
+        note_of : str or Decision, optional
+            The decision, verdict, edit or part of a thread whose note is forgotten; in its place, for a decision, the
+            notes of other decisions by the same person on the item that say the same.
+        texts : bool
+            Whether the name is removed from notes, questions and other texts too, wherever it stands as a word. False
+            where it is also a word of the language.
+
+        Returns
+        -------
+        Forgotten
+            .number, .removed (what, where, n) and .not_reached (what, where, why): what may still hold it.
+
+        Raises
+        ------
+        BadInput, UnknownDecision, LogBusy, ReadOnly, DiskFull
+            Where the last three are raised, call it again: it goes on where it ended.
+        """
+        from ..project.forgetting import forget
+        return forget(self._wb.project, annotator, note_of=note_of, texts=texts)

@@ -1457,9 +1457,17 @@ class Workbench:
         from ..report.progress import progress
         return progress(self.project, more=n_answers, goal=goal, registry=lambda: self.registry)
 
-    def archive(self, path: str | os.PathLike[str]) -> Path:
-        """Write the whole project (log, models, predictions; not the items themselves) into one file."""
-        return self.session.archive(Path(path))
+    def archive(self, path: str | os.PathLike[str], *, people: Literal["names", "pseudonyms"] = "names") -> Path:
+        """Write the whole project (log, models, predictions; not the items themselves) into one file.
+
+        Parameters
+        ----------
+        path : str or path
+        people : "names" or "pseudonyms"
+            What annotators are called. An archive with pseudonyms is a project of its own: it is never joined with this
+            one, and nobody can work out the names from it with what is in it alone.
+        """
+        return self.session.archive(Path(path), people=people)
 
     @classmethod
     def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], *,
