@@ -32,6 +32,7 @@ from ..storage.redaction import (
 from .names import IS_PSEUDONYM, pseudonyms
 
 if TYPE_CHECKING:
+    from ..records import Decision
     from .project import Project
 
 DONE_COLUMNS = ["what", "where", "n"]
@@ -89,7 +90,7 @@ def note_export(project: Project, path: Path, format: str, people: str) -> None:
         project.notify(f"{path.name} was written, but {project.name} has no record of it: {error}")
 
 
-def forget(project: Project, annotator: str | None = None, *, note_of: str | None = None,
+def forget(project: Project, annotator: str | None = None, *, note_of: str | Decision | None = None,
            texts: bool = True) -> Forgotten:
     """Remove a person's name, or a note, from a project; see `People.forget` of the workbench."""
     if (annotator is None) == (note_of is None):
@@ -116,7 +117,7 @@ def _forget_person(project: Project, annotator: str, *, texts: bool) -> Forgotte
         if body["number"] in known:
             raise BadInput(f"{body['number']!r} is somebody else here; nothing was changed.")
         number = body["number"]
-        log.append(Event(id=f"redacted-{body['hash']}", kind=KIND, annotator=project.annotator,
+        log.append(Event(id=f"redacted-{number.replace(' ', '-')}", kind=KIND, annotator=project.annotator,
                          acted_at=utc_now(), body=body))
     done = complete(log)
     project.refresh()
