@@ -90,9 +90,14 @@ class Asking:
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
         for _ in range(100):
+            since = project.log.last_seq()
             wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
                                showing=[*showing, *(item.id for item in held)])
             got = set(project.log.claim(wanted.ids, annotator, seconds=CLAIM_S))
+            # Somebody may have answered an item and given it up between the two looks.
+            if late := got.intersection(project.log.changed_items(since)) if got else ():
+                project.log.release(late, annotator)
+                got.difference_update(late)
             held += [item for item in wanted if item.id in got]
             if len(got) == len(wanted):
                 break

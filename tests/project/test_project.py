@@ -935,3 +935,23 @@ def test_copies_on_both_sides_of_the_holdout_are_told_when_a_project_is_opened(t
             for item_id in pool.ids:
                 project.decide(item_id, label="cat")
         said.clear()
+
+
+def test_an_item_that_somebody_answers_just_before_it_is_claimed_is_not_asked_again(tmp_path, monkeypatch):
+    pool = Pool.from_images(np.zeros((4, 8, 8), np.uint8), ids=list("abcd"))
+    with closing(Project(tmp_path, pool, Taxonomy(["cat", "dog"]), annotator="ada", holdout=0)) as ada, \
+            closing(Project(tmp_path, pool, annotator="bob", holdout=0)) as bob:
+        first = bob.next(1).ids[0]
+        claim = bob.log.claim
+
+        def claim_late(ids, *args, **more):
+            monkeypatch.undo()
+            ada.log.claim([first], "ada", seconds=60)
+            ada.decide(first, label="cat")
+            ada.log.release([first], "ada")
+            return claim(ids, *args, **more)
+
+        monkeypatch.setattr(bob.log, "claim", claim_late)
+        asked = bob.claim(1).ids
+    assert len(asked) == 1
+    assert asked[0] != first
