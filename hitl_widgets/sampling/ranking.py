@@ -82,6 +82,7 @@ class Ranking:
         self._suggests: dict[frozenset[str], np.ndarray] = {}
         self._formerly: dict[frozenset[str], np.ndarray] = {}
         self._looked_at = np.zeros(0, np.bool_)  # the rows that `_suggests` knows
+        self._n_looked_at = 0
         self._families: tuple[object, np.ndarray] | None = None
         self._lock = threading.RLock()
 
@@ -96,6 +97,7 @@ class Ranking:
             self._formerly |= self._suggests
             self._scores, self._suggests = {}, {}
             self._looked_at = np.zeros(0 if predictions is None else len(predictions.tried), np.bool_)
+            self._n_looked_at = 0
             self.n_suggested += 1
 
     def put(self, positions: np.ndarray, probs: np.ndarray, lineage: Lineage) -> None:
@@ -213,7 +215,7 @@ class Ranking:
         """Take in the rows that other processes have put into the same files; return `n_suggested`. Quick."""
         with self._lock:
             tried = np.zeros(0, np.bool_) if self.predictions is None else np.asarray(self.predictions.tried)
-            if np.count_nonzero(tried) != np.count_nonzero(self._looked_at):
+            if np.count_nonzero(tried) != self._n_looked_at:
                 late = np.flatnonzero(tried & ~self._looked_at)
                 for some in np.array_split(late, 1 + len(late) // _CHUNK):
                     self._look_at(some, lineage)
@@ -223,15 +225,21 @@ class Ranking:
         for label_ids, suggests in self._suggests.items():
             suggests[positions] = self._among(label_ids, lineage, positions)
         self._looked_at[positions] = True
+        self._n_looked_at = int(np.count_nonzero(self._looked_at))
         self.n_suggested += bool(self._suggests)
 
     def _among(self, label_ids: frozenset[str], lineage: Lineage, positions: np.ndarray) -> np.ndarray:
         """What `suggests` says of some items."""
         todays, probs = lineage.today.label_ids, self.probs(lineage, positions)
         wanted = np.array([label_id in label_ids for label_id in todays], np.bool_)
-        on = suggested_sets(probs, todays, self.thresholds) if self.multilabel else \
-            likeliest(probs, self.families(lineage))
-        return np.where(np.isnan(probs).any(axis=1), -1, on[:, wanted].any(axis=1)).astype(np.int8)
+        known = ~np.isnan(probs).any(axis=1)
+        if self.multilabel:
+            among = suggested_sets(probs, todays, self.thresholds)[:, wanted].any(axis=1)
+        elif len(np.unique(family := self.families(lineage))) == len(todays):  # as nearly always: the best is suggested
+            among = wanted[probs.argmax(axis=1)]
+        else:
+            among = likeliest(probs, family)[:, wanted].any(axis=1)
+        return np.where(known, among, -1).astype(np.int8)
 
     @property
     def _by_row(self) -> Mapping[str, Strategy]:
