@@ -1,6 +1,8 @@
-"""Workbenches that ask for values."""
+"""Workbenches that ask for values, and what others need: `keep` closes them, and `said` has their words."""
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 import pytest
 from shades import POOL
@@ -21,3 +23,19 @@ def values_bench(tmp_path):
     yield open_
     for wb in made:
         wb.close()
+
+
+@pytest.fixture
+def said():
+    """What the workbenches told that `keep` was given."""
+    return []
+
+
+@pytest.fixture
+def keep(said):
+    """Takes a workbench, which tells `said` from now on and is closed after the test."""
+    with ExitStack() as stack:
+        def keeping(wb):
+            wb.project.notify = said.append
+            return stack.enter_context(wb)
+        yield keeping

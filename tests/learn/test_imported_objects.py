@@ -28,26 +28,14 @@ TABLES = {"boxes": BOXES, "points": POINTS, "polygons": POLYGONS, "spans": SPANS
 
 
 @pytest.fixture
-def said():
-    """What the workbenches told."""
-    return []
-
-
-@pytest.fixture
-def bench(tmp_path, said):
+def bench(tmp_path, keep):
     """Opens a workbench in one folder."""
-    made = []
-
     def open_(*, task="boxes", images=IMAGES, **more):
         pool = hw.Pool.from_texts(TEXTS, map(str, range(12))) if task == "spans" else hw.Pool.from_images(images)
         wb = hw.Workbench(tmp_path / "p", pool, None if (tmp_path / "p").exists() else NAMES, annotator="ada",
                           task=task, progress=False, **more)
-        wb.project.notify = said.append
-        made.append(wb)
-        return wb
-    yield open_
-    for wb in made:
-        wb.close()
+        return keep(wb)
+    return open_
 
 
 @pytest.mark.parametrize("task", TABLES)

@@ -36,25 +36,13 @@ def values(frame):
 
 
 @pytest.fixture
-def said():
-    """What the workbenches told."""
-    return []
-
-
-@pytest.fixture
-def bench(tmp_path, said):
+def bench(tmp_path, keep):
     """Opens a workbench in one folder."""
-    made = []
-
     def open_(pool=POOL, taxonomy=NAMES, *, name="p", **more):
         wb = hw.Workbench(tmp_path / name, pool, None if (tmp_path / name).exists() else taxonomy, annotator="ada",
                           progress=False, **more)
-        wb.project.notify = said.append
-        made.append(wb)
-        return wb
-    yield open_
-    for wb in made:
-        wb.close()
+        return keep(wb)
+    return open_
 
 
 @pytest.fixture
