@@ -89,7 +89,7 @@ class Event:
         What the project worked out itself when it stored the act (`DERIVED`) isn't compared.
         """
         return (self.kind, self.annotator, self.item_id) == (other.kind, other.annotator, other.item_id) \
-            and _comparable(self.body) == _comparable(other.body)
+            and comparable(self.body) == comparable(other.body)
 
 
 # Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
@@ -98,7 +98,8 @@ DERIVED = ("replaces", "content", "first", "planted")
 _GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
 
 
-def _comparable(body: Mapping[str, Any]) -> str:
+def comparable(body: Mapping[str, Any]) -> str:
+    """Write what an act says as text, without what the project worked out itself when it stored it: see `DERIVED`."""
     fields = {k: v for k, v in body.items() if k not in DERIVED}
     if fields.get("seen", {}).get("scripted"):
         del fields["seen"]

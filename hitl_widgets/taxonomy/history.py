@@ -22,6 +22,7 @@ from ..events import Event
 from .attributes import Attribute, Value
 from .diff import between
 from .edits import Edit, Resolution, compose, from_body
+from .forks import Forks
 from .label_sets import is_set, members, set_id
 from .labels import Label, Taxonomy
 from .value_maps import ValueMap
@@ -45,6 +46,11 @@ class Change(NamedTuple):
         Id of the step that this one takes back.
     values : mapping of str to sequence of ValueMap
         Attribute id -> what its values mean then, one map after the other; of those whose values change.
+    settles : str or None
+        Id of the step of a fork that this one applies (`forks`).
+    twins : mapping of str to str
+        Ids of labels and attributes that the edits make: in the version that they were made for -> in this one, of
+        those that differ.
     """
 
     taxonomy: Taxonomy
@@ -52,6 +58,8 @@ class Change(NamedTuple):
     edits: Sequence[Edit] = ()
     reverts: str | None = None
     values: ValueMaps = MappingProxyType({})
+    settles: str | None = None
+    twins: Mapping[str, str] = MappingProxyType({})
 
     def event(self, *, id: str, annotator: str, acted_at: datetime, why: str | None = None) -> Event:
         """Make the event that puts this change into the log."""
@@ -60,6 +68,8 @@ class Change(NamedTuple):
         if self.values:
             body["values"] = {attribute_id: [one.to_dict() for one in maps]
                               for attribute_id, maps in self.values.items()}
+        if self.settles is not None:
+            body |= {"settles": self.settles, "twins": dict(self.twins)}
         return Event(id=id, kind="taxonomy", annotator=annotator, acted_at=acted_at,
                      body=body if self.reverts is None else body | {"reverts": self.reverts})
 
@@ -92,6 +102,10 @@ class Step:
         Id of the step that this one takes back, and of the one that takes this one back now.
     prose : str
         The step in sentences.
+    settles : str or None
+        Id of the step of a fork that this one applies.
+    twins : mapping
+        Ids of the labels and attributes that it made: in the fork -> here, of those that differ.
     """
 
     id: str
@@ -106,10 +120,15 @@ class Step:
     reverts: str | None = None
     reverted_by: str | None = None
     prose: str = ""
+    settles: str | None = None
+    twins: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Versions(Mapping[int, Taxonomy]):
-    """Taxonomies by version, each built when it is first used: a long history costs nothing at opening."""
+    """Taxonomies by version, each built when it is first used: a long history costs nothing at opening.
+
+    Those of forks, with their negative numbers, can be looked up; they aren't among those that are listed.
+    """
 
     def __init__(self, bodies: Mapping[int, Mapping[str, Any]], built: Mapping[int, Taxonomy] | None = None) -> None:
         self._bodies, self._built = dict(bodies), dict(built or {})
@@ -127,10 +146,10 @@ class _Versions(Mapping[int, Taxonomy]):
         return any(body.get("attributes") for body in self._bodies.values())
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._bodies)
+        return (version for version in self._bodies if version >= 0)
 
     def __len__(self) -> int:
-        return len(self._bodies)
+        return sum(1 for _ in self)
 
 
 class Lineage:
@@ -147,24 +166,45 @@ class Lineage:
         The oldest first.
     steps : tuple of Step
         One for each version, in the same order.
+    forks : Forks
+        Steps that don't hold, since a step that was made earlier of the same version does: where two people edited
+        copies of a project apart, and joined them.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
         steps: list[Step] = []
+        forked: dict[int, Step] = {}
         bodies: dict[int, Mapping[str, Any]] = {}
         for event in events:
-            steps.append(_step(event, steps))
-            bodies[steps[-1].version] = event.body["taxonomy"]
+            step = _step(event, steps, forked)
+            if step.version < 0:
+                forked[step.version] = step
+            else:
+                steps.append(step)
+            bodies[step.version] = event.body["taxonomy"]
         self.versions, self.steps = _Versions(bodies), _with_reverts(steps)
+        self.forks = Forks(forked, self.steps)
         self._passed: dict[tuple[str, int, int], tuple[str, ...]] = {}
         self._forget()
 
     def then(self, event: Event) -> Lineage:
         """Return this lineage with one more step; this one stays as it is."""
-        later, step = copy.copy(self), _step(event, self.steps)
+        later, step = copy.copy(self), _step(event, self.steps, self.forks.steps)
         later.versions = self.versions.then(step.version, event.body["taxonomy"])
-        later.steps = _with_reverts((*self.steps, step))
+        if step.version >= 0:
+            later.steps = _with_reverts((*self.steps, step))
+        forked = {**self.forks.steps, **({step.version: step} if step.version < 0 else {})}
+        later.forks = Forks(forked, later.steps, self.forks.settled)
         later._passed = dict(self._passed)
+        later._forget()
+        return later
+
+    def settled_by(self, events: Iterable[Event]) -> Lineage:
+        """Return this lineage with steps of forks that were settled without a step, by events of kind "settled"."""
+        later = copy.copy(self)
+        later.forks = Forks(self.forks.steps, self.steps, {
+            **self.forks.settled, **{event.body["edit"]: int(event.body["taxonomy"]) if event.body["apply"] else None
+                                     for event in events}})
         later._forget()
         return later
 
@@ -188,7 +228,8 @@ class Lineage:
     def mapped(self) -> frozenset[str]:
         """Ids of the attributes whose values any step changed."""
         if self._mapped is None:
-            self._mapped = frozenset(attribute_id for step in self.steps for attribute_id in step.values)
+            self._mapped = frozenset(attribute_id for step in (*self.steps, *self.forks.steps.values())
+                                     for attribute_id in step.values)
         return self._mapped
 
     @property
@@ -207,7 +248,7 @@ class Lineage:
         A step and the one that takes it back cancel out for answers that are older than both: what an answer meant
         then, it means again, exactly.
         """
-        key = (version or self.steps[0].version, to or self.steps[-1].version)
+        key = (self.since(version), to or self.steps[-1].version)
         if key not in self._stages:
             later = [step for step in self.steps if key[0] < step.version <= key[1]]
             ids, skipped, passed = {step.id for step in later}, set[str | None](), list[Step]()
@@ -219,6 +260,11 @@ class Lineage:
                         passed.append(step)
             self._stages[key] = passed[::-1]
         return self._stages[key]
+
+    def since(self, version: int | None) -> int:
+        """The version from which on an answer passes all steps: of a fork that from which it branches off."""
+        version = version or self.steps[0].version
+        return version if version >= 0 else self.forks.branch(version)
 
     def resolve(self, label_id: str, version: int | None, to: int | None = None) -> tuple[str, ...]:
         """Tell what a label of some version (None: the first) means today, or at the version `to`.
@@ -239,7 +285,9 @@ class Lineage:
         if key not in self._resolved and is_set(label_id):
             self._resolved[key] = self._resolve_set(*key)
         if key not in self._resolved:
-            meaning = self._follow(*key)
+            meaning, pending = self._from_fork(*key) if key[1] < 0 else (self._follow(*key), False)
+            if pending and len(meaning) == 1:
+                meaning = ()  # likely, but nobody has said so: see `candidates`
             # If a part of a label is no answer any more, the whole label is certain of nothing.
             self._resolved[key] = meaning if self.versions[key[2]].answerable.issuperset(meaning) else ()
         return self._resolved[key]
@@ -253,6 +301,8 @@ class Lineage:
 
     def _is_removed(self, label_id: str, version: int, to: int) -> bool:
         """Whether a label that means nothing any more was removed, and isn't there with others under it."""
+        if version < 0:
+            return False
         meaning: tuple[str, ...] = (label_id,)
         for step in self.stages(version, to):
             before, meaning = meaning, compose({label_id: meaning}, step.resolution)[label_id]
@@ -344,6 +394,8 @@ class Lineage:
             causes = [step for one in members(label_id) if not self._is_removed(one, first, last)
                       if (step := self.cause_of_doubt(one, version)) is not None]
             return max(causes, key=lambda step: step.version, default=self.steps[-1])
+        if version is not None and version < 0:
+            return self._instead_of(version)
         meaning: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
@@ -366,7 +418,9 @@ class Lineage:
 
     def moved(self, attribute_id: str, version: int | None) -> bool:
         """Whether a step since a version changed what values of an attribute mean, also on one and the same scale."""
-        return attribute_id in self.mapped and any(attribute_id in step.values for step in self.stages(version))
+        return attribute_id in self.mapped and (
+            any(attribute_id in step.values for step in self.stages(version))
+            or any(attribute_id in step.values for step in self.forks.path(version)))
 
     def value_doubt(self, attribute_id: str, value: Value, version: int | None) -> Step | None:
         """Find the step that left a value in doubt; None where it is certain, or its attribute is there no more."""
@@ -404,6 +458,13 @@ class Lineage:
     def _followed(self, attribute_id: str, value: Value, version: int | None, to: int | None
                   ) -> tuple[Value | None, Step | None]:
         last, meaning = None, value
+        for step in self.forks.path(version):
+            if attribute_id in step.values or _attribute_of(self.versions[step.before or 0], attribute_id) is None:
+                if (applied := self.forks.applied(step, to)) is None:
+                    return None, self._instead_of(step.version)
+                version = applied.version
+                attribute_id = applied.twins.get(attribute_id, attribute_id)
+                break
         for step in self.stages(version, to):
             for one in step.values.get(attribute_id, ()):
                 last, image = step, one.image(meaning)
@@ -437,7 +498,7 @@ class Lineage:
         column_of = {label_id: column for column, label_id in enumerate(self.today.label_ids)}
         shares = np.zeros((len(label_ids), len(column_of)), np.float32)
         # A label's id may outlive a change of its meaning: the version that has exactly these labels tells it best.
-        newest_first = sorted(self.versions, reverse=True)
+        newest_first = [*sorted(self.versions, reverse=True), *self.forks.steps]
         same = next((v for v in newest_first if set(self.versions[v].label_ids) == set(label_ids)), None)
         for row, label_id in enumerate(label_ids):
             version = same or next((v for v in newest_first if label_id in self.versions[v].answerable),
@@ -456,9 +517,12 @@ class Lineage:
         added label says nothing of it.
         """
         stages = self.stages(version)
+        if version < 0:
+            meaning = self._from_fork(label_id, version, self.steps[-1].version)[0]
+            return meaning if self.today.answerable.issuperset(meaning) else ()
         if not any(_added(step) for step in stages):
             return self.resolve(label_id, version)
-        meaning: tuple[str, ...] = (label_id,)
+        meaning = (label_id,)
         for step in stages:
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
             if names := _added(step):
@@ -477,7 +541,7 @@ class Lineage:
         TaxonomyMismatch
             When it was never one; the message names the edits that would lead there.
         """
-        if equal := [v for v, other in self.versions.items() if other.digest == taxonomy.digest]:
+        if equal := [v for v in (*self.versions, *self.forks.steps) if self.versions[v].digest == taxonomy.digest]:
             return max(equal)
         today, names = self.today, list(self.today.names)
         has = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -568,7 +632,42 @@ class Lineage:
             self._passed[key] = meaning
         return self._passed[key]
 
+    def _from_fork(self, label_id: str, version: int, to: int) -> tuple[tuple[str, ...], bool]:
+        """Follow a label of a fork's version: back to where the fork branches off, and on from there.
+
+        Returns
+        -------
+        meaning : tuple of str
+            As of `_follow`. What the steps of the fork made of labels is undone, as where they were taken back, but for
+            steps that were applied later: from such a step on the label goes on like one that was given there.
+        pending : bool
+            Whether a step that isn't settled made something of the label.
+        """
+        meaning, out, pending = (label_id,), list[str](), False
+        for step in self.forks.path(version):
+            back = self.forks.back(step, self)
+            made = [one for one in meaning if back.get(one, (one,)) != (one,)]
+            if (applied := self.forks.applied(step, to)) is not None:
+                made += [one for one in meaning if one not in made and step.resolution.get(one, (one,)) != (one,)]
+                for one in made:
+                    out += self._follow(applied.twins.get(one, one), applied.version, to)
+                meaning = tuple(one for one in meaning if one not in made)
+            elif made and not self.forks.is_settled(step):
+                pending = True
+            meaning = compose({label_id: meaning}, back)[label_id]
+        branch = self.forks.branch(version)
+        out += [new for one in meaning for new in self._follow(one, branch, to)]
+        return tuple(dict.fromkeys(out)), pending
+
+    def _instead_of(self, version: int) -> Step:
+        """Find the step that holds in place of the fork of a version."""
+        branch = self.forks.branch(version)
+        return next((step for step in self.steps if step.before == branch), self.steps[-1])
+
     def _remaining(self, label_id: str, version: int | None) -> tuple[str, ...]:
+        if version is not None and version < 0:  # a label of the same id, made by another edit, may be the same
+            likely = self._from_fork(label_id, version, self.steps[-1].version)[0] or (label_id,)
+            return tuple(one for one in likely if one in self.today.answerable)
         remaining: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             after = self.versions[step.version]
@@ -577,11 +676,11 @@ class Lineage:
         return tuple(label_id for label_id in remaining if label_id in self.today.answerable)
 
 
-def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
+def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping[str, str] | None = None) -> Change:
     """Apply edits that were made for the version `base` to today's taxonomy.
 
     Each edit means the labels that it meant in that version, whatever they are called now. Labels that one of the edits
-    makes are found again by the next ones.
+    makes are found again by the next ones, and those of `twins` (id in that version -> id today).
 
     Raises
     ------
@@ -593,7 +692,8 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
         raise EditError(f"base is version {base!r}; the log has {', '.join(map(str, lineage.versions))}.")
     then, now = lineage.versions[base], lineage.today
     resolution: Resolution = {label_id: (label_id,) for label_id in now.label_ids}
-    twins: dict[str, str] = {}  # ids of labels and attributes that these edits make: in the older version -> today
+    # Ids of labels and attributes that these edits make: in the older version -> today.
+    twins, known = dict(twins or {}), dict(twins or {})
     values: dict[str, list[ValueMap]] = {}
 
     def call(one: Label | Attribute) -> str:
@@ -622,7 +722,8 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
         else:
             twins |= dict(zip(_made(then, after), _made(now, later), strict=True))
             then, now = after, later
-    return Change(now, resolution, rebased, values=values)
+    return Change(now, resolution, rebased, values=values, twins={
+        id: today for id, today in twins.items() if id != today and known.get(id) != today})
 
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
@@ -639,17 +740,20 @@ def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
                                     len(label_ids))
 
 
-def _step(event: Event, earlier: Sequence[Step]) -> Step:
+def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> Step:
     """Read the step of an event of kind "taxonomy"."""
-    body, reverts = event.body, event.body.get("reverts")
-    reverted = next((step for step in reversed(earlier) if step.id == reverts), None) if reverts else None
+    body, reverts, version = event.body, event.body.get("reverts"), int(event.body.get("fork") or event.body["taxonomy"]["version"])
+    before = (earlier[-1].version if earlier else None) if version >= 0 else int(body["after"])
+    reverted = next((step for step in (*reversed(earlier), *forked.values()) if step.id == reverts), None) \
+        if reverts else None
     prose = _prose_of_revert(reverted.prose) if reverted else " ".join(
         from_body(edit).prose() for edit in body["edits"]) or "The taxonomy as the project began."
-    return Step(event.id, int(body["taxonomy"]["version"]), earlier[-1].version if earlier else None, event.annotator,
+    return Step(event.id, version, before, event.annotator,
                 event.acted_at, body.get("why"), tuple(body["edits"]),
                 {old: tuple(new) for old, new in body["resolution"].items()},
                 {attribute_id: tuple(map(ValueMap.from_dict, maps))
-                 for attribute_id, maps in body.get("values", {}).items()}, reverts, prose=prose)
+                 for attribute_id, maps in body.get("values", {}).items()}, reverts, prose=prose,
+                settles=body.get("settles"), twins=dict(body.get("twins", {})))
 
 
 def _added(step: Step) -> frozenset[str]:

@@ -98,7 +98,7 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
         blocking = next(other for other in later if not _can(lambda at=other.version: _without(  # type: ignore[misc]
             lineage, step, lineage.versions[at])))
         raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
-    back, stay = _reverse(lineage, step), set(after.label_ids)
+    back, stay = reverse(lineage, step), set(after.label_ids)
     resolution = {old: back.get(old, (old,)) for old in today.label_ids}
     return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step_id,
                   values=_values_back(lineage, step))
@@ -206,10 +206,11 @@ def _values_back(lineage: Lineage, step: Step) -> ValueMaps:
     return back
 
 
-def _reverse(lineage: Lineage, step: Step) -> Resolution:
+def reverse(lineage: Lineage, step: Step) -> Resolution:
     """Tell what an answer from after a step means without it."""
     if step.reverts is not None:  # to undo an undo is to do it again
-        return dict(next(other for other in lineage.steps if other.id == step.reverts).resolution)
+        every = (*lineage.steps, *lineage.forks.steps.values())
+        return dict(next(other for other in every if other.id == step.reverts).resolution)
     assert step.before is not None
     taxonomy, stages = lineage.versions[step.before], list[Resolution]()
     for body in step.edits:

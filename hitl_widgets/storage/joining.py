@@ -1,0 +1,349 @@
+"""The union of two logs of one project: the same events in the same order, whichever is joined to which.
+
+`union` is a pure function of what two logs hold. Read it first, then `Steps`, which finds out which taxonomy edits hold
+where two were made of the same version, and `acts_of`, which reads a log. Why it is so is in
+docs/decisions/0014-joining.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ..errors import BadInput
+from ..events import canonical, comparable
+from .checks import checksum
+from .schema import EVENT, add
+
+# The id of what has the id of something else that was stored before it: the id, and a hash of what it says.
+MARK = ".joined-"
+_JOINED = re.compile(r"(.+)\.joined-[0-9a-f]{16}\Z", re.DOTALL)
+_MOST = 80 - len(MARK) - 16  # characters of an id that a mark leaves room for
+_VERSION = "taxonomy"  # of any body: the number of a version, where it is a whole number
+
+
+class Act(NamedTuple):
+    """A row of `schema.EVENT` without what depends on the log: its number, its checksum, and whether it counts."""
+
+    id: str
+    kind: str
+    annotator: str
+    item_id: str | None
+    acted_at: int
+    stored_at: int
+    body: str
+    tick: int
+
+
+@dataclass(frozen=True)
+class Union:
+    """What two logs hold together.
+
+    Parameters
+    ----------
+    acts : list of Act
+        In the order of (tick, id).
+    new : tuple of Act
+        Those that the first log didn't have.
+    n_same : int
+        How many acts both logs had.
+    conflicting : tuple of Act
+        Those that this union gave another id, since another act has theirs.
+    forks : tuple of str
+        Ids of the taxonomy edits that don't hold, the earliest first.
+    changed : bool
+        Whether the first log holds anything else than this.
+    """
+
+    acts: list[Act]
+    new: tuple[Act, ...] = ()
+    n_same: int = 0
+    conflicting: tuple[Act, ...] = ()
+    forks: tuple[str, ...] = ()
+    changed: bool = False
+
+
+def base_id(id: str) -> str:
+    """The id that an act had before it was joined."""
+    found = _JOINED.match(id) if MARK in id else None
+    return found[1] if found else id
+
+
+def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
+    """Join what two logs hold; `union(a, b).acts` is `union(b, a).acts`, and groups in any way.
+
+    An act that both have is there once: of two ways in which it was stored, such as an undo on two desks, the earlier
+    is kept. Where acts have one id and say different things, all are kept, the later ones under ids that follow from
+    what they say. Of the taxonomy edits made of one version the earliest holds, with those that were made of it in
+    turn; versions of the others have negative numbers.
+
+    Parameters
+    ----------
+    mine, theirs : sequence of Act
+        Each in the order of its log.
+
+    Raises
+    ------
+    BadInput
+        If they don't begin alike, so that they aren't copies of one project.
+    """
+    logs = (_Origin(mine), _Origin(theirs, 1))
+    steps = Steps.of([log for log in logs if log.keys])
+    alone, contested = _parted(logs)
+    final: list[tuple[Act, _Origin]] = [(act, logs[place]) for place in (0, 1) for act in alone[place]]
+    renamed: dict[tuple[int, str], str] = {}
+    for base, group in contested.items():
+        for place, variants in enumerate(_by_meaning(group)):
+            first, origin, meaning = variants[0]
+            id = base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}"
+            renamed |= {(log.number, act.id): id for act, log, _ in variants if act.id != id}
+            final.append((first._replace(id=id), origin))
+    for key, (act, origin) in steps.acts.items():
+        id = steps.id_of(key)
+        renamed |= {(log.number, log.ids[key]): id for log in logs if log.ids.get(key, id) != id}
+        final.append((act._replace(id=id), origin))
+    of_log = [_Local(log, steps, {old: new for (number, old), new in renamed.items() if number == log.number})
+              for log in logs]
+    acts = {act.id: act for act in (of_log[origin.number].written(act) for act, origin in final)}
+    ordered = sorted(acts.values(), key=lambda act: (act.tick, act.id))
+    before = {act.id for act in mine}
+    had, theirs_now = ({renamed.get((place, act.id), act.id) for act in log.acts} for place, log in enumerate(logs))
+    return Union(ordered, tuple(act for act in ordered if act.id not in had), len(had & theirs_now),
+                 tuple(act for act in ordered if MARK in act.id and act.kind != "taxonomy" and act.id not in before),
+                 tuple(steps.id_of(key) for key in steps.losing), ordered != list(mine))
+
+
+class _Origin:
+    """A log that is joined, and what its numbers and ids mean there: step key of each version, id of each step."""
+
+    def __init__(self, acts: Sequence[Act], number: int = 0) -> None:
+        self.acts, self.number = acts, number  # of the log: 0 or 1
+        self.keys: dict[int, str] = {}  # number of a version -> key of the step that led to it
+        self.ids: dict[str, str] = {}  # key of a step -> its id here
+        self.parents: dict[str, str | None] = {}
+        self.steps: dict[str, Act] = {}
+        self.roots: list[int] = []
+        bodies = {act.id: json.loads(act.body) for act in acts if act.kind == "taxonomy"}
+        key_of: dict[str, str] = {}
+        last: int | None = None
+        waiting = [act for act in acts if act.kind == "taxonomy"]
+        for act in waiting:
+            body = bodies[act.id]
+            version = int(body.get("fork") or body["taxonomy"]["version"])
+            before = body["after"] if version < 0 else last
+            last = last if version < 0 else version
+            parent = None if before is None else self.keys[before]
+            key = step_key(body, parent, key_of)
+            key_of[act.id], self.keys[version] = key, key
+            self.ids[key], self.parents[key], self.steps[key] = act.id, parent, act
+            if parent is None:
+                self.roots.append(version)
+
+
+def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, str] | None = None) -> str:
+    """What a step of the taxonomy is known by in every copy of a project: 16 hexadecimal digits.
+
+    A hash of the taxonomy that it led to, of how, and of the step before it: not of who made it or why.
+
+    Parameters
+    ----------
+    body : mapping
+        Of the step's event.
+    parent : str or None
+        Key of the step that it was made of; None for a project's first.
+    key_of : mapping, optional
+        Ids of the steps before it in its log -> their keys.
+    """
+    taxonomy = {name: value for name, value in body["taxonomy"].items() if name != "version"}
+    parts = {name: body[name] for name in ("edits", "resolution", "values") if body.get(name)}
+    parts |= {name: (key_of or {}).get(body[name], body[name]) for name in ("reverts", "settles") if body.get(name)}
+    text = canonical({"after": parent or "", "taxonomy": taxonomy, **parts})
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+@dataclass
+class Steps:
+    """Every step of the taxonomy that some log has: which hold, and which don't.
+
+    Attributes
+    ----------
+    acts : dict
+        Key -> the act, as it was stored first, and the log that has it.
+    number_of : dict
+        Key -> number of the version that it led to: of those that hold 1, 2, ..., of the others -1, -2, ...
+    after : dict
+        Key -> number of the version that it was made of; None for the first.
+    losing : tuple of str
+        Keys of those that don't hold, the earliest first.
+    """
+
+    acts: dict[str, tuple[Act, _Origin]] = field(default_factory=dict)
+    number_of: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int | None] = field(default_factory=dict)
+    losing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, logs: Sequence[_Origin]) -> Steps:
+        """Find out which steps hold: of those made of one version the earliest by (tick, key)."""
+        steps, parents = cls(), dict[str, str | None]()
+        for log in logs:
+            for key, act in log.steps.items():
+                former = steps.acts.get(key)
+                if former is None or _first(act, log) < _first(*former):
+                    steps.acts[key] = act, log
+                parents[key] = log.parents[key]
+        children: defaultdict[str | None, list[str]] = defaultdict(list)
+        for key in sorted(steps.acts, key=lambda key: (steps.acts[key][0].tick, key)):
+            children[parents[key]].append(key)
+        if len(children[None]) > 1:
+            raise BadInput("the two projects begin with different taxonomies, so that they aren't copies of one; "
+                           "nothing was joined.")
+        tip, number = (children[None] or [None])[0], min((root for log in logs for root in log.roots), default=1)
+        while tip is not None:
+            steps.number_of[tip] = number
+            tip, number = (children[tip] or [None])[0], number + 1
+        steps.losing = tuple(sorted(steps.acts.keys() - steps.number_of.keys(),
+                                    key=lambda key: (steps.acts[key][0].tick, key)))
+        steps.number_of |= {key: -place for place, key in enumerate(steps.losing, 1)}
+        steps.after = {key: None if (parent := parents[key]) is None else steps.number_of[parent]
+                       for key in steps.acts}
+        return steps
+
+    def id_of(self, key: str) -> str:
+        """The id of a step: of one that doesn't hold, never that of one which may be made of today's version."""
+        base = base_id(self.acts[key][0].id)
+        return base if self.number_of[key] >= 0 else f"{base[:_MOST]}{MARK}{key}"
+
+
+class _Local:
+    """How the acts of one log are written in the union: with the union's ids and numbers."""
+
+    def __init__(self, log: _Origin, steps: Steps, ids: Mapping[str, str]) -> None:
+        self._log, self._steps, self._ids = log, steps, ids
+        self._numbers = {number: new for number, key in log.keys.items() if (new := steps.number_of[key]) != number}
+        self._key_of = {steps.id_of(key): key for key in steps.acts}
+
+    def written(self, act: Act) -> Act:
+        if act.kind == "taxonomy":
+            body = json.loads(act.body)
+            key = self._key_of[act.id]
+            number = self._steps.number_of[key]
+            now = _replaced({name: value for name, value in body.items() if name not in ("fork", "after")},
+                            self._ids, {})
+            if number < 0:
+                now |= {"fork": number, "after": self._steps.after[key]}
+            return act if now == body else act._replace(body=_text(now))
+        if not (self._numbers and f'"{_VERSION}":' in act.body) and not any(id in act.body for id in self._ids):
+            return act
+        body = json.loads(act.body)
+        now = _replaced(body, self._ids, self._numbers)
+        return act if now == body else act._replace(body=_text(now))
+
+
+def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]], dict[str, list[tuple[Act, _Origin]]]]:
+    """Part the acts, without those of the taxonomy: those that only one log has or both have alike, and others by id.
+
+    What both have alike is among the first log's.
+    """
+    by_id: tuple[dict[str, list[Act]], dict[str, list[Act]]] = ({}, {})
+    for place, log in enumerate(logs):
+        for act in log.acts:
+            if act.kind != "taxonomy":
+                by_id[place].setdefault(base_id(act.id), []).append(act)
+    alone: tuple[list[Act], list[Act]] = ([], [])
+    contested: dict[str, list[tuple[Act, _Origin]]] = {}
+    for base in by_id[0] | by_id[1]:
+        mine, theirs = (acts.get(base, []) for acts in by_id)
+        of = mine or theirs
+        if len(of) == 1 and of[0].id == base and (not (mine and theirs) or mine == theirs):
+            alone[0 if mine else 1].append(of[0])
+        else:
+            contested[base] = [(act, log) for acts, log in ((mine, logs[0]), (theirs, logs[1])) for act in acts]
+    return alone, contested
+
+
+def _by_meaning(group: Iterable[tuple[Act, _Origin]]) -> list[list[tuple[Act, _Origin, str]]]:
+    """Part acts with one id by what they say, the earliest first, and each by when it was stored."""
+    by: defaultdict[str, list[tuple[Act, _Origin, str]]] = defaultdict(list)
+    for act, log in group:
+        meaning = _meaning(act, log)
+        by[meaning].append((act, log, meaning))
+    for variants in by.values():
+        variants.sort(key=lambda one: _first(one[0], one[1]))
+    return sorted(by.values(), key=lambda variants: (variants[0][0].tick, variants[0][2]))
+
+
+def _first(act: Act, log: _Origin) -> tuple[int, int, int, str, str]:
+    """What tells which of several acts that say the same was the first; equal only for equal acts."""
+    body = _global(json.loads(act.body), log.keys)
+    if act.kind == "taxonomy":  # its numbers depend on the log
+        body = {name: value for name, value in body.items() if name not in ("fork", "after")}
+    return act.tick, act.acted_at, act.stored_at, act.annotator, canonical(body)
+
+
+def _meaning(act: Act, log: _Origin) -> str:
+    """Hash of what an act says, the same in every log that has it: 16 hexadecimal digits."""
+    body = json.loads(act.body)
+    body.pop("nth", None)
+    said = comparable(_global(body, log.keys))
+    return blake2b(f"{act.kind}\0{act.annotator}\0{act.item_id or ''}\0{said}".encode(), digest_size=8).hexdigest()
+
+
+def _global(value: Any, keys: Mapping[int, str]) -> Any:
+    """A part of a body with the keys of steps in place of the numbers of versions, and with ids as they were first."""
+    if isinstance(value, str):
+        return base_id(value)
+    if isinstance(value, list):
+        return [_global(one, keys) for one in value]
+    if isinstance(value, dict):
+        return {name: keys.get(one, one) if name == _VERSION and type(one) is int else _global(one, keys)
+                for name, one in value.items()}
+    return value
+
+
+def _replaced(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int]) -> Any:
+    """A part of a body with other ids and other numbers of versions."""
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, list):
+        return [_replaced(one, ids, numbers) for one in value]
+    if isinstance(value, dict):
+        return {ids.get(name, name): numbers.get(one, one) if name == _VERSION and type(one) is int
+                else _replaced(one, ids, numbers) for name, one in value.items()}
+    return value
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    """A body as the log writes it: what it says, and at its end the event's number among those of its annotator."""
+    text = canonical({name: value for name, value in body.items() if name != "nth"})
+    return text if "nth" not in body else f'{text[:-1]}{"" if text == "{}" else ","}"nth":{canonical([body["nth"]])[1:-1]}}}'
+
+
+# -- a log's rows --------------------------------------------------------------------------------------------
+
+
+_CHUNK = 5_000
+
+
+def acts_of(conn: sa.Connection) -> list[Act]:
+    """All that a log holds, in its order."""
+    columns = [EVENT.c[name] for name in Act._fields]
+    return [Act(*row) for row in conn.execute(sa.select(*columns).order_by(EVENT.c.seq))]
+
+
+def write(conn: sa.Connection, acts: Sequence[Act]) -> None:
+    """Make a log hold these acts, in this order; what follows from them is the business of `Log.rewrite`."""
+    conn.execute(sa.delete(EVENT))
+    for start in range(0, len(acts), _CHUNK):
+        rows = []
+        for seq, act in enumerate(acts[start:start + _CHUNK], start + 1):
+            row = {**act._asdict(), "seq": seq, "aside": 0}
+            rows.append({**row, "checksum": checksum(row)})
+        add(conn, EVENT, rows)

@@ -1,0 +1,80 @@
+"""Forks of a taxonomy's history: steps that don't hold, since copies of a project were edited apart and then joined.
+
+Of the steps that were made of one version, the earliest holds (`storage.joining`); the versions of the others have
+negative numbers. `Lineage` asks `Forks` how to follow an answer that was given under one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .edits import Resolution
+
+if TYPE_CHECKING:
+    from .history import Lineage, Step
+
+
+class Applied(NamedTuple):
+    """Where a step of a fork was applied: a version that holds, and the ids that its labels got there."""
+
+    version: int
+    twins: Mapping[str, str]
+
+
+class Forks:
+    """Steps of the taxonomy that don't hold, where copies of a project were edited apart and then joined.
+
+    Parameters
+    ----------
+    steps : mapping of int to Step
+        By the negative number of the version that each led to.
+    held : sequence of Step
+        The steps that hold, of which some apply steps of forks.
+    settled : mapping of str to (int or None), optional
+        Id of a step that was settled without another -> the version from which on what it made is there; None where
+        the step isn't applied.
+    """
+
+    def __init__(self, steps: Mapping[int, Step], held: Sequence[Step],
+                 settled: Mapping[str, int | None] | None = None) -> None:
+        self.steps, self.settled = steps, settled or {}
+        self._applied = {id: Applied(version, {}) for id, version in self.settled.items() if version is not None}
+        self._applied |= {step.settles: Applied(step.version, step.twins) for step in held if step.settles} \
+            if steps else {}
+        self._back: dict[int, Resolution] = {}
+
+    def branch(self, version: int) -> int:
+        """The version that holds from which the fork of a version branches off."""
+        while version < 0:
+            version = self.steps[version].before or 0
+        return version
+
+    def path(self, version: int | None) -> list[Step]:
+        """List the steps from a fork's version back to where it branches off; none for a version that holds."""
+        path: list[Step] = []
+        while version is not None and version < 0:
+            path.append(self.steps[version])
+            version = path[-1].before
+        return path
+
+    def back(self, step: Step, lineage: Lineage) -> Resolution:
+        """Tell what answers from after a step mean without it."""
+        if step.version not in self._back:
+            from .revert import reverse
+            self._back[step.version] = reverse(lineage, step)
+        return self._back[step.version]
+
+    def applied(self, step: Step, to: int | None = None) -> Applied | None:
+        """Where a step was applied, by the version `to` (None: today); None where it wasn't."""
+        applied = self._applied.get(step.id)
+        return applied if applied is None or to is None or applied.version <= to else None
+
+    def is_settled(self, step: Step) -> bool:
+        """Whether somebody said if a step is applied."""
+        return step.id in self._applied or step.id in self.settled
+
+    @property
+    def unsettled(self) -> list[Step]:
+        """The steps that nobody settled, the earliest first."""
+        return [step for step in self.steps.values() if not self.is_settled(step)]

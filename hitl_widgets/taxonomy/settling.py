@@ -1,0 +1,70 @@
+"""Settling an edit that two people made apart: it is applied to today's taxonomy, or it isn't.
+
+Read `settling` first; `forks` says what an edit to settle is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import EditError
+from .edits import add, from_body
+from .history import Change, Lineage, Step, change
+from .revert import revert_step
+
+
+@dataclass(frozen=True)
+class AlreadyThere:
+    """What applying an edit comes to where today's taxonomy has all that it made."""
+
+    version: int
+
+
+def unsettled_step(lineage: Lineage, step_id: str) -> Step:
+    """Find an edit to settle by its id.
+
+    Raises
+    ------
+    EditError
+        When none to settle has this id; the message says which have to be settled.
+    """
+    unsettled = lineage.forks.unsettled
+    step = next((step for step in unsettled if step.id == step_id), None)
+    if step is None:
+        ids = ", ".join(repr(step.id) for step in unsettled[:5]) or "none is to be settled"
+        was = " It was settled already." if any(step.id == step_id for step in lineage.forks.steps.values()) else ""
+        raise EditError(f"there is no edit {step_id!r} to settle.{was} wb.edits.unsettled() has those to settle: {ids}.")
+    return step
+
+
+def settling(lineage: Lineage, step_id: str) -> Change | AlreadyThere:
+    """Work out today's taxonomy with an edit that was made of another version, and what becomes of today's answers.
+
+    The edit means the labels that it meant there, whatever they are called now. Answers that were given under it mean
+    then what they meant.
+
+    Raises
+    ------
+    EditError
+        When there is no such edit to settle, or it doesn't fit today's taxonomy; the message says why.
+    """
+    step = unsettled_step(lineage, step_id)
+    assert step.before is not None
+    twins = {old: new for earlier in reversed(lineage.forks.path(step.before))
+             if (applied := lineage.forks.applied(earlier)) is not None for old, new in applied.twins.items()}
+    if step.reverts is not None:
+        taken_back = next((one for one in lineage.forks.steps.values() if one.id == step.reverts), None)
+        if taken_back is None:
+            return revert_step(lineage, step.reverts)._replace(settles=step_id)
+        held = next((one for one in lineage.steps if one.settles == step.reverts), None)
+        if held is None:
+            raise EditError(f"edit {step_id!r} takes back {step.reverts!r}, which isn't applied here: there is nothing "
+                            f"to take back. Leave it with wb.edits.settle({step_id!r}, apply=False).")
+        return revert_step(lineage, held.id)._replace(settles=step_id)
+    edits = [from_body(body) for body in step.edits]
+    before, after, today = (lineage.versions[step.before], lineage.versions[step.version], lineage.today)
+    made = [label for label in after.labels if label.id not in before]
+    if made and all(isinstance(edit, add) and not edit.like for edit in edits) and all(
+            label.id in today.answerable and today.path(label.id) == after.path(label.id) for label in made):
+        return AlreadyThere(today.version)
+    return change(edits, step.before, lineage, twins=twins)._replace(settles=step_id)
