@@ -29,7 +29,7 @@ from .records import (
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
          "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values", "imported",
-         "assigned", "exported", "redacted")
+         "assigned", "exported", "redacted", "settled")
 # Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
 ANSWERS = ("decided", "repeated")
 
@@ -241,6 +241,14 @@ def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:
 def undo_id(decision_id: str) -> str:
     """Make the id of a decision's undo, the same for everybody: an undo that is sent again stores nothing new."""
     return f"undo-{blake2b(decision_id.encode(), digest_size=16).hexdigest()}"
+
+
+def after_id(former: Event | None) -> str:
+    """Make the part of an id that says which event one comes after: of two that come after the same, one is stored.
+
+    Numbers wouldn't do: they change where logs are joined.
+    """
+    return "0" if former is None else blake2b(former.id.encode(), digest_size=8).hexdigest()
 
 
 def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str | None = None) -> Event:

@@ -21,6 +21,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..errors import HitlError, IdReused
+from ..events import after_id
 from ..project import experiment
 from ..project.project import Project
 from ..quality.intervals import wilson
@@ -308,7 +309,7 @@ class BackgroundLearning:
             # Two kernels that compared with one model give their events one id, and the later of them is refused.
             version = registry.install(
                 new.net(registry), origin=BACKGROUND, label_ids=new.items.label_ids,
-                event_id=f"background-{self._project.id}-{0 if former is None else former.seq}",
+                event_id=f"background-{self._project.id}-{after_id(former)}",
                 **new.body(), why=found.why, compared=found.compared)
         except IdReused:
             registry.follow()

@@ -809,6 +809,8 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
     versions: dict[str, Version] = {}
     today = 0
     for event in events:
+        if event.kind == "taxonomy" and "fork" in event.body:
+            continue  # it doesn't hold
         if event.kind == "taxonomy" and event.body["taxonomy"]["version"] in lineage.versions:
             today = event.body["taxonomy"]["version"]
         elif event.kind == "trained" and event.body["model"] != (event.body.get("values") or {}).get("model"):
@@ -819,7 +821,8 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
             name, label_ids = event.body["model"], tuple(event.body["label_ids"])
             if name not in versions or versions[name].label_ids != label_ids:
                 # Another version than today's when the taxonomy changed while the model was on its way into the log.
-                fitting = [number for number, taxonomy in lineage.versions.items() if taxonomy.label_ids == label_ids]
+                fitting = [number for number in (*lineage.versions, *reversed(lineage.forks.steps))
+                           if lineage.versions[number].label_ids == label_ids]
                 versions[name] = Version(name, label_ids, today if today in fitting else max(fitting, default=today))
     return versions.values()
 

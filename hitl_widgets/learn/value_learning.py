@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import IdReused
-from ..events import Event
+from ..events import Event, after_id
 from ..project import experiment
 from ..project.project import Project
 from .registry import Registry
@@ -56,7 +56,7 @@ def learn_values(project: Project, registry: Registry, is_ending: Callable[[], b
     try:
         # Two kernels that compared with one set of heads give their events one id, and the later of them is refused.
         version = adopt_values(registry, new, found, origin=BACKGROUND,
-                               event_id=f"values-{project.id}-{0 if former is None else former.seq}")
+                               event_id=f"values-{project.id}-{after_id(former)}")
     except IdReused:
         values.follow()
         return ValuesLearnt(None, DROPPED)

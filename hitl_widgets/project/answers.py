@@ -25,6 +25,7 @@ from ..quality.votes_about import about_attribute, about_label, names_of_states
 from ..storage.log import Log, gc_paused
 from ..storage.schema import OF_ATTRIBUTES, OF_LABELS, annotation_of
 from ..taxonomy.attributes import Attribute
+from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import NONE_OF_THEM, set_id
 from .state import State
 
@@ -480,19 +481,19 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
         with gc_paused():
             return tables.annotation_table(log.annotations(columns=tables.STORED_COLUMNS), lineage,
                                               presumed=state.presumed_today(), changed=state.changed)
-    if version not in lineage.versions:
+    if version not in list(lineage.versions):
         raise BadInput(f"taxonomy version {version!r} isn't in the log, which has {sorted(lineage.versions)}.")
-    return tables.annotation_table(_as_of(log, version), lineage, version=version)
+    return tables.annotation_table(_as_of(log, version, lineage), lineage, version=version)
 
 
 # What stands comes as columns, and what a later decision replaced comes as events: both are joined here.
-def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
+def _as_of(log: Log, version: int, lineage: Lineage) -> dict[str, list[Any]]:
     """List the annotations that stood under an older version of the taxonomy.
 
     Decisions made under later versions are left out; what they replaced stands in their place.
     """
     table = log.annotations()
-    earlier = np.array([(made_under or version) <= version for made_under in table["taxonomy"]], np.bool_)
+    earlier = np.array([lineage.since(made_under or version) <= version for made_under in table["taxonomy"]], np.bool_)
     kept = {name: [column[row] for row in np.flatnonzero(earlier)] for name, column in table.items()}
     later = {(table["item_id"][row], table["annotator"][row]) for row in np.flatnonzero(~earlier)}
     decided: dict[tuple[str, str], list[Event]] = {pair: [] for pair in sorted(later)}
@@ -502,7 +503,7 @@ def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
         if event.kind == "retracted":
             retracted[item_id].append(event)
         elif event.kind == "decided" and (item_id, event.annotator) in later and (
-                event.body.get("seen", {}).get("taxonomy") or 1) <= version:
+                lineage.since(event.body.get("seen", {}).get("taxonomy") or 1) <= version):
             decided[item_id, event.annotator].append(event)
     for (item_id, annotator), events in decided.items():
         if (decision := standing([*events, *retracted[item_id]])) is not None:

@@ -140,9 +140,14 @@ class People:
         began = agreements.consents.get((annotator, PLANTED))
         if began is None:  # nothing was ever planted for them
             return
-        since = max((event.body.get("upto", 0) for event in agreements.told.get(annotator, ())), default=0)
+        told = agreements.told.get(annotator, ())
+        # Where logs were joined, events have other numbers, and some came in between: all are looked at again.
+        since = 0 if project.log.generation else max((event.body.get("upto", 0) for event in told), default=0)
         events = list(project.log.events(since, kind="decided", annotator=annotator))
-        planted = [event for event in events if event.body.get("seen", {}).get("planted")]
+        known = {decision_id for event in told for decision_id in event.body.get("decisions", ())}
+        last = {event.item_id: event.seq or 0 for event in events if event.id in known}
+        planted = [event for event in events if event.body.get("seen", {}).get("planted")
+                   and (event.seq or 0) > last.get(event.item_id, 0)]
         if not planted:
             return
         latest = {event.item_id or "": event for event in planted}

@@ -283,6 +283,8 @@ class Project(Standing):
         position = self.pool.position(item_id)
         check_given(self, objects, label=label, labels=labels, values=values)
         seen = self._seen(seen, position, verdict, annotator)
+        if self.lineage.forks.steps:
+            seen = _as_offered(seen, label, self.lineage)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         decision_id = id or new_id()
         answer: dict[str, Any]
@@ -708,3 +710,12 @@ class Project(Standing):
         """Tell the listeners what changed; see `subscribe`."""
         for listener in tuple(self._listeners):
             listener(what)
+
+
+def _as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
+    """What was on a screen that showed a version which doesn't hold any more, since its project was joined meanwhile."""
+    if seen.taxonomy is None or label is None or label in lineage.versions[seen.taxonomy]:
+        return seen
+    number = next((number for number in reversed(lineage.forks.steps)
+                   if lineage.versions[number].version == seen.taxonomy and label in lineage.versions[number]), None)
+    return seen if number is None else replace(seen, taxonomy=number)

@@ -33,6 +33,7 @@ from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from .assignments import Assignments
 from .doubt import Doubt
+from .joining import renumbered
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
@@ -122,6 +123,7 @@ class State:
         self._settings, self._annotators_per_item, self._audit = settings, annotators_per_item, audit
         self.news: list[Event] = []
         self._begin()
+        log.catch_up = self._caught_up
 
     def _begin(self) -> None:
         """Take in the events of the whole log that aren't answers, and forget whatever was held before."""
@@ -160,7 +162,7 @@ class State:
         self._placed_under = self._sent_back
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq, self._ahead = log.last_seq(), set[int]()
-        self.generation = log.generation
+        self.generation = log.taken_in = log.generation
         # A look that fails on its way is made again: no event is taken in twice.
         self._projected, self._taken = 0, dict[str, int]()
         self._project(self._seq)
@@ -168,12 +170,20 @@ class State:
             raise LogDamaged(f"{log.name} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
 
+    def _caught_up(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Take in a log whose events were brought into another order, and say the same of it as these events did."""
+        with self.lock:
+            before = self.lineage
+            self.refresh()
+            return renumbered(events, before, self.lineage)
+
     def restart(self) -> None:
         """Begin anew from the whole log: its events were brought into another order, by joining or redacting."""
         with self.lock:
             notify, self._notify = self._notify, lambda sentence: None  # it was said when the project was opened
             try:
                 self._begin()
+                self._ranking.use(self._ranking.predictions)
                 self.open(shares=True)
             finally:
                 self._notify = notify
@@ -455,6 +465,13 @@ class State:
         lineage = self.lineage
         for event in events:
             lineage = lineage.then(event)
+        self._follow_lineage(lineage)
+
+    def _take_settled(self, events: Sequence[Event]) -> None:
+        self._follow_lineage(self.lineage.settled_by(events))
+
+    def _follow_lineage(self, lineage: Lineage) -> None:
+        """Go on with a lineage under which answers may mean something else."""
         self.lineage = lineage
         if self._pool is not None:
             self.queue.tied = self.label_index.tied(lineage)
@@ -582,7 +599,7 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
     "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated,
     "adjudicated": State._take_verdicts, "adopted_values": State._take_adopted_values,
-    "assigned": State._take_assigned}
+    "assigned": State._take_assigned, "settled": State._take_settled}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread", "assigned")
 

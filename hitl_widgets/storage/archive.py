@@ -54,14 +54,14 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
             archive.write(copy, LOG)
             for name in BESIDE:
                 beside = folder / name
-                for file in [beside] if beside.is_file() else _files_in(beside):
+                for file in [beside] if beside.is_file() else files_in(beside):
                     archive.write(file, file.relative_to(folder).as_posix())
     finally:
         copy.unlink(missing_ok=True)
     return path
 
 
-def _files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
     """The files in a folder, without links that lead out of it."""
     inside = folder.resolve()
     return sorted(file for file in folder.rglob("*") if file.is_file() and file.resolve().is_relative_to(inside))

@@ -52,8 +52,8 @@ class Union:
         In the order of (tick, id).
     new : tuple of Act
         Those that the first log didn't have.
-    n_same : int
-        How many acts both logs had.
+    same : tuple of Act
+        Those that both had.
     conflicting : tuple of Act
         Those that this union gave another id, since another act has theirs.
     forks : tuple of str
@@ -64,7 +64,7 @@ class Union:
 
     acts: list[Act]
     new: tuple[Act, ...] = ()
-    n_same: int = 0
+    same: tuple[Act, ...] = ()
     conflicting: tuple[Act, ...] = ()
     forks: tuple[str, ...] = ()
     changed: bool = False
@@ -115,7 +115,8 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     ordered = sorted(acts.values(), key=lambda act: (act.tick, act.id))
     before = {act.id for act in mine}
     had, theirs_now = ({renamed.get((place, act.id), act.id) for act in log.acts} for place, log in enumerate(logs))
-    return Union(ordered, tuple(act for act in ordered if act.id not in had), len(had & theirs_now),
+    return Union(ordered, tuple(act for act in ordered if act.id not in had),
+                 tuple(act for act in ordered if act.id in had and act.id in theirs_now),
                  tuple(act for act in ordered if MARK in act.id and act.kind != "taxonomy" and act.id not in before),
                  tuple(steps.id_of(key) for key in steps.losing), ordered != list(mine))
 
@@ -235,7 +236,7 @@ class _Local:
             body = json.loads(act.body)
             key = self._key_of[act.id]
             number = self._steps.number_of[key]
-            now = _replaced({name: value for name, value in body.items() if name not in ("fork", "after")},
+            now = with_numbers({name: value for name, value in body.items() if name not in ("fork", "after")},
                             self._ids, {})
             if number < 0:
                 now |= {"fork": number, "after": self._steps.after[key]}
@@ -243,7 +244,7 @@ class _Local:
         if not (self._numbers and f'"{_VERSION}":' in act.body) and not any(id in act.body for id in self._ids):
             return act
         body = json.loads(act.body)
-        now = _replaced(body, self._ids, self._numbers)
+        now = with_numbers(body, self._ids, self._numbers)
         return act if now == body else act._replace(body=_text(now))
 
 
@@ -308,15 +309,15 @@ def _global(value: Any, keys: Mapping[int, str]) -> Any:
     return value
 
 
-def _replaced(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int]) -> Any:
+def with_numbers(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int]) -> Any:
     """A part of a body with other ids and other numbers of versions."""
     if isinstance(value, str):
         return ids.get(value, value)
     if isinstance(value, list):
-        return [_replaced(one, ids, numbers) for one in value]
+        return [with_numbers(one, ids, numbers) for one in value]
     if isinstance(value, dict):
         return {ids.get(name, name): numbers.get(one, one) if name == _VERSION and type(one) is int
-                else _replaced(one, ids, numbers) for name, one in value.items()}
+                else with_numbers(one, ids, numbers) for name, one in value.items()}
     return value
 
 

@@ -55,6 +55,10 @@ _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
+class Rewritten(Exception):
+    """The events were brought into another order since what is to be stored was made."""
+
+
 class Unplaced(NamedTuple):
     """An annotation that leaves its item without a place in the taxonomy; `seq` is that of its decision."""
 
@@ -187,6 +191,10 @@ class Log:
         self._waiting: dict[_Act, None] = {}
         self._closed = self.rebuilt = False
         self.generation = 0
+        # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
+        # that were made before it noticed a newer one.
+        self.taken_in: int | None = None
+        self.catch_up: Callable[[Sequence[Event]], Sequence[Event]] | None = None
         self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
         self._redactions, self._redactions_of = Redactions(), -1  # of a generation
         self._database = _database(self.location, engine=engine, local=local)
@@ -286,11 +294,14 @@ class Log:
         """
         if not events:
             return []
-        act = _Act(events, known, since)
+        act = _Act(events, known, since, self.taken_in)
         try:
             self._waiting[act] = None
             with self._lock:
                 return self._settle(act) if act.stored is None else act.stored
+        except Rewritten:
+            assert self.catch_up is not None
+            return self.append(*self.catch_up(events), known=known, since=since)
         finally:
             self._waiting.pop(act, None)
 
@@ -301,7 +312,7 @@ class Log:
         acts = list(self._waiting)
         try:
             events = self._run(self._database.writer, lambda conn: self._store(conn, acts), again=True)
-        except (BadInput, OverflowError, TypeError):
+        except (BadInput, OverflowError, TypeError, Rewritten):
             if acts == [mine]:
                 raise
             acts = [mine]  # another thread's mistake isn't mine
@@ -363,6 +374,8 @@ class Log:
             raise AlreadyDecided("the events of this project were brought into another order while answers were made "
                                  "ready, by joining or redacting; nothing was stored. Try again.")
         self.generation = int(generation or 0)
+        if any(act.generation not in (None, self.generation) for act in acts):
+            raise Rewritten
         last_seq = last_seq or 0
         if self._roles_of != self.generation or self._roles_known > last_seq:
             self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
@@ -714,6 +727,10 @@ class Log:
         """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
         return [] if self._database.copies is None else list(listed(self._database.copies))
 
+    def read(self, act: Callable[[sa.Connection], _T]) -> _T:
+        """Call `act` with a connection, in one transaction that only reads."""
+        return self._read(act)
+
     def _read(self, act: Callable[[sa.Connection], _T]) -> _T:
         return self._run(self._database.reader, act, again=True)
 
@@ -774,10 +791,11 @@ def gc_paused() -> Iterator[None]:
 class _Act:
     """What one call of `append` wants stored, and the events as stored once they are."""
 
-    __slots__ = ("events", "known", "rows", "since", "stored")
+    __slots__ = ("events", "generation", "known", "rows", "since", "stored")
 
-    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None, since: int | None = None) -> None:
-        self.events, self.known, self.since = events, known, since
+    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None, since: int | None = None,
+                 generation: int | None = None) -> None:
+        self.events, self.known, self.since, self.generation = events, known, since, generation
         self.rows = [row_of(event) for event in events]
         self.stored: list[Event] | None = None
 

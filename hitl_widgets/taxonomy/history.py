@@ -569,9 +569,15 @@ class Lineage:
             if len(meanings) == 1 and (label_id := meanings.pop()) is not None:
                 return self.today.label(label_id)
             if not former:
+                if (step := next((step for step in self.forks.unsettled if self._made_by(step, name_or_id)), None)):
+                    raise UnknownLabel(f"{error} {name_or_id!r} is a label of an edit by {step.annotator} that was "
+                                       "made apart and isn't settled: see wb.edits.unsettled().") from None
                 raise
             fates = dict.fromkeys(self._fate(label_id, version, name_or_id) for label_id, version in former)
             raise UnknownLabel(" ".join([str(error), *fates])) from None
+
+    def _made_by(self, step: Step, name: str) -> bool:
+        return name in self.versions[step.version] and name not in self.versions[step.before or 0]
 
     def means(self, name_or_id: str, label_id: str | None, version: int | None) -> bool:
         """Whether a name or id meant this label_id under a version of the taxonomy (None: the first)."""

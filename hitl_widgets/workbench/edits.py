@@ -12,6 +12,7 @@ from ..project.of_labels import require_labels
 
 if TYPE_CHECKING:
     from ..project.auto_label import Presumption
+    from ..project.preview import Applied
     from ..widgets.editor import TaxonomyEditor
     from ..widgets.triage import Triage
     from .workbench import Workbench
@@ -113,6 +114,44 @@ class Edits:
         Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
         """
         return self._wb.project.counts()
+
+    def unsettled(self) -> pd.DataFrame:
+        """Edits that were made apart, in copies of this project that were joined; they don't hold until they are settled.
+
+        Of several edits of one version the first one holds. What was answered under the others means what it meant
+        where they didn't touch its label, and else is to be reviewed.
+
+        Columns: id, version (negative: it isn't one of the versions that hold), prose, annotator, acted_at, why, holds
+        (the edit that holds instead) and answers (that were given under it).
+        """
+        from ..project.joining import unsettled
+        return unsettled(self._wb.project)
+
+    def settle(self, id: str, apply: bool, why: str | None = None) -> Applied | None:
+        """Settle an edit that was made apart: apply it to today's taxonomy, or leave it.
+
+        Parameters
+        ----------
+        id : str
+            Of the edit, from ``wb.edits.unsettled()``.
+        apply : bool
+            True makes it an edit of today's taxonomy, of the labels that it meant; answers that were given under it
+            mean then what they meant. False leaves it: these answers mean what they would if it had been taken back.
+        why : str, optional
+            What the team should know of it.
+
+        Returns
+        -------
+        Applied or None
+            The new edit; None where it was left, or where today's labels are those that it would make.
+
+        Raises
+        ------
+        EditError
+            When no edit to settle has this id, or it doesn't fit today's taxonomy; then nothing was changed.
+        """
+        from ..project.joining import settle
+        return settle(self._wb.project, id, apply=apply, why=why)
 
     def __repr__(self) -> str:
         return repr(self())

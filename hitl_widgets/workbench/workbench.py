@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from ..learn.rationales import Augment
     from ..learn.registry import Registry
     from ..learn.run import Run
+    from ..project.joining import Joined
     from ..project.preview import Applied, Preview
     from ..report.object_progress import ObjectProgress
     from ..report.progress import Progress
@@ -1492,6 +1493,36 @@ class Workbench:
         """
         archive_.unpack(Path(path), Path(folder), max_bytes=max_bytes)
         return cls(folder, **arguments)
+
+    def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
+        """Bring what was done in another copy of this project into this one; nothing changes there.
+
+        Both logs become one: the same events in the same order, whichever is joined to which, and in whatever order
+        several are joined. Joining a folder twice changes nothing. Where two people edited the taxonomy apart, the
+        edit that was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions
+        are copied where they are missing. Open cards and other notebooks on this project go on.
+
+        Parameters
+        ----------
+        folder : str or path
+            The folder of the other copy, or the URL of one on a server.
+        clock_ahead : bool
+            Join also where events of the other copy were stored more than a day after now, by their machine's clock.
+
+        Returns
+        -------
+        Joined
+            .table (which events were new, the same or conflicting, by kind and person), .edits_to_settle
+
+        Raises
+        ------
+        BadInput
+            When it is another project, or its clock is ahead.
+        LogDamaged
+            When the other log isn't whole.
+        """
+        from ..project.joining import join
+        return join(self.project, folder, clock_ahead=clock_ahead)
 
     def close(self) -> None:
         """Close the widgets and the log, and end learning in the background."""

@@ -1,0 +1,290 @@
+"""Joining: another folder's log of the same project comes into this one.
+
+Read `join` first. Which events two logs hold together, and in which order, is `storage.joining.union`; the other
+folder's are read by `read_other` alone, which changes nothing there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import BadInput, IdReused, LogDamaged
+from ..events import Event
+from ..storage import backups
+from ..storage.archive import files_in
+from ..storage.files import make_folder, write_whole
+from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers, write
+from ..storage.location import FolderLocation, locate
+from ..storage.log import Log
+from ..storage.schema import instant, microseconds
+from ..taxonomy.history import Lineage, Step
+from ..taxonomy.settling import AlreadyThere, settling, unsettled_step
+
+if TYPE_CHECKING:
+    from .preview import Applied
+    from .project import Project
+
+COLUMNS = ["kind", "annotator", "new", "same", "conflicting"]
+UNSETTLED_COLUMNS = ["id", "version", "prose", "annotator", "acted_at", "why", "holds", "answers"]
+# Folders whose files are copied where they are missing: they are named by what they hold.
+BESIDE = ("models", "predictions")
+AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, repr=False)
+class Joined:
+    """What met when another folder was joined; shown as a table.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each kind of event and each person: kind, annotator, and how many of these events were new here, the
+        same in both, and conflicting: with the id of another event that says something else. All of them are kept.
+    edits_to_settle : DataFrame
+        As from ``wb.edits.unsettled()``: edits that were made apart, and that don't hold as long as nobody settles them.
+    files : tuple of str
+        Models and predictions that were copied.
+    on_both : tuple of str
+        People with events that only this folder had and with others that only the other one had: their events are two
+        sequences, each with its own count (`Event.nth`).
+    """
+
+    table: pd.DataFrame
+    edits_to_settle: pd.DataFrame
+    files: tuple[str, ...] = ()
+    on_both: tuple[str, ...] = field(default=())
+
+    @property
+    def n_new(self) -> int:
+        """How many events were new here."""
+        return int(self.table["new"].sum())
+
+    @property
+    def n_conflicting(self) -> int:
+        """How many events had the id of another that says something else; both are kept."""
+        return int(self.table["conflicting"].sum())
+
+    def __str__(self) -> str:
+        n_same, n_edits = int(self.table["same"].sum()), len(self.edits_to_settle)
+        words = [f"{self.n_new:,} events are new here, {n_same:,} were here already."]
+        if self.n_conflicting:
+            words.append(f"{self.n_conflicting:,} had the id of another event; both are kept.")
+        if n_edits:
+            words.append(f"{n_edits:,} {'edit' if n_edits == 1 else 'edits'} of the taxonomy made apart: settle "
+                         f"{'it' if n_edits == 1 else 'them'} with wb.edits.settle(id, apply=True or False).")
+        if self.on_both:
+            words.append(f"Worked in both folders: {', '.join(self.on_both)}.")
+        return " ".join(words)
+
+    def __repr__(self) -> str:
+        return f"{self}\n{self.table}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+        edits = f"<p>To settle:</p>{self.edits_to_settle.to_html()}" if len(self.edits_to_settle) else ""
+        return f"<p>{escape(str(self))}</p>{self.table.to_html()}{edits}"
+
+
+def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
+    """Join another folder's log into a project's; see `Workbench.join`."""
+    location = locate(other)
+    with read_other(location) as log:
+        theirs = acts_of_log(log)
+        _check_same_project(project, log, theirs)
+        mine = acts_of_log(project.log)
+        made = union(mine, theirs)
+        if not clock_ahead:
+            _check_clock(made.new, project._now(), location.name)
+    # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
+    files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else []
+    if made.changed:
+        made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, theirs))
+        project.refresh()
+        for what in ("taxonomy", "threads", "decisions"):
+            project.tell(what)
+    return Joined(_table(made), unsettled(project), tuple(files), _on_both(made, mine, theirs))
+
+
+def _rewritten(conn: Any, theirs: Sequence[Act]) -> Union:
+    """Bring what another log holds into a log, in the transaction of this connection."""
+    made = union(acts_of(conn), theirs)  # read again: somebody may have decided meanwhile
+    if made.changed:
+        write(conn, made.acts)
+    return made
+
+
+def acts_of_log(log: Log) -> list[Act]:
+    """All that a log holds, in its order."""
+    return log.read(acts_of)
+
+
+@contextmanager
+def read_other(location: Any) -> Iterator[Log]:
+    """The log of another folder, open for reading: of a copy, so that nothing changes in the folder.
+
+    All that a join knows of the other side comes from here. A damaged log is refused.
+    """
+    if not isinstance(location, FolderLocation):
+        with Log(location) as log:
+            yield log
+        return
+    folder = location.folder
+    if not (folder / "log.db").is_file():
+        raise BadInput(f"{folder} has no log.db; the folder of another copy of this project is expected.")
+    with tempfile.TemporaryDirectory(prefix="hitl-join-") as temporary:
+        try:
+            _copy_log(folder, Path(temporary))
+            log = Log(temporary)
+        except (LogDamaged, sqlite3.DatabaseError) as error:
+            raise LogDamaged(f"{folder} can't be joined, since its log is damaged ({error}); nothing was joined. Open "
+                             f"it to see which of its copies is good: hw.Workbench({str(folder)!r}).") from error
+        with log:
+            yield log
+
+
+def _copy_log(folder: Path, to: Path) -> None:
+    path = folder / "log.db"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as source:
+            backups.snapshot(source, to / "log.db", derived=False)
+            return
+    except sqlite3.OperationalError:  # a writer that was killed left a journal, which only a writer can play back
+        for name in ("log.db", "log.db-journal"):
+            if (folder / name).exists():
+                shutil.copyfile(folder / name, to / name)
+
+
+def _check_same_project(project: Project, log: Log, theirs: Sequence[Act]) -> None:
+    if log.id != project.log.id:
+        raise BadInput(f"{log.location if log.server else 'the other folder'} is another project ({log.id}; this one "
+                       f"is {project.log.id}): only copies of one project can be joined. wb.export() and "
+                       "wb.import_file() carry labels from one project to another.")
+    created = next(iter(project.log.events(kind="created")))
+    other = next((event for event in log.events(kind="created")), None)
+    if other is not None and dict(other.body) != dict(created.body):
+        raise BadInput("the other folder was made with other settings; nothing was joined.")
+
+
+def _check_clock(new: Sequence[Act], now: datetime, name: str) -> None:
+    latest = max(new, key=lambda act: act.tick, default=None)
+    if latest is not None and latest.tick > microseconds(now + AHEAD):
+        raise BadInput(f"an event of {name} by {latest.annotator} says that it was stored on "
+                       f"{instant(latest.tick):%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M} UTC here: one of the "
+                       "two clocks is wrong. What is stored after such an event would come after it for ever, in every "
+                       "copy. Nothing was joined. Set the clock of this machine if it is the one that is wrong; else "
+                       "join with clock_ahead=True, which loses nothing: of edits that were made apart, those of the "
+                       "folder whose clock is ahead count as the later ones.")
+
+
+def _copy_files(source: Path, target: Path) -> list[str]:
+    """Copy models and predictions that are missing."""
+    copied = []
+    for name in BESIDE:
+        for file in files_in(source / name) if (source / name).is_dir() else ():
+            to = target / (relative := file.relative_to(source))
+            if not to.exists():
+                make_folder(to.parent)
+                with write_whole(to) as part:
+                    shutil.copyfile(file, part)
+                copied.append(relative.as_posix())
+    return copied
+
+
+def _table(made: Union) -> pd.DataFrame:
+    counts = {name: Counter((act.kind, act.annotator) for act in acts) for name, acts in (
+        ("new", made.new), ("same", made.same), ("conflicting", made.conflicting))}
+    pairs = dict.fromkeys((act.kind, act.annotator) for act in made.acts)
+    rows = [(*pair, *(counts[name][pair] for name in COLUMNS[2:])) for pair in pairs
+            if any(counts[name][pair] for name in COLUMNS[2:])]
+    table: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS)
+    return table
+
+
+def _on_both(made: Union, mine: Sequence[Act], theirs: Sequence[Act]) -> tuple[str, ...]:
+    common = {base_id(act.id) for act in made.same}
+    here, there = ({act.annotator for act in acts if base_id(act.id) not in common} for acts in (mine, theirs))
+    return tuple(sorted(here & there))
+
+
+# -- edits that were made apart ------------------------------------------------------------------------------
+
+def unsettled(project: Project) -> pd.DataFrame:
+    """List the edits to settle; see `workbench.Edits.unsettled`."""
+    with project.state.lock:
+        project.refresh()
+        lineage = project.lineage
+        answers = Counter[int]()
+        if project.has_pool:
+            for (_, version), n in project.state.label_index.counts().items():
+                answers[version or 0] += n
+        rows = [(step.id, step.version, step.prose, step.annotator, step.acted_at, step.why,
+                 _holds(lineage, step).prose, answers[step.version]) for step in lineage.forks.unsettled]
+    table: pd.DataFrame = pd.DataFrame(rows, columns=UNSETTLED_COLUMNS)
+    return table
+
+
+def _holds(lineage: Lineage, step: Step) -> Step:
+    branch = lineage.forks.branch(step.version)
+    return next((other for other in lineage.steps if other.before == branch), lineage.steps[-1])
+
+
+def settle(project: Project, edit_id: str, *, apply: bool, why: str | None = None) -> Applied | None:
+    """Settle an edit; see `workbench.Edits.settle`."""
+    if type(apply) is not bool:
+        raise BadInput(f"apply is {apply!r}; True or False is expected.")
+    project.refresh()
+    step = unsettled_step(project.lineage, edit_id)
+    made = settling(project.lineage, edit_id) if apply else None
+    if apply and not isinstance(made, AlreadyThere):
+        return project.commit(lambda lineage: _change(lineage, edit_id), why=why)
+    try:
+        project.record("settled", {"edit": edit_id, "apply": apply, "taxonomy": project.taxonomy.version, "why": why},
+                       id=f"settled-{step.id[-64:]}")
+    except IdReused:
+        project.refresh()
+        unsettled_step(project.lineage, edit_id)  # says that somebody else settled it
+        raise
+    project.refresh()
+    project.tell("taxonomy")
+    return None
+
+
+def _change(lineage: Lineage, edit_id: str) -> Any:
+    made = settling(lineage, edit_id)
+    if isinstance(made, AlreadyThere):
+        raise BadInput("the taxonomy was changed while this edit was settled; try again.")
+    return made
+
+
+def renumbered(events: Sequence[Event], before: Lineage, after: Lineage) -> list[Event]:
+    """Events that were made under one lineage, with the numbers that its versions have in another.
+
+    Raises
+    ------
+    IdReused
+        Where one is an edit of the taxonomy: it has to be made again, of the version that holds now.
+    """
+    if any(event.kind == "taxonomy" for event in events):
+        raise IdReused("the taxonomy was changed by a join while an edit was made; make it again.")
+    now = {_signature(step): step.version for step in (*after.steps, *after.forks.steps.values())}
+    numbers = {step.version: number for step in (*before.steps, *before.forks.steps.values())
+               if (number := now.get(_signature(step), step.version)) != step.version}
+    return [replace(event, body=with_numbers(dict(event.body), {}, numbers)) if numbers else event for event in events]
+
+
+def _signature(step: Step) -> tuple[Any, ...]:
+    return base_id(step.id), step.acted_at, step.annotator
+
+
