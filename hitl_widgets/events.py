@@ -88,14 +88,23 @@ class Event:
 
         What the project worked out itself when it stored the act (`DERIVED`) isn't compared.
         """
+        bodies = (self.body, other.body)
+        if any(_version_seen(body) < 0 for body in bodies):  # the number of a version that doesn't hold any more
+            bodies = tuple({**body, "seen": {**body.get("seen", {}), "taxonomy": None}} for body in bodies)
         return (self.kind, self.annotator, self.item_id) == (other.kind, other.annotator, other.item_id) \
-            and comparable(self.body) == comparable(other.body)
+            and comparable(bodies[0]) == comparable(bodies[1])
 
 
 # Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
 # before a suggestion was shown, and what was planted when they answered the item before.
 DERIVED = ("replaces", "content", "first", "planted")
 _GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
+
+
+def _version_seen(body: Mapping[str, Any]) -> int:
+    seen = body.get("seen")
+    version = seen.get("taxonomy") if isinstance(seen, Mapping) else None
+    return version if type(version) is int else 0
 
 
 def comparable(body: Mapping[str, Any]) -> str:

@@ -714,7 +714,7 @@ class Project(Standing):
 
 def _as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
     """What was on a screen that showed a version which doesn't hold any more, since its project was joined meanwhile."""
-    if seen.taxonomy is None or label is None or label in lineage.versions[seen.taxonomy]:
+    if seen.scripted or seen.taxonomy is None or label is None or label in lineage.versions[seen.taxonomy]:
         return seen
     number = next((number for number in reversed(lineage.forks.steps)
                    if lineage.versions[number].version == seen.taxonomy and label in lineage.versions[number]), None)
