@@ -27,7 +27,7 @@ from hitl_widgets.taxonomy.labels import Taxonomy
 N_ITEMS = 24
 NAMES = ["cat", "dog", "bird", "other"]
 NEW_NAMES = ["lynx", "fox", "wolf", "hare"]
-BEGAN = datetime(2030, 1, 1, tzinfo=timezone.utc)
+BEGAN = datetime(2025, 1, 1, tzinfo=timezone.utc)
 
 
 def pool() -> Pool:
@@ -166,8 +166,7 @@ def state_of(project: Project) -> dict[str, Any]:
         tables[f"annotations of v{version}"] = annotation_table(project.log, state, version)
     if project.task == "classify":
         tables |= {"votes": project.answers().all_votes(), "consensus": project.answers().consensus(),
-                   "values": project.values(), "adjudicated": Adjudication(project).table,
-                   "counts": project.counts()}
+                   "values": project.values(), "counts": project.counts()}
     else:
         tables["objects"] = project.objects()
     said: dict[str, Any] = {name: table.to_csv(index=False) for name, table in tables.items()}

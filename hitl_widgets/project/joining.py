@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,7 +252,7 @@ def settle(project: Project, edit_id: str, *, apply: bool, why: str | None = Non
         return project.commit(lambda lineage: _change(lineage, edit_id), why=why)
     try:
         project.record("settled", {"edit": edit_id, "apply": apply, "taxonomy": project.taxonomy.version, "why": why},
-                       id=f"settled-{step.id[-64:]}")
+                       id=f"settled-{blake2b(step.id.encode(), digest_size=16).hexdigest()}")
     except IdReused:
         project.refresh()
         unsettled_step(project.lineage, edit_id)  # says that somebody else settled it

@@ -102,7 +102,10 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     for base, group in contested.items():
         for place, variants in enumerate(_by_meaning(group)):
             first, origin, meaning = variants[0]
-            id = base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}"
+            if not any(act.id == base for act, _ in group):  # somebody's own way to make ids
+                id = first.id
+            else:
+                id = base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}"
             renamed |= {(log.number, act.id): id for act, log, _ in variants if act.id != id}
             final.append((first._replace(id=id), origin))
     for key, (act, origin) in steps.acts.items():
@@ -130,7 +133,6 @@ class _Origin:
         self.ids: dict[str, str] = {}  # key of a step -> its id here
         self.parents: dict[str, str | None] = {}
         self.steps: dict[str, Act] = {}
-        self.roots: list[int] = []
         bodies = {act.id: json.loads(act.body) for act in acts if act.kind == "taxonomy"}
         key_of: dict[str, str] = {}
         last: int | None = None
@@ -144,8 +146,6 @@ class _Origin:
             key = step_key(body, parent, key_of)
             key_of[act.id], self.keys[version] = key, key
             self.ids[key], self.parents[key], self.steps[key] = act.id, parent, act
-            if parent is None:
-                self.roots.append(version)
 
 
 def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, str] | None = None) -> str:
@@ -178,7 +178,7 @@ class Steps:
     acts : dict
         Key -> the act, as it was stored first, and the log that has it.
     number_of : dict
-        Key -> number of the version that it led to: of those that hold 1, 2, ..., of the others -1, -2, ...
+        Key -> number of the version that it led to: of those that hold their own, of the others -1, -2, ...
     after : dict
         Key -> number of the version that it was made of; None for the first.
     losing : tuple of str
@@ -206,10 +206,10 @@ class Steps:
         if len(children[None]) > 1:
             raise BadInput("the two projects begin with different taxonomies, so that they aren't copies of one; "
                            "nothing was joined.")
-        tip, number = (children[None] or [None])[0], min((root for log in logs for root in log.roots), default=1)
+        tip = (children[None] or [None])[0]
         while tip is not None:
-            steps.number_of[tip] = number
-            tip, number = (children[tip] or [None])[0], number + 1
+            steps.number_of[tip] = int(json.loads(steps.acts[tip][0].body)["taxonomy"]["version"])
+            tip = (children[tip] or [None])[0]
         steps.losing = tuple(sorted(steps.acts.keys() - steps.number_of.keys(),
                                     key=lambda key: (steps.acts[key][0].tick, key)))
         steps.number_of |= {key: -place for place, key in enumerate(steps.losing, 1)}
