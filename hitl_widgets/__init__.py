@@ -56,7 +56,8 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
          "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Exported": "exchange.export", "Imported": "exchange.importing", "formats": "exchange.registry",
-         "Flips": "report.flips", "Item": "records", "Items": "records", "Joined": "project.joining", "Label": "taxonomy.labels",
+         "Flips": "report.flips", "Item": "records", "Items": "records", "Joined": "project.joining",
+         "Label": "taxonomy.labels",
          "LabelledImages": "learn.data", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
          "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
          "Preview": "project.preview", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
@@ -65,7 +66,8 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
 _MODULES = ("edits", "errors", "quality")
 
 __all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "Explanations",
-           "Exported", "Flips", "Imported", "Item", "Items", "Joined", "Label", "LabelledImages", "Metrics", "Model", "Point",
+           "Exported", "Flips", "Imported", "Item", "Items", "Joined", "Label", "LabelledImages", "Metrics", "Model",
+           "Point",
            "Polygon", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
            "Progress", "Region", "Reliance", "Run", "Seen", "Span", "Taxonomy", "Workbench",
            "__version__", "edits", "errors", "formats", "simulate"]

@@ -88,9 +88,9 @@ class Event:
 
         What the project worked out itself when it stored the act (`DERIVED`) isn't compared.
         """
-        bodies = (self.body, other.body)
+        bodies = [self.body, other.body]
         if any(_version_seen(body) < 0 for body in bodies):  # the number of a version that doesn't hold any more
-            bodies = tuple({**body, "seen": {**body.get("seen", {}), "taxonomy": None}} for body in bodies)
+            bodies = [{**body, "seen": {**body.get("seen", {}), "taxonomy": None}} for body in bodies]
         return (self.kind, self.annotator, self.item_id) == (other.kind, other.annotator, other.item_id) \
             and comparable(bodies[0]) == comparable(bodies[1])
 

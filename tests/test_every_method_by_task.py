@@ -261,6 +261,32 @@ def adjudicated(wb: Workbench) -> Any:
     return [desk.table, desk.error, wb.consensus()]
 
 
+def desk_of(wb: Workbench) -> Workbench:
+    """Another copy of the project, on which a label, or an attribute, was added."""
+    folder = wb.folder.parent / "second-desk"
+    if not folder.exists():
+        shutil.copytree(wb.folder, folder)
+    other = Workbench(folder, wb.pool, annotator="zoe", progress=False)
+    other.apply(edits.add("dawn") if len(wb.taxonomy) else edits.describe_attribute("blur", definition="dim"))
+    return other
+
+
+def joined(wb: Workbench) -> Any:
+    desk_of(wb).close()
+    return [wb.join(wb.folder.parent / "second-desk"), wb.edits.unsettled(), wb.annotations()]
+
+
+def settled(wb: Workbench) -> Any:
+    other = desk_of(wb)
+    other.close()
+    wb.apply(edit(wb))
+    other = Workbench(other.folder, wb.pool, annotator="zoe", progress=False)
+    other.join(wb.folder)  # zoe's edit was made first: the other one waits
+    made = other.edits.settle(other.edits.unsettled()["id"][0], apply=True)
+    other.close()
+    return [made, wb.join(other.folder)]
+
+
 def imported(wb: Workbench) -> Any:
     """Equal probabilities of all items, or the objects that people gave, which are looked at as a model's."""
     if wb.project.task in OF_OBJECTS:
@@ -310,14 +336,15 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "models.embeddings": lambda wb: wb.models.embeddings(),
     "edits": lambda wb: wb.edits(), "edits.open": lambda wb: wb.edits.open(),
     "edits.triage": lambda wb: wb.edits.triage(), "edits.presume": lambda wb: wb.edits.presume(),
-    "edits.counts": lambda wb: wb.edits.counts(),
+    "edits.counts": lambda wb: wb.edits.counts(), "edits.unsettled": lambda wb: wb.edits.unsettled(),
+    "edits.settle": settled,
     "people": lambda wb: wb.people(), "people.calibration": lambda wb: wb.people.calibration(),
     "people.consensus": lambda wb: wb.people.consensus(**about(wb)),
     "people.agreement": lambda wb: wb.people.agreement(**about(wb)),
     "people.bias": lambda wb: wb.people.bias(**about(wb)),
     "people.schools": lambda wb: wb.people.schools(n_boot=19, **about(wb)),
     "people.plan": lambda wb: wb.people.plan(), "people.adjudicate": adjudicated,
-    "people.own": lambda wb: wb.people.own(),
+    "join": joined, "people.own": lambda wb: wb.people.own(),
     "people.threads": lambda wb: [wb.people.threads().ask("Which?", item_id=IDS[0], label=any_label(wb)),
                                   wb.people.threads()],
     "people.second_looks": lambda wb: wb.people.second_looks(), "people.policy": lambda wb: wb.people.policy(),
@@ -335,7 +362,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
 READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "objects", "preview",
            "next", "relabel_queue", "predict", "predict_values", "predict_objects", "probs", "explain",
            "check_explanations", "model", "training_set",
-           "models", "models.flips", "models.embeddings", "edits", "edits.counts", "people",
+           "models", "models.flips", "models.embeddings", "edits", "edits.counts", "edits.unsettled", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
            "people.table", "people.workload"}

@@ -54,7 +54,7 @@ class Joined:
         One row for each kind of event and each person: kind, annotator, and how many of these events were new here, the
         same in both, and conflicting: with the id of another event that says something else. All of them are kept.
     edits_to_settle : DataFrame
-        As from ``wb.edits.unsettled()``: edits that were made apart, and that don't hold as long as nobody settles them.
+        As from ``wb.edits.unsettled()``: edits that were made apart, and that don't hold until they are settled.
     files : tuple of str
         Models and predictions that were copied.
     on_both : tuple of str
@@ -111,16 +111,17 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
     files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else []
     if made.changed:
-        made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, theirs))
+        made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
         project.refresh()
         for what in ("taxonomy", "threads", "decisions"):
             project.tell(what)
     return Joined(_table(made), unsettled(project), tuple(files), _on_both(made, mine, theirs))
 
 
-def _rewritten(conn: Any, theirs: Sequence[Act]) -> Union:
+def _rewritten(conn: Any, made: Union, mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     """Bring what another log holds into a log, in the transaction of this connection."""
-    made = union(acts_of(conn), theirs)  # read again: somebody may have decided meanwhile
+    if (now := acts_of(conn)) != mine:  # somebody decided meanwhile
+        made = union(now, theirs)
     if made.changed:
         write(conn, made.acts)
     return made
@@ -182,8 +183,8 @@ def _check_clock(new: Sequence[Act], now: datetime, name: str) -> None:
     latest = max(new, key=lambda act: act.tick, default=None)
     if latest is not None and latest.tick > microseconds(now + AHEAD):
         raise BadInput(f"an event of {name} by {latest.annotator} says that it was stored on "
-                       f"{instant(latest.tick):%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M} UTC here: one of the "
-                       "two clocks is wrong. What is stored after such an event would come after it for ever, in every "
+                       f"{instant(latest.tick):%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M} UTC here: one of "
+                       "the two clocks is wrong. What is stored after such an event comes after it for ever, in every "
                        "copy. Nothing was joined. Set the clock of this machine if it is the one that is wrong; else "
                        "join with clock_ahead=True, which loses nothing: of edits that were made apart, those of the "
                        "folder whose clock is ahead count as the later ones.")

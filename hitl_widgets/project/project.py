@@ -713,9 +713,10 @@ class Project(Standing):
 
 
 def _as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
-    """What was on a screen that showed a version which doesn't hold any more, since its project was joined meanwhile."""
-    if seen.scripted or seen.taxonomy is None or label is None or label in lineage.versions[seen.taxonomy]:
+    """What was on a screen that showed a version which doesn't hold any more, since a join came in between."""
+    version = seen.taxonomy
+    if seen.scripted or version is None or label is None or label in lineage.versions[version]:
         return seen
-    number = next((number for number in reversed(lineage.forks.steps)
-                   if lineage.versions[number].version == seen.taxonomy and label in lineage.versions[number]), None)
+    numbers = [number for number in lineage.forks.steps if lineage.versions[number].version == version]
+    number = next((number for number in reversed(numbers) if label in lineage.versions[number]), None)
     return seen if number is None else replace(seen, taxonomy=number)

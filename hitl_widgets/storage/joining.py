@@ -206,10 +206,10 @@ class Steps:
         if len(children[None]) > 1:
             raise BadInput("the two projects begin with different taxonomies, so that they aren't copies of one; "
                            "nothing was joined.")
-        tip = (children[None] or [None])[0]
+        tip = next(iter(children[None]), None)
         while tip is not None:
             steps.number_of[tip] = int(json.loads(steps.acts[tip][0].body)["taxonomy"]["version"])
-            tip = (children[tip] or [None])[0]
+            tip = next(iter(children[tip]), None)
         steps.losing = tuple(sorted(steps.acts.keys() - steps.number_of.keys(),
                                     key=lambda key: (steps.acts[key][0].tick, key)))
         steps.number_of |= {key: -place for place, key in enumerate(steps.losing, 1)}
@@ -324,7 +324,10 @@ def with_numbers(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int])
 def _text(body: Mapping[str, Any]) -> str:
     """A body as the log writes it: what it says, and at its end the event's number among those of its annotator."""
     text = canonical({name: value for name, value in body.items() if name != "nth"})
-    return text if "nth" not in body else f'{text[:-1]}{"" if text == "{}" else ","}"nth":{canonical([body["nth"]])[1:-1]}}}'
+    if "nth" not in body:
+        return text
+    number = canonical([body["nth"]])[1:-1]
+    return f'{text[:-1]}{"" if text == "{}" else ","}"nth":{number}}}'
 
 
 # -- a log's rows --------------------------------------------------------------------------------------------

@@ -522,7 +522,7 @@ class Lineage:
             return meaning if self.today.answerable.issuperset(meaning) else ()
         if not any(_added(step) for step in stages):
             return self.resolve(label_id, version)
-        meaning = (label_id,)
+        meaning = tuple[str, ...]((label_id,))
         for step in stages:
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
             if names := _added(step):
@@ -649,7 +649,7 @@ class Lineage:
         pending : bool
             Whether a step that isn't settled made something of the label.
         """
-        meaning, out, pending = (label_id,), list[str](), False
+        meaning, out, pending = tuple[str, ...]((label_id,)), list[str](), False
         for step in self.forks.path(version):
             back = self.forks.back(step, self)
             made = [one for one in meaning if back.get(one, (one,)) != (one,)]
@@ -748,7 +748,8 @@ def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
 
 def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> Step:
     """Read the step of an event of kind "taxonomy"."""
-    body, reverts, version = event.body, event.body.get("reverts"), int(event.body.get("fork") or event.body["taxonomy"]["version"])
+    body, reverts = event.body, event.body.get("reverts")
+    version = int(body.get("fork") or body["taxonomy"]["version"])
     before = (earlier[-1].version if earlier else None) if version >= 0 else int(body["after"])
     reverted = next((step for step in (*reversed(earlier), *forked.values()) if step.id == reverts), None) \
         if reverts else None

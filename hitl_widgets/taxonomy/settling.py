@@ -33,7 +33,8 @@ def unsettled_step(lineage: Lineage, step_id: str) -> Step:
     if step is None:
         ids = ", ".join(repr(step.id) for step in unsettled[:5]) or "none is to be settled"
         was = " It was settled already." if any(step.id == step_id for step in lineage.forks.steps.values()) else ""
-        raise EditError(f"there is no edit {step_id!r} to settle.{was} wb.edits.unsettled() has those to settle: {ids}.")
+        raise EditError(f"there is no edit {step_id!r} to settle.{was} wb.edits.unsettled() has those to settle: "
+                        f"{ids}.")
     return step
 
 

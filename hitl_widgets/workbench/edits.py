@@ -116,7 +116,7 @@ class Edits:
         return self._wb.project.counts()
 
     def unsettled(self) -> pd.DataFrame:
-        """Edits that were made apart, in copies of this project that were joined; they don't hold until they are settled.
+        """Edits that were made apart, in copies of this project that were joined, and wait to be settled.
 
         Of several edits of one version the first one holds. What was answered under the others means what it meant
         where they didn't touch its label, and else is to be reviewed.

@@ -89,7 +89,9 @@ def test_joining_says_what_met(two):
     table = joined.table.set_index(["kind", "annotator"])
     assert table.loc[("decided", "bob")].tolist() == [2, 0, 0]
     assert table.loc[("decided", "ada"), "same"] == 5
-    assert joined.n_new == 2 and joined.n_conflicting == 0 and not len(joined.edits_to_settle)
+    assert joined.n_new == 2
+    assert joined.n_conflicting == 0
+    assert not len(joined.edits_to_settle)
     assert "2 events are new here" in repr(joined)
     assert status(one.project, "i7") == ("decided", "dog")
 
@@ -100,7 +102,9 @@ def test_joining_twice_changes_nothing_and_keeps_no_copy(two):
     join(one.project, other.folder)
     before, copies = rows(one), len(one.project.log.copies())
     joined = join(one.project, other.folder)
-    assert joined.n_new == 0 and rows(one) == before and len(one.project.log.copies()) == copies
+    assert joined.n_new == 0
+    assert rows(one) == before
+    assert len(one.project.log.copies()) == copies
     assert [copy.path.name.endswith("-before-join.db") for copy in one.project.log.copies()] == [True]
 
 
@@ -109,7 +113,8 @@ def test_joining_changes_nothing_in_the_other_folder(two):
     one.project.decide("i7", label="dog")
     before, files = rows(other), sorted(path.name for path in other.folder.rglob("*"))
     join(one.project, other.folder)
-    assert rows(other) == before and sorted(path.name for path in other.folder.rglob("*")) == files
+    assert rows(other) == before
+    assert sorted(path.name for path in other.folder.rglob("*")) == files
 
 
 def test_both_ways_give_both_folders_the_same_log(two):
@@ -128,7 +133,8 @@ def test_a_person_who_worked_in_both_folders_has_two_sequences(two):
     for k, desk in enumerate((one, other)):
         desk.project.decide(f"i{6 + k}", label="dog", annotator="guest")
     joined = join(one.project, other.folder)
-    assert joined.on_both == ("guest",) and "guest" in str(joined)
+    assert joined.on_both == ("guest",)
+    assert "guest" in str(joined)
     assert [event.nth for event in one.project.log.events(annotator="guest")] == [1, 1]
 
 
@@ -142,7 +148,8 @@ def test_of_two_edits_made_apart_the_first_holds_and_the_other_waits(two):
     assert one.project.taxonomy.names == ("cat", "hound", "bird", "other")
     [waiting] = joined.edits_to_settle.to_dict("records")
     assert (waiting["annotator"], waiting["why"], waiting["answers"]) == ("bob", "they differ", 2)
-    assert "siamese" in waiting["prose"] and "hound" in waiting["holds"]
+    assert "siamese" in waiting["prose"]
+    assert "hound" in waiting["holds"]
     assert status(one.project, "i8") == ("decided", "hound")  # no edit touched its label
     assert status(one.project, "i7") == ("to_review", None)
     lineage = one.project.lineage
@@ -160,7 +167,8 @@ def test_an_edit_that_is_applied_gives_its_answers_their_meaning_again(two):
     other.project.decide("i7", label="siamese")
     join(one.project, other.folder)
     made = settle(one.project, unsettled(one.project)["id"][0], apply=True)
-    assert made.version == 3 and not len(unsettled(one.project))
+    assert made.version == 3
+    assert not len(unsettled(one.project))
     assert status(one.project, "i7") == ("decided", "siamese")
     assert status(one.project, "i0", "ada")[0] == "to_review"  # "cat", split now, as when anybody splits it
     one.project.revert(made.id)
@@ -180,7 +188,8 @@ def test_an_edit_that_is_left_counts_as_taken_back(two):
     assert status(one.project, "i7") == ("decided", "cat")
     assert status(one.project, "i8") == ("to_review", None)
     reopened = Desk(one.folder, "classify", "ada", one.clock)
-    assert state_of(reopened.project) == state_of(one.project) and not len(unsettled(reopened.project))
+    assert state_of(reopened.project) == state_of(one.project)
+    assert not len(unsettled(reopened.project))
     reopened.project.close()
     join(other.project, one.folder)
     assert state_of(other.project) == state_of(one.project)
@@ -194,7 +203,8 @@ def test_a_label_that_both_added_is_one_label_once_that_is_settled(two):
     join(one.project, other.folder)
     assert status(one.project, "i7") == ("to_review", None)
     assert settle(one.project, unsettled(one.project)["id"][0], apply=True) is None
-    assert status(one.project, "i7") == ("decided", "lynx") and one.project.taxonomy.version == 3
+    assert status(one.project, "i7") == ("decided", "lynx")
+    assert one.project.taxonomy.version == 3
 
 
 def test_edits_that_follow_one_another_apart_are_applied_one_after_the_other(two):
@@ -250,7 +260,8 @@ def test_a_notebook_that_has_the_project_open_goes_on(two):
     other.project.decide("i7", label="dog")
     join(one.project, other.folder)
     open_.project.follow()
-    assert state_of(open_.project) == state_of(one.project) and {"taxonomy", "decisions"} <= set(told)
+    assert state_of(open_.project) == state_of(one.project)
+    assert {"taxonomy", "decisions"} <= set(told)
     open_.project.decide("i9", label="bird")
     assert status(one.project, "i9", "cy") == ("decided", "bird")
     open_.project.close()
@@ -268,7 +279,8 @@ def test_an_answer_made_before_its_notebook_noticed_the_join_means_what_was_on_t
     assert open_.lineage.today.names[-1] == "fox"  # it hasn't noticed
     open_.log.append(decided(late))
     [stored] = [event for event in one.project.log.events(kind="decided") if event.id == "late-decision"]
-    assert stored.body["seen"]["taxonomy"] == -1 and status(one.project, "i9", "cy") == ("to_review", None)
+    assert stored.body["seen"]["taxonomy"] == -1
+    assert status(one.project, "i9", "cy") == ("to_review", None)
     assert open_.log.append(decided(late))[0].seq == stored.seq  # sent again, it is the same
     open_.decide("i10", label=fox, seen=seen)  # a card that shows the former version
     assert status(one.project, "i10", "cy") == ("to_review", None)
@@ -290,7 +302,8 @@ def test_an_edit_made_before_its_notebook_noticed_the_join_is_made_of_what_holds
         del open_.state.refresh
     assert open_.lineage is lineage
     assert open_.apply(edits.add("hare")).version == 3
-    assert one.project.annotations() is not None and one.project.taxonomy.names[-2:] == ("wolf", "hare")
+    assert one.project.annotations() is not None
+    assert one.project.taxonomy.names[-2:] == ("wolf", "hare")
     open_.close()
 
 
@@ -388,7 +401,8 @@ def test_a_join_that_is_killed_leaves_the_log_as_it_was(two):
     assert killed.returncode == -signal.SIGKILL
     one.project.close()
     again = Desk(one.folder, "classify", "ada", one.clock)
-    assert rows(one) == before and len(again.project.annotations()) == 5
+    assert rows(one) == before
+    assert len(again.project.annotations()) == 5
     assert join(again.project, other.folder).n_new == 1
     again.project.close()
 
@@ -400,10 +414,12 @@ def test_a_workbench_joins_and_settles(two):
     one.project.close()
     with hw.Workbench(one.folder, one.project.pool, annotator="ada", progress=False) as wb:
         joined = wb.join(other.folder)
-        assert isinstance(joined, hw.Joined) and "<table" in joined._repr_html_()
+        assert isinstance(joined, hw.Joined)
+        assert "<table" in joined._repr_html_()
         [edit_id] = wb.edits.unsettled()["id"]
         assert wb.edits.settle(edit_id, apply=True, why="both").version == 3
-        assert wb.taxonomy.names[-2:] == ("lynx", "fox") and not len(wb.edits.unsettled())
+        assert wb.taxonomy.names[-2:] == ("lynx", "fox")
+        assert not len(wb.edits.unsettled())
 
 
 def test_a_project_on_a_server_joins_a_folder(two, tmp_path, postgres):

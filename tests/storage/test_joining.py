@@ -92,7 +92,9 @@ def test_a_log_joined_to_itself_or_to_a_part_of_it_stays_as_it_is():
     desk.edit("lynx", "ada")
     for other in (desk, part):
         found = union(desk.acts, other.acts)
-        assert not found.changed and found.acts == desk.acts and not found.new
+        assert not found.changed
+        assert found.acts == desk.acts
+        assert not found.new
 
 
 def test_events_are_ordered_by_when_their_logs_stored_them():
@@ -103,7 +105,8 @@ def test_events_are_ordered_by_when_their_logs_stored_them():
     one.decide("decision-c", "cat", at=30)
     found = union(one.acts, other.acts)
     assert [act.id for act in found.acts[1:]] == ["decision-b", "decision-a", "decision-c"]
-    assert [act.id for act in found.new] == ["decision-a"] and found.changed
+    assert [act.id for act in found.new] == ["decision-a"]
+    assert found.changed
 
 
 def test_of_events_that_were_stored_at_one_instant_the_ids_decide():
@@ -134,9 +137,11 @@ def test_what_has_one_id_and_says_different_things_is_kept_twice():
     for act in found.acts:
         by[base_id(act.id)].append((act.id, json.loads(act.body).get("label_id")))
     [(first, cat), (later, dog)] = by["img-1/ada"]
-    assert (first, cat, dog) == ("img-1/ada", "cat", "dog") and MARK in later
+    assert (first, cat, dog) == ("img-1/ada", "cat", "dog")
+    assert MARK in later
     assert [act.id for act in found.conflicting] == [later]
-    assert not union(found.acts, other.acts).changed and not union(found.acts, other.acts).conflicting
+    assert not union(found.acts, other.acts).changed
+    assert not union(found.acts, other.acts).conflicting
 
 
 def test_what_refers_to_an_event_under_another_id_refers_to_it_still():
@@ -237,4 +242,5 @@ def test_desks_join_to_the_same_log_in_any_order_and_grouping(seed):
     assert all(acts == results[0] for acts in results)
     assert not any(union(results[0], desk.acts).changed for desk in desks)
     ticks = [act.tick for act in results[0]]
-    assert ticks == sorted(ticks) and len({act.id for act in results[0]}) == len(ticks)
+    assert ticks == sorted(ticks)
+    assert len({act.id for act in results[0]}) == len(ticks)
