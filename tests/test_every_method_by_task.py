@@ -267,7 +267,7 @@ def desk_of(wb: Workbench) -> Workbench:
     if not folder.exists():
         shutil.copytree(wb.folder, folder)
     other = Workbench(folder, wb.pool, annotator="zoe", progress=False)
-    other.apply(edits.add("dawn") if len(wb.taxonomy) else edits.describe_attribute("blur", definition="dim"))
+    other.apply(edits.add("dawn") if len(wb.taxonomy) else edits.change_attribute("blur", definition="dim"))
     return other
 
 
