@@ -727,10 +727,6 @@ class Log:
         """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
         return [] if self._database.copies is None else list(listed(self._database.copies))
 
-    def read(self, act: Callable[[sa.Connection], _T]) -> _T:
-        """Call `act` with a connection, in one transaction that only reads."""
-        return self._read(act)
-
     def _read(self, act: Callable[[sa.Connection], _T]) -> _T:
         return self._run(self._database.reader, act, again=True)
 
