@@ -498,20 +498,20 @@ class Log:
         ids, annotator = list(dict.fromkeys(item_ids)), self.who(annotator)
 
         def hold(conn: sa.Connection) -> list[str]:
-            at = self._time(conn)
+            at = self._time()
             return self._database.hold(conn, ids, annotator, at=at, until=at + round(seconds * 1e6))
 
         return self._claiming(hold) if ids else []
 
-    def _time(self, conn: sa.Connection) -> int:
-        """The time by which claims run out, in microseconds since 1970."""
-        return microseconds(self._now()) if isinstance(self._clock, sa.sql.elements.Null) \
-            else int(conn.execute(select(self._clock)).scalar_one())
+    def _time(self) -> Any:
+        """The time by which claims run out, in microseconds since 1970; on a server what computes it there."""
+        return microseconds(self._now()) if isinstance(self._clock, sa.sql.elements.Null) else self._clock
 
     def _claiming(self, act: Callable[[sa.Connection], _T]) -> _T:
         if self._database.claimer is self._database.writer:
             return self._write(act)
-        return self._run(self._database.claimer, act, again=True)
+        # Each statement is a transaction of its own, so a claim is one question to the server.
+        return self._run(self._database.reader, act, again=True)
 
     def release(self, item_ids: Iterable[str] | None, annotator: str) -> None:
         """Give up an annotator's claims on these items; on all, when `item_ids` is None."""
@@ -524,7 +524,7 @@ class Log:
     def claims(self, *, exclude: str | None = None) -> dict[str, str]:
         """Item id -> annotator of every claim that hasn't run out, without those of `exclude`."""
         def live(conn: sa.Connection) -> Sequence[Any]:
-            return conn.execute(select(CLAIM).where(CLAIM.c.until > self._time(conn),
+            return conn.execute(select(CLAIM).where(CLAIM.c.until > self._time(),
                                                     CLAIM.c.annotator.is_distinct_from(exclude))).all()
 
         return {row.item_id: row.annotator for row in self._read(live)}

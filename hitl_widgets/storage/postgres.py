@@ -196,30 +196,29 @@ class Database:
     def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime, derived: bool = True) -> None:
         """Keep no copy: a server is backed up itself."""
 
-    def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: int, until: int) -> list[str]:
-        """Hold items for an annotator; those that are theirs now. Nobody waits for another claim.
+    def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: Any, until: Any) -> list[str]:
+        """Hold items for an annotator; those that are theirs now. One statement, in which nobody waits for a claim.
 
         Parameters
         ----------
         conn : sqlalchemy.Connection
         item_ids : sequence of str
         annotator : str
-        at, until : int
+        at, until : int or sqlalchemy.ColumnElement
             Now, and when the claims run out, in microseconds since 1970.
         """
-        wanted = sa.any_(sa.bindparam("ids", list(item_ids), type_=postgresql.ARRAY(sa.Text)))
+        ids = sa.bindparam("ids", list(item_ids), type_=postgresql.ARRAY(sa.Text))
         free = sa.select(CLAIM.c.item_id).where(
-            CLAIM.c.item_id == wanted, (CLAIM.c.until <= at) | (CLAIM.c.annotator == annotator)).with_for_update(
+            CLAIM.c.item_id == sa.any_(ids), (CLAIM.c.until <= at) | (CLAIM.c.annotator == annotator)).with_for_update(
             skip_locked=True)
         taken = sa.update(CLAIM).where(CLAIM.c.item_id.in_(free)).values(annotator=annotator, until=until).returning(
-            CLAIM.c.item_id)
-        mine = set(conn.scalars(taken))
+            CLAIM.c.item_id).cte("taken")
         # In one order everywhere, so that two that insert the same never wait for each other in a circle.
-        rows = [{"item_id": item_id, "annotator": annotator, "until": until}
-                for item_id in sorted(set(item_ids) - mine)]
-        if rows:
-            added = postgresql.insert(CLAIM).on_conflict_do_nothing().returning(CLAIM.c.item_id)
-            mine.update(conn.scalars(added, rows))
+        wanted = sa.func.unnest(ids).column_valued("wanted")
+        new = sa.select(wanted, sa.literal(annotator, sa.Text), sa.cast(until, sa.BigInteger)).order_by(wanted)
+        added = postgresql.insert(CLAIM).from_select(["item_id", "annotator", "until"], new).on_conflict_do_nothing(
+        ).returning(CLAIM.c.item_id).cte("added")
+        mine = set(conn.scalars(sa.union_all(sa.select(taken.c.item_id), sa.select(added.c.item_id))))
         return [item_id for item_id in item_ids if item_id in mine]
 
     def notify(self, conn: sa.Connection, seq: int) -> None:

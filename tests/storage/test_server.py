@@ -200,7 +200,7 @@ def test_of_two_that_decide_at_once_one_wins_also_when_its_answer_was_cut_off(po
 def test_a_claim_whose_answer_was_cut_off_is_still_theirs(postgres: Server, wire: Wire):
     with Log(postgres.new_project_url(host=wire.host)) as log:
         log.claim(["img-1"], "bob", seconds=60)
-        wire.cut_at(b"COMMIT\0", arrives=True)
+        wire.cut_at(b"INSERT INTO claim", arrives=True)
         assert log.claim(["img-1", "img-2"], "ann", seconds=60) == ["img-2"]
         assert wire.n_cut == 1
         assert log.claims() == {"img-1": "bob", "img-2": "ann"}
