@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import LogBusy, ModelError
 from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
@@ -268,8 +269,9 @@ class Session:
             self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
-        """Give claimed items back."""
-        self.project.log.release(list(item_ids), self.project.who(annotator))
+        """Give claimed items back. Where the log can't be reached they are free when their claims run out."""
+        with suppress(LogBusy):
+            self.project.log.release(list(item_ids), self.project.who(annotator))
 
     def update_second_looks(self) -> SuspectedErrors:
         """Estimate anew how likely each answer is right; the second-look queue uses the result."""

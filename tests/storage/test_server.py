@@ -104,6 +104,20 @@ def test_a_project_on_a_server_that_is_away_says_so_when_it_is_opened(own: Serve
         own.start()
 
 
+def test_a_workbench_can_be_closed_while_the_server_is_away(own: Server, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    wb = hw.Workbench(own.new_project_url(), POOL, ["cat", "dog"], annotator="ann", progress=False)
+    card = wb.review(explain=None)
+    card.receive({"kind": "hello"})
+    wait_for(wb.project.log.claims)
+    own.stop()
+    try:
+        card.close()
+        wb.close()
+    finally:
+        own.start()
+
+
 @pytest.mark.slow
 def test_a_server_killed_while_many_write_loses_and_doubles_nothing(own: Server):
     rng, n_writers, n_events = random.Random(0), 4, 60
