@@ -26,9 +26,11 @@ from ..events import Event
 from ..storage import backups
 from ..storage.archive import files_in
 from ..storage.files import make_folder, write_whole
+from ..storage.forgetting import complete, is_complete
 from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers, write
 from ..storage.location import FolderLocation, locate
 from ..storage.log import Log
+from ..storage.redaction import redact, redactions_in
 from ..storage.schema import instant, microseconds
 from ..taxonomy.history import Lineage, Step
 from ..taxonomy.settling import AlreadyThere, settling, unsettled_step
@@ -102,8 +104,9 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     """Join another folder's log into a project's; see `Workbench.join`."""
     location = locate(other)
     with read_other(location) as log:
+        _check_same_project(project, log)
+        _redact_both(project.log, log)
         theirs = acts_of_log(log)
-        _check_same_project(project, log, theirs)
         mine = acts_of_log(project.log)
         made = union(mine, theirs)
         if not clock_ahead:
@@ -112,6 +115,8 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else []
     if made.changed:
         made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
+        if not is_complete(project.log):  # a redaction came in: copies and free pages are cleared of it, too
+            complete(project.log)
         project.refresh()
         for what in ("taxonomy", "threads", "decisions"):
             project.tell(what)
@@ -168,7 +173,18 @@ def _copy_log(folder: Path, to: Path) -> None:
                 shutil.copyfile(folder / name, to / name)
 
 
-def _check_same_project(project: Project, log: Log, theirs: Sequence[Act]) -> None:
+def _redact_both(mine: Log, theirs: Log) -> None:
+    """Remove what either side has redacted from the other, before anything is compared; on a server only from mine."""
+    redacted = [event.id for event in theirs.events(kind="redacted")]
+    if len(mine.known_ids(redacted)) < len(redacted):
+        found = theirs.read(redactions_in)
+        mine.rewrite(None, lambda conn: redact(conn, found))
+    own = mine.read(redactions_in)
+    if own and theirs.server is None:  # a copy of the other folder's log
+        theirs.rewrite(None, lambda conn: redact(conn, own))
+
+
+def _check_same_project(project: Project, log: Log) -> None:
     if log.id != project.log.id:
         raise BadInput(f"{log.location if log.server else 'the other folder'} is another project ({log.id}; this one "
                        f"is {project.log.id}): only copies of one project can be joined. wb.export() and "

@@ -18,6 +18,7 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, EditError, LogDamaged, UnknownLabel
 from hitl_widgets.events import decided
+from hitl_widgets.project.forgetting import forget
 from hitl_widgets.project.joining import join, settle, unsettled
 from hitl_widgets.project.session import Session
 from hitl_widgets.records import Decision, Seen
@@ -360,6 +361,23 @@ def test_a_clock_that_is_far_ahead_is_refused_until_that_is_meant(two):
     assert join(one.project, other.folder, clock_ahead=True).n_new == 1
     one.project.decide("i8", label="dog")
     assert [event.item_id for event in one.project.log.events(kind="decided")][-2:] == ["i7", "i8"]
+
+
+@pytest.mark.parametrize("forgets", [0, 1])
+def test_a_person_whom_one_folder_forgot_stays_forgotten(two, forgets):
+    one, other = two
+    for k, desk in enumerate(two):
+        desk.project.decide(f"i{6 + k}", label="dog", annotator="guest")
+    two[forgets].project.annotator = "guest"  # everybody may be forgotten by themselves
+    forget(two[forgets].project, "guest")
+    joined = join(one.project, other.folder)
+    assert joined.n_conflicting == 0
+    who = set(one.project.annotations()["annotator"])
+    assert "guest" not in who
+    assert len([name for name in who if name.startswith("person ")]) == 1
+    assert len(one.project.annotations()) == 7
+    one.project.close()
+    assert not any(b"guest" in path.read_bytes() for path in one.folder.rglob("*") if path.is_file())
 
 
 def test_models_that_are_missing_are_copied(two):
