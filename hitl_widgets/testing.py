@@ -257,6 +257,10 @@ class MemoryHost:
     def follow(self) -> None:
         """Do nothing: nobody else is here."""
 
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call nobody: nothing is stored elsewhere."""
+        return lambda: None
+
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items."""
         return {d.item_id: d.id for d in self.latest(len(self.log), annotator) if d.item_id in set(item_ids)}

@@ -186,6 +186,9 @@ class Project(Standing):
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
         self.people, self.asking = People(self), Asking(self)
         self._listeners: list[Callable[[str], None]] = []
+        self._listening = threading.Lock()
+        self._heard: list[Callable[[], None]] = []
+        self._stop_listening: Callable[[], None] | None = None
         self._importing = threading.RLock()  # one import at a time, each of which compares itself with the log
         self._own: set[str] = set()  # ids of the edits and adoptions that were made here
         self._n_followed = 0  # of the state's news
@@ -570,6 +573,29 @@ class Project(Standing):
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard`, on another thread, when somebody stored something; the function that is returned ends it.
+
+        One connection to the server serves all who listen here. See `Log.listen`: of a folder nobody hears anything.
+        """
+        with self._listening:
+            self._heard.append(heard)
+            if self._stop_listening is None:
+                self._stop_listening = self.log.listen(self._hear)
+        return lambda: self._unlisten(heard)
+
+    def _hear(self) -> None:
+        for heard in tuple(self._heard):
+            heard()
+
+    def _unlisten(self, heard: Callable[[], None]) -> None:
+        with self._listening:
+            if heard in self._heard:
+                self._heard.remove(heard)
+            if not self._heard and self._stop_listening is not None:
+                self._stop_listening()
+                self._stop_listening = None
 
     def close(self) -> None:
         """Let go of the log."""

@@ -183,6 +183,10 @@ class Session:
         """Take in what others stored: decisions, edits of the taxonomy, adopted models. Listeners are told."""
         self._model.follow()
 
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard`, on another thread, when somebody stored something, where that is told; see `Log.listen`."""
+        return self.project.listen(heard)
+
     @property
     def news(self) -> Sequence[str]:
         """What others did while this project was open, a sentence each, the latest at the end."""

@@ -64,7 +64,7 @@ from .messages import (
     pasts_of,
 )
 from .packing import pack_item, pack_map, pack_segments
-from .widget import Job, Widget, took_over
+from .widget import WAKE_S, Job, Widget, took_over
 from .window import Entry, Window
 
 REFILL_BELOW = 16
@@ -156,7 +156,7 @@ class Review(Widget[CardPush]):
         self._look_at: float | None = None
         self._keeps_former = True  # what changed was the model alone
         self._former: list[str] = []  # items chosen by the former model, which wait until the new model's are there
-        self._follow_at = 0.0
+        self._follow_at = self._followed_at = 0.0
         self._asked: int | None = None  # items of a queue beside what is open
         self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
@@ -181,7 +181,7 @@ class Review(Widget[CardPush]):
                          on(WantSegments, self._segments), on(Ask, self._ask), on(Respond, self._respond),
                          on(Settle, self._settle), on(Consent, self._consent), on(Dismiss, self._dismiss),
                          on(Stop, self._stop))
-        self._unsubscribe = host.subscribe(self._on_change)
+        self._unsubscribe, self._listen = host.subscribe(self._on_change), host.listen
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._window)} items waiting"
@@ -566,8 +566,13 @@ class Review(Widget[CardPush]):
 
     # -- the model or the taxonomy may have changed, and others may have done something
 
+    def _wake(self) -> None:
+        self._follow_at = min(self._follow_at, self._followed_at + WAKE_S)
+
     def _follow(self) -> None:
-        self._follow_at = time.monotonic() + FOLLOW_S
+        with self._changed:  # what is stored from here on wakes it again
+            self._followed_at = time.monotonic()
+            self._follow_at = self._followed_at + FOLLOW_S
         self.host.follow()
         news = self.host.news
         for text in news[self._n_news:]:

@@ -40,7 +40,7 @@ from .messages import (
     examples_of,
     labels_of,
 )
-from .widget import Job, Widget
+from .widget import WAKE_S, Job, Widget
 
 if TYPE_CHECKING:
     from ..project.project import Project
@@ -90,10 +90,10 @@ class TaxonomyEditor(Widget[EditorPush]):
         self._latest: Mapping[str, Sequence[str]] = {}
         self._due = {"taxonomy", "counts"}
         self._pushed = 0  # the version that the browser has
-        self._count_at = self._look_at = 0.0
+        self._count_at = self._look_at = self._looked_at = 0.0
         super().__init__(EditorCard, on(Hello, self._hello), on(WantPreview, self._preview), on(Apply, self._apply),
                          on(Revert, self._revert), on(WantExamples, self._examples))
-        self._unsubscribe = project.subscribe(self._on_change)
+        self._unsubscribe, self._listen = project.subscribe(self._on_change), project.listen
 
     def __repr__(self) -> str:
         return f"<TaxonomyEditor by {self.project.annotator}: {self.project.taxonomy!r}>"
@@ -166,8 +166,13 @@ class TaxonomyEditor(Widget[EditorPush]):
     def _wakes_at(self) -> float:
         return min(self._look_at, self._count_at) if "counts" in self._due else self._look_at
 
+    def _wake(self) -> None:
+        self._look_at = min(self._look_at, self._looked_at + WAKE_S)
+
     def _look(self) -> None:
-        self._look_at = time.monotonic() + POLL_S
+        with self._changed:  # what is stored from here on wakes it again
+            self._looked_at = time.monotonic()
+            self._look_at = self._looked_at + POLL_S
         self.project.refresh()
         if self.project.taxonomy.version != self._pushed:
             self._on_change("taxonomy")

@@ -96,6 +96,12 @@ class CardHost(Protocol):
     def follow(self) -> None:
         """Take in what other processes stored; quick where there is nothing. Listeners are told."""
 
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard`, on another thread, when somebody stored something, where that is told at all.
+
+        The function that is returned ends it. A card follows every few seconds beside it.
+        """
+
     @property
     def news(self) -> Sequence[str]:
         """What others did while the project was open, a sentence each, the latest at the end."""

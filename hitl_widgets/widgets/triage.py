@@ -98,6 +98,7 @@ class Triage(Widget[TriagePush]):
                          on(LeaveOut, self._leave_out), on(SendBack, self._send_back), on(Undo, self._undo),
                          on(Regroup, self._regroup), on(WantPictures, self._pictures))
         self._unsubscribe = unplaced.project.subscribe(self._on_change)
+        self._listen = unplaced.project.listen
 
     def __repr__(self) -> str:
         return f"<Triage: {len(self.unplaced.waiting())} items to sort>"
@@ -172,6 +173,9 @@ class Triage(Widget[TriagePush]):
         if self._wanted:
             return self._push_pictures
         return self._push_unplaced if time.monotonic() >= self._look_at else None
+
+    def _wake(self) -> None:
+        self._look_at = min(self._look_at, self._rested_at)
 
     def _wakes_at(self) -> float:
         return self._look_at

@@ -28,6 +28,7 @@ P = TypeVar("P", bound=Push)
 Job = Callable[[], object]
 
 LONGEST_PAUSE_S = 30.0
+WAKE_S = 0.1  # where others store all the time, it is looked at most so often
 # The interpreter waits so long for the job that a thread has begun.
 END_S = 10.0
 
@@ -49,7 +50,8 @@ class Widget(pages.Listener, ABC, Generic[P]):
     *handlers : Handler
         What answers its acts, made by `hitl_widgets.widgets.acts.on`.
 
-    A subclass sets `_unsubscribe`, which ends its listening to the project.
+    A subclass sets `_unsubscribe`, which ends its listening to the project, and `_listen`, where it wants to be woken
+    when somebody stored something.
     """
 
     NAME: ClassVar[str]  # of its thread, and in the log
@@ -61,6 +63,8 @@ class Widget(pages.Listener, ABC, Generic[P]):
         self._thread: threading.Thread | None = None
         self._closed, self._closed_because = False, ""
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._listen: Callable[[Callable[[], None]], Callable[[], None]] = lambda heard: lambda: None
+        self._unlisten: Callable[[], None] = lambda: None
         self._acts = Acts(*handlers)
         self._pages = pages.active_page
         self._pages.listen(self)
@@ -122,6 +126,7 @@ class Widget(pages.Listener, ABC, Generic[P]):
             self._closed, self._closed_because = True, reason or self.CLOSING
             self._changed.notify_all()
         self._unsubscribe()
+        self._unlisten()
         self._let_go()
         closed: Closed = {"kind": "closed", "reason": self._closed_because}
         self.feed.push(closed)
@@ -148,11 +153,20 @@ class Widget(pages.Listener, ABC, Generic[P]):
     def _wakes_at(self) -> float | None:
         """Say when to look for a job again, though nothing changed: a time of `time.monotonic`, or None."""
 
+    def _wake(self) -> None:
+        """Look soon for what others stored."""
+
+    def _on_news(self) -> None:
+        with self._changed:
+            self._wake()
+            self._changed.notify_all()
+
     def _start(self) -> None:
         """Start the thread, once."""
         with self._changed:
             if self._thread is None and not self._closed:
                 _started.add(self)
+                self._unlisten = self._listen(self._on_news)
                 self._thread = threading.Thread(target=self._work, name=f"hitl-{self.NAME}", daemon=True)
                 self._thread.start()
 
