@@ -547,7 +547,9 @@ class Review(Widget[CardPush]):
             gone, self._gone, self._count = self._gone, [], False
         for item_id, decision_id in gone:
             self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
-        self._push({"kind": "progress", "progress": self._progress()})
+        progress = self._progress()
+        self._is_new("progress", progress)
+        self._push({"kind": "progress", "progress": progress})
         self._push_learning()
 
     def _progress(self) -> Progress:
@@ -581,6 +583,9 @@ class Review(Widget[CardPush]):
         self._push_people()
         self._push_learning()
         self._drop_decided()
+        if self._is_new("progress", self._progress()):  # others have answered
+            with self._changed:
+                self._count = True
 
     def _push_people(self) -> None:
         """Push what people asked each other and are told, where it has changed since it was pushed last."""

@@ -116,6 +116,9 @@ def test_a_card_shows_what_others_do_on_a_server(desks):
                          for push in ada.of_kind("taxonomy")))
     grace.workbench.session.ask("What is dark?", label_id=grace.workbench.taxonomy.label_ids[0])
     wait_for(lambda: any(push["threads"] for push in ada.of_kind("threads")))
+    before = ada.of_kind("progress")[-1]["progress"]["open"]
+    grace.workbench.decide(grace.workbench.next(1)[0].id, "answer", label="dark")
+    wait_for(lambda: ada.of_kind("progress")[-1]["progress"]["open"] == before - 1)
 
 
 def test_the_editor_and_triage_show_what_others_do_on_a_server(desks):
