@@ -1,4 +1,4 @@
-"""Open widgets are woken by what others store on a server; polling is turned off here, so that nothing else wakes them."""
+"""What others store on a server wakes open widgets; polling is off here, so that nothing else wakes them."""
 
 from __future__ import annotations
 
