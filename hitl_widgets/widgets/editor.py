@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import BadInput, HitlError, StoreError
 from ..project.preview import Applied, Preview, latest_items
+from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from .acts import on, rejected
 from .comm import STATIC, Card
@@ -182,7 +183,8 @@ class TaxonomyEditor(Widget[EditorPush]):
             self._due.discard("taxonomy")
         self.project.refresh()
         taxonomy = self.project.taxonomy
-        self._push({"kind": "taxonomy", "taxonomy": tree_of(taxonomy), "history": history_of(self.project.edits())})
+        self._push({"kind": "taxonomy", "taxonomy": tree_of(taxonomy),
+                    "history": [*history_of(self.project.edits()), *waiting_of(self.project.lineage)]})
         self._pushed = taxonomy.version
 
     def _push_preview(self) -> None:
@@ -265,6 +267,13 @@ def history_of(history: pd.DataFrame) -> list[EditEntry]:
              "at": edit.acted_at.isoformat(), "why": edit.why if isinstance(edit.why, str) else None,
              "reverts": _version(versions, edit.reverts), "reverted_by": _version(versions, edit.reverted_by)}
             for edit in history.iloc[::-1].itertuples()]
+
+
+def waiting_of(lineage: Lineage) -> list[EditEntry]:
+    """Describe the edits that were made apart and wait to be settled, below those of the history."""
+    return [{"edit_id": step.id, "version": step.version, "prose": f"To settle, with wb.edits.settle: {step.prose}",
+             "annotator": step.annotator, "at": step.acted_at.isoformat(), "why": step.why, "reverts": None,
+             "reverted_by": None} for step in reversed(lineage.forks.unsettled)]
 
 
 def _version(versions: Mapping[str, int], edit_id: Any) -> int | None:

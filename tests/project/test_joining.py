@@ -22,6 +22,7 @@ from hitl_widgets.project.forgetting import forget
 from hitl_widgets.project.joining import join, settle, unsettled
 from hitl_widgets.project.session import Session
 from hitl_widgets.records import Decision, Seen
+from hitl_widgets.widgets.editor import waiting_of
 
 
 @pytest.fixture
@@ -157,6 +158,9 @@ def test_of_two_edits_made_apart_the_first_holds_and_the_other_waits(two):
     [decision] = [event for event in one.project.log.events(kind="decided") if event.item_id == "i7"]
     assert lineage.candidates(decision.body["label_id"], -1) == (lineage.today.label("cat").id,)
     assert "“siamese”" in unsettled(one.project)["prose"][0]
+    [entry] = waiting_of(lineage)  # as the editor shows it
+    assert entry["version"] == -1
+    assert entry["prose"].startswith("To settle")
     with pytest.raises(UnknownLabel, match="made apart"):
         one.project.decide("i9", label="siamese")
 
