@@ -324,6 +324,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "training_set": lambda wb: len(wb.training_set()), "archive": lambda wb: wb.archive(wb.folder.parent / "p.zip"),
     "from_archive": lambda wb: Workbench.from_archive(wb.archive(wb.folder.parent / "p.zip"), wb.folder.parent / "q",
                                                       pool=wb.pool, progress=False).close(),
+    "move_to": lambda wb: wb.move_to(wb.folder.parent / "moved").close(),
     "export": lambda wb: [wb.export(wb.folder.parent / f"{labels}.jsonl", labels=labels)
                           for labels in ("consensus", "annotations")],
     "import_file": lambda wb: [wb.export(wb.folder.parent / "back.jsonl", labels="annotations", predictions=True),

@@ -153,7 +153,10 @@ class ObjectRegistry:
         return self._model
 
     def path(self, version: str) -> Path:
-        """Where the weights of a model lie."""
+        """Where the weights of a model lie; of a project on a server they are fetched where they are missing."""
+        return self.project.files.here(self._place(version))
+
+    def _place(self, version: str) -> Path:
         return self.project.folder / "models" / f"{KIND_OF_MODEL}-{version}.safetensors"
 
     # -- opening and adopting --------------------------------------------------------------------------------
@@ -177,9 +180,15 @@ class ObjectRegistry:
         with self._lock:
             if event is None or (event.seq or 0) <= self._at:
                 return False
+            former = self._event, self._at
             self._event, self._at = event, event.seq or 0
         try:
             model = self.load(event)
+        except StoreError:  # the server can't be reached now: tried again later
+            with self._lock:
+                if self._event is event:
+                    self._event, self._at = former
+            raise
         except ModelError as error:
             with self._lock:
                 if self._event is event:  # a former model's proposals would be told as the adopted one's
@@ -221,7 +230,8 @@ class ObjectRegistry:
                 return self._given_anew()
             return ObjectModel(version, self.given, net=None, **more)
         if not path.exists():
-            raise ModelError(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
+            raise ModelError(f"the weights of the adopted model, {path}, are gone.{self.project.files.lost(path)} "
+                             f"{AGAIN}")
         try:
             net: nn.Module = self.given.net if not own else (  # type: ignore[union-attr]  # of torchvision's, see above
                 SpanNet(shapes_in(path)["tags.bias"][0] // N_TAGS) if self.kind == "span" else
@@ -232,6 +242,7 @@ class ObjectRegistry:
         if (held := weights_version(net)) != version:
             raise ModelError(f"{path} holds other weights ({held}) than its name says: the file was damaged or "
                              f"changed. {AGAIN}")
+        self.project.files.share(path)  # the server may have lost what this machine has kept
         detector: Detector | SpanDetector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
             OwnSpanDetector(net) if isinstance(net, SpanNet) else TorchvisionDetector(net, device=self.device)
         return ObjectModel(version, detector, net=net, **more)
@@ -357,11 +368,12 @@ class ObjectRegistry:
         if model.net is None:
             return
         try:
-            make_folder(self.path(model.version).parent)
-            save_weights(model.net, self.path(model.version), metadata={"version": model.version})
+            make_folder(self._place(model.version).parent)
+            save_weights(model.net, self._place(model.version), metadata={"version": model.version})
         except (OSError, SafetensorError) as error:
-            raise StoreError(f"the model can't be kept in {self.path(model.version).parent} ({error}). Make room on "
+            raise StoreError(f"the model can't be kept in {self._place(model.version).parent} ({error}). Make room on "
                              "the disk, or let the folder be written to, and try again; no answer is lost.") from error
+        self.project.files.share(self._place(model.version))
 
     def adopt(self, model: Any) -> str:
         """Go back to a former version, or go on with a person's detector; see `Workbench.adopt`."""
@@ -413,9 +425,9 @@ class ObjectRegistry:
         adopted, trained = ([event.body["model"] for event in self.project.log.events(kind=kind)]
                             for kind in ("adopted", "trained"))
         # The log may be somebody else's, and what isn't a version may be the name of any folder.
-        for version in filter(IS_VERSION, set(trained) - set(adopted) - set(trained[-N_KEPT:])):
-            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
-                self.path(version).unlink(missing_ok=True)
+        versions = list(filter(IS_VERSION, set(trained) - set(adopted) - set(trained[-N_KEPT:])))
+        self.project.files.remove(*map(self._place, versions))
+        for version in versions:
             shutil.rmtree(self.project.folder / "predictions" / version, ignore_errors=True)
 
     def _detector_of(self, model: Any) -> Detector | SpanDetector:

@@ -26,6 +26,7 @@ from ..errors import BadInput, IdReused, ModelError, StoreError
 from ..events import Event
 from ..project.project import Project
 from ..records import Bars, no_bars
+from ..storage.blobs import TeamFiles
 from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
@@ -98,6 +99,8 @@ class Registry:
         Of the pool's items, for light models.
     values : ValueRegistry
         The heads for attributes.
+    files : TeamFiles
+        The project's files that other machines need.
     texts : PoolTexts or None
         Features of the pool's items, where these are texts.
     bars : Bars
@@ -114,11 +117,11 @@ class Registry:
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
                  record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 descriptors: PoolDescriptors, values: ValueRegistry, texts: PoolTexts | None = None,
-                 bars: Bars = no_bars) -> None:
+                 descriptors: PoolDescriptors, values: ValueRegistry, files: TeamFiles,
+                 texts: PoolTexts | None = None, bars: Bars = no_bars) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.descriptors = descriptors
-        self.values, self.texts = values, texts
+        self.values, self.texts, self._files = values, texts, files
         self.training = threading.Lock()
         # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
         self._adopting = threading.RLock()
@@ -250,13 +253,15 @@ class Registry:
 
     def _take_up(self, event: Event) -> None:
         """Answer with the model of an "adopted" event, or say why it can't be had."""
-        body, self._at = event.body, event.seq or 0
+        body = event.body
+        # First of all: where the server can't be reached now, the same model is tried again later.
         label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
+        self._at = event.seq or 0
         if self.architecture.own and not body["own"] and self.architecture.function is None \
                 and self.architecture.estimator is None and not self._is_imported(event):
             self._miss(f"the adopted model {body['model']} needs its net; open the project with model=... {AGAIN}")
         elif not path.exists():
-            self._miss(f"the weights of the adopted model, {path}, are gone. "
+            self._miss(f"the weights of the adopted model, {path}, are gone.{self._files.lost(path)} "
                        f"{'Import its table again. ' * self._is_imported(event)}{AGAIN}")
         elif why := _unreadable(path):
             self._miss(f"{why} {AGAIN}")
@@ -265,6 +270,7 @@ class Registry:
             if why := _other_weights(net, body["model"], path):
                 self._miss(f"{why} {AGAIN}")
             else:
+                self._files.share(path)  # the server may have lost what this machine has kept
                 self.inference.use(self.architecture.predictor(net, label_ids), thresholds=body.get("thresholds"))
 
     def use_live(self) -> None:
@@ -360,7 +366,7 @@ class Registry:
                                      id=event_id)
             except IdReused:
                 if is_new:
-                    self.path(predictor.version).unlink(missing_ok=True)
+                    self._files.remove(self._place(predictor.version))
                 raise
             self._at = event.seq or 0
             self.inference.use(predictor, thresholds=event.body.get("thresholds"))
@@ -477,7 +483,10 @@ class Registry:
         raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
 
     def path(self, version: str) -> Path:
-        """Where the weights of a version lie."""
+        """Where the weights of a version lie; of a project on a server they are fetched where they are missing."""
+        return self._files.here(self._place(version))
+
+    def _place(self, version: str) -> Path:
         return self.folder / "models" / f"{version}.safetensors"
 
     def load(self, version: Version) -> nn.Module:
@@ -486,8 +495,9 @@ class Registry:
         if not path.exists():
             kept = f" Of the models that were learnt in the background the last {N_KEPT_OF_BACKGROUND} are kept." \
                 if self._was_learnt_in_background(version.name) else ""
-            raise ModelError(f"the weights of {version.name} are gone from {path.parent}.{kept} Choose another version "
-                             "of wb.models(), or train anew: no label is lost.")
+            raise ModelError(f"the weights of {version.name} are gone from {path.parent}.{kept}"
+                             f"{self._files.lost(path) if not kept else ''} Choose another version of wb.models(), or "
+                             "train anew: no label is lost.")
         if why := _unreadable(path):
             raise ModelError(why)
         net = self._restored(path, version.label_ids)
@@ -534,6 +544,7 @@ class Registry:
             except (OSError, SafetensorError) as error:
                 raise StoreError(f"the model can't be kept in {path.parent} ({error}). Make room on the disk, or let "
                                  "the folder be written to, and try again; no answer is lost.") from error
+        self._files.share(path)
 
     # -- training --------------------------------------------------------------------------------------------
 
@@ -694,9 +705,9 @@ class Registry:
         best = [event.body["best"] for event in runs if event.body.get("best")][-1:]
         old |= set(light[N_KEPT_OF_BACKGROUND:]) - chosen - trained - {self.adopted, *best}
         # The log may be somebody else's, and what isn't a version may be the name of any folder.
-        for version in filter(IS_VERSION, old):
-            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
-                self.path(version).unlink(missing_ok=True)
+        versions = list(filter(IS_VERSION, old))
+        self._files.remove(*map(self._place, versions))
+        for version in versions:
             for kind in ("predictions", "maps"):
                 shutil.rmtree(self.folder / kind / version, ignore_errors=True)
 
@@ -744,7 +755,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
                         descriptors=descriptors, values=ValueRegistry(
                             project.folder, project.log, lambda: registry.architecture, descriptors,
                             record=project.record, lineage=lambda: project.lineage, latest=project.adopted_values,
-                            notify=project.notify, changed=changed),
+                            notify=project.notify, changed=changed, files=project.files),
+                        files=project.files,
                         texts=PoolTexts(pool, folder, measures=measures, seed=seed) if pool.kind == "text" else None,
                         bars=bars)
     return registry

@@ -11,7 +11,6 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..errors import ModelError, StoreError
 from ..events import Event
 from ..items.pool import Pool
 from ..records import PredictedValue
+from ..storage.blobs import TeamFiles
 from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.attributes import Attribute, Value
@@ -122,6 +122,8 @@ class ValueRegistry:
         Called with a sentence for the person.
     changed : callable
         Called when other heads are in use.
+    files : TeamFiles
+        The project's files that other machines need.
 
     Attributes
     ----------
@@ -134,7 +136,8 @@ class ValueRegistry:
     def __init__(self, folder: Path, log: Log, architecture: Callable[[], Architecture], descriptors: PoolDescriptors,
                  *, record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 changed: Callable[[], None]) -> None:
+                 changed: Callable[[], None], files: TeamFiles) -> None:
+        self._files = files
         self.folder, self.missing, self.seed = folder, None, descriptors.seed
         self._log, self._architecture, self._descriptors = log, architecture, descriptors
         self._record, self._lineage, self._latest = record, lineage, latest
@@ -166,7 +169,10 @@ class ValueRegistry:
     # -- opening and adopting --------------------------------------------------------------------------------
 
     def path(self, version: str) -> Path:
-        """Where the weights of some heads lie."""
+        """Where the weights of some heads lie; of a project on a server they are fetched where they are missing."""
+        return self._files.here(self._place(version))
+
+    def _place(self, version: str) -> Path:
         return self.folder / "models" / f"values-{version}.safetensors"
 
     def follow(self) -> bool:
@@ -181,7 +187,8 @@ class ValueRegistry:
         """
         event = self._latest()
         with self._lock:
-            former = 0 if self._event is None else self._event.seq or 0
+            before = self._event
+            former = 0 if before is None else before.seq or 0
             if event is None or (event.seq or 0) <= former:
                 return False
             self._event = event
@@ -191,6 +198,9 @@ class ValueRegistry:
                 self.missing = str(error)
                 self._notify(f"{self._log.name}: {error}")
                 return False
+            except StoreError:  # the server can't be reached now: tried again later
+                self._event = before
+                raise
         self._changed()
         return True
 
@@ -206,7 +216,7 @@ class ValueRegistry:
         if version not in lineage.versions:
             raise ModelError(f"the heads {body['model']} are of taxonomy version {version}, which isn't in the log.")
         if not path.exists():
-            raise ModelError(f"the heads for attributes, {path}, are gone. {AGAIN}")
+            raise ModelError(f"the heads for attributes, {path}, are gone.{self._files.lost(path)} {AGAIN}")
         try:
             net = load_weights(unfitted_value_net(path, body["attributes"]), path)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
@@ -215,6 +225,7 @@ class ValueRegistry:
             raise ModelError(f"{path} holds other heads ({held}) than its name says: the file was damaged or changed. "
                              f"{AGAIN}")
         assert isinstance(net, nn.Sequential)
+        self._files.share(path)  # the server may have lost what this machine has kept
         taxonomy = lineage.versions[version]
         return ValueModel(body["model"], net, tuple(map(taxonomy.attribute, body["attributes"])), version)
 
@@ -252,12 +263,13 @@ class ValueRegistry:
         net = self._kept(net)
         model = ValueModel(weights_version(net), net, tuple(attributes), taxonomy)
         try:
-            make_folder(self.path(model.version).parent)
-            save_weights(net, self.path(model.version), metadata={"version": model.version})
+            make_folder(self._place(model.version).parent)
+            save_weights(net, self._place(model.version), metadata={"version": model.version})
         except (OSError, SafetensorError) as error:
-            raise StoreError(f"the heads for attributes can't be kept in {self.path(model.version).parent} ({error}). "
-                             "Make room on the disk, or let the folder be written to, and try again; no answer is "
-                             "lost.") from error
+            raise StoreError(f"the heads for attributes can't be kept in {self.folder / 'models'} ({error}). Make room "
+                             "on the disk, or let the folder be written to, and try again; no answer is lost."
+                             ) from error
+        self._files.share(self._place(model.version))
         with self._lock:
             self._event = self._record(KIND, {"model": model.version, "origin": origin, "taxonomy": taxonomy,
                                               "attributes": [attribute.id for attribute in attributes], **more},
@@ -306,9 +318,7 @@ class ValueRegistry:
         """Remove the weights of all heads but the last few that were adopted; the log keeps their figures."""
         versions = [event.body["model"] for event in self._log.events(kind=KIND)]
         kept = {*list(dict.fromkeys(reversed(versions)))[:N_KEPT], self.version}
-        for version in set(versions) - kept:
-            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
-                self.path(version).unlink(missing_ok=True)
+        self._files.remove(*map(self._place, set(versions) - kept))
 
     # -- predicting ------------------------------------------------------------------------------------------
 

@@ -47,10 +47,12 @@ from ..sampling.ranking import Ranking
 from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
+from ..storage.blobs import TeamFiles
 from ..storage.checks import UNREADABLE
 from ..storage.forgetting import complete, is_complete
 from ..storage.location import cache_folder, locate
 from ..storage.log import Log
+from ..storage.moved import move_of
 from ..taxonomy import history
 from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
@@ -126,6 +128,8 @@ class Project(Standing):
         What messages call it.
     folder : Path
         Where its files lie on this machine: its own folder, or for a project on a server the cache.
+    files : TeamFiles
+        Those of its files that other machines need, too.
     log : Log
         What was done, durably.
     state : State
@@ -197,6 +201,10 @@ class Project(Standing):
         self.log = Log(locate(folder), now=now)
         try:
             self.folder = cache_folder(self.log.name, self.log.id, cache) if self.log.folder is None else Path(folder)
+            self.files = TeamFiles(self.log, self.folder)
+            if (gone := move_of(self.log.about()).to) is not None:
+                notify(f"{self.name} has moved to {gone}; here it can be read, and nothing is stored. Open it there: "
+                       f"hw.Workbench({gone!r}, ...).")
             self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed), "task": task,
                                   **({} if group is None else {"group": group})}, start)
         except BaseException as error:
@@ -615,6 +623,7 @@ class Project(Standing):
                                               now=self._now, notify=notify, policy=start)
         if self._pool is not None:
             opening.check_kind(self.task, self._pool)
+            self.files.fetch_pool()
             self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
             opening.check_groups(self._pool, folder, self.settings.get("group"))
         self.ranking.multilabel = self.task == "multilabel"
@@ -631,6 +640,8 @@ class Project(Standing):
             self.hidden_tests = HiddenTests(self.state, self._pool, self.log, seed=self.settings["seed"],
                                             prediction=self.prediction)
         self.state.open(shares=opening.shares_items(self._pool, folder, notify=notify))
+        if self._pool is not None:
+            self.files.share_pool()
         if "arms" in start:
             policy.set_arms(self, start["arms"])
 

@@ -17,9 +17,13 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput
 from ..records import __version__
+from .blobs import TeamFiles
 from .files import POOL_GROUPS, POOL_IDS, write_whole
 from .forgetting import with_names
+from .location import FolderLocation, Location, ServerLocation
 from .log import Log
+from .transfer import copy as copy_project
+from .transfer import snapshot
 
 ABOUT = "hitl_widgets.json"
 LOG = "log.db"
@@ -34,7 +38,7 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
     Parameters
     ----------
     folder : Path
-        The project's folder.
+        The project's folder; of a project on a server its cache, into which the files of the team are fetched.
     log : Log
         Its log, open.
     path : Path
@@ -46,8 +50,9 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
     if path.is_dir() or not path.parent.is_dir():
         raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
     copy = folder / f"{LOG}.archive"
+    TeamFiles(log, folder).fetch_all()
     try:
-        log.snapshot(copy)
+        snapshot(log, copy)
         id = log.id if called is None else with_names(copy, called)
         with write_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(ABOUT, json.dumps({"project": id, "version": __version__}))
@@ -65,6 +70,35 @@ def files_in(folder: Path) -> list[Path]:
     """The files in a folder, without links that lead out of it."""
     inside = folder.resolve()
     return sorted(file for file in folder.rglob("*") if file.is_file() and file.resolve().is_relative_to(inside))
+
+
+def unpack_at(path: Path, location: Location, *, max_bytes: int = MAX_BYTES,
+              cache: str | os.PathLike[str] | None = None) -> None:
+    """Unpack an archive at a new place: into a folder, or onto a server.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    location : Location
+    max_bytes : int
+        As for `unpack`.
+    cache : str, path or None
+        The cache folder on this machine of a project on a server.
+
+    Raises
+    ------
+    BadInput
+        As from `unpack`, and when there is a project at the place already.
+    """
+    if not isinstance(location, ServerLocation):
+        unpack(path, location.folder, max_bytes=max_bytes)
+        return
+    with tempfile.TemporaryDirectory(prefix="hitl-") as temporary:
+        folder = Path(temporary, "project")
+        unpack(path, folder, max_bytes=max_bytes)
+        with Log(FolderLocation(folder)) as log:
+            copy_project(log, TeamFiles(log, folder), location, cache=cache)
 
 
 def unpack(path: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:

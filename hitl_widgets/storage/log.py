@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
@@ -31,6 +31,7 @@ from .derived import derive
 from .location import Location, ServerLocation, locate
 from .lock import is_local
 from .migrations import SCHEMA, is_current, make, migrate, reseal
+from .moved import MOVE, Move, refusal
 from .redaction import KIND as REDACTED
 from .redaction import Redactions, redactions_in
 from .roles import Roles
@@ -89,7 +90,7 @@ def _about(name: str) -> sa.ScalarSelect[str]:
 
 _LAST_SEQ = select(func.max(EVENT.c.seq), _about(GENERATION))
 _LAST_TICK = select(EVENT.c.tick).order_by(EVENT.c.seq.desc()).limit(1).scalar_subquery()
-_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, *map(_about, ("schema", "id", GENERATION)))
+_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, *map(_about, ("schema", "id", MOVE, GENERATION)))
 _LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
 _NEXT_NAME = select(func.min(EVENT.c.annotator)).where(EVENT.c.annotator > bindparam("name"))
 _COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
@@ -149,6 +150,9 @@ class Log:
         Used in place of one made here on ``log.db``.
     local : callable
         Says whether a folder's file system keeps its locks. Where it doesn't, one process at a time may open it.
+    coming : (str, str) or None
+        For `transfer`, which moves a project here: its id and where it comes from, for a place that is made now. A
+        place where a project isn't whole yet is opened then, too.
 
     Attributes
     ----------
@@ -184,7 +188,8 @@ class Log:
     """
 
     def __init__(self, location: str | os.PathLike[str] | Location, *, now: Callable[[], datetime] = utc_now,
-                 engine: sa.Engine | None = None, local: Callable[[Path], bool] = is_local) -> None:
+                 engine: sa.Engine | None = None, local: Callable[[Path], bool] = is_local,
+                 coming: tuple[str, str] | None = None) -> None:
         self.location = location if isinstance(location, Location) else locate(location)
         self.name, self._now = self.location.name, now
         self._lock = threading.Lock()
@@ -202,22 +207,25 @@ class Log:
         self._clock = self._database.clock if now is utc_now else sa.null()
         self._to_append = _TO_APPEND.add_columns(self._clock)
         try:
-            self.created = self._create()
+            self.created = self._create({} if coming is None else {"id": coming[0], **Move(coming_from=coming[1]).row})
             self._read(self._database.check_structure)
             while not self._read(is_current):
                 # The copy is read through another connection: SQLite copies nothing from one that is writing.
                 self._write(lambda conn: migrate(conn, at=now(), keep_copy=self.keep_copy))
-            if not self._read(lambda conn: self._database.check(conn, at=now())):
-                self._rebuild()
             about = self._read(about_of)
+            is_coming = Move.of(about.get(MOVE)).coming_from is not None
+            if is_coming and coming is None:
+                raise refusal(about.get(MOVE), self.name) or AssertionError
+            if not is_coming and not self._read(lambda conn: self._database.check(conn, at=now())):
+                self._rebuild()
             self.id, self.generation = about["id"], int(about.get(GENERATION, 0))
         except BaseException:
             self.close()
             raise
 
-    def _create(self) -> bool:
+    def _create(self, about: Mapping[str, str]) -> bool:
         try:
-            return self._database.create(lambda conn: make(conn, at=self._now()))
+            return self._database.create(lambda conn: make(conn, at=self._now(), about=about))
         except (sa.exc.DBAPIError, self._database.Error, OSError) as error:
             if isinstance(error, StoreError):
                 raise
@@ -368,8 +376,8 @@ class Log:
 
     def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act]) -> tuple[int, int, datetime]:
         """The number and the tick of the newest event, and the time; the roles that hold are known then."""
-        last_seq, tick, schema, id, generation, clock = conn.execute(self._to_append).one()
-        self._check_same(schema, id)
+        last_seq, tick, schema, id, move, generation, clock = conn.execute(self._to_append).one()
+        self._check_same(schema, id, move)
         if int(generation or 0) != self.generation and any(act.since is not None for act in acts):
             raise AlreadyDecided("the events of this project were brought into another order while answers were made "
                                  "ready, by joining or redacting; nothing was stored. Try again.")
@@ -425,8 +433,8 @@ class Log:
             except (sa.exc.DBAPIError, self._database.Error) as error:
                 raise self._database.explained(error) from error
 
-    def _check_same(self, schema: str | None, id: str | None) -> None:
-        """StoreError where the log isn't the one that was opened any more."""
+    def _check_same(self, schema: str | None, id: str | None, move: str | None) -> None:
+        """StoreError where the log isn't the one that was opened any more, or the project has moved."""
         if schema != str(SCHEMA):
             raise StoreError(f"the log of {self.name} was changed by another hitl_widgets (schema {schema}; this one "
                              f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
@@ -434,6 +442,8 @@ class Log:
         if id != self.id:
             raise StoreError(f"the log of {self.name} was replaced by the log of another project ({id}; this one is "
                              f"{self.id}) while it was open here; nothing was stored. Open the project again.")
+        if (why := refusal(move, self.name)) is not None:
+            raise why
 
     def rewrite(self, name: str | None, change: Callable[[sa.Connection], _T]) -> _T:
         """Change events or their order, which nothing else does: to join two logs, to redact, or to take acts in.
@@ -462,8 +472,8 @@ class Log:
             self.keep_copy(name)
 
         def act(conn: sa.Connection) -> _T:
-            schema, id = conn.execute(select(_about("schema"), _about("id"))).one()
-            self._check_same(schema, id)
+            schema, id, move = conn.execute(select(_about("schema"), _about("id"), _about(MOVE))).one()
+            self._check_same(schema, id, move)
             result = change(conn)
             n, first, last = conn.execute(select(func.count(), func.min(EVENT.c.seq), func.max(EVENT.c.seq))).one()
             if n and (first, last) != (1, n):
@@ -726,6 +736,28 @@ class Log:
     def copies(self) -> list[Copy]:
         """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
         return [] if self._database.copies is None else list(listed(self._database.copies))
+
+    def about(self) -> dict[str, str]:
+        """What the log says of itself, by name."""
+        return self._read(about_of)
+
+    def transact(self, act: Callable[[sa.Connection], _T], *, writes: bool = False) -> _T:
+        """Run an act in a transaction of its own, beside what this class does.
+
+        Parameters
+        ----------
+        act : callable
+            Takes the connection. Without `writes` it may be run twice, where the connection breaks.
+        writes : bool
+            Whether it waits for its turn before it reads, as `append` does. Without, it writes no table of `schema`.
+        """
+        if writes:
+            return self._write(act)
+        return self._run(self._database.reader if self.server is None else self._database.claimer, act, again=True)
+
+    def add_rows(self, conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows, in a transaction of this log; only `transfer` does, with rows of another log."""
+        self._database.add_rows(conn, table, rows)
 
     def _read(self, act: Callable[[sa.Connection], _T]) -> _T:
         return self._run(self._database.reader, act, again=True)

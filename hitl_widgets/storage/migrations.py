@@ -172,12 +172,22 @@ MIGRATIONS = (Migration(2, "record_migrations", record_migrations),
 SCHEMA = MIGRATIONS[-1].version
 
 
-def make(conn: sa.Connection, *, at: datetime) -> bool:
-    """Make the tables of a new log; False where another process was quicker."""
+def make(conn: sa.Connection, *, at: datetime, about: Mapping[str, str] | None = None) -> bool:
+    """Make the tables of a new log; False where another process was quicker.
+
+    Parameters
+    ----------
+    conn : sqlalchemy.Connection
+    at : datetime
+        When, for the record.
+    about : mapping of str to str, optional
+        Rows of the table `about`, such as the ``id`` of a project that moves here; a fresh id without one.
+    """
     if about_of(conn):
         return False
     TABLES.create_all(conn)
-    add(conn, ABOUT, [{"name": "id", "value": new_id()}, {"name": "schema", "value": str(SCHEMA)}])
+    rows = {"id": new_id(), "schema": str(SCHEMA), **(about or {})}
+    add(conn, ABOUT, [{"name": name, "value": value} for name, value in rows.items()])
     _record(conn, SCHEMA, "make", at=at)
     reseal(conn)
     return True

@@ -20,12 +20,14 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
+from .blobs import BLOBS
 from .checks import is_intact
 from .location import ServerLocation
-from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of
+from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of, typed
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +159,10 @@ class Database:
                 raise StoreError(f"the database of {self.location} keeps text as {encoding}, which can't hold every "
                                  "label and text. Make one with: createdb --encoding=UTF8 --template=template0 NAME")
             conn.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.location.schema}"')
-            return make(conn)
+            if not make(conn):
+                return False
+            BLOBS.create_all(conn)
+            return True
 
     def check_structure(self, conn: sa.Connection) -> None:
         """Raise LogDamaged where the schema isn't formed like a log, before anything else is read from it."""
@@ -220,6 +225,25 @@ class Database:
         ).returning(CLAIM.c.item_id).cte("added")
         mine = set(conn.scalars(sa.union_all(sa.select(taken.c.item_id), sa.select(added.c.item_id))))
         return [item_id for item_id in item_ids if item_id in mine]
+
+    def add_rows(self, conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows, each with the values of every column, in the table's order.
+
+        Raises
+        ------
+        BadInput
+            If an event holds text that PostgreSQL can't keep.
+        """
+        try:
+            with conn.begin_nested():
+                _copy_in(conn, table, rows)
+        except psycopg.DataError as error:
+            if table is EVENT:
+                row = next((row for row in rows if "\0" in "".join(map(str, row))), rows[0])
+                raise BadInput(f"event {row[0]} ({row[1]!r}, of item {row[4]!r}) holds what PostgreSQL can't keep: "
+                               f"{error}.") from error
+            names = table.c.keys()
+            _copy_in(conn, table, [tuple(typed(table, dict(zip(names, row, strict=True))).values()) for row in rows])
 
     def notify(self, conn: sa.Connection, seq: int) -> None:
         """Tell other processes, when this transaction is committed, that something was stored."""
@@ -307,6 +331,16 @@ class Database:
         if isinstance(cause, (psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)):
             return BadInput(f"the log can't hold one of these values: {words}.")
         return StoreError(f"{place} refused: {words}.")
+
+
+def _copy_in(conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+    raw = conn.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    names = sql.SQL(", ").join(map(sql.Identifier, table.c.keys()))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), names)
+    with raw.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _connect(location: ServerLocation) -> sa.Engine:

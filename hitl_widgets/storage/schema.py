@@ -267,12 +267,12 @@ def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) ->
     # Straight to the driver: for a large import, Core's processing of each value takes as long again as the insert.
     names = table.c.keys()
     if not conn.dialect.positional:  # a server, which takes only what fits a column's type
-        conn.exec_driver_sql(_insertion(table, conn.dialect), [_typed(table, row) for row in rows])
+        conn.exec_driver_sql(insertion(table, conn.dialect), [typed(table, row) for row in rows])
         return
-    conn.exec_driver_sql(_insertion(table, conn.dialect), [tuple(row[name] for name in names) for row in rows])
+    conn.exec_driver_sql(insertion(table, conn.dialect), [tuple(row[name] for name in names) for row in rows])
 
 
-def _typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+def typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with values of the columns' own types; in a table that follows from the events, NULL where one doesn't fit.
 
     SQLite keeps whatever an invented event holds.
@@ -296,7 +296,8 @@ def _fitting(value: Any, kind: type) -> Any:
 
 
 @lru_cache
-def _insertion(table: Table, dialect: sa.Dialect) -> str:
+def insertion(table: Table, dialect: sa.Dialect) -> str:
+    """The statement that inserts rows into a table, for the driver."""
     return str(sa.insert(table).compile(dialect=dialect))
 
 

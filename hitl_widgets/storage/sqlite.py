@@ -24,7 +24,7 @@ from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnl
 from . import backups, checks
 from .files import POOL_GROUPS, POOL_IDS, share_like_folder
 from .lock import is_local, take
-from .schema import CLAIM, add, batches
+from .schema import CLAIM, add, batches, insertion
 
 if sys.platform != "win32":
     import grp
@@ -132,6 +132,10 @@ class Database:
             conn.execute(sa.delete(CLAIM).where(CLAIM.c.item_id.in_(batch)))
             add(conn, CLAIM, [{"item_id": item_id, "annotator": annotator, "until": until} for item_id in batch])
         return mine
+
+    def add_rows(self, conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows, each with the values of every column, in the table's order."""
+        conn.exec_driver_sql(insertion(table, conn.dialect), list(map(tuple, rows)))
 
     def notify(self, conn: sa.Connection, seq: int) -> None:
         """Tell other processes that something was stored. They look for themselves: a file tells nobody."""

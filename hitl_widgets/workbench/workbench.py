@@ -49,6 +49,7 @@ from ..sampling.queue import AUDIT_SHARE
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
+from ..storage import transfer
 from ..storage.location import ServerLocation, locate
 from ..taxonomy.labels import Taxonomy
 from ..widgets.bars import Bar, say
@@ -200,6 +201,10 @@ class Workbench:
                                    annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
                                    purpose=purpose, names=names, arms=arms, task=task, cache=cache, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
+        # For opening the project again, at another place.
+        self._opened_with = {"pool": pool, "model": model, "preprocess": preprocess, "device": device, "head": head,
+                             "annotator": annotator, "annotators_per_item": annotators_per_item, "audit": audit,
+                             "progress": progress}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
         self._value_explainer: Explainer | None = None
@@ -689,7 +694,7 @@ class Workbench:
         path : str or path
             A file or folder.
         folder : str or path
-            The project's new folder.
+            The project's new folder, or the URL of a server.
         format : str, optional
             Such as "coco"; by default that of the path's ending.
         images : folder or Pool, optional
@@ -1461,6 +1466,8 @@ class Workbench:
     def archive(self, path: str | os.PathLike[str], *, people: Literal["names", "pseudonyms"] = "names") -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file.
 
+        Of a project on a server, too: it can be unpacked into a folder, or onto a server.
+
         Parameters
         ----------
         path : str or path
@@ -1489,9 +1496,9 @@ class Workbench:
         Raises
         ------
         BadInput
-            When the file isn't an archive of a project, it is larger, or the folder isn't empty.
+            When the file isn't an archive of a project, it is larger, or the folder isn't empty, or there is a project.
         """
-        archive_.unpack(Path(path), Path(folder), max_bytes=max_bytes)
+        archive_.unpack_at(Path(path), locate(folder), max_bytes=max_bytes, cache=arguments.get("cache"))
         return cls(folder, **arguments)
 
     def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
@@ -1523,6 +1530,46 @@ class Workbench:
         """
         from ..project.joining import join
         return join(self.project, folder, clock_ahead=clock_ahead)
+
+    def move_to(self, place: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Workbench:
+        """Move the project to a server, to a folder, or back, with every event as it is.
+
+        Everything moves: answers, taxonomy, models. At the old place nothing can be stored any more, also by notebooks
+        that have it open: what waits on their cards is stored once the project is opened at the new place. It can still
+        be read there. If the move is cut off, call it again.
+
+        Parameters
+        ----------
+        place : str or path
+            A folder, or the URL of a server, ``postgresql+psycopg://user@host/database?project=cells``. It is new, or
+            the same project was there before.
+        cache : str or path, optional
+            As for `Workbench`, where the place is a server.
+
+        Returns
+        -------
+        Workbench
+            The project at its new place. This one is closed.
+
+        Raises
+        ------
+        BadInput
+            When there is another project, or the same one was changed there apart from this one; then nothing is
+            changed.
+        StoreError
+            When the project has moved somewhere else, or one of the places can't be used.
+        """
+        location = locate(place)
+        if cache is not None and not isinstance(location, ServerLocation):
+            raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {os.fspath(place)!r} is a "
+                           "folder, which keeps its own files. Leave cache out.")
+        moved = transfer.move(self.project.log, self.project.files, location, cache=cache, bars=self._bars)
+        self.close()
+        for name in moved.lost:
+            say(f"{name} was damaged and didn't move; train again, or adopt another version.")
+        say(f"{self.project.name} is at {moved.to} now: {moved.n_events:,} events, {moved.n_files:,} files.")
+        arguments = {**self._opened_with, **({} if cache is None else {"cache": cache})}
+        return Workbench(place, **arguments)
 
     def close(self) -> None:
         """Close the widgets and the log, and end learning in the background."""

@@ -1,0 +1,310 @@
+"""Files that a team shares: models, and the pool that was last opened, kept on the server beside the log.
+
+A project in a folder has them there, and nothing is done. Of a project on a server every machine has a cache folder:
+`TeamFiles` fetches what is missing or damaged there from the server, and sends what was made there. A file's content is
+checked against its hash whenever it is fetched, and once in every session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, func, select
+from sqlalchemy.dialects import postgresql
+
+from ..errors import DiskFull, LogBusy, StoreError
+from .files import POOL_GROUPS, POOL_IDS, make_folder, write_whole
+from .schema import BigInteger, Integer, String, batches
+
+_T = TypeVar("_T")
+
+# Bytes of one part: what is sent in one statement.
+PART = 4 * 2**20
+# Parts of a file that was never sent whole stay so long, so that sending goes on where it was cut off.
+KEPT_FOR = "1 day"
+POOL = (POOL_IDS, POOL_GROUPS)
+MODELS = "models"
+_NAME = re.compile(rf"({re.escape(POOL_IDS)}|{re.escape(POOL_GROUPS)}|{MODELS}/[0-9A-Za-z_-]{{1,100}}\.safetensors)\Z")
+
+BLOBS = MetaData()
+
+BLOB = Table(
+    "blob", BLOBS,
+    Column("name", String, primary_key=True),  # the file's path in the project's folder
+    Column("size", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),  # SHA-256 of the content, in hexadecimal digits
+)
+
+# Kept by the hash of the whole: a name has one content or another, never parts of both.
+BLOB_PART = Table(
+    "blob_part", BLOBS,
+    Column("hash", String, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+
+class Blob(NamedTuple):
+    """A file on the server: its name there, its size in bytes and the SHA-256 of its content."""
+
+    name: str
+    size: int
+    hash: str
+
+
+class SharedLog(Protocol):
+    """What `TeamFiles` needs of a log: whether it lies on a server, and transactions there."""
+
+    @property
+    def server(self) -> object | None:
+        """The server's location, or None for a folder."""
+
+    def transact(self, act: Callable[[sa.Connection], _T]) -> _T:
+        """Run an act in a transaction of its own, which waits for no writer of events."""
+
+
+class TeamFiles:
+    """The files of a project that everybody on it needs. Safe for threads and for processes.
+
+    Parameters
+    ----------
+    log : Log
+        The project's log.
+    folder : Path
+        Where the files lie on this machine: the project's folder, or for a server's its cache folder.
+
+    Attributes
+    ----------
+    on_server : bool
+        Whether there is a server that has them. Where there is none, nothing is fetched or sent.
+    """
+
+    def __init__(self, log: SharedLog, folder: Path) -> None:
+        self.folder, self.on_server = folder, log.server is not None
+        self._log = log
+        # Name -> time and size of the file that was found to be as the server has it.
+        self._checked: dict[str, tuple[int, int]] = {}
+
+    # -- one file --------------------------------------------------------------------------------------------
+
+    def here(self, path: Path) -> Path:
+        """Fetch a file from the server where it is missing or damaged here; its path.
+
+        Nothing is there afterwards where the server doesn't have it either.
+
+        Raises
+        ------
+        LogBusy, DiskFull
+            Where it is missing here, and the server can't be reached or there is no room for it.
+        """
+        if not self.on_server:
+            return path
+        name, stamp = self._name(path), _stamp(path)
+        if stamp is not None and self._checked.get(name) == stamp:
+            return path
+        try:
+            blob = self.find(name)
+            if blob is not None and not _is(path, blob):
+                self._fetch(blob, path)
+        except (LogBusy, DiskFull):
+            if stamp is None:
+                raise
+            return path  # as good as it is
+        if blob is not None and (stamp := _stamp(path)) is not None:
+            self._checked[name] = stamp
+        return path
+
+    def share(self, path: Path, *, replace: bool = False) -> None:
+        """Send a finished file to the server, unless it is there.
+
+        Parameters
+        ----------
+        path : Path
+            In the folder.
+        replace : bool
+            Whether it takes the place of another content. A model's name says what is in it: the first one stays.
+
+        Raises
+        ------
+        LogBusy, StoreError
+            When the server didn't take it; it may have parts of it, which are kept for the next time.
+        """
+        if not self.on_server or not path.is_file():
+            return
+        name, stamp = self._name(path), _stamp(path)
+        with path.open("rb") as file:
+            blob = Blob(name, *_measured(file))
+            former = self.find(name)
+            if former is None or (replace and former != blob):
+                file.seek(0)
+                while not self._send(blob, file, replace=replace):  # somebody removed parts meanwhile
+                    file.seek(0)
+                former = self.find(name)  # another machine may have been quicker, with another content
+        if stamp is not None and former == blob:
+            self._checked[name] = stamp
+
+    def remove(self, *paths: Path) -> None:
+        """Remove files here and on the server, with what was left there of files that were never sent whole."""
+        for path in paths:
+            self._checked.pop(self._name(path), None)
+            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
+                path.unlink(missing_ok=True)
+        if self.on_server and paths:
+            names = list(map(self._name, paths))
+            for batch in batches(names):
+                self._log.transact(partial(_remove, which=BLOB.c.name.in_(batch)))
+
+    def lost(self, path: Path) -> str:
+        """What can be done where a file is neither here nor on the server, in a sentence; "" in a folder."""
+        return f" The server doesn't have {path.name} either, or has it damaged. Whoever opens the project with a " \
+               "cache folder that still has it gives it to the server again." if self.on_server else ""
+
+    # -- the pool --------------------------------------------------------------------------------------------
+
+    def fetch_pool(self) -> None:
+        """Bring what is remembered of the pool that was last opened, on whichever machine."""
+        for name in POOL:
+            self._checked.pop(name, None)  # another machine may have opened another pool since
+            self.here(self.folder / name)
+
+    def share_pool(self) -> None:
+        """Let the other machines remember the pool that was opened here."""
+        for name in POOL:
+            self.share(self.folder / name, replace=True)
+
+    # -- all files -------------------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """The names of all files that the team shares, on the server or in the folder, in order."""
+        if self.on_server:
+            return sorted(name for name in self._log.transact(
+                lambda conn: conn.scalars(select(BLOB.c.name)).all()) if _NAME.match(name))
+        found = [path.relative_to(self.folder).as_posix() for path in self.folder.glob(f"{MODELS}/*.safetensors")]
+        return sorted(name for name in (*POOL, *found) if _NAME.match(name) and (self.folder / name).is_file())
+
+    def fetch_all(self) -> list[str]:
+        """Fetch every file that the server has; the names of those that it has damaged."""
+        names = self.names()
+        return [name for name in names if not self.here(self.folder / name).is_file()]
+
+    def find(self, name: str) -> Blob | None:
+        """What the server has under a name, or None."""
+        row = self._log.transact(lambda conn: conn.execute(select(BLOB).where(BLOB.c.name == name)).first())
+        return None if row is None else Blob(*row)
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _name(self, path: Path) -> str:
+        name = path.relative_to(self.folder).as_posix()
+        if not _NAME.match(name):
+            raise ValueError(f"{name!r} is no file that a team shares")
+        return name
+
+    def _fetch(self, blob: Blob, path: Path) -> None:
+        """Write a file as the server has it. Where it is damaged there, nothing is written, and it is removed there."""
+        try:
+            make_folder(path.parent)
+            for _ in range(2):  # the second time, it isn't the connection's fault
+                with suppress(_Damaged), write_whole(path) as part:
+                    with part.open("wb") as file:
+                        file.writelines(self._parts(blob.hash))
+                    with part.open("rb") as file:
+                        if _measured(file) == blob[1:]:
+                            return
+                    raise _Damaged
+        except StoreError:
+            raise
+        except OSError as error:
+            raise DiskFull(f"{path} can't be written ({error.strerror or error}). Make room on the disk, or pass "
+                           "cache= another folder; nothing is lost.") from error
+        same = (BLOB.c.name == blob.name) & (BLOB.c.hash == blob.hash)
+        self._log.transact(lambda conn: _remove(conn, same))
+
+    def _parts(self, hash: str) -> Iterator[bytes]:
+        part = 0
+        while (data := self._log.transact(lambda conn, part=part: conn.scalar(  # type: ignore[misc]
+                select(BLOB_PART.c.data).where(BLOB_PART.c.hash == hash, BLOB_PART.c.part == part)))) is not None:
+            yield bytes(data)
+            part += 1
+
+    def _send(self, blob: Blob, file: IO[bytes], *, replace: bool) -> bool:
+        """Send a file in parts, each committed, and then its name; False where parts were gone at the end."""
+        def parts_there(conn: sa.Connection) -> set[int]:
+            # What is there from an earlier time counts as sent now, so that nobody clears it away.
+            return set(conn.scalars(sa.update(BLOB_PART).where(BLOB_PART.c.hash == blob.hash).values(
+                stored_at=func.now()).returning(BLOB_PART.c.part)))
+
+        there, part = self._log.transact(parts_there), 0
+        while data := file.read(PART):
+            if part not in there:
+                values = {"hash": blob.hash, "part": part, "data": data}
+                self._log.transact(lambda conn, values=values: conn.execute(  # type: ignore[misc]
+                    postgresql.insert(BLOB_PART).values(values).on_conflict_do_nothing()))
+            part += 1
+
+        def name(conn: sa.Connection) -> bool:
+            if conn.scalar(select(func.count()).where(BLOB_PART.c.hash == blob.hash)) != part:
+                return False
+            insert = postgresql.insert(BLOB).values(blob._asdict())
+            conn.execute(insert.on_conflict_do_update(index_elements=["name"], set_={
+                "size": insert.excluded.size, "hash": insert.excluded.hash}) if replace else
+                insert.on_conflict_do_nothing())
+            if replace:
+                _clear(conn)
+            return True
+        return self._log.transact(name)
+
+
+class _Damaged(Exception):
+    """What was fetched isn't what the server says of it."""
+
+
+def _remove(conn: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Remove some files from the server."""
+    hashes = list(conn.scalars(sa.delete(BLOB).where(which).returning(BLOB.c.hash)))
+    conn.execute(sa.delete(BLOB_PART).where(BLOB_PART.c.hash.in_(hashes), BLOB_PART.c.hash.not_in(select(BLOB.c.hash))))
+    _clear(conn)
+
+
+def _clear(conn: sa.Connection) -> None:
+    """Delete parts that belong to no file, and to none that is just being sent."""
+    conn.execute(sa.delete(BLOB_PART).where(
+        BLOB_PART.c.hash.not_in(select(BLOB.c.hash)),
+        BLOB_PART.c.stored_at < func.now() - sa.cast(KEPT_FOR, postgresql.INTERVAL)))
+
+
+def _measured(file: IO[bytes]) -> tuple[int, str]:
+    """The size of an open file and the SHA-256 of its content."""
+    digest, size = hashlib.sha256(), 0
+    while data := file.read(PART):
+        digest.update(data)
+        size += len(data)
+    return size, digest.hexdigest()
+
+
+def _is(path: Path, blob: Blob) -> bool:
+    """Whether a file has the content that the server has."""
+    try:
+        if path.stat().st_size != blob.size:
+            return False
+        with path.open("rb") as file:
+            return _measured(file) == blob[1:]
+    except OSError:
+        return False
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Time and size of a file; None where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size

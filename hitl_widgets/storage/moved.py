@@ -1,0 +1,92 @@
+"""What a log says of its own moving: that the project has gone to another place, or is still coming to this one.
+
+It is a row of the table `about`. `transfer` sets it; the log asks `refusal` before it stores anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..errors import StoreError
+from .location import Location, ServerLocation
+from .migrations import reseal
+from .schema import ABOUT, add
+
+MOVE = "move"
+
+
+class Move(NamedTuple):
+    """Where a project has gone, or where it is coming from; both None for one that stays where it is.
+
+    `by` is the id of the call that moves it: of two at the same time, only one goes on.
+    """
+
+    to: str | None = None
+    coming_from: str | None = None
+    by: str | None = None
+
+    @classmethod
+    def of(cls, value: str | None) -> Move:
+        """Read the row of `about`; None where there is none."""
+        try:
+            said = json.loads(value or "{}")
+            return cls(said.get("to"), said.get("from"), said.get("by"))
+        except (ValueError, AttributeError):
+            return cls()
+
+    @property
+    def row(self) -> dict[str, str]:
+        """The row of `about`, by its name; empty for a project that stays where it is."""
+        if self.to is None and self.coming_from is None:
+            return {}
+        return {MOVE: json.dumps({"to": self.to, "from": self.coming_from, "by": self.by})}
+
+    def write(self, conn: sa.Connection) -> None:
+        """Write the row, in the transaction of this connection."""
+        conn.execute(sa.delete(ABOUT).where(ABOUT.c.name == MOVE))
+        if row := self.row:
+            add(conn, ABOUT, [{"name": MOVE, "value": row[MOVE]}])
+        reseal(conn)
+
+
+def move_of(about: Mapping[str, str]) -> Move:
+    """Tell of a log's table `about` where the project has gone or comes from."""
+    return Move.of(about.get(MOVE))
+
+
+def read_move(conn: sa.Connection) -> Move:
+    """Read it in a transaction."""
+    return Move.of(conn.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.name == MOVE)))
+
+
+def refusal(value: str | None, place: str) -> StoreError | None:
+    """Why nothing can be stored in a log, by its row of `about`; None where it can.
+
+    Parameters
+    ----------
+    value : str or None
+        Of the row.
+    place : str
+        What messages call the project.
+    """
+    move = Move.of(value)
+    if move.coming_from is not None:
+        return StoreError(f"{place} is being moved here from {move.coming_from} and isn't whole yet. Open it there and "
+                          "call wb.move_to(...) again, which goes on where it was cut off.")
+    if move.to is not None:
+        return StoreError(f"{place} has moved to {move.to}; nothing was stored here. Open it there: "
+                          f"hw.Workbench({move.to!r}, ...). What waits on a card is stored there.")
+    return None
+
+
+def told(location: Location) -> str:
+    """A place as everybody may read it: the path of a folder, or a URL without its user, password and own files."""
+    if not isinstance(location, ServerLocation):
+        return str(location.folder)
+    kept = {name: value for name, value in location.url.query.items() if name in ("host", "port", "sslmode")}
+    return sa.URL.create(location.url.drivername, None, None, location.url.host, location.url.port,
+                         location.url.database, {**kept, "project": location.project}).render_as_string()
