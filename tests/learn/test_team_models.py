@@ -23,10 +23,15 @@ from shade_values import LIGHT, SHADE, answer
 from shades import NAMES, POOL, TRUTH, label_some, small_net
 
 import hitl_widgets as hw
-from hitl_widgets.errors import BadInput, LogBusy, WrongPool
+from hitl_widgets import edits
+from hitl_widgets.errors import BadInput, LogBusy, StoreError, WrongPool
 from hitl_widgets.learn.object_net import ObjectNet
 from hitl_widgets.learn.span_net import SpanNet
+from hitl_widgets.records import new_id
 from hitl_widgets.storage.blobs import BLOB_PART, TeamFiles
+from hitl_widgets.storage.location import locate
+from hitl_widgets.storage.moved import told
+from hitl_widgets.widgets.card import Review
 
 CIRCLES = hw.Pool.from_images([drawn(seed)[0] for seed in range(6)])
 TEXTS = hw.Pool.from_texts(["Ada met Ben in Rome.", "Cleo is in Paris.", "Nobody is anywhere.", "Dan, in Oslo."])
@@ -230,3 +235,60 @@ def test_without_a_cache_folder_there_is_one_in_the_users_directory(
             assert wb.folder.is_relative_to(tmp_path / "caches")
         assert wb.project.log.id[:12] in wb.folder.name
         wb.decide(POOL.ids[0], label=TRUTH[POOL.ids[0]])
+
+
+def test_a_card_on_the_old_place_keeps_its_decision_and_the_new_place_stores_it(
+        machine: Open, url: str, tmp_path: Path) -> None:
+    with hw.Workbench(tmp_path / "cells", POOL, NAMES, annotator="ada", progress=False) as elsewhere, \
+            hw.Workbench(tmp_path / "cells", POOL, annotator="ben", progress=False) as wb:
+        wb.decide(POOL.ids[1], label=TRUTH[POOL.ids[1]])
+        before = wb.annotations()
+        review = Review(elsewhere.session)
+        act = {"kind": "decide", "decision_id": new_id(), "item_id": str(POOL.ids[0]), "verdict": "answer",
+               "label_id": elsewhere.taxonomy.label_ids[0], "acted_at": "2026-03-01T09:30:00Z", "annotator": "ada"}
+        with wb.move_to(url, cache=tmp_path / "bens") as moved:
+            pd.testing.assert_frame_equal(moved.annotations(), before)
+            assert moved.annotator == "ben"
+            with pytest.raises(StoreError, match="closed"):
+                wb.decide(POOL.ids[2], label="dark")
+            reply: Any = review.card.answer(act)
+            assert (reply["kind"], reply["again"]) == ("rejected", True)
+            assert "has moved to postgresql" in reply["reason"]
+            review.close()
+            later = Review(machine("ada", taxonomy=None).session)
+            assert later.card.answer(act)["kind"] == "stored"
+            later.close()
+            assert moved.annotations()["item_id"].tolist() == [str(POOL.ids[1]), str(POOL.ids[0])]
+            with moved.move_to(tmp_path / "cells") as back:
+                assert len(back.annotations()) == 2
+                assert elsewhere.decide(POOL.ids[3], label="dark").verdict == "answer"
+
+
+def test_who_opens_the_old_place_is_told_where_the_project_is(
+        url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    with hw.Workbench(tmp_path / "cells", POOL, NAMES, progress=False) as wb:
+        wb.move_to(url, cache=tmp_path / "cache").close()
+    with hw.Workbench(tmp_path / "cells", POOL, progress=False) as old:
+        assert f"has moved to {told(locate(url))}" in caplog.text + "".join(capsys.readouterr())
+        assert len(old.annotations()) == 0
+        with pytest.raises(StoreError, match="has moved to"):
+            old.apply(edits.add("grey"))
+
+
+def test_an_archive_is_unpacked_onto_a_server_and_one_of_a_server_into_a_folder(
+        postgres: Server, url: str, tmp_path: Path) -> None:
+    def events(wb: Any) -> list[tuple[Any, ...]]:
+        return [(event.seq, event.id, event.kind, event.body, event.stored_at) for event in wb.project.log.events()]
+    with hw.Workbench(tmp_path / "cells", POOL, NAMES, model=small_net(), progress=False) as wb:
+        label_some(wb, 10)
+        expected, said = events(wb), digest(wb)
+        packed = wb.archive(tmp_path / "cells.zip")
+    with hw.Workbench.from_archive(packed, url, pool=POOL, model=small_net(), cache=tmp_path / "one",
+                                   progress=False) as there:
+        assert (events(there), digest(there)) == (expected, said)
+        packed = there.archive(tmp_path / "again.zip")
+    with pytest.raises(BadInput, match="there is a project at"):
+        hw.Workbench.from_archive(packed, url, pool=POOL, cache=tmp_path / "one", progress=False)
+    with hw.Workbench.from_archive(packed, tmp_path / "back", pool=POOL, model=small_net(), progress=False) as back:
+        assert (events(back), digest(back)) == (expected, said)
+        back.decide(POOL.ids[5], label="dark")
