@@ -29,7 +29,7 @@ from .records import (
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
          "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values", "imported",
-         "assigned", "exported", "redacted", "settled")
+         "assigned", "exported", "redacted", "settled", "role", "taken_in")
 # Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
 ANSWERS = ("decided", "repeated")
 
@@ -59,6 +59,8 @@ class Event:
     nth : int or None
         Its number among the events of its annotator in the log, from 1; None before, and for events that were stored
         before these numbers were kept.
+    aside : bool
+        Whether it was outside its person's role when it was stored, so that it counts nowhere; False before.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Event:
     stored_at: datetime | None = None
     seq: int | None = None
     nth: int | None = None
+    aside: bool = False
 
     def __post_init__(self) -> None:
         check_event_id(self.id)
@@ -96,8 +99,8 @@ class Event:
 
 
 # Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
-# before a suggestion was shown, and what was planted when they answered the item before.
-DERIVED = ("replaces", "content", "first", "planted")
+# before a suggestion was shown, what was planted when they answered the item before, and who stored it for them.
+DERIVED = ("replaces", "content", "first", "planted", "by")
 _GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
 
 
@@ -129,7 +132,7 @@ def canonical(body: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def decided(decision: Decision, *, content: str | None = None, first: Mapping[str, Any] | None = None,
-            planted: str | None = None) -> Event:
+            planted: str | None = None, by: str | None = None) -> Event:
     """Make the event of a decision, of kind "repeated" where a person is compared with themselves.
 
     Parameters
@@ -141,6 +144,8 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
         What the person had answered before the suggestion was shown: see `first_answer`.
     planted : str or None
         The label_id that was suggested on purpose when the person answered before: see `planted_before`.
+    by : str or None
+        Who stores it in the name of its annotator, such as whoever imports answers; their role is the one that counts.
     """
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
@@ -166,6 +171,8 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
         body["first"] = dict(first)
     if planted is not None and not decision.seen.planted:
         body["planted"] = planted
+    if by is not None and by != decision.annotator:
+        body["by"] = by
     kind = "decided" if decision.seen.repeat_of is None else "repeated"
     return Event(id=decision.id, kind=kind, annotator=decision.annotator, acted_at=decision.acted_at,
                  stored_at=decision.stored_at, item_id=decision.item_id, body=body)
@@ -266,9 +273,9 @@ def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str
                  item_id=decision.item_id, body={"decision_id": decision.id})
 
 
-def stored(event: Event, *, stored_at: datetime, seq: int, nth: int) -> Event:
-    """Complete an event with its numbers and the time at which it was stored."""
-    return replace(event, stored_at=stored_at, seq=seq, nth=nth)
+def stored(event: Event, *, stored_at: datetime, seq: int, nth: int, aside: bool = False) -> Event:
+    """Complete an event with its numbers, the time at which it was stored, and whether it was set aside."""
+    return replace(event, stored_at=stored_at, seq=seq, nth=nth, aside=aside)
 
 
 def standing(events: Iterable[Event]) -> Event | None:

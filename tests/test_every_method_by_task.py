@@ -253,6 +253,19 @@ def edit(wb: Workbench) -> Any:
     return edits.rename("indoor", "inside") if len(wb.taxonomy) else edits.rename_attribute("blur", "blurred")
 
 
+def taken_in(wb: Workbench) -> Any:
+    """An answer that came when its person's role had been withdrawn, and that counts all the same."""
+    wb.people.invite("carl")
+    wb.people.withdraw("carl")
+    answer: dict[str, Any] = {"verdict": "skip"}
+    wb.session.decide(IDS[0], annotator="carl", id="answer-of-carl", keep_aside=True, **answer)
+    aside = wb.people.set_aside()
+    assert aside["id"].tolist() == ["answer-of-carl"]
+    assert wb.people.take_in(aside).empty
+    assert "carl" in set(wb.annotations()["annotator"])
+    return aside
+
+
 def adjudicated(wb: Workbench) -> Any:
     desk = wb.people.adjudicate(seed=0)
     case = desk.next()
@@ -357,6 +370,10 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "people.assign": lambda wb: [wb.people.assign("grace", items=IDS[:2]), wb.people.assign("grace", None),
                                  wb.people.assign("grace", [any_label(wb)])],
     "people.workload": lambda wb: wb.people.workload(),
+    "people.roles": lambda wb: wb.people.roles(),
+    "people.invite": lambda wb: wb.people.invite("carl", role="guest"),
+    "people.withdraw": lambda wb: [wb.people.invite("carl"), wb.people.withdraw("carl")],
+    "people.set_aside": lambda wb: wb.people.set_aside(), "people.take_in": taken_in,
 }
 
 # These change nothing that the others read: they share one project.
@@ -366,7 +383,7 @@ READING = {"annotations", "history", "votes", "consensus", "progress", "labels_t
            "models", "models.flips", "models.embeddings", "edits", "edits.counts", "edits.unsettled", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
-           "people.table", "people.workload"}
+           "people.table", "people.workload", "people.roles", "people.set_aside"}
 OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "predict")
 OBJECTS = "asks for (the )?objects"
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"

@@ -113,6 +113,8 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
     BadInput, UnknownLabel
         When the file can't be read, or names labels that the taxonomy doesn't have; nothing was stored then.
     """
+    if not dry_run:
+        project.require_importing()
     with bars(None, title=f"Reading {path.name}"), gc_paused():
         chosen = find_format(format, path)
         contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)

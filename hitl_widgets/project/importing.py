@@ -114,8 +114,8 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
         With the number of the first row that can't be used, counted from 0, or of two rows in which one annotator gives
         different answers to one item; nothing was stored then.
     """
+    project.require_importing()
     frame = _as_frame(frame, project)
-    project.refresh()
     rows, n_undecided = _rows_of(frame, project, annotator)
     new: list[tuple[_Row, str | None]] = []
     n_changed_since = 0

@@ -52,7 +52,7 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
         With the number of the first row that can't be used, counted from 0; nothing was stored then.
     """
     frame = _as_frame(frame, SHAPE_OF[project.task])
-    project.refresh()
+    project.require_importing()
     images: dict[tuple[str, str], list[tuple[int, Shape]]] = {}
     undecided: set[tuple[str, str]] = set()
     for number, record in enumerate(frame.to_dict("records")):

@@ -24,7 +24,7 @@ _DIGITS = 6
 
 def sees_names(project: Project, reader: str) -> bool:
     """Whether a reader sees other people's names beside their figures."""
-    return bool(project.state.policy.get("names")) and reader == project.state.agreements.owner
+    return bool(project.state.policy.get("names")) and project.state.agreements.is_owner(reader)
 
 
 def pseudonyms(project: Project, annotators: Iterable[str] = ()) -> dict[str, str]:

@@ -17,6 +17,7 @@ from ..errors import BadInput, IdReused
 from ..events import Event
 from ..quality.gold_tests import gold_figures
 from ..records import LABELLING, check_annotator, check_event_id, new_id, utc_now
+from ..storage.roles import NEEDS
 from .hidden_tests import truth_of
 from .policy import PLANTED
 from .workload import asked_in_words
@@ -73,7 +74,8 @@ class People:
         with project.state.lock:
             project.refresh()
             planted = project.state.policy.get(PLANTED)
-            if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
+            if not planted or project.state.agreements.consent(annotator, PLANTED) is not None \
+                    or not project.state.roles.allows(annotator, NEEDS["consented"]):
                 return None
             about = project.state.agreements.set_by[PLANTED]
         purpose = planted["purpose"] + ("" if planted["purpose"].endswith((".", "!", "?")) else ".")
@@ -213,8 +215,8 @@ class People:
         if n_alarms <= sum(event.body.get("kind") == "alarm" for event in state.agreements.told.get(annotator, ())):
             return
         n, right = int(figures["n"].iloc[0]), int(figures["n_right"].iloc[0])
-        owner, names = state.agreements.owner, bool(state.policy.get("names"))
-        who = f"{owner}, who made the project, can see it" if names and owner != annotator else "Nobody else is told"
+        sees = bool(state.policy.get("names")) and not state.agreements.is_owner(annotator)
+        who = f"{state.agreements.owners_in_words}, can see it" if sees else "Nobody else is told"
         self._append("told", {
             "kind": "alarm", "text": f"Of your {n} answers to items whose answer is known, {n - right} differ from it: "
             f"more than is usual. {who}, and nothing is blocked. The definitions of the labels may help, or a question "
@@ -274,7 +276,7 @@ class People:
         answers = self.gold_answers()
         figures = gold_figures(answers).assign(n_people=1)
         agreements = project.state.agreements
-        if agreements.policy.get("names") and reader == agreements.owner:
+        if agreements.policy.get("names") and agreements.is_owner(reader):
             return figures[TABLE_COLUMNS].reset_index(drop=True), ""
         own, others = figures[figures["annotator"] == reader], figures[figures["annotator"] != reader]
         n = len(others)

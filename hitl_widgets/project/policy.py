@@ -1,7 +1,8 @@
 """What the owner of a project set for its people, what they agreed to, and what they were told.
 
-The owner is who made the project. What they set is a mapping (`KEYS`) in events of kind "policy", where a later event's
-keys win; each person's yes or no is an event of kind "consented", and what a person was told is one of kind "told".
+The owner is who made the project, or who was given that role. What they set is a mapping (`KEYS`) in events of kind
+"policy", where a later event's keys win; each person's yes or no is an event of kind "consented", and what a person was
+told is one of kind "told".
 Names of annotators are taken on trust, as everywhere in the log: this keeps a team from accidents, not from malice.
 Read `Agreements` and `set_policy` first.
 """
@@ -12,9 +13,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput
+from ..errors import BadInput, NotAllowed
 from ..events import Event
 from ..records import check_number, is_text
+from ..storage.roles import Roles
 from ..taxonomy.labels import Taxonomy
 from .arms import ARMS
 
@@ -38,8 +40,10 @@ class Agreements:
 
     Attributes
     ----------
-    owner : str
-        Who made the project.
+    roles : Roles
+        Who may do what.
+    given : dict
+        person -> the "role" event that gave them theirs.
     policy : dict
         What the owner set, by `KEYS`; empty in a project where nothing was set.
     set_by : dict
@@ -51,7 +55,8 @@ class Agreements:
     """
 
     def __init__(self) -> None:
-        self.owner = ""
+        self.roles = Roles()
+        self.given = dict[str, Event]()
         self.policy = dict[str, Any]()
         self.set_by = dict[str, str]()
         self.consents = dict[tuple[str, str], Event]()
@@ -59,7 +64,30 @@ class Agreements:
 
     def take_created(self, events: Sequence[Event]) -> None:
         """Take in who made the project."""
-        self.owner = self.owner or events[0].annotator
+        for event in events:
+            self.roles = self.roles.then(event)
+
+    def take_roles(self, events: Sequence[Event]) -> None:
+        """Take in who was given a role, or lost it."""
+        for event in events:
+            self.roles = self.roles.then(event)
+            self.given = {**self.given, event.body["annotator"]: event}
+
+    @property
+    def owner(self) -> str:
+        """Who made the project, as long as they own it; then the owner of the longest standing."""
+        return self.roles.owners[0] if self.roles.owners else ""
+
+    @property
+    def owners_in_words(self) -> str:
+        """Name the owners, as the subject of a sentence, up to its comma."""
+        if not self.roles.in_force:
+            return f"{self.owner}, who made the project"
+        return f"{' or '.join(self.roles.owners)}, who owns the project"
+
+    def is_owner(self, annotator: str) -> bool:
+        """Whether a person owns the project."""
+        return annotator in self.roles.owners
 
     def take_policies(self, events: Sequence[Event]) -> None:
         """Take in what was set: of each key the last one holds."""
@@ -127,12 +155,12 @@ def set_arms(project: Project, shares: Mapping[str, float]) -> None:
     own = project.asking.arms.shares
     if own == shares:
         return
-    if project.annotator == project.state.agreements.owner:
+    if project.state.agreements.is_owner(project.annotator):
         set_policy(project, arms=dict(shares))
     else:
         in_use = ", ".join(f"{arm} {share:g}" for arm, share in own.items() if share)
         project.notify(f"{project.name} goes on with its own shares of the arms ({in_use}); "
-                       f"{project.state.agreements.owner}, who made the project, can change them.")
+                       f"{project.state.agreements.owners_in_words}, can change them.")
 
 
 def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
@@ -168,10 +196,10 @@ def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
 
 
 def require_owner(project: Project, does: str) -> None:
-    """BadInput unless the one who acts made the project."""
+    """NotAllowed unless the one who acts owns the project."""
     project.refresh()
-    if project.annotator != (owner := project.state.agreements.owner):
-        raise BadInput(f"{owner}, who made the project, {does}; {project.annotator} acts now.")
+    if not (agreements := project.state.agreements).is_owner(project.annotator):
+        raise NotAllowed(f"{agreements.owners_in_words}, {does}; {project.annotator} acts now.")
 
 
 def check_purpose(purpose: Any) -> str:

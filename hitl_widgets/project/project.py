@@ -53,6 +53,7 @@ from ..storage.forgetting import complete, is_complete
 from ..storage.location import cache_folder, locate
 from ..storage.log import Log
 from ..storage.moved import move_of
+from ..storage.roles import IMPORTING, NEEDS
 from ..taxonomy import history
 from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
@@ -239,7 +240,8 @@ class Project(Standing):
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Any = None, missing: Any = None,
                seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
+               acted_at: datetime | None = None, known: Collection[str] | None = None,
+               keep_aside: bool = False) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
         Its parameters are the parts of a `Decision`, each named once; see `Workbench.decide`.
@@ -279,6 +281,9 @@ class Project(Standing):
         known : collection of str or None
             Ids of the annotator's decisions on the item that the screen knows of; where another one stands, this one is
             refused. None revises whatever stands.
+        keep_aside : bool
+            Keep a decision that the annotator's role doesn't allow aside, where it counts nowhere, as a card does:
+            `is_aside` then says so. Otherwise it is refused.
 
         Returns
         -------
@@ -287,7 +292,7 @@ class Project(Standing):
 
         Raises
         ------
-        UnknownItem, UnknownLabel, BadInput, IdReused, AlreadyDecided, ReadOnly, DiskFull, LogBusy
+        UnknownItem, UnknownLabel, BadInput, NotAllowed, IdReused, AlreadyDecided, ReadOnly, DiskFull, LogBusy
             Nothing was stored then.
         """
         annotator = self.who(annotator)
@@ -315,9 +320,10 @@ class Project(Standing):
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         event = events.decided(decision, content=self.content(position), first=events.first_answer(standing),
-                               planted=events.planted_before(standing))
-        [stored] = self.log.append(event, known=known if event.kind == "decided" else None)
-        if event.kind == "decided":
+                               planted=events.planted_before(standing),
+                               by=None if keep_aside else self._stand_in(annotator))
+        [stored] = self.log.append(event, known=known if event.kind == "decided" else None, keep_aside=keep_aside)
+        if event.kind == "decided" and not stored.aside:
             self.state.apply(position, stored, standing)
         else:
             self.refresh()
@@ -327,15 +333,17 @@ class Project(Standing):
             else events.decision_of(stored)
 
     def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
-                annotator: str | None = None) -> Decision:
+                annotator: str | None = None, keep_aside: bool = False) -> Decision:
         """Take a decision back; what stood before it stands again.
 
-        Taking it back twice is taking it back once.
+        Taking it back twice is taking it back once. `keep_aside` is as for `decide`.
 
         Raises
         ------
         UnknownDecision
             When the log has no such decision.
+        NotAllowed
+            When the role of whoever takes it back doesn't allow that.
         """
         known = isinstance(decision_id, str) and is_text(decision_id)
         event = self.log.get(decision_id) if known else None
@@ -344,15 +352,27 @@ class Project(Standing):
                                   "those that stand.")
         decision = events.decision_of(event)
         if not self.log.is_retracted(event):  # else somebody took it back before
+            if annotator is None:
+                self.refresh()
+                annotator = self.annotator if self.state.roles.in_force else None  # whose role counts
             try:
-                self.log.append(events.retracted(decision, id=id or events.undo_id(decision.id), annotator=annotator,
-                                                 acted_at=acted_at or self._now()))
+                self._undo(decision, id or events.undo_id(decision.id), annotator, acted_at, keep_aside=keep_aside)
             except IdReused:
-                if not self.log.is_retracted(event):  # somebody took it back just now
-                    raise
+                if not self.log.is_retracted(event):  # else somebody took it back just now
+                    if id is not None or not self.log.is_aside(events.undo_id(decision.id)):
+                        raise
+                    # An undo of this id is kept aside.
+                    self._undo(decision, new_id(), annotator, acted_at, keep_aside=keep_aside)
         self.refresh()
         self.tell("decisions")
         return decision
+
+    def _undo(self, decision: Decision, id: str, annotator: str | None, acted_at: datetime | None, *,
+              keep_aside: bool) -> None:
+        [stored] = self.log.append(events.retracted(decision, id=id, annotator=annotator,
+                                                    acted_at=acted_at or self._now()), keep_aside=keep_aside)
+        if stored.aside and not keep_aside:
+            raise IdReused(f"event id {id!r} is in the log already, kept aside.")
 
     def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
         """Change the taxonomy by one edit, or by a list of edits of which all hold or none.
@@ -521,6 +541,29 @@ class Project(Standing):
                                                acted_at=self._now(), body=body))
         return event
 
+    def require(self, kind: str, annotator: str | None = None) -> None:
+        """Raise NotAllowed where the role of a person doesn't allow what events of a kind say; it names who may.
+
+        For what takes long before it is stored: the log itself stores nothing that isn't allowed.
+        """
+        self.refresh()
+        self.state.roles.require(annotator or self.annotator, kind)
+
+    def require_importing(self) -> None:
+        """Raise NotAllowed where the one who acts may not import answers."""
+        self.refresh()
+        if not self.state.roles.allows(self.annotator, IMPORTING):
+            raise self.state.roles.refusal(self.annotator, IMPORTING)
+
+    def is_aside(self, id: str) -> bool:
+        """Whether the act with this id is kept aside, since its person's role didn't allow it."""
+        return self.state.roles.in_force and self.log.is_aside(id)
+
+    def _stand_in(self, annotator: str) -> str | None:
+        """Who stores an answer in the name of somebody whose role doesn't allow it; None where that is nobody."""
+        roles = self.state.roles
+        return None if annotator == self.annotator or roles.allows(annotator, NEEDS["decided"]) else self.annotator
+
     def take_in(self, *acts: events.Event) -> None:
         """Append acts that were made elsewhere: all of them or none."""
         self._store(acts)
@@ -546,6 +589,9 @@ class Project(Standing):
 
     def _store(self, acts: Sequence[events.Event], *, since: int | None = None) -> None:
         if acts:
+            if self.state.roles.in_force:  # where they were made in other names, the role of whoever stores them counts
+                acts = [replace(act, body={**act.body, "by": self.annotator}) if act.kind in events.ANSWERS
+                        and act.annotator != self.annotator else act for act in acts]
             self.log.append(*acts, since=since)
             self.refresh()
             self.tell("decisions")

@@ -38,7 +38,9 @@ from ..records import (
 )
 from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
+from ..storage.roles import NEEDS
 from ..taxonomy.labels import Taxonomy
+from . import team
 from .earlier import EarlierTexts
 from .evidence import is_of_attribute, is_of_object, seen_of
 from .forgetting import write_archive
@@ -245,7 +247,10 @@ class Session:
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """The next n items of a queue, claimed for an annotator for a quarter of an hour."""
+        """The next n items of a queue, claimed for an annotator for a quarter of an hour.
+
+        For somebody whose role allows no answers they aren't claimed.
+        """
         self.follow()
         if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
             self.update_second_looks()
@@ -253,7 +258,10 @@ class Session:
         if queue is None and (ahead := self.project.hidden_tests.ahead(self.project.who(annotator))):
             self._prepare(ahead)
         self._settle_who(n, queue, strategy=strategy, annotator=annotator, showing=showing)
-        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+        who = annotator or self.annotator
+        holds = who != self.annotator or self.project.state.roles.allows(who, NEEDS["decided"])
+        choose = self.project.claim if holds else self.project.next
+        return choose(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def _settle_who(self, n: int, queue: str | None, **asked: Any) -> None:
         """Predict what is about to be asked, where it depends on the suggestion of whom it is asked."""
@@ -399,6 +407,16 @@ class Session:
     def retract(self, decision_id: str, **what: Any) -> Decision:
         """Undo a decision; see `Workbench.retract`."""
         return self.project.retract(decision_id, **what)
+
+    # -- who may do what
+
+    def allowed(self, annotator: str | None = None) -> Mapping[str, str | None]:
+        """What a person's role means for a card: `reading` and `aside`; see `team.standing_of`."""
+        return team.standing_of(self.project, annotator or self.annotator)
+
+    def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
+        """Why an act that was stored is kept aside, in a sentence; None where it isn't."""
+        return team.kept_aside(self.project, annotator or self.annotator) if self.project.is_aside(id) else None
 
     # -- questions and the guideline
 

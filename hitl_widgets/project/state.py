@@ -28,6 +28,7 @@ from ..sampling.audit import Audit
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused
+from ..storage.roles import Roles
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
@@ -334,6 +335,11 @@ class State:
         return self.agreements.policy
 
     @property
+    def roles(self) -> Roles:
+        """Who may do what."""
+        return self.agreements.roles
+
+    @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
         """How far the log is taken in: up to one number, and these decisions beyond it. Hold the lock."""
         return self._seq, frozenset(self._ahead)
@@ -560,6 +566,9 @@ class State:
     def _take_created(self, events: Sequence[Event]) -> None:
         self.agreements.take_created(events)
 
+    def _take_roles(self, events: Sequence[Event]) -> None:
+        self.agreements.take_roles(events)
+
     def _take_policies(self, events: Sequence[Event]) -> None:
         self.agreements.take_policies(events)
 
@@ -596,10 +605,11 @@ class State:
 PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
-    "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
-    "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated,
-    "adjudicated": State._take_verdicts, "adopted_values": State._take_adopted_values,
-    "assigned": State._take_assigned, "settled": State._take_settled}
+    "created": State._take_created, "role": State._take_roles, "policy": State._take_policies,
+    "consented": State._take_consents, "told": State._take_told, "thread": State._take_threads,
+    "repeated": State._take_repeated, "adjudicated": State._take_verdicts,
+    "adopted_values": State._take_adopted_values, "assigned": State._take_assigned,
+    "settled": State._take_settled}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread", "assigned")
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .checks import annotations_of
 from .roles import Roles
-from .schema import ANNOTATION, EVENT, add, event_of
+from .schema import ANNOTATION, EVENT, add, batches, event_of
 
 _CHUNK = 2_000
 
@@ -32,13 +32,14 @@ def derive(conn: sa.Connection) -> None:
 
 def _mark_aside(conn: sa.Connection) -> None:
     """Set `aside` of each event by the roles before it."""
-    if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.KINDS))) == 0:
+    if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.OF_OWNERS))) == 0:
         conn.execute(sa.update(EVENT).where(EVENT.c.aside != 0).values(aside=0))
         return
-    roles, marked = Roles(), list[tuple[int, int]]()
+    roles, marked, authors = Roles(_taken_in(conn)), list[tuple[int, int]](), _authors(conn)
     for row in _read(conn, sa.select(EVENT).order_by(EVENT.c.seq)):
         event = event_of(row)
-        aside = int(not roles.permits(event))
+        author = authors.get(event.body["decision_id"]) if event.kind == "retracted" else None
+        aside = int(not roles.permits(event, author=author))
         if event.kind in Roles.KINDS:
             roles.take(event)
         if aside != row[-1]:
@@ -46,6 +47,27 @@ def _mark_aside(conn: sa.Connection) -> None:
     if marked:
         conn.execute(sa.update(EVENT).where(EVENT.c.seq == sa.bindparam("of")).values(aside=sa.bindparam("is_aside")),
                      [{"of": seq, "is_aside": aside} for seq, aside in marked])
+
+
+def _taken_in(conn: sa.Connection) -> set[str]:
+    """Ids of the events that an owner took in."""
+    roles, ids = Roles(), set[str]()
+    kinds = (*Roles.KINDS, *Roles.OF_OWNERS)
+    for row in _read(conn, sa.select(EVENT).where(EVENT.c.kind.in_(kinds)).order_by(EVENT.c.seq)):
+        event = event_of(row)
+        if event.kind == "taken_in" and roles.permits(event) and isinstance(named := event.body.get("events"), list):
+            ids.update(id for id in named if isinstance(id, str))
+        elif event.kind in Roles.KINDS:
+            roles.take(event)
+    return ids
+
+
+def _authors(conn: sa.Connection) -> dict[str, str]:
+    """Decision id -> whose it is, of each decision that somebody took back."""
+    ids = [event_of(row).body["decision_id"] for row in
+           _read(conn, sa.select(EVENT).where(EVENT.c.kind == "retracted"))]
+    return {id: annotator for batch in batches(ids) for id, annotator in
+            conn.execute(sa.select(EVENT.c.id, EVENT.c.annotator).where(EVENT.c.id.in_(batch)))}
 
 
 def _read(conn: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Any]]:

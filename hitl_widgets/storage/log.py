@@ -272,7 +272,8 @@ class Log:
     def __repr__(self) -> str:
         return f"Log({str(self.location)!r})"
 
-    def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None) -> list[Event]:
+    def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None,
+               keep_aside: bool = False) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
 
         An event that is in the log already, with the same id and meaning, isn't stored again.
@@ -284,6 +285,9 @@ class Log:
             For decisions: ids of the earlier decisions that whoever decides knows of. None asks nothing.
         since : int or None
             For decisions: number of the newest event that was known when they were made. None asks nothing.
+        keep_aside : bool
+            Store an event that its person's role doesn't allow all the same: it counts nowhere, and its `aside` says
+            so. Otherwise it is refused.
 
         Returns
         -------
@@ -297,12 +301,14 @@ class Log:
         AlreadyDecided
             If a decision other than a skip stands for the item and annotator that isn't among `known`, or anything was
             stored about one of the items after number `since`.
+        NotAllowed
+            If the role of an event's person doesn't allow it.
         BadInput
             If an event can't be written as a row: `schema.row_of`.
         """
         if not events:
             return []
-        act = _Act(events, known, since, self.taken_in)
+        act = _Act(events, known, since, self.taken_in, keep_aside=keep_aside)
         try:
             self._waiting[act] = None
             with self._lock:
@@ -353,10 +359,10 @@ class Log:
                     seq += 1
                     n = nth[event.annotator] if event.annotator in nth else _n_of(conn, event.annotator)
                     nth[event.annotator] = n + 1
-                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n + 1)
                     tick = max(tick + 1, microseconds(at))
-                    if not (allowed := self._roles.permits(former)):
-                        aside.add(former.id)
+                    if not (allowed := self._allows(event, before, new, keep_aside=act.keep_aside)):
+                        aside.add(event.id)
+                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n + 1, aside=not allowed)
                     if former.kind in Roles.KINDS:
                         self._roles.take(former)
                         self._roles_of = -1  # read anew next time: this transaction may fail yet
@@ -373,6 +379,19 @@ class Log:
         if seq > last_seq:
             self._database.notify(conn, seq)
         return by_id
+
+    def _allows(self, event: Event, before: Mapping[str, Event], new: Mapping[str, Event], *, keep_aside: bool) -> bool:
+        """Whether the role of an event's person allows it; NotAllowed where it doesn't and isn't to be kept aside."""
+        if not self._roles.in_force and event.kind not in Roles.OF_OWNERS:
+            return True
+        whose = None
+        if event.kind == "retracted":
+            decision = before.get(event.body["decision_id"]) or new.get(event.body["decision_id"])
+            whose = None if decision is None else decision.annotator
+        if not keep_aside:
+            self._roles.check(event, author=whose)
+            return True
+        return self._roles.permits(event, author=whose)
 
     def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act]) -> tuple[int, int, datetime]:
         """The number and the tick of the newest event, and the time; the roles that hold are known then."""
@@ -444,6 +463,11 @@ class Log:
                              f"{self.id}) while it was open here; nothing was stored. Open the project again.")
         if (why := refusal(move, self.name)) is not None:
             raise why
+
+    def append_within(self, conn: sa.Connection, *events: Event) -> list[Event]:
+        """As `append`, in the transaction of a `rewrite`."""
+        by_id = self._store(conn, [_Act(events)])
+        return [by_id[event.id] for event in events]
 
     def rewrite(self, name: str | None, change: Callable[[sa.Connection], _T]) -> _T:
         """Change events or their order, which nothing else does: to join two logs, to redact, or to take acts in.
@@ -546,6 +570,17 @@ class Log:
     def set_aside_events(self) -> list[Event]:
         """The acts outside their person's role, in the order in which they were stored: they count nowhere."""
         return list(map(self._event, self._read(_rows(select(EVENT).where(EVENT.c.aside != 0).order_by(EVENT.c.seq)))))
+
+    def is_aside(self, id: str) -> bool:
+        """Whether the event with this id is one that was set aside."""
+        return bool(self._read(lambda conn: conn.scalar(select(EVENT.c.aside).where(EVENT.c.id == id))))
+
+    def people(self) -> set[str]:
+        """Whoever did something here themselves: not whose answers came from a file alone."""
+        acted = select(EVENT.c.annotator).where(
+            EVENT.c.kind.not_in(("decided", "repeated", "retracted", "told"))).union(
+            select(ANNOTATION.c.annotator).where(ANNOTATION.c.chosen_by.is_distinct_from("import")))
+        return set(self._read(lambda conn: conn.scalars(acted).all()))
 
     def known_ids(self, ids: Sequence[str]) -> set[str]:
         """Those of these ids that an event has, whatever it is about."""
@@ -819,11 +854,12 @@ def gc_paused() -> Iterator[None]:
 class _Act:
     """What one call of `append` wants stored, and the events as stored once they are."""
 
-    __slots__ = ("events", "generation", "known", "rows", "since", "stored")
+    __slots__ = ("events", "generation", "keep_aside", "known", "rows", "since", "stored")
 
     def __init__(self, events: Sequence[Event], known: Collection[str] | None = None, since: int | None = None,
-                 generation: int | None = None) -> None:
+                 generation: int | None = None, *, keep_aside: bool = False) -> None:
         self.events, self.known, self.since, self.generation = events, known, since, generation
+        self.keep_aside = keep_aside
         self.rows = [row_of(event) for event in events]
         self.stored: list[Event] | None = None
 

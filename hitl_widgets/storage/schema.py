@@ -181,7 +181,7 @@ def event_of(row: Sequence[Any]) -> Event:
         body = _adoption(body)
     return Event(seq=row[0], nth=nth if isinstance(nth, int) else None, id=row[1], kind=row[2], annotator=row[3],
                  item_id=row[4], body=body, acted_at=_EPOCH + row[5] * _MICROSECOND,
-                 stored_at=_EPOCH + row[6] * _MICROSECOND)
+                 stored_at=_EPOCH + row[6] * _MICROSECOND, aside=len(row) > N_CHECKED and bool(row[-1]))
 
 
 def _adoption(body: dict[str, Any]) -> dict[str, Any]:

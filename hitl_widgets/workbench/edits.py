@@ -71,6 +71,7 @@ class Edits:
         BadInput, UnknownLabel
             When an argument can't be used.
         """
+        self._wb.project.require("sorted")
         from ..project.triage import UnplacedItems
         from ..widgets.triage import Triage
         wb = self._wb
@@ -97,6 +98,7 @@ class Edits:
         Presumption
             .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
         """
+        self._wb.project.require("presumed")
         from ..project.auto_label import advance
         wb, project = self._wb, self._wb.project
         require_labels(project, "presumptions are", 'wb.review(queue="relabel") asks the images in doubt again')

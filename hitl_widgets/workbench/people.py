@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..project import policy as policy_
+from ..project import team
 from ..project.of_labels import require_labels
 from ..quality.label_errors import SECOND_LOOK
 
@@ -601,6 +602,109 @@ class People:
         for line in lines:
             self._wb.project.notify(line)
         return table
+
+    # -- who may do what
+
+    def roles(self) -> pd.DataFrame:
+        """Who may do what: a row for everybody with a role.
+
+        Until somebody is invited, everybody may do everything, and the owner is who made the project. From then on an
+        annotator answers items, asks questions, and trains and adopts models; a reviewer also edits the taxonomy, sets
+        gold, adjudicates, sorts items in triage, presumes labels and imports; an owner does everything; a guest reads,
+        and so does who has no role. Names are taken on trust: roles keep a team from accidents, not from malice.
+
+        Returns
+        -------
+        DataFrame
+            annotator, role ("owner", "reviewer", "annotator", "guest", or "none" where it was withdrawn), since
+            (missing for who made the project), given_by
+        """
+        return team.roles(self._wb.project)
+
+    def invite(self, name: str, role: str = "annotator") -> pd.DataFrame:
+        """Give a person a role, as an owner, or another one than they have.
+
+        The first invitation ends the time in which everybody may do everything: whoever worked in the project before
+        becomes an annotator then, and a line says so.
+
+        Parameters
+        ----------
+        name : str
+            The person's name as annotator.
+        role : str
+            "annotator", "reviewer", "owner" or "guest"; `roles` says what each may do.
+
+        Returns
+        -------
+        DataFrame
+            As from `roles`.
+
+        Raises
+        ------
+        NotAllowed
+            When somebody else than an owner acts, or the last owner would get another role.
+        BadInput
+            When there is no such role.
+        """
+        return team.invite(self._wb.project, name, role)
+
+    def withdraw(self, name: str) -> pd.DataFrame:
+        """Take a person's role away, as an owner.
+
+        What they said before counts as before. What still waits in their browser is stored and kept aside: see
+        `set_aside`. The last owner can't be withdrawn.
+
+        Returns
+        -------
+        DataFrame
+            As from `roles`.
+
+        Raises
+        ------
+        NotAllowed
+            When somebody else than an owner acts, or they are the last owner.
+        BadInput
+            When nobody of that name has a role.
+        """
+        return team.withdraw(self._wb.project, name)
+
+    def set_aside(self) -> pd.DataFrame:
+        """What is kept aside, since its person's role didn't allow it when it was stored: it counts nowhere.
+
+        An owner sees everybody's, anybody else their own.
+
+        Returns
+        -------
+        DataFrame
+            id, annotator, kind ("decided" for an answer, "retracted" for one that was taken back), item_id, label (that
+            was given), acted_at, stored_at, role (that the person has now)
+        """
+        return team.set_aside(self._wb.project, self._wb.annotator)
+
+    def take_in(self, ids: str | Sequence[str] | pd.DataFrame) -> pd.DataFrame:
+        """Have what is kept aside count, as an owner, as if its person's role had allowed it.
+
+        An answer that its author took back since is taken in together with that. A copy of the log is kept before.
+
+        Parameters
+        ----------
+        ids : str, sequence of str or DataFrame
+            Ids of `set_aside`, or that table itself, or some of its rows.
+
+        Returns
+        -------
+        DataFrame
+            What is kept aside still.
+
+        Raises
+        ------
+        NotAllowed
+            When somebody else than an owner acts.
+        BadInput
+            When one of the ids isn't kept aside, or is of an act that only makes sense at its own place in the log,
+            such as an edit of the taxonomy.
+        """
+        return team.take_in(self._wb.project, ids)
 
     def __repr__(self) -> str:
         return repr(self())

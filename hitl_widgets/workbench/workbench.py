@@ -51,6 +51,7 @@ from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
 from ..storage import transfer
 from ..storage.location import ServerLocation, locate
+from ..storage.roles import NEEDS
 from ..taxonomy.labels import Taxonomy
 from ..widgets.bars import Bar, say
 from .accessor import Accessor
@@ -573,6 +574,7 @@ class Workbench:
         ['cat', 'dog', 'cat']
         """
         self.project.require_pool()
+        self.project.require("imported")
         if self._asks_for_objects:
             with self._bars(None, title="Loading the model"):
                 from ..learn.importing_objects import import_objects
@@ -818,7 +820,13 @@ class Workbench:
 
         `showing` names items that are on a screen already and don't come again. The "second_look" queue is in the order
         of the last `next`, `review` or `people.second_looks`.
+
+        Raises
+        ------
+        NotAllowed
+            When the annotator's role doesn't allow answers, as of a guest; `next` lists items all the same.
         """
+        self.project.require("decided", annotator)
         return self.session.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
@@ -1121,6 +1129,7 @@ class Workbench:
         TrainingStopped
             When the loss is NaN; the adopted model stays.
         """
+        self.project.require("trained")
         with self._bars(None, title="Loading torch"):
             from ..learn.run import Recipe, finetune
             from ..widgets.live import Live
@@ -1290,6 +1299,7 @@ class Workbench:
             When the version's weights are gone, or the net doesn't fit.
         """
         self.project.require_pool()
+        self.project.require("adopted")
         if self._asks_for_objects:
             return self.detectors.adopt(version_or_net)
         if not isinstance(version_or_net, str):
@@ -1626,9 +1636,11 @@ class Workbench:
 
     @property
     def _labelling(self) -> bool:
-        """Whether a card or a labeller is open."""
-        return any(not getattr(widget, "_closed", True) for widget in list(self._widgets)
-                   if getattr(widget, "NAME", "labeller") in ("review", "labeller"))
+        """Whether a card or a labeller is open, by somebody whose role allows that a model is adopted."""
+        roles = self.project.state.roles
+        return roles.allows(self.annotator, NEEDS["adopted"]) and any(
+            not getattr(widget, "_closed", True) for widget in list(self._widgets)
+            if getattr(widget, "NAME", "labeller") in ("review", "labeller"))
 
     def _loaded_explainer(self) -> Explainer:
         """The explainer, with a sign of life while torch and captum are imported; ModelError without a model."""
