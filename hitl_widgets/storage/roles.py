@@ -26,6 +26,9 @@ class Need(NamedTuple):
 NEEDS: Mapping[str, Need] = {
     "created": Need("none", "making the project"),
     "told": Need("none", "reading what one is told"),
+    "exported": Need("none", "exporting"),
+    # Who may forget what is checked before (`project.forgetting`): what was removed once is never kept aside.
+    "redacted": Need("none", "forgetting"),
     "decided": Need("annotator", "answering items"),
     "repeated": Need("annotator", "answering items"),
     "retracted": Need("annotator", "taking an answer back"),
