@@ -410,9 +410,13 @@ class Session:
 
     # -- who may do what
 
-    def allowed(self, annotator: str | None = None) -> Mapping[str, str | None]:
-        """What a person's role means for a card: `reading` and `aside`; see `team.standing_of`."""
-        return team.standing_of(self.project, annotator or self.annotator)
+    def reading(self, annotator: str | None = None) -> str | None:
+        """Why a person's card is for reading only, in a sentence; None where it isn't."""
+        return team.reading(self.project, annotator or self.annotator)
+
+    def aside(self, annotator: str | None = None) -> str | None:
+        """What a person is told of acts that are kept aside; None where there are none."""
+        return team.aside_in_words(self.project, annotator or self.annotator)
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
         """Why an act that was stored is kept aside, in a sentence; None where it isn't."""

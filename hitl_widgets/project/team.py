@@ -167,17 +167,20 @@ def take_in(project: Project, ids: str | Iterable[str] | pd.DataFrame) -> pd.Dat
     return set_aside(project, project.annotator)
 
 
-def standing_of(project: Project, annotator: str) -> dict[str, str | None]:
-    """Say what a card tells its person of roles: why it is for reading only, and what is kept aside.
+def reading(project: Project, annotator: str) -> str | None:
+    """Why a card is for reading only, in a sentence for its person; None where it isn't. Quick."""
+    known = project.state.roles
+    if not known.in_force or (role := known.of(annotator)) not in READS:
+        return None
+    return f"{READS[role]}: this card is for reading. {_listed(known.owners)} can invite you."
 
-    A mapping of `reading` and `aside`, None where there is nothing to say.
-    """
+
+def aside_in_words(project: Project, annotator: str) -> str | None:
+    """Say to a person what of theirs is kept aside, and to an owner what of others; None where nothing is."""
     known = project.state.roles
     if not known.in_force:
-        return {"reading": None, "aside": None}
+        return None
     role, owners = known.of(annotator), known.owners
-    reading = None if role not in READS else \
-        f"{READS[role]}: this card is for reading. {_listed(owners)} can invite you."
     events = project.log.set_aside_events()
     own = sum(event.annotator == annotator and event.kind in ANSWERS for event in events)
     others = {event.annotator: None for event in events if event.annotator != annotator} if role == "owner" else {}
@@ -190,7 +193,7 @@ def standing_of(project: Project, annotator: str) -> dict[str, str | None]:
         n = sum(event.annotator in others for event in events)
         said.append(f"{n:,} act{'' if n == 1 else 's'} by {_listed(others)} {'is' if n == 1 else 'are'} kept aside: "
                     "wb.people.set_aside() lists them, and wb.people.take_in(...) has them count.")
-    return {"reading": reading, "aside": " ".join(said) or None}
+    return " ".join(said) or None
 
 
 def kept_aside(project: Project, annotator: str) -> str:

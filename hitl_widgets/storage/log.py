@@ -201,6 +201,8 @@ class Log:
         self.taken_in: int | None = None
         self.catch_up: Callable[[Sequence[Event]], Sequence[Event]] | None = None
         self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
+        self._aside: tuple[int, int, tuple[Event, ...]] = 0, 0, ()  # of a generation, up to an event
+        self._aside_lock = threading.Lock()
         self._redactions, self._redactions_of = Redactions(), -1  # of a generation
         self._database = _database(self.location, engine=engine, local=local)
         # A server's clock is the same for all; whoever passes another one means it.
@@ -568,8 +570,19 @@ class Log:
         return self._one(select(EVENT).where(EVENT.c.id == id, _ALLOWED))
 
     def set_aside_events(self) -> list[Event]:
-        """The acts outside their person's role, in the order in which they were stored: they count nowhere."""
-        return list(map(self._event, self._read(_rows(select(EVENT).where(EVENT.c.aside != 0).order_by(EVENT.c.seq)))))
+        """The acts outside their person's role, in the order in which they were stored: they count nowhere.
+
+        What was read once is remembered: only what was stored since is read again.
+        """
+        with self._aside_lock:
+            last, (generation, since, found) = self.last_seq(), self._aside
+            if generation != self.generation or since > last:
+                generation, since, found = self.generation, 0, ()
+            if since < last:
+                statement = select(EVENT).where(EVENT.c.seq > since, EVENT.c.seq <= last, EVENT.c.aside != 0)
+                found = (*found, *map(self._event, self._read(_rows(statement.order_by(EVENT.c.seq)))))
+                self._aside = generation, last, found
+            return list(found)
 
     def is_aside(self, id: str) -> bool:
         """Whether the event with this id is one that was set aside."""

@@ -170,7 +170,7 @@ class Review(Widget[CardPush]):
         self._tells = host if isinstance(host, PolicyHost) else None
         self._learns = host if isinstance(host, LearningHost) else None
         self._roles = host if isinstance(host, RolesHost) else None
-        self._reading = self._allowed().get("reading")
+        self._reading = self._reads()
         # An answer is never lost to a role: one that isn't allowed any more is kept aside.
         self._keeping: dict[str, Any] = {} if self._roles is None else {"keep_aside": True}
         self._told: dict[str, object] = {}  # what of the people's part the browser has, by kind of push
@@ -406,16 +406,15 @@ class Review(Widget[CardPush]):
 
     def _ready(self) -> CardReady:
         about, consent = self._about()
-        allowed = self._allowed()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
                 "annotator_is_default": bool(self.host.annotator_is_default), "task": self.task,
                 "taxonomy": self._labels, "certainty": self.certainty, "methods": list(self.methods),
                 "keys": self.keys, "n": self.n, "queue": self.queue, "temporary": on_temporary_server(),
                 "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent,
-                "reading": allowed.get("reading"), "aside": allowed.get("aside")}
+                "reading": self._reads()}
 
-    def _allowed(self) -> Mapping[str, str | None]:
-        return {} if self._roles is None else self._roles.allowed(self.host.annotator)
+    def _reads(self) -> str | None:
+        return None if self._roles is None else self._roles.reading(self.host.annotator)
 
     def _own_labels(self) -> tuple[str, ...]:
         """The labels that are offered first, where an item may have several: those assigned to the annotator."""
@@ -594,12 +593,12 @@ class Review(Widget[CardPush]):
             if self._is_new("threads", threads):
                 self._push({"kind": "threads", "threads": threads})
         if self._tells is not None or self._roles is not None:
-            (about, consent), allowed = self._about(), self._allowed()
-            if self._is_new("about", (about, consent, allowed)):
-                self._push({"kind": "about", "about": about, "consent": consent, "reading": allowed.get("reading"),
-                            "aside": allowed.get("aside")})
+            (about, consent), reading = self._about(), self._reads()
+            aside = None if self._roles is None else self._roles.aside(self.host.annotator)
+            if self._is_new("about", (about, consent, reading, aside)):
+                self._push({"kind": "about", "about": about, "consent": consent, "reading": reading, "aside": aside})
             with self._changed:
-                if self._reading != (reading := allowed.get("reading")):  # what waits was chosen for another role
+                if self._reading != reading:  # what waits was chosen for another role
                     self._reading, self._look_at, self._keeps_former = reading, time.monotonic(), False
         if self._tells is not None:
             notices = cast("list[NoticeEntry]", list(self._tells.notices(self.host.annotator)))

@@ -241,8 +241,11 @@ class RolesHost(Protocol):
     NotAllowed. Listeners are told "people" when a role changes.
     """
 
-    def allowed(self, annotator: str | None = None) -> Mapping[str, str | None]:
-        """Say why the annotator may only read (`reading`), and what is kept aside (`aside`); None for nothing."""
+    def reading(self, annotator: str | None = None) -> str | None:
+        """Say why the annotator may only read; None where their role allows answers. Quick."""
+
+    def aside(self, annotator: str | None = None) -> str | None:
+        """Say what is kept aside of the annotator, or of others where they own the project; None for nothing."""
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
         """Say why an act that was stored just now is kept aside; None where it isn't."""

@@ -815,8 +815,7 @@ class _Ready(TypedDict, total=False):
 class CardReady(_Ready):
     """The reply to `Hello` on the card.
 
-    `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. `aside`: what of theirs is
-    kept aside, or of others where they own the project.
+    `reading`: why nothing can be answered here, where the annotator's role doesn't allow it.
     """
 
     kind: Literal["ready"]
@@ -836,7 +835,6 @@ class CardReady(_Ready):
     about: About | None
     consent: ConsentQuestion | None
     reading: str | None
-    aside: str | None
 
 
 class EditorReady(_Ready):
@@ -969,7 +967,7 @@ class PushThreads(TypedDict):
 class PushAbout(TypedDict):
     """What the owner set has changed, what the annotator is asked to agree to, or what their role allows.
 
-    `reading` and `aside` are as in `CardReady`.
+    `reading` is as in `CardReady`; `aside` is what of theirs is kept aside, or of others where they own the project.
     """
 
     kind: Literal["about"]

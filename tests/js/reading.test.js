@@ -8,7 +8,7 @@ import { KEYS, memoryStorage } from "./storage.js";
 const LABELS = ["cat", "dog", "owl"].map((name, i) => ({ label_id: `L${i}`, name, path: name, key: String(i + 1) }));
 const READING = "You are a guest in this project: this card is for reading. olga can invite you.";
 const READY = { kind: "ready", project_id: "p", annotator: "ada", annotator_is_default: false, certainty: "keep", methods: ["gradcam"],
-  taxonomy: { version: 3, labels: LABELS }, progress: {}, keys: KEYS, n: null, temporary: false, people: true, about: null, consent: null, reading: null, aside: null };
+  taxonomy: { version: 3, labels: LABELS }, progress: {}, keys: KEYS, n: null, temporary: false, people: true, about: null, consent: null, reading: null };
 
 function open({ storage = memoryStorage(), ...more } = {}) {
   const kernel = { sent: [], now: 1000 };

@@ -73,7 +73,7 @@ def test_a_project_without_roles_goes_on_as_before(open_: Opening) -> None:
         "created", "taxonomy", "decided", "taxonomy", "gold", "retracted"]
     assert "by" not in next(olga.project.log.events(kind="decided")).body
     assert olga.people.set_aside().empty
-    assert olga.session.allowed("ada") == {"reading": None, "aside": None}
+    assert (olga.session.reading("ada"), olga.session.aside("ada")) == (None, None)
 
 
 def test_who_worked_here_before_becomes_an_annotator_with_the_first_invitation(
@@ -202,9 +202,9 @@ def test_an_answer_of_a_card_whose_role_was_withdrawn_is_kept_aside_and_counts_n
     assert not ada.project.queue.is_closed("ada")[ada.pool.position("i01")]
     assert "Kept aside: ada has no role" in (ada.session.kept_aside("answer-two") or "")
     assert ada.session.kept_aside("answer-one") is None
-    assert (ada.session.allowed()["aside"] or "").startswith("1 of your answers is kept aside")
-    assert "1 act by ada is kept aside" in (olga.session.allowed()["aside"] or "")
-    assert ada.session.allowed()["reading"] \
+    assert (ada.session.aside() or "").startswith("1 of your answers is kept aside")
+    assert "1 act by ada is kept aside" in (olga.session.aside() or "")
+    assert ada.session.reading() \
         == "You have no role in this project: this card is for reading. olga can invite you."
     stranger = open_("ben")
     assert stranger.people.set_aside().empty

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,38 +17,41 @@ READING = "You have no role in this project: this card is for reading."
 
 
 class TeamHost(MemoryHost):
-    """A `MemoryHost` that is a `RolesHost`: what comes while `reading` is kept aside."""
+    """A `MemoryHost` that is a `RolesHost`: what comes while `why` is set is kept aside."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.reading: str | None = None
-        self.aside: dict[str, Decision] = {}
+        self.why: str | None = None
+        self.kept: dict[str, Decision] = {}
 
-    def allowed(self, annotator: str | None = None) -> Mapping[str, str | None]:
-        return {"reading": self.reading, "aside": f"{len(self.aside)} kept aside" if self.aside else None}
+    def reading(self, annotator: str | None = None) -> str | None:
+        return self.why
+
+    def aside(self, annotator: str | None = None) -> str | None:
+        return f"{len(self.kept)} kept aside" if self.kept else None
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
-        return "Kept aside: no role." if id in self.aside else None
+        return "Kept aside: no role." if id in self.kept else None
 
     def decide(self, item_id: Any, *args: Any, keep_aside: bool = False, **what: Any) -> Decision:
-        if self.reading is None:
+        if self.why is None:
             return super().decide(item_id, *args, **what)
         assert keep_aside, "a card never loses an answer to a role"
         decision = Decision(what["id"], item_id, what["annotator"], "answer", label="cat", label_id=what["label"])
-        self.aside[decision.id] = decision
+        self.kept[decision.id] = decision
         return decision
 
     def retract(self, decision_id: str, *, keep_aside: bool = False, **what: Any) -> Decision:
-        if self.reading is None:
+        if self.why is None:
             return super().retract(decision_id, **what)
         assert keep_aside, "a card never loses an undo to a role"
         decision = next(one for one in self.decisions if one.id == decision_id)
-        self.aside[what["id"]] = decision
+        self.kept[what["id"]] = decision
         return decision
 
     def withdraw(self) -> None:
         """Take the annotator's role."""
-        self.reading = READING
+        self.why = READING
         for listener in list(self._listeners):
             listener("people")
 
@@ -67,8 +70,8 @@ def browser(host: TeamHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
 
 
 def test_a_card_says_at_once_that_it_is_for_reading(host, browser):
-    assert (browser.hello()["reading"], browser.hello()["aside"]) == (None, None)
-    host.reading = READING
+    assert browser.hello()["reading"] is None
+    host.why = READING
     assert browser.hello()["reading"] == READING
 
 
@@ -77,7 +80,7 @@ def test_a_role_that_is_withdrawn_or_given_while_the_card_is_open_is_pushed(host
     wait_for(lambda: browser.items)
     host.withdraw()
     wait_for(lambda: any(push["reading"] == READING for push in browser.of_kind("about")))
-    host.reading = None
+    host.why = None
     wait_for(lambda: browser.of_kind("about")[-1]["reading"] is None)
 
 
@@ -88,7 +91,7 @@ def test_an_answer_without_a_role_is_stored_and_the_reply_says_that_it_is_kept_a
     label = host.taxonomy.label_ids[0]
     reply = browser.decide("item-0000", "answer", label_id=label)
     assert (reply["kind"], reply["aside"]) == ("stored", "Kept aside: no role.")
-    assert list(host.aside) == [reply["decision_id"]]
+    assert list(host.kept) == [reply["decision_id"]]
     assert host.decisions == []
     assert browser.review._progress()["here"] == 0
     wait_for(lambda: any(push["aside"] == "1 kept aside" for push in browser.of_kind("about")))

@@ -638,7 +638,7 @@ export interface PastVerdict {
   cause: "ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement";
 }
 
-/** The reply to `Hello` on the card. `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. `aside`: what of theirs is kept aside, or of others where they own the project. */
+/** The reply to `Hello` on the card. `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. */
 export interface CardReady {
   active?: string | null;
   kind: "ready";
@@ -658,7 +658,6 @@ export interface CardReady {
   about: About | null;
   consent: ConsentQuestion | null;
   reading: string | null;
-  aside: string | null;
 }
 
 /** The reply to `Hello` in the editor. */
@@ -771,7 +770,7 @@ export interface PushThreads {
   threads: ThreadEntry[];
 }
 
-/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` and `aside` are as in `CardReady`. */
+/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` is as in `CardReady`; `aside` is what of theirs is kept aside, or of others where they own the project. */
 export interface PushAbout {
   kind: "about";
   about: About | null;

@@ -3098,6 +3098,7 @@ var People = class {
     if (place === this.place) return;
     this.place = place;
     this.annotator = annotator;
+    this.aside = null;
     this.replying = null;
     this.over.clear();
     this.read = {};
@@ -4062,7 +4063,7 @@ var CardSession = class extends Session {
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
-    this.people.set(setup.about, setup.consent, setup.reading, setup.aside);
+    this.people.set(setup.about, setup.consent, setup.reading, this.people.aside);
     this.#offer();
     for (const [id, { act: act3 }] of this.outbox.entries) {
       this.mine.add(id);

@@ -51,6 +51,7 @@ export class People {
     if (place === this.place) return;
     this.place = place;
     this.annotator = annotator;
+    this.aside = null;
     this.replying = null;
     this.over.clear();
     this.read = {};

@@ -239,7 +239,7 @@ export class CardSession extends Session {
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
-    this.people.set(setup.about, setup.consent, setup.reading, setup.aside);
+    this.people.set(setup.about, setup.consent, setup.reading, this.people.aside);
     this.#offer();
     for (const [id, { act }] of this.outbox.entries) {
       this.mine.add(id);
