@@ -48,7 +48,8 @@ def test_each_role_may_do_what_its_kind_needs_and_a_larger_one_more() -> None:
     roles = made_by("olga", guy="guest", ann="annotator", rose="reviewer", nina="none")
     may = {"guy": set[str](), "ann": {"decided", "repeated", "retracted", "thread", "trained", "adopted",
                                       "adopted_values"}}
-    may["rose"] = may["ann"] | {"taxonomy", "settled", "gold", "presumed", "sorted", "adjudicated", "planned", "imported"}
+    may["rose"] = may["ann"] | {"taxonomy", "settled", "gold", "presumed", "sorted", "adjudicated", "planned",
+                                "imported"}
     may["olga"] = may["rose"] | {"policy", "assigned", "taken_in"}
     may["nina"] = may["stranger"] = set()
     everything = set(KINDS) - {"created", "told", "exported", "redacted", "consented", "role"}
