@@ -374,6 +374,9 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "people.invite": lambda wb: wb.people.invite("carl", role="guest"),
     "people.withdraw": lambda wb: [wb.people.invite("carl"), wb.people.withdraw("carl")],
     "people.set_aside": lambda wb: wb.people.set_aside(), "people.take_in": taken_in,
+    "people.pseudonyms": lambda wb: wb.people.pseudonyms(),
+    "people.forget": lambda wb: [wb.decide(IDS[0], "skip", annotator="grace", note="by grace"),
+                                 wb.people.forget("grace")],
 }
 
 # These change nothing that the others read: they share one project.
@@ -383,7 +386,7 @@ READING = {"annotations", "history", "votes", "consensus", "progress", "labels_t
            "models", "models.flips", "models.embeddings", "edits", "edits.counts", "edits.unsettled", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
-           "people.table", "people.workload", "people.roles", "people.set_aside"}
+           "people.table", "people.workload", "people.roles", "people.set_aside", "people.pseudonyms"}
 OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "predict")
 OBJECTS = "asks for (the )?objects"
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"

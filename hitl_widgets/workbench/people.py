@@ -92,14 +92,15 @@ class People:
         """
         from ..learn.soft_labels import judged_answers
         require_labels(self._wb.project, "this calibration is", "wb.objects() has the certainty of each object")
-        from ..project.names import own_and_all, sees_names
+        from ..project.names import names_for, own_and_all, sees_names
         from ..quality.calibration import calibration
         project, reader = self._wb.project, self._wb.annotator
         answers = judged_answers(project)
         if annotator is not None:
-            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
+            if annotator not in set(given := self._wb.annotations()["annotator"]):
+                seen = sorted(names_for(project, given, reader).values())
                 raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
-                               f"{', '.join(names) or 'nobody'}.")
+                               f"{', '.join(seen) or 'nobody'}.")
             if annotator != reader and not sees_names(project, reader):
                 raise BadInput(f"the figures of {annotator!r} are theirs: this project wasn't made with names=True, or "
                                f"{reader!r} isn't its owner.")
