@@ -30,6 +30,7 @@ from ..storage.redaction import (
     everybody,
 )
 from .names import IS_PSEUDONYM, pseudonyms
+from .policy import require_owner
 
 if TYPE_CHECKING:
     from ..records import Decision
@@ -102,12 +103,12 @@ def forget(project: Project, annotator: str | None = None, *, note_of: str | Dec
 
 
 def _forget_person(project: Project, annotator: str, *, texts: bool) -> Forgotten:
-    log, owner = project.log, project.state.agreements.owner
+    log = project.log
     number = log.who(annotator)
     if annotator in NOBODYS or IS_PSEUDONYM.match(annotator):
         raise BadInput(f"{annotator!r} is nobody's name; the name of an annotator is expected.")
     if number == annotator:  # else forgotten before: what came back since is removed
-        if project.annotator not in (owner, annotator):
+        if project.annotator != annotator and not _is_owner(project):
             raise BadInput("the name of somebody else is forgotten by the owner of the project, or by themselves; "
                            "somebody else acts now.")
         known = log.read(everybody)
@@ -125,6 +126,14 @@ def _forget_person(project: Project, annotator: str, *, texts: bool) -> Forgotte
     return Forgotten(number, _removed(project, done, name=True), _left(project, annotator, texts=texts, number=number))
 
 
+def _is_owner(project: Project) -> bool:
+    try:
+        require_owner(project, "forgets")
+    except BadInput:
+        return False
+    return True
+
+
 def _salt(project: Project) -> str:
     """What the hash of a name is made with: the same in every copy of the project, and in no export."""
     key = project.settings.get("key")
@@ -137,7 +146,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
     if event is None or event.kind not in NOTES:
         raise UnknownDecision(f"{id!r:.90} isn't a decision, a verdict, an edit or a part of a thread in this log; "
                               "wb.annotations()['decision_id'] has the decisions that stand.")
-    if project.annotator not in (event.annotator, project.state.agreements.owner):
+    if project.annotator != event.annotator and not _is_owner(project):
         raise BadInput("a note is forgotten by who wrote it, or by the owner of the project; somebody else acts now.")
     note = event.body.get(NOTES[event.kind])
     if note in (None, "", REMOVED):

@@ -305,16 +305,30 @@ def _new_ids(conn: sa.Connection, people: Mapping[str, Person]) -> dict[str, str
         told = sa.select(EVENT.c.id, EVENT.c.acted_at, EVENT.c.body).where(EVENT.c.kind == "told",
                                                                            EVENT.c.annotator == name)
         for row in conn.execute(told):
-            if (prefix := _TOLD.match(row.id)) is not None:
-                about = json.loads(row.body)
-                text = f"{person.number}\0{row.acted_at}\0{about.get('kind')}\0{about.get('answer_first')}"
-                made[row.id] = prefix[0] + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-        if len(name) < SHORTEST_IN_TEXTS or not re.fullmatch(r"[0-9A-Za-z_.:-]+", name):
-            continue
-        pattern = re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])")
-        for id in conn.scalars(sa.select(EVENT.c.id).where(EVENT.c.id.contains(name, autoescape=True))):
-            if (new := pattern.sub(person.number.replace(" ", "-"), id)) != id:
-                made[id] = new[:80]
-                made[undo_id(id)] = undo_id(made[id])
+            made |= _new_told_id(row.id, row.acted_at, row.body, person)
+        if _may_be_in_ids(name):
+            holding = sa.select(EVENT.c.id).where(EVENT.c.id.contains(name, autoescape=True))
+            made |= _without_name(conn.scalars(holding), name, person)
     return made
 
+
+def _new_told_id(id: str, acted_at: int, body: str, person: Person) -> dict[str, str]:
+    if (prefix := _TOLD.match(id)) is None:
+        return {}
+    about = json.loads(body)
+    text = f"{person.number}\0{acted_at}\0{about.get('kind')}\0{about.get('answer_first')}"
+    return {id: prefix[0] + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}
+
+
+def _may_be_in_ids(name: str) -> bool:
+    return len(name) >= SHORTEST_IN_TEXTS and re.fullmatch(r"[0-9A-Za-z_.:-]+", name) is not None
+
+
+def _without_name(ids: Iterable[str], name: str, person: Person) -> dict[str, str]:
+    pattern = re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])")
+    made: dict[str, str] = {}
+    for id in ids:
+        if name in id and (new := pattern.sub(person.number.replace(" ", "-"), id)) != id:
+            made[id] = new[:80]
+            made[undo_id(id)] = undo_id(made[id])
+    return made

@@ -715,8 +715,8 @@ class People:
 
     # -- names
 
-    def pseudonyms(self) -> pd.Series:
-        """What everybody is called in exports: name -> pseudonym, such as "person 3f2a1c". Of use to the owner alone.
+    def pseudonyms(self) -> pd.DataFrame:
+        """What everybody is called in exports, for the owner alone: annotator, pseudonym (such as "person 3f2a1c").
 
         Keep it apart from the exports: with it, every pseudonym is a name again.
 
@@ -728,7 +728,7 @@ class People:
         from ..project.names import pseudonyms
         project = self._wb.project
         policy_.require_owner(project, "reads names beside pseudonyms")
-        return pd.Series(pseudonyms(project), name="pseudonym", dtype=object).rename_axis("annotator")
+        return pd.DataFrame(list(pseudonyms(project).items()), columns=["annotator", "pseudonym"], dtype=object)
 
     def forget(self, annotator: str | None = None, *, note_of: str | Decision | None = None, texts: bool = True
                ) -> Forgotten:

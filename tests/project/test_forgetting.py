@@ -303,7 +303,30 @@ def test_pseudonyms_are_the_owners_to_read(open_):
     owner, person = open_(), open_(NAME)
     person.decide("i00", label="cat")
     table = owner.people.pseudonyms()
-    assert table.to_dict() == pseudonyms(owner.project)
-    assert table[NAME].startswith("person ")
+    assert dict(zip(table["annotator"], table["pseudonym"], strict=True)) == pseudonyms(owner.project)
+    assert table["pseudonym"].str.fullmatch("person [0-9a-f]{6}").all()
     with pytest.raises(BadInput, match="owner"):
         person.people.pseudonyms()
+
+
+@pytest.mark.parametrize("forgets", ["here", "there", "both"])
+def test_what_was_forgotten_in_one_folder_stays_so_when_another_is_joined(forgets, open_, tmp_path):
+    wb = open_()
+    wb.decide("i00", label="cat", annotator=NAME, note=f"{NAME} was here")
+    wb.archive(tmp_path / "whole.zip")
+    with hw.Workbench.from_archive(tmp_path / "whole.zip", tmp_path / "second", pool=pool_of(), annotator="owner",
+                                   progress=False) as other:
+        other.decide("i01", label="dog", annotator=NAME)
+        wb.decide("i02", label="dog", annotator=NAME)
+        if forgets in ("here", "both"):
+            wb.people.forget(NAME)
+        if forgets in ("there", "both"):
+            other.people.forget(NAME)
+        number = (other if forgets == "there" else wb).project.log.who(NAME)
+    joined = wb.join(tmp_path / "second")
+    assert joined.n_conflicting == 0
+    assert set(wb.annotations()["annotator"]) == {number}
+    assert sorted(wb.annotations()["item_id"]) == ["i00", "i01", "i02"]
+    assert NAME.encode() not in bytes_of(wb.folder)
+    assert NAME not in repr(joined)
+    assert forgetting.is_complete(wb.project.log)
