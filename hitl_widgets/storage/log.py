@@ -317,7 +317,7 @@ class Log:
                 return self._settle(act) if act.stored is None else act.stored
         except Rewritten:
             assert self.catch_up is not None
-            return self.append(*self.catch_up(events), known=known, since=since)
+            return self.append(*self.catch_up(events), known=known, since=since, keep_aside=keep_aside)
         finally:
             self._waiting.pop(act, None)
 

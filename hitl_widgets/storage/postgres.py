@@ -90,6 +90,7 @@ class Database:
         self._stops: list[Callable[[], None]] = []
         engine = engine or _connect(location)
         sa.event.listen(engine, "connect", self._on_connect)
+        sa.event.listen(engine, "checkout", _on_checkout)
         sa.event.listen(engine, "begin", self._on_begin)
         self.claimer = engine
         self.reader = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -101,8 +102,10 @@ class Database:
             # Quoted as a name is in SQL.
             schema = '"' + self.location.schema.replace('"', '""') + '"'
             connection.execute(_SETTINGS, {"schema": schema, "busy": f"{BUSY_S}s", "idle": f"{IDLE_S}s"})
-        finally:
-            connection.autocommit = False
+        except BaseException:  # an interrupt may come in the middle of an answer of the server
+            connection.close()
+            raise
+        connection.autocommit = False
 
     def _on_begin(self, conn: sa.Connection) -> None:
         # A statement of its own: what comes after it sees what was committed while it waited.
@@ -341,6 +344,12 @@ def _copy_in(conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]
     with raw.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _on_checkout(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Have the pool make another connection, where an interrupt left a transaction open on this one."""
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        raise sa.exc.DisconnectionError("a transaction was left open on this connection")
 
 
 def _connect(location: ServerLocation) -> sa.Engine:
