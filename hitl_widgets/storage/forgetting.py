@@ -109,7 +109,8 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
         def change(conn: sa.Connection) -> Redacted:
             last = int(conn.scalar(sa.select(sa.func.max(EVENT.c.seq))) or 0)
             rows = [{**row, "seq": seq} for seq, row in enumerate(missing, last + 1)]
-            add(conn, EVENT, [{**row, "checksum": checksum(row)} for row in rows])
+            if rows:
+                add(conn, EVENT, [{**row, "checksum": checksum(row)} for row in rows])
             return redact(conn, redactions_in(conn))
         removed = log.rewrite(None, change)
         n = log.read(_n_redactions)

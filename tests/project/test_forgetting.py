@@ -165,6 +165,9 @@ def test_forgetting_twice_is_forgetting_once(open_):
     again = wb.people.forget(NAME)
     assert (again.number, wb.project.log.last_seq()) == (first.number, seq)
     assert not len(again.removed)
+    wb.project.log.keep_copy("knows")
+    assert wb.people.forget(NAME).number == first.number
+    assert len(wb.project.log.copies()) == 1
 
 
 def test_a_word_of_the_language_stays_in_notes_where_it_is_asked_for(open_):
