@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -23,7 +23,7 @@ import pandas as pd
 
 from ..errors import BadInput, IdReused, LogDamaged
 from ..events import Event
-from ..storage import backups
+from ..storage import backups, transfer
 from ..storage.archive import files_in
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
@@ -105,8 +105,8 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     location = locate(other)
     with read_other(location) as log:
         _check_same_project(project, log)
-        _redact_both(project.log, log)
-        theirs = acts_of_log(log)
+        with _redacted_both(project.log, log) as redacted:
+            theirs = acts_of_log(redacted)
         mine = acts_of_log(project.log)
         made = union(mine, theirs)
         if not clock_ahead:
@@ -173,15 +173,26 @@ def _copy_log(folder: Path, to: Path) -> None:
                 shutil.copyfile(folder / name, to / name)
 
 
-def _redact_both(mine: Log, theirs: Log) -> None:
-    """Remove what either side has redacted from the other, before anything is compared; on a server only from mine."""
+@contextmanager
+def _redacted_both(mine: Log, theirs: Log) -> Iterator[Log]:
+    """Remove what either side has redacted from the other, before anything is compared; the other log without it.
+
+    On a server nothing is removed but by `forget`: of what lies there a copy is made.
+    """
     redacted = [event.id for event in theirs.events(kind="redacted")]
     if len(mine.known_ids(redacted)) < len(redacted):
         found = theirs.read(redactions_in)
         mine.rewrite(None, lambda conn: redact(conn, found))
-    own = mine.read(redactions_in)
-    if own and theirs.server is None:  # a copy of the other folder's log
+    if not (own := mine.read(redactions_in)):
+        yield theirs
+        return
+    with ExitStack() as stack:
+        if theirs.server is not None:
+            temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="hitl-join-"))
+            transfer.snapshot(theirs, Path(temporary, "log.db"))
+            theirs = stack.enter_context(Log(temporary))
         theirs.rewrite(None, lambda conn: redact(conn, own))
+        yield theirs
 
 
 def _check_same_project(project: Project, log: Log) -> None:

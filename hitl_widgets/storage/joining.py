@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..errors import BadInput
-from ..events import canonical, comparable
+from ..events import Event, canonical, comparable
 from .checks import checksum
-from .schema import EVENT, add
+from .roles import Roles, asked
+from .schema import EVENT, add, instant
 
 # The id of what has the id of something else that was stored before it: the id, and a hash of what it says.
 MARK = ".joined-"
@@ -95,7 +96,6 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
         If they don't begin alike, so that they aren't copies of one project.
     """
     logs = (_Origin(mine), _Origin(theirs, 1))
-    steps = Steps.of([log for log in logs if log.keys])
     alone, contested = _parted(logs)
     final: list[tuple[Act, _Origin]] = [(act, logs[place]) for place in (0, 1) for act in alone[place]]
     renamed: dict[tuple[int, str], str] = {}
@@ -108,6 +108,7 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
                 id = base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}"
             renamed |= {(log.number, act.id): id for act, log, _ in variants if act.id != id}
             final.append((first._replace(id=id), origin))
+    steps = Steps.of([log for log in logs if log.keys], [act for act, _ in final if act.kind in Roles.KINDS])
     for key, (act, origin) in steps.acts.items():
         id = steps.id_of(key)
         renamed |= {(log.number, log.ids[key]): id for log in logs if log.ids.get(key, id) != id}
@@ -132,7 +133,7 @@ class _Origin:
         self.keys: dict[int, str] = {}  # number of a version -> key of the step that led to it
         self.ids: dict[str, str] = {}  # key of a step -> its id here
         self.parents: dict[str, str | None] = {}
-        self.steps: dict[str, Act] = {}
+        self.steps: dict[str, list[Act]] = {}
         bodies = {act.id: json.loads(act.body) for act in acts if act.kind == "taxonomy"}
         key_of: dict[str, str] = {}
         last: int | None = None
@@ -145,7 +146,8 @@ class _Origin:
             parent = None if before is None else self.keys[before]
             key = step_key(body, parent, key_of)
             key_of[act.id], self.keys[version] = key, key
-            self.ids[key], self.parents[key], self.steps[key] = act.id, parent, act
+            self.ids[key], self.parents[key] = act.id, parent
+            self.steps.setdefault(key, []).append(act)
 
 
 def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, str] | None = None) -> str:
@@ -191,14 +193,20 @@ class Steps:
     losing: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, logs: Sequence[_Origin]) -> Steps:
-        """Find out which steps hold: of those made of one version the earliest by (tick, key)."""
+    def of(cls, logs: Sequence[_Origin], roles: Sequence[Act] = ()) -> Steps:
+        """Find out which steps hold: of those made of one version the earliest by (tick, key).
+
+        A step whose maker's role doesn't allow it, by these acts that gave roles, doesn't hold.
+        """
         steps, parents = cls(), dict[str, str | None]()
+        refused = _refused([act for log in logs for acts in log.steps.values() for act in acts], roles)
         for log in logs:
-            for key, act in log.steps.items():
-                former = steps.acts.get(key)
-                if former is None or _first(act, log) < _first(*former):
-                    steps.acts[key] = act, log
+            for key, acts in log.steps.items():
+                for act in acts:
+                    former = steps.acts.get(key)
+                    if former is None or ((act in refused, *_first(act, log))
+                                          < (former[0] in refused, *_first(*former))):
+                        steps.acts[key] = act, log
                 parents[key] = log.parents[key]
         children: defaultdict[str | None, list[str]] = defaultdict(list)
         for key in sorted(steps.acts, key=lambda key: (steps.acts[key][0].tick, key)):
@@ -209,7 +217,7 @@ class Steps:
         tip = next(iter(children[None]), None)
         while tip is not None:
             steps.number_of[tip] = int(json.loads(steps.acts[tip][0].body)["taxonomy"]["version"])
-            tip = next(iter(children[tip]), None)
+            tip = next((key for key in children[tip] if steps.acts[key][0] not in refused), None)
         steps.losing = tuple(sorted(steps.acts.keys() - steps.number_of.keys(),
                                     key=lambda key: (steps.acts[key][0].tick, key)))
         steps.number_of |= {key: -place for place, key in enumerate(steps.losing, 1)}
@@ -221,6 +229,18 @@ class Steps:
         """The id of a step: of one that doesn't hold, never that of one which may be made of today's version."""
         base = base_id(self.acts[key][0].id)
         return base if self.number_of[key] >= 0 else f"{base[:_MOST]}{MARK}{key}"
+
+
+def _refused(steps: Iterable[Act], giving: Iterable[Act]) -> set[Act]:
+    """Those of some edits of the taxonomy that their makers' roles don't allow, by the acts that gave the roles."""
+    roles, refused = Roles(), set[Act]()
+    for act in sorted({*steps, *giving}, key=lambda act: (act.tick, base_id(act.id), act.id)):
+        event = Event(act.id, act.kind, act.annotator, instant(act.acted_at), json.loads(act.body), act.item_id)
+        if act.kind != "taxonomy":
+            roles.take(event)
+        elif not roles.allows(*asked(event)):
+            refused.add(act)
+    return refused
 
 
 class _Local:

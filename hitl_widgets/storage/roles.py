@@ -135,6 +135,8 @@ class Roles:
             return self._may_give(event)
         if event.kind == "taken_in":
             return not self._all or event.annotator in self.owners
+        if event.kind == "taxonomy" and event.body.get("fork"):  # it doesn't hold: settling it needs the role
+            return True
         return not self.in_force or event.id in self._taken_in or self.allows(*asked(event, author=author))
 
     def check(self, event: Event, *, author: str | None = None) -> None:

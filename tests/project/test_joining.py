@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
@@ -16,8 +16,9 @@ from desks import Desk, state_of
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.errors import BadInput, EditError, LogDamaged, UnknownLabel
+from hitl_widgets.errors import BadInput, EditError, HitlError, LogDamaged, UnknownLabel
 from hitl_widgets.events import decided
+from hitl_widgets.project import team
 from hitl_widgets.project.forgetting import forget
 from hitl_widgets.project.joining import join, settle, unsettled
 from hitl_widgets.project.session import Session
@@ -384,6 +385,63 @@ def test_a_person_whom_one_folder_forgot_stays_forgotten(two, forgets):
     assert not any(b"guest" in path.read_bytes() for path in one.folder.rglob("*") if path.is_file())
 
 
+def test_an_edit_by_somebody_who_lost_their_role_elsewhere_waits_to_be_settled(tmp_path):
+    clock = [0]
+    one = Desk(tmp_path / "one", "classify", "ada", clock)
+    team.invite(one.project, "bob", role="reviewer")
+    other = one.copy(tmp_path / "other", "bob")
+    team.invite(one.project, "bob", role="annotator")
+    other.project.apply(edits.rename("cat", "lynx"))
+    other.project.apply(edits.split("dog", ["big dog", "small dog"]))
+    other.project.decide("i0", label="big dog")
+    join(one.project, other.folder)
+    assert one.project.taxonomy.names == ("cat", "dog", "bird", "other")  # his edits don't hold
+    assert len(team.set_aside(one.project, "ada")) == 0
+    one.project.apply(edits.rename("bird", "fowl"))
+    assert status(one.project, "i0")[0] == "to_review"
+    waiting = unsettled(one.project)["id"]
+    assert len(waiting) == 2
+    settle(one.project, waiting[0], apply=False)
+    settle(one.project, waiting[1], apply=True)
+    assert one.project.taxonomy.names == ("cat", "big dog", "small dog", "fowl", "other")
+    assert status(one.project, "i0") == ("decided", "big dog")
+    join(other.project, one.folder)
+    assert state_of(one.project) == state_of(other.project)
+    assert rows(one) == rows(other)
+    for desk in (one, other):
+        desk.project.close()
+
+
+def test_folders_in_which_roles_changed_apart_join_to_the_same_log_in_any_order(tmp_path):
+    rng, clock = random.Random(4), [0]
+    first = Desk(tmp_path / "0", "classify", "ada", clock)
+    for name in ("bob", "cy"):
+        team.invite(first.project, name, role="owner")
+    desks = [first, first.copy(tmp_path / "1", "bob"), first.copy(tmp_path / "2", "cy")]
+    for desk in desks * 4:
+        name, role = rng.choice(["ada", "bob", "cy"]), rng.choice(["guest", "annotator", "reviewer", "owner"])
+        with suppress(HitlError):
+            team.invite(desk.project, name, role=role)
+        desk.work(rng, 6)
+    found = []
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        here = tmp_path / f"order-{order[0]}"
+        for k in order:
+            shutil.copytree(tmp_path / str(k), here / str(k))
+        desk = Desk(here / str(order[0]), "classify", "zoe", clock)
+        for k in order[1:]:
+            join(desk.project, here / str(k))
+        found.append(rows(desk))
+        again = Desk(here / str(order[0]), "classify", "zoe", clock)
+        assert state_of(again.project) == state_of(desk.project)
+        for one in (again, desk):
+            one.project.close()
+    assert found[0] == found[1] == found[2]
+    assert any(row[-1] for row in found[0])  # something is aside, or nothing was tried
+    for desk in desks:
+        desk.project.close()
+
+
 def test_models_that_are_missing_are_copied(two):
     one, other = two
     (other.folder / "models").mkdir(exist_ok=True)
@@ -461,6 +519,20 @@ def test_a_project_on_a_server_joins_a_folder(two, tmp_path, postgres):
     assert state_of(server.project) == state_of(other.project)
     assert join(server.project, other.folder).n_new == 0
     server.project.close()
+
+
+def test_a_folder_that_forgot_somebody_joins_a_server_that_did_not(two, tmp_path, postgres):
+    one, _ = two
+    one.project.decide("i8", label="dog", annotator="guest")
+    url = postgres.new_project_url()
+    Desk(url, "classify", "ada", one.clock, cache=tmp_path / "cache").project.close()
+    copied(one.folder, url)
+    forget(one.project, "guest")
+    joined = join(one.project, url)
+    assert (joined.n_new, joined.n_conflicting) == (0, 0)
+    assert len(one.project.annotations()) == 6
+    one.project.close()
+    assert not any(b"guest" in path.read_bytes() for path in one.folder.rglob("*") if path.is_file())
 
 
 def copied(folder, url):
