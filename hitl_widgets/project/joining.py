@@ -31,6 +31,7 @@ from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers,
 from ..storage.location import FolderLocation, locate
 from ..storage.log import Log
 from ..storage.redaction import redact, redactions_in
+from ..storage.roles import JOINING
 from ..storage.schema import instant, microseconds
 from ..taxonomy.history import Lineage, Step
 from ..taxonomy.settling import AlreadyThere, settling, unsettled_step
@@ -103,6 +104,7 @@ class Joined:
 def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
     """Join another folder's log into a project's; see `Workbench.join`."""
     location = locate(other)
+    project.require_role(JOINING)
     with read_other(location) as log:
         _check_same_project(project, log)
         with _redacted_both(project.log, log) as redacted:

@@ -53,7 +53,7 @@ from ..storage.forgetting import complete, is_complete
 from ..storage.location import cache_folder, locate
 from ..storage.log import Log
 from ..storage.moved import move_of
-from ..storage.roles import IMPORTING, NEEDS
+from ..storage.roles import FOR_OTHERS, IMPORTING, Need
 from ..taxonomy import history
 from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
@@ -355,6 +355,8 @@ class Project(Standing):
             if annotator is None:
                 self.refresh()
                 annotator = self.annotator if self.state.roles.in_force else None  # whose role counts
+            elif not keep_aside:
+                self.require_for(annotator)
             try:
                 self._undo(decision, id or events.undo_id(decision.id), annotator, acted_at, keep_aside=keep_aside)
             except IdReused:
@@ -551,18 +553,26 @@ class Project(Standing):
 
     def require_importing(self) -> None:
         """Raise NotAllowed where the one who acts may not import answers."""
+        self.require_role(IMPORTING)
+
+    def require_for(self, annotator: str) -> None:
+        """Raise NotAllowed where the one who acts may not act in the name of this person."""
+        if annotator != self.annotator:
+            self.require_role(FOR_OTHERS)
+
+    def require_role(self, need: Need) -> None:
+        """Raise NotAllowed where the role of the one who acts doesn't allow what needs this."""
         self.refresh()
-        if not self.state.roles.allows(self.annotator, IMPORTING):
-            raise self.state.roles.refusal(self.annotator, IMPORTING)
+        if not self.state.roles.allows(self.annotator, need):
+            raise self.state.roles.refusal(self.annotator, need)
 
     def is_aside(self, id: str) -> bool:
         """Whether the act with this id is kept aside, since its person's role didn't allow it."""
         return self.state.roles.in_force and self.log.is_aside(id)
 
     def _stand_in(self, annotator: str) -> str | None:
-        """Who stores an answer in the name of somebody whose role doesn't allow it; None where that is nobody."""
-        roles = self.state.roles
-        return None if annotator == self.annotator or roles.allows(annotator, NEEDS["decided"]) else self.annotator
+        """Who stores an answer in the name of somebody else, since it is their role that counts; None without roles."""
+        return None if annotator == self.annotator or not self.state.roles.in_force else self.annotator
 
     def take_in(self, *acts: events.Event) -> None:
         """Append acts that were made elsewhere: all of them or none."""

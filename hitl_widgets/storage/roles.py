@@ -54,6 +54,8 @@ OWNER = Need("owner", "this")
 IMPORTING = Need("reviewer", "importing answers")
 FOR_OTHERS = Need("reviewer", "storing answers in the name of others")
 OF_OTHERS = Need("reviewer", "taking back an answer of somebody else")
+JOINING = Need("annotator", "joining another copy of the project")
+MOVING = Need("owner", "moving the project")
 EXPERIMENT = Need("owner", "beginning and ending experiments")
 # What can't be taken in: its place in the log is what it means.
 BOUND_TO_PLACE = frozenset({"created", "role", "taken_in", "taxonomy"})

@@ -51,7 +51,7 @@ from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
 from ..storage import transfer
 from ..storage.location import ServerLocation, locate
-from ..storage.roles import NEEDS
+from ..storage.roles import MOVING, NEEDS
 from ..taxonomy.labels import Taxonomy
 from ..widgets.bars import Bar, say
 from .accessor import Accessor
@@ -827,6 +827,7 @@ class Workbench:
             When the annotator's role doesn't allow answers, as of a guest; `next` lists items all the same.
         """
         self.project.require("decided", annotator)
+        self.project.require_for(self.annotator if annotator is None else annotator)
         return self.session.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
@@ -1573,6 +1574,7 @@ class Workbench:
         if cache is not None and not isinstance(location, ServerLocation):
             raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {os.fspath(place)!r} is a "
                            "folder, which keeps its own files. Leave cache out.")
+        self.project.require_role(MOVING)
         moved = transfer.move(self.project.log, self.project.files, location, cache=cache, bars=self._bars)
         self.close()
         for name in moved.lost:

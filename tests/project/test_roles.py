@@ -116,6 +116,9 @@ def test_a_role_is_changed_and_withdrawn_and_what_was_said_before_stays(open_: O
     lambda wb: wb.import_predictions(pd.DataFrame({"item_id": ["i01"], "cat": [1.0], "dog": [0.0], "owl": [0.0]}),
                                      partial=True),
     lambda wb: wb.decide("i01", label="dog", annotator="somebody"),
+    lambda wb: wb.decide("i01", label="dog", annotator="olga"),
+    lambda wb: wb.retract("decision-of-olga", annotator="olga"),
+    lambda wb: wb.claim(1, annotator="olga"), lambda wb: wb.move_to(wb.folder.parent / "mine"),
     lambda wb: hw.simulate(wb, dict.fromkeys(wb.pool.ids, "cat"), n=2),
     lambda wb: wb.retract("decision-of-olga")], ids=str)
 def test_what_an_annotator_may_not_do_is_refused_and_stores_nothing(open_: Opening, call: Callable[[Any], object]
@@ -138,7 +141,8 @@ def test_a_guest_reads_and_does_nothing_else(open_: Opening) -> None:
     assert len(guy.next(3)) == 3
     assert guy.project.log.claims() == {}
     for call in (lambda: guy.decide("i01", label="cat"), lambda: guy.finetune(), lambda: guy.adopt("abc"),
-                 lambda: guy.claim(2), lambda: guy.people.threads().ask("Why?", item_id="i00")):
+                 lambda: guy.claim(2), lambda: guy.join(guy.folder),
+                 lambda: guy.people.threads().ask("Why?", item_id="i00")):
         with pytest.raises(NotAllowed, match="guy has the role of a guest"):
             call()
     assert guy.session.claim(2).ids
