@@ -123,7 +123,8 @@ def _forget_person(project: Project, annotator: str, *, texts: bool) -> Forgotte
     done = complete(log)
     project.refresh()
     project.tell("decisions")
-    return Forgotten(number, _removed(project, done, name=True), _left(project, annotator, texts=texts, number=number))
+    return Forgotten(number, _removed(project, done, name=True),
+                     _left(project, done, annotator, texts=texts, number=number))
 
 
 def _is_owner(project: Project) -> bool:
@@ -158,7 +159,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
     project.refresh()
     project.tell("decisions")
     project.tell("threads")
-    return Forgotten(None, _removed(project, done, name=False), _left(project, str(note)))
+    return Forgotten(None, _removed(project, done, name=False), _left(project, done, str(note)))
 
 
 def _with_same_note(project: Project, event: Event, note: str) -> list[str]:
@@ -183,7 +184,8 @@ def _removed(project: Project, done: Completed, *, name: bool) -> pd.DataFrame:
     return pd.DataFrame([row for row in rows if row[2]], columns=DONE_COLUMNS)
 
 
-def _left(project: Project, word: str, *, texts: bool = True, number: str | None = None) -> pd.DataFrame:
+def _left(project: Project, done: Completed, word: str, *, texts: bool = True, number: str | None = None
+          ) -> pd.DataFrame:
     """What may still hold a name or a note."""
     rows: list[tuple[str, str, str]] = []
     for event in project.log.events(kind="exported"):
@@ -196,15 +198,20 @@ def _left(project: Project, word: str, *, texts: bool = True, number: str | None
         rows += [("file in the project's folder", file.relative_to(project.folder).as_posix(),
                   "It isn't the project's own. Delete it, or edit it.") for file in _files_with(project, word)]
     else:
-        rows.append(("the server's backups and write-ahead log", project.name,
-                     "The table was rewritten. What was backed up before is the administrator's to delete."))
+        rows.append(("the server's backups and write-ahead log", project.name, "What was backed up before is the "
+                     "administrator's to delete."))
+        if not done.erased:
+            rows.append(("free space in the tables' files", project.name, "The tables belong to another user of the "
+                         "server. Whoever made the project there, or an administrator, runs VACUUM (FULL, ANALYZE) on "
+                         "event, annotation and claim, or calls the same again."))
     if number is not None:
         rows += _in_guidelines(project, word)
         if not texts or len(word) < SHORTEST_IN_TEXTS:
             rows.append(("notes and other texts", "the log", "They were left as they are"
                          + ("." if not texts else ": so short a name is too often another word.")))
-    rows += [("folders that aren't joined yet", "other machines", "wb.join(folder) removes it from what comes in; the "
-              "folder itself keeps it until somebody forgets there, too."),
+    rows += [("folders that aren't joined yet, and places from which the project was moved", "wherever they are",
+              "wb.join(folder) removes it from what comes in; the folder itself keeps it until somebody forgets there, "
+              "too. Delete a place from which the project was moved."),
              ("outputs and cells of notebooks", "where they were saved", "Clear the outputs, and the cell with the "
               "name, and save."),
              ("the disk's own free blocks, snapshots and backups of the folder", "outside the project",

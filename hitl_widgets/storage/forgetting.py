@@ -48,11 +48,14 @@ class Completed:
         Of each copy of the log.
     deleted : list of Path
         Copies that were damaged, so that nothing could be removed from them: they are gone.
+    erased : bool
+        Whether the database was written anew; False where the tables belong to another user of the server.
     """
 
     log: Redacted
     copies: list[tuple[Path, Redacted]]
     deleted: list[Path]
+    erased: bool = True
 
 
 def is_complete(log: Log) -> bool:
@@ -68,7 +71,7 @@ def complete(log: Log) -> Completed:
     n = log.read(_n_redactions)
     in_log = log.rewrite(None, lambda conn: redact(conn, redactions_in(conn)))
     log.last_seq()  # `generation` is up to date then
-    log.erase()
+    erased = log.erase()
     copies, deleted = list[tuple[Path, Redacted]](), list[Path]()
     if log.folder is not None:
         for folder in log.folder.glob(f"{_FOLDER}*"):
@@ -83,7 +86,7 @@ def complete(log: Log) -> Completed:
                 copy.path.unlink(missing_ok=True)
                 deleted.append(copy.path)
     log.write(lambda conn: _set_done(conn, n))
-    return Completed(in_log, copies, deleted)
+    return Completed(in_log, copies, deleted, erased)
 
 
 def _n_redactions(conn: sa.Connection) -> int:

@@ -23,6 +23,11 @@ DRIVER = "postgresql+psycopg"
 SCHEMA_PREFIX = "hitl_"
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
 _LOOKS_LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# What was meant as a server's, and isn't its URL: it must not become a folder's name, which may hold a password.
+_MEANT_AS_URL = re.compile(r"\s*postgres(ql)?(\+\w+)?:|\s+[a-z0-9+.-]+://", re.IGNORECASE)
+_PASSWORD_WITHIN = re.compile(r"passw(or)?d\s*=", re.IGNORECASE)
+# Names in a query under which nothing is shown: misspelt ones, and secrets of libpq that SQLAlchemy doesn't hide.
+_SECRET_NAME = re.compile(r"pass(?!file\Z)|pwd|secret|token|scram_.*_key", re.IGNORECASE)
 # A file in a cache folder with the id of the project that it belongs to.
 OWNER = "project.id"
 EXPECTED = f"{DRIVER}://user@host/database?project=cells is expected: the user, the machine, the database, and the " \
@@ -120,6 +125,9 @@ def locate(given: str | os.PathLike[str]) -> Location:
                        f"server: {DRIVER}://user@host/database?project=cells.")
     text = os.fspath(given)
     if isinstance(given, os.PathLike) or not _LOOKS_LIKE_URL.match(text):
+        if _MEANT_AS_URL.match(str(text)) or _PASSWORD_WITHIN.search(str(text)):
+            raise BadInput(f"what was passed as the project's folder looks like a server's address, and isn't its URL "
+                           f"as a string; {EXPECTED}.")
         return FolderLocation(Path(given).absolute())  # a notebook may change its working directory
     return _server(text)
 
@@ -133,6 +141,17 @@ def _server(text: str) -> ServerLocation:
     except (sa.exc.ArgumentError, ValueError):
         raise BadInput(f"the URL of the server can't be read; {EXPECTED}. A sign such as @ or / in a part of it is "
                        "written as %40 or %2F.") from None
+    if "@" in (url.host or "") or "@" in (url.database or ""):  # the rest of a password, as a rule
+        raise BadInput(f"the URL of the server has an @ too many; {EXPECTED}. A sign such as @ or / in a part of it is "
+                       "written as %40 or %2F.")
+    for name in url.query:
+        if _SECRET_NAME.search(name) and name not in ("password", "sslpassword"):
+            raise BadInput(f"the URL's {name!r} can't be used: it would be shown in messages. A password belongs into "
+                           "a password file, any other secret into a service file (service=... in the URL).")
+    shown = url.difference_update_query(["password", "sslpassword"]).set(password=None)
+    if _PASSWORD_WITHIN.search(" ".join(map(str, (shown.username, shown.database, *shown.query.items())))):
+        raise BadInput(f"the URL holds a password in another of its parts; {EXPECTED}, and then &name=value for "
+                       "everything else.")
     project = url.query.get("project")
     if not isinstance(project, str) or not _PROJECT.match(project):
         raise BadInput(f"the URL's project is {project!r}; a name of 1 to 50 letters, digits or _ . - is expected: "

@@ -445,12 +445,12 @@ class Log:
         """Do something in a transaction that waits for its turn. Of events only `rewrite` changes any."""
         return self._write(act)
 
-    def erase(self) -> None:
-        """Write the database anew, so that nothing is left in it of what was removed."""
+    def erase(self) -> bool:
+        """Write the database anew, so that nothing is left in it of what was removed; False where this may not."""
         with self._lock:
             self._check_open()
             try:
-                self._database.erase()
+                return self._database.erase()
             except (sa.exc.DBAPIError, self._database.Error) as error:
                 raise self._database.explained(error) from error
 

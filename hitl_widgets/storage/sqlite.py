@@ -295,15 +295,19 @@ class Database:
             return self.damaged(words)
         return StoreError(f"the log {self.path} refused: {words}.")
 
-    def erase(self) -> None:
-        """Write the file anew, without the pages that nothing is written in any more, and end its journal."""
+    def erase(self) -> bool:
+        """Write the file anew, without the pages that nothing is written in any more, and end its journal.
+
+        False where that isn't for this log to do: its engine came from outside.
+        """
         if not self._is_own:
-            return
+            return False
         # A connection of its own, whose journal is deleted at the end: a journal holds the pages as they were.
         with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
             for statement in ("PRAGMA secure_delete = ON", "PRAGMA journal_mode = DELETE", "PRAGMA synchronous = FULL",
                               "PRAGMA fullfsync = ON", "VACUUM"):
                 connection.execute(statement).close()
+        return True
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0

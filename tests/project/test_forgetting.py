@@ -93,7 +93,8 @@ def test_what_was_removed_and_what_can_not_be_is_said_without_the_name(open_, tm
     assert left.loc[left["what"] == "archive", "where"].str.startswith("whole.zip").tolist() == [True]
     assert left.loc[left["what"] == "file in the project's folder", "where"].tolist() == ["remarks.txt"]
     assert "a word of the taxonomy" in set(left["what"])
-    assert {"outputs and cells of notebooks", "folders that aren't joined yet"} <= set(left["what"])
+    assert {"outputs and cells of notebooks",
+            "folders that aren't joined yet, and places from which the project was moved"} <= set(left["what"])
     assert set(found.removed["what"]) == {"name of who acted", "name in a text", "claim"}
     for text in (repr(found), found._repr_html_(), found.removed.to_string(), left.to_string()):
         assert NAME not in text

@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from urllib.parse import quote
 
 import postgres_server
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 from postgres_server import PASSWORD, WITH_PASSWORD, Server, Wire
 
 import hitl_widgets as hw
-from hitl_widgets.errors import AlreadyDecided, HitlError, LogBusy
+from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy
 from hitl_widgets.events import Event, decided
 from hitl_widgets.records import Decision, new_id
 from hitl_widgets.storage import postgres as postgres_module
@@ -548,6 +549,28 @@ def test_no_password_is_ever_shown(postgres: Server, where: str, tmp_path, caplo
         for form in (secret, quote(secret, safe=""), quote(secret)):
             assert not [one for one in shown if form in repr(one) or form in str(one)]
     assert not [one for one in shown if "Wr0ng" in repr(one) or "s3cret" in repr(one)]
+
+
+@pytest.mark.parametrize("given", [
+    "postgresql+psycopg://ann:a@s3cret@db.example.org/labels?project=cells",
+    "postgresql+psycopg://ann:a@s3cret/x@db.example.org/labels?project=cells",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells&PASSWORD=s3cret",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells&passwd=s3cret",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells&password =s3cret",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells&oauth_client_secret=s3cret",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells?password=s3cret",
+    "postgresql+psycopg://ann@db.example.org/labels?project=cells&sslmode=require?password=s3cret",
+    "postgresql+psycopg:/ann:s3cret@db.example.org/labels?project=cells",
+    " postgresql+psycopg://ann:s3cret@db.example.org/labels?project=cells",
+    Path("postgresql://ann:s3cret@db.example.org/labels?project=cells"),
+    "host=db.example.org user=ann password=s3cret dbname=labels",
+])
+def test_a_url_that_is_written_wrong_shows_no_password_and_becomes_no_folder(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput) as caught:
+        Log(given)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert not list(tmp_path.iterdir())
 
 
 POOL = hw.Pool.from_texts(["a black cat", "a brown dog", "a white cat"], ids=["0", "1", "2"])
