@@ -299,6 +299,7 @@ class Project(Standing):
         position = self.pool.position(item_id)
         check_given(self, objects, label=label, labels=labels, values=values)
         seen = self._seen(seen, position, verdict, annotator)
+        generation = self.state.generation  # another thread may take a join in before this is stored
         if self.lineage.forks.steps:
             seen = _as_offered(seen, label, self.lineage)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
@@ -322,7 +323,8 @@ class Project(Standing):
         event = events.decided(decision, content=self.content(position), first=events.first_answer(standing),
                                planted=events.planted_before(standing),
                                by=None if keep_aside else self._stand_in(annotator))
-        [stored] = self.log.append(event, known=known if event.kind == "decided" else None, keep_aside=keep_aside)
+        [stored] = self.log.append(event, known=known if event.kind == "decided" else None, keep_aside=keep_aside,
+                                   generation=generation)
         if event.kind == "decided" and not stored.aside:
             self.state.apply(position, stored, standing)
         else:

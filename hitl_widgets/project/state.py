@@ -123,6 +123,7 @@ class State:
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
         self._settings, self._annotators_per_item, self._audit = settings, annotators_per_item, audit
         self.news: list[Event] = []
+        self._former: dict[int, Lineage] = {}  # generation -> the last lineage that was held of it
         self._begin()
         log.catch_up = self._caught_up
 
@@ -171,16 +172,17 @@ class State:
             raise LogDamaged(f"{log.name} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
 
-    def _caught_up(self, events: Sequence[Event]) -> Sequence[Event]:
+    def _caught_up(self, events: Sequence[Event], generation: int | None) -> Sequence[Event]:
         """Take in a log whose events were brought into another order, and say the same of it as these events did."""
         with self.lock:
-            before = self.lineage
             self.refresh()
+            before = self._former.get(self.generation if generation is None else generation, self.lineage)
             return renumbered(events, before, self.lineage)
 
     def restart(self) -> None:
         """Begin anew from the whole log: its events were brought into another order, by joining or redacting."""
         with self.lock:
+            self._former[self.generation] = self.lineage
             notify, self._notify = self._notify, lambda sentence: None  # it was said when the project was opened
             try:
                 self._begin()

@@ -199,7 +199,7 @@ class Log:
         # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
         # that were made before it noticed a newer one.
         self.taken_in: int | None = None
-        self.catch_up: Callable[[Sequence[Event]], Sequence[Event]] | None = None
+        self.catch_up: Callable[[Sequence[Event], int | None], Sequence[Event]] | None = None
         self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
         self._aside: tuple[int, int, tuple[Event, ...]] = 0, 0, ()  # of a generation, up to an event
         self._aside_lock = threading.Lock()
@@ -275,7 +275,7 @@ class Log:
         return f"Log({str(self.location)!r})"
 
     def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None,
-               keep_aside: bool = False) -> list[Event]:
+               keep_aside: bool = False, generation: int | None = None) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
 
         An event that is in the log already, with the same id and meaning, isn't stored again.
@@ -290,6 +290,8 @@ class Log:
         keep_aside : bool
             Store an event that its person's role doesn't allow all the same: it counts nowhere, and its `aside` says
             so. Otherwise it is refused.
+        generation : int or None
+            The generation under which they were made; None for the one that was taken in last.
 
         Returns
         -------
@@ -310,14 +312,15 @@ class Log:
         """
         if not events:
             return []
-        act = _Act(events, known, since, self.taken_in, keep_aside=keep_aside)
+        made = self.taken_in if generation is None else generation
+        act = _Act(events, known, since, made, keep_aside=keep_aside)
         try:
             self._waiting[act] = None
             with self._lock:
                 return self._settle(act) if act.stored is None else act.stored
         except Rewritten:
             assert self.catch_up is not None
-            return self.append(*self.catch_up(events), known=known, since=since, keep_aside=keep_aside)
+            return self.append(*self.catch_up(events, made), known=known, since=since, keep_aside=keep_aside)
         finally:
             self._waiting.pop(act, None)
 

@@ -293,6 +293,27 @@ def test_an_answer_made_before_its_notebook_noticed_the_join_means_what_was_on_t
     open_.close()
 
 
+def test_an_answer_that_was_being_made_while_another_thread_took_a_join_in_keeps_its_version(two, monkeypatch):
+    one, other = two
+    other.project.apply(edits.merge(["cat", "dog"], "cat"))  # the earlier one holds
+    one.project.apply(edits.split("cat", ["big", "small"]))
+    notebook = Desk(one.folder, "classify", "cy", one.clock)
+    content = notebook.project.content
+
+    def meanwhile(position):
+        if notebook.project.taxonomy.version == 2 and "big" in notebook.project.taxonomy.names:
+            join(one.project, other.folder)
+            notebook.project.refresh()
+        return content(position)
+    monkeypatch.setattr(notebook.project, "content", meanwhile)
+    notebook.project.decide("i9", label="small")
+    assert "small" not in notebook.project.taxonomy.names
+    settle(one.project, unsettled(one.project)["id"][0], apply=False)
+    assert status(one.project, "i9", "cy") == ("decided", "cat")
+    assert one.project.annotations().set_index("item_id").loc["i9", "taxonomy"] == -1
+    notebook.project.close()
+
+
 def test_an_edit_made_before_its_notebook_noticed_the_join_is_made_of_what_holds(two):
     one, other = two
     other.project.apply(edits.add("wolf"))
