@@ -120,7 +120,7 @@ def test_a_role_is_changed_and_withdrawn_and_what_was_said_before_stays(open_: O
     lambda wb: wb.retract("decision-of-olga", annotator="olga"),
     lambda wb: wb.claim(1, annotator="olga"), lambda wb: wb.move_to(wb.folder.parent / "mine"),
     lambda wb: hw.simulate(wb, dict.fromkeys(wb.pool.ids, "cat"), n=2),
-    lambda wb: wb.retract("decision-of-olga")], ids=str)
+    lambda wb: wb.retract("decision-of-olga")])
 def test_what_an_annotator_may_not_do_is_refused_and_stores_nothing(open_: Opening, call: Callable[[Any], object]
                                                                    ) -> None:
     olga, ada = open_(), open_("ada")
