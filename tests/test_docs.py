@@ -6,15 +6,20 @@ import inspect
 import json
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from postgres_server import Server, programs
 
 import hitl_widgets
+import hitl_widgets as hw
 import hitl_widgets.errors
 import hitl_widgets.workbench
 
@@ -95,6 +100,72 @@ def test_the_examples_of_the_guide_on_texts_run():
     assert [len(names[name].explain("0").maps) for name in ("wb", "own", "theirs")] == [1, 1, 1]
     for name in ("wb", "notes", "own", "theirs"):
         names[name].close()
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_the_examples_of_the_guide_to_teams_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pool = hw.Pool.from_texts(["one", "two", "three"], ids=["a", "b", "c"])
+    names: dict[str, Any] = {"hw": hw, "pool": pool}
+    one_folder, begin, join, settle = blocks("teams.md", "python")
+    exec(one_folder.replace("/srv/labels/cells", "shared"), names)
+    names["wb"].close()
+    exec(begin, names)
+    shutil.copytree("cells", "cells-second-desk")
+    for folder, annotator, name in (("cells-second-desk", "ben", "debris"), ("cells", "ada", "rest")):
+        names["wb"] = hw.Workbench(folder, pool, annotator=annotator)
+        names["wb"].apply(hw.edits.rename("other", name))
+        if annotator == "ben":
+            names["wb"].close()
+    exec(join, names)
+    assert str(names["joined"]).startswith("1 event is new here, 2 were here already. 1 edit of the taxonomy")
+    exec(settle, names)
+    assert names["wb"].taxonomy.names == ("round", "long", "rest")
+    assert names["wb"].edits.unsettled().empty
+    names["wb"].close()
+
+
+def test_the_examples_of_the_guide_to_privacy_run():
+    names = {}
+    for example in blocks("privacy.md", "python"):
+        exec(example, names)
+    assert set(names["wb"].annotations()["annotator"]) == {names["done"].number}
+    names["wb"].close()
+
+
+@pytest.mark.parametrize("page", ["servers.md", "jupyterhub.md"])
+def test_the_database_of_a_guide_belongs_to_the_team_and_can_be_restored(page, tmp_path):
+    pool = hw.Pool.from_texts(["one", "two", "three"], ids=["a", "b", "c"])
+    statements = [line.split("--")[0].strip() for line in blocks(page, "sql")[0].splitlines() if line[:1] not in "\\"]
+    statements = list(filter(None, statements))
+    if not any("role ben" in line.lower() for line in statements):
+        statements += [line.replace("ann", "ben") for line in statements if " ann " in line]
+    with Server() as server:
+        server.execute(*statements)
+
+        def open_(user, *taxonomy):
+            return hw.Workbench(server.url("cells", user=user, database="labels"), pool, *taxonomy, annotator=user,
+                                holdout=0, cache=tmp_path / user)
+
+        open_("ann", ["yes", "no"]).close()
+        with open_("ben") as wb:
+            wb.decide("a", label="yes")
+            assert not wb.people.forget("ben").not_reached["what"].str.contains("free space").any()
+        dump, restore = re.findall(r"^(pg_(?:dump|restore)) (.*)$", (ROOT / "docs" / "servers.md").read_text("utf-8"),
+                                   re.MULTILINE)
+        bin = next(iter(programs().values()))
+        for program, arguments in (dump, restore):
+            words = arguments.replace("db.example.org", server.host).replace("cells.dump", str(tmp_path / "cells.dump"))
+            subprocess.run([bin / program, f"--port={server.port}", *words.replace("ann", "ben").split()], check=True,
+                           timeout=60)
+            if program == "pg_dump":
+                with psycopg.connect(**{**server.connection(), "user": "ann", "dbname": "labels"}) as conn:
+                    conn.execute("ALTER SCHEMA hitl_cells RENAME TO hitl_cells_old")
+        with open_("ann") as wb:
+            assert len(wb.annotations()) == 1
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],

@@ -306,7 +306,7 @@ def assign(project: Project, annotator: str, *, labels: Iterable[str] | None = N
         raise BadInput(f"only is {only!r}; True (nobody else is asked for these items) or False is expected.")
     if labels is None and where is None and items is None:
         raise BadInput(f"nothing is said of what {annotator} is to be asked; pass labels=[...], where={{column: "
-                       "value}} or items=[...]. None in place of labels ends what was assigned.")
+                       "value} or items=[...]. None in place of labels ends what was assigned.")
     assignment = Assignment(
         annotator, None if labels is None else _checked_labels(project, labels),
         None if labels is None else project.taxonomy.version, _checked_where(project, where),

@@ -82,7 +82,8 @@ class Joined:
 
     def __str__(self) -> str:
         n_same, n_edits = int(self.table["same"].sum()), len(self.edits_to_settle)
-        words = [f"{self.n_new:,} events are new here, {n_same:,} were here already."]
+        words = [f"{self.n_new:,} {'event is' if self.n_new == 1 else 'events are'} new here, {n_same:,} "
+                 f"{'was' if n_same == 1 else 'were'} here already."]
         if self.n_conflicting:
             words.append(f"{self.n_conflicting:,} had the id of another event; both are kept.")
         if n_edits:

@@ -53,7 +53,7 @@ _AGAIN = ("08", "53300", "55P03", "40", "57P", "57014", "25P03")
 _AWAY = ("connection failed", "server closed the connection", "could not connect", "connection refused", "timeout",
          "starting up", "shutting down", "too many clients", "remaining connection slots", "connection is closed",
          "the connection is lost", "consuming input failed", "ssl syscall", "recovery mode", "terminating connection",
-         "could not translate host name", "no such file or directory", "connection is bad")
+         "could not translate host name", "failed to resolve host", "no such file or directory", "connection is bad")
 _REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for database")
 
 
@@ -326,10 +326,18 @@ class Database:
         if any(sign in words for sign in _REFUSED) or code.startswith("28"):
             return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
                               "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
+        if not code and 'role "' in words and "does not exist" in words:
+            return StoreError(f"the server of {place} has no such user ({words}). Its administrator makes one: CREATE "
+                              "ROLE name LOGIN. The user is the one in the URL, or PGUSER, or your name on this "
+                              "machine.")
         if code == "3D000" or ("database" in words and "does not exist" in words):
             return StoreError(f"{place}: {words}. Make the database first: createdb NAME.")
+        if code == "3F000" and "to create in" in words:
+            return ReadOnly(f"{place} can't be opened: the project is there, and this user has no right to its schema "
+                            f"({words}); nothing was changed. Whoever made it gives that right: docs/servers.md, "
+                            "\"Making the database\".")
         if code in ("42P01", "3F000"):
-            return self.damaged(f"the project's tables are gone: {words}")
+            return self.damaged(f"the project's tables are gone, or this user has lost the right to them: {words}")
         if code == "42501":
             return ReadOnly(f"{place} can't be written ({words}); nothing was stored. Ask the database's owner for: "
                             "GRANT CREATE ON DATABASE, or the rights on the project's schema.")

@@ -538,7 +538,7 @@ class People:
     def assign(self, annotator: str, labels: Sequence[str] | EllipsisType | None = ..., *,
                where: Mapping[str, Any] | None = None, items: Sequence[Any] | None = None, only: bool = True
                ) -> pd.DataFrame:
-        """Ask one person, and nobody else, for some items: as the owner, who made the project. It is logged.
+        """Ask one person, and nobody else, for some items, as an owner. It is logged.
 
         An item that is assigned to somebody is asked only of the people to whom it is assigned, also where it belongs
         to the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come

@@ -1579,7 +1579,8 @@ class Workbench:
         self.close()
         for name in moved.lost:
             say(f"{name} was damaged and didn't move; train again, or adopt another version.")
-        say(f"{self.project.name} is at {moved.to} now: {moved.n_events:,} events, {moved.n_files:,} files.")
+        say(f"{self.project.name} is at {moved.to} now: {moved.n_events:,} events, "
+            f"{moved.n_files:,} {'file' if moved.n_files == 1 else 'files'}.")
         arguments = {**self._opened_with, **({} if cache is None else {"cache": cache})}
         return Workbench(place, **arguments)
 

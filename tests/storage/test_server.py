@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from postgres_server import PASSWORD, WITH_PASSWORD, Server, Wire
 
 import hitl_widgets as hw
-from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy
+from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy, ReadOnly
 from hitl_widgets.events import Event, decided
 from hitl_widgets.records import Decision, new_id
 from hitl_widgets.storage import postgres as postgres_module
@@ -482,16 +482,27 @@ def as_of_schema_6(log: Log) -> None:
     (("@/", "@/"), r"refused the user.*password file"),
     (("/postgres?", "/nothing_there?"), r"does not exist.*createdb"),
     (("host=", "host=%2Fnowhere&x="), r"can't be reached"),
-], ids=["wrong password", "no password", "no such database", "no such host"])
+    (("host=", "host=nowhere.invalid&x="), r"can't be reached"),
+    ((f"//{postgres_server.OWNER}@", "//nobody_here@"), r"has no such user .*CREATE ROLE name LOGIN"),
+], ids=["wrong password", "no password", "no such database", "no such host", "no such name", "no such user"])
 def test_what_is_wrong_is_said_in_a_sentence_that_names_the_project(postgres: Server, change, words, monkeypatch):
     monkeypatch.delenv("PGPASSWORD", raising=False)
-    user = postgres_server.OWNER if "host" in change[0] or "post" in change[0] else WITH_PASSWORD
+    user = postgres_server.OWNER if change[0] != "@/" else WITH_PASSWORD
     url = postgres.url("cells", user=user).replace(*change)
     url = url.replace("&x=" + quote(postgres.host, safe=""), "")
     with pytest.raises(HitlError, match=words) as caught:
         Log(url)
     assert "cells" in str(caught.value)
     assert "wr0ng" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_who_has_no_right_to_the_schema_is_told_so_and_not_that_the_log_is_damaged(postgres: Server):
+    url = postgres.new_project_url()
+    Log(url).close()
+    with pytest.raises(ReadOnly, match=r"has no right to its schema.*docs/servers\.md"):
+        Log(url.replace(f"//{postgres_server.OWNER}@", f"//{WITH_PASSWORD}:{quote(PASSWORD, safe='')}@"))
+    with Log(url) as log:
+        assert log.append(decision())
 
 
 def test_an_address_that_nobody_listens_at_is_busy_within_seconds():
