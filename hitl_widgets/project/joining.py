@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import BadInput, IdReused, LogDamaged
-from ..events import Event
+from ..errors import BadInput, HitlError, IdReused, LogDamaged
+from ..events import ANSWERS, Event, decision_of
+from ..records import is_text
+from ..sampling.ranking import Ranking
 from ..storage import backups, transfer
 from ..storage.archive import files_in
+from ..storage.checks import UNREADABLE
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
 from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers, write
@@ -108,6 +111,7 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     project.require_role(JOINING)
     with read_other(location) as log:
         _check_same_project(project, log)
+        _check_readable(project, log, location.name)
         with _redacted_both(project.log, log) as redacted:
             theirs = acts_of_log(redacted)
         mine = acts_of_log(project.log)
@@ -207,6 +211,24 @@ def _check_same_project(project: Project, log: Log) -> None:
     other = next((event for event in log.events(kind="created")), None)
     if other is not None and dict(other.body) != dict(created.body):
         raise BadInput("the other folder was made with other settings; nothing was joined.")
+
+
+def _check_readable(project: Project, log: Log, name: str) -> None:
+    """LogDamaged where another log says what no project can be opened with: joined, this one couldn't be either."""
+    from .state import State  # which imports this module
+    try:
+        state = State(log, project._pool, Ranking(), project.settings, annotators_per_item=1, audit=0.0,
+                      now=project._now, notify=lambda sentence: None)
+        state.open(shares=True)
+        for event in log.events(kind=ANSWERS):
+            decision_of(event)
+        for event in log.events(kind=("adopted", "imported")):
+            if not is_text(event.body["model"]):
+                raise ValueError(f"a model is called {event.body['model']!r}")
+        log.read(redactions_in)
+    except (HitlError, *UNREADABLE) as error:
+        raise LogDamaged(f"{name} can't be joined: its log says something that hitl_widgets never writes ({error}). "
+                         "Nothing was joined, and both are as they were.") from error
 
 
 def _check_clock(new: Sequence[Act], now: datetime, name: str) -> None:

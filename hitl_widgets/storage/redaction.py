@@ -34,6 +34,8 @@ NOTES = {"decided": "note", "repeated": "note", "adjudicated": "note", "thread":
 SHORTEST_IN_TEXTS = 3
 # Of scrypt: n, r and p. A guess takes 0.1 s and 32 MB.
 HARDNESS = (2**15, 8, 1)
+# What is asked of a machine for one name at most, in a log of somebody else.
+MOST_HARDNESS = 2**18
 
 # Where people are named in the body of an event, beside its annotator, and where people write in words of their own.
 _NAMED = {"role": ("annotator",), "assigned": ("annotator",)}
@@ -75,7 +77,7 @@ class Redactions:
         if body.get("of") == "note":
             self.notes.update(map(str, body["events"]))
         elif "hash" in body:
-            of = self._people.setdefault((body["salt"], tuple(body["hardness"])), {})
+            of = self._people.setdefault((body["salt"], _checked_hardness(body["hardness"])), {})
             of[body["hash"]] = Person(body["number"], bool(body.get("texts", True)))
             self._known.clear()
 
@@ -102,6 +104,14 @@ class Redactions:
         change = Change(forgotten, notes=self.notes)
         return replace(event, annotator=change.name(event.annotator),
                        body=change.body(event.id, event.kind, event.body))
+
+
+def _checked_hardness(given: Sequence[int]) -> tuple[int, int, int]:
+    """The parameters of a hash; ValueError where working it out would take too long, or can't be done."""
+    n, r, p = given
+    if not (1 < n <= MOST_HARDNESS and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 4):
+        raise ValueError(f"a name is redacted with the hardness {given!r}")
+    return n, r, p
 
 
 @lru_cache(maxsize=1_000)

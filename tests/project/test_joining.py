@@ -1,5 +1,6 @@
 """Folders that were labelled apart come together: with real projects on SQLite and on PostgreSQL."""
 
+import json
 import os
 import random
 import shutil
@@ -12,6 +13,7 @@ from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from desks import Desk, state_of
 
 import hitl_widgets as hw
@@ -23,6 +25,9 @@ from hitl_widgets.project.forgetting import forget
 from hitl_widgets.project.joining import join, settle, unsettled
 from hitl_widgets.project.session import Session
 from hitl_widgets.records import Decision, Seen
+from hitl_widgets.storage.checks import checksum
+from hitl_widgets.storage.log import Log
+from hitl_widgets.storage.schema import EVENT, add
 from hitl_widgets.widgets.editor import waiting_of
 
 
@@ -43,6 +48,17 @@ def rows(desk):
     """A log's events, byte for byte."""
     with closing(sqlite3.connect(desk.folder / "log.db")) as connection:
         return connection.execute("SELECT * FROM event ORDER BY seq").fetchall()
+
+
+def forge(log, kind, body):
+    """Put an event with its right checksum into a log, whatever it says."""
+    def act(conn):
+        last = conn.execute(sa.select(EVENT).order_by(EVENT.c.seq.desc())).first()._mapping
+        row = {**last, "seq": last["seq"] + 1, "id": "forged", "kind": kind, "item_id": "i7", "annotator": "eve",
+               "body": json.dumps(body), "tick": last["tick"] + 1}
+        add(conn, EVENT, [{**row, "checksum": checksum(row)}])
+
+    log.write(act)
 
 
 def status(project, item_id, annotator="bob"):
@@ -376,6 +392,22 @@ def test_a_damaged_folder_is_refused_and_nothing_changes(two):
     with pytest.raises(LogDamaged, match="nothing was joined"):
         join(one.project, other.folder)
     assert rows(one) == before
+
+
+@pytest.mark.parametrize(("kind", "body"), [
+    ("decided", {"verdict": "xyzzy"}), ("thread", {}), ("gold", {}), ("adopted", {}), ("taxonomy", {}),
+    ("redacted", {"of": "note"}),
+    ("redacted", {"of": "person", "hash": "x", "number": "person 1", "salt": "s", "hardness": [2**30, 8, 1]})])
+def test_a_folder_that_says_what_no_project_could_be_opened_with_is_refused_and_nothing_changes(two, kind, body):
+    one, other = two
+    other.project.close()
+    with Log(other.folder) as log:
+        forge(log, kind, body)
+    before = rows(one)
+    with pytest.raises(LogDamaged, match="can't be joined"):
+        join(one.project, other.folder)
+    assert rows(one) == before
+    one.project.decide("i9", label="cat")
 
 
 def test_a_clock_that_is_far_ahead_is_refused_until_that_is_meant(two):
