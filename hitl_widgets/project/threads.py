@@ -401,7 +401,8 @@ class Threads:
                annotator: str | None, acted_at: datetime | None, item_id: str | None = None,
                label_id: str | None = None, may_be_empty: bool = False) -> Event:
         project = self._project
-        text = check_text(text, may_be_empty=may_be_empty)
+        text, annotator = check_text(text, may_be_empty=may_be_empty), project.who(annotator)
+        project.require_for(annotator)
         body: dict[str, Any] = {"act": act, "taxonomy": project.taxonomy.version}
         if of is not None:
             item_id, label_id = of.item_id, of.label_id
@@ -410,8 +411,7 @@ class Threads:
             if value:
                 body[name] = value
         return Event(id=check_event_id(id or new_id()), kind="thread",
-                     annotator=project.who(annotator), acted_at=acted_at or utc_now(),
-                     item_id=item_id, body=body)
+                     annotator=annotator, acted_at=acted_at or utc_now(), item_id=item_id, body=body)
 
     def _store(self, event: Event) -> Thread:
         project = self._project

@@ -118,6 +118,7 @@ def test_a_role_is_changed_and_withdrawn_and_what_was_said_before_stays(open_: O
     lambda wb: wb.decide("i01", label="dog", annotator="somebody"),
     lambda wb: wb.decide("i01", label="dog", annotator="olga"),
     lambda wb: wb.retract("decision-of-olga", annotator="olga"),
+    lambda wb: wb.people.threads().ask("why?", annotator="olga"),
     lambda wb: wb.claim(1, annotator="olga"), lambda wb: wb.move_to(wb.folder.parent / "mine"),
     lambda wb: hw.simulate(wb, dict.fromkeys(wb.pool.ids, "cat"), n=2),
     lambda wb: wb.retract("decision-of-olga")])
