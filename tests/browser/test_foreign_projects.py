@@ -84,7 +84,7 @@ wb.review()""")
     out = tmp_path / "out"
     target = out / ("all" if find_format(one.leaves_as).folder else "all.txt")
     out.mkdir()
-    report = notebook.value(f"wb.export({str(target)!r}, {one.leaves_as!r}, 'annotations').n")
+    report = notebook.value(f"wb.export({str(target)!r}, {one.leaves_as!r}, 'annotations', people='names').n")
     assert report == notebook.value("wb.annotations()['item_id'].nunique()")
     files = [target] if target.is_file() else [file for file in target.rglob("*") if file.is_file()]
     assert any(one.says in file.read_text("utf-8") for file in files if file.suffix in (".json", ".txt", ".xml"))
