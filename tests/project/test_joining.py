@@ -468,7 +468,7 @@ def test_an_edit_by_somebody_who_lost_their_role_elsewhere_waits_to_be_settled(t
 def test_folders_in_which_roles_changed_apart_join_to_the_same_log_in_any_order(tmp_path):
     rng, clock = random.Random(4), [0]
     first = Desk(tmp_path / "0", "classify", "ada", clock)
-    for name in ("bob", "cy"):
+    for name in ("bob", "cy", "zoe"):
         team.invite(first.project, name, role="owner")
     desks = [first, first.copy(tmp_path / "1", "bob"), first.copy(tmp_path / "2", "cy")]
     for desk in desks * 4:
