@@ -279,10 +279,16 @@ class Wire:
     Parameters
     ----------
     server : Server
+
+    Attributes
+    ----------
+    n_asked : int
+        How often the server was asked to answer, whatever it was sent with that.
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self.n_asked = 0
         self._folder = tempfile.TemporaryDirectory(prefix="hitl-wire-", dir=server.folder.parent)
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(f"{self.host}/.s.PGSQL.{server.port}")
@@ -315,8 +321,10 @@ class Wire:
                 threading.Thread(target=run, args=(client, behind), daemon=True).start()
 
     def _to_server(self, client: socket.socket, behind: socket.socket) -> None:
+        unread = bytearray(b"-")  # the first message alone doesn't begin with its kind
         with suppress(OSError):
             while sent := client.recv(65_536):
+                self._count(unread, sent)
                 if self._cut_at and self._cut_at[0] in sent:
                     (_, arrives), self._cut_at = self._cut_at, None
                     self.n_cut += 1
@@ -328,6 +336,12 @@ class Wire:
                     break
                 behind.sendall(sent)
         self._hang_up(client, behind)
+
+    def _count(self, unread: bytearray, sent: bytes) -> None:
+        unread += sent
+        while len(unread) > 4 and len(unread) > (length := int.from_bytes(unread[1:5], "big")):
+            self.n_asked += unread[:1] in (b"Q", b"S")  # "query" and "sync": the server answers up to there
+            del unread[:length + 1]
 
     def _to_client(self, client: socket.socket, behind: socket.socket) -> None:
         with suppress(OSError):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
@@ -90,14 +90,17 @@ def _about(name: str) -> sa.ScalarSelect[str]:
 
 _LAST_SEQ = select(func.max(EVENT.c.seq), _about(GENERATION))
 _LAST_TICK = select(EVENT.c.tick).order_by(EVENT.c.seq.desc()).limit(1).scalar_subquery()
-_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, *map(_about, ("schema", "id", MOVE, GENERATION)))
+_RULING = EVENT.c.kind.in_((*Roles.KINDS, REDACTED))
+_LAST_RULE = select(func.max(EVENT.c.seq)).where(_RULING).scalar_subquery()
+_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, _LAST_RULE,
+                    *map(_about, ("schema", "id", MOVE, GENERATION)))
 _LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
 _NEXT_NAME = select(func.min(EVENT.c.annotator)).where(EVENT.c.annotator > bindparam("name"))
 _COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _IDS = select(EVENT.c.id).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
 _ABOUT_ITEMS = select(EVENT).where(EVENT.c.item_id.in_(_ITEMS), _ALLOWED)
-_RULES = select(EVENT).where(EVENT.c.kind.in_((*Roles.KINDS, REDACTED)), EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
+_RULES = select(EVENT).where(_RULING, EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
@@ -342,48 +345,58 @@ class Log:
         return [events[event.id] for event in mine.events]
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
-        last_seq, tick, at = self._start_appending(conn, acts)
-        seq, by_id = last_seq, dict[str, Event]()
         nth = dict[str, int]()
-        for batch in batches([(*self._without_redacted(event, row), act) for act in acts
-                               for event, row in zip(act.events, act.rows, strict=True)]):
-            item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
-            in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
-            known = in_log(conn)
+        parts = self._parts(acts)
+        # All that has to be read for most acts is asked at once: on a server each question is a way there and back.
+        start, *answers = self._database.rows(conn, (self._to_append, {}), *_about_part(parts[0], nth))
+        last_seq, tick, at, redacted = self._start_appending(conn, acts, start[0])
+        if redacted:
+            parts, answers = self._parts(acts), []
+        seq, by_id = last_seq, dict[str, Event]()
+        for part in parts:
+            known, *last = answers or self._database.rows(conn, *_about_part(part, nth))
+            answers = []
+            for annotator, rows in zip(_new_in(part, nth), last, strict=True):
+                nth[annotator] = _n_of(conn, annotator, rows)
             before = {event.id: event for event in map(self._event, known)}
             aside = {row[1] for row in known if row[-1]}
-            _check_since(batch, before.values(), last_seq)
+            _check_since(part, before.values(), last_seq)
             new: dict[str, Event] = {}
             rows = []
-            for event, row, act in batch:
+            for event, row, act in part:
                 former = before.get(event.id) or new.get(event.id)
                 if former is None:
                     if act.known is not None:
                         _check_known(event, act.known, (one for one in (*before.values(), *new.values())
                                                         if one.id not in aside))
                     seq += 1
-                    n = nth[event.annotator] if event.annotator in nth else _n_of(conn, event.annotator)
-                    nth[event.annotator] = n + 1
+                    nth[event.annotator] = n = nth[event.annotator] + 1
                     tick = max(tick + 1, microseconds(at))
                     if not (allowed := self._allows(event, before, new, keep_aside=act.keep_aside)):
                         aside.add(event.id)
-                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n + 1, aside=not allowed)
+                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n, aside=not allowed)
                     if former.kind in Roles.KINDS:
                         self._roles.take(former)
                         self._roles_of = -1  # read anew next time: this transaction may fail yet
-                    full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n + 1)}
+                    full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n)}
                     rows.append({**full, "checksum": checksum(full), "tick": tick, "aside": int(not allowed)})
                 elif not former.same_act(event):
                     raise IdReused(f"event id {event.id!r} is in the log already and says: {_brief(former)}. It came "
                                    f"again with: {_brief(event)}. A new act needs a new id; leave id out to get one.")
                 by_id[event.id] = former
             if rows:
-                add(conn, EVENT, rows)
-                _update_annotations(conn, *([event for event in events.values() if event.id not in aside]
-                                            for events in (before, new)))
-        if seq > last_seq:
-            self._database.notify(conn, seq)
+                with self._database.at_once(conn):
+                    add(conn, EVENT, rows)
+                    _update_annotations(conn, *([event for event in events.values() if event.id not in aside]
+                                                for events in (before, new)))
+                    if part is parts[-1]:
+                        self._database.notify(conn, seq)
         return by_id
+
+    def _parts(self, acts: Sequence[_Act]) -> list[_Part]:
+        """The events of some acts, as they may be stored, in parts that are small enough for one statement each."""
+        return list(batches([(*self._without_redacted(event, row), act) for act in acts
+                             for event, row in zip(act.events, act.rows, strict=True)]))
 
     def _allows(self, event: Event, before: Mapping[str, Event], new: Mapping[str, Event], *, keep_aside: bool) -> bool:
         """Whether the role of an event's person allows it; NotAllowed where it doesn't and isn't to be kept aside."""
@@ -398,9 +411,13 @@ class Log:
             return True
         return self._roles.permits(event, author=whose)
 
-    def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act]) -> tuple[int, int, datetime]:
-        """The number and the tick of the newest event, and the time; the roles that hold are known then."""
-        last_seq, tick, schema, id, move, generation, clock = conn.execute(self._to_append).one()
+    def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act], row: Sequence[Any]
+                         ) -> tuple[int, int, datetime, bool]:
+        """The number and the tick of the newest event, the time, and whether more was redacted since the last look.
+
+        The roles that hold are known then.
+        """
+        last_seq, tick, last_rule, schema, id, move, generation, clock = row
         self._check_same(schema, id, move)
         if int(generation or 0) != self.generation and any(act.since is not None for act in acts):
             raise AlreadyDecided("the events of this project were brought into another order while answers were made "
@@ -411,15 +428,16 @@ class Log:
         last_seq = last_seq or 0
         if self._roles_of != self.generation or self._roles_known > last_seq:
             self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
-        for event in map(self._event, _rows(_RULES, since=self._roles_known)(conn)):
-            if event.kind == REDACTED:
-                self._redactions_of = -1
-            else:
-                self._roles.take(event)
+        if (last_rule or 0) > self._roles_known:
+            for event in map(self._event, _rows(_RULES, since=self._roles_known)(conn)):
+                if event.kind == REDACTED:
+                    self._redactions_of = -1
+                else:
+                    self._roles.take(event)
         self._roles_known = last_seq
-        if self._redactions_of != self.generation:
+        if redacted := self._redactions_of != self.generation:
             self._redactions, self._redactions_of = redactions_in(conn), self.generation
-        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock))
+        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
         """An act as it may be stored: under a number where its person was forgotten, without a note that was."""
@@ -880,10 +898,25 @@ class _Act:
         self.stored: list[Event] | None = None
 
 
-def _n_of(conn: sa.Connection, annotator: str) -> int:
+# Events that are stored together, each with its row and the act that it is part of.
+_Part: TypeAlias = Sequence[tuple[Event, dict[str, Any], _Act]]
+
+
+def _new_in(part: _Part, nth: Mapping[str, int]) -> list[str]:
+    """The annotators of some events that `nth` doesn't know yet."""
+    return [name for name in dict.fromkeys(event.annotator for event, _, _ in part) if name not in nth]
+
+
+def _about_part(part: _Part, nth: Mapping[str, int]) -> list[tuple[sa.Select[Any], dict[str, Any]]]:
+    """What has to be read before some events are stored: what is known of them, and each annotator's last event."""
+    item_ids = {event.item_id for event, _, _ in part if event.kind in ("decided", "retracted")}
+    return [(_KNOWN, {"ids": [event.id for event, _, _ in part], "items": list(item_ids)}),
+            *((_LAST_OF, {"annotator": name}) for name in _new_in(part, nth))]
+
+
+def _n_of(conn: sa.Connection, annotator: str, last: Sequence[Sequence[str]]) -> int:
     """How many events of an annotator the log has: the number of the last one, where it has one."""
-    [*last] = conn.execute(_LAST_OF, {"annotator": annotator}).scalars()
-    n = json.loads(last[0]).get("nth") if last else 0
+    n = json.loads(last[0][0]).get("nth") if last else 0
     return n if isinstance(n, int) else conn.execute(_COUNT_OF, {"annotator": annotator}).scalar_one()
 
 
@@ -902,7 +935,7 @@ def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) 
                              "back to it to change it.")
 
 
-def _check_since(batch: Sequence[tuple[Event, Any, _Act]], in_log: Collection[Event], last_seq: int) -> None:
+def _check_since(part: _Part, in_log: Collection[Event], last_seq: int) -> None:
     """Raise AlreadyDecided where something was stored about an item after what whoever decides knows of.
 
     What this transaction itself stores, after number `last_seq`, isn't meant, nor what is sent again.
@@ -912,7 +945,7 @@ def _check_since(batch: Sequence[tuple[Event, Any, _Act]], in_log: Collection[Ev
     for event in in_log:
         if event.seq is not None and event.seq <= last_seq:
             newest[event.item_id] = max(event.seq, newest.get(event.item_id, 0))
-    for event, _, act in batch:
+    for event, _, act in part:
         if act.since is not None and event.id not in ids and newest.get(event.item_id, 0) > act.since:
             raise AlreadyDecided(f"item {event.item_id!r} was answered while answers to it were made ready; nothing "
                                  "was stored. Try again.")

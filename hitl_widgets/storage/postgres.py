@@ -10,10 +10,12 @@ that pages by number never skips one that is committed late.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -110,7 +112,8 @@ class Database:
     def _on_begin(self, conn: sa.Connection) -> None:
         # A statement of its own: what comes after it sees what was committed while it waited.
         if conn.get_execution_options().get("hitl_writes"):
-            conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": self._lock_id})
+            with self.at_once(conn):  # the driver says BEGIN before
+                conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": self._lock_id})
 
     def close(self) -> None:
         """Give up the connections. Closing twice is closing once."""
@@ -248,6 +251,34 @@ class Database:
             names = table.c.keys()
             _copy_in(conn, table, [tuple(typed(table, dict(zip(names, row, strict=True))).values()) for row in rows])
 
+    def rows(self, conn: sa.Connection, *questions: tuple[sa.Select[Any], Mapping[str, Any]]
+             ) -> list[Sequence[Sequence[Any]]]:
+        """The rows that each of some statements finds with its values; the server is asked once for all of them."""
+        texts = [_compiled(statement, conn.dialect).construct_expanded_state(values) for statement, values in questions]
+        with self.at_once(conn) as raw:
+            cursors = [raw.execute(text.statement, text.parameters) for text in texts]
+        return [cursor.fetchall() for cursor in cursors]
+
+    @contextmanager
+    def at_once(self, conn: sa.Connection) -> Iterator[psycopg.Connection[Any]]:
+        """Send what is done in a with block in one message, where the driver can; errors come at its end.
+
+        What a statement finds can't be read before.
+        """
+        raw, handled = _raw(conn), sys.exc_info()[1]
+        try:
+            with raw.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+                yield raw
+        except psycopg.Error as error:
+            # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.
+            before = error.__context__
+            while before is not None and before is not handled:
+                if not isinstance(before, Exception):
+                    raise before from None
+                before = before.__context__
+            raise sa.exc.DBAPIError(None, None, error, hide_parameters=True,
+                                    connection_invalidated=raw.closed) from error
+
     def notify(self, conn: sa.Connection, seq: int) -> None:
         """Tell other processes, when this transaction is committed, that something was stored."""
         conn.exec_driver_sql("SELECT pg_notify(%(channel)s, %(seq)s)", {"channel": self._channel, "seq": str(seq)})
@@ -355,12 +386,21 @@ class Database:
         return StoreError(f"{place} refused: {words}.")
 
 
-def _copy_in(conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+@lru_cache
+def _compiled(statement: sa.Select[Any], dialect: sa.Dialect) -> Any:
+    return statement.compile(dialect=dialect)
+
+
+def _raw(conn: sa.Connection) -> psycopg.Connection[Any]:
     raw = conn.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
+    return raw
+
+
+def _copy_in(conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, table.c.keys()))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), names)
-    with raw.cursor() as cursor, cursor.copy(statement) as copy:
+    with _raw(conn).cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
 

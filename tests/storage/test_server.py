@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import postgres_server
 import psycopg
 import pytest
@@ -194,6 +195,28 @@ def test_a_connection_cut_in_the_middle_of_a_commit_stores_once(postgres: Server
         assert (stored.seq, ids(direct)) == (2, [first.id, event.id])
         assert direct.annotations()["decision_id"] == [event.id]
         assert direct.append(event)[0] == stored
+
+
+@pytest.mark.parametrize("words", [b"pg_advisory_xact_lock", b"event.tick", b"INSERT INTO annotation", b"pg_notify"])
+def test_a_connection_cut_before_the_commit_is_made_again(postgres: Server, wire: Wire, words: bytes):
+    project = postgres.new_project_url()
+    with Log(project) as direct, Log(project.replace(quote(postgres.host, safe=""), quote(wire.host, safe=""))) as log:
+        wire.cut_at(words, arrives=False)
+        event = decision()
+        assert log.append(event)[0].seq == 1
+        assert (wire.n_cut, ids(direct)) == (1, [event.id])
+
+
+def test_a_decision_asks_the_server_six_times(postgres: Server, wire: Wire, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pool, url = hw.Pool.from_images(np.zeros((20, 8, 8), np.uint8)), postgres.new_project_url(host=wire.host)
+    with hw.Workbench(url, pool, ["cat", "dog"], annotator="ann", holdout=0) as wb:
+        for item_id in pool.ids[:10]:  # the driver prepares what it has sent five times
+            wb.decide(item_id, label="cat")
+        before = wire.n_asked
+        wb.decide(pool.ids[10], label="dog")
+        # For the number of the newest event, to begin, for its turn, for all it has to know, to store, and to commit.
+        assert wire.n_asked - before == 6
 
 
 def test_of_two_that_decide_at_once_one_wins_also_when_its_answer_was_cut_off(postgres: Server, wire: Wire):
