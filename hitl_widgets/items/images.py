@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from ..errors import BadInput, ImageError
+from ..errors import BadInput, ImageError, ItemError
 
 # EPS would run Ghostscript on a file that nobody vetted; of the others Pillow reads no more than the header.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -125,6 +125,8 @@ def explained(name: str) -> Iterator[None]:
     """Turn whatever goes wrong inside into an ImageError that says what was wrong with `name`, and what to do."""
     try:
         yield
+    except ItemError:  # it says so already
+        raise
     except _DAMAGE as error:
         fault, cure = next((fault, cure) for kind, fault, cure in _FAULTS if isinstance(error, kind))
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__

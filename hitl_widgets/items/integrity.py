@@ -36,9 +36,12 @@ class Contents:
     def of(self, position: int) -> str | None:
         """An item's content now, as the log keeps it; None where it can't be read.
 
-        It is a hash; for a file, a space, its size and its time follow.
+        It is a hash; for a file, a space, its size and its time follow. Of a remote file it is of what was fetched
+        last; nothing is fetched for it.
         """
         try:
+            if self._pool.remote:  # what was shown, not what lies there now
+                return self._pool.content(position) if self._pool.is_known(position) else None
             stamp, kept = self._pool.stamp(position), self._known.get(position)
             if kept is None or (stamp is not None and not kept.endswith(" " + stamp)):
                 kept = self._pool.content(position) + (f" {stamp}" if stamp else "")
@@ -55,7 +58,7 @@ class Contents:
         known : iterable of (int, str or None)
             Position, and content at that time; -1 for an item that isn't in the pool.
         budget_s : float or None
-            Seconds, at most; the rest isn't compared. None compares all.
+            Seconds, at most; the rest isn't compared. None compares all, of remote files those that were fetched.
 
         Returns
         -------

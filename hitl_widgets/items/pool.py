@@ -20,7 +20,7 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,17 @@ from .images import (
     size_of,
     thumbnail_of,
 )
+from .remote import (
+    ADDRESS,
+    CACHE_SIZE,
+    MAX_SIZE,
+    TIMEOUT_S,
+    RemoteFiles,
+    check_addresses,
+    check_ids,
+    shown,
+    without_secrets,
+)
 from .texts import Texts, snippet
 
 _LONGEST_ID = 500
@@ -50,8 +61,6 @@ _SHOWN, _SHOWN_PX = 8, 56
 # Pillow reads an image's pixels, and its EXIF, into the object itself: two threads must not do so at once.
 _in_memory = threading.Lock()
 
-# Paths don't begin like this.
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # A path that needs no care, on any system: names without dots before them, with single slashes between them.
 _PLAIN_PATH = re.compile(r"(?:[^/\\.:][^/\\:]*/)*[^/\\.:][^/\\:]*\Z")
 
@@ -100,14 +109,14 @@ class Pool:
     """
 
     def __init__(self, sources: Any, ids: Iterable[Hashable], *, frame: pd.DataFrame | None = None,
-                 folder: Path | None = None) -> None:
+                 folder: Path | None = None, remote: RemoteFiles | None = None) -> None:
         if not len(sources):
             raise BadInput("the pool is empty; at least one item is expected.")
         self._sources = sources
         if frame is not None and len(frame) != len(sources):
             raise BadInput(f"meta has {len(frame):,} rows for {len(sources):,} {self.kind}s; one for each is expected.")
         self._frame = frame if frame is not None and frame.shape[1] else None
-        self._folder = folder
+        self._folder, self._remote = folder, remote
         self._root = folder or Path.cwd()
         texts = _checked_ids(ids, len(sources), self.kind)
         self._ids = np.fromiter(texts, object, len(texts))
@@ -178,7 +187,9 @@ class Pool:
 
     @classmethod
     def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable | None = "id", *,
-                   text: Hashable | None = None) -> Pool:
+                   text: Hashable | None = None, remote: bool = False,
+                   storage_options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None,
+                   cache_size: int = CACHE_SIZE, max_size: int = MAX_SIZE, timeout: float = TIMEOUT_S) -> Pool:
         """A pool of the images or texts of a table, a row each; the other columns become metadata.
 
         Parameters
@@ -188,11 +199,21 @@ class Pool:
         id : the column that holds an id, taken as text; None for the rows' numbers
         text : the column that holds texts, instead of images. A table without a column "path" that has one named
             "text" needn't be told
+        remote : bool
+            Whether the column holds addresses, such as "s3://bucket/a.png" or "https://host/a.png", whose files fsspec
+            fetches when they are needed (``pip install "hitl_widgets[remote]"``). Without it nothing is fetched.
+        storage_options : what fsspec's file system takes, such as credentials; kept in memory only, and never shown. By
+            default fsspec reads its configuration and the environment
+        cache : folder for files that were fetched, kept for other sessions; by default a temporary one
+        cache_size : bytes of all files in the cache, at most
+        max_size : bytes of one file, at most; a larger one is an item that can't be read
+        timeout : seconds that fetching a file may take, with all attempts
 
         Raises
         ------
         BadInput
-            If there is no row, a column is missing, a path or an id is missing, or two rows have one id.
+            If there is no row, a column is missing, a path or an id is missing, or two rows have one id; with
+            ``remote=True`` also if a row has no address, or ids are addresses with a password or a query.
         """
         if not isinstance(df, pd.DataFrame):
             raise BadInput(f"a pandas DataFrame is expected, not {type(df).__name__}; "
@@ -208,14 +229,28 @@ class Pool:
                                "df.reset_index() makes a column of the index, and id=None takes the rows' numbers.")
         ids: Any = range(len(df)) if id is None else df[id]
         meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
+        if not remote and (storage_options is not None or cache is not None):
+            raise BadInput("storage_options and cache are for files that are fetched; pass remote=True with them.")
         if text is not None:
+            if remote:
+                raise BadInput("remote=True is for images; texts are passed themselves, in the column text=....")
             return cls(Texts(df[text]), ids, frame=meta)
         images = df[image]
         if images.hasnans:
             raise BadInput(f"column {image!r} is empty in row {_some(np.flatnonzero(images.isna()).tolist())}; leave "
                            f"such rows out with df.dropna(subset=[{image!r}]).")
         texts = pd.api.types.infer_dtype(images) == "string"
-        if texts and len(addresses := images[images.str.match(_ADDRESS)]):
+        if remote:
+            if not texts:
+                raise BadInput(f"column {image!r} isn't one of texts; with remote=True an address is expected in each "
+                               "row, such as 's3://bucket/a.png'.")
+            check_addresses(images, f"column {image!r}", storage_options)
+            if id is not None:
+                check_ids(df[id], f"column {id!r}")
+            files = RemoteFiles(options=storage_options, cache=cache, cache_size=cache_size, max_size=max_size,
+                                timeout=timeout)
+            return cls(images.copy().array, ids, frame=without_secrets(meta), remote=files)
+        if texts and len(addresses := images[images.str.match(ADDRESS)]):
             _refuse_address(addresses.iloc[0], f"column {image!r}")
         return cls(images.copy().array if texts else _as_sources(list(images)), ids, frame=meta)
 
@@ -256,7 +291,9 @@ class Pool:
         pictures: list[tuple[bytes, str]] = []
         beginnings: list[tuple[str, str]] = []
         sizes: list[str] = []
-        for position in sorted({int(place) for place in np.linspace(0, len(self) - 1, _SHOWN)}):
+        positions = sorted({int(place) for place in np.linspace(0, len(self) - 1, _SHOWN)})
+        self.fetch_ahead(positions)
+        for position in positions:
             with suppress(ItemError):  # what can't be read isn't shown here; wb.review() says why
                 if self.kind == "text":
                     beginnings.append((str(self._ids[position]), self.snippet(position)))
@@ -280,6 +317,8 @@ class Pool:
         if self.kind == "text":
             return "texts"
         first = self._sources[0]
+        if self._remote is not None:
+            return f"remote files such as {shown(first)}"
         return "image files" if isinstance(first, str) else \
             "arrays in memory" if isinstance(first, np.ndarray) else "PIL images in memory"
 
@@ -292,6 +331,40 @@ class Pool:
     def in_files(self) -> bool:
         """Whether the items are files, by the first of them; False where they are in memory."""
         return self.kind == "image" and isinstance(self._sources[0], str)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the items are files that are fetched when they are needed; see `from_frame`."""
+        return self._remote is not None
+
+    def fetch_ahead(self, positions: Iterable[int], *, first: bool = False,
+                    then: Callable[[], None] | None = None) -> None:
+        """Have the files of some items fetched by threads; nothing has to be done where the pool isn't `remote`.
+
+        Parameters
+        ----------
+        positions : iterable of int
+            In the order in which they are needed.
+        first : bool
+            Whether they are needed before what waits to be fetched already.
+        then : callable, optional
+            Called once for each item, on any thread, when its file is there or can't be fetched.
+        """
+        if self._remote is not None:
+            self._remote.ahead((self._source(position) for position in positions), first=first, then=then)
+        elif then is not None:
+            for _ in positions:
+                then()
+
+    def is_fetching(self, position: int) -> bool:
+        """Whether the item's file is being fetched, or waits to be; False where the pool isn't `remote`."""
+        return self._remote is not None and self._remote.is_waiting(self._source(position))
+
+    def at_hand(self, positions: Iterable[int]) -> np.ndarray:
+        """Whether items can be read without fetching: bool, shape (n,); all True where the pool isn't `remote`."""
+        if self._remote is None:
+            return np.ones(len(list(positions)), np.bool_)
+        return np.array([self._remote.is_here(self._source(position)) for position in positions], np.bool_)
 
     @property
     def ids(self) -> np.ndarray:
@@ -321,7 +394,8 @@ class Pool:
         texts = self._ids.tolist()
         for position, item_id in ids.items():
             texts[position] = item_id
-        pool = Pool(self._sources, texts, frame=self._frame if meta is None else meta, folder=self._folder)
+        pool = Pool(self._sources, texts, frame=self._frame if meta is None else meta, folder=self._folder,
+                    remote=self._remote)
         pool._root = self._root
         pool._also = {**self._also, **{str(self._ids[position]): position for position in ids}}
         return pool
@@ -437,17 +511,20 @@ class Pool:
     def file_name(self, position: int) -> str | None:
         """The name of an item's file, with forward slashes, from the pool's folder on; None of an item in memory.
 
-        Of a file that was given by a path from elsewhere it is the last part alone.
+        Of a file that was given by a path from elsewhere it is the last part alone; of a remote one its address,
+        without user, password and query.
         """
         return self.file_names(self._checked(position), position + 1)[0]
 
     def file_names(self, start: int, stop: int) -> list[str | None]:
         """The names of the files of consecutive items: see `file_name`."""
         sources = self._sources[start:stop] if self.kind != "text" else [None] * len(range(len(self))[start:stop])
+        if self._remote is not None:
+            return [shown(str(source)) for source in sources]
         return [_file_name(source) for source in sources]
 
     def file_path(self, position: int) -> Path | None:
-        """Where an item's file lies; None of an item in memory.
+        """Where an item's file lies; None of an item in memory, and of a remote one.
 
         Raises
         ------
@@ -455,17 +532,33 @@ class Pool:
             If the file is missing, or outside of the pool's folder.
         """
         source = self._source(position)
-        if self.kind == "text" or not isinstance(source, str):
+        if self.kind == "text" or self._remote is not None or not isinstance(source, str):
             return None
         with explained(self._name(position)):
             return self._file(source)
 
+    def open_file(self, position: int) -> BinaryIO | None:
+        """An item's file, open for reading; None of an item in memory. A remote one is fetched.
+
+        Raises
+        ------
+        ImageError
+            If the file is missing, outside of the pool's folder, or can't be fetched.
+        """
+        source = self._source(position)
+        if self.kind == "text" or not isinstance(source, str):
+            return None
+        with explained(self._name(position)):
+            return self._open(position, source)
+
     def content(self, position: int) -> str:
         """A hash of the item: of its file, of its pixels without one, or of its text in UTF-8.
 
-        It is ``"blake2b:"`` and 32 hexadecimal digits.
+        It is ``"blake2b:"`` and 32 hexadecimal digits. Of a remote file it is of the bytes that were fetched last.
         """
         source = self._source(position)
+        if self._remote is not None:
+            return f"blake2b:{self._remote.content(source, self._name(position))}"
         hasher = blake2b(digest_size=16)
         if isinstance(self._sources, Texts):
             hasher.update(self._text(position).encode())
@@ -484,13 +577,20 @@ class Pool:
         return f"blake2b:{hasher.hexdigest()}"
 
     def stamp(self, position: int) -> str | None:
-        """A cheap sign that changes when the file does, ``"size:mtime_ns"``; None for an item in memory."""
+        """A cheap sign that changes when the file does, ``"size:mtime_ns"``.
+
+        None for an item in memory, and for a remote one, which would have to be asked for.
+        """
         source = self._source(position)
-        if self.kind == "text" or not isinstance(source, str):
+        if self.kind == "text" or self._remote is not None or not isinstance(source, str):
             return None
         with explained(self._name(position)):
             stat = self._file(source).stat()
         return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+    def is_known(self, position: int) -> bool:
+        """Whether `content` needs nothing fetched."""
+        return self._remote is None or self._remote.is_known(self._source(position))
 
     def group_sums(self, column: str) -> np.ndarray:
         """A number for the group of each item, the CRC-32 of its text in a column of the metadata: uint32, shape (n,).
@@ -582,6 +682,9 @@ class Pool:
         """The item as messages call it."""
         item_id, source = self._ids[position], self._sources[position]
         is_path = self.kind == "image" and isinstance(source, str) and source != item_id
+        if is_path and self._remote is not None:
+            source = shown(source)
+            is_path = source != item_id
         return f"item {item_id!r}" + (f" ({source})" if is_path else "")
 
     def _text(self, position: int) -> str:
@@ -596,12 +699,17 @@ class Pool:
             raise FileNotFoundError
         return path
 
+    def _open(self, position: int, source: str) -> BinaryIO:
+        if self._remote is not None:
+            return self._remote.open(source, self._name(position))
+        return open(self._file(source), "rb")
+
     @contextmanager
     def _opened(self, position: int) -> Iterator[Image.Image]:
         source = self._source(position)
         with explained(self._name(position)):
             if isinstance(source, str):
-                with open(self._file(source), "rb") as file:
+                with self._open(position, source) as file:
                     yield open_image(file)
             elif isinstance(source, np.ndarray):
                 yield Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
@@ -708,9 +816,10 @@ def _as_source(image: Any, row: int) -> Any:
 
 
 def _refuse_address(path: str | os.PathLike[str], name: str) -> None:
-    if _ADDRESS.match(os.fspath(path)):
-        raise BadInput(f"{name} is {path!r}, an address; a folder or files on this machine are expected. Download the "
-                       "images first, and pass their paths, or the images themselves as arrays or PIL images.")
+    if ADDRESS.match(text := os.fspath(path)):
+        raise BadInput(f"{name} is {shown(text)!r}, an address; a folder or files on this machine are expected. "
+                       "Pool.from_frame(df, image=..., remote=True) fetches files from addresses; or download them "
+                       "first, and pass their paths.")
 
 
 def _as_frame(meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None) -> pd.DataFrame | None:

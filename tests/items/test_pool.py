@@ -831,7 +831,7 @@ def test_going_through_a_pool_costs_the_same_for_each_item(monkeypatch):
     lambda: Pool.from_images(["a.png", "https://example.org/cat.png"]), lambda: Pool.from_images("s3://bucket/cats"),
     lambda: Pool.from_frame(pd.DataFrame({"id": ["a", "b"], "path": ["a.png", "http://example.org/cat.png"]}))])
 def test_an_address_is_no_path(make):
-    with pytest.raises(BadInput, match=r"an address; .*Download"):
+    with pytest.raises(BadInput, match=r"an address; .*remote=True"):
         make()
 
 

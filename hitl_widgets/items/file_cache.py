@@ -1,0 +1,128 @@
+"""A bounded cache of files on disk, for threads and processes that share a folder. Read `FileCache`.
+
+A file is there as a whole or not at all. When the cache is full, the files that were used least recently go.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from uuid import uuid4
+
+from ..errors import BadInput
+
+# What a full cache is brought down to, so that it isn't looked through for every file.
+_DOWN_TO = 0.9
+# A part that nobody has written to for so long was left by a process that ended.
+_LEFT_S = 3600.0
+_OURS = re.compile(r"[0-9a-f]{32}\.(?:file|[0-9a-f]+\.part)\Z")
+
+
+class _Kept(NamedTuple):
+    used_ns: int
+    path: str
+    size: int
+
+
+class FileCache:
+    """Files under keys, in a folder that only its owner may read.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where they lie, also after this process. None for a temporary folder, which is removed when the cache is
+        collected or the process ends.
+    limit : int
+        Bytes of all files together. The file that was put last stays, however large it is.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None, limit: int) -> None:
+        self.limit, self._lock, self._size = limit, threading.Lock(), -1
+        if folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="hitl-remote-"))
+            weakref.finalize(self, _remove, self.folder, os.getpid())
+        else:
+            self.folder = Path(os.path.abspath(os.path.expanduser(folder)))
+            try:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadInput(f"cache={str(self.folder)!r} can't be used as a folder: {error.strerror or error}. "
+                               "Choose one that you may write to, or leave cache out for a temporary one.") from error
+
+    def has(self, key: str) -> bool:
+        """Whether there is a file under a key."""
+        return os.path.exists(self._path(key))
+
+    def open(self, key: str) -> BinaryIO | None:
+        """The file under a key, open for reading; None where there is none."""
+        path = self._path(key)
+        try:
+            file = open(path, "rb")  # noqa: SIM115 - for the caller to close
+        except FileNotFoundError:
+            return None
+        with suppress(OSError):
+            os.utime(path)
+        return file
+
+    def put(self, key: str, write: Callable[[Path], None]) -> None:
+        """Keep the file that `write` makes at the path that it is given, if it returns."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self.folder / f"{key}.{uuid4().hex}.part"
+        try:
+            write(part)
+            size = part.stat().st_size
+            os.replace(part, self._path(key))
+        finally:
+            with suppress(OSError):
+                part.unlink()
+        with self._lock:
+            if self._size >= 0:
+                self._size += size
+            if self._size < 0 or self._size > self.limit:
+                self._shrink(self.limit, keep=key)
+
+    def shrink(self) -> None:
+        """Give half of the room back, as when the disk is full."""
+        with self._lock:
+            self._shrink(max(0, self._size) // 2, keep="")
+
+    def _shrink(self, limit: int, *, keep: str) -> None:
+        """Bring the files below a limit; those of other processes are counted too."""
+        kept, old = list[_Kept](), time.time() - _LEFT_S
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if not _OURS.match(entry.name):  # somebody else's file
+                    continue
+                with suppress(OSError):
+                    stat = entry.stat(follow_symlinks=False)
+                    if entry.name.endswith(".file"):
+                        kept.append(_Kept(stat.st_mtime_ns, entry.path, stat.st_size))
+                    elif stat.st_mtime < old:
+                        os.unlink(entry.path)
+        self._size = sum(one.size for one in kept)
+        if self._size <= limit:
+            return
+        for one in sorted(kept):
+            if self._size <= _DOWN_TO * limit:
+                break
+            if one.path != self._path(keep):
+                with suppress(OSError):  # on Windows, a file that is being read
+                    os.unlink(one.path)
+                    self._size -= one.size
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self.folder, f"{key}.file")
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # a fork shares the folder
+        shutil.rmtree(folder, ignore_errors=True)
