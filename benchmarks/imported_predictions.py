@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ N_LOOKS, TARGET = 100, 80
 N_OTHERS = 1_000
 
 
-def table_of(probs: np.ndarray, ids: np.ndarray) -> pd.DataFrame:
+def table_of(probs: np.ndarray, ids: Any) -> pd.DataFrame:
     """The probabilities as a data scientist has them."""
     return pd.DataFrame({"item_id": ids, **dict(zip(NAMES, probs.T, strict=True))})
 

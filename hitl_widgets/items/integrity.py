@@ -129,10 +129,9 @@ def shared_contents(contents: Iterable[tuple[int, str | None]], holdout: npt.NDA
         Each such hold-out item, and the first of the others that is the same.
     """
     sides: tuple[dict[str, int], dict[str, int]] = {}, {}
-    measuring = holdout.tolist()
     for position, content in contents:
         if content and position >= 0:
-            sides[measuring[position]].setdefault(content.partition(" ")[0], position)
+            sides[bool(holdout[position])].setdefault(content.partition(" ")[0], position)
     return sorted((sides[True][digest], sides[False][digest]) for digest in sides[True].keys() & sides[False].keys())
 
 

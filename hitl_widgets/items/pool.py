@@ -11,14 +11,12 @@ import math
 import os
 import re
 import threading
-import zlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Literal
 
@@ -29,6 +27,7 @@ from PIL import Image
 from ..drawing.html import page, paragraph, table, thumbnails
 from ..errors import BadInput, ItemError, UnknownItem
 from ..records import Item, Items
+from .ids import AT_ONCE, Ids, as_texts, checksums, some
 from .images import (
     Picture,
     as_seen,
@@ -54,7 +53,6 @@ from .remote import (
 )
 from .texts import Texts, snippet
 
-_LONGEST_ID = 500
 # How many items the notebook shows of a pool, and how high (pixels).
 _SHOWN, _SHOWN_PX = 8, 56
 
@@ -118,13 +116,9 @@ class Pool:
         self._frame = frame if frame is not None and frame.shape[1] else None
         self._folder, self._remote = folder, remote
         self._root = folder or Path.cwd()
-        texts = _checked_ids(ids, len(sources), self.kind)
-        self._ids = np.fromiter(texts, object, len(texts))
-        self._ids.flags.writeable = False
+        self._ids = Ids.of(ids, len(sources), self.kind)
         # In place of a dict, which would take a million objects: positions in the order of their ids' checksums.
-        self._crcs = _crcs(texts)
-        self._order = np.argsort(self._crcs).astype(np.int32)
-        self._sorted = self._crcs[self._order]
+        self._sorted, self._order = _sorted_with_places(self._ids.checksums)
         self._refuse_duplicates()
         self._also: dict[str, int] = {}
 
@@ -224,7 +218,7 @@ class Pool:
         content = image if text is None else text
         for column in (content, *(() if id is None else (id,))):
             if columns.count(column) != 1:
-                raise BadInput(f"one column {column!r} is expected; the frame has {_some(columns, 20)}. Name yours "
+                raise BadInput(f"one column {column!r} is expected; the frame has {some(columns, 20)}. Name yours "
                                f"with {'image=... (or text=... of texts)' if text is None else 'text=...'} and id=...; "
                                "df.reset_index() makes a column of the index, and id=None takes the rows' numbers.")
         ids: Any = range(len(df)) if id is None else df[id]
@@ -237,7 +231,7 @@ class Pool:
             return cls(Texts(df[text]), ids, frame=meta)
         images = df[image]
         if images.hasnans:
-            raise BadInput(f"column {image!r} is empty in row {_some(np.flatnonzero(images.isna()).tolist())}; leave "
+            raise BadInput(f"column {image!r} is empty in row {some(np.flatnonzero(images.isna()).tolist())}; leave "
                            f"such rows out with df.dropna(subset=[{image!r}]).")
         texts = pd.api.types.infer_dtype(images) == "string"
         if remote:
@@ -284,7 +278,7 @@ class Pool:
         return PoolItem(id=str(self._ids[position]), position=position, meta=self.meta(position), pool=self)
 
     def __repr__(self) -> str:
-        return f"<Pool of {len(self):,} items, {self._kind()}: {_some(self._ids)}>"
+        return f"<Pool of {len(self):,} items, {self._kind()}: {some(self._ids)}>"
 
     def _repr_html_(self) -> str:
         """Count, kind, sizes and thumbnails, or beginnings, of a handful of items; no others are read."""
@@ -367,8 +361,8 @@ class Pool:
         return np.array([self._remote.is_here(self._source(position)) for position in positions], np.bool_)
 
     @property
-    def ids(self) -> np.ndarray:
-        """The items' ids, in the order of their positions: an object array of str that can't be written to."""
+    def ids(self) -> Ids:
+        """The items' ids, in the order of their positions; used as an object array of str that can't be written to."""
         return self._ids
 
     @property
@@ -379,7 +373,7 @@ class Pool:
     @cached_property
     def digest(self) -> str:
         """A hash of the ids in their order, 32 hexadecimal digits."""
-        return blake2b("\0".join(self._ids).encode(), digest_size=16).hexdigest()
+        return self._ids.digest()
 
     def known_as(self, ids: Mapping[int, str], *, meta: pd.DataFrame | None = None) -> Pool:
         """The same items, some of them under other ids; they are found under both.
@@ -411,13 +405,34 @@ class Pool:
         position = int(self.positions([item_id])[0])
         if position < 0:
             raise UnknownItem(f"item {item_id!r} isn't among the pool's {len(self):,}, which has "
-                              f"{_some(self._like(str(item_id)))}. Choose an id of pool.ids.")
+                              f"{some(self._like(str(item_id)))}. Choose an id of pool.ids.")
         return position
 
     def positions(self, item_ids: Iterable[Hashable]) -> np.ndarray:
         """Where each of these items is: int64, shape (n,), -1 for those that aren't in the pool."""
-        texts = _texts(item_ids)
-        wanted, crcs = np.fromiter(texts, object, len(texts)), _crcs(texts)
+        if isinstance(item_ids, Ids):
+            return self._positions_of(item_ids)
+        texts = as_texts(item_ids)
+        found = np.full(len(texts), -1, np.int64)
+        for start in range(0, len(texts), AT_ONCE):
+            found[start:start + AT_ONCE] = self._found(texts[start:start + AT_ONCE])
+        return found
+
+    def _positions_of(self, ids: Ids) -> np.ndarray:
+        """The positions of a pool's ids, most of which follow one another here as they do there."""
+        found = np.full(len(ids), -1, np.int64)
+        following = 0
+        for start, block in ids.blocks():
+            n = block.count(b"\0") + 1
+            if not self._also and self._ids.holds(following, block):
+                found[start:start + n] = np.arange(following, following + n)
+            else:
+                found[start:start + n] = self._found(block.decode().split("\0"))
+            following = int(found[start:start + n].max()) + 1
+        return found
+
+    def _found(self, texts: list[str]) -> np.ndarray:
+        wanted, crcs = np.fromiter(texts, object, len(texts)), checksums(texts)
         at = np.searchsorted(self._sorted, crcs)
         found = np.full(len(texts), -1, np.int64)
         left = np.arange(len(texts))
@@ -603,10 +618,13 @@ class Pool:
             If there is no such column.
         """
         values = self._column(column)
-        # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
-        texts = [str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer()
-                 else str(value) for value in values]
-        return np.where(values.isna().to_numpy(), self._crcs, _crcs(texts)).astype(np.uint32)
+        if values.dtype == object:  # such as 1 and True, which are equal and have other texts
+            sums = np.concatenate([checksums(list(map(_text_of_group, values.iloc[start:start + AT_ONCE])))
+                                   for start in range(0, len(values), AT_ONCE)])
+        else:
+            codes, uniques = pd.factorize(values)
+            sums = np.append(checksums(list(map(_text_of_group, uniques))), np.uint32(0))[codes]
+        return np.where(values.isna().to_numpy(), self._ids.checksums, sums).astype(np.uint32)
 
     def values_of(self, column: str) -> tuple[np.ndarray, list[Any]]:
         """The values of a metadata column, each once and as JSON says them, and which of them each item has.
@@ -646,7 +664,7 @@ class Pool:
         columns = [] if self._frame is None else [str(name) for name in self._frame.columns]
         if column not in columns:
             raise BadInput(f"{column!r} is no metadata column of the pool, one of which is expected: "
-                           f"{_some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
+                           f"{some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
                            "Pool.from_images and Pool.from_texts take meta=.")
         assert self._frame is not None
         values: pd.Series = self._frame.iloc[:, columns.index(column)]
@@ -664,8 +682,11 @@ class Pool:
         Steele, Lea, Flood (2014), Fast Splittable Pseudorandom Number Generators, OOPSLA.
         """
         step = np.uint64(0x9E3779B97F4A7C15 * (int(seed) + 1) % 2**64)
-        sums = self._crcs if group is None else self.group_sums(group)
-        draws: np.ndarray = (splitmix64(sums + step) >> np.uint64(11)) * 2.0**-53
+        sums = self._ids.checksums if group is None else self.group_sums(group)
+        draws = np.empty(len(sums))
+        for start in range(0, len(sums), AT_ONCE):
+            some_sums = sums[start:start + AT_ONCE]
+            draws[start:start + AT_ONCE] = (splitmix64(some_sums + step) >> np.uint64(11)) * 2.0**-53
         return draws
 
     def _checked(self, position: int) -> int:
@@ -722,28 +743,38 @@ class Pool:
         twins = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
         suspects = self._ids[self._order[np.union1d(twins, twins + 1)]]
         if repeated := sorted(item_id for item_id, n in Counter(suspects).items() if n > 1):
-            raise BadInput(f"{len(repeated):,} ids are there more than once: {_some(repeated)}. Each item needs an id "
+            raise BadInput(f"{len(repeated):,} ids are there more than once: {some(repeated)}. Each item needs an id "
                            "of its own; pass ids=..., or drop the copies.")
 
     def _like(self, item_id: str) -> list[str]:
         """Ids that hold the wanted one's file name, or else that are spelt like it."""
         stem = PurePath(item_id).stem.casefold()
-        holding = list(islice((known for known in self._ids if stem in known.casefold()), 3)) if stem else []
+        holding: list[str] = []
+        for _, block in self._ids.blocks() if stem and "\0" not in stem else ():
+            if stem in (text := block.decode()).casefold():
+                holding += [known for known in text.split("\0") if stem in known.casefold()]
+            if len(holding) >= 3:
+                break
         first = self._ids[:2000].tolist()  # difflib takes some 10 us for each
-        return holding or difflib.get_close_matches(item_id, first, cutoff=0.5) or first[:3]
+        return holding[:3] or difflib.get_close_matches(item_id, first, cutoff=0.5) or first[:3]
 
 
-def _texts(values: Iterable[Hashable]) -> list[str]:
-    listed: list[Any] = values.tolist() if isinstance(values, (pd.Series, np.ndarray)) else list(values)
-    return listed if set(map(type, listed)) <= {str} else list(map(str, listed))
+def _sorted_with_places(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Checksums in ascending order, and the position of each; both in one sort of one array, which is the quickest."""
+    if len(sums) > 1 << 32:
+        order = np.argsort(sums, kind="stable")
+        return sums[order], order
+    both = (sums.astype(np.uint64) << np.uint64(32)) | np.arange(len(sums), dtype=np.uint64)
+    both.sort()
+    places = (both & np.uint64(0xFFFFFFFF)).astype(np.int32 if len(sums) < 1 << 31 else np.int64)
+    both >>= np.uint64(32)
+    return both.astype(np.uint32), places
 
 
-def _crcs(texts: list[str]) -> np.ndarray:
-    try:
-        return np.fromiter(map(zlib.crc32, map(str.encode, texts)), np.uint32, len(texts))
-    except UnicodeEncodeError:  # half of a surrogate pair: no item's id, but it may be asked for
-        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        return np.fromiter(map(zlib.crc32, encoded), np.uint32, len(texts))
+def _text_of_group(value: Any) -> str:
+    # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
+    whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def splitmix64(state: np.ndarray) -> np.ndarray:
@@ -761,27 +792,6 @@ def splitmix64(state: np.ndarray) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)
     return mixed
-
-
-def _checked_ids(values: Iterable[Hashable], n_items: int, kind: str) -> list[str]:
-    if isinstance(values, range) and len(values) == n_items:  # a million of them need no check
-        return list(map(str, values))
-    column = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
-    if len(column) != n_items:
-        raise BadInput(f"{len(column):,} ids were given for {n_items:,} {kind}s; one for each is expected.")
-    if column.hasnans:
-        raise BadInput(f"there is no id in row {_some(np.flatnonzero(column.isna()).tolist())}; each item needs one.")
-    ids = _texts(column)
-    if not _fit("".join(ids)) or max(map(len, ids)) > _LONGEST_ID or not all(ids):
-        bad = [item_id[:60] for item_id in ids if not _fit(item_id) or not 0 < len(item_id) <= _LONGEST_ID]
-        raise BadInput(f"{_some(bad)} can't be an id: 1 to {_LONGEST_ID} characters of Unicode without NUL are "
-                       "expected. Rename the files, or pass ids=....")
-    return ids
-
-
-def _fit(text: str) -> bool:
-    """True without a NUL, which separates ids in `Pool.digest`, and without halves of a surrogate pair."""
-    return "\0" not in text and (text.isascii() or text == text.encode("utf-8", "ignore").decode())
 
 
 def _as_sources(images: Any) -> Any:
@@ -850,11 +860,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _some(values: Sequence[Any] | np.ndarray, n: int = 5) -> str:
-    more = len(values) - n
-    return ", ".join(map(repr, values[:n])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _file_name(source: Any) -> str | None:

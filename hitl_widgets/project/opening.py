@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import BadInput, IdReused, WrongPool
 from ..events import Event
+from ..items.ids import Ids
 from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
 from ..records import OBJECT_TASKS, check_count
@@ -125,9 +126,9 @@ def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str
     """
     if read_pool_digest(folder) in ("", pool.digest):
         return pool
-    _, ids = read_pool_ids(folder)
+    ids = Ids(read_pool_ids(folder)[1])
     found = pool.positions(ids)
-    gone = [item_id for item_id, place in zip(ids, found.tolist(), strict=True) if place < 0]
+    gone = ids[np.flatnonzero(found < 0)].tolist()
     joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
     if not gone or not joined:
         return pool
@@ -161,7 +162,7 @@ def check_groups(pool: Pool, folder: Path, column: str | None) -> None:
     if column is None:
         return
     sums, former, same = pool.group_sums(column), read_groups(folder), read_pool_digest(folder) == pool.digest
-    ids = pool.ids if same else read_pool_ids(folder)[1]
+    ids = pool.ids if same else Ids(read_pool_ids(folder)[1])
     if former is not None and len(former) == len(ids):
         places = np.arange(len(pool)) if same else pool.positions(ids)
         moved = np.flatnonzero((places >= 0) & (sums[places] != former))
@@ -220,11 +221,11 @@ def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], Non
         return False
     if read_pool_digest(folder) == pool.digest:
         return True
-    _, ids = read_pool_ids(folder)
-    if ids:
+    ids = Ids(read_pool_ids(folder)[1])
+    if len(ids):
         check_same_pool(pool, ids, folder, notify)
-    write_pool_ids(folder, pool.digest, list(pool.ids))
-    return bool(ids)
+    write_pool_ids(folder, pool.digest, pool.ids.joined)
+    return len(ids) > 0
 
 
 def check_annotators(given: int | tuple[int, int]) -> int | tuple[int, int]:

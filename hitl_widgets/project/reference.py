@@ -295,7 +295,7 @@ class ReferenceLabels:
     """
 
     def __init__(self, holdout: np.ndarray, groups: np.ndarray | None = None) -> None:
-        self._holdout, self._groups = holdout, groups
+        self._holdout, self._groups, self._n_holdout = holdout, groups, int(np.count_nonzero(holdout))
         self._answers: dict[int, dict[str, BlindAnswers]] = {}
         self.gold: dict[int, Pair] = {}
         self._verdicts: dict[int, Pair] = {}
@@ -353,7 +353,8 @@ class ReferenceLabels:
             for position, given in self.gold.items():
                 if of_gold := _certain([given], lineage):
                     gold.decide(position, [of_gold])
-            if self._holdout.any() and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
+            if 0 < self._n_holdout <= len(self.gold) \
+                    and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
                 # All of the hold-out is known: nobody chose among its items, and no answer is surer.
                 holdout, gold = (gold.where(self._holdout, there) for there in (True, False))
                 tied, n_unsure, n_in_doubt = [], 0, 0

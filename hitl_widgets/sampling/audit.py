@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .orders import RandomOrder
+
 # Items are drawn by their draws under these seeds beyond the project's own, which draws the hold-out. The second one
 # drew the items that were blind for everybody, before that was drawn for each person.
 ORDER_SEED, HALF_SEED = 1 << 32, 1 << 33
@@ -46,7 +48,15 @@ class Audit:
         hidden: npt.NDArray[np.bool_] = self._draws(HALF_SEED) < 0.5
         return hidden
 
-    @property
+    @cached_property
+    def _in_order(self) -> RandomOrder:
+        return RandomOrder(self.order)
+
+    def first(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
+        """Positions of the first n items of a mask, in the audit's order."""
+        return self._in_order.first(mask, n) if n > 0 else np.empty(0, np.intp)
+
+    @cached_property
     def drawn(self) -> npt.NDArray[np.bool_]:
         """The items that are drawn: (n_items,)."""
         drawn: npt.NDArray[np.bool_] = self.order < self.share

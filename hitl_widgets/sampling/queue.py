@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .audit import Audit
-from .uncertainty import Scores, best
+from .orders import RandomOrder, best_of
+from .uncertainty import Scores
 
 # Of the items that a person is asked, this share is hold-out and this share is gold, until there are enough. Of the
 # others this share is asked in the random order of the audit, whatever a strategy picks; so much of the pool is drawn.
@@ -94,6 +95,7 @@ class Queue:
                  annotators_per_item: int | tuple[int, int] = 1, audit: Audit | None = None) -> None:
         self.audit = audit or Audit.none(len(draws))
         self.draws, self.holdout = draws, holdout
+        self._by_chance = RandomOrder(draws)
         self.most: int | None = None
         if isinstance(annotators_per_item, tuple):
             annotators_per_item, self.most = annotators_per_item
@@ -171,8 +173,7 @@ class Queue:
             open_, short = open_ & route.maybe, n  # those that are assigned to them may still have to be found
         if short <= 0:
             return np.empty(0, np.intp)
-        unknown = np.flatnonzero(open_ & ~tried)
-        return unknown[np.argsort(self.draws[unknown])[:short]]
+        return self._by_chance.first(open_ & ~tried, short)
 
     def training_positions(self) -> npt.NDArray[np.intp]:
         """Positions of the closed items that may be used for training."""
@@ -184,15 +185,15 @@ class Queue:
 
     def sample_learnable(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of n of the items of `is_learnable`, drawn by chance."""
-        places = np.flatnonzero(self.is_learnable(annotator))
-        if n < len(places):
-            places = places[np.argpartition(self.draws[places], n)[:n]]
-        return places[np.argsort(self.draws[places])]
+        return self.first_by_chance(self.is_learnable(annotator), n)
+
+    def first_by_chance(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
+        """Positions of the first n items of a mask in the order of their draws."""
+        return self._by_chance.first(mask, n)
 
     def next_drawn(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of the next n items of the audit that are open for the annotator, in its order."""
-        places = np.flatnonzero(self.is_learnable(annotator) & self.audit.drawn)
-        return places[np.argsort(self.audit.order[places])[:n]]
+        return self.audit.first(self.is_learnable(annotator) & self.audit.drawn, n)
 
     def has_closed(self, position: int, annotator: str) -> bool:
         """Whether the item is done for the annotator."""
@@ -330,11 +331,11 @@ class Queue:
 
     def _line(self, mask: npt.NDArray[np.bool_], n: int, scores: Scores | None, name: str) -> list[Ask]:
         """Put the n best of a mask into a line, best last, so that pop() takes the next."""
-        places = np.flatnonzero(mask) if n else np.empty(0, np.intp)
-        known = np.zeros(len(places)) if scores is None else scores[places]
-        chosen = best(known, n, tie_break=(self.audit.order if name == "audit" else self.draws)[places])
-        return [Ask(int(places[c]), "random" if np.isnan(known[c]) else name, self.is_blind(int(places[c])))
-                for c in chosen[::-1]]
+        if scores is None:
+            places = self.audit.first(mask, n) if name == "audit" else self._by_chance.first(mask, n)
+            return [Ask(place, name, self.is_blind(place)) for place in places[::-1].tolist()]
+        return [Ask(place, "random" if np.isnan(scores[place]) else name, self.is_blind(place))
+                for place in best_of(mask, scores, n, tie_break=self.draws)[::-1].tolist()]
 
     def _closed_by(self, annotator: str) -> npt.NDArray[np.bool_]:
         if annotator not in self._closed:

@@ -25,10 +25,11 @@ from .diversity import (
     typiclust,
 )
 from .of_objects import OfObjects, diverse_doubt
+from .orders import best_of
 from .queue import Queue
 from .ranking import Ranking
 from .strategies import BY_FAMILY, OVER_OBJECTS, OVER_SETS, OVER_VALUES, inputs_of, scores_of, strategy_named
-from .uncertainty import BY_ROW, Scores, Strategy, best
+from .uncertainty import BY_ROW, Scores, Strategy
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
 TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
@@ -269,9 +270,8 @@ class Selector:
             former, scores = self._kept.get((function, annotator), (None, None))
             if former == state and scores is not None and int((open_ & ~np.isnan(scores)).sum()) >= max(1, n):
                 return scores
-            places = np.flatnonzero(open_)
-            if ("embeddings" in inputs or "spread" in inputs) and len(places) > MAX_COMPARED:
-                places = np.sort(places[np.argpartition(queue.draws[places], MAX_COMPARED)[:MAX_COMPARED]])
+            few = "embeddings" in inputs or "spread" in inputs
+            places = np.sort(queue.first_by_chance(open_, MAX_COMPARED)) if few else np.flatnonzero(open_)
             def scores_at(places: np.ndarray, asked: Collection[int], n: int) -> Scores | None:
                 inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
                 return scores_of(function, inputs_at, n_items=len(places))
@@ -316,8 +316,7 @@ class Selector:
         if scores is None or name in ("disagreement", "contested") or not isinstance(name, str):
             return scores
         places = queue.is_learnable(annotator) & ~np.isnan(scores)
-        line = np.flatnonzero(places)
-        line = line[best(scores[line], MAX_WALKED, tie_break=queue.draws[line])]
+        line = best_of(places, scores, MAX_WALKED, tie_break=queue.draws)
         late = line[self._marked(line, near, n)]
         if not len(late):
             return scores

@@ -5,11 +5,12 @@ Use `write_whole` for every file that must never be seen half written.
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ POOL_IDS = "pool.ids"
 POOL_GROUPS = "pool.groups"
 # Bytes that `pool.ids` may unpack to.
 POOL_IDS_LIMIT = 2**30
+_AT_ONCE = 1 << 20
 
 
 @contextmanager
@@ -93,21 +95,27 @@ def write_groups(folder: Path, sums: np.ndarray) -> None:
         part.write_bytes(sums.astype("<u4").tobytes())
 
 
-def read_pool_ids(folder: Path) -> tuple[str, list[str]]:
-    """The digest and the ids of the pool that was last opened with this folder; ``("", [])`` where none is kept."""
+def read_pool_ids(folder: Path) -> tuple[str, bytes]:
+    """The digest and the ids of the pool that was last opened with this folder; ``("", b"")`` where none are kept.
+
+    The ids are in UTF-8, each followed by a NUL.
+    """
     try:
         unpacking = zlib.decompressobj()
         text = unpacking.decompress((folder / POOL_IDS).read_bytes(), POOL_IDS_LIMIT)
         digest, _, ids = text.partition(b"\0")
         if unpacking.eof:
-            return digest.decode(), ids.decode().split("\0") if ids else []
+            reader, view = codecs.getincrementaldecoder("utf-8")(), memoryview(ids)
+            for start in range(0, len(ids), _AT_ONCE):  # a damaged file is as good as none
+                reader.decode(view[start:start + _AT_ONCE], final=start + _AT_ONCE >= len(ids))
+            return digest.decode(), ids + b"\0" if ids else b""
     except (OSError, zlib.error, ValueError):
-        return "", []
+        return "", b""
     if unpacking.unconsumed_tail:
         raise BadInput(f"{folder / POOL_IDS} unpacks to more than {POOL_IDS_LIMIT:,} bytes, as no list of ids does "
                        "that this package wrote. Delete it: it only tells which items joined. The limit is "
                        "hitl_widgets.storage.files.POOL_IDS_LIMIT.")
-    return "", []
+    return "", b""
 
 
 def read_pool_digest(folder: Path) -> str:
@@ -120,9 +128,21 @@ def read_pool_digest(folder: Path) -> str:
         return ""
 
 
-def write_pool_ids(folder: Path, digest: str, ids: Sequence[str]) -> None:
-    """Keep a pool's digest and ids for `read_pool_ids`; not those of a pool whose ids exceed `POOL_IDS_LIMIT`."""
-    if sum(map(len, ids)) + len(ids) > POOL_IDS_LIMIT // 4:  # up to four bytes a character
-        return
-    with write_whole(folder / POOL_IDS) as part:
-        part.write_bytes(zlib.compress("\0".join((digest, *ids)).encode(), 1))
+def write_pool_ids(folder: Path, digest: str, ids: bytes | memoryview) -> None:
+    """Keep a pool's digest and ids for `read_pool_ids`; of ids that exceed `POOL_IDS_LIMIT` the digest alone.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str
+    ids : bytes
+        In UTF-8, with a NUL between two of them.
+    """
+    if len(ids) + len(digest) + 1 > POOL_IDS_LIMIT:
+        ids = b""
+    packing = zlib.compressobj(1)
+    with write_whole(folder / POOL_IDS) as part, part.open("wb") as file:
+        file.write(packing.compress(digest.encode() + b"\0"))
+        for start in range(0, len(ids), _AT_ONCE):
+            file.write(packing.compress(ids[start:start + _AT_ONCE]))
+        file.write(packing.flush())

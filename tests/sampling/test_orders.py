@@ -1,0 +1,46 @@
+"""The beginning of an order is that of the whole order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hitl_widgets.sampling import orders
+from hitl_widgets.sampling.orders import RandomOrder, best_of
+from hitl_widgets.sampling.uncertainty import best
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch):
+    """What large pools are made for happens in small ones."""
+    for name, value in {"BEGUN": 8, "FURTHER": 2, "LARGE": 20, "SAMPLE": 16}.items():
+        monkeypatch.setattr(orders, name, value)
+
+
+@given(seed=st.integers(0, 10**6), n_items=st.integers(1, 200), share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+       n=st.integers(0, 220), kind=st.sampled_from(["uniform", "ties", "all alike", "beyond 1"]))
+def test_the_first_of_a_random_order_are_those_of_the_sorted_pool(seed, n_items, share, n, kind):
+    rng = np.random.default_rng(seed)
+    draws = {"uniform": rng.random(n_items), "ties": rng.integers(0, 5, n_items) / 5, "all alike": np.ones(n_items),
+             "beyond 1": rng.random(n_items) * 1000}[kind]
+    order = RandomOrder(draws)
+    for _ in range(2):  # also when it is sorted already
+        mask = rng.random(n_items) < share
+        places = np.flatnonzero(mask)
+        expected = places[np.argsort(draws[places], kind="stable")[:n]]
+        np.testing.assert_array_equal(order.first(mask, n), expected)
+
+
+@given(seed=st.integers(0, 10**6), n_items=st.integers(1, 300), share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+       n=st.integers(0, 320), kind=st.sampled_from(["floats", "ties", "all alike", "mostly unknown", "unknown"]))
+def test_the_best_of_a_mask_are_those_of_all_its_scores(seed, n_items, share, n, kind):
+    rng = np.random.default_rng(seed)
+    scores = {"floats": rng.random(n_items), "ties": rng.integers(0, 3, n_items) / 3, "all alike": np.zeros(n_items),
+              "mostly unknown": np.where(rng.random(n_items) < 0.9, np.nan, rng.random(n_items)),
+              "unknown": np.full(n_items, np.nan)}[kind].astype(np.float32)
+    draws, mask = rng.random(n_items), rng.random(n_items) < share
+    places = np.flatnonzero(mask)
+    expected = places[best(scores[places], n, tie_break=draws[places])]
+    np.testing.assert_array_equal(best_of(mask, scores, n, tie_break=draws), expected)
