@@ -9,6 +9,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 A = TypeVar("A")
@@ -16,6 +18,8 @@ T = TypeVar("T")
 
 # More threads than this wait for the disk, or for each other.
 N_THREADS = min(8, max(2, os.cpu_count() or 2))
+
+_one_by_one: ContextVar[bool] = ContextVar("one_by_one", default=False)
 
 
 def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int = 2 * N_THREADS) -> Iterator[T]:
@@ -49,12 +53,22 @@ def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int =
                 future.cancel()
 
 
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Meanwhile local files are read without threads, for a process that shares its machine with others of its kind."""
+    token = _one_by_one.set(True)
+    try:
+        yield
+    finally:
+        _one_by_one.reset(token)
+
+
 def lies_in_files(pool: Any) -> bool:
-    """Whether the items of a pool are files, which are slow to read; False for those in memory.
+    """Whether the items of a pool are files, which are read on threads; False for those in memory, and `one_by_one`.
 
     Parameters
     ----------
     pool : Pool, or what stands in its place
         Its `in_files`, if it has any.
     """
-    return bool(getattr(pool, "in_files", False))
+    return bool(getattr(pool, "in_files", False)) and not _one_by_one.get()

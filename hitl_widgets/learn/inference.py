@@ -7,22 +7,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from ..errors import ModelError
+from ..errors import DiskFull, ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
+from ..items.part import part_of
 from ..items.pool import Pool
 from ..items.text_features import readable_texts, text_features
+from ..records import Bars, no_bars
 from ..sampling.ranking import Ranking, todays_probs
-from ..storage.arrays import Embeddings, Predictions
+from ..storage.arrays import Embeddings, Predictions, Rows
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
+from .blocks import Answers, Block, Work, answers_of, blocks_of, descriptors_of, run_block, work_of, work_of_descriptors
 from .callables import CallableNet
 from .light import is_light_net
 from .pool_descriptors import PoolDescriptors
@@ -166,17 +171,100 @@ class Inference:
     def _ask(self, adopted: Adopted, positions: np.ndarray) -> None:
         missing = adopted.predictions.missing(positions)
         for start in range(0, len(missing), AT_ONCE):
-            self._predict(adopted, missing[start:start + AT_ONCE])
+            some = missing[start:start + AT_ONCE]
+            self._take(adopted, some, self._answers(adopted, some))
 
-    def _predict(self, adopted: Adopted, positions: np.ndarray) -> None:
+    def ask_in_blocks(self, positions: np.ndarray, *, client: Any = None, budget_s: float | None = None,
+                      bars: Bars = no_bars) -> None:
+        """As `ask`, block by block: here one after the other, or with a client on the workers of a cluster.
+
+        What came is kept, also when this is interrupted.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Of the items in the pool.
+        client : distributed.Client or None
+            See `cluster.checked`.
+        budget_s : float, optional
+            Seconds after which no further block begins, or is waited for.
+        bars : Bars
+            Shows how many items are predicted.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when it can't be used.
+        BadInput
+            When the client can't be used.
+        """
+        adopted, began = self.adopted, time.monotonic()
+        client = _checked(client)
+        if adopted.by_rows and adopted.descriptors is not None:  # what is described already needs no worker
+            self._ask(adopted, np.setdiff1d(positions, adopted.descriptors.rows.missing(positions)))
+        missing = adopted.predictions.missing(positions)
+        runs = blocks_of(missing, draws=self.pool.draws(self.seed))
+        with bars(len(missing), title="Predicting") as advance:
+            def work() -> Work:
+                if adopted.by_rows:
+                    return self._work_of_rows(adopted, missing)
+                embedded = adopted.embeddings is not None and adopted.embeddings.has_room
+                return self._work(adopted.predictor, missing, "probs and embeddings" if embedded else "probs")
+
+            def here(some: np.ndarray) -> Answers:
+                return self._answers(adopted, some)
+            for some, answers in self._computed(runs, work, client, budget_s, here):
+                self._take(adopted, some, answers)
+                advance(len(some))
+                if client is None and budget_s is not None and time.monotonic() - began >= budget_s:
+                    return
+
+    def _computed(self, runs: Sequence[tuple[int, np.ndarray]], work: Callable[[], Work], client: Any,
+                  budget_s: float | None, here: Callable[[np.ndarray], Answers]
+                  ) -> Iterator[tuple[np.ndarray, Answers]]:
+        """The answers of blocks, computed here or on a cluster; what a worker's net refuses is tried here."""
+        if client is None or not runs:
+            for _, some in runs:
+                yield some, here(some)
+            return
+        from .cluster import results
+        blocks = (Block(number, some, part_of(self.pool, some)) for number, some in runs)
+        for block, answers in results(client, run_block, work(), blocks, budget_s=budget_s):
+            # The net here can look at the whole pool before it blames the items: it says the same, or raises.
+            yield block.positions, here(block.positions) if answers is None else answers
+
+    def _work(self, predictor: NetPredictor, positions: np.ndarray, what: str) -> Work:
+        return work_of(predictor, positions, self.folder_of_work, what=what)
+
+    def _work_of_rows(self, adopted: Adopted, positions: np.ndarray) -> Work:
+        assert adopted.descriptors is not None
+        return work_of_descriptors(adopted.descriptors.net, adopted.descriptors.view, self.pool, positions,
+                                   self.folder_of_work)
+
+    @property
+    def folder_of_work(self) -> Path:
+        """Where nets for workers are written: in the project's folder."""
+        return self._folder.parent / "work"
+
+    def _answers(self, adopted: Adopted, positions: np.ndarray) -> Answers:
+        """What the adopted model says of some items, computed here."""
         if adopted.by_rows:
             assert adopted.descriptors is not None
-            probs = _by_rows(adopted.predictor, adopted.descriptors, positions)
+            return Answers({"descriptors": adopted.descriptors.of(positions)})
+        return answers_of(adopted.predictor, positions.tolist(), embed=adopted.embeddings is not None)
+
+    def _take(self, adopted: Adopted, positions: np.ndarray, answers: Answers) -> None:
+        """Keep what was computed, wherever that was."""
+        adopted.predictor.unreadable.update({int(positions[row]): why for row, why in answers.unreadable.items()})
+        if adopted.by_rows:
+            assert adopted.descriptors is not None
+            adopted.descriptors.keep(positions, answers.arrays["descriptors"])
+            probs = _by_head(adopted.predictor, answers.arrays["descriptors"], positions)
         else:
-            probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
-            if adopted.embeddings is not None:
+            probs = answers.arrays["probs"]
+            if adopted.embeddings is not None and "embeddings" in answers.arrays:
                 with suppress(OSError):  # no room on the disk: they are computed again when they are asked for
-                    adopted.embeddings.put(positions, embedded)
+                    adopted.embeddings.put(positions, answers.arrays["embeddings"])
         with self._lock:
             if self._ranking.predictions is adopted.predictions:
                 self._ranking.put(positions, probs, self._lineage())
@@ -270,6 +358,57 @@ class Inference:
             rows[np.isin(positions, missing)] = fresh
         return rows
 
+    def embeddings_in_blocks(self, positions: np.ndarray | None, *, client: Any = None,
+                             bars: Bars = no_bars) -> np.ndarray:
+        """As `embeddings`, with all that is missing computed block by block and kept, whatever room it takes.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,), or None
+            Of the items in the pool; None for all of them.
+        client, bars
+            As for `ask_in_blocks`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            Of all items a memory map that can't be written to. NaN where an item can't be read.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer has to be named.
+        DiskFull
+            Where there is no room for them.
+        """
+        adopted, client = self.adopted, _checked(client)
+        predictor, described = adopted.predictor, adopted.descriptors
+        if described is None and adopted.embeddings is None:
+            return predictor.embed([])  # raises, and names the remedy
+        stored: Rows = described.rows if described is not None else adopted.embeddings  # type: ignore[assignment]
+        missing = stored.missing(np.arange(len(self.pool)) if positions is None else np.unique(positions))
+        runs = blocks_of(missing)
+        with bars(len(missing), title="Embedding") as advance:
+            def here(some: np.ndarray) -> Answers:
+                return answers_of(predictor, some.tolist(), embed=True) if described is None else \
+                    descriptors_of(described.net, self.pool, described.view, some)
+
+            def work() -> Work:
+                return self._work(predictor, missing, "probs and embeddings") if described is None else \
+                    self._work_of_rows(adopted, missing)
+            for some, answers in self._computed(runs, work, client, None, here):
+                rows = answers.arrays["embeddings" if described is None else "descriptors"]
+                if not rows.shape[1] and np.isfinite(answers.arrays["probs"]).any():
+                    return predictor.embed(some.tolist())  # raises, and names the remedy
+                try:
+                    stored.put(some, rows, asked=True)
+                except OSError as error:
+                    raise DiskFull(f"there is no room for the embeddings of {len(self.pool):,} items, "
+                                   f"{4 * rows.shape[1]:,} bytes each ({error.strerror}). Make room, and call this "
+                                   "again: what is computed is kept.") from error
+                advance(len(some))
+        return stored.memory_map() if positions is None else stored.get(positions)
+
     def stored_embeddings(self, positions: np.ndarray | None = None, *, n: int | None = None) -> np.ndarray | None:
         """Embeddings that are stored already: of these items, with NaN elsewhere, or of n items spread over the pool.
 
@@ -361,7 +500,11 @@ class Inference:
 
 def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: np.ndarray) -> np.ndarray:
     """Probabilities of some items by the head of a light model, as `NetPredictor.predict` gives them."""
-    rows = descriptors.of(positions)
+    return _by_head(predictor, descriptors.of(positions), positions)
+
+
+def _by_head(predictor: NetPredictor, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The same from the items' descriptors."""
     with predictor.lock, torch.no_grad():
         assert isinstance(predictor.net, torch.nn.Sequential)
         logits = predictor.net[1](torch.from_numpy(rows).to(predictor.device))
@@ -370,3 +513,10 @@ def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: n
     if unread.any():  # the predictor says why
         probs[unread] = predictor.predict(positions[unread].tolist())
     return probs
+
+
+def _checked(client: Any) -> Any:
+    if client is None:
+        return None
+    from .cluster import checked
+    return checked(client)

@@ -36,7 +36,7 @@ from .descriptors import (
     resized,
     unfitted_descriptors,
 )
-from .views import read_ahead, read_view
+from .views import Images, read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
 # Changes where other descriptors are computed from the same items.
@@ -158,6 +158,31 @@ class PoolDescriptors:
                     self._take(net)
         return self._version == version
 
+    def keep(self, positions: np.ndarray, rows: np.ndarray) -> None:
+        """Keep rows that were computed elsewhere, by the same net.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+        rows : ndarray of float32, shape (n, n_features)
+        """
+        self.net  # noqa: B018 - a property that opens the rows
+        assert self._rows is not None
+        with suppress(OSError):  # a full disk: they are computed again
+            self._rows.put(positions, rows)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows on disk."""
+        self.net  # noqa: B018 - a property that opens them
+        assert self._rows is not None
+        return self._rows
+
+    @property
+    def view(self) -> Any:
+        """From an item to the net's view of it."""
+        return self._view()
+
     def stored(self, positions: np.ndarray | None = None) -> np.ndarray | None:
         """Descriptors of some items, or of all, as far as they are computed, NaN elsewhere; None without any."""
         rows = self._rows
@@ -214,20 +239,11 @@ class PoolDescriptors:
         return views, form, of_own_size
 
     def _views(self, positions: np.ndarray) -> Iterator[Tensor | None]:
-        view = self._view()
-        for found in read_ahead(lambda position: read_view(self.pool, position, view)[0], positions.tolist(),
-                                pool=self.pool):
-            yield found if isinstance(found, Tensor) else None
+        return _views(self.pool, self._view(), positions)
 
     def _compute(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
         assert isinstance(net, DescriptorNet)
-        rows = np.full((len(positions), net.n_features), np.nan, np.float32)
-        readable = {row: view for row, view in enumerate(self._views(positions))
-                    if view is not None and len(view) == net.channels}
-        if readable:
-            with torch.no_grad():
-                rows[list(readable)] = net.rows_of(list(readable.values())).numpy()
-        return rows
+        return image_rows(net, self.pool, self._view(), positions)
 
     def _read(self, path: Path) -> Descriptors | None:
         """The net in a file; None where there is none that can be read."""
@@ -237,3 +253,30 @@ class PoolDescriptors:
                 assert isinstance(net, DescriptorNet)
                 return net
         return None
+
+
+def image_rows(net: DescriptorNet, pool: Images, view: Any, positions: np.ndarray) -> np.ndarray:
+    """Descriptors of some images: float32, shape (n, n_features), NaN where one can't be read.
+
+    Parameters
+    ----------
+    net : DescriptorNet
+    pool : Images
+        The items.
+    view : callable
+        From an item to a net's view of it.
+    positions : ndarray of int, shape (n,)
+        Of the items in the pool.
+    """
+    rows = np.full((len(positions), net.n_features), np.nan, np.float32)
+    readable = {row: view for row, view in enumerate(_views(pool, view, positions))
+                if view is not None and len(view) == net.channels}
+    if readable:
+        with torch.no_grad():
+            rows[list(readable)] = net.rows_of(list(readable.values())).numpy()
+    return rows
+
+
+def _views(pool: Images, view: Any, positions: np.ndarray) -> Iterator[Tensor | None]:
+    for found in read_ahead(lambda position: read_view(pool, position, view)[0], positions.tolist(), pool=pool):
+        yield found if isinstance(found, Tensor) else None

@@ -223,7 +223,7 @@ class Probed:
 
     def __init__(self, function: Callable[[Any], Any], *, colour: bool = True, channels: int | None = None) -> None:
         self.function, self.channels, self.random = function, channels, False
-        self._colour = colour
+        self.colour = colour
         # torchvision's newer transforms let an array pass through untouched instead of refusing it.
         self._picture_first = type(function).__module__.partition(".")[0] == "torchvision"
         self._boxes: dict[tuple[int, int], Box | None] = {}
@@ -257,7 +257,7 @@ class Probed:
     def box(self, height: int, width: int) -> Box | None:
         """(x0, y0, x1, y1) of the view, in pixels of an item of this size; None if it isn't an upright rectangle."""
         if (height, width) not in self._boxes:
-            self._boxes[height, width] = find_box(self, height, width, colour=self._colour)
+            self._boxes[height, width] = find_box(self, height, width, colour=self.colour)
         return self._boxes[height, width]
 
     @property

@@ -163,11 +163,7 @@ class TextDescriptors(PoolDescriptors):
 
     def _compute(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
         assert isinstance(net, TextDescriptorNet)
-        texts = {row: text for row, text in enumerate(readable_texts(self.pool, positions)) if text is not None}
-        rows = np.full((len(positions), net.n_features), np.nan, np.float32)
-        if texts:
-            rows[list(texts)] = net.features.of(list(texts.values()))
-        return rows
+        return text_rows(net, self.pool, positions)
 
     def _home(self) -> Path:
         text = f"{FORM} {self.pool.digest} {self.seed}"
@@ -180,3 +176,21 @@ class TextDescriptors(PoolDescriptors):
                 assert isinstance(net, TextDescriptorNet)
                 return net
         return None
+
+
+def text_rows(net: TextDescriptorNet, pool: Pool, positions: np.ndarray) -> np.ndarray:
+    """Descriptors of some texts: float32, shape (n, n_features), NaN where one can't be read.
+
+    Parameters
+    ----------
+    net : TextDescriptorNet
+    pool : Pool
+        The texts.
+    positions : ndarray of int, shape (n,)
+        Of the texts in the pool.
+    """
+    texts = {row: text for row, text in enumerate(readable_texts(pool, positions)) if text is not None}
+    rows = np.full((len(positions), net.n_features), np.nan, np.float32)
+    if texts:
+        rows[list(texts)] = net.features.of(list(texts.values()))
+    return rows

@@ -152,10 +152,27 @@ class Rows:
             if rows.ndim == 2 and len(rows) == len(known) == len(self._known) and rows.dtype == np.float32:
                 self._rows, self._known, self.n_features = rows, known, rows.shape[1]
 
-    def put(self, positions: Sequence[int] | np.ndarray, rows: np.ndarray) -> None:
-        """Keep the rows of some items, shape (n, n_features), NaN for one that can't be read; OSError without room."""
+    @property
+    def has_room(self) -> bool:
+        """Whether rows are kept that nobody asked for; True as long as their width isn't known."""
+        return self._fits(self.n_features)
+
+    def _fits(self, n_features: int) -> bool:
+        return 4 * n_features * len(self._known) <= self._limit
+
+    def put(self, positions: Sequence[int] | np.ndarray, rows: np.ndarray, *, asked: bool = False) -> None:
+        """Keep the rows of some items; OSError without room on the disk.
+
+        Parameters
+        ----------
+        positions : sequence of int
+        rows : ndarray of float32, shape (n, n_features)
+            NaN for an item that can't be read.
+        asked : bool
+            Keep them even where all rows together take more than the limit.
+        """
         with self._lock:
-            if not len(positions) or not rows.shape[1] or 4 * rows.shape[1] * len(self._known) > self._limit:
+            if not len(positions) or not rows.shape[1] or not (asked or self._fits(rows.shape[1])):
                 return
             if rows.shape[1] != self.n_features:
                 shape = (len(self._known), rows.shape[1])
@@ -181,6 +198,13 @@ class Rows:
             known = np.asarray(self._known[positions])
             found[known] = self._rows[positions[known]]  # the others have no room on the disk
             return found
+
+    def memory_map(self) -> np.ndarray:
+        """All rows, where each is kept: a memory map that can't be written to, float32, shape (n_items, n_features)."""
+        if self._rows is None:
+            return self.get()
+        every: np.ndarray = np.load(self._file, mmap_mode="r")
+        return every
 
     def some(self, n: int) -> np.ndarray:
         """Up to n of the rows that are kept, spread over the pool."""

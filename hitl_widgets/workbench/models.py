@@ -76,7 +76,7 @@ class Models:
         ----------
         item_ids : str or sequence of str, optional
             A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
-            hasn't predicted yet (`Workbench.predict` does).
+            hasn't predicted yet (`Workbench.predict` does, and `Workbench.embeddings` computes all).
 
         Raises
         ------

@@ -22,6 +22,7 @@ import pandas as pd
 
 from ..drawing import html
 from ..errors import BadInput, HitlError, ModelError
+from ..items.part import positions_of
 from ..items.pool import Pool
 from ..project import policy as policy_
 from ..project.adaptive import adapt
@@ -926,7 +927,7 @@ class Workbench:
 
     # -- the model
 
-    def predict(self, n: int | None = None, budget_s: float | None = None) -> pd.DataFrame:
+    def predict(self, n: int | None = None, budget_s: float | None = None, *, client: Any = None) -> pd.DataFrame:
         """Predictions of the adopted model for every item, or for the next n of the queue.
 
         Parameters
@@ -935,6 +936,8 @@ class Workbench:
             Only the next n items of the queue.
         budget_s : float, optional
             Stop after this many seconds and return what was predicted by then; the next call continues.
+        client : distributed.Client, optional
+            Predict on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
 
         Returns
         -------
@@ -955,20 +958,61 @@ class Workbench:
         if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
                                      or not budget_s > 0):
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-        if self.project.task == "scale":
-            return self.predict_values(n)
-        if self._asks_for_objects:
-            return self.predict_objects(n)
+        if self.project.task == "scale" or self._asks_for_objects:
+            self._refuse_client(client)
+            return self.predict_objects(n) if self._asks_for_objects else self.predict_values(n)
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)
-        self.session.predict(positions, budget_s=budget_s, bars=self._bars)
+        if client is None and budget_s is not None:
+            self.session.predict(positions, budget_s=budget_s, bars=self._bars)
+        else:
+            self.inference.ask_in_blocks(positions, client=client, budget_s=budget_s, bars=self._bars)
         predictions = self.project.ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
         from ..report.predictions import label_table
         return label_table(self.project, positions[predictions.tried[positions]])
+
+    def _refuse_client(self, client: Any) -> None:
+        """BadInput where a client is given in a project without a model of labels."""
+        if client is not None:
+            raise BadInput(f"this project has task={self.project.task!r}, and only models of labels run on a cluster; "
+                           "leave client out.")
+
+    def embeddings(self, item_ids: Any = None, *, client: Any = None) -> np.ndarray:
+        """What the adopted model's last layer reads of each item: its embedding; what is missing is computed and kept.
+
+        Of a light model, of a function, and of texts where a model has no such layer, they are the descriptors that
+        stand for embeddings.
+
+        Parameters
+        ----------
+        item_ids : str or sequence of str, optional
+            The items; all of the pool if missing.
+        client : distributed.Client, optional
+            Compute them on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
+
+        Returns
+        -------
+        ndarray, float32, shape (n_items, n_features)
+            A row for each item in the order asked, or for all in the order of ``wb.pool.ids``, as a memory map that
+            can't be written to. NaN where an item can't be read. ``pd.DataFrame(wb.embeddings(), index=wb.pool.ids)``
+            makes a table of them.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or where its last layer has to be named (``head=``).
+        UnknownItem
+            When there is no such item.
+        """
+        self._require_labels()
+        with self._bars(None, title="Loading the model"):
+            self.inference.require_model()
+        positions = None if item_ids is None else positions_of(self.pool, item_ids)
+        return self.inference.embeddings_in_blocks(positions, client=client, bars=self._bars)
 
     def _require_labels(self) -> None:
         """BadInput in a project that asks for values alone, or for objects."""
