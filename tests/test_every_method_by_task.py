@@ -387,7 +387,8 @@ READING = {"annotations", "history", "votes", "consensus", "progress", "labels_t
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
            "people.table", "people.workload", "people.roles", "people.set_aside", "people.pseudonyms"}
-OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "embeddings", "predict")
+OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "embeddings",
+             "predict")
 OBJECTS = "asks for (the )?objects"
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"
 # (method, what of the case it depends on) -> what the error says. The first that fits counts.
@@ -398,8 +399,8 @@ REFUSED: dict[tuple[str, str], str] = {
     ("predict_values", "scale bare"): "no heads",
     **{("predict_values", kind): "no heads" for kind in KINDS[:3]},
     **{(name, "scale"): VALUES_ALONE for name in (
-        "import_predictions", "probs", "embeddings", "check_explanations", "model", "adopt", "training_set", "models.flips",
-        "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
+        "import_predictions", "probs", "embeddings", "check_explanations", "model", "adopt", "training_set",
+        "models.flips", "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
     ("edits.presume", "scale"): "asks for values of attributes alone",
     **{("people.assign", kind): "assign items by where= or items=" for kind in ("scale", *OF_OBJECTS)},
     **{("objects", kind): "no objects are asked for" for kind in KINDS},
