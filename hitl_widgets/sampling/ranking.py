@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,15 +30,15 @@ class Predictions(Protocol):
         The model's version.
     label_ids : tuple of str
         The label of each column.
-    probs : ndarray, float32, shape (n_items, n_labels)
-        NaN where nothing is known.
+    probs : float32, shape (n_items, n_labels)
+        Indexed as an array; NaN where nothing is known.
     tried : ndarray, bool, shape (n_items,)
         True where the model was asked, even if the item was unreadable.
     """
 
     model: str
     label_ids: tuple[str, ...]
-    probs: np.ndarray
+    probs: Any
     tried: np.ndarray
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
@@ -120,7 +120,8 @@ class Ranking:
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
 
-        The memory map itself where the model's labels are today's; else its columns summed, shared out or left away.
+        Of a slice it is the memory map itself where all its rows are known and the model's labels are today's; else an
+        array in memory, of columns that are summed, shared out or left away.
         """
         predictions = self.predictions
         if predictions is None:
@@ -174,9 +175,12 @@ class Ranking:
             if self.predictions is None:
                 return "random", None
             if not isinstance(strategy, str):
-                return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage, self.probs)
+                known = np.flatnonzero(self.predictions.tried)
+                return getattr(strategy, "__name__", "custom"), self._score(strategy, [known], lineage, self.probs)
             if strategy not in self._scores:
-                fresh = self._score(self._by_row[strategy], lineage, self.probs_by_family)
+                known = np.flatnonzero(self.predictions.tried)
+                fresh = self._score(self._by_row[strategy], np.array_split(known, 1 + len(known) // _CHUNK), lineage,
+                                    self.probs_by_family)
                 former = self._former.pop(strategy, None)
                 self._scores[strategy] = fresh if former is None else np.where(np.isnan(fresh), former, fresh)
             return strategy, self._scores[strategy]
@@ -245,15 +249,16 @@ class Ranking:
     def _by_row(self) -> Mapping[str, Strategy]:
         return BY_ROW_OF_SETS if self.multilabel else BY_ROW
 
-    def _score(self, function: Strategy, lineage: Lineage, probs: Callable[..., np.ndarray]) -> Scores:
+    def _score(self, function: Strategy, parts: Sequence[np.ndarray], lineage: Lineage,
+               probs: Callable[[Lineage, np.ndarray | slice], np.ndarray]) -> Scores:
+        """Scores of the pool; those of items at once that are in one part, ascending positions."""
         assert self.predictions is not None
-        tried = self.predictions.tried
-        scores = np.full(len(tried), np.nan, np.float32)
-        if tried.all():
-            scores[:] = _one_each(function, probs(lineage))
-        elif tried.any():
-            positions = np.flatnonzero(tried)
-            scores[positions] = _one_each(function, probs(lineage, positions))
+        scores = np.full(len(self.predictions.tried), np.nan, np.float32)
+        for part in parts:
+            if len(part):
+                start, stop = int(part[0]), int(part[-1]) + 1
+                where = slice(start, stop) if stop - start == len(part) else part
+                scores[where] = _one_each(function, probs(lineage, where))
         return scores
 
 

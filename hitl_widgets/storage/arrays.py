@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from ..errors import DiskFull, ReadOnly, ShapeError
 from .files import make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
+# Room on a disk is taken by so many bytes.
+_PAGE = 4096
 
 
 class Predictions:
@@ -43,8 +46,8 @@ class Predictions:
 
     Attributes
     ----------
-    probs : ndarray, float32, shape (n_items, n_labels)
-        Memory map; NaN where nothing is known yet.
+    probs : KnownRows, float32, shape (n_items, n_labels)
+        Indexed as an array; NaN where nothing is known yet.
     tried : ndarray, bool, shape (n_items,)
         Memory map; True where the model was asked, even if the item was unreadable.
     home : Path
@@ -61,17 +64,33 @@ class Predictions:
         if not self._made_for(about):
             shutil.rmtree(self.home, ignore_errors=True)
             self._make(about)
-        self.probs: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
+        self._rows: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
         self.tried: np.ndarray = np.load(self.home / "tried.npy", mmap_mode="r+")
+        self.probs = KnownRows(self._rows, self.tried)
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
-        """Keep the rows of some items; ShapeError when they don't fit."""
+        """Keep the rows of some items, by as many threads and processes as there are.
+
+        Raises
+        ------
+        ShapeError
+            When they don't fit.
+        DiskFull
+            When there is no room for them; none of them is kept then.
+        """
         if probs.shape != (len(positions), len(self.label_ids)):
             raise ShapeError(f"predictions have shape {probs.shape}; "
                              f"({len(positions)}, {len(self.label_ids)}) is expected.")
+        if not len(positions):
+            return
         with self._lock:
-            self.probs[positions] = probs
-            self.tried[positions] = True
+            try:
+                _reserve(self._rows, positions)
+                _reserve(self.tried, positions)
+            except OSError as error:
+                raise self._no_room(error) from error
+            self._rows[positions] = probs
+            self.tried[positions] = True  # after the row: another process reads it from now on
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions that the model wasn't asked about yet, in their order."""
@@ -97,23 +116,68 @@ class Predictions:
         try:
             self._fill(int(str(about["n_items"])))
         except OSError as error:
-            raise DiskFull(f"predictions can't be kept in {self.home} ({error.strerror}). Make room on the disk and "
-                           "try again, without a restart; no answer is lost.") from error
+            raise self._no_room(error) from error
         # Written last: a folder without it was never completed, and is made again.
         with write_whole(self.home / "about.json") as part:
             part.write_text(json.dumps(about), "utf-8")
 
     def _fill(self, n_items: int) -> None:
-        probs = np.lib.format.open_memmap(self.home / "probs.npy", mode="w+", dtype=np.float32,
-                                          shape=(n_items, len(self.label_ids)))
-        tried = np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,))
-        for array in (probs, tried):
-            _reserve(array)
-        probs[:] = np.nan
-        probs.flush()
-        tried.flush()
+        # Sparse files: rows that weren't written take no room on the disk, and are read as NaN, since `tried` says so.
+        np.lib.format.open_memmap(self.home / "probs.npy", mode="w+", dtype=np.float32,
+                                  shape=(n_items, len(self.label_ids)))
+        np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,))
         for name in ("probs.npy", "tried.npy"):
             share_like_folder(self.home / name)
+
+
+    def _no_room(self, error: OSError) -> DiskFull:
+        return DiskFull(f"predictions can't be kept in {self.home} ({error.strerror}). Make room on the disk and try "
+                        "again, without a restart; no answer is lost.")
+
+
+class KnownRows:
+    """Rows of a memory map, NaN where they aren't known yet; indexed as an array, and not written to.
+
+    Where all rows of an index are known, a slice is the memory map itself, as with numpy; else what comes back is an
+    array in memory.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n_items, n_features)
+        A memory map of a sparse file.
+    known : ndarray of bool, shape (n_items,)
+
+    Examples
+    --------
+    >>> rows = KnownRows(np.zeros((3, 2), np.float32), np.array([True, False, True]))
+    >>> rows[[0, 1]].tolist(), rows[2:].tolist(), rows.shape
+    ([[0.0, 0.0], [nan, nan]], [[0.0, 0.0]], (3, 2))
+    """
+
+    def __init__(self, rows: np.ndarray, known: np.ndarray) -> None:
+        self._rows, self._known = rows, known
+        self.shape, self.dtype, self.ndim = rows.shape, rows.dtype, rows.ndim
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        of_rows, *others = index if isinstance(index, tuple) else (index,)
+        known = np.asarray(self._known[of_rows])
+        if known.all():
+            rows: np.ndarray = self._rows[of_rows]
+        else:
+            rows = np.full((*known.shape, *self.shape[1:]), np.nan, self.dtype)
+            if known.any():  # the others have no room on the disk
+                places = np.arange(len(self._rows))[of_rows] if isinstance(of_rows, slice) else np.asarray(of_rows)
+                places = np.flatnonzero(places) if places.dtype == np.bool_ else places
+                rows[known] = self._rows[places[known]]
+        columns = (..., *others)
+        return rows[columns] if others else rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        rows: np.ndarray = np.asarray(self[:])
+        return rows.astype(rows.dtype if dtype is None else dtype, copy=bool(copy))
 
 
 class Rows:
@@ -243,8 +307,13 @@ def _reserve(array: np.ndarray, positions: Sequence[int] | np.ndarray | None = N
     """
     if not isinstance(array, np.memmap) or not array.nbytes or not hasattr(os, "posix_fallocate"):
         return
-    places = np.arange(len(array)) if positions is None else np.unique(np.asarray(positions, np.int64))
     width = array.nbytes // len(array)
+    places = np.array([0]) if positions is None else np.unique(np.asarray(positions, np.int64))
+    n_bytes = array.nbytes if positions is None else width
+    first, last = places * width // _PAGE, (places * width + n_bytes - 1) // _PAGE
+    apart = np.flatnonzero(first[1:] > last[:-1] + 1) + 1
     with Path(str(array.filename)).open("rb+") as file:
-        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
-            os.posix_fallocate(file.fileno(), array.offset + int(run[0]) * width, len(run) * width)
+        for start, stop in zip(first[np.append(0, apart)].tolist(), last[np.append(apart - 1, -1)].tolist(),
+                               strict=True):
+            stop = min((stop + 1) * _PAGE, array.nbytes)
+            os.posix_fallocate(file.fileno(), array.offset + start * _PAGE, stop - start * _PAGE)

@@ -1,0 +1,100 @@
+"""Predictions take room for the rows that are there, and are read as if all were."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hitl_widgets.errors import DiskFull, ShapeError
+from hitl_widgets.storage.arrays import KnownRows, Predictions
+
+needs_sparse = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no sparse files here")
+
+
+def predictions(folder, n_items=1000, n_labels=3):
+    return Predictions(folder, model="m", label_ids=[f"l{k}" for k in range(n_labels)], ids_digest="d", n_items=n_items)
+
+
+def on_disk(folder):
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+@given(seed=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.3, 1.0]))
+def test_what_is_known_is_indexed_as_an_array_with_nan_elsewhere(seed, share):
+    rng = np.random.default_rng(seed)
+    rows, known = rng.random((20, 3)).astype(np.float32), rng.random(20) < share
+    expected = np.where(known[:, None], rows, np.float32(np.nan))
+    kept = KnownRows(rows, known)
+    places = rng.integers(-20, 20, 7)
+    for which in (slice(None), slice(3, 9), slice(None, None, -2), 4, np.int64(5), places, places.tolist(),
+                  rng.random(20) < 0.5, (slice(2, 5), 1), (4, 0), (places, slice(0, 2))):
+        np.testing.assert_array_equal(kept[which], expected[which])
+        assert kept[which].dtype == np.float32
+    np.testing.assert_array_equal(np.asarray(kept), expected)
+    assert (kept.shape, len(kept), kept.ndim) == ((20, 3), 20, 2)
+
+
+@needs_sparse
+def test_rows_that_nobody_asked_for_take_no_room(tmp_path):
+    n_items, n_labels = 1_000_000, 100  # 400 MB, were they written
+    kept = predictions(tmp_path, n_items, n_labels)
+    assert on_disk(tmp_path) < 100_000
+    places = np.array([5, 999_999, 123_456, 5])
+    kept.put(places, np.full((4, n_labels), 0.01, np.float32))
+    assert on_disk(tmp_path) < 200_000
+    assert np.isnan(kept.probs[[4, 6, 999_998]]).all()
+    assert (kept.probs[places] == np.float32(0.01)).all()
+    assert kept.missing(np.array([4, 5, 999_999])).tolist() == [4]
+
+
+def test_several_processes_read_what_one_wrote(tmp_path):
+    first, second = predictions(tmp_path), predictions(tmp_path)
+    first.put([3, 1], np.array([[1, 0, 0], [np.nan] * 3], np.float32))
+    code = "import sys; from tests.storage.test_arrays import predictions; from pathlib import Path; " \
+           "print(predictions(Path(sys.argv[1])).probs[[3, 1, 0]].tolist())"
+    said = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "[[1.0, 0.0, 0.0], [nan, nan, nan], [nan, nan, nan]]"
+    assert second.tried.nonzero()[0].tolist() == [1, 3]
+    assert second.probs[3].tolist() == [1, 0, 0]
+
+
+def test_a_folder_whose_rows_were_written_as_nan_is_read_as_before(tmp_path):
+    # As they were kept until 2026-11: the whole file, NaN where nothing was known.
+    predictions(tmp_path)
+    home = tmp_path / "m"
+    probs, tried = np.full((1000, 3), np.nan, np.float32), np.zeros(1000, np.bool_)
+    probs[7], tried[7] = [0.25, 0.5, 0.25], True
+    np.save(home / "probs.npy", probs)
+    np.save(home / "tried.npy", tried)
+    assert json.loads((home / "about.json").read_text())["n_items"] == 1000
+    again = predictions(tmp_path)
+    np.testing.assert_array_equal(np.asarray(again.probs), probs)
+    again.put([8], np.array([[1, 0, 0]], np.float32))
+    assert again.probs[7:9].tolist() == [[0.25, 0.5, 0.25], [1, 0, 0]]
+
+
+def test_rows_that_do_not_fit_and_no_rows(tmp_path):
+    kept = predictions(tmp_path)
+    with pytest.raises(ShapeError, match="shape"):
+        kept.put([1], np.zeros((1, 4), np.float32))
+    kept.put([], np.zeros((0, 3), np.float32))
+    assert not kept.tried.any()
+
+
+@needs_sparse
+def test_a_full_disk_is_met_before_the_memory_map_is_written(tmp_path, monkeypatch):
+    kept = predictions(tmp_path)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DiskFull, match="No space left"):
+        kept.put([1, 2], np.ones((2, 3), np.float32))
+    assert not kept.tried.any()
