@@ -7,7 +7,9 @@
 
 The server is one of the benchmark's own, whose commits wait for the disk.
 
-    python benchmarks/team_answers.py [--n 300] [--people 16] [--seconds 30] [--kills 20]
+    python benchmarks/team_answers.py [--n 300] [--people 16] [--seconds 30] [--kills 20] [--short]
+
+``--short`` asks for less of each and takes less than four minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from hitl_widgets.errors import LogBusy
 from hitl_widgets.storage.log import Log
 
 PERSON = """
-import random, sys, time
+import os, random, sys, time
 from datetime import datetime, timezone
 import numpy as np
 import hitl_widgets as hw
@@ -63,6 +65,8 @@ for number in range(n):
         time.sleep(0.05)
     print(act["decision_id"], 1000 * (time.perf_counter() - began), flush=True)
 wb.close()
+sys.stdout.flush()
+os._exit(0)  # on a busy machine a net that is being learnt wouldn't end in time
 """
 
 
@@ -131,9 +135,10 @@ def insert_ms(server: Server, n: int) -> np.ndarray:
     return np.array(took)
 
 
-def row(name: str, ours: str, reference: str, target: str) -> None:
+def row(name: str, ours: str, reference: str, target: str, *, met: bool | None = None) -> None:
     """Print a row of the table."""
-    print(f"{name:<44} {ours:>28}   {reference:<44} {target}", flush=True)
+    verdict = "" if met is None else ": met" if met else ": missed"
+    print(f"{name:<44} {ours:>28}   {reference:<44} {target}{verdict}", flush=True)
 
 
 def shown(took: np.ndarray) -> str:
@@ -148,26 +153,38 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=16)
     parser.add_argument("--seconds", type=int, default=30, help="of the people's session")
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--short", action="store_true", help="100 decisions, 8 people for 10 seconds, 3 kills")
     args = parser.parse_args()
+    if args.short:
+        args.n, args.people, args.seconds, args.kills = 100, 8, 10, 3
     print(f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}\n")
     row("", "ours", "reference", "target")
     with tempfile.TemporaryDirectory() as home, Server(durable=True) as server:
         os.environ["XDG_CACHE_HOME"] = home
         took = decide_ms(server.new_project_url(), args.n)
-        row("wb.decide", shown(took), f"folder {shown(decide_ms(f'{home}/p', args.n))}", "median under 6 ms")
+        row("wb.decide", shown(took), f"folder {shown(decide_ms(f'{home}/p', args.n))}", "median under 6 ms",
+            met=bool(np.median(took) < 6))
         row("", "", f"one INSERT and COMMIT {shown(insert_ms(server, args.n))}", "")
         stored = a_session(server, server.new_project_url(), people=args.people, n=args.seconds, pause_s=1.0)
-        row(f"{args.people} people, a decision a second each", shown(np.array(list(stored.values()))),
-            f"{psutil.getloadavg()[0]:.0f} processes were waiting", "p95 under 250 ms")
-        url = server.new_project_url()
-        stored = a_session(server, url, people=4, n=5 * args.kills, pause_s=0.1, kills=args.kills)
-        with Log(url) as log:
-            there = Counter(event.id for event in log.events(kind="decided"))
-            asked = Counter((event.item_id, event.annotator) for event in log.events(kind="decided"))
-        lost = sum(id not in there for id in stored) + 20 * args.kills - len(stored)
-        doubled = sum(n > 1 for n in (*there.values(), *asked.values()))
-        row(f"server killed {args.kills} times, {len(stored):,} decisions", f"{lost} lost, {doubled} doubled",
-            f"slowest {max(stored.values()):.0f} ms", "0 lost, 0 doubled")
+        took = np.array(list(stored.values()))
+        row(f"{args.people} people, a decision a second each", shown(took),
+            f"{psutil.getloadavg()[0]:.0f} processes were waiting", "p95 under 250 ms",
+            met=bool(np.percentile(took, 95) < 250))
+        if args.kills:
+            killed(server, args.kills)
+
+
+def killed(server: Server, kills: int) -> None:
+    """Print the row of a session during which the server is killed."""
+    url = server.new_project_url()
+    stored = a_session(server, url, people=4, n=5 * kills, pause_s=0.1, kills=kills)
+    with Log(url) as log:
+        there = Counter(event.id for event in log.events(kind="decided"))
+        asked = Counter((event.item_id, event.annotator) for event in log.events(kind="decided"))
+    lost = sum(id not in there for id in stored) + 20 * kills - len(stored)
+    doubled = sum(n > 1 for n in (*there.values(), *asked.values()))
+    row(f"server killed {kills} times, {len(stored):,} decisions", f"{lost} lost, {doubled} doubled",
+        f"slowest {max(stored.values()):.0f} ms", "0 lost, 0 doubled", met=lost == doubled == 0)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ runs out, which here is at once. Counted are items that nobody decided (lost), t
 that a page left out (skipped). The server is one of the benchmark's own, whose commits wait for the disk; the reference
 is a row that psycopg inserts and commits beside the same processes.
 
-    python benchmarks/team_claims.py [--n 10000] [--processes 8] [--kills 20]
+    python benchmarks/team_claims.py [--n 10000] [--processes 8] [--kills 20] [--short]
+
+``--short`` has a thousand items and 3 kills, and takes less than four minutes.
 """
 
 from __future__ import annotations
@@ -88,7 +90,10 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10_000, help="items, each to be claimed once")
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--short", action="store_true", help="1,000 items, 3 kills")
     args = parser.parse_args()
+    if args.short:
+        args.n, args.kills = 1_000, 3
     print(f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}\n")
     rng, names = random.Random(0), iter(range(10**6))
     with Server(durable=True) as server:
@@ -108,7 +113,7 @@ def main() -> None:
             began = time.perf_counter()
             for _ in range(args.processes):
                 start()
-            alone = np.array([])
+            alone = np.array([]) if args.kills else floor_ms(server, 200)
             for kill in range(args.kills):
                 goal = args.n * (kill + 1) // (args.kills + 1)
                 while log.last_seq() < goal:
@@ -139,10 +144,11 @@ def main() -> None:
         doubled = sum(count > 1 for count in items.values())
         for title, count in (("items lost", args.n - len(items)), ("items doubled", doubled),
                              ("events skipped by pages", skipped), ("claims left", held)):
-            print(f"{title:34}{count:>26}   0")
+            print(f"{title:34}{count:>26}   0: {'missed' if count else 'met'}")
+        slow = float(np.percentile(times, 95))
         print(f"{'a claim, median':34}{np.median(times):>23.1f} ms   an insert alone {np.median(alone):.1f} ms")
-        print(f"{'a claim, 95th percentile':34}{np.percentile(times, 95):>23.1f} ms   an insert alone "
-              f"{np.percentile(alone, 95):.1f} ms; under 15 ms")
+        print(f"{'a claim, 95th percentile':34}{slow:>23.1f} ms   an insert alone {np.percentile(alone, 95):.1f} ms; "
+              f"under 15 ms: {'met' if slow < 15 else 'missed'}")
 
 
 if __name__ == "__main__":

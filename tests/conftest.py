@@ -60,6 +60,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
+def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Places for projects, as `Project` and `Workbench` take them: folders, and a server's for tests `on_both`."""
+    is_server = getattr(request, "param", "sqlite") == "postgres"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place = Place(tmp_path, request.getfixturevalue("postgres") if is_server else None)
+    return lambda name="p": str(place(name))
+
+
+@pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens workbenches on the pool of `shades` in a folder of the test's own, and closes them."""
     from shades import NAMES, POOL

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from postgres_server import Server
 
 from hitl_widgets.storage.location import ServerLocation, locate
 
 DATABASES = ("sqlite", "postgres")
+# A test with this mark runs twice, too; others that open their project at the fixture `where` run with a folder alone.
+on_both = pytest.mark.parametrize("where", DATABASES, indirect=True)
 
 
 class Place:

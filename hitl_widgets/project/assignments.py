@@ -1,9 +1,9 @@
 """Assignments: which items are asked only of some people, and how far these people are.
 
 An assignment is an event of kind "assigned": one person, and what their items have in common. An item that an
-assignment covers is asked only of the people to whom it is assigned, all others are asked of everybody. Whoever answers
-an item all the same has answered it: assignments say what is asked, never what counts. Read `Assignment` and
-`Assignments.route` first.
+assignment covers is asked only of the people to whom it is assigned, all others are asked of everybody; an assignment
+to somebody whose role doesn't let them answer keeps nothing from others. Whoever answers an item all the same has
+answered it: assignments say what is asked, never what counts. Read `Assignment` and `Assignments.route` first.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..items.pool import Pool
 from ..records import OBJECT_TASKS, check_annotator, is_text
 from ..sampling.queue import Route
 from ..sampling.ranking import Ranking
+from ..storage.roles import NEEDS
 from ..taxonomy.history import Lineage
 from .policy import require_owner
 
@@ -173,6 +174,11 @@ class Assignments:
         """Whether it depends on suggestions who is asked."""
         return any(one.labels is not None for one in self.by_annotator.values())
 
+    def able(self) -> frozenset[str]:
+        """The people with an assignment whose role lets them answer; items of others are asked of everybody."""
+        roles = self._state.roles
+        return frozenset(name for name in self.by_annotator if roles.allows(name, NEEDS["decided"]))
+
     def missing_columns(self) -> list[str]:
         """List the columns by which items are assigned, and that this pool doesn't have."""
         there = self._names()
@@ -219,7 +225,8 @@ class Assignments:
     def _bring_up_to_date(self) -> None:
         """Make the masks anew where suggestions, doubts, labels or assignments changed; the caller holds the lock."""
         lineage, index = self._state.lineage, self._state.label_index
-        key: tuple[object, ...] = (lineage.today.version,)
+        able = self.able()
+        key: tuple[object, ...] = (lineage.today.version, able)
         if self.by_label:
             key = (*key, self._ranking.take_in_suggestions(lineage), index.revision if index.has_doubt(lineage) else -1)
         if key == self._key or self._pool is None:
@@ -228,10 +235,10 @@ class Assignments:
         exclusive = np.zeros(len(self._pool), np.bool_)
         covered = {name: self._cover(one, lineage) for name, one in self.by_annotator.items()}
         for name, one in self.by_annotator.items():
-            if one.only:
+            if one.only and name in able:
                 exclusive |= covered[name]
         if self.by_label:  # reading suggestions for the first time makes them
-            key = (key[0], self._ranking.n_suggested, key[2])
+            key = (*key[:2], self._ranking.n_suggested, key[3])
         self._covered, self._exclusive, self._key = covered, exclusive, key
 
     def _cover(self, one: Assignment, lineage: Lineage) -> Mask:

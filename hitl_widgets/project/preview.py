@@ -290,11 +290,13 @@ def _values(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Value
     return _Values(dict(kept), dict(to_review), dict(gone), n_settled)
 
 
-def edit_table(lineage: Lineage) -> pd.DataFrame:
-    """List every edit that was made, one row each, the oldest first."""
-    rows = [tuple(getattr(step, name) for name in EDIT_COLUMNS) for step in lineage.steps if step.before is not None]
+def edit_table(lineage: Lineage, *, to_settle: bool = False) -> pd.DataFrame:
+    """List every edit that was made, one row each, the oldest first; below them, if wanted, those `to_settle`."""
+    steps = [step for step in lineage.steps if step.before is not None]
+    waiting = lineage.forks.unsettled if to_settle else ()
+    rows = [tuple(getattr(step, name) for name in EDIT_COLUMNS) for step in (*steps, *waiting)]
     table: pd.DataFrame = pd.DataFrame(rows, columns=EDIT_COLUMNS)
-    return table
+    return table.assign(to_settle=table["version"] < 0) if to_settle else table
 
 
 def count_table(lineage: Lineage, label_index: LabelIndex, presumed: Iterable[Pair]) -> pd.DataFrame:

@@ -337,6 +337,7 @@ class UnplacedItems:
                      acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **details})
 
     def _store(self, act: Event, decisions: Sequence[Event] = ()) -> Sorted:
+        self.project.require("sorted", act.annotator)  # else an answer would be refused, for which a lesser role does
         # The act comes after its decisions, so that it is newer than the answers of its items.
         self.project.take_in(*decisions, act)
         return Sorted.of(act)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLUMNS = ["annotator", "asked", "assigned", "answered", "left", "nobody_else", "last_acted_at"]
 # Whoever has answered nothing for so many days is told to be absent.
 ABSENT_DAYS = 14
+# Roles with which nobody answers.
+_HAS = {"none": "has no role in this project", "guest": "is a guest"}
 
 
 def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
@@ -39,7 +41,8 @@ def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
     state, rows, last = project.state, list[tuple[object, ...]](), last_acted(project)
     with state.lock:
         assignments, queue = state.assignments, state.queue
-        open_to = {name: queue.is_open(name) & mask for name in assignments.by_annotator
+        able = assignments.able()
+        open_to = {name: queue.is_open(name) & mask & (name in able) for name in assignments.by_annotator
                    if (mask := assignments.covered(name)) is not None}
         n_open = sum((mask.astype(np.int32) for mask in open_to.values()), np.zeros(len(project.pool), np.int32))
         exclusive = assignments.exclusive()
@@ -51,7 +54,11 @@ def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
             answered = mask & queue.is_closed(name)
             rows.append((name, in_words(one, project.lineage), int(mask.sum()), int(answered.sum()), int(left.sum()),
                          int(alone.sum()), last[name]))
-        lines = [] if exclusive is None else _stuck(project, exclusive & queue.is_wanted(), open_to, last)
+        lines = [] if exclusive is None else _stuck(project, exclusive & queue.is_wanted(), {
+            name: mask for name, mask in open_to.items() if name in able}, last)
+        lines += [f"{name} {_HAS[state.roles.of(name)]} and can't answer any more: what is assigned to {name} is asked "
+                  f"of everybody else. wb.people.assign({name!r}, None) ends the assignment."
+                  for name in assignments.by_annotator if name not in able]
         lines += [f"This pool has no column {column!r}, by which items are assigned: the items that this concerns are "
                   "asked of everybody." for column in assignments.missing_columns()]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -98,8 +105,9 @@ def _stuck(project: Project, wanted: npt.NDArray[np.bool_], open_to: Mapping[str
         if n := int((wanted & (by_present == 0) & (by_absent == 1) & open_to[name]).sum()):
             lines.append(f"{_items(n)} asked of {name} alone, who {what}.")
     if n := int((wanted & (by_present == 0) & (by_absent > 1)).sum()):
-        lines.append(f"{_items(n)} asked only of people who have answered nothing for {ABSENT_DAYS} days: "
-                     f"{', '.join(absent)}.")
+        who = "; ".join(f"{name} {what}" for name, what in absent.items())
+        lines.append(f"{_items(n)} asked only of people who have answered nothing yet, or nothing for {ABSENT_DAYS} "
+                     f"days: {who}.")
     if n := int((wanted & (by_present == 0) & (by_absent == 0)).sum()):
         lines.append(f"{_items(n)} asked of nobody any more, though more answers are wanted: all to whom they are "
                      "assigned have answered them. Assign them to somebody else too.")

@@ -215,7 +215,7 @@ class TeamFiles:
             for _ in range(2):  # the second time, it isn't the connection's fault
                 with suppress(_Damaged), write_whole(path) as part:
                     with part.open("wb") as file:
-                        file.writelines(self._parts(blob.hash))
+                        file.writelines(self._parts(blob))
                     with part.open("rb") as file:
                         if _measured(file) == blob[1:]:
                             return
@@ -228,12 +228,16 @@ class TeamFiles:
         same = (BLOB.c.name == blob.name) & (BLOB.c.hash == blob.hash)
         self._log.transact(lambda conn: _remove(conn, same))
 
-    def _parts(self, hash: str) -> Iterator[bytes]:
-        part = 0
-        while (data := self._log.transact(lambda conn, part=part: conn.scalar(  # type: ignore[misc]
-                select(BLOB_PART.c.data).where(BLOB_PART.c.hash == hash, BLOB_PART.c.part == part)))) is not None:
-            yield bytes(data)
-            part += 1
+    def _parts(self, blob: Blob) -> Iterator[bytes]:
+        """The parts of a file; no more than one is in memory, and no more than its size is read."""
+        part = size = 0
+        data = select(func.substr(BLOB_PART.c.data, 1, PART + 1)).where(BLOB_PART.c.hash == blob.hash)
+        while (found := self._log.transact(lambda conn, part=part: conn.scalar(  # type: ignore[misc]
+                data.where(BLOB_PART.c.part == part)))) is not None:
+            part, size = part + 1, size + len(found)
+            if len(found) > PART or size > blob.size:
+                raise _Damaged
+            yield bytes(found)
 
     def _send(self, blob: Blob, file: IO[bytes], *, replace: bool) -> bool:
         """Send a file in parts, each committed, and then its name; False where parts were gone at the end."""

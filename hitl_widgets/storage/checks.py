@@ -34,7 +34,7 @@ class Outdated(Exception):
 
 
 def content_hash(annotator: str, item_id: str | None, body: str) -> str:
-    """Hash of what an event says: 32 hexadecimal digits. Kept for a redacted event, it still yields its checksum."""
+    """Hash of what an event says: 32 hexadecimal digits. It is kept nowhere: see decisions/0015-redaction.md."""
     return blake2b(f"{annotator}\0{item_id or ''}\0{body}".encode(), digest_size=16).hexdigest()
 
 

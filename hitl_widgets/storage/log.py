@@ -198,6 +198,7 @@ class Log:
         self._lock = threading.Lock()
         self._waiting: dict[_Act, None] = {}
         self._closed = self.rebuilt = False
+        self.gone: str | None = None  # once it was closed: where the project has moved to, as its row of `about`
         self.generation = 0
         # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
         # that were made before it noticed a newer one.
@@ -855,7 +856,8 @@ class Log:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError(f"the log of {self.name} was closed here. Open the project again.")
+            raise refusal(self.gone, self.name) or StoreError(
+                f"the log of {self.name} was closed here. Open the project again.")
 
 
 def _database(location: Location, *, engine: sa.Engine | None, local: Callable[[Path], bool]) -> Any:

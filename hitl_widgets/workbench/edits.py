@@ -25,12 +25,15 @@ class Edits:
         self._wb = wb
 
     def __call__(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, oldest first.
+        """Every edit of the taxonomy, oldest first; after them those that were made apart and wait to be settled.
 
-        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
-        and reverted_by (the one that takes it back now).
+        Columns: id, version (that it led to; negative for one that waits), prose, annotator, acted_at, why, reverts
+        (the edit that it takes back), reverted_by (the one that takes it back now) and to_settle (whether it waits:
+        ``wb.edits.unsettled()`` tells more of these).
         """
-        return self._wb.project.edits()
+        from ..project.preview import edit_table
+        self._wb.project.refresh()
+        return edit_table(self._wb.project.lineage, to_settle=True)
 
     def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
         """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.

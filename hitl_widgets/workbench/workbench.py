@@ -52,6 +52,7 @@ from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
 from ..storage import transfer
 from ..storage.location import ServerLocation, locate
+from ..storage.moved import MOVE
 from ..storage.roles import MOVING, NEEDS
 from ..taxonomy.labels import Taxonomy
 from ..widgets.bars import Bar, say
@@ -1620,6 +1621,7 @@ class Workbench:
                            "folder, which keeps its own files. Leave cache out.")
         self.project.require_role(MOVING)
         moved = transfer.move(self.project.log, self.project.files, location, cache=cache, bars=self._bars)
+        self.project.log.gone = self.project.log.about().get(MOVE)
         self.close()
         for name in moved.lost:
             say(f"{name} was damaged and didn't move; train again, or adopt another version.")

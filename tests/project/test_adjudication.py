@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import on_both
 
 from hitl_widgets import Workbench, edits
 from hitl_widgets.errors import BadInput, IdReused, UnknownDecision, UnknownItem, UnknownLabel
@@ -25,11 +26,11 @@ def pool_of(n=N):
 
 
 @pytest.fixture
-def opened(tmp_path):
+def opened(where):
     made = []
 
     def open_(annotator="ada", holdout=0.0, n=N):
-        made.append(Project(tmp_path / "p", pool_of(n), Taxonomy(["cat", "dog"]), annotator=annotator, holdout=holdout,
+        made.append(Project(where(), pool_of(n), Taxonomy(["cat", "dog"]), annotator=annotator, holdout=holdout,
                             annotators_per_item=3))
         return made[-1]
     yield open_
@@ -54,6 +55,7 @@ def taught(project):
     return {row.item_id: project.taxonomy.name_of(row.label_id) for row in table.itertuples()}
 
 
+@on_both
 def test_a_verdict_overrules_the_votes_which_stay_as_they_were(opened):
     project = opened()
     answer(project, {"i0": ["cat", "cat", "dog"], "i1": ["cat", "dog"], "i2": ["dog"]})
@@ -72,6 +74,7 @@ def test_a_verdict_overrules_the_votes_which_stay_as_they_were(opened):
     assert not project.queue.tied[1]
 
 
+@on_both
 def test_honest_disagreement_without_a_label_leaves_the_votes_and_the_minority_s_share(opened):
     project = opened()
     answer(project, {"i0": ["cat", "cat", "dog"], "i1": ["cat", "dog"]})
@@ -86,6 +89,7 @@ def test_honest_disagreement_without_a_label_leaves_the_votes_and_the_minority_s
     assert list(session.table["label"].isna()) == [True, True]
 
 
+@on_both
 def test_a_verdict_that_is_taken_back_gives_the_votes_or_the_earlier_verdict_their_force_again(opened):
     project = opened()
     answer(project, {"i0": ["cat", "dog"]})
@@ -105,6 +109,7 @@ def test_a_verdict_that_is_taken_back_gives_the_votes_or_the_earlier_verdict_the
         session.retract("nothing-like-it")
 
 
+@on_both
 def test_whoever_adjudicates_sees_no_names_and_no_model_but_notes_reasons_and_certainties(opened):
     project = opened()
     seen = Seen(suggestion=project.taxonomy.label_ids[0], probs={}, chosen_by="margin", model="m1", taxonomy=1)

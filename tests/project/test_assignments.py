@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from places import on_both
 
 import hitl_widgets as hw
 from hitl_widgets import edits
@@ -32,11 +32,11 @@ def pool(n: int = N, **columns: Any) -> hw.Pool:
 
 
 @pytest.fixture
-def open_(tmp_path: Path) -> Iterator[Opened]:
+def open_(where: Callable[..., str]) -> Iterator[Opened]:
     opened: list[hw.Workbench] = []
 
     def one_more(annotator: str = "ada", items: hw.Pool | None = None, **more: Any) -> hw.Workbench:
-        opened.append(hw.Workbench(tmp_path / "p", items or pool(), hw.Taxonomy(LABELS), annotator=annotator, **more))
+        opened.append(hw.Workbench(where(), items or pool(), hw.Taxonomy(LABELS), annotator=annotator, **more))
         return opened[-1]
     yield one_more
     for wb in opened:
@@ -261,6 +261,7 @@ def test_items_are_assigned_by_the_label_that_is_suggested(open_):
     assert "i2" in {item.id for item in asked(wb, "ada")}
 
 
+@on_both
 def test_a_label_that_was_split_is_covered_by_its_parts_and_a_merged_one_by_the_whole(open_):
     wb = open_(holdout=0.0)
     wb.people.assign("grace", labels=["cat"])
@@ -340,6 +341,7 @@ def test_the_words_of_an_assignment_are_short_and_complete(open_):
 # -- the workload
 
 
+@on_both
 def test_the_workload_counts_what_is_assigned_answered_and_left(open_):
     wb = open_(names=True)
     wb.people.assign("grace", where={"site": "A"})
@@ -376,9 +378,34 @@ def test_it_is_told_which_items_are_asked_of_nobody_who_is_there(open_, capsys):
     wb.decide("i0", label="cat", annotator="grace", acted_at=utc_now() - timedelta(days=20))
     assert "19 items are asked of grace alone, who answered last on " in lines()
     wb.people.assign("alan", where={"site": "A"})
-    assert "19 items are asked only of people who have answered nothing for 14 days: grace, alan." in lines()
+    told = lines()
+    assert "19 items are asked only of people who have answered nothing yet, or nothing for 14 days: grace " in told
+    assert "; alan has answered nothing yet." in told
     wb.decide("i3", label="cat", annotator="grace")
     assert lines() == ""
+
+
+@on_both
+@pytest.mark.parametrize("role", ["guest", "none"])
+def test_items_of_somebody_who_may_not_answer_any_more_are_asked_of_everybody(open_, capsys, role):
+    wb = open_()
+    wb.people.assign("grace", where={"site": "A"})
+    wb.people.invite("alan")
+    wb.people.invite("grace")
+    assert set(sites(asked(wb, "alan"))) == {"B", "C"}
+    if role == "none":
+        wb.people.withdraw("grace")
+    else:
+        wb.people.invite("grace", role=role)
+    assert set(sites(asked(wb, "alan"))) == {"A", "B", "C"}
+    capsys.readouterr()
+    table = wb.people.workload().set_index("annotator")
+    told = capsys.readouterr().out
+    assert table.loc["grace", ["assigned", "left", "nobody_else"]].tolist() == [20, 0, 0]
+    assert ("grace is a guest and can't answer" if role == "guest" else "grace has no role in this project") in told
+    assert "items are asked" not in told
+    wb.people.invite("grace")
+    assert set(sites(asked(wb, "alan"))) == {"B", "C"}
 
 
 def test_it_is_told_where_more_answers_are_wanted_than_people_are_assigned(open_, capsys):
@@ -404,6 +431,7 @@ def test_a_person_reads_what_they_are_asked_and_how_far_they_are(open_):
 # -- claims, and what can't be used
 
 
+@on_both
 def test_claims_of_two_people_hold_only_what_they_are_asked_and_nothing_twice(open_):
     wb = open_()
     wb.people.assign("grace", where={"site": "A"})

@@ -550,9 +550,14 @@ def test_a_workbench_joins_and_settles(two):
         assert isinstance(joined, hw.Joined)
         assert "<table" in joined._repr_html_()
         [edit_id] = wb.edits.unsettled()["id"]
+        table = wb.edits().set_index("prose")
+        assert table["to_settle"].to_dict() == {"Add “lynx”.": False, "Add “fox”.": True}
+        assert table.loc["Add “fox”.", "id"] == edit_id
+        assert "fox" in wb.edits._repr_html_()
         assert wb.edits.settle(edit_id, apply=True, why="both").version == 3
         assert wb.taxonomy.names[-2:] == ("lynx", "fox")
         assert not len(wb.edits.unsettled())
+        assert not wb.edits()["to_settle"].any()
 
 
 def test_a_project_on_a_server_joins_a_folder(two, tmp_path, postgres):

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from PIL import Image
+from places import on_both
 from scale import tenth
 
 import hitl_widgets as hw
@@ -43,11 +44,11 @@ def pool_of(n=12):
 
 
 @pytest.fixture
-def opened(tmp_path):
+def opened(where):
     made = []
 
     def open_(taxonomy=None, *, annotator="ann", holdout=0.0, **more):
-        project = Project(tmp_path / "p", pool_of(), taxonomy or Taxonomy(NAMES), annotator=annotator, holdout=holdout,
+        project = Project(where(), pool_of(), taxonomy or Taxonomy(NAMES), annotator=annotator, holdout=holdout,
                           notify=lambda line: None, **more)
         made.append(project)
         return project
@@ -292,6 +293,7 @@ def test_a_base_that_never_was_is_refused(project, base):
         project.apply(edits.add("hat"), base=base)
 
 
+@on_both
 def test_two_people_who_edit_at_once_both_have_their_edit(project, opened):
     people = [project, *(opened(annotator=f"p{k}") for k in range(3))]
     threads = [threading.Thread(target=person.apply, args=(edits.add(f"hat {k}"),)) for k, person in enumerate(people)]
@@ -395,6 +397,7 @@ def test_an_edit_on_which_a_later_one_rests_is_not_taken_back_and_both_are_named
     assert "top" in project.taxonomy
 
 
+@on_both
 def test_an_edit_is_taken_back_once(project):
     applied = project.apply(edits.add("hat"))
     project.revert(applied.id)
@@ -418,6 +421,7 @@ def test_the_history_tells_who_changed_what_and_why(project):
 
 # What is asked again.
 
+@on_both
 def test_the_relabel_queue_has_the_items_in_doubt_only_examples_first(project):
     split = project.apply(edits.split("top", into={"T-shirt": ["i6"], "Shirt": ["i3"]}), why="too coarse")
     frame = project.relabel_queue()
@@ -492,6 +496,7 @@ def test_where_two_answers_are_wanted_each_is_asked_about_their_own(opened):
     assert project.next(12, queue="relabel", annotator="eve").ids == []
 
 
+@on_both
 def test_claims_keep_two_people_off_one_item_in_doubt(project):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     mine = project.claim(3, queue="relabel").ids
@@ -731,6 +736,7 @@ def test_a_stale_tabs_decision_is_stored_under_the_version_that_it_showed(greys)
 
 # A decision that lands after the taxonomy changed.
 
+@on_both
 def test_a_decision_made_under_an_older_version_is_stored_under_it_and_mapped_or_asked_again(project):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     project.apply(edits.merge(["shoe", "bag"], "leather"))
@@ -754,6 +760,7 @@ def test_an_older_version_sees_what_stood_under_it_even_where_it_was_answered_ag
 
 # What is presumed.
 
+@on_both
 def test_a_presumed_label_is_marked_so_and_is_nobodys_answer(project, opened):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     assert project.presume({"i0": "Shirt", "i3": "Shirt"}, estimate={"error": 0.02, "n": 30}) == ["i0", "i3"]
@@ -787,6 +794,7 @@ def test_what_is_presumed_again_is_not_foreseen_as_to_be_looked_at(project):
     assert "2 items presumed, and not asked" in repr(preview)
 
 
+@on_both
 def test_a_persons_word_takes_precedence_over_what_is_presumed(project, opened):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     other = opened(annotator="bob")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
+from places import on_both
 
 from hitl_widgets import edits
 from hitl_widgets.errors import (
@@ -48,12 +49,12 @@ def said():
 
 
 @pytest.fixture
-def opened(tmp_path, said):
+def opened(where, said):
     made = []
 
     def open_(pool="default", taxonomy=None, *, folder="p", annotator="ada", holdout=0.0, **more):
         pool = pool_of() if isinstance(pool, str) else pool
-        project = Project(tmp_path / folder, pool, Taxonomy(NAMES) if taxonomy is None else taxonomy,
+        project = Project(where(folder), pool, Taxonomy(NAMES) if taxonomy is None else taxonomy,
                           annotator=annotator, holdout=holdout, notify=said.append, **more)
         made.append(project)
         return project
@@ -147,6 +148,7 @@ def test_an_unknown_item_is_refused(opened):
         opened().decide("i99", label="cat")
 
 
+@on_both
 def test_the_same_id_twice_is_stored_once_and_another_act_under_it_is_refused(opened):
     project = opened()
     first = project.decide("i0", label="cat", id="press-000001")
@@ -157,6 +159,7 @@ def test_the_same_id_twice_is_stored_once_and_another_act_under_it_is_refused(op
     assert len(project.annotations()) == 1
 
 
+@on_both
 def test_a_resend_after_a_revision_changes_nothing(opened):
     project = opened()
     project.decide("i0", label="cat", id="press-000001")
@@ -165,6 +168,7 @@ def test_a_resend_after_a_revision_changes_nothing(opened):
     assert project.annotations()["label"].tolist() == ["dog"]
 
 
+@on_both
 def test_undo_of_a_revision_restores_the_former_answer(opened):
     project = opened()
     first = project.decide("i0", label="cat")
@@ -183,6 +187,7 @@ def test_an_unknown_decision_can_not_be_retracted(opened):
         opened().retract("nothing-here")
 
 
+@on_both
 def test_history_tells_every_act_in_order(opened):
     project = opened()
     d = project.decide("i0", label="cat")
@@ -213,6 +218,7 @@ def test_doubtful_items_come_first_once_there_are_predictions(opened):
     assert project.next(1, strategy=lambda probs: probs[:, 1] * 0 - np.arange(len(probs)))[0].id == "i0"
 
 
+@on_both
 def test_two_people_get_different_items(opened):
     project = opened()
     ada, bob = project.claim(8, annotator="ada"), project.claim(8, annotator="bob")
@@ -220,6 +226,7 @@ def test_two_people_get_different_items(opened):
     assert project.claim(8, annotator="ada").ids == ada.ids
 
 
+@on_both
 def test_an_expired_claim_never_rejects_a_decision(opened):
     project = opened()
     [item] = project.claim(1, annotator="ada")
@@ -232,6 +239,7 @@ def test_a_number_of_items_must_be_one(opened, n):
         opened().next(n)
 
 
+@on_both
 def test_the_holdout_is_asked_blind_and_never_trains(opened):
     project = opened(pool_of(200), holdout=0.5, audit=0.0)
     items = project.next(40)
@@ -267,6 +275,7 @@ def test_the_holdout_is_asked_until_its_interval_is_narrow(opened):
     assert not any(item.chosen_by == "holdout" for item in project.next(10))
 
 
+@on_both
 def test_gold_measures_and_never_trains(opened):
     project = opened()
     project.decide("i0", label="cat")
@@ -293,6 +302,7 @@ def test_several_answers_make_a_consensus_with_its_share(opened):
                    "prob": pytest.approx(np.nan, nan_ok=True)}
 
 
+@on_both
 def test_a_tie_between_annotators_is_no_truth_is_asked_again_first_and_taught_as_a_choice(opened):
     """Ties were given to the label whose id, a hash, is smaller: in what trains and in what measures."""
     project = opened(pool_of(40), annotators_per_item=2, holdout=0.5, audit=0.0)
@@ -371,6 +381,7 @@ def test_a_certainty_that_was_given_does_not_count_less_than_none(opened):
 
 # -- opening again -------------------------------------------------------------------------------------------
 
+@on_both
 def test_opened_again_it_goes_on(opened, said):
     project = opened()
     project.decide("i0", label="cat")
@@ -582,6 +593,7 @@ def test_settings_that_make_no_sense_are_refused(opened, bad):
 
 # -- the taxonomy changes ------------------------------------------------------------------------------------
 
+@on_both
 def test_old_answers_mean_today_what_the_edits_say(opened):
     project = opened()
     for item_id, label in (("i0", "cat"), ("i1", "dog"), ("i2", "owl")):
@@ -631,6 +643,7 @@ def test_after_a_merge_the_probability_is_the_sum(opened):
 
 # -- many at once --------------------------------------------------------------------------------------------
 
+@on_both
 def test_eight_threads_lose_nothing(opened):
     project = opened(pool_of(160))
     errors = []
@@ -684,6 +697,7 @@ def test_a_listener_hears_of_decisions_and_edits(opened):
 
 # -- importing -----------------------------------------------------------------------------------------------
 
+@on_both
 def test_importing_a_frame_twice_is_importing_it_once(opened):
     project = opened()
     frame = pd.DataFrame({"id": ["i0", "i1"], "label": ["cat", "dog"], "certainty": [9, None]})
@@ -812,6 +826,7 @@ def test_what_is_no_region_is_refused(body):
         Region.from_dict(body)
 
 
+@on_both
 def test_regions_are_kept_with_the_decision_and_told_as_they_stand(opened):
     project = opened()
     first = project.decide("i0", label="cat", wrong=corner(), note='"wrong":{')

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
+from places import on_both
 
 from hitl_widgets import Workbench, edits
 from hitl_widgets.errors import BadInput, EditError, IdReused, UnknownItem, UnknownLabel
@@ -23,11 +24,11 @@ def pool_of(n=6):
 
 
 @pytest.fixture
-def opened(tmp_path):
+def opened(where):
     made = []
 
     def open_(annotator="ada", **more):
-        made.append(Project(tmp_path / "p", pool_of(), Taxonomy(["cat", "dog"]), annotator=annotator, holdout=0.0,
+        made.append(Project(where(), pool_of(), Taxonomy(["cat", "dog"]), annotator=annotator, holdout=0.0,
                             **more))
         return made[-1]
     yield open_
@@ -212,6 +213,7 @@ def test_what_others_think_of_an_item_isn_t_read_before_it_is_answered(opened):
     assert [thread.item_id for thread in Threads(bob).visible_to("bob", item_id="i3")] == ["i3"]
 
 
+@on_both
 def test_of_two_people_who_settle_at_once_nobody_s_sentence_is_lost(opened):
     projects = [opened(name) for name in ("ada", "bob", "eve")]
     thread = [Threads(project).ask(f"Question {n}", label="cat") for n, project in enumerate(projects)]
@@ -237,6 +239,7 @@ def test_of_two_people_who_settle_at_once_nobody_s_sentence_is_lost(opened):
     assert sorted(label.examples) == ["i0", "i1", "i2"]
 
 
+@on_both
 def test_one_act_that_arrives_in_two_processes_is_stored_once(opened):
     ada, other = opened("ada"), opened("ada")
     thread = Threads(ada).ask("Cat?", label="cat")

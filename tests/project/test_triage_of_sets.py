@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from places import on_both
 
 import hitl_widgets as hw
 from hitl_widgets import edits
@@ -19,7 +19,7 @@ Open = Callable[..., hw.Workbench]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
+def opened(where: Callable[..., str]) -> Iterator[Open]:
     made = []
 
     def open_(taxonomy: Any = None, n: int = 12, **more: Any) -> hw.Workbench:
@@ -27,7 +27,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
         images[1::2] = 200  # every other image is bright
         images += np.random.default_rng(0).integers(0, 40, images.shape).astype(np.uint8)
         pool = hw.Pool.from_images(images, ids=[f"i{k}" for k in range(n)])
-        made.append(hw.Workbench(tmp_path / "p", pool, taxonomy, **{"annotator": "ann", "holdout": 0, **more},
+        made.append(hw.Workbench(where(), pool, taxonomy, **{"annotator": "ann", "holdout": 0, **more},
                                  progress=False))
         return made[-1]
     yield open_
@@ -43,6 +43,7 @@ def sets(wb: hw.Workbench, annotator: str = "ann") -> dict[str, Any]:
 
 # Triage.
 
+@on_both
 def test_items_with_the_label_other_among_theirs_wait_and_a_label_takes_its_place(opened):
     wb = opened(SCENES, task="multilabel")
     wb.decide("i0", labels=["indoor", "other"])
@@ -64,6 +65,7 @@ def test_items_with_the_label_other_among_theirs_wait_and_a_label_takes_its_plac
     assert len(desk.waiting()) == 3
 
 
+@on_both
 def test_the_label_comes_to_what_the_one_answered_because_of_whom_the_item_waits(opened):
     wb = opened(SCENES, task="multilabel", annotators_per_item=2)
     wb.decide("i0", labels=["indoor", "other"])
@@ -71,6 +73,7 @@ def test_the_label_comes_to_what_the_one_answered_because_of_whom_the_item_waits
     assert sets(wb, "ben") == {"i0": ("indoor", "people")}
 
 
+@on_both
 def test_a_label_made_of_items_comes_to_their_sets_and_goes_with_its_undo(opened):
     wb = opened(SCENES, task="multilabel")
     for k in range(3):
@@ -83,6 +86,7 @@ def test_a_label_made_of_items_comes_to_their_sets_and_goes_with_its_undo(opened
     assert "lamp" not in wb.taxonomy
 
 
+@on_both
 def test_values_stay_as_far_as_the_label_is_asked_for_them(opened):
     wb = opened(hw.Taxonomy(["dog", "car", "other"], attributes=[
         hw.Attribute("blur", scale=(0, 10)), hw.Attribute("view", choices=["front", "side"], labels=["dog", "other"])]))

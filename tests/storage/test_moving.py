@@ -6,15 +6,18 @@ The moves run in processes of their own, which end in the middle without any cha
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from postgres_server import Server
 
+import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, LogDamaged, StoreError
 from hitl_widgets.events import Event, decided, retracted
 from hitl_widgets.records import Decision, new_id, utc_now
@@ -412,3 +415,12 @@ def test_a_copy_of_a_log_on_a_server_is_a_whole_log(places: dict[str, Callable[[
             assert not copied.rebuilt
             copied.append(decision(1))
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_workbench_that_moved_says_where_the_project_is(tmp_path: Path) -> None:
+    pool = hw.Pool.from_images(np.zeros((3, 8, 8), np.uint8))
+    old = hw.Workbench(tmp_path / "a", pool, ["cat", "dog"], annotator="ada", progress=False)
+    with old.move_to(tmp_path / "b"):
+        for act in (lambda: old.decide("0", label="cat"), old.annotations):
+            with pytest.raises(StoreError, match=re.escape(f"has moved to {tmp_path / 'b'}")):
+                act()

@@ -107,7 +107,17 @@ def lose(conn: sa.Connection) -> None:
     conn.execute(sa.delete(BLOB_PART).where(BLOB_PART.c.part == 3))
 
 
-@pytest.mark.parametrize("harm", [damage, lose])
+def swell(conn: sa.Connection) -> None:
+    conn.execute(sa.update(BLOB_PART).where(BLOB_PART.c.part == 3).values(data=b"x" * 100 * blobs.PART))
+
+
+def add_parts(conn: sa.Connection) -> None:
+    [hash] = conn.scalars(sa.select(BLOB_PART.c.hash).distinct())
+    n = conn.scalar(sa.select(sa.func.count()).select_from(BLOB_PART))
+    conn.execute(sa.insert(BLOB_PART), [{"hash": hash, "part": n + k, "data": b"x" * blobs.PART} for k in range(100)])
+
+
+@pytest.mark.parametrize("harm", [damage, lose, swell, add_parts])
 def test_a_file_that_is_damaged_on_the_server_is_never_used_and_comes_from_who_still_has_it(
         desk: Callable[[str], Desk], harm: Callable[[sa.Connection], None]) -> None:
     ada, ben = desk("ada"), desk("ben")
@@ -120,6 +130,18 @@ def test_a_file_that_is_damaged_on_the_server_is_never_used_and_comes_from_who_s
     assert ada.read() == CONTENT
     ada.share(path)  # as whoever opens the project with a model does
     assert ben.read() == CONTENT
+
+
+@pytest.mark.parametrize("harm", [swell, add_parts])
+def test_no_more_is_read_than_a_file_has(desk: Callable[[str], Desk], harm: Callable[[sa.Connection], None]) -> None:
+    ada = desk("ada")
+    ada.share(ada.write())
+    ada.log.transact(harm)
+    blob, read = ada.find(NAME), list[bytes]()
+    assert blob is not None
+    with pytest.raises(blobs._Damaged):
+        read.extend(ada._parts(blob))
+    assert len(b"".join(read)) <= blob.size
 
 
 def test_sending_goes_on_where_it_was_cut_off(desk: Callable[[str], Desk], monkeypatch: pytest.MonkeyPatch) -> None:
