@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .exchange.importing import Imported as Imported
     from .exchange.registry import formats as formats
     from .explain.explanations import Explanations as Explanations
+    from .explain.pool_maps import ExplainedPool as ExplainedPool
     from .items.pool import Pool as Pool
     from .learn.data import LabelledImages as LabelledImages
     from .learn.model import Model as Model
@@ -54,7 +55,8 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
          "Box": "objects.shapes", "Point": "objects.shapes", "Polygon": "objects.shapes",
          "Span": "objects.shapes",
          "Calibration": "quality.calibration",
-         "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
+         "Decision": "records", "Estimate": "records", "ExplainedPool": "explain.pool_maps",
+         "Explanations": "explain.explanations",
          "Exported": "exchange.export", "Imported": "exchange.importing", "formats": "exchange.registry",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Joined": "project.joining",
          "Label": "taxonomy.labels",
@@ -65,7 +67,8 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
          "__version__": "records", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors", "quality")
 
-__all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "Explanations",
+__all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "ExplainedPool",
+           "Explanations",
            "Exported", "Flips", "Imported", "Item", "Items", "Joined", "Label", "LabelledImages", "Metrics", "Model",
            "Point",
            "Polygon", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",

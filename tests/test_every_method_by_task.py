@@ -331,6 +331,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "probs": lambda wb: wb.probs(), "embeddings": lambda wb: wb.embeddings(),
     "finetune": lambda wb: wb.finetune(epochs=1, min_steps=8),
     "explain": lambda wb: wb.explain(IDS[:2], method(wb), **about(wb, "ink")),
+    "explain_all": lambda wb: wb.explain_all(method(wb), n=3),
     "check_explanations": lambda wb: wb.check_explanations(method(wb), 2), "model": lambda wb: wb.model(),
     "adopt": lambda wb: wb.adopt(wb.models()["model"].iloc[0] if wb._adopted else
                                  finder(wb.project.task) if wb.project.task in OF_OBJECTS else net(items_of(wb))),
@@ -382,13 +383,13 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
 # These change nothing that the others read: they share one project.
 READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "objects", "preview",
            "next", "relabel_queue", "predict", "predict_values", "predict_objects", "probs", "embeddings", "explain",
-           "check_explanations", "model", "training_set",
+           "explain_all", "check_explanations", "model", "training_set",
            "models", "models.flips", "models.embeddings", "edits", "edits.counts", "edits.unsettled", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
            "people.table", "people.workload", "people.roles", "people.set_aside", "people.pseudonyms"}
-OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "embeddings",
-             "predict")
+OF_MODELS = ("explain", "explain_all", "check_explanations", "model", "models.flips", "models.embeddings", "probs",
+             "embeddings", "predict")
 OBJECTS = "asks for (the )?objects"
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"
 # (method, what of the case it depends on) -> what the error says. The first that fits counts.
@@ -399,8 +400,8 @@ REFUSED: dict[tuple[str, str], str] = {
     ("predict_values", "scale bare"): "no heads",
     **{("predict_values", kind): "no heads" for kind in KINDS[:3]},
     **{(name, "scale"): VALUES_ALONE for name in (
-        "import_predictions", "probs", "embeddings", "check_explanations", "model", "adopt", "training_set",
-        "models.flips", "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
+        "import_predictions", "probs", "embeddings", "explain_all", "check_explanations", "model", "adopt",
+        "training_set", "models.flips", "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
     ("edits.presume", "scale"): "asks for values of attributes alone",
     **{("people.assign", kind): "assign items by where= or items=" for kind in ("scale", *OF_OBJECTS)},
     **{("objects", kind): "no objects are asked for" for kind in KINDS},
@@ -411,7 +412,7 @@ REFUSED: dict[tuple[str, str], str] = {
     **{("predict_objects", kind): "objects are asked for|asks for no objects|task=" for kind in KINDS},
     **{("labels_table", kind): "wb.objects\\(\\) has them" for kind in OF_OBJECTS},
     **{(name, kind): OBJECTS for kind in OF_OBJECTS for name in (
-        "consensus", "probs", "embeddings", "check_explanations",
+        "consensus", "probs", "embeddings", "explain_all", "check_explanations",
         "training_set", "models.flips", "models.embeddings", "edits.triage", "edits.presume", "people.calibration",
         "people.consensus", "people.schools", "people.plan", "people.adjudicate", "people.own", "people.plant")},
     **{(name, f"{kind} bare"): NO_MODEL for name in OF_MODELS for kind in ("classify", "attributes", "multilabel")},

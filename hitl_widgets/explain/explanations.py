@@ -143,7 +143,7 @@ def explain(explainer: Explainer, inference: Inference, item_ids: Any, *,
     positions = [inference.pool.position(item_id) for item_id in ids_of(item_ids)]
     label, against = _label_ids(inference, target)
     errors: dict[str, str] = {}
-    labels = [label or _suggestion(inference, position, prediction, against, errors) for position in positions]
+    labels = [label or suggestion(inference, position, prediction, against, errors) for position in positions]
     targets = [(own, against) if own and against else own for own in labels]
     return _explained(explainer, inference.pool, positions, method, labels, against, errors, bars, targets=targets,
                       titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
@@ -213,7 +213,7 @@ def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], metho
     maps: list[Map | None] = [None] * len(names)
     for row, result in zip(rows, results, strict=True):
         try:
-            maps[row], attributions[row] = _at_size(result, pool, positions[row])
+            maps[row], attributions[row] = at_size(result, pool, positions[row])
         except HitlError as error:
             errors[names[row]] = str(error)
     method = next((one.method for one in attributions if one is not None), method)  # the best one of texts has a name
@@ -248,7 +248,7 @@ def _short(item_id: str) -> str:
     return item_id if len(item_id) <= LONGEST_TITLE else f"…{item_id[1 - LONGEST_TITLE:]}"
 
 
-def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[Map, Attribution]:
+def at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[Map, Attribution]:
     """A map at its item's own size, beside the attribution; raises the error that stands in its place."""
     if isinstance(result, HitlError):
         raise result
@@ -257,7 +257,7 @@ def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tupl
     return resample(result, pool.size(position)), result
 
 
-def _suggestion(inference: Inference, position: int, prediction: Callable[[int], Prediction | None],
+def suggestion(inference: Inference, position: int, prediction: Callable[[int], Prediction | None],
                 against: str | None, errors: dict[str, str]) -> str | None:
     """The label that the model suggests for an item; where it can't be explained, None, and an entry in the errors."""
     predicted, item_id = prediction(position), str(inference.pool.ids[position])

@@ -16,9 +16,11 @@ import pandas as pd
 
 from ..errors import HitlError, ModelError
 from ..items.pool import Pool
+from ..learn import blocks
 from ..learn.imported import refuse_without_net
 from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, no_bars
+from ..storage.map_blocks import MapBlocks
 from .attribute import NetExplainer
 from .faithfulness import Faithfulness, measure_faithfulness
 from .kept_maps import KeptMaps
@@ -89,11 +91,17 @@ class Explainer:
     content : callable
         Gives, for an item's position, what identifies its content; None where that isn't known, and its maps aren't
         kept.
+
+    Attributes
+    ----------
+    blocks : MapBlocks
+        Maps that were computed of many items at once, which are looked into first.
     """
 
     def __init__(self, inference: Explained, folder: Path, *, content: Callable[[int], str | None]) -> None:
         self.inference = inference
         self._content, self._kept = content, KeptMaps(folder, most=N_KEPT)
+        self.blocks = MapBlocks(folder, size=blocks.SIZE)
         self._lock = threading.Lock()
         self._net: NetExplainer | TextExplainer | None = None
 
@@ -129,14 +137,14 @@ class Explainer:
         A map that was computed before is reused as long as the item's content, the model and the way to explain are
         what they were.
         """
-        explainer = self._explainer()
+        explainer = self.net_explainer()
         method = explainer.method_of(method)
-        parts, refused = self._parts([*targets, *([] if against is None else [against])], explainer)
+        parts, refused = self.parts_of([*targets, *([] if against is None else [against])], explainer)
         keys = [self._key(explainer, position, method, target, against, parts)
                 for position, target in zip(positions, targets, strict=True)]
         results: list[Attribution | HitlError | None] = [
-            refused.get(target) or refused.get(against or "") or self._recall(key)
-            for target, key in zip(targets, keys, strict=True)]
+            refused.get(target) or refused.get(against or "") or self._recall(key, position)
+            for position, target, key in zip(positions, targets, keys, strict=True)]
         missing = [row for row, result in enumerate(results) if result is None]
         with bars(len(missing), title=f"Explaining by {method}") as advance:
             for rows in _batches(missing, explainer.predictor.batch_size):
@@ -150,7 +158,7 @@ class Explainer:
 
     def check(self, methods: Sequence[str] | None, n: int, *, budget_s: float, bars: Bars = no_bars) -> pd.DataFrame:
         """Measure how far each saliency method can be trusted; see `Workbench.check_explanations`."""
-        explainer, inference = self._explainer(), self.inference
+        explainer, inference = self.net_explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
         checked: Sequence[Faithfulness]
         if isinstance(explainer, TextExplainer):
@@ -160,7 +168,7 @@ class Explainer:
             checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
         return MethodChecks([one.as_row() for one in checked])
 
-    def _explainer(self) -> NetExplainer | TextExplainer:
+    def net_explainer(self) -> NetExplainer | TextExplainer:
         """The explainer of the model that is adopted now."""
         if self.inference.version is None:
             raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
@@ -172,8 +180,8 @@ class Explainer:
                 self._net = (TextExplainer if self.inference.pool.kind == "text" else NetExplainer)(predictor)
             return self._net
 
-    def _parts(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer
-               ) -> tuple[dict[str, tuple[str, ...]], dict[str, ModelError]]:
+    def parts_of(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer
+                 ) -> tuple[dict[str, tuple[str, ...]], dict[str, ModelError]]:
         """Of each label the model's labels that make it up, or why the model can't tell it from others."""
         parts: dict[str, tuple[str, ...]] = {}
         refused: dict[str, ModelError] = {}
@@ -196,8 +204,8 @@ class Explainer:
         return (predictor.version, str(predictor.pool.ids[position]), content.partition(" ")[0], method,
                 target, " ".join(parts.get(target, ())), other, " ".join(parts.get(other, ())), predictor.recipe)
 
-    def _recall(self, key: Key | None) -> Attribution | None:
-        return None if key is None else self._kept.get(key)
+    def _recall(self, key: Key | None, position: int) -> Attribution | None:
+        return None if key is None else self.blocks.get(key, position) or self._kept.get(key)
 
     def _keep(self, key: Key | None, result: Attribution | HitlError) -> None:
         if key is not None and isinstance(result, Attribution):

@@ -55,7 +55,10 @@ def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int =
 
 @contextmanager
 def one_by_one() -> Iterator[None]:
-    """Meanwhile local files are read without threads, for a process that shares its machine with others of its kind."""
+    """Meanwhile local files are read without threads, for a process that shares its cores with others of its kind.
+
+    Remote files are read on threads all the same: a fetch waits, it doesn't compute.
+    """
     token = _one_by_one.set(True)
     try:
         yield
@@ -71,4 +74,5 @@ def lies_in_files(pool: Any) -> bool:
     pool : Pool, or what stands in its place
         Its `in_files`, if it has any.
     """
-    return bool(getattr(pool, "in_files", False)) and not _one_by_one.get()
+    alone = _one_by_one.get() and not getattr(pool, "remote", False)
+    return bool(getattr(pool, "in_files", False)) and not alone

@@ -98,7 +98,7 @@ class Block:
     part : Part
         The items.
     targets : tuple
-        Of maps: for each item (target, against, parts of the target, parts of the other).
+        Of maps: for each item (target, labels of the model that make it up, content or None).
     """
 
     number: int
@@ -117,10 +117,17 @@ class Answers:
         A row for each item.
     unreadable : dict of int to str
         Row -> why there is nothing of that item.
+    blobs : tuple of bytes
+        Of maps, those of each item, ready to be stored; empty for an item that failed.
     """
 
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     unreadable: Mapping[int, str] = field(default_factory=dict)
+    blobs: tuple[bytes, ...] = ()
+
+    def fits(self, n: int) -> bool:
+        """Whether it is of this number of items."""
+        return all(len(array) == n for array in self.arrays.values()) and len(self.blobs) in (0, n)
 
     @property
     def checksum(self) -> str:
@@ -129,7 +136,9 @@ class Answers:
         for name, array in sorted(self.arrays.items()):
             digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(json.dumps(sorted(self.unreadable.items())).encode())
+        digest.update(json.dumps([sorted(self.unreadable.items()), [len(blob) for blob in self.blobs]]).encode())
+        for blob in self.blobs:
+            digest.update(blob)
         return digest.hexdigest()
 
 

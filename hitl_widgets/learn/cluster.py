@@ -164,7 +164,7 @@ def _fault(result: Result, block: Block) -> str:
     if result.answers is None:
         return result.error
     if result.number != block.number or result.answers.checksum != result.checksum or \
-            any(len(array) != len(block.positions) for array in result.answers.arrays.values()):
+            not result.answers.fits(len(block.positions)):
         return "its answer didn't come as it was sent (the checksum is another)"
     return ""
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ..exchange.importing import Imported
     from ..explain.explanations import Explanations
     from ..explain.object_explainer import ObjectMaps
+    from ..explain.pool_maps import ExplainedPool
     from ..explain.service import Explainer
     from ..learn.background import BackgroundLearning
     from ..learn.data import LabelledImages
@@ -1251,6 +1252,45 @@ class Workbench:
                                  bars=self._bars)
         return explain(explainer, self.inference, item_ids, prediction=self.project.prediction, method=method,
                        target=target, bars=self._bars)
+
+    def explain_all(self, method: str = "gradcam", *, n: int | None = None, client: Any = None) -> ExplainedPool:
+        """Saliency maps for the adopted model's suggestion, of every item or of the next n of the queue, kept on disk.
+
+        Items that weren't predicted yet are predicted first. Maps that are kept already aren't computed again, as long
+        as model, suggestion and item are what they were; the card and `explain` show them.
+
+        Parameters
+        ----------
+        method : str
+            As for `explain`.
+        n : int, optional
+            Only the next n items of the queue.
+        client : distributed.Client, optional
+            Compute them on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
+
+        Returns
+        -------
+        ExplainedPool
+            ``maps[item_id]`` reads a map, float32 at the item's own size, of a text a table of words; .errors, item id
+            -> why there is none; .n_bytes on disk.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when the method doesn't serve it.
+        DiskFull
+            Where there is no room; an image of 224 x 224 takes 30 to 100 KB.
+        """
+        self._require_labels()
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        explainer = self._loaded_explainer()
+        from ..explain.pool_maps import explain_pool
+        positions = np.arange(len(self.pool)) if n is None else \
+            np.array([item.position for item in self.next(n)], np.int64)
+        self.inference.ask_in_blocks(positions, client=client, bars=self._bars)
+        return explain_pool(explainer, self.inference, positions, prediction=self.project.prediction, method=method,
+                            client=client, bars=self._bars)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:

@@ -1,0 +1,267 @@
+"""Saliency maps of a whole pool, computed block by block and kept on disk; none is held in memory.
+
+`explain_pool` is what `Workbench.explain_all` does, and `ExplainedPool` what it returns. `run_block` is what a worker
+of a cluster does with a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import BadInput, HitlError, ItemError
+from ..items.part import part_of, pool_of
+from ..items.pool import Pool
+from ..learn.blocks import Answers, Block, Loaded, Result, Work, blocks_of, run, work_of
+from ..learn.inference import Inference
+from ..learn.predict import NetPredictor
+from ..records import Attribution, Bars, Prediction, no_bars
+from ..storage.map_blocks import MapBlocks, content_of, packed
+from .attribute import NetExplainer
+from .explanations import Map, at_size, suggestion
+from .service import Explainer
+from .text_explainer import TextExplainer
+
+
+class ExplainedPool:
+    """The maps of many items, on disk: ``maps[item_id]`` reads one.
+
+    It gives the map at the item's own size: float32 (H, W), or of a text a table of words, as `Explanations.maps` has
+    them. The card and `Workbench.explain` read the same files.
+
+    Attributes
+    ----------
+    item_ids : ndarray of str
+        The items that were asked for.
+    method : str
+        The saliency method.
+    model : str
+        The model's version.
+    errors : dict of str to str
+        Item id -> why there is no map.
+    n_bytes : int
+        What all maps of this model by this method take on the disk.
+    """
+
+    def __init__(self, pool: Pool, maps: MapBlocks, *, positions: np.ndarray, method: str, model: str,
+                 errors: Mapping[str, str]) -> None:
+        self._pool, self._maps, self._positions = pool, maps, positions
+        self.method, self.model, self.errors = method, model, dict(errors)
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """The items that were asked for."""
+        ids: np.ndarray = self._pool.ids[self._positions]
+        return ids
+
+    @property
+    def n_bytes(self) -> int:
+        """What all maps of this model by this method take on the disk."""
+        return self._maps.n_bytes(self.model, self.method)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, item_id: str) -> Map:
+        return at_size(self.attribution(item_id), self._pool, self._pool.position(item_id))[0]
+
+    def attribution(self, item_id: str) -> Attribution:
+        """The map of an item on the net's own view.
+
+        Parameters
+        ----------
+        item_id : str
+
+        Raises
+        ------
+        BadInput
+            Where there is no map of it; the message says why.
+        """
+        position = self._pool.position(item_id)
+        entries = self._maps.entries(self.model, self.method, position // self._maps.size)
+        entry = entries.get(str(self._pool.ids[position]))
+        found = None if entry is None else self._maps.read(entry, position)
+        if found is None:
+            raise BadInput(self.errors.get(item_id, f"there is no map of item {item_id!r} any more. Call explain_all() "
+                                                    "again."))
+        return found
+
+    def __repr__(self) -> str:
+        failed = f"; {len(self.errors):,} failed, see .errors" if self.errors else ""
+        return f"<maps of {len(self):,} items by {self.method}, {self.n_bytes / 1e6:,.1f} MB on disk{failed}>"
+
+
+class _Wanted(NamedTuple):
+    """An item whose map is to be computed: its target, the model's labels that make it up, and its stamp now."""
+
+    position: int
+    target: str
+    parts: tuple[str, ...]
+    stamp: str | None
+
+
+def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarray, *,
+                 prediction: Callable[[int], Prediction | None], method: str, client: Any = None,
+                 bars: Bars = no_bars) -> ExplainedPool:
+    """Explain what the adopted model suggests for some items; see `Workbench.explain_all`.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        Of the adopted model.
+    inference : Inference
+        Has the adopted model.
+    positions : ndarray of int
+        Of the items in the pool, which were predicted.
+    prediction : callable
+        Gives the stored prediction of the item at a position.
+    method : str
+        As for `Workbench.explain`.
+    client : distributed.Client or None
+        See `learn.cluster.checked`.
+    bars : Bars
+        Shows how many items are explained.
+    """
+    explainer.explain_many([], method, [])  # a method that doesn't serve is refused at once
+    if client is not None:
+        from ..learn.cluster import checked
+        client = checked(client)
+    net = explainer.net_explainer()
+    method, predictor, pool, kept = net.method_of(method), net.predictor, inference.pool, explainer.blocks
+    errors: dict[str, str] = {}
+    ids = pool.ids
+
+    def wanted(number: int, some: np.ndarray) -> list[_Wanted]:
+        """Those items of a block whose map isn't kept, or of something else by now."""
+        entries = kept.entries(predictor.version, method, number)
+        missing = []
+        for position in some.tolist():
+            item_id = str(ids[position])
+            target = suggestion(inference, position, prediction, None, errors)
+            if target is None:
+                continue
+            parts, refused = explainer.parts_of([target], net)
+            if target in refused:
+                errors[item_id] = str(refused[target])
+                continue
+            one = _Wanted(position, target, parts[target], _stamp(pool, position))
+            entry = entries.get(item_id)
+            if entry is None or entry.key != _key(predictor, item_id, entry.key[2], method, one) \
+                    or not _unchanged(pool, position, one.stamp, entry.stamp, entry.key[2]):
+                missing.append(one)
+        return missing
+
+    runs = blocks_of(positions)
+    with bars(len(positions), title=f"Explaining by {method}") as advance:
+        def blocks() -> Iterator[tuple[Block, list[_Wanted]]]:
+            for number, some in runs:
+                missing = wanted(number, some)
+                advance(len(some) - len(missing))
+                if missing:
+                    places = np.array([one.position for one in missing], np.int64)
+                    targets = tuple((one.target, one.parts, None if one.stamp is not None or pool.remote
+                                     else _content(pool, one.position)) for one in missing)
+                    yield Block(number, places, part_of(pool, places), targets), missing
+
+        for block, missing, answers in _computed(blocks(), predictor, net, inference, method, client):
+            maps = {}
+            for row, (one, blob) in enumerate(zip(missing, answers.blobs, strict=True)):
+                item_id = str(ids[one.position])
+                if blob:
+                    maps[item_id] = (_key(predictor, item_id, content_of(blob), method, one), one.stamp, blob)
+                else:
+                    errors[item_id] = answers.unreadable.get(row, "no map could be made")
+            if maps:
+                kept.put(predictor.version, method, block.number, maps)
+            advance(len(missing))
+    return ExplainedPool(pool, kept, positions=positions, method=method, model=predictor.version, errors=errors)
+
+
+def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], predictor: NetPredictor,
+              net: NetExplainer | TextExplainer, inference: Inference, method: str, client: Any
+              ) -> Iterator[tuple[Block, list[_Wanted], Answers]]:
+    """The maps of blocks, computed here or on a cluster."""
+    def here(block: Block) -> Answers:
+        return maps_of(net, block.positions, method, block.targets)
+    if client is None:
+        for block, missing in blocks:
+            yield block, missing, here(block)
+        return
+    first = next(blocks, None)
+    if first is None:
+        return
+    from ..learn.cluster import results
+    work = work_of(predictor, first[0].positions, inference.folder_of_work, what="maps", method=method)
+    sent: dict[int, list[_Wanted]] = {}
+
+    def source() -> Iterator[Block]:
+        for block, missing in chain([first], blocks):
+            sent[block.number] = missing
+            yield block
+    for block, answers in results(client, run_block, work, source()):
+        yield block, sent.pop(block.number), here(block) if answers is None else answers
+
+
+def run_block(work: Work, block: Block) -> Result:
+    """Compute the maps of a block in whatever process this is; nothing is raised.
+
+    Parameters
+    ----------
+    work : Work
+    block : Block
+    """
+    def compute(work: Work, loaded: Loaded, block: Block) -> Answers:
+        assert loaded.predictor is not None
+        predictor = loaded.predictor.on(pool_of(block.part))
+        net = (TextExplainer if block.part.kind == "text" else NetExplainer)(predictor)
+        return maps_of(net, np.arange(len(block.part)), work.method, block.targets)
+    return run(work, block, compute)
+
+
+def maps_of(net: NetExplainer | TextExplainer, positions: np.ndarray, method: str, targets: Sequence[Any]) -> Answers:
+    """The maps of some items, each packed, with what identifies the item's content.
+
+    Parameters
+    ----------
+    net : NetExplainer or TextExplainer
+    positions : ndarray of int
+        Of the items in its pool.
+    method : str
+    targets : sequence of (str, tuple of str, str or None)
+        Of each item the target, the model's labels that make it up, and its content where that is known.
+    """
+    pool: Any = net.predictor.pool
+    contents = [_content(pool, position) if content is None else content
+                for position, (_, _, content) in zip(positions.tolist(), targets, strict=True)]
+    found = net.explain_many(positions.tolist(), method=method, targets=[target for target, *_ in targets],
+                             parts={target: parts for target, parts, _ in targets})
+    return Answers(unreadable={row: str(one) for row, one in enumerate(found) if isinstance(one, HitlError)},
+                   blobs=tuple(b"" if isinstance(one, HitlError) else packed(one, content)
+                               for one, content in zip(found, contents, strict=True)))
+
+
+def _key(predictor: NetPredictor, item_id: str, content: str, method: str, one: _Wanted) -> tuple[str, ...]:
+    """As `Explainer._key` has it, without another label."""
+    return (predictor.version, item_id, content, method, one.target, " ".join(one.parts), "", "", predictor.recipe)
+
+
+def _content(pool: Pool, position: int) -> str:
+    try:
+        return pool.content(position)
+    except ItemError:
+        return ""
+
+
+def _stamp(pool: Pool, position: int) -> str | None:
+    try:
+        return pool.stamp(position)
+    except ItemError:
+        return None
+
+
+def _unchanged(pool: Pool, position: int, stamp: str | None, former: str | None, content: str) -> bool:
+    """Whether an item is what it was, by the size and time of its file; one in memory by what it holds."""
+    return stamp == former and (stamp is not None or pool.remote or _content(pool, position) == content)
