@@ -18,6 +18,7 @@ from PIL import Image
 
 from ..errors import BadInput, ItemError, ModelError, ShapeError
 from .pool import Pool
+from .some_rows import SomeRows, drawn
 
 SIDE = 28
 COMPONENTS, OF_EDGES = 50, 100
@@ -80,8 +81,7 @@ class Pixels:
             raise BadInput(f"n is {n!r}; a number of components, 1 or more, is expected.")
         self.pool, self.n, self.seed, self.edges = pool, n, seed, edges
         self._lock = threading.Lock()
-        self._rows: np.ndarray | None = None
-        self._known = np.zeros(len(pool), bool)
+        self._rows: SomeRows | None = None
 
     def of(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
         """Components of some items: float32, shape (len(positions), n_components), NaN for one that can't be read."""
@@ -90,26 +90,26 @@ class Pixels:
             if self._rows is None:
                 self._fit()
             assert self._rows is not None
-            missing = np.unique(positions[~self._known[positions]])
+            missing = np.unique(positions[~self._rows.has(positions)])
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start:start + _AT_ONCE]
             rows = self._components(self._seen([self._read(place) for place in some]))
             with self._lock:
-                self._rows[some], self._known[some] = rows, True
-        components: np.ndarray = self._rows[positions]
-        return components
+                self._rows.put(some, rows)
+        with self._lock:
+            return self._rows.get(positions)
 
     def _fit(self) -> None:
         from sklearn.decomposition import PCA
         n_items = len(self.pool)
-        sample = np.random.default_rng(self.seed).permutation(n_items)[:FITTED_ON]
+        sample = drawn(n_items, FITTED_ON, seed=self.seed)
         images: list[np.ndarray | None] = [image for place in sample if (image := self._read(place)) is not None]
         self._colour = any(image is not None and image.ndim == 3 for image in images)
         seen = self._seen(images)
         n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0
         self._pca = PCA(n, svd_solver="randomized", random_state=self.seed).fit(seen) if n else None
         self._scale = 1.0 if self._pca is None else float(self._pca.explained_variance_.sum()) ** -0.5
-        self._rows = np.full((n_items, n), np.nan, np.float32)
+        self._rows = SomeRows(n_items, n)
 
     def _seen(self, images: list[np.ndarray | None]) -> np.ndarray:
         return outlines(images) if self.edges else thumbnails(images, colour=self._colour)
@@ -216,7 +216,7 @@ class AvailableFeatures:
 
     def __init__(self, n_items: int, *, embeddings: Embeddings, describe: Callable[[np.ndarray], np.ndarray]) -> None:
         self._embeddings, self._describe = embeddings, describe
-        self._rows: np.ndarray | None = None
+        self._rows: SomeRows | None = None
         self._ready, self._known_since = np.zeros(n_items, np.bool_), threading.Condition()
         self._wanted: list[np.ndarray] = []
         self._works = False
@@ -235,7 +235,7 @@ class AvailableFeatures:
         with self._known_since:
             if self._rows is None:
                 return None
-            return np.where(self._ready[positions, None], self._rows[positions], np.float32(np.nan))
+            return self._rows.get(positions)
 
     def prepare(self, positions: np.ndarray, *, budget_s: float, then: np.ndarray | None = None) -> None:
         """Have the descriptors of these items computed; after `budget_s` seconds the thread goes on by itself.
@@ -276,8 +276,9 @@ class AvailableFeatures:
                 rows = self._describe(some)
                 with self._known_since:
                     if self._rows is None:
-                        self._rows = np.zeros((len(self._ready), rows.shape[1]), np.float32)  # takes no room yet
-                    self._rows[some], self._ready[some] = rows, True
+                        self._rows = SomeRows(len(self._ready), rows.shape[1])
+                    self._rows.put(some, rows)
+                    self._ready[some] = True
                     self._known_since.notify_all()
         except ModelError:  # no item can be read: there are no descriptors, and nobody asks for them again
             with self._known_since:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import BadInput
+from .texts import in_arrow
 
 LONGEST_ID = 500
 # So many ids are looked at together.
@@ -110,13 +111,11 @@ class Ids(Sequence[str]):
     @classmethod
     def _of_arrow(cls, column: pd.Series) -> Ids | None:
         """The ids of a column of Arrow's strings, without making a Python object of each; None of another column."""
-        if not isinstance(column.dtype, pd.ArrowDtype) and getattr(column.dtype, "storage", "") != "pyarrow":
+        if not in_arrow(column):
             return None
         array: Any = column.array.__arrow_array__()
         parts = []
         for chunk in getattr(array, "chunks", [array]):
-            if str(chunk.type) not in ("string", "large_string"):
-                return None
             width = np.int32 if str(chunk.type) == "string" else np.int64
             _, ends, letters = chunk.buffers()
             if not len(chunk) or letters is None:

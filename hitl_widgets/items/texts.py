@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 
@@ -40,7 +40,11 @@ class Texts(Sequence[Any]):
                            "expected. Pass [text] for a pool of one, and of a dict list(texts.values()) with "
                            "ids=list(texts).")
         self._column = repr(getattr(values, "name", None) or "text")  # of the table that they came from
-        self._values: list[Any] = values.tolist() if isinstance(values, pd.Series) else list(values)
+        self._values: Any
+        if in_arrow(values) and not values.hasnans:  # as it is: a str of each would take more than its letters
+            self._values = values.array.copy()
+            return
+        self._values = values.tolist() if isinstance(values, pd.Series) else list(values)
         if not set(map(type, self._values)) <= {str, bytes}:
             self._check()
             self._values = [str(value) if isinstance(value, str) else bytes(value) for value in self._values]
@@ -49,7 +53,8 @@ class Texts(Sequence[Any]):
         return len(self._values)
 
     def __getitem__(self, row: Any) -> Any:
-        return self._values[row]
+        values = self._values[row]
+        return list(values) if isinstance(row, slice) else values
 
     def read(self, row: int, name: str) -> str:
         """Return a text.
@@ -106,6 +111,15 @@ def snippet(text: str, n: int = 120) -> str:
     """
     begun = " ".join(text[:_LOOKED_AT * n].split())
     return begun if len(begun) <= n and len(text) <= _LOOKED_AT * n else begun[:n - 1] + "…"
+
+
+def in_arrow(values: Any) -> TypeGuard[pd.Series]:
+    """Whether these are a column of a table whose strings pandas keeps in Arrow."""
+    if not isinstance(values, pd.Series):
+        return False
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return str(values.dtype.pyarrow_dtype) in ("string", "large_string")
+    return getattr(values.dtype, "storage", "") == "pyarrow"
 
 
 def _decoded(value: bytes) -> tuple[str, str]:

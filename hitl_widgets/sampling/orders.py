@@ -8,7 +8,7 @@ import numpy.typing as npt
 from .uncertainty import Scores, best
 
 # Of a random order so many items are sorted at first, and so many times as many when these are used up.
-BEGUN, FURTHER = 1 << 16, 16
+BEGUN, FURTHER = 1 << 17, 16
 # In a pool of more items, the best are looked for among those above a bar, which so many of them tell.
 LARGE, SAMPLE = 1 << 17, 1 << 14
 
@@ -48,7 +48,7 @@ class RandomOrder:
         return np.concatenate(found).astype(np.intp, copy=False)
 
     def _part(self, number: int) -> npt.NDArray[np.integer]:
-        """One part of the order after another: 65,536 items or so, then 16 times as many at a time."""
+        """One part of the order after another: 131,072 items or so, then 16 times as many at a time."""
         if number not in self._parts:
             n = len(self.draws)
             bars = [0 if part == 0 else BEGUN * FURTHER ** (part - 1) / n for part in (number, number + 1)]

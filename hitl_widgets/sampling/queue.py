@@ -222,11 +222,13 @@ class Queue:
 
         Items that somebody skipped don't end it. Hold-out items are none of the audit.
         """
-        places = np.flatnonzero(~self.holdout)
-        places = places[np.argsort(self.audit.order[places])]
-        open_ = self._n_closed[places] == 0
-        open_ &= ~np.isin(places, [place for put_off in self._skipped.values() for place in put_off])
-        return places[:int(open_.argmax())] if open_.any() else places
+        order, others = self.audit.order, ~self.holdout
+        open_ = others & (self._n_closed == 0)
+        open_[[place for put_off in self._skipped.values() for place in put_off]] = False
+        if len(first := self.audit.first(open_, 1)):
+            others &= (order < order[first]) | ((order == order[first]) & (np.arange(len(order)) < first))
+        places = np.flatnonzero(others)
+        return places[np.argsort(order[places], kind="stable")]
 
     def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
         """Mask of the items that are done for the annotator: bool, shape (n_items,)."""

@@ -10,13 +10,15 @@ from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl_widgets.errors import BadInput
+from hitl_widgets.errors import BadInput, TextError
 from hitl_widgets.items.ids import AT_ONCE, Ids
 from hitl_widgets.items.pool import Pool
+from hitl_widgets.items.some_rows import SomeRows, drawn
 
 FIT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 IMAGE = np.zeros((1, 1), np.uint8)
@@ -36,7 +38,7 @@ def pool_of(ids):
 
 def forms(ids):
     """The same ids in whatever a table or a script may have them."""
-    import pyarrow as pa
+
     series = {"object": pd.Series(ids, dtype=object), "arrow": pd.Series(ids, dtype=pd.ArrowDtype(pa.string())),
               "large": pd.Series(ids, dtype=pd.ArrowDtype(pa.large_string())),
               "pandas": pd.Series(ids, dtype=pd.StringDtype("pyarrow")),
@@ -167,3 +169,39 @@ def test_200_000_items_take_some_40_bytes_each_beyond_the_table():
     assert kept / n < 40
     assert peak / n < 90
     assert pool.ids[n - 1] == "item-00199999"
+
+
+def test_texts_of_a_column_in_arrow_are_those_of_a_list():
+    texts = ["Call now 📞!", "two\nlines", "", "café"]
+    for form in (pd.Series(texts, dtype=pd.StringDtype("pyarrow")), pd.Series(texts, dtype=pd.ArrowDtype(pa.string()))):
+        kept, listed = Pool.from_texts(form), Pool.from_texts(texts)
+        assert [kept.load(row) for row in (0, 1, 3)] == [listed.load(row) for row in (0, 1, 3)]
+        assert type(kept.load(0)) is str
+        assert [kept.content(row) for row in (0, 1, 3)] == [listed.content(row) for row in (0, 1, 3)]
+        with pytest.raises(TextError, match="empty"):
+            kept.load(2)
+        form.iloc[0] = "changed later"
+        assert kept.load(0) == texts[0]
+    with pytest.raises(BadInput, match="no text in row 1"):
+        Pool.from_texts(pd.Series(["a", None], dtype=pd.StringDtype("pyarrow")))
+
+
+def test_rows_of_some_items_take_room_for_these_alone():
+    rng, rows, known = np.random.default_rng(0), SomeRows(100_000, 3), {}
+    for _ in range(30):
+        some = rng.choice(100_000, 20, replace=False)
+        new = rng.random((20, 3)).astype(np.float32)
+        rows.put(some, new)
+        known |= dict(zip(some.tolist(), new.tolist(), strict=True))
+    places = np.array([*known, *range(50)])
+    expected = [known.get(place, [np.nan] * 3) for place in places.tolist()]
+    np.testing.assert_array_equal(rows.get(places), np.array(expected, np.float32))
+    assert rows.has(places).tolist() == [place in known for place in places.tolist()]
+    assert rows._rows.nbytes < 3 * 4 * 2000
+
+
+def test_a_sample_of_a_small_pool_is_the_one_it_always_was():
+    assert drawn(50, 5, seed=3).tolist() == np.random.default_rng(3).permutation(50)[:5].tolist()
+    large = drawn(2_000_000, 1000, seed=3)
+    assert len(set(large.tolist())) == 1000
+    assert 0 <= large.min() < large.max() < 2_000_000
