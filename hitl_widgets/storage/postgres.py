@@ -57,6 +57,8 @@ _AWAY = ("connection failed", "server closed the connection", "could not connect
          "the connection is lost", "consuming input failed", "ssl syscall", "recovery mode", "terminating connection",
          "could not translate host name", "failed to resolve host", "no such file or directory", "connection is bad")
 _REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for database")
+_NO_TLS = ("certificate verify failed", "server certificate for", "root certificate file",
+           "server does not support SSL")
 
 
 class Database:
@@ -357,6 +359,10 @@ class Database:
         if any(sign in words for sign in _REFUSED) or code.startswith("28"):
             return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
                               "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
+        if any(sign in words for sign in _NO_TLS):
+            return StoreError(f"the server of {place} couldn't show that it is the one that is meant, so nothing was "
+                              f"sent to it ({words}). sslrootcert= has to name the certificate of who signed the server's, "
+                              "and the host has to be the name in it: docs/servers.md, \"TLS\".")
         if not code and 'role "' in words and "does not exist" in words:
             return StoreError(f"the server of {place} has no such user ({words}). Its administrator makes one: CREATE "
                               "ROLE name LOGIN. The user is the one in the URL, or PGUSER, or your name on this "

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import sqlalchemy as sa
 from postgres_server import PASSWORD, WITH_PASSWORD, Server, Wire
 
 import hitl_widgets as hw
-from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy, ReadOnly
+from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy, ReadOnly, StoreError
 from hitl_widgets.events import Event, decided
 from hitl_widgets.records import Decision, new_id
 from hitl_widgets.storage import postgres as postgres_module
@@ -583,6 +584,56 @@ def test_no_password_is_ever_shown(postgres: Server, where: str, tmp_path, caplo
         for form in (secret, quote(secret, safe=""), quote(secret)):
             assert not [one for one in shown if form in repr(one) or form in str(one)]
     assert not [one for one in shown if "Wr0ng" in repr(one) or "s3cret" in repr(one)]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """A server that speaks TLS as "localhost", and the folder with its certificate, which it signed itself."""
+    if os.name != "posix" or not shutil.which("openssl"):
+        pytest.skip("makes a certificate with openssl, for a server on a socket")
+    with Server() as server:
+        data, made = server.folder / "data", tmp_path_factory.mktemp("tls")
+        for name in ("server", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                            made / f"{name}.key", "-out", made / f"{name}.crt"], check=True, capture_output=True)
+        for name in ("server.key", "server.crt"):
+            shutil.copy(made / name, data)
+            os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
+            (data / name).chmod(0o600)
+        try:
+            server.execute("alter system set ssl = on", "alter system set listen_addresses = '127.0.0.1'",
+                           f"alter system set port = {(port := postgres_server._free_port())}")
+        except psycopg.Error as error:
+            pytest.skip(f"this PostgreSQL was built without TLS: {error}")
+        server.stop()
+        server.port = port
+        server.start()
+        yield server, made
+
+
+def over_tls(server: Server, certificate: Path, host: str = "localhost", project: str = "cells") -> str:
+    return server.url(project, user=f"{WITH_PASSWORD}:{quote(PASSWORD, safe='')}", host=host, sslmode="verify-full",
+                      sslrootcert=str(certificate))
+
+
+def test_a_server_is_trusted_by_the_certificate_that_is_named(tls):
+    server, made = tls
+    with Log(over_tls(server, made / "server.crt")) as log:
+        log.append(decision())
+        assert log.read(lambda conn: conn.exec_driver_sql(
+            "select ssl from pg_stat_ssl where pid = pg_backend_pid()").scalar()) is True
+
+
+@pytest.mark.parametrize(("certificate", "host"), [("other.crt", "localhost"), ("missing.crt", "localhost"),
+                                                   ("server.crt", "127.0.0.1")])
+def test_a_server_that_does_not_show_who_it_is_is_refused_in_a_sentence(tls, certificate: str, host: str):
+    server, made = tls
+    with pytest.raises(StoreError, match=r"couldn't show .* sslrootcert= has to name") as refused:
+        Log(over_tls(server, made / certificate, host))
+    told = "".join(traceback.format_exception(refused.value))
+    assert PASSWORD not in told
+    assert quote(PASSWORD, safe="") not in told
 
 
 @pytest.mark.parametrize("given", [
