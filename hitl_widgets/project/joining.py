@@ -36,11 +36,11 @@ from ..storage.log import Log
 from ..storage.redaction import redact, redactions_in
 from ..storage.roles import JOINING
 from ..storage.schema import instant, microseconds
-from ..taxonomy.history import Lineage, Step
+from ..taxonomy.history import Change, Lineage, Step
 from ..taxonomy.settling import AlreadyThere, settling, unsettled_step
 
 if TYPE_CHECKING:
-    from .preview import Applied
+    from .preview import Applied, Preview
     from .project import Project
 
 COLUMNS = ["kind", "annotator", "new", "same", "conflicting"]
@@ -313,6 +313,22 @@ def settle(project: Project, edit_id: str, *, apply: bool, why: str | None = Non
     project.refresh()
     project.tell("taxonomy")
     return None
+
+
+def preview_settling(project: Project, edit_id: str) -> Preview:
+    """Say what applying an edit that was made apart would do; nothing changes.
+
+    Raises
+    ------
+    EditError
+        When none to settle has this id, or it doesn't fit today's taxonomy.
+    """
+    def make(lineage: Lineage) -> Change:
+        made = settling(lineage, edit_id)
+        if isinstance(made, AlreadyThere):  # then nothing changes but that it is settled
+            return Change(lineage.today, {label_id: (label_id,) for label_id in lineage.today.label_ids})
+        return made
+    return project.preview_change(make)
 
 
 def _change(lineage: Lineage, edit_id: str) -> Any:

@@ -53,7 +53,7 @@ from ..storage.forgetting import complete, is_complete
 from ..storage.location import cache_folder, locate
 from ..storage.log import Log
 from ..storage.moved import move_of
-from ..storage.roles import FOR_OTHERS, IMPORTING, Need
+from ..storage.roles import FOR_OTHERS, IMPORTING, NEEDS, OWNER, Need
 from ..taxonomy import history
 from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
@@ -429,10 +429,14 @@ class Project(Standing):
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
         """Say what `apply` or `revert` would do; nothing changes."""
+        return self.preview_change(lambda lineage: revert_step(lineage, revert) if revert is not None else
+                                   history.change(as_list(edit), lineage.today.version, lineage))
+
+    def preview_change(self, make: Callable[[Lineage], Change]) -> Preview:
+        """Say what `commit` would do; nothing changes."""
         self.refresh()
         lineage = self.lineage
-        return self._editing.preview(revert_step(lineage, revert) if revert is not None else
-                                     history.change(as_list(edit), lineage.today.version, lineage), lineage)
+        return self._editing.preview(make(lineage), lineage)
 
     def presume(self, labels: Mapping[Any, Any], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Presume labels for items in doubt, without asking.
@@ -552,6 +556,10 @@ class Project(Standing):
         """
         self.refresh()
         self.state.roles.require(annotator or self.annotator, kind)
+
+    def may(self, kind: str) -> bool:
+        """Whether the role of the one who acts allows what events of a kind say, as far as the log was taken in."""
+        return self.state.roles.allows(self.annotator, NEEDS.get(kind, OWNER))
 
     def require_importing(self) -> None:
         """Raise NotAllowed where the one who acts may not import answers."""

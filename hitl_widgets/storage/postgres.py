@@ -361,8 +361,8 @@ class Database:
                               "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
         if any(sign in words for sign in _NO_TLS):
             return StoreError(f"the server of {place} couldn't show that it is the one that is meant, so nothing was "
-                              f"sent to it ({words}). sslrootcert= has to name the certificate of who signed the server's, "
-                              "and the host has to be the name in it: docs/servers.md, \"TLS\".")
+                              f"sent to it ({words}). sslrootcert= has to name the certificate of who signed the "
+                              "server's, and the host has to be the name in it: docs/servers.md, \"TLS\".")
         if not code and 'role "' in words and "does not exist" in words:
             return StoreError(f"the server of {place} has no such user ({words}). Its administrator makes one: CREATE "
                               "ROLE name LOGIN. The user is the one in the URL, or PGUSER, or your name on this "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from ..errors import BadInput, HitlError, StoreError
+from ..project.joining import preview_settling, settle
 from ..project.preview import Applied, Preview, latest_items
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Label, Taxonomy
@@ -34,6 +35,7 @@ from .messages import (
     Noted,
     Rejected,
     Revert,
+    SettleEdit,
     TreeLabel,
     TreeLabels,
     WantExamples,
@@ -90,10 +92,10 @@ class TaxonomyEditor(Widget[EditorPush]):
         self._pictured: dict[str, None] = {}  # labels whose pictures are wanted
         self._latest: Mapping[str, Sequence[str]] = {}
         self._due = {"taxonomy", "counts"}
-        self._pushed = 0  # the version that the browser has
+        self._pushed: object = None  # what the browser has of the taxonomy
         self._count_at = self._look_at = self._looked_at = 0.0
         super().__init__(EditorCard, on(Hello, self._hello), on(WantPreview, self._preview), on(Apply, self._apply),
-                         on(Revert, self._revert), on(WantExamples, self._examples))
+                         on(Revert, self._revert), on(SettleEdit, self._settle), on(WantExamples, self._examples))
         self._unsubscribe, self._listen = project.subscribe(self._on_change), project.listen
 
     def __repr__(self) -> str:
@@ -104,14 +106,14 @@ class TaxonomyEditor(Widget[EditorPush]):
     def _hello(self, _: Hello) -> EditorReady:
         with self._changed:
             self._due |= {"taxonomy", "counts"}
-            self._pushed = 0
+            self._pushed = None
             self._changed.notify_all()
         self._start()
         return {"kind": "ready", "project_id": self.project.id, "annotator": self.project.annotator,
                 "keys": self.keys}
 
     def _preview(self, act: WantPreview) -> Noted:
-        if act.edits is None and act.edit_id is None:
+        if act.edits is None and act.edit_id is None and act.settle is None:
             raise BadInput("edits is None; a list of one edit or more is expected.")
         with self._changed:
             self._wanted = act  # whatever was asked before is out of date
@@ -126,19 +128,28 @@ class TaxonomyEditor(Widget[EditorPush]):
         return NOTED
 
     def _apply(self, act: Apply) -> EditStored | Rejected:
-        return self._once(act, lambda: self.project.apply(act.edits, why=act.why, base=act.base))
+        return self._once(act, lambda: _done(self.project.apply(act.edits, why=act.why, base=act.base)))
 
     def _revert(self, act: Revert) -> EditStored | Rejected:
-        return self._once(act, lambda: self.project.revert(act.edit_id, why=act.why))
+        return self._once(act, lambda: _done(self.project.revert(act.edit_id, why=act.why)))
 
-    def _once(self, act: Apply | Revert, do: Callable[[], Applied]) -> EditStored | Rejected:
+    def _settle(self, act: SettleEdit) -> EditStored | Rejected:
+        def do() -> tuple[str, int, str]:
+            applied = settle(self.project, act.edit_id, apply=act.apply, why=act.why)
+            if applied is not None:
+                return _done(applied)
+            words = "The edit is settled: today's labels have it already." if act.apply else "The edit is left."
+            return act.edit_id, self.project.taxonomy.version, words
+        return self._once(act, do)
+
+    def _once(self, act: Apply | Revert | SettleEdit, do: Callable[[], tuple[str, int, str]]) -> EditStored | Rejected:
         """Do once what an act asks for, which may come twice."""
         with self._acting:
             if act.decision_id not in self._replies:
                 try:
-                    edit = do()
+                    edit_id, version, prose = do()
                     self._replies[act.decision_id] = {"kind": "stored", "decision_id": act.decision_id,
-                                                      "edit_id": edit.id, "version": edit.version, "prose": edit.prose}
+                                                      "edit_id": edit_id, "version": version, "prose": prose}
                 except StoreError:
                     raise  # the disk may have room again: it comes again
                 except HitlError as error:
@@ -149,7 +160,8 @@ class TaxonomyEditor(Widget[EditorPush]):
 
     def _on_change(self, what: str) -> None:
         with self._changed:
-            self._due |= {"counts"} if what == "decisions" else {"taxonomy", "counts"} if what == "taxonomy" else set()
+            self._due |= {"counts"} if what == "decisions" else {"taxonomy", "counts"} if what == "taxonomy" \
+                else {"taxonomy"} if what == "people" else set()
             self._changed.notify_all()
 
     def _next_job(self) -> Job | None:
@@ -175,17 +187,22 @@ class TaxonomyEditor(Widget[EditorPush]):
             self._looked_at = time.monotonic()
             self._look_at = self._looked_at + POLL_S
         self.project.refresh()
-        if self.project.taxonomy.version != self._pushed:
+        if self._seen() != self._pushed:
             self._on_change("taxonomy")
+
+    def _seen(self) -> tuple[int, tuple[str, ...], bool]:
+        """What a push of the taxonomy depends on: its version, the edits to settle, and whether they may be."""
+        waiting = tuple(step.id for step in self.project.lineage.forks.unsettled)
+        return self.project.taxonomy.version, waiting, self.project.may("settled")
 
     def _push_taxonomy(self) -> None:
         with self._changed:
             self._due.discard("taxonomy")
         self.project.refresh()
-        taxonomy = self.project.taxonomy
-        self._push({"kind": "taxonomy", "taxonomy": tree_of(taxonomy),
+        seen = self._seen()
+        self._push({"kind": "taxonomy", "taxonomy": tree_of(self.project.taxonomy), "may_settle": seen[2],
                     "history": [*history_of(self.project.edits()), *waiting_of(self.project.lineage)]})
-        self._pushed = taxonomy.version
+        self._pushed = seen
 
     def _push_preview(self) -> None:
         with self._changed:
@@ -193,7 +210,8 @@ class TaxonomyEditor(Widget[EditorPush]):
         if wanted is None:
             return
         try:
-            preview = self.project.preview(wanted.edits) if wanted.edit_id is None else \
+            preview = preview_settling(self.project, wanted.settle) if wanted.settle is not None else \
+                self.project.preview(wanted.edits) if wanted.edit_id is None else \
                 self.project.preview(revert=wanted.edit_id)
             self._push({"kind": "preview", "ask": wanted.ask, "preview": preview_of(preview)})
         except HitlError as error:
@@ -265,15 +283,20 @@ def history_of(history: pd.DataFrame) -> list[EditEntry]:
     versions = dict(zip(history["id"], history["version"], strict=True))
     return [{"edit_id": edit.id, "version": int(edit.version), "prose": edit.prose, "annotator": edit.annotator,
              "at": edit.acted_at.isoformat(), "why": edit.why if isinstance(edit.why, str) else None,
-             "reverts": _version(versions, edit.reverts), "reverted_by": _version(versions, edit.reverted_by)}
+             "reverts": _version(versions, edit.reverts), "reverted_by": _version(versions, edit.reverted_by),
+             "to_settle": False}
             for edit in history.iloc[::-1].itertuples()]
 
 
 def waiting_of(lineage: Lineage) -> list[EditEntry]:
     """Describe the edits that were made apart and wait to be settled, below those of the history."""
-    return [{"edit_id": step.id, "version": step.version, "prose": f"To settle, with wb.edits.settle: {step.prose}",
+    return [{"edit_id": step.id, "version": step.version, "prose": step.prose,
              "annotator": step.annotator, "at": step.acted_at.isoformat(), "why": step.why, "reverts": None,
-             "reverted_by": None} for step in reversed(lineage.forks.unsettled)]
+             "reverted_by": None, "to_settle": True} for step in reversed(lineage.forks.unsettled)]
+
+
+def _done(edit: Applied) -> tuple[str, int, str]:
+    return edit.id, edit.version, edit.prose
 
 
 def _version(versions: Mapping[str, int], edit_id: Any) -> int | None:

@@ -291,12 +291,16 @@ class Adjudicate(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class WantPreview:
-    """A request to preview some edits, or the reverting of one. `ask` is its number."""
+    """A request to preview some edits, the reverting of one, or the applying of one that was made apart (`settle`).
+
+    `ask` is its number.
+    """
 
     KIND: ClassVar = "preview"
     ask: int
     edits: Edits | None = None
     edit_id: str | None = None
+    settle: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +319,16 @@ class Revert(Act):
 
     KIND: ClassVar = "revert"
     edit_id: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettleEdit(Act):
+    """An edit that was made apart is applied to today's taxonomy, or left."""
+
+    KIND: ClassVar = "settle_edit"
+    edit_id: str
+    apply: bool
     why: str | None = None
 
 
@@ -639,7 +653,7 @@ class ExampleEntry(_ExampleMore):
 
 
 class EditEntry(TypedDict):
-    """An edit of the log. `reverts` and `reverted_by` are versions."""
+    """An edit of the log. `reverts` and `reverted_by` are versions; `to_settle`: it was made apart, and waits."""
 
     edit_id: str
     version: int
@@ -649,6 +663,7 @@ class EditEntry(TypedDict):
     why: str | None
     reverts: int | None
     reverted_by: int | None
+    to_settle: bool
 
 
 class EditPreview(TypedDict):
@@ -1114,11 +1129,12 @@ class PushLearning(TypedDict):
 
 
 class PushTree(TypedDict):
-    """The taxonomy and its edits, the latest first."""
+    """The taxonomy and its edits, the latest first; `may_settle`: whether the person's role lets them settle edits."""
 
     kind: Literal["taxonomy"]
     taxonomy: TreeLabels
     history: list[EditEntry]
+    may_settle: bool
 
 
 class Counts(TypedDict):
@@ -1187,7 +1203,7 @@ CardReply = CardReady | Stored | Rejected | Noted
 CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
             | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | PushActive
             | Closed)
-EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
+EditorAct = Hello | WantPreview | WantExamples | Apply | Revert | SettleEdit
 EditorReply = EditorReady | EditStored | Rejected | Noted
 EditorPush = PushTree | Counts | PushPreview | Examples | Problem | PushActive | Closed
 TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures

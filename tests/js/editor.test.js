@@ -295,3 +295,59 @@ test("an attribute is renamed and retired, and one that is gone is named", () =>
   session.push({ kind: "taxonomy", taxonomy: { version: 3, inner_answers: false, labels: labels(), attributes: [] }, history: [] });
   assert.match(session.problem, /isn't in the taxonomy any more/);
 });
+
+function withEditApart({ may_settle = true } = {}) {
+  const opened = open();
+  const apart = { edit_id: "e-fork", version: -1, prose: "Add “clog”.", annotator: "bob", at: "", why: null, reverts: null, reverted_by: null, to_settle: true };
+  const push = (version, history) => opened.session.push({ kind: "taxonomy", taxonomy: { version, inner_answers: false, labels: labels() }, history, may_settle });
+  push(1, [apart]);
+  return { ...opened, push };
+}
+
+test("an edit made apart is applied with a reason, after its preview", () => {
+  const { session, of, previewed, push } = withEditApart();
+  session.settle("e-fork", true);
+  assert.equal(session.form.kind, "settle");
+  assert.deepEqual(of("preview").at(-1), { kind: "preview", ask: of("preview").at(-1).ask, settle: "e-fork" });
+  assert.equal(session.ready, false);
+  previewed();
+  session.form.why = " both are right ";
+  session.apply();
+  const act = of("settle_edit").at(-1);
+  assert.deepEqual([act.edit_id, act.apply, act.why], ["e-fork", true, "both are right"]);
+  session.reply({ kind: "stored", decision_id: act.decision_id, edit_id: "e2", version: 2, prose: "Add “clog”." });
+  assert.equal(session.form, null);
+  push(2, []);
+  assert.equal(session.notice.text, "Add “clog”. Version 2.");
+});
+
+test("an edit made apart is left without a preview", () => {
+  const { session, of } = withEditApart();
+  const before = of("preview").length;
+  session.settle("e-fork", false);
+  assert.equal(session.ready, true);
+  session.apply();
+  assert.deepEqual([of("settle_edit").at(-1).apply, of("preview").length], [false, before]);
+});
+
+test("an edit that is refused says why in its form, and one that somebody else has settled isn't asked about", () => {
+  const { session, of, push } = withEditApart();
+  session.settle("e-fork", false);
+  session.apply();
+  session.reply({ kind: "rejected", decision_id: of("settle_edit").at(-1).decision_id, reason: "It was settled already." });
+  assert.equal(session.problem, "It was settled already.");
+  session.leave();
+  push(1, []);
+  session.settle("e-fork", true);
+  assert.equal(session.form, null);
+  assert.match(session.notice.text, /settled this edit/);
+});
+
+test("whose role doesn't allow it settles nothing, and undo passes edits to settle by", () => {
+  const { session } = withEditApart({ may_settle: false });
+  session.settle("e-fork", true);
+  assert.equal(session.form, null);
+  assert.match(session.notice.text, /role/);
+  session.undo();
+  assert.match(session.notice.text, /nothing to undo/);
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from typing import Any
 
@@ -309,3 +310,72 @@ def test_the_tree_has_attributes_and_they_are_edited_as_they_were_typed(bench):
     reply = browser.act("apply", edits=[{"edit": "change_attribute", "name": "wear", "scale": ["0", "x"]}], base=3)
     assert reply["kind"] == "rejected"
     assert "its lowest and its highest value" in reply["reason"]
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """A project into which another folder's was joined: there "Hat" was added after "Cap" was here. And its owner."""
+    images = hw.Pool.from_images(np.zeros((20, 8, 8), np.uint8), ids=IDS)
+    with hw.Workbench(tmp_path / "p", images, hw.Taxonomy(CLOTHES), annotator="ann", progress=False) as wb:
+        shutil.copytree(tmp_path / "p", tmp_path / "other")
+        wb.apply(edits.add("Cap"))
+        with hw.Workbench(tmp_path / "other", images, annotator="bob", progress=False) as other:
+            other.apply(edits.add("Hat"))
+        wb.join(tmp_path / "other")
+        yield wb
+
+
+def test_an_edit_made_apart_is_previewed_and_applied(apart):
+    browser = Browser(apart.edits.open())
+    browser.hello()
+    [tree] = browser.of_kind("taxonomy")
+    [step] = [past for past in tree["history"] if past["to_settle"]]
+    assert (step["prose"], step["annotator"], step["version"], tree["may_settle"]) == ("Add “Hat”.", "bob", -1, True)
+    assert browser.preview(settle=step["edit_id"])["preview"]["prose"] == "Add “Hat”."
+    assert apart.taxonomy.version == 2
+    reply = browser.act("settle_edit", edit_id=step["edit_id"], apply=True, why="hats are no caps")
+    assert (reply["kind"], reply["version"], reply["prose"]) == ("stored", 3, "Add “Hat”.")
+    assert "Hat" in apart.taxonomy.names
+    assert apart.edits()["why"].iloc[-1] == "hats are no caps"
+    wait_for(lambda: not any(past["to_settle"] for past in browser.of_kind("taxonomy")[-1]["history"]))
+
+
+def test_an_edit_made_apart_is_left_once(apart):
+    browser = Browser(apart.edits.open())
+    browser.hello()
+    [edit_id] = apart.edits.unsettled()["id"]
+    reply = browser.act("settle_edit", edit_id=edit_id, apply=False, why="we have no hats")
+    assert (reply["kind"], reply["version"], reply["prose"]) == ("stored", 2, "The edit is left.")
+    assert apart.taxonomy.version == 2
+    assert not len(apart.edits.unsettled())
+    # The version is the same; what waits is not.
+    wait_for(lambda: not any(past["to_settle"] for past in browser.of_kind("taxonomy")[-1]["history"]))
+    again = browser.act("settle_edit", edit_id=edit_id, apply=True)
+    assert again["kind"] == "rejected"
+    assert "It was settled already" in again["reason"]
+
+
+def test_an_edit_whose_labels_are_there_already_is_settled_without_another_version(apart):
+    apart.apply(edits.add("Hat"))
+    browser = Browser(apart.edits.open())
+    browser.hello()
+    [edit_id] = apart.edits.unsettled()["id"]
+    assert browser.preview(settle=edit_id)["preview"]["again"] == 0
+    reply = browser.act("settle_edit", edit_id=edit_id, apply=True)
+    assert (reply["version"], reply["prose"]) == (3, "The edit is settled: today's labels have it already.")
+
+
+def test_whose_role_does_not_allow_it_is_told_so_and_settles_nothing(apart, tmp_path):
+    apart.people.invite("cy", role="annotator")
+    with hw.Workbench(tmp_path / "p", apart.pool, annotator="cy", progress=False) as cy:
+        browser = Browser(cy.edits.open())
+        browser.hello()
+        assert not browser.of_kind("taxonomy")[-1]["may_settle"]
+        [edit_id] = apart.edits.unsettled()["id"]
+        for apply in (True, False):
+            reply = browser.act("settle_edit", edit_id=edit_id, apply=apply)
+            assert reply["kind"] == "rejected"
+            assert "cy has the role of an annotator" in reply["reason"]
+        apart.people.invite("cy", role="reviewer")
+        wait_for(lambda: browser.of_kind("taxonomy")[-1]["may_settle"])
+        assert browser.act("settle_edit", edit_id=edit_id, apply=False)["kind"] == "stored"

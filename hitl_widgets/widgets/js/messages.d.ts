@@ -222,12 +222,13 @@ export interface Adjudicate {
   note?: string;
 }
 
-/** A request to preview some edits, or the reverting of one. `ask` is its number. */
+/** A request to preview some edits, the reverting of one, or the applying of one that was made apart (`settle`). `ask` is its number. */
 export interface WantPreview {
   kind: "preview";
   ask: number;
   edits?: object[];
   edit_id?: string;
+  settle?: string;
 }
 
 /** The taxonomy is edited. The edits mean the labels of version `base`. */
@@ -246,6 +247,16 @@ export interface Revert {
   decision_id: string;
   after?: string;
   edit_id: string;
+  why?: string;
+}
+
+/** An edit that was made apart is applied to today's taxonomy, or left. */
+export interface SettleEdit {
+  kind: "settle_edit";
+  decision_id: string;
+  after?: string;
+  edit_id: string;
+  apply: boolean;
   why?: string;
 }
 
@@ -505,7 +516,7 @@ export interface ExampleEntry {
   problem: string | null;
 }
 
-/** An edit of the log. `reverts` and `reverted_by` are versions. */
+/** An edit of the log. `reverts` and `reverted_by` are versions; `to_settle`: it was made apart, and waits. */
 export interface EditEntry {
   edit_id: string;
   version: number;
@@ -515,6 +526,7 @@ export interface EditEntry {
   why: string | null;
   reverts: number | null;
   reverted_by: number | null;
+  to_settle: boolean;
 }
 
 /** What an edit would do: answers carried over, items to look at again, and how many of which labels. */
@@ -883,11 +895,12 @@ export interface PushLearning {
   learning: LearningEntry | null;
 }
 
-/** The taxonomy and its edits, the latest first. */
+/** The taxonomy and its edits, the latest first; `may_settle`: whether the person's role lets them settle edits. */
 export interface PushTree {
   kind: "taxonomy";
   taxonomy: TreeLabels;
   history: EditEntry[];
+  may_settle: boolean;
 }
 
 /** Answers that stand, and those in doubt: of each label with all under it, and of all. */
@@ -947,7 +960,7 @@ export type CardReply = CardReady | Stored | Rejected | Noted;
 
 export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | PushActive | Closed;
 
-export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
+export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert | SettleEdit;
 
 export type EditorReply = EditorReady | EditStored | Rejected | Noted;
 

@@ -621,6 +621,8 @@ var TITLES = {
   move: "Move",
   describe: "Describe",
   revert: "Undo",
+  settle: "Apply",
+  leave: "Leave",
   add_attribute: "Add an attribute",
   rename_attribute: "Rename the attribute",
   change_attribute: "Change the attribute",
@@ -725,6 +727,9 @@ function proposal(form, tree) {
       if (!values.to.trim() || values.to.trim() === one.name) return { problem: "Type another name." };
       return edits({ edit: "rename_attribute", name: one.name, to: values.to.trim() });
     }
+    case "settle":
+    case "leave":
+      return undoes ? { does: { settle: undoes.edit_id } } : { problem: "There is nothing to settle." };
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
   }
@@ -931,6 +936,7 @@ var EditorSession = class extends Session {
     this.counts = /* @__PURE__ */ new Map();
     this.count = [0, 0];
     this.history = [];
+    this.may_settle = false;
     this.examples = /* @__PURE__ */ new Map();
     this.asked = /* @__PURE__ */ new Set();
     this.focus = null;
@@ -971,7 +977,7 @@ var EditorSession = class extends Session {
   }
   /** Whether the form can be applied as it is. */
   get ready() {
-    return this.form !== null && this.preview !== null && this.problem === null && this.ask_at === null && !this.acting;
+    return this.form !== null && (this.preview !== null || this.form.kind === "leave") && this.problem === null && this.ask_at === null && !this.acting;
   }
   // What the kernel says
   tick() {
@@ -1026,10 +1032,16 @@ var EditorSession = class extends Session {
     this.changed();
   }
   /** @param {import("./types.d.ts").PushTree} push */
-  #taxonomy({ taxonomy, history }) {
+  #taxonomy({ taxonomy, history, may_settle }) {
     const before = this.tree;
     const first = before.version === 0;
     this.history = history;
+    this.may_settle = may_settle;
+    const waiting = history.filter((past) => past.to_settle).length;
+    if (first && waiting && may_settle) this.notice = {
+      bad: false,
+      text: `${waiting === 1 ? "1 edit that was made apart waits" : `${waiting} edits that were made apart wait`} to be settled: the history has ${waiting === 1 ? "it" : "them"}.`
+    };
     if (taxonomy.version === before.version) return;
     this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers, taxonomy.attributes);
     this.shown = null;
@@ -1143,7 +1155,7 @@ var EditorSession = class extends Session {
   begin(kind, { ids = this.about, target = null, inline = false, undoes = null, attribute = null } = {}) {
     const of_attribute = kind.endsWith("_attribute");
     if (of_attribute) ids = [];
-    if (!this.setup || this.closed || !["add", "revert"].includes(kind) && !ids.length && !of_attribute) return;
+    if (!this.setup || this.closed || !["add", "revert", "settle", "leave"].includes(kind) && !ids.length && !of_attribute) return;
     if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
     this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes, attribute });
@@ -1179,6 +1191,11 @@ var EditorSession = class extends Session {
   /** @param {number} wait_ms */
   #dirty(wait_ms) {
     if (!this.form) return;
+    if (this.form.kind === "leave") {
+      this.problem = this.preview = this.ask_at = null;
+      this.ask++;
+      return;
+    }
     const { problem } = proposal(this.form, this.tree);
     this.problem = problem ?? null;
     this.ask_at = problem ? null : this.around.now() + wait_ms;
@@ -1196,19 +1213,26 @@ var EditorSession = class extends Session {
     this.around.send({ kind: "preview", ask: ++this.ask, ...does });
   }
   apply() {
-    const { form, preview } = this;
-    if (!this.setup || !form || !preview || !this.ready) return;
+    const { form } = this;
+    if (!this.setup || !form || !this.ready) return;
     const { does } = proposal(form, this.tree);
     if (!does) return;
     if (form.kind === "add") this.seek = form.values.target ? `${this.tree.path(form.values.target)} / ${form.values.name.trim()}` : form.values.name.trim();
-    this.#act({ kind: "edit_id" in does ? "revert" : "apply", ...does, why: form.why.trim() || null, base: preview.version }, form);
+    const act = "settle" in does ? { kind: "settle_edit", edit_id: does.settle, apply: form.kind === "settle" } : { kind: "edit_id" in does ? "revert" : "apply", ...does, base: this.preview?.version };
+    this.#act({ ...act, why: form.why.trim() || null }, form);
   }
   /** What taking an edit back would do. @param {string} [edit_id] without one the last that stands */
   undo(edit_id) {
-    const stands = this.history.filter((past) => past.reverted_by === null);
+    const stands = this.history.filter((past) => past.reverted_by === null && !past.to_settle);
     const undoes = edit_id ? stands.find((past) => past.edit_id === edit_id) : stands.find((past) => past.reverts === null);
     if (!undoes) return this.say("There is nothing to undo.", true);
     this.begin("revert", { ids: [], undoes });
+  }
+  /** What settling an edit that was made apart would do: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
+  settle(edit_id, apply) {
+    const undoes = this.history.find((past) => past.edit_id === edit_id && past.to_settle);
+    if (!undoes || !this.may_settle) return this.say(undoes ? "Your role doesn't let you settle edits." : "Somebody has settled this edit.", true);
+    this.begin(apply ? "settle" : "leave", { ids: [], undoes });
   }
   /** @param {object} act @param {Form} form */
   #act(act, form) {
@@ -1477,6 +1501,8 @@ function buildForm(session, refocus) {
   function build(form) {
     switch (form.kind) {
       case "revert":
+      case "settle":
+      case "leave":
         return [];
       case "rename":
         return form.inline ? [] : [text("New name", "to")];
@@ -1581,7 +1607,7 @@ function buildForm(session, refocus) {
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
     const attribute = session.tree.attribute(form.attribute);
     if (attribute) few.push(`“${attribute.name}”`);
-    setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
+    setText(title, [TITLES[form.kind], form.undoes ? `${form.undoes.to_settle ? "the edit made apart" : `version ${form.undoes.version}`}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
     setText(overtaken, session.overtaken ?? "");
     overtaken.hidden = !session.overtaken;
@@ -1590,7 +1616,7 @@ function buildForm(session, refocus) {
     setText(
       /** @type {Node} */
       apply.firstChild,
-      session.acting?.form === form ? "Applying …" : "Apply"
+      session.acting?.form === form ? form.kind === "leave" ? "Leaving …" : "Applying …" : TITLES[form.kind === "leave" ? "leave" : "settle"]
     );
   }
   return { element, update, submit };
@@ -1607,9 +1633,10 @@ function buildPreview(session) {
   function update() {
     const { preview, problem } = session;
     words.classList.toggle("hitl-bad", problem !== null && preview !== null);
-    setText(words, problem ?? (preview ? "" : "Working out what it would do …"));
+    const leaving = session.form?.kind === "leave";
+    setText(words, problem ?? (leaving ? "It never becomes an edit of this taxonomy. Answers that were given under it mean what they would if it had been undone." : preview ? "" : "Working out what it would do …"));
     words.hidden = !words.textContent;
-    element.classList.toggle("hitl-pale", preview === null || session.ask_at !== null);
+    element.classList.toggle("hitl-pale", preview === null && !leaving || session.ask_at !== null);
     if (preview === drawn) return;
     drawn = preview;
     if (!preview) return [prose, figures, labels, model].forEach((part) => {
@@ -2524,11 +2551,11 @@ function buildHistory(session) {
     list.replaceChildren(...session.history.map((past) => {
       const at = new Date(past.at);
       const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
-      const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
+      const state = past.to_settle ? `made apart, to be settled${session.may_settle ? "" : " by a reviewer or an owner"}` : past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
       return h(
         "li",
         { class: past.reverted_by !== null ? "hitl-undone" : "" },
-        h("span", { class: "hitl-version", text: `v${past.version}` }),
+        h("span", { class: "hitl-version", text: past.to_settle ? "apart" : `v${past.version}` }),
         h(
           "div",
           {},
@@ -2542,7 +2569,14 @@ function buildHistory(session) {
           "aria-label": `Undo version ${past.version}: ${past.prose}`,
           text: "Undo",
           onclick: () => session.undo(past.edit_id)
-        }) : null
+        }) : null,
+        past.to_settle && session.may_settle ? h("div", { class: "hitl-settle" }, ...[true, false].map((apply) => h("button", {
+          type: "button",
+          class: "hitl-undo",
+          "aria-label": `${apply ? "Apply" : "Leave"} the edit made apart: ${past.prose}`,
+          text: apply ? "Apply" : "Leave",
+          onclick: () => session.settle(past.edit_id, apply)
+        }))) : null
       );
     }));
     if (!session.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No changes yet." }));

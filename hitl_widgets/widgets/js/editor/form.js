@@ -74,7 +74,7 @@ export function buildForm(session, refocus) {
   /** @param {Form} form @returns {(HTMLElement | null)[]} */
   function build(form) {
     switch (form.kind) {
-      case "revert": return [];
+      case "revert": case "settle": case "leave": return [];
       case "rename": return form.inline ? [] : [text("New name", "to")];
       case "split": return [text("Into, one per line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
         h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ keep_parent: event.target.checked }) }),
@@ -137,13 +137,13 @@ export function buildForm(session, refocus) {
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
     const attribute = session.tree.attribute(form.attribute);
     if (attribute) few.push(`“${attribute.name}”`);
-    setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
+    setText(title, [TITLES[form.kind], form.undoes ? `${form.undoes.to_settle ? "the edit made apart" : `version ${form.undoes.version}`}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
     setText(overtaken, session.overtaken ?? "");
     overtaken.hidden = !session.overtaken;
     preview.update();
     setAttribute(apply, "aria-disabled", session.ready ? null : "true");
-    setText(/** @type {Node} */ (apply.firstChild), session.acting?.form === form ? "Applying …" : "Apply");
+    setText(/** @type {Node} */ (apply.firstChild), session.acting?.form === form ? (form.kind === "leave" ? "Leaving …" : "Applying …") : TITLES[form.kind === "leave" ? "leave" : "settle"]);
   }
   return { element, update, submit };
 }
@@ -165,9 +165,11 @@ function buildPreview(session) {
   function update() {
     const { preview, problem } = session;
     words.classList.toggle("hitl-bad", problem !== null && preview !== null);
-    setText(words, problem ?? (preview ? "" : "Working out what it would do …"));
+    const leaving = session.form?.kind === "leave";
+    setText(words, problem ?? (leaving ? "It never becomes an edit of this taxonomy. Answers that were given under it mean what they would if it had been undone."
+      : preview ? "" : "Working out what it would do …"));
     words.hidden = !words.textContent;
-    element.classList.toggle("hitl-pale", preview === null || session.ask_at !== null);
+    element.classList.toggle("hitl-pale", (preview === null && !leaving) || session.ask_at !== null);
     if (preview === drawn) return;
     drawn = preview;
     if (!preview) return [prose, figures, labels, model].forEach((part) => { part.hidden = true; });

@@ -7,11 +7,11 @@ import { typed } from "./attributes.js";
 /** @typedef {import("./types.d.ts").Form} Form */
 /** @typedef {import("./types.d.ts").FormKind} FormKind */
 /** @typedef {import("./types.d.ts").Values} Values */
-/** @typedef {{does: {edits: object[]} | {edit_id: string}, problem?: undefined} | {problem: string, does?: undefined}} Proposal */
+/** @typedef {{does: {edits: object[]} | {edit_id: string} | {settle: string}, problem?: undefined} | {problem: string, does?: undefined}} Proposal */
 
 /** How each kind of edit is headed. @type {Record<FormKind, string>} */
 export const TITLES = { rename: "Rename", split: "Split", merge: "Merge", add: "Add a label", retire: "Retire", move: "Move",
-  describe: "Describe", revert: "Undo", add_attribute: "Add an attribute", rename_attribute: "Rename the attribute",
+  describe: "Describe", revert: "Undo", settle: "Apply", leave: "Leave", add_attribute: "Add an attribute", rename_attribute: "Rename the attribute",
   change_attribute: "Change the attribute", retire_attribute: "Retire the attribute" };
 
 /** A form as it is opened. @param {FormKind} kind @param {string[]} ids @param {Tree} tree
@@ -85,6 +85,8 @@ export function proposal(form, tree) {
       if (!values.to.trim() || values.to.trim() === one.name) return { problem: "Type another name." };
       return edits({ edit: "rename_attribute", name: one.name, to: values.to.trim() });
     }
+    case "settle": case "leave":
+      return undoes ? { does: { settle: undoes.edit_id } } : { problem: "There is nothing to settle." };
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
   }

@@ -334,7 +334,7 @@ function buildRow(session, id, submit) {
   return { element, update };
 }
 
-/** Every edit, the latest first, and what takes it back. @param {EditorSession} session */
+/** Every edit, the latest first, and what takes it back; those to settle, and what settles them. @param {EditorSession} session */
 function buildHistory(session) {
   const list = h("ol", { class: "hitl-history-list" });
   const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);
@@ -350,12 +350,14 @@ function buildHistory(session) {
     list.replaceChildren(...session.history.map((past) => {
       const at = new Date(past.at);
       const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
-      const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
-      return h("li", { class: past.reverted_by !== null ? "hitl-undone" : "" }, h("span", { class: "hitl-version", text: `v${past.version}` }),
+      const state = past.to_settle ? `made apart, to be settled${session.may_settle ? "" : " by a reviewer or an owner"}` : past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
+      return h("li", { class: past.reverted_by !== null ? "hitl-undone" : "" }, h("span", { class: "hitl-version", text: past.to_settle ? "apart" : `v${past.version}` }),
         h("div", {}, h("p", { class: "hitl-history-prose", text: past.prose }), past.why ? h("p", { class: "hitl-why", text: `“${past.why}”` }) : null,
           h("p", { class: "hitl-quiet", text: [past.annotator, when, state].filter(Boolean).join(" · ") })),
         past.reverted_by === null && past.version > 1 ? h("button", { type: "button", class: "hitl-undo", "aria-label": `Undo version ${past.version}: ${past.prose}`,
-          text: "Undo", onclick: () => session.undo(past.edit_id) }) : null);
+          text: "Undo", onclick: () => session.undo(past.edit_id) }) : null,
+        past.to_settle && session.may_settle ? h("div", { class: "hitl-settle" }, ...[true, false].map((apply) => h("button", { type: "button", class: "hitl-undo",
+          "aria-label": `${apply ? "Apply" : "Leave"} the edit made apart: ${past.prose}`, text: apply ? "Apply" : "Leave", onclick: () => session.settle(past.edit_id, apply) }))) : null);
     }));
     if (!session.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No changes yet." }));
   }

@@ -8,6 +8,7 @@ import { lead, Tree, typeahead } from "./tree.js";
 
 /** @typedef {import("../messages.d.ts").Apply} Apply */
 /** @typedef {import("../messages.d.ts").Revert} Revert */
+/** @typedef {import("../messages.d.ts").SettleEdit} SettleEdit */
 /** @typedef {import("../types.d.ts").Example} Example */
 /** @typedef {import("./types.d.ts").EditorReady} EditorReady */
 /** @typedef {import("./types.d.ts").Form} Form */
@@ -22,7 +23,7 @@ const WAIT_MS = 250; // after the last key, before an edit is previewed
 const TYPING_MS = 700; // letters that come closer together are one word
 const SHUT_FROM = 200; // a larger taxonomy opens with its top only
 
-/** @extends {Session<EditorReady, Apply | Revert>} */
+/** @extends {Session<EditorReady, Apply | Revert | SettleEdit>} */
 export class EditorSession extends Session {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -36,6 +37,8 @@ export class EditorSession extends Session {
     this.count = [0, 0];
     /** The latest first. @type {Past[]} */
     this.history = [];
+    /** Whether the person's role lets them settle edits that were made apart. */
+    this.may_settle = false;
     /** label_id -> small pictures of it. @type {Map<string, Example[]>} */
     this.examples = new Map();
     /** @type {Set<string>} */
@@ -91,7 +94,7 @@ export class EditorSession extends Session {
   }
 
   /** Whether the form can be applied as it is. */
-  get ready() { return this.form !== null && this.preview !== null && this.problem === null && this.ask_at === null && !this.acting; }
+  get ready() { return this.form !== null && (this.preview !== null || this.form.kind === "leave") && this.problem === null && this.ask_at === null && !this.acting; }
 
   // What the kernel says
 
@@ -153,10 +156,14 @@ export class EditorSession extends Session {
   }
 
   /** @param {import("./types.d.ts").PushTree} push */
-  #taxonomy({ taxonomy, history }) {
+  #taxonomy({ taxonomy, history, may_settle }) {
     const before = this.tree;
     const first = before.version === 0;
     this.history = history;
+    this.may_settle = may_settle;
+    const waiting = history.filter((past) => past.to_settle).length;
+    if (first && waiting && may_settle) this.notice = { bad: false,
+      text: `${waiting === 1 ? "1 edit that was made apart waits" : `${waiting} edits that were made apart wait`} to be settled: the history has ${waiting === 1 ? "it" : "them"}.` };
     if (taxonomy.version === before.version) return;
     this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers, taxonomy.attributes);
     this.shown = null;
@@ -277,7 +284,7 @@ export class EditorSession extends Session {
   begin(kind, { ids = this.about, target = null, inline = false, undoes = null, attribute = null } = {}) {
     const of_attribute = kind.endsWith("_attribute");
     if (of_attribute) ids = [];
-    if (!this.setup || this.closed || (!["add", "revert"].includes(kind) && !ids.length && !of_attribute)) return;
+    if (!this.setup || this.closed || (!["add", "revert", "settle", "leave"].includes(kind) && !ids.length && !of_attribute)) return;
     if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
     this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes, attribute });
@@ -317,6 +324,7 @@ export class EditorSession extends Session {
   /** @param {number} wait_ms */
   #dirty(wait_ms) {
     if (!this.form) return;
+    if (this.form.kind === "leave") { this.problem = this.preview = this.ask_at = null; this.ask++; return; } // nothing to preview
     const { problem } = proposal(this.form, this.tree);
     this.problem = problem ?? null;
     this.ask_at = problem ? null : this.around.now() + wait_ms;
@@ -333,20 +341,28 @@ export class EditorSession extends Session {
   }
 
   apply() {
-    const { form, preview } = this;
-    if (!this.setup || !form || !preview || !this.ready) return;
+    const { form } = this;
+    if (!this.setup || !form || !this.ready) return;
     const { does } = proposal(form, this.tree);
     if (!does) return;
     if (form.kind === "add") this.seek = form.values.target ? `${this.tree.path(form.values.target)} / ${form.values.name.trim()}` : form.values.name.trim();
-    this.#act({ kind: "edit_id" in does ? "revert" : "apply", ...does, why: form.why.trim() || null, base: preview.version }, form);
+    const act = "settle" in does ? { kind: "settle_edit", edit_id: does.settle, apply: form.kind === "settle" } : { kind: "edit_id" in does ? "revert" : "apply", ...does, base: this.preview?.version };
+    this.#act({ ...act, why: form.why.trim() || null }, form);
   }
 
   /** What taking an edit back would do. @param {string} [edit_id] without one the last that stands */
   undo(edit_id) {
-    const stands = this.history.filter((past) => past.reverted_by === null);
+    const stands = this.history.filter((past) => past.reverted_by === null && !past.to_settle);
     const undoes = edit_id ? stands.find((past) => past.edit_id === edit_id) : stands.find((past) => past.reverts === null);
     if (!undoes) return this.say("There is nothing to undo.", true);
     this.begin("revert", { ids: [], undoes });
+  }
+
+  /** What settling an edit that was made apart would do: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
+  settle(edit_id, apply) {
+    const undoes = this.history.find((past) => past.edit_id === edit_id && past.to_settle);
+    if (!undoes || !this.may_settle) return this.say(undoes ? "Your role doesn't let you settle edits." : "Somebody has settled this edit.", true);
+    this.begin(apply ? "settle" : "leave", { ids: [], undoes });
   }
 
   /** @param {object} act @param {Form} form */

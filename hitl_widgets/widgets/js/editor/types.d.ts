@@ -9,7 +9,7 @@ export type TreeAttribute = AttributeEntry;
 /** A label of the tree, with its path. */
 export interface Node extends TreeLabel { path: string }
 
-export type FormKind = "rename" | "split" | "merge" | "add" | "retire" | "move" | "describe" | "revert"
+export type FormKind = "rename" | "split" | "merge" | "add" | "retire" | "move" | "describe" | "revert" | "settle" | "leave"
   | "add_attribute" | "rename_attribute" | "change_attribute" | "retire_attribute";
 export interface Values {
   to: string; into: string; keep_parent: boolean; name: string; target: string | null; like: string[];
@@ -18,7 +18,7 @@ export interface Values {
   /** Of an attribute: the ends of its scale and its choices as typed, the labels of which it is asked, what values become. */
   low: string; high: string; choices: string; of: string[]; map: string; ask: boolean;
 }
-/** What a person is about to change. `ids` are the labels that it is about, `attribute` the attribute_id; `undoes` the edit that is taken back. */
+/** What a person is about to change. `ids` are the labels that it is about, `attribute` the attribute_id; `undoes` the edit that is taken back, or settled. */
 export interface Form { kind: FormKind; ids: string[]; attribute: string | null; values: Values; why: string; inline: boolean; undoes: Past | null }
 
 export interface Surroundings extends Common<EditorAct> {
