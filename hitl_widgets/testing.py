@@ -159,6 +159,17 @@ class MemoryPool:
         """Return the beginning of a text on one line."""
         return snippet(self.load(position), n)
 
+    def fetch_ahead(self, positions: Iterable[int], *, first: bool = False,
+                    then: Callable[[], None] | None = None) -> None:
+        """Call `then` for each item: all are here."""
+        for _ in positions if then is not None else ():
+            assert then is not None
+            then()
+
+    def is_fetching(self, position: int) -> bool:
+        """Tell that no item is on its way."""
+        return False
+
     def thumbnail(self, position: int) -> bytes:
         """Encode an item as PNG, or the beginning of a text as UTF-8, even one of those named `broken`."""
         if self.kind == "text":

@@ -229,9 +229,11 @@ def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
     def copy(record: ItemRecord, path: Path) -> None:
         position = pool.position(record.item_id)
         try:
-            source = pool.file_path(position)
-            if source is not None and path.suffix.lower() == source.suffix.lower():
-                shutil.copyfile(source, path)
+            source = PurePosixPath(pool.file_name(position) or "")
+            file = pool.open_file(position) if path.suffix.lower() == source.suffix.lower() else None
+            if file is not None:
+                with file, path.open("wb") as copied:
+                    shutil.copyfileobj(file, copied)
             else:
                 Image.fromarray(pool.load(position)).save(path, "PNG")
         except ItemError as error:
@@ -243,10 +245,10 @@ def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
 def _is_upright(pool: Pool, item_id: str) -> bool:
     """Whether a file shows its image as people saw it, also to a reader that doesn't look at EXIF."""
     try:
-        source = pool.file_path(pool.position(item_id))
-        if source is None:
+        file = pool.open_file(pool.position(item_id))
+        if file is None:
             return False
-        with Image.open(source) as image:
+        with file, Image.open(file) as image:
             return image.getexif().get(_ORIENTATION, 1) == 1
     except (ItemError, OSError):
         return False

@@ -119,6 +119,8 @@ class ProjectRecords:
                 if (event.seq or 0) <= self._until:
                     acts.setdefault(str(event.item_id), []).append(event)
             names = self._project.pool.file_names(start, start + len(batch))
+            if self.header.shape is not None:  # their sizes are told
+                self._project.pool.fetch_ahead(start + place for place, item_id in enumerate(batch) if item_id in acts)
             for position, item_id in enumerate(batch, start):
                 answers = self._answers(acts.get(item_id, ()))
                 if not (answers or self._unanswered or item_id in self._gold or item_id in self._gold_values):

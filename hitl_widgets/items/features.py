@@ -93,7 +93,7 @@ class Pixels:
             missing = np.unique(positions[~self._rows.has(positions)])
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start:start + _AT_ONCE]
-            rows = self._components(self._seen([self._read(place) for place in some]))
+            rows = self._components(self._seen(self._read_all(some)))
             with self._lock:
                 self._rows.put(some, rows)
         with self._lock:
@@ -103,7 +103,7 @@ class Pixels:
         from sklearn.decomposition import PCA
         n_items = len(self.pool)
         sample = drawn(n_items, FITTED_ON, seed=self.seed)
-        images: list[np.ndarray | None] = [image for place in sample if (image := self._read(place)) is not None]
+        images: list[np.ndarray | None] = [image for image in self._read_all(sample) if image is not None]
         self._colour = any(image is not None and image.ndim == 3 for image in images)
         seen = self._seen(images)
         n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0
@@ -120,6 +120,11 @@ class Pixels:
         if self._pca is not None and readable.any():
             rows[readable] = self._pca.transform(seen[readable]) * self._scale
         return rows
+
+    def _read_all(self, positions: np.ndarray) -> list[np.ndarray | None]:
+        if isinstance(self.pool, Pool):
+            self.pool.fetch_ahead(positions.tolist())
+        return [self._read(position) for position in positions]
 
     def _read(self, position: int) -> np.ndarray | None:
         try:

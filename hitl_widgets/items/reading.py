@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+
+import numpy as np
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -76,3 +78,56 @@ def lies_in_files(pool: Any) -> bool:
     """
     alone = _one_by_one.get() and not getattr(pool, "remote", False)
     return bool(getattr(pool, "in_files", False)) and not alone
+
+
+def is_remote(pool: Any) -> bool:
+    """Whether the items of a pool are fetched when they are needed, so that nobody reads all of them unasked.
+
+    Parameters
+    ----------
+    pool : Pool, or what stands in its place
+        Its `remote`, if it has any.
+    """
+    return bool(getattr(pool, "remote", False))
+
+
+def fetch_ahead(pool: Any, positions: Iterable[int]) -> None:
+    """Have the files of some items of a remote pool fetched by threads, as `Pool.fetch_ahead` does.
+
+    Parameters
+    ----------
+    pool : Pool, or what stands in its place
+    positions : iterable of int
+    """
+    if is_remote(pool):
+        pool.fetch_ahead(positions)
+
+
+def fetched_ahead(pool: Any, positions: Iterable[int], *, needed: Callable[[int], bool] | None = None) -> Iterator[int]:
+    """The positions as they are; of a remote pool the files of those that were taken are fetched by threads.
+
+    Parameters
+    ----------
+    pool : Pool, or what stands in its place
+    positions : iterable of int
+    needed : callable, optional
+        Whether the file of an item is read at all.
+    """
+    for position in positions:
+        if needed is None or needed(position):
+            fetch_ahead(pool, [position])
+        yield position
+
+
+def left_to_fetch(pool: Any, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Which of these items couldn't be read because their files aren't here: bool, shape (n,).
+
+    What isn't known of these for now isn't to be kept as if nothing could be known.
+
+    Parameters
+    ----------
+    pool : Pool, or what stands in its place
+    positions : sequence of int
+    """
+    missing: np.ndarray = ~pool.at_hand(positions) if is_remote(pool) else np.zeros(len(positions), np.bool_)
+    return missing

@@ -275,7 +275,7 @@ def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, conten
         As `predict_live`.
     """
     unreadable: dict[int, str] = {}
-    if len(pool) > MOST_STORED:
+    if len(pool) > MOST_STORED or pool.remote:  # nobody asked for all of a remote pool
         some = np.sort(sample_positions(pool, n=N_TOLD // 4))
         probs = predict_live(estimator, pool, some, n_labels=len(label_ids), unreadable=unreadable)
         return EstimatorNet(estimator, fingerprint=f"{list(label_ids)} {probs.round(4).tolist()}")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import ItemError, ModelError
 from ..items.pool import Pool
+from ..items.reading import is_remote
 from .predict import NetPredictor
 from .views import Images, View
 from .weights import shapes_in, weights_version
@@ -240,7 +241,7 @@ class ImportedPredictor(NetPredictor):
     def recipe(self) -> str:
         """A digest of what predictions follow from beside the table: the files of the items, or what is in memory."""
         digest, pool = blake2b(b"imported", digest_size=8), self.pool
-        for position in range(len(pool)):
+        for position in range(0 if is_remote(pool) else len(pool)):
             stamp = None
             if isinstance(pool, Pool):
                 with suppress(ItemError):  # a file that is gone
@@ -273,6 +274,8 @@ class ImportedPredictor(NetPredictor):
             return f"wasn't predicted by the {self._table.estimator}, which isn't stored: pass it again, " \
                    "hw.Workbench(..., model=...)" if self._table.estimator else "has no row in the imported table"
         if not content or (now := content_sum(self._content(position))) == content:
+            return ""
+        if not now and is_remote(self.pool):  # nothing is fetched to compare it
             return ""
         return "isn't the one that was predicted: its content has changed since the predictions were imported" \
             if now else "can't be read"

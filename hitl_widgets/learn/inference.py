@@ -21,6 +21,7 @@ from ..errors import DiskFull, ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
 from ..items.part import part_of
 from ..items.pool import Pool
+from ..items.reading import left_to_fetch
 from ..items.text_features import readable_texts, text_features
 from ..records import Bars, no_bars
 from ..sampling.ranking import Ranking, todays_probs
@@ -263,13 +264,24 @@ class Inference:
         else:
             probs = answers.arrays["probs"]
             if adopted.embeddings is not None and "embeddings" in answers.arrays:
+                embedded = answers.arrays["embeddings"]
+                there = self._there(positions, embedded)
                 with suppress(OSError):  # no room on the disk: they are computed again when they are asked for
-                    adopted.embeddings.put(positions, answers.arrays["embeddings"])
+                    adopted.embeddings.put(positions[there], embedded[there])
+        there = self._there(positions, probs)
+        positions, probs = positions[there], probs[there]
         with self._lock:
             if self._ranking.predictions is adopted.predictions:
                 self._ranking.put(positions, probs, self._lineage())
             else:  # another model was adopted meanwhile: these answers aren't its
                 adopted.predictions.put(positions, probs)
+
+    def _there(self, positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Which rows are to be kept: all but those of files that couldn't be fetched, which are asked for again."""
+        there = np.ones(len(rows), np.bool_)
+        unread = np.flatnonzero(np.isnan(rows).any(axis=1))
+        there[unread] = ~left_to_fetch(self.pool, positions[unread])
+        return there
 
     def probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None) -> np.ndarray:
         """A model's probabilities for some items, over today's labels; see `own_probs`.
@@ -311,8 +323,10 @@ class Inference:
             missing = predictions.missing(positions)
             for start in range(0, len(missing), AT_ONCE):
                 some = missing[start:start + AT_ONCE]
-                predictions.put(some, predictor.predict(some.tolist()) if descriptors is None
-                                else _by_rows(predictor, descriptors, some))
+                probs = predictor.predict(some.tolist()) if descriptors is None else \
+                    _by_rows(predictor, descriptors, some)
+                there = self._there(some, probs)
+                predictions.put(some[there], probs[there])
         return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:

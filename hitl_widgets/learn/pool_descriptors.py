@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..items.pool import Pool
+from ..items.reading import left_to_fetch
 from ..storage.arrays import Rows
 from ..storage.files import make_folder
 from .descriptors import (
@@ -44,6 +45,8 @@ FORM = "edges, pixels, patches and tones, 3"
 FILE = "net.safetensors"
 # As many items, which a card may wait for, are computed at once, whatever else is being computed.
 _FEW = 16
+# Of a remote pool, since nobody asked for so many files.
+_N_FITTED_REMOTE = 256
 # Numbers in the views of their own size to which tones are fitted: 40 MB.
 MOST_OF_OWN_SIZE = 10_000_000
 # Bytes that all rows may take on disk.
@@ -130,7 +133,8 @@ class PoolDescriptors:
                 some = kept.missing(missing[start:start + AT_ONCE])
                 rows = self._compute(net, some)
                 with suppress(OSError):  # a full disk, or a folder that may only be read: they are computed again
-                    kept.put(some, rows)
+                    there = ~left_to_fetch(self.pool, some)
+                    kept.put(some[there], rows[there])
             fresh.update(zip(some.tolist(), rows, strict=True))
         found = kept.get(positions) if kept.n_features else \
             np.full((len(positions), net.n_features), np.nan, np.float32)
@@ -228,7 +232,7 @@ class PoolDescriptors:
         views: list[Tensor] = []
         of_own_size: list[Tensor] = []
         form = None
-        for view in self._views(order[:N_FITTED]):
+        for view in self._views(order[:_N_FITTED_REMOTE if self.pool.remote else N_FITTED]):
             if view is not None and (not views or len(view) == len(views[0])):
                 form = form or (fitting_form(view) if self._by_windows else Form(fitting_side(view)))
                 if len(of_own_size) < N_FOR_TONES and sum(one.numel() for one in of_own_size) < MOST_OF_OWN_SIZE:

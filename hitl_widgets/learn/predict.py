@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ItemError, ModelError, ViewError
+from ..items.reading import fetch_ahead
 from ..records import new_id
 from .callables import AsLoaded, CallableNet
 from .head import NAME_IT, find_head
@@ -455,7 +456,9 @@ def sample_positions(pool: Images, *, n: int = 5) -> np.ndarray:
 def sample_images(pool: Images, *, n: int = 5) -> list[Any]:
     """Up to n of the pool's readable items, spread over it."""
     images: list[Any] = []
-    for position in sample_positions(pool, n=n).tolist():
+    positions = sample_positions(pool, n=n).tolist()
+    fetch_ahead(pool, positions[:n])
+    for position in positions:
         try:
             images.append(pool.load(position))
         except ItemError:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..errors import ItemError, ShapeError
 from ..items.pool import Pool
-from ..items.reading import in_order, lies_in_files
+from ..items.reading import fetch_ahead, fetched_ahead, in_order, lies_in_files
 from .preprocess import Preprocess, Probed
 from .text_views import Batch, ProbedText, TextPreprocess, TextView, collate
 
@@ -134,8 +134,8 @@ def batched(views: Sequence[View], preprocess: Callable[[Any], View]) -> Batch:
     return torch.stack(list(views))
 
 
-def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: Images,
-               ahead: int = 64) -> Iterator[View | ItemError]:
+def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: Images, ahead: int = 64,
+               needed: Callable[[int], bool] | None = None) -> Iterator[View | ItemError]:
     """The views of some items in order, or the error in the place of one that can't be read; on threads if from files.
 
     Parameters
@@ -148,13 +148,17 @@ def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: I
         What they are in.
     ahead : int
         How many views wait, at most, to be taken.
+    needed : callable, optional
+        Whether the file of an item is read; all are by default.
     """
     def tried(position: int) -> View | ItemError:
         try:
             return read(position)
         except ItemError as error:
             return error
-    return in_order(tried, positions, ahead=ahead) if lies_in_files(pool) else map(tried, positions)
+    if not lies_in_files(pool):
+        return map(tried, positions)
+    return in_order(tried, fetched_ahead(pool, positions, needed=needed), ahead=ahead)
 
 
 class _Row(NamedTuple):
@@ -190,6 +194,9 @@ class KeptViews:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __contains__(self, position: int) -> bool:
+        return position in self._rows
 
     def __reduce__(self) -> tuple[type[KeptViews], tuple[int]]:
         return KeptViews, (self._limit,)  # another process begins with none
@@ -299,7 +306,8 @@ class Views(Sequence[View]):
 
     def each(self) -> Iterator[View | ItemError]:
         """All of them in order, or the error in the place of one that can't be read."""
-        return read_ahead(self.__getitem__, range(len(self)), pool=self._pool)
+        return read_ahead(lambda position: self._seen(position).view(self._preprocess), self._positions,
+                          pool=self._pool, needed=self._is_read)
 
     def batch(self, views: Sequence[View]) -> Batch:
         """A batch of some of the views; see `batched`."""
@@ -327,7 +335,16 @@ class Views(Sequence[View]):
             for place, one in zip(batch, seen, strict=True):
                 one.view(self._preprocess, out=place)
             return batch
-        return in_order(stacked, rows, ahead=BATCHES_AHEAD) if lies_in_files(self._pool) else map(stacked, rows)
+        if not lies_in_files(self._pool):
+            return map(stacked, rows)
+        return in_order(stacked, map(self._fetched_ahead, rows), ahead=BATCHES_AHEAD)
+
+    def _fetched_ahead(self, rows: np.ndarray) -> np.ndarray:
+        fetch_ahead(self._pool, filter(self._is_read, (self._positions[row] for row in rows)))
+        return rows
+
+    def _is_read(self, position: int) -> bool:
+        return not self._keeps or position not in self._kept
 
     def _seen(self, position: int) -> Seen:
         if not self._keeps or not isinstance(self._pool, Pool):

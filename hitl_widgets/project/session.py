@@ -56,6 +56,8 @@ IMPORTER = "import"  # who gave the answers of a table or file that doesn't say
 # As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # time where a person waits in front of the card. The next call continues from there.
 PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
+# Of a remote pool, files of so many items are fetched for the order of the queue; more are when somebody asks for them.
+FETCHED_AHEAD = 256
 # So often what is asked next is predicted, since an item may turn out to be somebody else's then.
 N_SETTLED = 8
 # Of the answered items, a strategy over embeddings is shown the latest, at most so many.
@@ -277,7 +279,7 @@ class Session:
 
     def describe(self, most: int = 10_000) -> None:
         """Have the descriptors of all items computed, in a pool of so many at most: until then some is left to time."""
-        if len(self.pool) <= most and self._model.embeddings(np.arange(1)) is None:
+        if len(self.pool) <= most and not self.pool.remote and self._model.embeddings(np.arange(1)) is None:
             self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
@@ -308,10 +310,12 @@ class Session:
     # -- what the screen shows
 
     def prepare(self, items: Iterable[Item]) -> None:
-        """Have predictions ready for these items, where there is a model."""
+        """Have predictions ready for these items, where there is a model; of remote ones for those at hand."""
         self._prepare([item.position for item in items])
 
     def _prepare(self, positions: Sequence[int]) -> None:
+        if self.pool.remote:
+            positions = np.array(positions, np.int64)[self.pool.at_hand(positions)].tolist()
         if self.project.ranking.predictions is not None:
             self.predict(np.array(positions, np.int64))
         elif self.project.propose is not None:
@@ -514,20 +518,28 @@ class Session:
         check_strategy(strategy)
         self.project.require_pool()
         project, has_model = self.project, self.project.ranking.predictions is not None
+        n_ahead = FETCHED_AHEAD if self.pool.remote else PREDICTED_AHEAD
         if strategy != "random" and has_model:
-            self.predict(project.asking.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
+            self.predict(self._here(project.asking.unforeseen(n_ahead, annotator)), budget_s=budget_s)
         if strategy == "random":
             return
-        first = project.queue.sample_learnable(PREDICTED_AHEAD, self.project.who(annotator))
+        first = project.queue.sample_learnable(n_ahead, self.project.who(annotator))
         if project.object_scores.has_model:
-            project.object_scores.ahead(first, budget_s, self._model.predict)
+            project.object_scores.ahead(self._here(first), budget_s, self._model.predict)
         if not project.selector.uses_embeddings(strategy, project.queue, project.lineage):
             self._features.prepare(first, budget_s=0)  # so that none of a batch are near-duplicates
             return
         answered = project.queue.training_positions()[-LATEST_ANSWERED:]
         if has_model:
-            self.predict(answered, budget_s=budget_s)
+            self.predict(self._here(answered), budget_s=budget_s)
         has_embeddings = self._model.embeddings(first) is not None
         self._features.prepare(np.union1d(answered, first), budget_s=0 if has_embeddings else max(budget_s, FEATURES_S),
-                               then=None if has_embeddings else
+                               then=None if has_embeddings or self.pool.remote else
                                project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))
+
+    def _here(self, positions: np.ndarray) -> np.ndarray:
+        """Those of some items whose files needn't be waited for; the files of the others are fetched meanwhile."""
+        if not self.pool.remote:
+            return positions
+        self.pool.fetch_ahead(positions.tolist())
+        return positions[self.pool.at_hand(positions)]

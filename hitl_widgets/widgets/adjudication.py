@@ -148,6 +148,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
         wanted = AHEAD - len(showing)
         found = [item_id for item_id in self.host.cases(wanted, showing=showing) if item_id not in showing] \
             if wanted > 0 else []
+        self.host.pool.fetch_ahead([self.host.item(item_id).position for item_id in found])
         for item_id in found:
             self._push_case(item_id)
         with self._changed:

@@ -221,7 +221,8 @@ class Review(Widget[CardPush]):
             entry = Entry(self.host.item(act.item_id), again=True)
         except HitlError as error:
             return {"kind": "rejected", "item_id": act.item_id, "reason": str(error)}
-        self._errand(0.0, partial(self._push_item, entry))
+        self.host.pool.fetch_ahead([entry.item.position], first=True,
+                                   then=partial(self._errand, 0.0, partial(self._push_item, entry)))
         for order, method in enumerate(self.methods):
             self._errand(0.5 + order, partial(self._push_map, entry, method))
         return NOTED
@@ -453,6 +454,8 @@ class Review(Widget[CardPush]):
         jobs = []
         for place, entry in enumerate(self._window.entries):
             if not entry.pushed:
+                if self.host.pool.is_fetching(entry.item.position):  # one that is slow doesn't hold up the others
+                    continue
                 jobs.append(Errand(place, partial(self._push_item, entry)))
                 continue
             # A map may come a few items later than its item, a second method's a window later.
@@ -461,6 +464,10 @@ class Review(Widget[CardPush]):
         if self._former and all(entry.pushed for entry in self._window.entries[:NEAR]) and not self._is_refill_due():
             jobs.append(Errand(0.4, self._drop_former))
         return jobs
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _is_refill_due(self) -> bool:
         return len(self._window) < REFILL_BELOW and time.monotonic() >= self._ask_again_at
@@ -477,6 +484,7 @@ class Review(Widget[CardPush]):
         if room > 0:
             items = self.host.claim(room, annotator=annotator, strategy=self.strategy, showing=showing,
                                     queue=self.queue)
+        self.host.pool.fetch_ahead([item.position for item in items], first=True, then=self._notify)
         with suppress(HitlError):  # each item that it concerns will say so
             self.host.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
@@ -516,12 +524,14 @@ class Review(Widget[CardPush]):
         latest = self.host.latest(50, self.host.annotator)
         self._push({"kind": "past", "past": pasts_of(latest)})
         for item_id in dict.fromkeys(decision.item_id for decision in reversed(latest[-STRIP:])):
-            self._errand(6.0, partial(self._push_thumbnail, item_id))
+            with suppress(HitlError):  # an item that left the pool has none
+                position = self.host.item(item_id).position
+                self.host.pool.fetch_ahead([position], then=partial(
+                    self._errand, 6.0, partial(self._push_thumbnail, item_id, position)))
 
-    def _push_thumbnail(self, item_id: str) -> None:
-        with suppress(HitlError):  # an item that left the pool, or can't be read, has none
-            self._push({"kind": "thumbnail", "item_id": item_id},
-                       [self.host.pool.thumbnail(self.host.item(item_id).position)])
+    def _push_thumbnail(self, item_id: str, position: int) -> None:
+        with suppress(HitlError):  # nor has one that can't be read
+            self._push({"kind": "thumbnail", "item_id": item_id}, [self.host.pool.thumbnail(position)])
 
     def _push_examples(self, label: Any) -> None:
         names = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))

@@ -31,6 +31,13 @@ class ItemPictures(Protocol):
     def size(self, position: int) -> tuple[int, int]:
         """Height and width of an item; of a text 1 and how many characters it has."""
 
+    def fetch_ahead(self, positions: Iterable[int], *, first: bool = False,
+                    then: Callable[[], None] | None = None) -> None:
+        """Have the files of some items fetched, and call `then` for each when it is there, or can't be."""
+
+    def is_fetching(self, position: int) -> bool:
+        """Whether an item can't be read yet, since its file is on its way."""
+
     def load(self, position: int) -> Any:
         """Read an item as uint8, shape (H, W) or (H, W, 3), or a text as str."""
 

@@ -125,10 +125,13 @@ class Triage(Widget[TriagePush]):
 
     def _pictures(self, act: WantPictures) -> Noted:
         side = LARGE if act.large else SIDE
+        pool = self.unplaced.project.pool
+        places = pool.positions(act.item_ids)
         with self._changed:
             # What is in sight now comes before what was paged past.
             self._wanted = {**{(item_id, side): None for item_id in act.item_ids}, **self._wanted}
             self._changed.notify_all()
+        pool.fetch_ahead(places[places >= 0].tolist(), first=True, then=self._note)
         return NOTED
 
     def _assign(self, act: Assign) -> SortingStored:
@@ -170,7 +173,7 @@ class Triage(Widget[TriagePush]):
             if job in self._due:
                 self._due.discard(job)
                 return job
-        if self._wanted:
+        if self._ready():
             return self._push_pictures
         return self._push_unplaced if time.monotonic() >= self._look_at else None
 
@@ -213,10 +216,20 @@ class Triage(Widget[TriagePush]):
             self._rested_at = now + max(LOOK_S, 5 * (now - began))
             self._look_at = max(self._look_at, self._rested_at)
 
+    def _ready(self) -> list[tuple[str, int]]:
+        """Those pictures that are wanted and whose files aren't on their way."""
+        pool = self.unplaced.project.pool
+        if not pool.remote:
+            return list(self._wanted)
+        places = pool.positions([item_id for item_id, _ in self._wanted]).tolist()
+        return [one for one, place in zip(self._wanted, places, strict=True)
+                if place < 0 or not pool.is_fetching(place)]
+
     def _push_pictures(self) -> None:
         with self._changed:
-            side = next(iter(self._wanted))[1]
-            item_ids = [item_id for item_id, its in self._wanted if its == side][:AT_ONCE]
+            ready = self._ready()
+            side = ready[0][1]
+            item_ids = [item_id for item_id, its in ready if its == side][:AT_ONCE]
             for item_id in item_ids:
                 del self._wanted[item_id, side]
         pool = self.unplaced.project.pool

@@ -256,6 +256,7 @@ class LabellerReview:
         self._claimant = self.host.annotator
         items = self.host.claim(room, strategy=self.strategy, annotator=self._claimant, showing=showing,
                                 queue=self.queue)
+        self.host.pool.fetch_ahead([item.position for item in items], first=True)
         with suppress(HitlError):  # an item without a prediction is labelled all the same
             self.host.prepare(items)
         with self._lock:
