@@ -385,6 +385,8 @@ class RemoteFiles:
 
     def _fetch(self, fetch: _Fetch) -> Failure | None:
         end, failure = time.monotonic() + self.timeout, None
+        if self._cache.has(fetch.key):  # another thread had just fetched it
+            return None
         for attempt in range(_ATTEMPTS):
             failure = self._attempt(fetch, end)
             pause_s = _BACK_OFF_S * 2**attempt * random.uniform(0.5, 1.5)

@@ -20,6 +20,7 @@ from ..errors import LogBusy, ModelError
 from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
+from ..items.reading import fetch_ahead
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
 from ..records import (
     OBJECT_TASKS,
@@ -504,6 +505,7 @@ class Session:
         with bars(len(missing), title="Predicting") as advance:
             while done < len(missing):
                 some = missing[done:done + n]
+                fetch_ahead(self.pool, missing[done:done + 2 * n].tolist())
                 self._model.predict(some)
                 advance(len(some))
                 done += n

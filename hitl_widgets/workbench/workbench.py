@@ -975,7 +975,7 @@ class Workbench:
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
         from ..report.predictions import label_table
-        return label_table(self.project, positions[predictions.tried[positions]])
+        return label_table(self.project, positions if budget_s is None else positions[predictions.tried[positions]])
 
     def _refuse_client(self, client: Any) -> None:
         """BadInput where a client is given in a project without a model of labels."""
