@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import HitlError, ModelError
 from ..items.pool import Pool
+from ..items.reading import is_remote
 from ..records import Bars, no_bars
 from .callables import AsLoaded, CallableNet, image_of
 from .estimators import Estimator, Unusable
@@ -275,7 +276,7 @@ def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, conten
         As `predict_live`.
     """
     unreadable: dict[int, str] = {}
-    if len(pool) > MOST_STORED or pool.remote:  # nobody asked for all of a remote pool
+    if len(pool) > MOST_STORED or is_remote(pool):  # nobody asked for all of a remote pool
         some = np.sort(sample_positions(pool, n=N_TOLD // 4))
         probs = predict_live(estimator, pool, some, n_labels=len(label_ids), unreadable=unreadable)
         return EstimatorNet(estimator, fingerprint=f"{list(label_ids)} {probs.round(4).tolist()}")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..items.pool import Pool
-from ..items.reading import left_to_fetch
+from ..items.reading import is_remote, left_to_fetch
 from ..storage.arrays import Rows
 from ..storage.files import make_folder
 from .descriptors import (
@@ -232,7 +232,7 @@ class PoolDescriptors:
         views: list[Tensor] = []
         of_own_size: list[Tensor] = []
         form = None
-        for view in self._views(order[:_N_FITTED_REMOTE if self.pool.remote else N_FITTED]):
+        for view in self._views(order[:_N_FITTED_REMOTE if is_remote(self.pool) else N_FITTED]):
             if view is not None and (not views or len(view) == len(views[0])):
                 form = form or (fitting_form(view) if self._by_windows else Form(fitting_side(view)))
                 if len(of_own_size) < N_FOR_TONES and sum(one.numel() for one in of_own_size) < MOST_OF_OWN_SIZE:
