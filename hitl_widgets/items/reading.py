@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -119,15 +119,20 @@ def fetched_ahead(pool: Any, positions: Iterable[int], *, needed: Callable[[int]
         yield position
 
 
-def left_to_fetch(pool: Any, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Which of these items couldn't be read because their files aren't here: bool, shape (n,).
+def to_keep(pool: Any, positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which rows of numbers, one for each of these items, are to be kept: bool, shape (n,).
 
-    What isn't known of these for now isn't to be kept as if nothing could be known.
+    All are but those of remote files that couldn't be fetched, which are asked for again.
 
     Parameters
     ----------
     pool : Pool, or what stands in its place
-    positions : sequence of int
+    positions : ndarray of int, shape (n,)
+    rows : ndarray, shape (n, n_columns)
+        NaN for an item that couldn't be read.
     """
-    missing: np.ndarray = ~pool.at_hand(positions) if is_remote(pool) else np.zeros(len(positions), np.bool_)
-    return missing
+    kept = np.ones(len(rows), np.bool_)
+    if is_remote(pool):
+        unread = np.flatnonzero(np.isnan(rows).any(axis=1))
+        kept[unread] = pool.at_hand(positions[unread])
+    return kept

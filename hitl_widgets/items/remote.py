@@ -312,7 +312,7 @@ class RemoteFiles:
                 self._queue.extendleft(reversed(new))
             else:
                 self._queue.extend(new)
-            n_more = min(len(new) - self._n_idle, N_FETCHES - self._n_threads)
+            n_more = min(len(self._queue) - self._n_idle, N_FETCHES - self._n_threads)
             for _ in range(n_more):
                 self._n_threads += 1
                 threading.Thread(target=self._work, name="fetching", daemon=True).start()

@@ -21,7 +21,7 @@ from ..errors import DiskFull, ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
 from ..items.part import part_of
 from ..items.pool import Pool
-from ..items.reading import left_to_fetch
+from ..items.reading import fetch_ahead, to_keep
 from ..items.text_features import readable_texts, text_features
 from ..records import Bars, no_bars
 from ..sampling.ranking import Ranking, todays_probs
@@ -225,7 +225,9 @@ class Inference:
                   ) -> Iterator[tuple[np.ndarray, Answers]]:
         """The answers of blocks, computed here or on a cluster; what a worker's net refuses is tried here."""
         if client is None or not runs:
-            for _, some in runs:
+            for place, (_, some) in enumerate(runs):
+                for _, soon in runs[place:place + 2]:  # the connections aren't idle between two blocks
+                    fetch_ahead(self.pool, soon.tolist())
                 yield some, here(some)
             return
         from .cluster import results
@@ -265,23 +267,16 @@ class Inference:
             probs = answers.arrays["probs"]
             if adopted.embeddings is not None and "embeddings" in answers.arrays:
                 embedded = answers.arrays["embeddings"]
-                there = self._there(positions, embedded)
+                kept = to_keep(self.pool, positions, embedded)
                 with suppress(OSError):  # no room on the disk: they are computed again when they are asked for
-                    adopted.embeddings.put(positions[there], embedded[there])
-        there = self._there(positions, probs)
-        positions, probs = positions[there], probs[there]
+                    adopted.embeddings.put(positions[kept], embedded[kept])
+        kept = to_keep(self.pool, positions, probs)
+        positions, probs = positions[kept], probs[kept]
         with self._lock:
             if self._ranking.predictions is adopted.predictions:
                 self._ranking.put(positions, probs, self._lineage())
             else:  # another model was adopted meanwhile: these answers aren't its
                 adopted.predictions.put(positions, probs)
-
-    def _there(self, positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Which rows are to be kept: all but those of files that couldn't be fetched, which are asked for again."""
-        there = np.ones(len(rows), np.bool_)
-        unread = np.flatnonzero(np.isnan(rows).any(axis=1))
-        there[unread] = ~left_to_fetch(self.pool, positions[unread])
-        return there
 
     def probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None) -> np.ndarray:
         """A model's probabilities for some items, over today's labels; see `own_probs`.
@@ -325,8 +320,8 @@ class Inference:
                 some = missing[start:start + AT_ONCE]
                 probs = predictor.predict(some.tolist()) if descriptors is None else \
                     _by_rows(predictor, descriptors, some)
-                there = self._there(some, probs)
-                predictions.put(some[there], probs[there])
+                kept = to_keep(self.pool, some, probs)
+                predictions.put(some[kept], probs[kept])
         return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:

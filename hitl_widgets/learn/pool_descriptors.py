@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..items.pool import Pool
-from ..items.reading import is_remote, left_to_fetch
+from ..items.reading import is_remote, to_keep
 from ..storage.arrays import Rows
 from ..storage.files import make_folder
 from .descriptors import (
@@ -133,8 +133,8 @@ class PoolDescriptors:
                 some = kept.missing(missing[start:start + AT_ONCE])
                 rows = self._compute(net, some)
                 with suppress(OSError):  # a full disk, or a folder that may only be read: they are computed again
-                    there = ~left_to_fetch(self.pool, some)
-                    kept.put(some[there], rows[there])
+                    to_put = to_keep(self.pool, some, rows)
+                    kept.put(some[to_put], rows[to_put])
             fresh.update(zip(some.tolist(), rows, strict=True))
         found = kept.get(positions) if kept.n_features else \
             np.full((len(positions), net.n_features), np.nan, np.float32)
@@ -172,8 +172,9 @@ class PoolDescriptors:
         """
         self.net  # noqa: B018 - a property that opens the rows
         assert self._rows is not None
+        kept = to_keep(self.pool, positions, rows)
         with suppress(OSError):  # a full disk: they are computed again
-            self._rows.put(positions, rows)
+            self._rows.put(positions[kept], rows[kept])
 
     @property
     def rows(self) -> Rows:
