@@ -218,6 +218,43 @@ def test_an_undo_that_later_edits_rest_on_is_refused_in_words(opened):
     assert notebook.page.locator(".hitl-form .hitl-primary").get_attribute("aria-disabled") == "true"
 
 
+APART = """
+import shutil
+shutil.copytree(folder, folder + "-other")
+wb.apply(edits.add("Cap"))
+other = hw.Workbench(folder + "-other", pool, annotator="bob", holdout=0)
+for name in ("Hat", "Scarf"): other.apply(edits.add(name))
+other.close()
+wb.join(folder + "-other")
+"""
+
+
+def test_edits_made_apart_are_applied_and_left_by_keyboard(opened):
+    notebook = open_editor(opened, APART)
+    page = notebook.page
+    page.locator(".hitl-notice", has_text="2 edits that were made apart wait").wait_for()
+
+    def settle(button: str, why: str) -> str:
+        page.get_by_role("button", name=button).focus()
+        press(notebook, "Enter")
+        told = wait_for_preview(notebook)
+        page.get_by_label("Why?").focus()
+        page.keyboard.type(why)
+        press(notebook, "Enter")
+        page.locator(".hitl-form .hitl-primary:focus").wait_for()
+        press(notebook, "Enter")
+        return told
+
+    press(notebook, "Shift+H")
+    assert "Add “Hat”." in settle("Apply the edit made apart: Add “Hat”.", "hats are no caps")
+    wait_for_version(notebook, 3)
+    assert "It never becomes an edit" in settle("Leave the edit made apart: Add “Scarf”.", "no scarves here")
+    page.get_by_role("button", name="Leave the edit made apart").wait_for(state="detached")
+    assert_accessible(notebook, ".hitl-editor")
+    assert "hats are no caps" in page.locator(".hitl-history").inner_text()
+    assert notebook.value("[names()[-2:], len(wb.edits.unsettled())]") == [["Cap", "Hat"], 0]
+
+
 def test_jupyterlabs_shortcuts_do_not_reach_the_notebook_from_the_editor(opened):
     notebook = open_editor(opened, "'another cell'")
     before = [(c["type"], c["source"]) for c in notebook.cells()]
