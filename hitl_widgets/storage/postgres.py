@@ -268,18 +268,26 @@ class Database:
         What a statement finds can't be read before.
         """
         raw, handled = _raw(conn), sys.exc_info()[1]
+        failed: BaseException | None = None
         try:
             with raw.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
-                yield raw
+                try:
+                    yield raw
+                except BaseException as error:  # raised below: the driver would log what it can't do after it
+                    failed = error
         except psycopg.Error as error:
-            # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.
-            before = error.__context__
-            while before is not None and before is not handled:
-                if not isinstance(before, Exception):
-                    raise before from None
-                before = before.__context__
-            raise sa.exc.DBAPIError(None, None, error, hide_parameters=True,
-                                    connection_invalidated=raw.closed) from error
+            failed = failed or error
+        # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.
+        before = failed
+        while before is not None and before is not handled:
+            if not isinstance(before, Exception):
+                raise before from None
+            before = before.__context__
+        if isinstance(failed, psycopg.Error):
+            raise sa.exc.DBAPIError(None, None, failed, hide_parameters=True,
+                                    connection_invalidated=raw.closed) from failed
+        if failed is not None:
+            raise failed
 
     def notify(self, conn: sa.Connection, seq: int) -> None:
         """Tell other processes, when this transaction is committed, that something was stored."""

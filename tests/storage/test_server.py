@@ -199,13 +199,14 @@ def test_a_connection_cut_in_the_middle_of_a_commit_stores_once(postgres: Server
 
 
 @pytest.mark.parametrize("words", [b"pg_advisory_xact_lock", b"event.tick", b"INSERT INTO annotation", b"pg_notify"])
-def test_a_connection_cut_before_the_commit_is_made_again(postgres: Server, wire: Wire, words: bytes):
+def test_a_connection_cut_before_the_commit_is_made_again(postgres: Server, wire: Wire, words: bytes, caplog):
     project = postgres.new_project_url()
     with Log(project) as direct, Log(project.replace(quote(postgres.host, safe=""), quote(wire.host, safe=""))) as log:
         wire.cut_at(words, arrives=False)
         event = decision()
         assert log.append(event)[0].seq == 1
         assert (wire.n_cut, ids(direct)) == (1, [event.id])
+        assert caplog.records == []
 
 
 def test_a_decision_asks_the_server_six_times(postgres: Server, wire: Wire, tmp_path, monkeypatch):
