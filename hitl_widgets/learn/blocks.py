@@ -390,7 +390,7 @@ def _written(folder: Path, about: Mapping[str, Any], tensors: Mapping[str, Tenso
              expected: np.ndarray, method: str = "") -> Work:
     """The work, with its net in a file that is named by what it holds."""
     data = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()},
-                                  {"about": json.dumps(about, sort_keys=True)})
+                                  {"about": json.dumps(about)})
     digest = hashlib.sha256(data).hexdigest()
     path = Path(folder).resolve() / f"{digest[:32]}.safetensors"
     try:

@@ -203,15 +203,15 @@ class _Described:
         if isinstance(value, tuple) and (names := getattr(type(value), "_fields", None)) is not None:
             return {"is": "record", "of": reference(type(value), f"the class of {what}"),
                     "fields": self.value(dict(zip(names, value, strict=True)), path)}
+        if hasattr(type(value), "from_dict") and hasattr(value, "to_dict") and not isinstance(value, type):
+            # A configuration of Hugging Face's.
+            private = {name: one for name, one in vars(value).items() if name.endswith("_implementation_internal")}
+            return {"is": "config", "of": reference(type(value), f"the class of {what}"),
+                    "fields": self.value(value.to_dict(), path), "private": self.value(private, path)}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {"is": "record", "of": reference(type(value), f"the class of {what}"),
                     "fields": self.value({field.name: getattr(value, field.name)
                                           for field in dataclasses.fields(value)}, path)}
-        if hasattr(type(value), "from_dict") and hasattr(value, "to_dict") and not isinstance(value, type):
-            # A configuration of Hugging Face's.
-            private = {name: one for name, one in vars(value).items() if name.startswith("_attn_implementation")}
-            return {"is": "config", "of": reference(type(value), f"the class of {what}"),
-                    "fields": self.value(value.to_dict(), path), "private": self.value(private, path)}
         is_function = callable(value) and not isinstance(value, nn.Module) and getattr(value, "__self__", None) is None
         if is_function or _is_builtin(value):
             return {"is": "named", "of": reference(value, what)}
