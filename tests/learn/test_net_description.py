@@ -13,8 +13,8 @@ from torch.nn.utils import parametrizations
 
 from hitl_widgets.errors import ModelError
 from hitl_widgets.learn.average import AverageNet
-from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.net_description import build, describe
+from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.outputs import Unsquashed
 from hitl_widgets.learn.text_nets import AdditiveTextNet, TextCNN
 
