@@ -101,7 +101,7 @@ def results(client: Any, function: Callable[[Work, Block], Result], work: Work, 
     from distributed import as_completed
     began, counted = time.monotonic(), 0.0
     _wait_for_a_worker(client, budget_s)
-    coming: Any = as_completed(  # type: ignore[no-untyped-call]
+    coming: Any = as_completed(
         with_results=True, raise_errors=False, loop=client.loop,
         timeout=None if budget_s is None else max(0.0, budget_s - (time.monotonic() - began)))
     waiting: dict[Any, Block] = {}
