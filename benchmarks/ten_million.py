@@ -1,13 +1,13 @@
 """A project of 10,000,000 items: seconds and memory of opening, asking, predicting and exporting.
 
-    python benchmarks/ten_million.py [--items 10000000] [--phases open next ...] [--kind paths|objects|texts]
+    python benchmarks/ten_million.py [--items 10000000] [--phases open next ...] [--kind paths|objects|images|texts]
                                      [--seed 0] [--keep FOLDER] [--profile]
 
-Each phase runs in a process of its own that first makes the user's table: ids, paths (no file is there, and none is
-read) or texts, and three columns of metadata. Memory is what the phase takes beyond that table: the most anonymous
-memory (RssAnon of /proc/self/status, looked at 100 times a second), less what there was when the table was made. Pages
-of memory maps are the system's cache: it takes them back when it needs room, and they aren't counted. Beside a phase
-stands what pandas or numpy needs for the plainest form of it.
+Each phase runs in a process of its own that first makes the user's table: ids, paths (no file is there, but of "images"
+there are 256) or texts, and three columns of metadata. Memory is what the phase takes beyond that table: the most
+anonymous memory (RssAnon of /proc/self/status, looked at 100 times a second), less what there was when the table was
+made. Pages of memory maps are the system's cache: it takes them back when it needs room, and they aren't counted.
+Beside a phase stands what pandas or numpy needs for the plainest form of it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
+SEEDS = range(256)
 LABELS = [f"label {k}" for k in range(10)]
 TARGETS = {"open": "10 s, 2 GB", "again": "10 s, 2 GB", "next": "0.5 s, 2 GB"}
 
 
-def user_frame(kind: str, n: int, seed: int) -> pd.DataFrame:
-    """The user's table: strings as pandas keeps them (Arrow), or as Python objects where kind is "objects"."""
+def user_frame(kind: str, n: int, seed: int, folder: Path) -> pd.DataFrame:
+    """The user's table: strings as pandas keeps them (Arrow), or as Python objects where kind is "objects".
+
+    Of "images" the paths lead to 256 files, again and again; else no file is there.
+    """
+    images = folder / "images" if kind == "images" else None
+    if images and not images.exists():
+        images.mkdir(parents=True)
+        for k in SEEDS:
+            Image.fromarray(np.random.default_rng(k).integers(0, 256, (32, 32), np.uint8)).save(images / f"{k}.png")
     rng, parts = np.random.default_rng(seed), []
     words = np.array(["".join(row) for row in rng.choice(list("abcdefghij"), (2000, 5))], object)
     for start in range(0, n, step := 500_000):
@@ -45,7 +55,8 @@ def user_frame(kind: str, n: int, seed: int) -> pd.DataFrame:
             drawn = rng.integers(0, len(words), (len(rows), 8))
             part["text"] = [" ".join(row) for row in words[drawn]]
         else:
-            part["path"] = [f"images/{k // 1000:05d}/{k:08d}.jpg" for k in rows]
+            part["path"] = [f"{images}/{k % len(SEEDS)}.png" if images else f"images/{k // 1000:05d}/{k:08d}.jpg"
+                            for k in rows]
         shops = pd.Index([f"shop {k}" for k in range(100)])
         part["shop"] = pd.Categorical.from_codes(rng.integers(0, 100, len(rows)), categories=shops)
         part["price"] = rng.random(len(rows)).astype(np.float32)
@@ -304,7 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=10_000_000)
     parser.add_argument("--phases", nargs="+", choices=PHASES, default=["reference", "open", "again", "next"])
-    parser.add_argument("--kind", choices=["paths", "objects", "texts"], default="paths")
+    parser.add_argument("--kind", choices=["paths", "objects", "images", "texts"], default="paths")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder for the projects, which is kept")
     parser.add_argument("--profile", action="store_true", help="say what takes the time")
@@ -312,7 +323,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.inside:
         warm(given.keep)
-        frame = user_frame(given.kind, given.items, given.seed)
+        frame = user_frame(given.kind, given.items, given.seed, given.keep)
         before = anonymous_mb()
         print(f"   (the process with the user's table takes {before:,.0f} MB)", flush=True)
         PHASES[given.phases[0]](given.keep, frame, Phase(profile=given.profile), given.seed)

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from .. import events
 from ..errors import BadInput, HitlError, ItemError
@@ -118,18 +120,22 @@ class ProjectRecords:
             for event in self._project.log.events_of(batch):
                 if (event.seq or 0) <= self._until:
                     acts.setdefault(str(event.item_id), []).append(event)
-            names = self._project.pool.file_names(start, start + len(batch))
+            pool, stop = self._project.pool, start + len(batch)
+            names, metas, probs = pool.file_names(start, stop), pool.metas(start, stop), self._probs(start, stop)
             if self.header.shape is not None:  # their sizes are told
-                self._project.pool.fetch_ahead(start + place for place, item_id in enumerate(batch) if item_id in acts)
+                pool.fetch_ahead(start + place for place, item_id in enumerate(batch) if item_id in acts)
             for position, item_id in enumerate(batch, start):
                 answers = self._answers(acts.get(item_id, ()))
                 if not (answers or self._unanswered or item_id in self._gold or item_id in self._gold_values):
                     self.lost.add("item", _UNANSWERED)
                     continue
-                yield self._record(position, item_id, names[position - start], answers)
+                row = position - start
+                predictions = self._predicted(position) if probs is None else _prediction(probs, row)
+                yield self._record(position, item_id, names[row], answers, metas[row], predictions)
         self.lost.add("name of a person", _BY_PSEUDONYM, len(self._renamed & set(self._called.called.values())))
 
-    def _record(self, position: int, item_id: str, name: str | None, answers: Sequence[Answer]) -> ItemRecord:
+    def _record(self, position: int, item_id: str, name: str | None, answers: Sequence[Answer],
+                meta: dict[str, Any], predictions: tuple[Prediction, ...]) -> ItemRecord:
         pool = self._project.pool
         text, size = None, None
         with suppress(ItemError):
@@ -142,10 +148,10 @@ class ProjectRecords:
         gold = self._gold.get(item_id)
         return ItemRecord(
             item_id, name=name, size=size, text=text,
-            split="holdout" if self._holdout[position] else "train", metadata=pool.meta(position),
+            split="holdout" if self._holdout[position] else "train", metadata=meta,
             gold_ids=None if gold is None else members(gold), gold_values=dict(self._gold_values.get(item_id, {})),
             answers=self._joined(item_id, answers) if self._labels == "consensus" else tuple(answers),
-            predictions=self._predicted(position) if self._predictions else ())
+            predictions=predictions)
 
     # -- answers ---------------------------------------------------------------------------------------------
 
@@ -277,16 +283,36 @@ class ProjectRecords:
         return (Answer(CONSENSUS, "unsure" if nothing else "answer", label_ids, values=values, objects=objects,
                        share=stands.get("share"), n_answers=len(answers), votes=tuple(answers)),)
 
-    def _predicted(self, position: int) -> tuple[Prediction, ...]:
+    def _probs(self, start: int, stop: int) -> _Probs | None:
+        """What the adopted model says of consecutive items; None where objects are asked for."""
         project = self._project
-        if project.task in OBJECT_TASKS:
+        if not self._predictions or project.task in OBJECT_TASKS:
+            return None
+        with project.state.lock:
+            if (predictions := project.ranking.predictions) is None:
+                return None
+            probs = np.asarray(project.ranking.probs(project.lineage, slice(start, stop)))
+            return _Probs(predictions.model, project.taxonomy.label_ids, probs.astype(float), ~np.isnan(probs).any(1))
+
+    def _predicted(self, position: int) -> tuple[Prediction, ...]:
+        if self._predictions and self._project.task in OBJECT_TASKS:
             with suppress(HitlError):
-                return tuple(_proposals(project, position, self.header))
-            return ()
-        found = project.prediction(position)
-        if found is None or any(p != p for p in found.probs):
-            return ()
-        return (Prediction(found.model, dict(zip(found.label_ids, map(float, found.probs), strict=True))),)
+                return tuple(_proposals(self._project, position, self.header))
+        return ()
+
+
+class _Probs(NamedTuple):
+    """A model's probabilities of some items over today's labels, and of which of these it has any."""
+
+    model: str
+    label_ids: tuple[str, ...]
+    probs: np.ndarray
+    known: np.ndarray
+
+
+def _prediction(of: _Probs, row: int) -> tuple[Prediction, ...]:
+    return (Prediction(of.model, dict(zip(of.label_ids, of.probs[row].tolist(), strict=True))),) if of.known[row] \
+        else ()
 
 
 def header_of(project: Project, called: Pseudonyms) -> Header:

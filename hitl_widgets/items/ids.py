@@ -156,7 +156,8 @@ class Ids(Sequence[str]):
         if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
             if not -len(self) <= which < len(self):
                 raise IndexError(f"position {which} is outside of {len(self):,} ids.")
-            return self._at(np.array([which % len(self)]))[0]
+            start, end = self._starts[which % len(self):][:2].tolist()
+            return self._data[start:end - 1].decode()
         if isinstance(which, slice):
             start, stop, step = which.indices(len(self))
             texts = self._texts(start, stop) if step == 1 else self._at(np.arange(start, stop, step))

@@ -455,6 +455,14 @@ class Pool:
             return {}
         return {str(name): _plain(self._frame.iat[row, column]) for column, name in enumerate(self._frame.columns)}
 
+    def metas(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """What else is known of consecutive items: see `meta`."""
+        if self._frame is None:
+            return [{} for _ in range(len(self))[start:stop]]
+        names = list(map(str, self._frame.columns))
+        columns = [self._frame.iloc[start:stop, column].tolist() for column in range(len(names))]
+        return [dict(zip(names, map(_plain, row), strict=True)) for row in zip(*columns, strict=True)]
+
     def load(self, position: int) -> Any:
         """The item as a person should see it: a text as it came; an image as uint8, yours to change.
 
@@ -710,7 +718,7 @@ class Pool:
 
     def _text(self, position: int) -> str:
         row = self._checked(position)
-        return self._sources.read(row, self._name(row))
+        return self._sources.read(row, lambda: self._name(row))
 
     def _file(self, source: str) -> Path:
         path = self._root / source

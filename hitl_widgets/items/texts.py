@@ -7,7 +7,7 @@ slices count. Nothing is ever normalised. Read `Texts` first.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import pandas as pd
@@ -56,14 +56,14 @@ class Texts(Sequence[Any]):
         values = self._values[row]
         return list(values) if isinstance(row, slice) else values
 
-    def read(self, row: int, name: str) -> str:
+    def read(self, row: int, name: Callable[[], str]) -> str:
         """Return a text.
 
         Parameters
         ----------
         row : int
-        name : str
-            What messages call it.
+        name : function
+            Gives what messages call it.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Texts(Sequence[Any]):
         if not fault:
             fault = _fault_of(text)
         if fault:
-            raise TextError(f"{name} can't be shown: {fault}, or flag the item as bad data and go on.")
+            raise TextError(f"{name()} can't be shown: {fault}, or flag the item as bad data and go on.")
         return str(text)
 
     def _check(self) -> None:

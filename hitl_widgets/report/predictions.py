@@ -11,6 +11,8 @@ from ..project.project import Project
 from ..sampling.ranking import likeliest, suggested_sets
 from ..taxonomy.label_sets import set_id
 
+AT_ONCE = 1 << 17
+
 
 def label_table(project: Project, positions: np.ndarray) -> pd.DataFrame:
     """List what the adopted model suggests for items that it has predicted; see `Workbench.predict`.
@@ -22,19 +24,24 @@ def label_table(project: Project, positions: np.ndarray) -> pd.DataFrame:
     """
     predictions, ranking, taxonomy = project.ranking.predictions, project.ranking, project.taxonomy
     assert predictions is not None
-    probs = ranking.probs(project.lineage, positions)
-    ids = project.pool.ids[positions]
     if project.task == "multilabel":
+        ids, probs = project.pool.ids[positions], ranking.probs(project.lineage, positions)
         return _of_sets(project, ids, probs).assign(model=predictions.model)
     names = np.array([taxonomy.name_of(label_id) for label_id in taxonomy.label_ids] + [None], object)
-    best = likeliest(probs, ranking.families(project.lineage))
-    top = np.where(best.sum(axis=1) == 1, best.argmax(axis=1), -1)
-    confidence = np.where(best, probs, -1).max(axis=1)
-    ranked = -np.sort(-ranking.probs_by_family(project.lineage, positions), axis=1)
-    return pd.DataFrame({"item_id": ids, "label": names[top],
-                         "confidence": np.where(best.any(axis=1), confidence, np.nan),
-                         "margin": ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0],
-                         "model": predictions.model})
+    top = np.empty(len(positions), np.int32)
+    confidence, margin = np.empty(len(positions), np.float32), np.empty(len(positions), np.float32)
+    item_ids: list[pd.Series] = []
+    for start in range(0, max(1, len(positions)), AT_ONCE):  # by block: of ten million rows all at once take gigabytes
+        some, rows = positions[start:start + AT_ONCE], slice(start, start + AT_ONCE)
+        probs = ranking.probs(project.lineage, some)
+        best = likeliest(probs, ranking.families(project.lineage))
+        top[rows] = np.where(best.sum(axis=1) == 1, best.argmax(axis=1), -1)
+        confidence[rows] = np.where(best.any(axis=1), np.where(best, probs, -1).max(axis=1), np.nan)
+        ranked = -np.sort(-ranking.probs_by_family(project.lineage, some), axis=1)
+        margin[rows] = ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0]
+        item_ids.append(pd.Series(project.pool.ids[some]))
+    return pd.DataFrame({"item_id": pd.concat(item_ids, ignore_index=True), "label": names[top],
+                         "confidence": confidence, "margin": margin, "model": predictions.model})
 
 
 def _of_sets(project: Project, ids: np.ndarray, probs: np.ndarray) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from .uncertainty import Scores, best
 
 # Of a random order so many items are sorted at first, and so many times as many when these are used up.
 BEGUN, FURTHER = 1 << 17, 16
+# Fewer than one in so many are looked through by themselves.
+RARE = 8
 # In a pool of more items, the best are looked for among those above a bar, which so many of them tell.
 LARGE, SAMPLE = 1 << 17, 1 << 14
 
@@ -36,9 +38,13 @@ class RandomOrder:
         """
         if (n_there := int(np.count_nonzero(mask))) == 0 or n <= 0:
             return np.empty(0, np.intp)
-        if n_there <= BEGUN:
+        if n_there <= BEGUN or RARE * n_there < len(mask):  # walking along the order would pass too many others
             places = np.flatnonzero(mask)
-            return places[np.argsort(self.draws[places], kind="stable")[:n]]
+            draws = self.draws[places]
+            if n < n_there:
+                few = draws <= np.partition(draws, n - 1)[n - 1]
+                places, draws = places[few], draws[few]
+            return places[np.argsort(draws, kind="stable")[:n]]
         found: list[npt.NDArray[np.integer]] = []
         n_left, number = min(n, n_there), 0
         while n_left > 0:

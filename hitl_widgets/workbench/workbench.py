@@ -1095,10 +1095,10 @@ class Workbench:
         return detectors.table(positions, model)
 
     def probs(self) -> np.ndarray:
-        """Probabilities of the adopted model: the whole memory map, float32, shape (n_items, n_labels).
+        """Probabilities of the adopted model: float32, shape (n_items, n_labels).
 
         Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
-        yet.
+        yet. Once all items are predicted it is the memory map itself, before that an array in memory.
         """
         self._require_labels()
         return self.project.ranking.probs(self.project.lineage)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl_widgets.sampling import orders
+from hitl_widgets.sampling.audit import Audit
 from hitl_widgets.sampling.orders import RandomOrder, best_of
+from hitl_widgets.sampling.queue import Queue
 from hitl_widgets.sampling.uncertainty import best
 
 
@@ -44,3 +46,23 @@ def test_the_best_of_a_mask_are_those_of_all_its_scores(seed, n_items, share, n,
     places = np.flatnonzero(mask)
     expected = places[best(scores[places], n, tie_break=draws[places])]
     np.testing.assert_array_equal(best_of(mask, scores, n, tie_break=draws), expected)
+
+
+@given(seed=st.integers(0, 10**6), n_items=st.integers(1, 120), share=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
+       ties=st.booleans())
+def test_the_audit_reaches_up_to_its_first_open_item(seed, n_items, share, ties):
+    rng = np.random.default_rng(seed)
+    order = rng.integers(0, 9, n_items) / 9 if ties else rng.random(n_items)
+    holdout = rng.random(n_items) < 0.2
+    queue = Queue(draws=rng.random(n_items), holdout=holdout, audit=Audit(lambda seed: order, 0.3))
+    answered = np.flatnonzero(rng.random(n_items) < share)
+    queue.mark_all(answered, "ada", closed=np.ones(len(answered), np.bool_))
+    skipped = [place for place in range(0, n_items, 7) if place not in answered]
+    for place in skipped:
+        queue.mark(place, "ada", closed=False, skipped_at=1)
+    reached = []
+    for place in sorted(np.flatnonzero(~holdout).tolist(), key=lambda place: (order[place], place)):
+        if place not in answered and place not in skipped:
+            break
+        reached.append(place)
+    assert queue.audited().tolist() == reached
