@@ -6,6 +6,7 @@ alone, when a client is there.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 import uuid
@@ -125,7 +126,7 @@ def results(client: Any, function: Callable[[Work, Block], Result], work: Work, 
                 return
             try:
                 future, told = next(coming)
-            except TimeoutError:
+            except (TimeoutError, asyncio.TimeoutError):  # two before Python 3.11
                 return
             block = waiting.pop(future)
             if future.status != "finished":
@@ -154,7 +155,7 @@ def _wait_for_a_worker(client: Any, budget_s: float | None) -> None:
         return
     try:
         client.wait_for_workers(1, timeout=WAIT_S if budget_s is None else min(WAIT_S, budget_s))
-    except TimeoutError as error:
+    except (TimeoutError, asyncio.TimeoutError) as error:  # two before Python 3.11
         raise ModelError("the cluster has no workers. Start some, such as with cluster.scale(2), or leave client "
                          "out.") from error
 
