@@ -137,7 +137,7 @@ def predicted(wb: Any, seed: int, share: float = 1.0) -> None:
     for start in range(0, int(n * share), 2**17):
         rows = np.arange(start, min(start + 2**17, int(n * share)))
         if not kept.tried[rows[-1]]:
-            probs = rng.random((len(rows), len(LABELS)), np.float32) ** 4
+            probs = rng.random((len(rows), len(kept.label_ids)), np.float32) ** 4
             kept.put(rows, probs / probs.sum(axis=1, keepdims=True))
     wb.project.use_predictions(kept)
 
@@ -146,6 +146,12 @@ def folder_mb(folder: Path) -> dict[str, float]:
     """Room on the disk of each file of a folder, in MB."""
     return {str(path.relative_to(folder)): round(path.stat().st_blocks * 512 / 1e6, 1)
             for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_blocks * 512 > 1e5}
+
+
+def size_mb(path: Path) -> float:
+    """Bytes of a file, or of all files of a folder, in MB."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
 def phase_reference(folder: Path, frame: pd.DataFrame, phase: Phase, seed: int) -> None:
@@ -301,7 +307,7 @@ def phase_export(folder: Path, frame: pd.DataFrame, phase: Phase, seed: int) -> 
     for name in ("parquet", "csv", "jsonl"):
         with phase.step(f"wb.export(), {name}, with items that nobody answered"):
             done = wb.export(folder / f"out.{name}", name, unanswered=True, predictions=True)
-        print(f"   {done.n:,} items, {(folder / f'out.{name}').stat().st_size / 1e6:,.0f} MB")
+        print(f"   {done.n:,} items, {size_mb(folder / f'out.{name}'):,.0f} MB")
     with phase.step("wb.export(), parquet, of the answers alone"):
         wb.export(folder / "few.parquet", "parquet")
     wb.close()
