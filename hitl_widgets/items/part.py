@@ -1,14 +1,15 @@
 """A part of a pool as plain data, for another process: paths of files, texts, or pixels of items in memory.
 
 `part_of` takes some items out of a pool, and `pool_of` makes a small pool of them, with the same ids. Of items that are
-files only their paths are in a part, so that whoever gets it has to see the same files.
+files only their paths are in a part, so that whoever gets it has to see the same files; of remote files their addresses
+and what is needed to fetch them, credentials included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from ..errors import ItemError
 from ..records import Item
 from .pool import Pool
+from .remote import RemoteFiles
 from .texts import Texts
 
 
@@ -31,18 +33,21 @@ class Part:
     ids : tuple of str
         The items' ids.
     sources : tuple
-        What each item is: a path (str), an array of uint8, or a text (str or bytes).
+        What each item is: a path or an address (str), an array of uint8, or a text (str or bytes).
     root : str
         The folder from which paths go on.
     within : bool
         Whether every file has to lie in that folder.
+    remote : mapping or None
+        Of remote files `RemoteFiles.settings`, which no repr shows.
     """
 
     kind: str
     ids: tuple[str, ...]
-    sources: tuple[Any, ...]
+    sources: tuple[Any, ...] = field(repr=False)
     root: str
     within: bool
+    remote: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,7 +66,8 @@ def part_of(pool: Pool, positions: Sequence[int] | np.ndarray) -> Part:
     places = np.asarray(positions, np.int64).tolist()
     ids = tuple(str(pool.ids[position]) for position in places)
     sources = tuple(_plain(pool, position) for position in places)
-    return Part(pool.kind, ids, sources, str(pool._root), pool._folder is not None)
+    remote = None if pool._remote is None else pool._remote.settings()
+    return Part(pool.kind, ids, sources, str(pool._root), pool._folder is not None, remote)
 
 
 def pool_of(part: Part) -> Pool:
@@ -73,7 +79,8 @@ def pool_of(part: Part) -> Pool:
         As `part_of` made it, in this process or in another one.
     """
     sources: Any = Texts(part.sources) if part.kind == "text" else list(part.sources)
-    pool = Pool(sources, part.ids, folder=Path(part.root) if part.within else None)
+    remote = None if part.remote is None else RemoteFiles.of(part.remote)
+    pool = Pool(sources, part.ids, folder=Path(part.root) if part.within else None, remote=remote)
     pool._root = Path(part.root)
     return pool
 

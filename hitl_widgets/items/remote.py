@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import pandas as pd
 
@@ -199,6 +201,8 @@ class RemoteFiles:
         self.max_size, self.timeout = int(max_size), float(timeout)
         self._cache = FileCache(cache, int(cache_size))
         self._place = repr(sorted(_places(self._options))).encode()
+        self._id = uuid4().hex
+        _made[self._id] = self
         self._begin()
 
     def _begin(self) -> None:
@@ -210,6 +214,23 @@ class RemoteFiles:
         self._digests: OrderedDict[str, str] = OrderedDict()
         self._filesystems: dict[str, Any] = {}
         self._n_threads = self._n_idle = 0
+
+    def settings(self) -> dict[str, Any]:
+        """What `of` makes the same of in another process, credentials included: for a worker, never to be stored."""
+        return {"id": self._id, "options": self._options, "cache_size": self._cache.limit, "max_size": self.max_size,
+                "timeout": self.timeout}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RemoteFiles:
+        """These files, if they were made in this process; others like them, with a cache of their own, elsewhere."""
+        with _making:
+            files = _made.get(settings["id"])
+            if files is None:
+                files = cls(**{name: value for name, value in settings.items() if name != "id"})
+                files._id = settings["id"]
+                _made[files._id] = files
+                _of_others.append(files)
+            return files
 
     def __repr__(self) -> str:
         return f"<RemoteFiles cached in {self._cache.folder}>"
@@ -482,6 +503,12 @@ class RemoteFiles:
             while len(self._digests) > _N_REMEMBERED:
                 self._digests.popitem(last=False)
         return digest
+
+
+# Those of this process, by their ids; of other processes' the last two stay, since blocks of one pool come one by one.
+_made: WeakValueDictionary[str, RemoteFiles] = WeakValueDictionary()
+_of_others: deque[RemoteFiles] = deque(maxlen=2)
+_making = threading.Lock()
 
 
 def _too_slow(seconds: float) -> Failure:

@@ -22,6 +22,8 @@ from hitl_widgets import Pool
 from hitl_widgets.errors import BadInput, ImageError
 from hitl_widgets.items import remote
 from hitl_widgets.items.integrity import Contents, alike_in_size
+from hitl_widgets.items.part import part_of
+from hitl_widgets.items.part import pool_of as pool_of_part
 from hitl_widgets.items.remote import RemoteFiles, shown
 from hitl_widgets.testing import wait_for
 
@@ -405,6 +407,27 @@ def test_the_notebook_shows_eight_items_and_fetches_no_other(server):
     pool = pool_of(server)
     assert "8 x 8" in pool._repr_html_()
     assert sum(server.n_requests.values()) == 8
+
+
+# -- parts, for workers
+
+
+def test_a_worker_fetches_with_what_a_part_has_and_no_repr_shows_it(server):
+    server.authorization = "Basic SECRET"
+    pool = pool_of(server, storage_options={"headers": {"Authorization": server.authorization}})
+    part = part_of(pool, [2, 5])
+    assert "SECRET" not in repr(part)
+    assert pool_of_part(part)._remote is pool._remote  # in one process one cache
+    program = """
+import pickle, sys
+from hitl_widgets.items.part import pool_of
+part = pickle.load(sys.stdin.buffer)
+pool = pool_of(part)
+assert pool.ids.tolist() == ["2", "5"] and pool.load(1)[0, 0] == 100 and pool_of(part)._remote is pool._remote
+"""
+    done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(part), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert server.n_requests == {"5.png": 1}
 
 
 # -- contents
