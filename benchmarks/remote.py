@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="few keys and images")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args(arguments)
-    n_blocks, n_predicted = (1, 60) if options.quick else (6, 600)
+    n_blocks, n_predicted = (1, 60) if options.quick else (4, 400)
     n = max(n_predicted, n_blocks * BLOCK + 40)
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
