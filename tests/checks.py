@@ -157,6 +157,7 @@ BENCHMARKS = (
     ("project", "--items", "20000", "--decisions", "2000"),
     ("taxonomy", "--items", "20000", "--edits", "5"),
     ("maps", "--items", "8", "--large", "1", "--repeat", "1"), ("maps_ahead", "--decisions", "10"),
+    ("remote", "--quick"),
     ("team_claims", "--n", "100", "--processes", "3", "--kills", "2"),
     ("team_answers", "--n", "20", "--people", "3", "--seconds", "3", "--kills", "2"),
     ("label_studio_check", "--seeds", "1", "--tasks", "100"),

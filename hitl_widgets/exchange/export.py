@@ -182,7 +182,7 @@ def _check_apart(project: Project, path: Path, chosen: Format) -> None:
                                     and real.suffix.lower() not in chosen.suffixes):
         raise BadInput(f"{path} {'holds' if real.is_dir() else 'is a file of'} the project in {own}, which would be "
                        "lost. Nothing was written; choose another path.")
-    if not pool.in_files:
+    if not pool.in_files or pool.remote:
         return
     inside: dict[Path, bool] = {}
     for position in range(len(pool)):

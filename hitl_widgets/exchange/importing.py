@@ -176,6 +176,8 @@ class _Importer:
 
         def flush() -> None:
             nonlocal n_known
+            if self._contents.header.shape is not None:  # their sizes are needed
+                self._project.pool.fetch_ahead(position for position, _ in batch)
             made, known = self._events(batch)
             new.extend(made)
             n_known += known

@@ -93,13 +93,13 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
     options : mapping or None
         The person's storage options: these are meant for one kind of place.
     """
-    protocols = addresses.str.extract(rf"^({ADDRESS.pattern})", expand=False).str[:-3].str.lower()
-    if protocols.hasnans:
-        row = int(protocols.isna().to_numpy().argmax())
+    begins = [address.partition("://")[0] if "://" in address else "" for address in addresses]
+    if odd := {begin for begin in set(begins) if not ADDRESS.fullmatch(f"{begin}://")}:
+        row = next(row for row, begin in enumerate(begins) if begin in odd)
         raise BadInput(f"{name} is {shown(str(addresses.iloc[row]))!r:.200} in row {row}, which is no address; with "
                        "remote=True each row needs one, such as 's3://bucket/a.png' or 'https://host/a.png'. Make a "
                        "pool of files on this machine without remote=True.")
-    kinds = {str(protocol) for protocol in protocols.unique()}
+    kinds = {begin.lower() for begin in begins}
     for kind in sorted(kinds):
         _check_protocol(kind, name)
     if options and len(families := {"https" if kind == "http" else kind for kind in kinds}) > 1:
