@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -33,12 +34,7 @@ class Ids(Sequence[str]):
     data : bytes
         The texts in UTF-8, each followed by a NUL.
     checksums : ndarray of uint32, shape (n,), optional
-        The CRC-32 of each text; made when None.
-
-    Attributes
-    ----------
-    checksums : ndarray of uint32, shape (n,)
-        The CRC-32 of each text in UTF-8.
+        The CRC-32 of each text; made when they are needed where it is None.
 
     Examples
     --------
@@ -54,11 +50,16 @@ class Ids(Sequence[str]):
         ends = [np.flatnonzero(letters[start:start + (1 << 24)] == 0) + (start + 1)
                 for start in range(0, len(letters), 1 << 24)]
         self._data, self._starts = data, np.concatenate([np.zeros(1, np.int64), *ends])
-        if checksums is None:
-            checksums = np.concatenate([np.empty(0, np.uint32), *(
+        self._checksums = checksums
+
+    @cached_property
+    def checksums(self) -> npt.NDArray[np.uint32]:
+        """The CRC-32 of each text in UTF-8: uint32, shape (n,)."""
+        if (found := self._checksums) is None:
+            found = np.concatenate([np.empty(0, np.uint32), *(
                 _checksums(self._bytes(start, stop).split(b"\0")) for start, stop in _blocks(len(self)))])
-        self.checksums = checksums
-        self.checksums.flags.writeable = False
+        found.flags.writeable = False
+        return found
 
     @classmethod
     def of(cls, values: Iterable[Hashable], n_items: int, kind: str) -> Ids:

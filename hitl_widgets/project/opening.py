@@ -129,7 +129,9 @@ def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str
     ids = Ids(read_pool_ids(folder)[1])
     found = pool.positions(ids)
     gone = ids[np.flatnonzero(found < 0)].tolist()
-    joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
+    is_new = np.ones(len(pool), np.bool_)
+    is_new[found[found >= 0]] = False
+    joined = np.flatnonzero(is_new).tolist()
     if not gone or not joined:
         return pool
     rows = log.changed_annotations(log.last_seq(), gone, columns=("content",))
