@@ -14,7 +14,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import postgres_server
 import pytest
 from checks import SHARED_DATA
+from hypothesis import HealthCheck, settings
 from places import DATABASES, Place
+
+# A busy machine fails no test.
+settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any pace")
 
 
 def pytest_report_header() -> str:
