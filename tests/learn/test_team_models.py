@@ -249,7 +249,7 @@ def test_a_card_on_the_old_place_keeps_its_decision_and_the_new_place_stores_it(
         with wb.move_to(url, cache=tmp_path / "bens") as moved:
             pd.testing.assert_frame_equal(moved.annotations(), before)
             assert moved.annotator == "ben"
-            with pytest.raises(StoreError, match="closed"):
+            with pytest.raises(StoreError, match="has moved to postgresql"):
                 wb.decide(POOL.ids[2], label="dark")
             reply: Any = review.card.answer(act)
             assert (reply["kind"], reply["again"]) == ("rejected", True)

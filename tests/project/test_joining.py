@@ -177,7 +177,7 @@ def test_of_two_edits_made_apart_the_first_holds_and_the_other_waits(two):
     assert "“siamese”" in unsettled(one.project)["prose"][0]
     [entry] = waiting_of(lineage)  # as the editor shows it
     assert entry["version"] == -1
-    assert entry["prose"].startswith("To settle")
+    assert entry["prose"].startswith("Split “cat” into “siamese”")
     with pytest.raises(UnknownLabel, match="made apart"):
         one.project.decide("i9", label="siamese")
 

@@ -35,7 +35,7 @@ def test_a_question_and_the_definition_that_settled_it_reach_the_card_of_a_colle
     wait_for(lambda: any(label.get("definition") == "Cats of any age." for push in browser.of_kind("taxonomy")
                          for label in push["taxonomy"]["labels"]))
     wait_for(lambda: any(entry["settled"] for push in browser.of_kind("threads") for entry in push["threads"]))
-    assert any("Are kittens cats?" in push["text"] for push in browser.of_kind("news"))
+    wait_for(lambda: any("Are kittens cats?" in push["text"] for push in browser.of_kind("news")))
 
     act(browser, "ask", text="And lions?", item_id=None, label_id=ada.taxonomy.label("cat").id)
     assert ada.people.threads().table["text"].tolist() == ["And lions?", "Are kittens cats?"]
