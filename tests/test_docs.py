@@ -139,7 +139,8 @@ def test_the_examples_of_the_guide_to_privacy_run():
 @pytest.mark.parametrize("page", ["servers.md", "jupyterhub.md"])
 def test_the_database_of_a_guide_belongs_to_the_team_and_can_be_restored(page, tmp_path):
     pool = hw.Pool.from_texts(["one", "two", "three"], ids=["a", "b", "c"])
-    statements = [line.split("--")[0].strip() for line in blocks(page, "sql")[0].splitlines() if line[:1] not in "\\"]
+    making = blocks(page, "(?:sql|text)")[0]
+    statements = [line.split("--")[0].strip() for line in making.splitlines() if line[:1] not in "\\"]
     statements = list(filter(None, statements))
     if not any("role ben" in line.lower() for line in statements):
         statements += [line.replace("ann", "ben") for line in statements if " ann " in line]

@@ -137,7 +137,10 @@ def test_a_model_that_one_trains_is_the_model_of_both(team):
     team.ben.card.get_by_text("ann adopted model").first.wait_for()
     version = team.ann.value("wb.registry.adopted")
     team.ben.wait_until(lambda: team.ben.value("wb.registry.adopted") == version)
-    items = label(team.ben, 5)  # the first were there before the model, and some are asked blind
-    seen = ("[e.body['seen'].get('model') for e in wb.history().itertuples() "
-            f"if e.kind == 'decided' and e.item_id in {items!r}]")
-    assert version in team.ann.value(seen)
+
+    def models_seen():
+        items = label(team.ben, 2)
+        return team.ann.value("[e.body['seen'].get('model') for e in wb.history().itertuples() "
+                              f"if e.kind == 'decided' and e.item_id in {items!r}]")
+
+    team.ben.wait_until(lambda: version in models_seen())  # the first were there before the model, some are asked blind

@@ -87,13 +87,15 @@ def test_an_own_repeat_that_is_undone_comes_back_and_the_first_answer_stands_all
     review.close()
 
 
-def test_a_card_that_closes_ends_the_sitting_and_what_was_planted_is_told(wb):
+def test_a_card_that_closes_ends_the_sitting_and_what_was_planted_is_told(wb, monkeypatch):
+    monkeypatch.setattr(card, "FOLLOW_S", 0.05)
     wb.people.plant(purpose="To learn how far suggestions move us.")
     review = Review(wb.session, explain=None, strategy="random")
     browser = Browser(review)
     browser.hello()
     review.receive({"kind": "consent", "to": "planted", "yes": True, "decision_id": new_id(), "annotator": "ada",
                     "acted_at": "2026-03-01T09:30:00.250Z"})
+    wait_for(lambda: any(push["about"]["takes_part"] == ["planted"] for push in browser.of_kind("about")))
     planted = [entry for entry in label(browser, 60) if entry.get("exposure", {}).get("planted")]
     assert planted
     assert not list(wb.project.log.events(kind="told"))
