@@ -11,8 +11,9 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ import numpy as np
 from ..errors import DiskFull, ReadOnly, ShapeError
 from .files import make_folder, share_like_folder, write_whole
 
+try:
+    import fcntl
+except ImportError:  # Windows, where no file is cut off that another process has mapped
+    fcntl = None  # type: ignore[assignment]
+
 EMBEDDINGS_LIMIT = 2**30
+# Seconds for which another process that makes files in a folder is waited for.
+_MAKING_S = 5.0
 # Room on a disk is taken by so many bytes.
 _PAGE = 4096
 
@@ -61,11 +69,14 @@ class Predictions:
         self._lock = threading.Lock()
         about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items,
                  "recipe": recipe}
-        if not self._made_for(about):
-            shutil.rmtree(self.home, ignore_errors=True)
-            self._make(about)
-        self._rows: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
-        self.tried: np.ndarray = np.load(self.home / "tried.npy", mmap_mode="r+")
+        with suppress(OSError):  # said below
+            make_folder(self.home.parent)
+        with _making(self.home.parent):
+            if not self._made_for(about):
+                shutil.rmtree(self.home, ignore_errors=True)
+                self._make(about)
+            self._rows: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
+            self.tried: np.ndarray = np.load(self.home / "tried.npy", mmap_mode="r+")
         self.probs = KnownRows(self._rows, self.tried)
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
@@ -128,7 +139,6 @@ class Predictions:
         np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,))
         for name in ("probs.npy", "tried.npy"):
             share_like_folder(self.home / name)
-
 
     def _no_room(self, error: OSError) -> DiskFull:
         return DiskFull(f"predictions can't be kept in {self.home} ({error.strerror}). Make room on the disk and try "
@@ -205,11 +215,17 @@ class Rows:
     def __init__(self, home: Path, *, n_items: int, name: str, limit: int = EMBEDDINGS_LIMIT) -> None:
         self._limit = limit
         name = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        self._home = home
         self._file, self._mask_file = (home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
         self._lock = threading.Lock()
         self._rows: np.ndarray | None = None
         self._known = np.zeros(n_items, bool)
         self.n_features = 0
+        with _making(home):
+            self._load()
+
+    def _load(self) -> None:
+        """Take the files on disk, where they fit."""
         with suppress(OSError, ValueError, EOFError):
             for mode in ("r", "r+"):  # the second alone would fill up a file that was cut off
                 rows, known = (np.load(file, mmap_mode=mode) for file in (self._file, self._mask_file))
@@ -239,18 +255,26 @@ class Rows:
             if not len(positions) or not rows.shape[1] or not (asked or self._fits(rows.shape[1])):
                 return
             if rows.shape[1] != self.n_features:
-                shape = (len(self._known), rows.shape[1])
-                known = np.lib.format.open_memmap(self._mask_file, mode="w+", dtype=np.bool_, shape=shape[:1])
-                _reserve(known)
-                # A sparse file: rows that weren't written take no room on the disk.
-                self._rows = np.lib.format.open_memmap(self._file, mode="w+", dtype=np.float32, shape=shape)
-                self._known, self.n_features = known, shape[1]
-                share_like_folder(self._file)
-                share_like_folder(self._mask_file)
+                with _making(self._home):
+                    self._load()  # another process may have made them meanwhile
+                    if rows.shape[1] != self.n_features:
+                        self._make(rows.shape[1])
             assert self._rows is not None
             _reserve(self._rows, positions)
             self._rows[positions] = rows
             self._known[positions] = True
+
+    def _make(self, n_features: int) -> None:
+        """Make the files, in which no row is known. Those in their place are left to whoever has them mapped."""
+        shape = (len(self._known), n_features)
+        self._mask_file.unlink(missing_ok=True)  # first: it says nothing of the new rows
+        with write_whole(self._file, durable=False) as part:
+            # A sparse file: rows that weren't written take no room on the disk.
+            np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+        with write_whole(self._mask_file, durable=False) as part:
+            _reserve(np.lib.format.open_memmap(part, mode="w+", dtype=np.bool_, shape=shape[:1]))
+        self._rows, self._known = (np.load(file, mmap_mode="r+") for file in (self._file, self._mask_file))
+        self.n_features = n_features
 
     def get(self, positions: np.ndarray | None = None) -> np.ndarray:
         """Rows of some items, or of all: float32, shape (n, n_features); NaN where none is kept."""
@@ -298,6 +322,31 @@ class Embeddings(Rows):
 
     def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:
         super().__init__(predictions.home, n_items=len(predictions.tried), name=head, limit=limit)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    """Meanwhile no other process makes files in a folder: where two make the same, one finds those of the other.
+
+    Without, the one would cut off files that the other has mapped already. Where the file system has no such lock, and
+    where somebody holds it for long, it goes on without.
+    """
+    held = None
+    if fcntl is not None:
+        with suppress(OSError):  # no such folder, or no lock
+            held = os.open(folder, os.O_RDONLY)
+            end = time.monotonic() + _MAKING_S
+            while time.monotonic() < end:
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(0.005)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
 
 
 def _reserve(array: np.ndarray, positions: Sequence[int] | np.ndarray | None = None) -> None:

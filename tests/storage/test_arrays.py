@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl_widgets.errors import DiskFull, ShapeError
-from hitl_widgets.storage.arrays import KnownRows, Predictions
+from hitl_widgets.storage.arrays import KnownRows, Predictions, Rows
 
 needs_sparse = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no sparse files here")
 
@@ -98,3 +98,46 @@ def test_a_full_disk_is_met_before_the_memory_map_is_written(tmp_path, monkeypat
     with pytest.raises(DiskFull, match="No space left"):
         kept.put([1, 2], np.ones((2, 3), np.float32))
     assert not kept.tried.any()
+
+
+def test_two_that_make_the_same_rows_share_the_files(tmp_path):
+    one, other = (Rows(tmp_path, n_items=6, name="layer") for _ in range(2))  # neither finds any
+    one.put([0, 1], np.full((2, 3), 1, np.float32))
+    every = one.memory_map()
+    other.put([2], np.full((1, 3), 2, np.float32))  # made no new files, which would end the process that has the former
+    assert one.missing(np.arange(6)).tolist() == other.missing(np.arange(6)).tolist() == [3, 4, 5]
+    for rows in (one.get(), other.get(), every):
+        assert rows[:3].tolist() == [[1] * 3, [1] * 3, [2] * 3]
+
+
+def test_rows_of_another_width_leave_the_former_to_who_has_them(tmp_path):
+    former, later = (Rows(tmp_path, n_items=4, name="layer") for _ in range(2))
+    former.put([1], np.full((1, 5), 1, np.float32))
+    later.put([2], np.full((1, 2), 2, np.float32))
+    assert former.get()[1].tolist() == [1] * 5
+    assert later.get()[2].tolist() == [2] * 2
+    assert later.missing(np.arange(4)).tolist() == [0, 1, 3]
+    assert Rows(tmp_path, n_items=4, name="layer").missing(np.arange(4)).tolist() == [0, 1, 3]
+
+
+def test_processes_that_take_up_one_model_at_once_share_its_files(tmp_path):
+    code = "import sys, time, numpy as np; from tests.storage.test_arrays import Rows, predictions; " \
+           "from pathlib import Path; place = int(sys.argv[2]); n = 200_000; sys.stdin.readline()\n" \
+           "kept = predictions(Path(sys.argv[1]), n); rows = Rows(kept.home, n_items=n, name='layer')\n" \
+           "for block in range(place, 20, 2):\n" \
+           "    some = np.arange(block * 256, block * 256 + 256)\n" \
+           "    kept.put(some, np.full((256, 3), block + 1, np.float32))\n" \
+           "    rows.put(some, np.full((256, 7), block + 1, np.float32))\n"
+    for turn in range(3):
+        folder = tmp_path / str(turn)
+        both = [subprocess.Popen([sys.executable, "-c", code, str(folder), str(place)], stdin=subprocess.PIPE)
+                for place in range(2)]
+        for process in both:
+            process.stdin.close()
+        assert [process.wait(100) for process in both] == [0, 0]
+        kept = predictions(folder, 200_000)
+        rows = Rows(kept.home, n_items=200_000, name="layer")
+        expected = np.repeat(np.arange(1, 21), 256)
+        assert (kept.probs[:5120, 0] == expected).all()
+        assert (rows.get(np.arange(5120))[:, 6] == expected).all()
+        assert len(kept.missing(np.arange(200_000))) == len(rows.missing(np.arange(200_000))) == 200_000 - 5120
