@@ -22,6 +22,8 @@ from ..errors import BadInput
 
 # What a full cache is brought down to, so that it isn't looked through for every file.
 _DOWN_TO = 0.9
+# Once so much of the limit was put, the folder is looked through for what other processes put.
+_LOOK = 0.05
 # A part that nobody has written to for so long was left by a process that ended.
 _LEFT_S = 3600.0
 _OURS = re.compile(r"[0-9a-f]{32}\.(?:file|[0-9a-f]+\.part)\Z")
@@ -46,7 +48,7 @@ class FileCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, limit: int) -> None:
-        self.limit, self._lock, self._size = limit, threading.Lock(), -1
+        self.limit, self._lock, self._size, self._put = limit, threading.Lock(), -1, 0
         if folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="hitl-remote-"))
             weakref.finalize(self, _remove, self.folder, os.getpid())
@@ -85,15 +87,15 @@ class FileCache:
             with suppress(OSError):
                 part.unlink()
         with self._lock:
-            if self._size >= 0:
-                self._size += size
-            if self._size < 0 or self._size > self.limit:
+            self._put += size
+            if self._size < 0 or self._size + self._put > self.limit or self._put > _LOOK * self.limit:
                 self._shrink(self.limit, keep=key)
 
     def shrink(self) -> None:
         """Give half of the room back, as when the disk is full."""
         with self._lock:
-            self._shrink(max(0, self._size) // 2, keep="")
+            self._shrink(self.limit, keep="")  # says what is there
+            self._shrink(self._size // 2, keep="")
 
     def _shrink(self, limit: int, *, keep: str) -> None:
         """Bring the files below a limit; those of other processes are counted too."""
@@ -108,7 +110,7 @@ class FileCache:
                         kept.append(_Kept(stat.st_mtime_ns, entry.path, stat.st_size))
                     elif stat.st_mtime < old:
                         os.unlink(entry.path)
-        self._size = sum(one.size for one in kept)
+        self._size, self._put = sum(one.size for one in kept), 0
         if self._size <= limit:
             return
         for one in sorted(kept):

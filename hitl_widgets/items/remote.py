@@ -156,7 +156,7 @@ class Failure(NamedTuple):
 
 @dataclass(eq=False)
 class _Fetch:
-    address: str
+    address: str = field(repr=False)
     key: str
     started: bool = False
     failure: Failure | None = None
@@ -307,14 +307,11 @@ class RemoteFiles:
             Called once for each file, on any thread, when it is there or can't be fetched.
         """
         self._own()
+        wanted = [(address, key := self._key(address), self._cache.has(key)) for address in addresses]
         settled, new = 0, list[_Fetch]()
-        for address in addresses:
-            key = self._key(address)
-            if self._cache.has(key):
-                settled += 1
-                continue
-            with self._lock:
-                if self._failure_of(key) is not None:
+        with self._lock:  # all at once: what is new is in the queue before another thread finds it
+            for address, key, is_here in wanted:
+                if is_here or self._failure_of(key) is not None:
                     settled += 1
                     continue
                 if (fetch := self._fetches.get(key)) is None:
@@ -328,7 +325,6 @@ class RemoteFiles:
                     new.append(fetch)
                 if then is not None:
                     fetch.then.append(then)
-        with self._lock:
             if first:
                 self._queue.extendleft(reversed(new))
             else:

@@ -21,10 +21,11 @@ from PIL import Image
 from hitl_widgets import Pool
 from hitl_widgets.errors import BadInput, ImageError
 from hitl_widgets.items import remote
+from hitl_widgets.items.file_cache import FileCache
 from hitl_widgets.items.integrity import Contents, alike_in_size
 from hitl_widgets.items.part import part_of
 from hitl_widgets.items.part import pool_of as pool_of_part
-from hitl_widgets.items.remote import RemoteFiles, shown
+from hitl_widgets.items.remote import RemoteFiles, _Fetch, shown
 from hitl_widgets.testing import wait_for
 
 
@@ -286,6 +287,20 @@ def test_the_cache_stays_below_its_size_and_keeps_what_was_used_last(server, tmp
     assert (tmp_path / "cache" / "notes.txt").exists()
 
 
+def test_a_cache_that_several_fill_stays_near_its_size(tmp_path):
+    caches = [FileCache(tmp_path, 100_000) for _ in range(3)]
+    for number in range(150):
+        caches[number % 3].put(f"{number:032x}", lambda part: part.write_bytes(bytes(1_000)))
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 100_000 + 3 * (5_000 + 1_000)
+
+
+def test_a_full_disk_costs_half_of_the_cache(tmp_path):
+    for number in range(10):
+        FileCache(tmp_path, 100_000).put(f"{number:032x}", lambda part: part.write_bytes(bytes(1_000)))
+    FileCache(tmp_path, 100_000).shrink()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_a_file_larger_than_the_cache_is_read_all_the_same(server):
     pool = pool_of(server, cache_size=1)
     assert [int(pool.load(place)[0, 0]) for place in (1, 2, 1)] == [20, 40, 20]
@@ -364,6 +379,32 @@ def test_files_are_fetched_ahead_many_at_once(server):
     pool.fetch_ahead([0, 1], then=lambda: done.append(1))
     assert len(done) == 14
     assert sum(server.n_requests.values()) == 12
+
+
+def test_threads_that_want_the_same_files_ahead_get_them(server):
+    files, taken, errors = RemoteFiles(), threading.Event(), []
+    fetched = threading.Semaphore(0)
+
+    def addresses():
+        yield server.url("0.png")
+        taken.set()
+        other.join(0.5)
+        yield server.url("1.png")
+
+    def want():
+        taken.wait(10)
+        try:
+            files.ahead([server.url("0.png"), server.url("2.png")], first=True, then=fetched.release)
+        except BaseException as error:
+            errors.append(error)
+            raise
+    other = threading.Thread(target=want)
+    other.start()
+    files.ahead(addresses(), first=False, then=fetched.release)
+    other.join()
+    assert not errors
+    assert all(fetched.acquire(timeout=30) for _ in range(4))
+    assert "0.png" not in repr(_Fetch("https://host/0.png?signature=12ab", "key"))
 
 
 def test_what_is_shown_comes_before_what_is_fetched_ahead(server, monkeypatch):
