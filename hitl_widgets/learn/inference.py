@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -360,8 +360,9 @@ class Inference:
         missing, rows = stored.missing(positions), stored.get(positions)
         fresh = predictor.embed(missing.tolist())
         if fresh.shape[1]:
+            kept = to_keep(self.pool, missing, fresh)
             with suppress(OSError):
-                stored.put(missing, fresh)
+                stored.put(missing[kept], fresh[kept])
             if rows.shape[1] != fresh.shape[1]:
                 rows = np.full((len(positions), fresh.shape[1]), np.nan, np.float32)
             rows[np.isin(positions, missing)] = fresh
@@ -409,14 +410,24 @@ class Inference:
                 rows = answers.arrays["embeddings" if described is None else "descriptors"]
                 if not rows.shape[1] and np.isfinite(answers.arrays["probs"]).any():
                     return predictor.embed(some.tolist())  # raises, and names the remedy
-                try:
-                    stored.put(some, rows, asked=True)
-                except OSError as error:
-                    raise DiskFull(f"there is no room for the embeddings of {len(self.pool):,} items, "
-                                   f"{4 * rows.shape[1]:,} bytes each ({error.strerror}). Make room, and call this "
-                                   "again: what is computed is kept.") from error
+                kept = to_keep(self.pool, some, rows)
+                with self._room_for(rows.shape[1]):
+                    stored.put(some[kept], rows[kept], asked=True)
                 advance(len(some))
-        return stored.memory_map() if positions is None else stored.get(positions)
+        if positions is not None:
+            return stored.get(positions)
+        with self._room_for(stored.n_features):
+            return stored.memory_map()
+
+    @contextmanager
+    def _room_for(self, n_features: int) -> Iterator[None]:
+        """DiskFull where there is no room for embeddings that were asked for."""
+        try:
+            yield
+        except OSError as error:
+            raise DiskFull(f"there is no room for the embeddings of {len(self.pool):,} items, {4 * n_features:,} bytes "
+                           f"each ({error.strerror}). Make room, and call this again: what is computed is kept."
+                           ) from error
 
     def stored_embeddings(self, positions: np.ndarray | None = None, *, n: int | None = None) -> np.ndarray | None:
         """Embeddings that are stored already: of these items, with NaN elsewhere, or of n items spread over the pool.

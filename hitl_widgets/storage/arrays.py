@@ -288,9 +288,16 @@ class Rows:
             return found
 
     def memory_map(self) -> np.ndarray:
-        """All rows, where each is kept: a memory map that can't be written to, float32, shape (n_items, n_features)."""
-        if self._rows is None:
-            return self.get()
+        """All rows, NaN where none is kept: a memory map that can't be written to, float32, (n_items, n_features).
+
+        Takes room on the disk for all; OSError where there is none. Rows that aren't kept are still `missing`.
+        """
+        with self._lock:
+            if self._rows is None:
+                return np.full((len(self._known), 0), np.nan, np.float32)
+            if len(unknown := np.flatnonzero(~self._known)):
+                _reserve(self._rows, unknown)
+                self._rows[unknown] = np.nan
         every: np.ndarray = np.load(self._file, mmap_mode="r")
         return every
 

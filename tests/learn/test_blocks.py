@@ -313,6 +313,18 @@ def test_embeddings_that_were_asked_for_are_kept_whatever_room_they_take(bench, 
     assert some.tobytes() == np.array(every[[5, 3]]).tobytes()
 
 
+def test_embeddings_of_a_block_in_which_nothing_can_be_read_are_nan(bench, tmp_path):
+    (tmp_path / "images").mkdir()
+    for k in range(3 * SIZE):
+        path = tmp_path / "images" / f"{k:02}.png"
+        if k // SIZE == 1:
+            path.write_bytes(b"no image")
+        else:
+            Image.new("RGB", (12, 10), (k, 2 * k, 90)).save(path)
+    wb = bench(pool=hw.Pool.from_images(tmp_path / "images"))
+    assert np.isnan(wb.embeddings()).all(axis=1).tolist() == [k // SIZE == 1 for k in range(3 * SIZE)]
+
+
 CELLS = """
 wb = hw.Workbench(folder, pool, ["a", "b", "c"], model=net, preprocess=preprocess, holdout=0, progress=False)
 table = wb.predict(client=client)

@@ -154,6 +154,28 @@ def test_what_couldnt_be_fetched_is_predicted_once_it_can(opened, server):
     assert {n for name, n in server.n_requests.items() if name != "7.png"} == {1}
 
 
+def test_what_couldnt_be_fetched_is_embedded_once_it_can(opened, server):
+    server.faults["7.png"] = [403, 403]
+    workbench = opened(n=8, model=Brightness())
+    workbench.predict()
+    for _ in range(2):  # item 7 alone is missing, so that no item of its block can be read
+        embedded = workbench.embeddings()
+        assert np.isnan(embedded).all(axis=1).tolist() == [i == 7 for i in range(8)]
+        workbench.pool._remote._failed.clear()  # five minutes later
+    assert np.isfinite(workbench.embeddings()).all()
+    assert np.isfinite(workbench.inference.embeddings(range(8))).all()
+
+
+def test_what_couldnt_be_fetched_is_embedded_later_also_with_others_of_its_block(opened, server):
+    server.faults["7.png"] = [403, 403]
+    workbench = opened(n=8, model=Brightness())
+    assert np.isnan(workbench.inference.embeddings(range(8))).all(axis=1).tolist() == [i == 7 for i in range(8)]
+    workbench.pool._remote._failed.clear()  # five minutes later
+    assert np.isnan(workbench.embeddings()).all(axis=1).tolist() == [i == 7 for i in range(8)]
+    workbench.pool._remote._failed.clear()
+    assert np.isfinite(workbench.embeddings()).all()
+
+
 def test_a_damaged_file_is_predicted_once(opened, server):
     server.files["2.png"] = b"no image"
     workbench = opened(n=8, model=Brightness())
