@@ -288,6 +288,9 @@ class AvailableFeatures:
         except ModelError:  # no item can be read: there are no descriptors, and nobody asks for them again
             with self._known_since:
                 self._ready[:] = True
+        except RuntimeError as error:  # the threads that read files take no more work once the interpreter ends
+            if "interpreter shutdown" not in str(error):
+                raise
         finally:
             with self._known_since:
                 self._works = False

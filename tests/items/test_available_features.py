@@ -112,3 +112,16 @@ def test_the_workbenchs_own_net_goes_on_with_the_pools_descriptors(tmp_path):
     assert wb.project.selector.embeddings(np.arange(120)).shape == (120, wb.registry.descriptors.net.n_features)
     assert {item.chosen_by for item in wb.next(20)} == {"typiclust", "audit"}
     wb.close()
+
+
+def test_a_thread_that_the_end_of_the_interpreter_meets_says_nothing_of_it_and_others_do(monkeypatch):
+    said = []
+    monkeypatch.setattr(threading, "excepthook", lambda about: said.append(str(about.exc_value)))
+    for message in ("cannot schedule new futures after interpreter shutdown", "a fault"):
+        def describe(positions, message=message):
+            raise RuntimeError(message)
+        features = AvailableFeatures(9, embeddings=no_model, describe=describe)
+        features.prepare(np.arange(9), budget_s=60)
+        assert features.get(np.arange(9)) is None
+    wait_for(lambda: said)
+    assert said == ["a fault"]
