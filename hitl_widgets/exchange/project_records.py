@@ -42,6 +42,8 @@ _REPEATED = "It compares a person with themselves and never stands; wb.archive(p
 _UNANSWERED = "Nobody answered them; unanswered=True writes them where the format can hold such items."
 _BY_PSEUDONYM = "They appear by pseudonym; people='names' writes them."
 _NO_LABEL = "The label was retired, or an edit left it in doubt."
+_TIED = "As many annotators gave it as didn't; what they agree on is written. wb.people.adjudicate() settles ties."
+_TIED_VALUE = "As many annotators chose another; what they agree on is written."
 
 
 class ProjectRecords:
@@ -277,6 +279,8 @@ class ProjectRecords:
                       **(stands or {})}
         stands = stands or {}
         label_ids: tuple[str, ...] | None = stands.get("label_ids")
+        self.lost.add("label", _TIED, stands.get("n_tied", 0))
+        self.lost.add("value of an attribute", _TIED_VALUE, stands.get("n_tied_values", 0))
         objects: tuple[ObjectAnswer, ...] | None = stands.get("objects")
         values: Mapping[str, Value] = stands.get("values", {})
         nothing = label_ids is None and objects is None and not values
@@ -348,11 +352,14 @@ def _consensus(project: Project) -> dict[str, dict[str, Any]]:
         table = answers.consensus()
         several = (table["n_answers"] > 1) | table["item_id"].isin(list(answers.adjudicated))
         for row in table[several].itertuples(index=False):
-            named = (row.labels if not row.tied else None) if project.task == "multilabel" else \
+            several_each = project.task == "multilabel"
+            # Tied labels are left out; without any other, no label would say that there is nothing in the item.
+            named = (row.labels if row.labels or not row.tied else None) if several_each else \
                 ((row.label,) if isinstance(row.label, str) else None)
             found[str(row.item_id)] = {"label_ids": None if named is None else tuple(sorted(ids[one] for one in named)),
                                        "share": None if named is None or row.share != row.share else float(row.share),
-                                       "judged": str(row.item_id) in answers.adjudicated}
+                                       "judged": str(row.item_id) in answers.adjudicated,
+                                       "n_tied": len(row.tied) if several_each and named else 0}
     if taxonomy.attributes:
         _add_values(project, found)
     return found
@@ -366,6 +373,10 @@ def _add_values(project: Project, found: dict[str, dict[str, Any]]) -> None:
             table: pd.DataFrame = value_table(project, attribute.name, "auto")
         except BadInput:  # nobody gave a value yet
             continue
+        if attribute.choices:
+            for item_id in table["item_id"][table["tied"]]:
+                of_item = found.setdefault(str(item_id), {})
+                of_item["n_tied_values"] = of_item.get("n_tied_values", 0) + 1
         for row in table[table["value"].notna()].to_dict("records"):
             value: Value = row["value"] if attribute.choices else float(row["value"])
             if attribute.kind == "continuous":

@@ -124,6 +124,47 @@ def test_consensus_has_the_votes_and_a_single_answer_stands_as_it_is(wb):
     assert len(records(wb, labels="annotations")["i0"].answers) == 3
 
 
+@pytest.fixture
+def several(tmp_path):
+    with hw.Workbench(tmp_path / "several", pool_of(), ["day", "night", "snow"], task="multilabel", annotator="ann",
+                      holdout=0) as wb:
+        yield wb
+
+
+def test_agreed_labels_are_exported_where_another_is_tied_and_the_tied_ones_are_counted(several, tmp_path):
+    several.decide("i0", labels=["day", "snow"])
+    several.decide("i0", labels=["day"], annotator="bob")
+    found = several.export(tmp_path / "x.csv")
+    written = pd.read_csv(tmp_path / "x.csv")
+    assert (written["verdict"].tolist(), written["labels"].tolist()) == (["answer"], ['["day"]'])
+    tied = found.lost.set_index("what").loc["label"]
+    assert tied["n"] == 1
+    assert "As many annotators gave it as didn't" in tied["why"]
+    joined, = records(several)["i0"].answers
+    assert joined.share == 0.5  # one of the two says exactly this
+    assert several.consensus()["tied"].tolist() == [("snow",)]
+
+
+def test_a_tie_without_an_agreed_label_is_unsure_since_no_label_would_be_an_answer(several):
+    several.decide("i0", labels=["snow"])
+    several.decide("i0", labels=[], annotator="bob")
+    for annotator in ("ann", "bob"):
+        several.decide("i1", labels=[], annotator=annotator)
+    found = records(several)
+    assert [(one.verdict, one.label_ids) for item in ("i0", "i1") for one in found[item].answers] == [
+        ("unsure", None), ("answer", ())]
+
+
+def test_a_choice_that_is_tied_is_counted_beside_an_agreed_label(tmp_path):
+    taxonomy = hw.Taxonomy(["cat", "dog"], attributes=[hw.Attribute("side", choices=["left", "right"])])
+    with hw.Workbench(tmp_path / "p", pool_of(), taxonomy, annotator="ann", holdout=0) as wb:
+        for annotator, side in (("ann", "left"), ("bob", "right")):
+            wb.decide("i0", label="cat", values={"side": side}, annotator=annotator)
+        found = wb.export(tmp_path / "x.csv")
+        assert lost(found)["value of an attribute"] == 1
+        assert (wb.taxonomy.label("cat").id,) == records(wb)["i0"].answers[0].label_ids
+
+
 def test_a_verdict_stands_over_a_single_answer(wb):
     wb.decide("i0", label="cat")
     wb.decide("i0", label="dog", annotator="bob")
