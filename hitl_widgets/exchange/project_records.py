@@ -177,13 +177,18 @@ class ProjectRecords:
                 continue
             of_answer = Losses()
             answer = self._answer(standing, of_answer)
-            if answer.status in self._kept:
-                answers.append(answer)
-                self._renamed.add(answer.annotator)
-                if of_answer:
-                    self.lost.update(of_answer)
-            else:
-                self.lost.add("answer", LEFT_OUT[answer.status])
+            if answer.status not in self._kept:
+                reason = LEFT_OUT[answer.status]
+                # Values count whatever became of the label, as in `Workbench.consensus(attribute=...)`.
+                if not answer.values or answer.status == "planted" or standing.id in self._changed:
+                    self.lost.add("answer", reason)
+                    continue
+                self.lost.add("label", reason)
+                answer = replace(answer.without("label_ids", "as_decided", "status"), verdict="answer")
+            answers.append(answer)
+            self._renamed.add(answer.annotator)
+            if of_answer:
+                self.lost.update(of_answer)
         return answers
 
     def _answer(self, event: events.Event, lost: Losses) -> Answer:
@@ -270,9 +275,10 @@ class ProjectRecords:
         stands = self._consensus.get(item_id)
         if len(answers) < 2 and (stands is None or not stands.get("judged")):
             return tuple(answers)
-        telling = [one for one in answers if one.verdict in LABELLING]
+        telling = [one for one in answers if one.verdict in LABELLING and (
+            one.label_ids is not None or one.objects is not None or self.header.task == "scale")]
         if len(telling) == 1 and not (stands or {}).keys() & {"label_ids", "objects"}:
-            # The others skipped it, or were unsure: what one person said stands.
+            # The others skipped it, were unsure, or gave a label that is in doubt: what one person said stands.
             one = telling[0]
             there = None if one.objects is None else tuple(each for each in one.objects if each.is_there)
             stands = {"label_ids": one.label_ids, "values": one.values, "objects": there, "share": 1.0,

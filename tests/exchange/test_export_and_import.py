@@ -73,6 +73,66 @@ def test_what_an_edit_left_in_doubt_is_left_out_and_counted_unless_asked_for(wb,
     assert doubtful.as_decided[1] == "cat"
 
 
+@pytest.fixture
+def with_blur(tmp_path):
+    taxonomy = hw.Taxonomy(["cat", "dog"], attributes=[hw.Attribute("blur", scale=(0.0, 1.0)),
+                                                       hw.Attribute("side", choices=["left", "right"])])
+    with hw.Workbench(tmp_path / "blur", pool_of(), taxonomy, annotator="ann", holdout=0) as wb:
+        yield wb
+
+
+def exported_values(wb, attribute, **how):
+    found = {item: [one.values[wb.taxonomy.attribute(attribute).id] for one in record.answers
+                    if wb.taxonomy.attribute(attribute).id in one.values] for item, record in records(wb, **how).items()}
+    return {item: values for item, values in found.items() if values}
+
+
+def test_values_beside_a_label_in_doubt_are_exported_as_the_consensus_of_values_has_them(with_blur, tmp_path):
+    wb = with_blur
+    wb.decide("i0", label="cat", values={"blur": 0.25, "side": "left"}, certainty=8)  # of one person
+    wb.decide("i1", label="cat", values={"blur": 0.0})
+    wb.decide("i1", label="dog", values={"blur": 0.5}, annotator="bob")
+    wb.decide("i2", label="cat", values={"blur": 0.5})
+    wb.decide("i2", label="cat", values={"blur": 0.75}, annotator="bob")
+    wb.decide("i3", label="cat")  # without a value
+    wb.decide("i4", label="dog", values={"side": "right"})
+    wb.apply(edits.split("cat", ["lion", "tabby"]))
+    for attribute in ("blur", "side"):
+        stands = wb.consensus(attribute=attribute).set_index("item_id")["value"].to_dict()
+        assert exported_values(wb, attribute) == {item: [value] for item, value in stands.items()}
+    found = records(wb)
+    [alone], [two], [both] = (found[item].answers for item in ("i0", "i1", "i2"))
+    assert (alone.annotator, alone.label_ids, alone.certainty, alone.status) == ("ann", None, 8, "decided")
+    assert (two.n_answers, two.label_ids) == (2, (wb.taxonomy.label("dog").id,))
+    assert both.label_ids is None
+    assert len(records(wb, labels="annotations")["i2"].answers) == 2
+    report = lost(wb.export(tmp_path / "x.jsonl"))
+    assert (report["label"], report["answer"]) == (4, 1)
+
+
+def test_a_value_beside_a_label_in_doubt_comes_into_another_project_and_its_own_knows_it(with_blur, tmp_path):
+    with_blur.decide("i0", label="cat", values={"blur": 0.25})
+    with_blur.apply(edits.split("cat", ["lion", "tabby"]))
+    with_blur.export(tmp_path / "x.jsonl", people="names")
+    assert with_blur.import_file(tmp_path / "x.jsonl").n_new == 0
+    with hw.Workbench(tmp_path / "q", pool_of(), with_blur.taxonomy, annotator="eve", holdout=0) as other:
+        assert other.import_file(tmp_path / "x.jsonl").n_new == 1
+        assert other.values()[["item_id", "annotator", "value"]].values.tolist() == [["i0", "ann", 0.25]]
+
+
+def test_values_to_a_planted_suggestion_or_a_changed_image_are_no_export_and_no_consensus(tmp_path):
+    taxonomy = hw.Taxonomy(["cat", "dog"], attributes=[hw.Attribute("blur", scale=(0, 10))])
+    with hw.Workbench(tmp_path / "p", pool_of(), taxonomy, annotator="ann", holdout=0) as wb:
+        dog = wb.taxonomy.label("dog").id
+        wb.decide("i0", label="cat", values={"blur": 3}, seen=hw.Seen(suggestion=dog, planted=True, taxonomy=1))
+        wb.decide("i1", label="cat", values={"blur": 4})
+    images = np.arange(8 * 64, dtype=np.uint8).reshape(8, 8, 8)
+    images[1] = 255 - images[1]
+    with hw.Workbench(tmp_path / "p", hw.Pool.from_images(images, ids=IDS), annotator="ann") as wb:
+        assert exported_values(wb, "blur") == {}
+        assert wb.consensus(attribute="blur").empty
+
+
 def test_a_renamed_label_says_what_it_was_called(wb):
     wb.decide("i0", label="cat")
     wb.apply(edits.rename("cat", "Felis"))
