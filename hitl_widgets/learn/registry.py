@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from safetensors import SafetensorError
 from torch import nn
 
@@ -45,7 +44,6 @@ from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
 from .text_light import PoolTexts, TextPrior
-from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
@@ -63,7 +61,6 @@ N_KEPT = 3
 N_KEPT_OF_BACKGROUND = 5
 BACKGROUND, IMPORTED = "background", "imported"
 IS_VERSION = re.compile("[0-9a-f]{16}").fullmatch
-COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
 
 
 class Version(NamedTuple):
@@ -773,47 +770,6 @@ def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:
     for number in sorted(lineage.versions, reverse=True):
         taxonomy = lineage.versions[number]
         yield dict(zip(taxonomy.label_ids, taxonomy.names, strict=True))
-
-
-def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:
-    """The table of models that were adopted or trained, the oldest first.
-
-    Parameters
-    ----------
-    events : iterable of Event
-        The log's.
-    adopted : str or None
-        The version in use; None takes the one that was adopted last.
-
-    Returns
-    -------
-    DataFrame
-        model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use; heads for attributes are
-        models by themselves). Where predictions were imported, or an estimator was adopted or fitted, also name: that
-        of the predictions, or the estimator's class.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    last, names = dict[str, str](), dict[str, str]()
-    for event in events:
-        body = event.body
-        if event.kind in ("adopted", "trained", IMPORTED) and body.get("name"):
-            names.setdefault(body["model"], body["name"])
-        if event.kind in ("adopted", VALUES):
-            rows.setdefault(body["model"], {"model": body["model"], "origin": body["origin"]})
-            rows[body["model"]]["adopted_at"], last[event.kind] = event.acted_at, body["model"]
-            if "n_training" in body:
-                rows[body["model"]]["n_training"] = body["n_training"]
-        elif event.kind == IMPORTED:
-            rows.setdefault(body["model"], {"model": body["model"], "origin": IMPORTED})
-        elif event.kind == "trained":
-            rows.setdefault(body["model"], {"model": body["model"], "origin": "trained"})
-            rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"],
-                                    "n_training": body.get("n_training")}
-    frame: pd.DataFrame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
-    frame["adopted"] = frame["model"].isin([adopted or last.get("adopted"), last.get(VALUES)])
-    if names:
-        frame["name"] = pd.Series([names.get(model) for model in frame["model"]], dtype=object)
-    return frame
 
 
 def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import BadInput
 
 if TYPE_CHECKING:
+    from ..learn.model_table import ModelTable
     from ..report.flips import Flips
     from .workbench import Workbench
 
@@ -20,7 +20,7 @@ class Models:
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
 
-    def __call__(self) -> pd.DataFrame:
+    def __call__(self) -> ModelTable:
         """Every model that was adopted or trained, oldest first.
 
         Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" where it
@@ -29,9 +29,10 @@ class Models:
         from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator its
         class. The rounds were measured on the same items: the largest accuracy among many owes some of it to chance.
         Weights and predictions are kept of models that were ever adopted or imported, of those of the background the
-        last five, and of the last three rounds.
+        last five, and of the last three rounds. A notebook shows the beginning of each version, which `Workbench.adopt`
+        takes, and times in UTC; the table itself has both in full.
         """
-        from ..learn.registry import models
+        from ..learn.model_table import models
         return models(self._wb.project.log.events())
 
     def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
@@ -93,4 +94,4 @@ class Models:
         return repr(self())
 
     def _repr_html_(self) -> str:
-        return str(self().to_html())
+        return self()._repr_html_()

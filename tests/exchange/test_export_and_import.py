@@ -82,8 +82,9 @@ def with_blur(tmp_path):
 
 
 def exported_values(wb, attribute, **how):
-    found = {item: [one.values[wb.taxonomy.attribute(attribute).id] for one in record.answers
-                    if wb.taxonomy.attribute(attribute).id in one.values] for item, record in records(wb, **how).items()}
+    of = wb.taxonomy.attribute(attribute).id
+    found = {item: [one.values[of] for one in record.answers if of in one.values]
+             for item, record in records(wb, **how).items()}
     return {item: values for item, values in found.items() if values}
 
 

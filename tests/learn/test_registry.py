@@ -2,9 +2,11 @@
 
 import os
 import threading
+from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from shades import POOL, TRUTH, label_some, small_net
@@ -12,10 +14,13 @@ from torch import nn
 
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, LogDamaged, ModelError
+from hitl_widgets.events import Event
 from hitl_widgets.explain.attribute import NetExplainer
 from hitl_widgets.learn.inference import Adopted, Inference
+from hitl_widgets.learn.model_table import models
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.weights import save_weights
+from hitl_widgets.records import new_id
 from hitl_widgets.sampling.ranking import Ranking
 
 
@@ -31,7 +36,39 @@ def test_models_are_listed_with_their_figures(bench):
 
 
 def test_a_project_without_a_model_lists_none(bench):
-    assert bench().models().empty
+    wb = bench()
+    assert wb.models().empty
+    assert "Empty DataFrame" in repr(wb.models())
+    assert "adopted_at" in wb.models._repr_html_()
+
+
+def test_the_table_of_models_is_shown_in_100_columns_and_has_everything_in_full():
+    at = datetime(2026, 5, 1, 10, 30, 5, 123456, timezone.utc)
+
+    def event(kind, **body):
+        return Event(id=new_id(), kind=kind, annotator="ann", acted_at=at, body=body)
+    long_name = "KNeighborsClassifier of a colleague"
+    table = models([event("adopted", model="0123456789abcdef", origin="given"),
+                    event("imported", model="11aa22bb33cc44dd", name=long_name, label_ids=[]),
+                    event("trained", model="fedcba9876543210", accuracy=0.91234, n=54_321, n_training=98_765),
+                    event("adopted", model="fedcba9876543210", origin="rolled back")])
+    lines = repr(table).splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 100
+    assert lines[3].split() == ["2", "fedcba98", "trained", "2026-05-01", "10:30", "0.912", "54321", "98765", "yes"]
+    assert "KNeighborsClassif…" in lines[2]
+    assert "fedcba98<" in table._repr_html_()
+    assert (table["model"][2], table["name"][1]) == ("fedcba9876543210", long_name)
+    assert table["adopted_at"][2] == at
+    assert type(table[["model", "origin"]]) is pd.DataFrame
+    assert repr(table.drop(columns="n")) == repr(pd.DataFrame(table).drop(columns="n"))
+
+
+def test_versions_that_begin_alike_are_shown_in_full():
+    events = [Event(id=new_id(), kind="imported", annotator="ann", acted_at=datetime.now(timezone.utc),
+                    body={"model": model, "label_ids": []}) for model in ("0123456789abcdef", "0123456711111111")]
+    assert [line.split()[1] for line in repr(models(events)).splitlines()[1:]] == [
+        "0123456789abcdef", "0123456711111111"]
 
 
 def test_a_former_version_comes_back_with_its_predictions_and_maps(bench):
