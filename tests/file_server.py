@@ -25,6 +25,8 @@ class FileServer:
     n_at_once: int = 0
     most_at_once: int = 0
     order: list[str] = field(default_factory=list)
+    # Of a file: the headers of the last request.
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
     # Requests wait for it.
     gate: threading.Event | None = None
@@ -49,6 +51,7 @@ def serving(files: Mapping[str, bytes], *, delay_s: float = 0.0) -> Iterator[Fil
             with files_served.lock:
                 files_served.n_requests[name] += 1
                 files_served.order.append(name)
+                files_served.headers[name] = dict(self.headers)
                 files_served.n_at_once += 1
                 files_served.most_at_once = max(files_served.most_at_once, files_served.n_at_once)
                 faults = files_served.faults.get(name)

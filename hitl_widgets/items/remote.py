@@ -26,6 +26,7 @@ import pandas as pd
 
 from ..errors import BadInput, ImageError
 from .file_cache import FileCache
+from .ids import some
 
 CACHE_SIZE, MAX_SIZE, TIMEOUT_S = 2_000_000_000, 200_000_000, 30.0
 
@@ -45,9 +46,14 @@ _PLACE = re.compile(r"(?:[^:]*|\[[^\]]*\])(?::[0-9]*)?\Z")
 _MAY_PASS = {408, 425, 429, *range(500, 600)}
 # These read this machine's own files, or files inside of others, at the word of a table.
 _REFUSED = frozenset(("file", "local", "dir", "reference", "generic", "zip", "tar", "libarchive", "git", "dask", "data",
-                      "cached", "blockcache", "filecache", "simplecache", "asyncwrapper", "async_wrapper"))
+                      "cached", "blockcache", "filecache", "simplecache", "asyncwrapper", "async_wrapper",
+                      "asynclocal", "dvc"))
 # Options that say which place an address means: of one address there, another file.
 _OF_PLACE = frozenset(("endpoint_url", "endpoint", "host", "port", "account_name", "account_host", "base_url"))
+# Options of HTTP, and headers, that aren't credentials: any server may get these.
+_NO_SECRETS = frozenset(("timeout", "ssl", "proxy", "proxy_auth", "proxy_headers", "trust_env", "encoded", "block_size",
+                         "cache_type", "cache_options", "simple_links", "same_scheme", "use_listings_cache"))
+_NO_SECRET_HEADERS = frozenset(("user-agent", "accept", "accept-language", "accept-encoding"))
 
 
 def shown(address: str) -> str:
@@ -93,6 +99,7 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
     options : mapping or None
         The person's storage options: these are meant for one kind of place.
     """
+    _check_options(options)
     begins = [address.partition("://")[0] if "://" in address else "" for address in addresses]
     if odd := {begin for begin in set(begins) if not ADDRESS.fullmatch(f"{begin}://")}:
         row = next(row for row, begin in enumerate(begins) if begin in odd)
@@ -106,6 +113,58 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
         raise BadInput(f"{name} has addresses of {', '.join(sorted(families))}; storage_options are for one of them. "
                        "Make them of one kind, or let fsspec read credentials from its configuration and leave "
                        "storage_options out.")
+    for kind in sorted(kinds):
+        # http and https share options, so that both are looked at.
+        alike = ("http", "https") if kind in ("http", "https") else (kind,)
+        if (told := _all_options(kind, options)) != _without_secrets(kind, told):
+            # What follows the third slash says nothing of the server.
+            starts = {"/".join(address.split("/", 3)[:3]) for address in addresses}
+            servers = {_server_of(start) for start in starts if start.partition("://")[0].lower() in alike}
+            if len(servers) > 1:
+                raise BadInput(f"{name} has addresses of {len(servers):,} servers, such as {some(sorted(servers))}, "
+                               "and each of them would get the credentials that storage_options, or fsspec's "
+                               "configuration, may hold. Make a table of one server (http:// and https:// are two), "
+                               "or leave such options out.")
+
+
+def _check_options(options: Any) -> None:
+    if options is not None and not isinstance(options, Mapping):
+        raise BadInput(f"storage_options is of type {type(options).__name__}; a dict is expected, as fsspec's file "
+                       "system takes it, such as {'anon': True} for s3.")
+
+
+def _all_options(kind: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A person's options, and those of fsspec's configuration."""
+    import fsspec
+    from fsspec.config import apply_config
+    told: dict[str, Any] = apply_config(fsspec.get_filesystem_class(kind), dict(options or {}))
+    return told
+
+
+def _without_secrets(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that any server may get."""
+    if kind not in ("http", "https"):
+        return {}
+    told = {name: value for name, value in options.items() if name in _NO_SECRETS}
+    for name in ("headers", "client_kwargs"):
+        if isinstance(value := options.get(name), Mapping):
+            told[name] = _without_secrets(kind, value) if name == "client_kwargs" else {
+                header: one for header, one in value.items() if str(header).lower() in _NO_SECRET_HEADERS}
+    return told
+
+
+def _server_of(address: str) -> str:
+    """To which server an address leads, as the file system reads it; the same for all of a cloud's buckets."""
+    import fsspec
+    kind = address.partition("://")[0].lower()
+    if kind in ("http", "https"):
+        from yarl import URL
+        try:
+            return str(URL(address).origin())
+        except ValueError:  # it won't be fetched
+            return shown(address)
+    told = fsspec.get_filesystem_class(kind)._get_kwargs_from_urls(f"{address}/a")
+    return ":".join((kind, *(str(told[name]) for name in sorted(_OF_PLACE & told.keys()))))
 
 
 def _check_protocol(kind: str, name: str) -> None:
@@ -124,6 +183,9 @@ def _check_protocol(kind: str, name: str) -> None:
     except ValueError:
         raise BadInput(f"{name} has addresses that begin with {kind}://, which fsspec doesn't know; s3://, gs:// and "
                        "https:// are some that it knows.") from None
+    if any(base.__name__ == "ChainedFileSystem" for base in cls.__mro__):
+        raise BadInput(f"{name} has addresses that begin with {kind}://, which is a file system within another one. "
+                       "Pass the address of each file itself, such as s3:// or https://.")
     if getattr(cls, "local_file", False):
         raise BadInput(f"{name} has addresses that begin with {kind}://, which is this machine. Pass paths, without "
                        "remote=True.")
@@ -168,6 +230,14 @@ class _TooLargeError(Exception):
     """A file with more bytes than are allowed."""
 
 
+class _SentOnError(Exception):
+    """A redirect to another server, which gets none of the credentials."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("sent on")
+        self.address = address
+
+
 class RemoteFiles:
     """The files of a remote pool. Threads may share it, and processes its cache.
 
@@ -194,9 +264,7 @@ class RemoteFiles:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
                 raise BadInput(f"{name} is {value!r}; a number above 0 is expected, "
                                f"{'of seconds' if name == 'timeout' else 'of bytes'}.")
-        if options is not None and not isinstance(options, Mapping):
-            raise BadInput(f"storage_options is of type {type(options).__name__}; a dict is expected, as fsspec's file "
-                           "system takes it, such as {'anon': True} for s3.")
+        _check_options(options)
         self._options = dict(options or {})
         self.max_size, self.timeout = int(max_size), float(timeout)
         self._cache = FileCache(cache, int(cache_size))
@@ -212,7 +280,7 @@ class RemoteFiles:
         self._queue: deque[_Fetch] = deque()
         self._failed: OrderedDict[str, tuple[float, Failure]] = OrderedDict()
         self._digests: OrderedDict[str, str] = OrderedDict()
-        self._filesystems: dict[str, Any] = {}
+        self._filesystems: dict[tuple[str, ...], Any] = {}
         self._n_threads = self._n_idle = 0
 
     def settings(self) -> dict[str, Any]:
@@ -453,21 +521,38 @@ class RemoteFiles:
                 if time.monotonic() > end:
                     raise TimeoutError
 
-        filesystem = self._filesystem(address)
-        path = filesystem._strip_protocol(address)
-        if filesystem.async_impl and hasattr(filesystem, "_get_file"):
-            sync(filesystem.loop, filesystem._get_file, path, str(part), callback=Limits(), timeout=seconds)
-        else:
-            filesystem.get_file(path, str(part), callback=Limits())
+        def get(filesystem: Any, address: str) -> None:
+            path, left_s = filesystem._strip_protocol(address), end - time.monotonic()
+            if filesystem.async_impl and hasattr(filesystem, "_get_file"):
+                sync(filesystem.loop, filesystem._get_file, path, str(part), callback=Limits(), timeout=left_s)
+            else:
+                filesystem.get_file(path, str(part), callback=Limits())
 
-    def _filesystem(self, address: str) -> Any:
+        try:
+            get(self._filesystem(address), address)
+        except _SentOnError as sent_on:
+            get(self._filesystem(sent_on.address, elsewhere=True), sent_on.address)
+
+    def _filesystem(self, address: str, *, elsewhere: bool = False) -> Any:
+        """The file system of an address; without credentials where somebody else than the table gave the address."""
         import fsspec
         protocol = address.partition("://")[0].lower()
+        cls = fsspec.get_filesystem_class(protocol)
+        of_address = {name: value for name, value in cls._get_kwargs_from_urls(address).items()  # as sftp://'s host
+                      if name not in self._options or value != self._options[name]}
+        key = protocol, "elsewhere" * elsewhere, repr(sorted(of_address.items()))
         with self._lock:
-            if protocol not in self._filesystems:
+            if key not in self._filesystems:
+                # A TypeError where both name a host, and not the same.
+                options = _all_options(protocol, dict(**of_address, **self._options))
+                if elsewhere:  # a class that fsspec's configuration has nothing for
+                    cls = type("Elsewhere", (cls,), {"protocol": "elsewhere"})
+                    options = _without_secrets(protocol, options)
+                elif options != _without_secrets(protocol, options) and protocol in ("http", "https"):
+                    options = _stopping(options)
                 # Not among fsspec's own instances, which live as long as the process.
-                self._filesystems[protocol] = fsspec.filesystem(protocol, skip_instance_cache=True, **self._options)
-            return self._filesystems[protocol]
+                self._filesystems[key] = cls(skip_instance_cache=True, **options)
+            return self._filesystems[key]
 
     def _failure(self, error: Exception) -> Failure:
         status = _status_of(error)
@@ -505,6 +590,23 @@ class RemoteFiles:
 _made: WeakValueDictionary[str, RemoteFiles] = WeakValueDictionary()
 _of_others: deque[RemoteFiles] = deque(maxlen=2)
 _making = threading.Lock()
+
+
+def _stopping(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an HTTP file system that raises `_SentOnError` instead of following a redirect to another server."""
+    from aiohttp import TraceConfig
+    from yarl import URL
+
+    async def stop(_session: Any, _context: Any, redirect: Any) -> None:
+        response = redirect.response
+        to = response.url.join(URL(response.headers.get("Location") or response.headers.get("URI", "")))
+        if to.scheme in ("http", "https") and to.origin() != response.url.origin():
+            response.close()
+            raise _SentOnError(str(to))
+    tracing = TraceConfig()
+    tracing.on_request_redirect.append(stop)
+    client = options.get("client_kwargs") or {}
+    return {**options, "client_kwargs": {**client, "trace_configs": [*(client.get("trace_configs") or ()), tracing]}}
 
 
 def _too_slow(seconds: float) -> Failure:

@@ -99,7 +99,8 @@ def test_without_remote_no_address_is_opened_and_the_message_names_remote(server
     ("file:///etc/passwd", "Pass paths, without remote=True"), ("local:///etc/passwd", "Pass paths"),
     ("a.png", "no address"), ("simplecache::http://host/a.png", "no address"),
     ("zip://a.png::file:///tmp/a.zip", "other files of this machine"), ("reference://a", "other files"),
-    ("dir://a.png", "other files"), ("FILE:///etc/passwd", "Pass paths"), ("nonsense://a/b", "doesn't know")])
+    ("dir://a.png", "other files"), ("dvc://a.png", "other files"),
+    ("FILE:///etc/passwd", "Pass paths"), ("nonsense://a/b", "doesn't know")])
 def test_a_row_that_leads_to_this_machine_or_nowhere_is_refused(address, why):
     frame = pd.DataFrame({"id": ["a", "b"], "url": ["https://host/a.png", address]})
     with pytest.raises(BadInput, match=why):
@@ -194,6 +195,73 @@ def test_credentials_in_an_address_and_in_options_are_used(server):
     assert pool_of(server, storage_options={"headers": {"Authorization": server.authorization}}).load(0).shape == (8, 8)
     with pytest.raises(ImageError, match=r"refuses it \(status 401\). Check your credentials"):
         pool_of(server).load(0)
+
+
+SECRETS = {"headers": {"Authorization": "SECRET", "X-Key": "SECRET", "Cookie": "a=SECRET", "User-Agent": "mine"},
+           "client_kwargs": {"headers": {"X-Other": "SECRET"}, "cookies": {"session": "SECRET"}}}
+
+
+def test_a_table_of_several_servers_gets_no_credentials(server, monkeypatch):
+    with serving({"b.png": png(90)}) as other:
+        frame = pd.DataFrame({"id": ["a", "b"], "url": [server.url("0.png"), other.url("b.png")]})
+        for options in (SECRETS, {"headers": {"X-Key": "SECRET"}}, {"params": {"token": "SECRET"}}):
+            with pytest.raises(BadInput, match=r"2 servers, .* leave such options out"):
+                Pool.from_frame(frame, image="url", remote=True, storage_options=options)
+        both = pd.DataFrame({"id": ["a", "b"], "url": ["http://host/a.png", "https://host/b.png"]})
+        with pytest.raises(BadInput, match="2 servers"):
+            Pool.from_frame(both, image="url", remote=True, storage_options=SECRETS)
+        for options in ({"headers": {"User-Agent": "mine"}}, {"timeout": 5, "client_kwargs": {"trust_env": True}}):
+            pool = Pool.from_frame(frame, image="url", remote=True, storage_options=options)
+        monkeypatch.setitem(fsspec.config.conf, "https", {"headers": {"X-Key": "SECRET"}})
+        with pytest.raises(BadInput, match="2 servers"):
+            Pool.from_frame(frame, image="url", remote=True)
+        assert not other.n_requests
+        monkeypatch.undo()
+        assert int(pool.load(1)[0, 0]) == 90
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_redirect_to_another_server_gets_no_credentials(server, monkeypatch, configured):
+    with serving({"b.png": png(90)}) as other:
+        server.redirects |= {"0.png": "/1.png", "1.png": other.url("b.png", query="signature=12")}
+        if configured:
+            monkeypatch.setitem(fsspec.config.conf, "http", SECRETS)
+        pool = pool_of(server, storage_options=None if configured else SECRETS)
+        assert int(pool.load(0)[0, 0]) == 90
+        assert all("SECRET" in str(server.headers[name]) for name in ("0.png", "1.png"))
+        assert "SECRET" not in str(other.headers["b.png"])
+        assert other.headers["b.png"]["User-Agent"] == "mine"
+
+
+def test_the_host_of_an_address_is_the_one_that_is_asked():
+    asked = []
+
+    class OfHosts(fsspec.AbstractFileSystem):
+        protocol = "ofhosts"
+
+        def __init__(self, host=None, password=None, **options):
+            super().__init__(**options)
+            asked.append((host, password))
+
+        @staticmethod
+        def _get_kwargs_from_urls(path):
+            return {"host": path.split("/")[2]}
+
+        def get_file(self, path, to, callback):
+            Path(to).write_bytes(png(10))
+
+    fsspec.register_implementation("ofhosts", OfHosts, clobber=True)
+    frame = pd.DataFrame({"id": ["a", "b"], "url": ["ofhosts://one/a.png", "ofhosts://two/a.png"]})
+    pool = Pool.from_frame(frame, image="url", remote=True)
+    assert [int(pool.load(place)[0, 0]) for place in (0, 1)] == [10, 10]
+    with pytest.raises(BadInput, match="2 servers, such as 'ofhosts:one', 'ofhosts:two'"):
+        Pool.from_frame(frame, image="url", remote=True, storage_options={"password": "SECRET"})
+    pool = Pool.from_frame(frame[1:], image="url", remote=True, storage_options={"password": "p", "host": "two"})
+    assert pool.load(0).shape == (8, 8)
+    assert asked == [("one", None), ("two", None), ("two", "p")]
+    pool = Pool.from_frame(frame[1:], image="url", remote=True, storage_options={"password": "p", "host": "other"})
+    with pytest.raises(ImageError, match="Check its address, storage_options"):
+        pool.load(0)
 
 
 # -- what goes wrong
