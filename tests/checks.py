@@ -1,4 +1,4 @@
-"""The checks, one after the other, and a table of what was done.
+"""The checks, some beside others, and a table of what was done.
 
     python tests/checks.py             those in `ALL`; `make test` calls this
     python tests/checks.py ruff mypy   only these
@@ -15,10 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -33,16 +36,47 @@ class CannotRun(Exception):
     """A check that lacks something it could not fetch."""
 
 
+class Output:
+    """What a check prints: shown at once when it is this check's turn, else kept until then."""
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+        self._lock, self._is_shown = threading.Lock(), False
+
+    def print(self, text: str) -> None:
+        with self._lock:
+            if self._is_shown:
+                print(text, end="", flush=True)
+            else:
+                self._kept.append(text)
+
+    def show(self) -> None:
+        """Print what was kept, and from here on what comes."""
+        with self._lock:
+            print("".join(self._kept), end="", flush=True)
+            self._kept, self._is_shown = [], True
+
+
+class Running(threading.local):
+    """The check that runs on this thread: `output`, where it prints."""
+
+    output: Output
+
+
+_running = Running()
+
+
 def run(*command: str | Path, **env: str) -> list[str]:
     """Run a command in the project's root, show what it prints, and return it line by line; Failed if it fails."""
     command = tuple(map(str, command))
-    print("$", *command, flush=True)
+    output = _running.output
+    output.print(f"$ {' '.join(command)}\n")
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace") as process:
         assert process.stdout
         lines = []
         for line in process.stdout:
-            print(line, end="", flush=True)
+            output.print(line)
             lines.append(line.strip())
     said = [line for line in lines if line] or ["nothing was printed"]
     if process.returncode:
@@ -118,6 +152,8 @@ def node() -> str:
 
 # Two processes with one thread each: on two cores they take half the time of one.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+# Page, kernel and test wait for each other in turn: two of them leave two cores idle for half of the time.
+BROWSERS = ("-n", "3", "--dist", "worksteal")
 
 
 def units(which: str, *more: str, **env: str) -> str:
@@ -199,13 +235,16 @@ def browser() -> str:
     if not (chromium := find_chromium()):
         raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
     fetch_packages()  # axe-core
-    return python("-m", "pytest", "tests", "-m", "browser", *SIDE_BY_SIDE, CHROMIUM=chromium) + f" ({chromium})"
+    return python("-m", "pytest", "tests", "-m", "browser", *BROWSERS, CHROMIUM=chromium) + f" ({chromium})"
 
 
 CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
     ruff, mypy, bundle, tsc, node, pytest, docs, notebooks, browser, fast, whole, benchmarks)}
 # What `make test` runs; the others are asked for by name.
 ALL = ("ruff", "mypy", "bundle", "tsc", "node", "pytest", "docs", "notebooks", "browser")
+# What keeps one core busy, or waits now and then, runs beside the others, one after the other. None of them fetches
+# anything: the tests find Node when they begin.
+BESIDE = ("mypy", "docs", "notebooks")
 
 
 # Free memory with which the tests' folders lie there: they may take some 3 GB.
@@ -230,27 +269,57 @@ def main(names: list[str]) -> int:
         return check(names)
 
 
+class Row(NamedTuple):
+    """A check in the table."""
+
+    name: str
+    result: str
+    took: str
+    told: str
+
+
+def row(name: str, output: Output) -> Row:
+    """Run a check."""
+    _running.output = output
+    output.print(f"\n--- {name}\n")
+    began = time.monotonic()
+    try:
+        result, told = "passed", CHECKS[name]()
+    except Failed as error:
+        result, told = "failed", str(error)
+    except (CannotRun, OSError) as error:
+        result, told = "failed" if os.environ.get("CI") else "not run", f"can't run: {error}"
+    return Row(name, result, f"{time.monotonic() - began:.1f} s", told)
+
+
+def rows_of(names: Sequence[str]) -> list[Row]:
+    """Run the checks, those of `BESIDE` on a second thread; what they print comes in the order of their names."""
+    outputs = {name: Output() for name in names}
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as others:
+        running = [(beside if name in BESIDE else others).submit(row, name, outputs[name]) for name in names]
+        try:
+            rows = []
+            for name, one in zip(names, running, strict=True):
+                outputs[name].show()
+                rows.append(one.result())
+            return rows
+        finally:
+            for one in running:
+                one.cancel()  # after an interrupt, those that have not begun don't begin
+
+
 def check(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(CHECKS)):
         sys.exit(f"There is no check called {unknown[0]!r}; there are: {', '.join(CHECKS)}.")
     # The environment's own programs, its node among them, before those of the machine; if they are there.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    rows = []
-    for name in names or ALL:
-        print(f"\n--- {name}", flush=True)
-        began = time.monotonic()
-        try:
-            result, told = "passed", CHECKS[name]()
-        except Failed as error:
-            result, told = "failed", str(error)
-        except (CannotRun, OSError) as error:
-            result, told = "failed" if os.environ.get("CI") else "not run", f"can't run: {error}"
-        rows.append((name, result, f"{time.monotonic() - began:.1f} s", told))
+    began = time.monotonic()
+    rows = rows_of(tuple(dict.fromkeys(names or ALL)))
 
     print(f"\n{'check':<11}{'result':<9}{'took':>8}  what it says")
     for name, result, took, told in rows:
         print(f"{name:<11}{result:<9}{took:>8}  {told}")
-    print(f"\nwith Python {sys.version.split()[0]}, torch {version('torch')}, node {node_from()}, "
+    print(f"\n{time.monotonic() - began:.1f} s in all, with Python {sys.version.split()[0]}, torch {version('torch')}, node {node_from()}, "
           f"shared data {'found' if SHARED_DATA.is_dir() else 'absent: the tests that read it were skipped'}")
     results = [result for _, result, *_ in rows]
     not_run = f", {n} skipped" if (n := results.count("not run")) else ""
