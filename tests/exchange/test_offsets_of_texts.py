@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from odd_texts import PIECES
+from scale import tenth
 
 import hitl_widgets as hw
 from hitl_widgets.exchange.files import Source
@@ -82,4 +83,4 @@ def test_spans_cover_their_quotes_through_the_log_and_each_format(tmp_path):
 
 @pytest.mark.slow
 def test_spans_of_ten_thousand_texts_cover_their_quotes(tmp_path):
-    check(10_000, tmp_path)
+    check(tenth(10_000), tmp_path)

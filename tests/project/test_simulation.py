@@ -14,7 +14,7 @@ from hitl_widgets.records import PredictedValue
 from hitl_widgets.storage.arrays import Predictions
 
 NAMES = [f"label {k}" for k in range(5)]
-IMAGES = np.random.default_rng(0).integers(0, 255, (1500, 8, 8), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 255, (480, 8, 8), np.uint8)
 POOL = hw.Pool.from_images(IMAGES)
 TRUTH = {item_id: NAMES[k % 5] for k, item_id in enumerate(POOL.ids)}
 
@@ -162,7 +162,7 @@ def test_a_truth_that_is_a_series_speaks_of_the_items_in_its_index_whatever_thei
 
 
 def test_a_truth_that_does_not_cover_the_pool_is_refused(wb):
-    with pytest.raises(BadInput, match="3 labels for a pool of 1500"):
+    with pytest.raises(BadInput, match="3 labels for a pool of 480"):
         hw.simulate(wb, NAMES[:3], n=1)
     with pytest.raises(BadInput, match="has no truth"):
         hw.simulate(wb, {"0": NAMES[0]}, n=5)

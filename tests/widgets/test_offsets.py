@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_texts import PIECES, texts
+from scale import tenth
 
 PROGRAM = Path(__file__).parents[1] / "js" / "quotes.js"
 PLACES = st.tuples(st.integers(0, 2**31), st.integers(0, 2**31))
@@ -52,16 +53,16 @@ def check(cases):
 def test_ten_thousand_texts_have_the_same_quotes_in_the_browser_s_converters_and_in_python():
     cases = []
 
-    @settings(max_examples=10_000, deadline=None, database=None, derandomize=True,
+    @settings(max_examples=tenth(10_000), deadline=None, database=None, derandomize=True,
               suppress_health_check=list(HealthCheck))
     @given(texts(), PLACES)
     def gather(text, places):
         cases.append((text, [range_in(text, places)]))
 
     gather()
-    assert len(cases) >= 10_000
-    assert len({text for text, _ in cases}) >= 5_000
-    assert sum(max(text) > "\uffff" for text, _ in cases) > 1_000, "texts in which the two count otherwise"
+    assert len(cases) >= tenth(10_000)
+    assert len({text for text, _ in cases}) >= tenth(5_000)
+    assert sum(max(text) > "\uffff" for text, _ in cases) > tenth(1_000), "texts in which the two count otherwise"
     check(cases)
 
 
