@@ -319,7 +319,8 @@ def check(names: list[str]) -> int:
     print(f"\n{'check':<11}{'result':<9}{'took':>8}  what it says")
     for name, result, took, told in rows:
         print(f"{name:<11}{result:<9}{took:>8}  {told}")
-    print(f"\n{time.monotonic() - began:.1f} s in all, with Python {sys.version.split()[0]}, torch {version('torch')}, node {node_from()}, "
+    print(f"\n{time.monotonic() - began:.1f} s in all")
+    print(f"with Python {sys.version.split()[0]}, torch {version('torch')}, node {node_from()}, "
           f"shared data {'found' if SHARED_DATA.is_dir() else 'absent: the tests that read it were skipped'}")
     results = [result for _, result, *_ in rows]
     not_run = f", {n} skipped" if (n := results.count("not run")) else ""
