@@ -299,9 +299,10 @@ class ProjectRecords:
         if not self._predictions or project.task in OBJECT_TASKS:
             return None
         with project.state.lock:
-            if (predictions := project.ranking.predictions) is None:
+            ranking = project.ranking.frozen()  # another model may be adopted
+            if (predictions := ranking.predictions) is None:
                 return None
-            probs = np.asarray(project.ranking.probs(project.lineage, slice(start, stop)))
+            probs = np.asarray(ranking.probs(project.lineage, slice(start, stop)))
             return _Probs(predictions.model, project.taxonomy.label_ids, probs.astype(float), ~np.isnan(probs).any(1))
 
     def _predicted(self, position: int) -> tuple[Prediction, ...]:

@@ -103,21 +103,21 @@ class _Wanted(NamedTuple):
     stamp: str | None
 
 
-def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarray, *,
+def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarray, *, predictor: NetPredictor,
                  prediction: Callable[[int], Prediction | None], method: str, client: Any = None,
                  bars: Bars = no_bars) -> ExplainedPool:
-    """Explain what the adopted model suggests for some items; see `Workbench.explain_all`.
+    """Explain what a model suggests for some items; see `Workbench.explain_all`.
 
     Parameters
     ----------
     explainer : Explainer
-        Of the adopted model.
     inference : Inference
-        Has the adopted model.
     positions : ndarray of int
         Of the items in the pool, which were predicted.
+    predictor : NetPredictor
+        The model: the adopted one, or one that was until now.
     prediction : callable
-        Gives the stored prediction of the item at a position.
+        Gives its stored prediction of the item at a position.
     method : str
         As for `Workbench.explain`.
     client : distributed.Client or None
@@ -129,8 +129,8 @@ def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarr
     if client is not None:
         from ..learn.cluster import checked
         client = checked(client)
-    net = explainer.net_explainer()
-    method, predictor, pool, kept = net.method_of(method), net.predictor, inference.pool, explainer.blocks
+    net = explainer.net_explainer(predictor)
+    method, pool, kept = net.method_of(method), inference.pool, explainer.blocks
     errors: dict[str, str] = {}
     ids = pool.ids
 

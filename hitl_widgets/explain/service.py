@@ -168,16 +168,20 @@ class Explainer:
             checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
         return MethodChecks([one.as_row() for one in checked])
 
-    def net_explainer(self) -> NetExplainer | TextExplainer:
-        """The explainer of the model that is adopted now."""
+    def net_explainer(self, predictor: NetPredictor | None = None) -> NetExplainer | TextExplainer:
+        """The explainer of a model, by default of the one that is adopted now."""
         if self.inference.version is None:
             raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
                              "on labelling with wb.review(), which learns one from some 20 answers.")
-        predictor = self.inference.predictor
+        adopted = self.inference.predictor
+        predictor = predictor or adopted
         refuse_without_net(predictor)
+        of = TextExplainer if self.inference.pool.kind == "text" else NetExplainer
+        if predictor is not adopted:  # no longer adopted
+            return of(predictor)
         with self._lock:
             if self._net is None or self._net.predictor is not predictor:
-                self._net = (TextExplainer if self.inference.pool.kind == "text" else NetExplainer)(predictor)
+                self._net = of(predictor)
             return self._net
 
     def parts_of(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer

@@ -176,7 +176,7 @@ class Inference:
             self._take(adopted, some, self._answers(adopted, some))
 
     def ask_in_blocks(self, positions: np.ndarray, *, client: Any = None, budget_s: float | None = None,
-                      bars: Bars = no_bars) -> None:
+                      bars: Bars = no_bars) -> tuple[NetPredictor, Ranking]:
         """As `ask`, block by block: here one after the other, or with a client on the workers of a cluster.
 
         What came is kept, also when this is interrupted.
@@ -192,6 +192,11 @@ class Inference:
         bars : Bars
             Shows how many items are predicted.
 
+        Returns
+        -------
+        NetPredictor, Ranking
+            The model that was asked, and its answers: another one may have been adopted meanwhile.
+
         Raises
         ------
         ModelError
@@ -199,7 +204,9 @@ class Inference:
         BadInput
             When the client can't be used.
         """
-        adopted, began = self.adopted, time.monotonic()
+        began = time.monotonic()
+        with self._lock:
+            adopted, ranking = self.adopted, self._ranking.frozen()
         client = _checked(client)
         if adopted.by_rows and adopted.descriptors is not None:  # what is described already needs no worker
             self._ask(adopted, np.setdiff1d(positions, adopted.descriptors.rows.missing(positions)))
@@ -218,7 +225,8 @@ class Inference:
                 self._take(adopted, some, answers)
                 advance(len(some))
                 if client is None and budget_s is not None and time.monotonic() - began >= budget_s:
-                    return
+                    break
+        return adopted.predictor, ranking
 
     def _computed(self, runs: Sequence[tuple[int, np.ndarray]], work: Callable[[], Work], client: Any,
                   budget_s: float | None, here: Callable[[np.ndarray], Answers]

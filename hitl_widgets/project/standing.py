@@ -122,19 +122,27 @@ class Standing:
         """Whether the project was opened with its items."""
         return self._pool is not None
 
-    def prediction(self, position: int) -> Prediction | None:
-        """Read the current model's prediction of one item under today's labels; None where there is none."""
+    def prediction(self, position: int, ranking: Ranking | None = None) -> Prediction | None:
+        """Read the current model's prediction of one item under today's labels; None where there is none.
+
+        Parameters
+        ----------
+        position : int
+        ranking : Ranking, optional
+            Another model's answers.
+        """
+        ranking = ranking or self.ranking
         with self.state.lock:
-            if self.ranking.predictions is None:
+            if (predictions := ranking.predictions) is None:
                 return None
-            probs = self.ranking.probs(self.lineage, np.array([position]))
-            label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
-            if self.ranking.multilabel:
-                on = suggested_sets(probs, label_ids, self.ranking.thresholds)[0]
+            probs = ranking.probs(self.lineage, np.array([position]))
+            label_ids, model = self.taxonomy.label_ids, predictions.model
+            if ranking.multilabel:
+                on = suggested_sets(probs, label_ids, ranking.thresholds)[0]
                 chosen = set_id(label_id for label_id, one in zip(label_ids, on, strict=True) if one)
                 return None if np.isnan(probs).all() else \
                     Prediction(str(self.pool.ids[position]), label_ids, probs[0], model, (chosen,))
-            best = np.flatnonzero(likeliest(probs, self.ranking.families(self.lineage))[0])
+            best = np.flatnonzero(likeliest(probs, ranking.families(self.lineage))[0])
         return Prediction(str(self.pool.ids[position]), label_ids, probs[0], model,
                           tuple(label_ids[column] for column in best)) if len(best) else None
 

@@ -100,6 +100,14 @@ class Ranking:
             self._n_looked_at = 0
             self.n_suggested += 1
 
+    def frozen(self) -> Ranking:
+        """The same model's probabilities and thresholds, whichever model is adopted later."""
+        with self._lock:
+            same = Ranking()
+            same.use(self.predictions)
+            same.multilabel, same.thresholds = self.multilabel, self.thresholds
+            return same
+
     def put(self, positions: np.ndarray, probs: np.ndarray, lineage: Lineage) -> None:
         """Keep the adopted model's rows for some items.
 

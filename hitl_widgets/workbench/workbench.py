@@ -969,13 +969,15 @@ class Workbench:
             np.array([item.position for item in self.next(n)], np.int64)
         if client is None and budget_s is not None:
             self.session.predict(positions, budget_s=budget_s, bars=self._bars)
+            ranking = self.project.ranking.frozen()
         else:
-            self.inference.ask_in_blocks(positions, client=client, budget_s=budget_s, bars=self._bars)
-        predictions = self.project.ranking.predictions
+            _, ranking = self.inference.ask_in_blocks(positions, client=client, budget_s=budget_s, bars=self._bars)
+        predictions = ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
         from ..report.predictions import label_table
-        return label_table(self.project, positions if budget_s is None else positions[predictions.tried[positions]])
+        return label_table(self.project, positions if budget_s is None else positions[predictions.tried[positions]],
+                           ranking)
 
     def _refuse_client(self, client: Any) -> None:
         """BadInput where a client is given in a project without a model of labels."""
@@ -1288,9 +1290,9 @@ class Workbench:
         from ..explain.pool_maps import explain_pool
         positions = np.arange(len(self.pool)) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)
-        self.inference.ask_in_blocks(positions, client=client, bars=self._bars)
-        return explain_pool(explainer, self.inference, positions, prediction=self.project.prediction, method=method,
-                            client=client, bars=self._bars)
+        predictor, ranking = self.inference.ask_in_blocks(positions, client=client, bars=self._bars)
+        return explain_pool(explainer, self.inference, positions, predictor=predictor, method=method, client=client,
+                            prediction=lambda position: self.project.prediction(position, ranking), bars=self._bars)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:

@@ -333,6 +333,49 @@ wb.close()
 """
 
 
+def meanwhile(wb, n, act):
+    """Act once while items are predicted, after n of them."""
+    @contextmanager
+    def acting(n_items, *, title):
+        done = 0
+
+        def advance(k):
+            nonlocal done
+            done += k
+            if act and title == "Predicting" and done >= n:
+                act.pop()()
+        yield advance
+    wb._bars = acting
+
+
+def test_the_table_is_of_the_model_that_was_asked_where_another_is_adopted_meanwhile(bench, client):
+    first, second = bench().predict(), bench(own_net(1)).predict()
+    for client_or_none in (client, None):
+        wb = bench()
+        meanwhile(wb, N // 2, [lambda wb=wb: wb.adopt(own_net(1))])
+        pd.testing.assert_frame_equal(wb.predict(client=client_or_none), first)
+        pd.testing.assert_frame_equal(wb.predict(client=client_or_none), second)
+
+
+def test_maps_are_of_the_model_that_was_asked_where_another_is_adopted_meanwhile(bench):
+    wb, here = bench(), bench()
+    meanwhile(wb, N // 2, [lambda: wb.adopt(own_net(1))])
+    maps, same = wb.explain_all(), here.explain_all()
+    assert (maps.model, set(maps.errors)) == (same.model, {"20.png"})
+    assert maps.model != wb.inference.version
+    assert all((maps[item_id] == same[item_id]).all() for item_id in wb.pool.ids[:5])
+
+
+def test_an_edit_while_blocks_are_predicted_changes_no_answer(bench, client):
+    wb, here = bench(), bench()
+    meanwhile(wb, N // 2, [lambda: wb.apply(hw.edits.merge(["a", "b"], into="ab"))])
+    table = wb.predict(client=client)
+    here.predict()
+    here.apply(hw.edits.merge(["a", "b"], into="ab"))
+    pd.testing.assert_frame_equal(table, here.predict())
+    assert [item.id for item in wb.next(N, strategy="margin")] == [item.id for item in here.next(N, strategy="margin")]
+
+
 def test_the_same_cells_run_with_and_without_a_client(client, folder, tmp_path):
     found = []
     for k, one in enumerate((client, None)):
