@@ -325,7 +325,7 @@ def balanced(score: Strategy) -> Strategy:
 
 
 def best(scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
-    """Places of the n largest scores, largest first; NaN comes last, ties by `tie_break`, smallest first.
+    """Places of the n largest scores, largest first; NaN comes last, ties by `tie_break`, smallest first, then by place.
 
     Parameters
     ----------
@@ -346,11 +346,12 @@ def best(scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]) -> npt.
         above, level = np.flatnonzero(known > bar), np.flatnonzero(known == bar)
         room = n - len(above)
         if room < len(level):
-            level = level[np.argpartition(tie_break[level], room - 1)[:room]]
+            ties = tie_break[level]
+            level = level[ties <= np.partition(ties, room - 1)[room - 1]]
         places = np.concatenate([above, level])
     else:
         places = np.arange(len(known))
-    return places[np.lexsort((tie_break[places], -known[places]))]
+    return places[np.lexsort((tie_break[places], -known[places]))[:n]]
 
 
 def _checked_sets(probs: Probs) -> Probs:
