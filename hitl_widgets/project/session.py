@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import LogBusy, ModelError
+from ..errors import HitlError, ModelError
 from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
@@ -284,8 +284,8 @@ class Session:
             self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
-        """Give claimed items back. Where the log can't be reached they are free when their claims run out."""
-        with suppress(LogBusy):
+        """Give claimed items back. Where the log can't be written they are free when their claims run out."""
+        with suppress(HitlError):
             self.project.log.release(list(item_ids), self.project.who(annotator))
 
     def update_second_looks(self) -> SuspectedErrors:

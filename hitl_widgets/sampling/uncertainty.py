@@ -325,7 +325,7 @@ def balanced(score: Strategy) -> Strategy:
 
 
 def best(scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
-    """Places of the n largest scores, largest first; NaN comes last, ties by `tie_break`, smallest first, then by place.
+    """Places of the n largest scores, largest first; NaN comes last, ties by smallest `tie_break`, then by place.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """Two people with a project each on one folder: what one asks, settles and adjudicates reaches the other's widgets."""
 
+import shutil
+
 import numpy as np
 import pytest
 from widgets.test_card_widget import Browser
@@ -61,3 +63,14 @@ def test_a_verdict_on_the_page_is_the_project_s_and_is_taken_back_there(people):
     wait_for(lambda: browser.of_kind("adjudication")[-1]["past"] == [])
     refused = act(browser, "adjudicate", item_id="i2", label_id="no-such-label", cause="slip", note=None)
     assert refused["kind"] == "rejected"
+
+
+def test_a_project_whose_folder_was_deleted_is_closed_with_its_card(people):
+    bob = people[1]
+    browser = Browser(bob.review(explain=None))
+    browser.hello()
+    wait_for(lambda: bob.project.log.claims())
+    shutil.rmtree(bob.folder)
+    for wb in people:  # claims that can't be given back run out by themselves
+        wb.close()
+        assert wb.project.log._closed
