@@ -7,12 +7,13 @@ of a cluster does with a block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import BadInput, HitlError, ItemError
+from ..errors import BadInput, DiskFull, HitlError, ItemError
 from ..items.part import part_of, pool_of
 from ..items.pool import Pool
 from ..learn.blocks import Answers, Block, Loaded, Result, Work, blocks_of, run, work_of
@@ -81,9 +82,12 @@ class ExplainedPool:
             Where there is no map of it; the message says why.
         """
         position = self._pool.position(item_id)
-        entries = self._maps.entries(self.model, self.method, position // self._maps.size)
-        entry = entries.get(str(self._pool.ids[position]))
+        number = position // self._maps.size
+        entry = self._maps.entries(self.model, self.method, number).get(str(self._pool.ids[position]))
         found = None if entry is None else self._maps.read(entry, position)
+        if entry is not None and found is None:
+            with suppress(DiskFull):
+                self._maps.put(self.model, self.method, number, {})  # leaves out what is damaged, to be computed again
         if found is None:
             raise BadInput(self.errors.get(item_id, f"there is no map of item {item_id!r} any more. Call explain_all() "
                                                     "again."))

@@ -111,7 +111,7 @@ class MapBlocks:
 
     def put(self, model: str, method: str, number: int, maps: Mapping[str, tuple[tuple[str, ...], str | None, bytes]]
             ) -> None:
-        """Keep maps of a stretch of the pool, beside those of its other items.
+        """Keep maps of a stretch of the pool, beside those of its other items that aren't damaged.
 
         Parameters
         ----------
@@ -132,8 +132,10 @@ class MapBlocks:
             blobs: dict[str, tuple[tuple[str, ...], str | None, bytes]] = {}
             if former is not None:
                 data = path.read_bytes()[former.at:]
+                # Nor those of another process's file, if it took this one's place just now.
                 blobs = {item_id: (one.key, one.stamp, data[one.begin:one.end])
-                         for item_id, one in former.entries.items()}
+                         for item_id, one in former.entries.items()
+                         if zlib.crc32(data[one.begin:one.end]) == one.check}
             blobs = dict(sorted({**blobs, **maps}.items()))
             at, told = 0, []
             for key, stamp, blob in blobs.values():

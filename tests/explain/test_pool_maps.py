@@ -24,7 +24,7 @@ LABELS, N = ["a", "b", "c"], 20
 
 @pytest.fixture(scope="module")
 def client():
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as local, \
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as local, \
             Client(local) as client:
         yield client
 
@@ -107,6 +107,24 @@ def test_a_second_run_computes_nothing(bench, computed):
     wb.explain_all()
     wb.explain_all(n=3)
     assert len(computed) == N - 1
+
+
+def test_a_damaged_map_is_never_shown_and_is_computed_again(bench, computed):
+    wb = bench()
+    maps = wb.explain_all()
+    before = maps["07.png"]
+    path = next(path for path in (wb.folder / "maps").rglob("*0000000.maps"))
+    path.write_bytes(path.read_bytes()[:-3] + b"xyz")  # of the last of these items
+    wb.explainer.blocks.put(maps.model, maps.method, 0, {})
+    with pytest.raises(BadInput, match="Call explain_all"):
+        maps["07.png"]
+    path.write_bytes(path.read_bytes()[:-3] + b"xyz")
+    with pytest.raises(BadInput, match="Call explain_all"):
+        maps["06.png"]
+    computed.clear()
+    again = wb.explain_all()
+    assert sorted(computed) == [6, 7]
+    assert (again["07.png"] == before).all()
 
 
 def test_a_run_of_a_few_leaves_the_others_to_the_next(bench, computed):
