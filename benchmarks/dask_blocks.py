@@ -81,7 +81,7 @@ def main() -> None:
             blocks = [Block(number, some, part_of(pool, some)) for number, some in blocks_of(np.arange(len(pool)))]
             loops, ones, twos, work_s, cluster_s = [], [], [], [], []
             loop = b""
-            with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local, \
+            with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as local, \
                     Client(local) as client:
                 on(client, work, blocks[:2])  # which loads the net
                 run_block(work, blocks[0])
@@ -95,7 +95,7 @@ def main() -> None:
                     seconds, bytes_of_one = on(client, work, blocks)
                     cluster_s.append(time.process_time() + sum(client.run(time.process_time).values()) - worked)
                     ones.append(seconds)
-            with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local, \
+            with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local, \
                     Client(local) as client:
                 on(client, work, blocks[:8])
                 for _ in range(arguments.repeats):

@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
 def client(folder):
     os.environ[block_nets.FOLDER] = str(folder)
     try:
-        with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local, \
+        with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as local, \
                 Client(local) as client:
             yield client
     finally:
