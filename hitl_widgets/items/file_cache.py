@@ -5,9 +5,11 @@ A file is there as a whole or not at all. When the cache is full, the files that
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -36,13 +38,13 @@ class _Kept(NamedTuple):
 
 
 class FileCache:
-    """Files under keys, in a folder that only its owner may read.
+    """Files under keys, which only their owner may read.
 
     Parameters
     ----------
     folder : path, optional
-        Where they lie, also after this process. None for a temporary folder, which is removed when the cache is
-        collected or the process ends.
+        Where they lie, also after this process; made for its owner alone where it isn't there. None for a temporary
+        folder, which is removed when the cache is collected or the process ends.
     limit : int
         Bytes of all files together. The file that was put last stays, however large it is.
     """
@@ -62,15 +64,21 @@ class FileCache:
 
     def has(self, key: str) -> bool:
         """Whether there is a file under a key."""
-        return os.path.exists(self._path(key))
+        with suppress(OSError):
+            return stat.S_ISREG(os.lstat(self._path(key)).st_mode)
+        return False
 
     def open(self, key: str) -> BinaryIO | None:
         """The file under a key, open for reading; None where there is none."""
         path = self._path(key)
         try:
-            file = open(path, "rb")  # noqa: SIM115 - for the caller to close
+            file = open(path, "rb", opener=_open)  # noqa: SIM115 - for the caller to close
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # a link, which nobody but another person put there
+                return None
+            raise
         with suppress(OSError):
             os.utime(path)
         return file
@@ -80,6 +88,8 @@ class FileCache:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.folder / f"{key}.{uuid4().hex}.part"
         try:
+            # For its owner alone, in a folder that others may read too.
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             write(part)
             size = part.stat().st_size
             os.replace(part, self._path(key))
@@ -105,10 +115,10 @@ class FileCache:
                 if not _OURS.match(entry.name):  # somebody else's file
                     continue
                 with suppress(OSError):
-                    stat = entry.stat(follow_symlinks=False)
+                    about = entry.stat(follow_symlinks=False)
                     if entry.name.endswith(".file"):
-                        kept.append(_Kept(stat.st_mtime_ns, entry.path, stat.st_size))
-                    elif stat.st_mtime < old:
+                        kept.append(_Kept(about.st_mtime_ns, entry.path, about.st_size))
+                    elif about.st_mtime < old:
                         os.unlink(entry.path)
         self._size, self._put = sum(one.size for one in kept), 0
         if self._size <= limit:
@@ -123,6 +133,10 @@ class FileCache:
 
     def _path(self, key: str) -> str:
         return os.path.join(self.folder, f"{key}.file")
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _remove(folder: Path, process: int) -> None:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, ImageError
@@ -41,6 +42,8 @@ _N_REMEMBERED = 100_000
 _IDLE_S = 2.0
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# An address somewhere in a text.
+_IN_TEXT = re.compile(ADDRESS.pattern + r"""[^\s"'<>]*""")
 # A host or a bucket, perhaps with a port.
 _PLACE = re.compile(r"(?:[^:]*|\[[^\]]*\])(?::[0-9]*)?\Z")
 _MAY_PASS = {408, 425, 429, *range(500, 600)}
@@ -69,22 +72,53 @@ def shown(address: str) -> str:
     match = ADDRESS.match(address)
     if match is None:
         return address
-    rest = re.split(r"[?#]", address[match.end():], maxsplit=1)[0]
+    rest, *hidden = re.split(r"[?#]", address[match.end():], maxsplit=1)
     place, slash, path = rest.partition("/")
     place = place.rpartition("@")[2]
-    if not _PLACE.match(place):  # such as a password with a slash
+    if not _PLACE.match(place) or (not slash and "@" in "".join(hidden)):  # such as a password with a slash, or a ?
         return match.group() + "..."
     return match.group() + place + slash + path
+
+
+def cleaned(value: Any) -> Any:
+    """A value of a table with each address in it as it may be shown; also addresses within texts, lists and dicts.
+
+    Examples
+    --------
+    >>> cleaned("From https://ann:secret@host/a.png?sig=12 and (https://host/b?sig=3).")
+    'From https://host/a.png and (https://host/b'
+    >>> cleaned({"at": ["https://host/a?sig=12", 3]})
+    {'at': ['https://host/a', 3]}
+    """
+    if isinstance(value, str):
+        if "://" not in value:
+            return value
+        text = shown(value.lstrip())
+        text = _IN_TEXT.sub(lambda match: shown(match.group()), text)
+        return value if text == value.lstrip() else text
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {cleaned(key): cleaned(one) for key, one in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(cleaned, value))
+    told = str(value)  # as metadata are told, such as bytes and objects that are addresses
+    return value if cleaned(told) == told else cleaned(told)
 
 
 def without_secrets(frame: pd.DataFrame) -> pd.DataFrame:
     """A table whose addresses are as they may be shown; the one given isn't changed."""
     clean = frame.copy(deep=False)
     for place, (_, column) in enumerate(frame.items()):
-        if pd.api.types.is_string_dtype(column) or column.dtype == object:
-            texts = column.map(lambda value: shown(value) if isinstance(value, str) else value)
-            if not texts.equals(column):
-                clean.isetitem(place, texts)
+        kind = column.dtype
+        if isinstance(kind, np.dtype) and kind.kind in "biufcmM":
+            continue
+        values = column.tolist()
+        texts = [value if type(value) is str and "://" not in value else cleaned(value) for value in values]
+        if any(text is not value for text, value in zip(texts, values, strict=True)) and texts != values:
+            clean.isetitem(place, pd.Series(texts, index=column.index, dtype=object).infer_objects())
+    if (names := list(map(cleaned, frame.columns))) != list(frame.columns):
+        clean.columns = pd.Index(names)
     return clean
 
 
@@ -103,7 +137,9 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
     begins = [address.partition("://")[0] if "://" in address else "" for address in addresses]
     if odd := {begin for begin in set(begins) if not ADDRESS.fullmatch(f"{begin}://")}:
         row = next(row for row, begin in enumerate(begins) if begin in odd)
-        raise BadInput(f"{name} is {shown(str(addresses.iloc[row]))!r:.200} in row {row}, which is no address; with "
+        # Such as an address that is spelt wrong, with all that it has of secrets.
+        odd_one = re.split(r"[?#]", cleaned(str(addresses.iloc[row])), maxsplit=1)[0].rpartition("@")[2]
+        raise BadInput(f"{name} is {odd_one!r:.200} in row {row}, which is no address; with "
                        "remote=True each row needs one, such as 's3://bucket/a.png' or 'https://host/a.png'. Make a "
                        "pool of files on this machine without remote=True.")
     kinds = {begin.lower() for begin in begins}
@@ -201,9 +237,10 @@ def check_ids(ids: pd.Series, name: str) -> None:
         The column, for messages.
     """
     for row, item_id in enumerate(ids):
-        if isinstance(item_id, str) and "://" in item_id and shown(item_id) != item_id:
+        text = item_id if isinstance(item_id, str) else str(item_id)
+        if "://" in text and cleaned(text) != text:
             raise BadInput(f"{name}, the items' ids, has addresses with a user, a password or a query, such as "
-                           f"{shown(item_id)!r:.200} with more in row {row}. Ids are shown and stored, and these may "
+                           f"{cleaned(text)!r:.200} with more in row {row}. Ids are shown and stored, and these may "
                            "be secrets: pass another column as id=..., or id=None for the rows' numbers.")
 
 
@@ -560,6 +597,8 @@ class RemoteFiles:
             return Failure(f"it has more than {self.max_size / 1e6:,.0f} MB", "Make max_size larger")
         if isinstance(error, FileNotFoundError) or status in (404, 410):
             return Failure("there is no such file", "Put it there")
+        if isinstance(error, (FileExistsError, IsADirectoryError)):
+            return Failure("its address is that of a folder", "Put the address of a file there")
         if isinstance(error, PermissionError) or status in (401, 403):
             return Failure("its server refuses it" + (f" (status {status})" if status else ""),
                            "Check your credentials, and whether its address has expired")

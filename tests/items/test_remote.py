@@ -9,14 +9,16 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from file_server import serving
 from PIL import Image
+from yarl import URL
 
 from hitl_widgets import Pool
 from hitl_widgets.errors import BadInput, ImageError
@@ -146,6 +148,7 @@ def test_an_option_that_cant_be_used_is_named(server, option):
 @pytest.mark.parametrize(("address", "as_shown"), [
     ("https://ann:secret@host:80/a.png?X-Amz-Signature=12#top", "https://host:80/a.png"),
     ("https://ann:se/cret@host/a.png", "https://..."), ("https://ann:se?cret@host/a.png", "https://..."),
+    ("https://ann:12?34@host/a.png", "https://..."),
     ("https://token@host/@me/a.png", "https://host/@me/a.png"), ("s3://bucket/a@b.png", "s3://bucket/a@b.png"),
     ("http://ann:x@[::1]:80/a?b", "http://[::1]:80/a"), ("images/what?.png", "images/what?.png")])
 def test_an_address_is_shown_without_secrets(address, as_shown):
@@ -177,6 +180,40 @@ def test_no_secret_is_in_a_message_a_repr_a_table_or_a_pickle(server, caplog):
     assert not [text for text in texts if "SECRET" in text]
     assert shown(server.url("0.png")) in texts[5]
     assert str(server.port) in texts[-len(in_cache(pool)) - 4]  # the address itself is told
+
+
+ADDRESS = "https://ann:SECRET@host/a.png?sig=SECRET"
+
+
+@pytest.mark.parametrize("column", [
+    pd.Categorical([ADDRESS, ADDRESS]), [f" {ADDRESS}", "a"], [f"see <{ADDRESS}>.", "a"], [[ADDRESS], {"a": ADDRESS}],
+    [(ADDRESS,), {ADDRESS}], [ADDRESS.encode(), None], [PurePosixPath("x"), URL(ADDRESS)],
+    [f"https://host/b {ADDRESS}", 3], pd.array([ADDRESS, None], dtype=pd.ArrowDtype(pa.string())),
+    pd.Series([ADDRESS] * 2, dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())))])
+def test_no_secret_is_in_the_metadata_however_it_is_held(server, column):
+    frame = pd.DataFrame({"id": [1, 2], "url": [server.url("0.png"), server.url("1.png")], "text": ["a", "b"],
+                          "other": column, f"from {ADDRESS}": [1, 2]})
+    pool = Pool.from_frame(frame, image="url", remote=True)
+    assert "SECRET" not in str([pool.metas(0, 2), pool.frame.to_dict(), pool._repr_html_(), pool.values_of("other")])
+    assert "host" in str(pool.meta(0)["other"]) + str(pool.meta(1)["other"])
+    assert pool.meta(1)["text"] == "b"
+    assert "SECRET" in str(frame.to_dict())
+
+
+@pytest.mark.parametrize("odd", [f" {ADDRESS}", "https//ann:SECRET@host/a?sig=SECRET", f"see {ADDRESS}", "a?sig=SECRET",
+                                 "https:/ann:SECRET@host/a"])
+def test_no_secret_is_in_what_is_said_of_a_row_that_isnt_an_address(odd):
+    with pytest.raises(BadInput, match="no address") as caught:
+        Pool.from_frame(pd.DataFrame({"url": [odd]}), image="url", id=None, remote=True)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("item_id", [f" {ADDRESS}", f"a {ADDRESS}", ADDRESS.encode(), URL(ADDRESS)])
+def test_an_id_that_holds_an_address_with_a_secret_is_refused(server, item_id):
+    frame = pd.DataFrame({"id": pd.Series([item_id], dtype=object), "url": [server.url("0.png")]})
+    with pytest.raises(BadInput, match="id=None") as caught:
+        Pool.from_frame(frame, image="url", remote=True)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_an_id_that_is_an_address_with_a_secret_is_refused(server):
@@ -391,6 +428,29 @@ def test_what_was_fetched_is_there_offline_also_for_another_session(server, tmp_
     with pytest.raises(ImageError, match="Check the network"):
         again.load(1)
     assert os.stat(tmp_path / "cache").st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_others_neither_read_files_of_the_cache_nor_lead_it_elsewhere(server, tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere.png", tmp_path / "cache"
+    elsewhere.write_bytes(png(200))
+    folder.mkdir(mode=0o755)
+    pool = pool_of(server, cache=folder)
+    key = pool._remote._key(server.url("3.png"))
+    (folder / f"{key}.file").symlink_to(elsewhere)
+    assert not pool.at_hand([3])[0]
+    assert int(pool.load(3)[0, 0]) == 60
+    assert [path.stat().st_mode & 0o077 for path in in_cache(pool)] == [0]
+    assert elsewhere.read_bytes() == png(200)
+
+
+def test_a_folder_that_is_named_in_place_of_a_file_is_told():
+    fsspec.filesystem("memory").pipe({"/folder/a.png": png(10)})
+    frame = pd.DataFrame({"id": ["a"], "url": ["memory://folder"]})
+    pool = Pool.from_frame(frame, image="url", remote=True)
+    with pytest.raises(ImageError, match="its address is that of a folder"):
+        pool.load(0)
+    assert not os.listdir(pool._remote._cache.folder)
 
 
 def test_a_temporary_cache_goes_with_the_pool(server):
