@@ -77,7 +77,11 @@ def _guess(path: Path | None) -> str:
     fitting = by_suffix.get(path.suffix.lower(), []) if path is not None else []
     if len(fitting) == 1:
         return fitting[0]
-    if path is not None and (named := path.suffix.lower()[1:]) in fitting:  # a .jsonl is "jsonl", a .csv is "csv"
+    named = "" if path is None else path.suffix.lower()[1:]
+    if named in fitting:  # a .jsonl is "jsonl", a .csv is "csv"
         return named
+    if named in MODULES and load_format(named).folder:
+        raise BadInput(f"{path} is named as a file, and {load_format(named).title} is a folder here: name a folder, and "
+                       f"pass format={named!r}. A table in one file comes in by pandas and wb.import_annotations(table).")
     raise BadInput(f"the format of {path} can't be told from its name; pass format=, one of "
                    f"{', '.join(fitting or available())}.")

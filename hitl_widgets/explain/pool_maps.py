@@ -31,7 +31,8 @@ class ExplainedPool:
     """The maps of many items, on disk: ``maps[item_id]`` reads one.
 
     It gives the map at the item's own size: float32 (H, W), or of a text a table of words, as `Explanations.maps` has
-    them. The card and `Workbench.explain` read the same files.
+    them. The card and `Workbench.explain` read the same files. ``for item_id in maps`` goes through `item_ids`, also
+    those that failed.
 
     Attributes
     ----------
@@ -65,6 +66,12 @@ class ExplainedPool:
 
     def __len__(self) -> int:
         return len(self._positions)
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(self._pool.ids[position]) for position in self._positions)
+
+    def __contains__(self, item_id: object) -> bool:
+        return isinstance(item_id, str) and bool(np.isin(self._pool.positions([item_id]), self._positions)[0])
 
     def __getitem__(self, item_id: str) -> Map:
         return at_size(self.attribution(item_id), self._pool, self._pool.position(item_id))[0]

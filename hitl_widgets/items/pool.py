@@ -210,8 +210,9 @@ class Pool:
             ``remote=True`` also if a row has no address, or ids are addresses with a password or a query.
         """
         if not isinstance(df, pd.DataFrame):
-            raise BadInput(f"a pandas DataFrame is expected, not {type(df).__name__}; "
-                           "Pool.from_images takes folders, paths and arrays.")
+            cure = "its method to_pandas() gives one" if hasattr(df, "to_pandas") else \
+                "Pool.from_images takes folders, paths and arrays"
+            raise BadInput(f"a pandas DataFrame is expected, not {type(df).__name__}; {cure}.")
         columns: list[Hashable] = list(df.columns)
         if text is None and image == "path" and "path" not in columns and "text" in columns:
             text = "text"

@@ -61,7 +61,8 @@ def import_predictions(project: Project, registry: Registry, table: Any, *, name
         net = net_of(project.pool, read.positions, read.probs, read.label_ids, content=content)
     for note in read.notes:
         project.notify(note)
-    version = registry.add_predictions(net, label_ids=read.label_ids, name=name, adopt=adopt)
-    if registry.adopted == version:
-        registry.inference.ask(np.arange(len(project.pool)))
+    with bars(None, title="Taking up the predictions"):  # each item's file is looked at again
+        version = registry.add_predictions(net, label_ids=read.label_ids, name=name, adopt=adopt)
+        if registry.adopted == version:
+            registry.inference.ask(np.arange(len(project.pool)))
     return version

@@ -350,7 +350,7 @@ class Workbench:
 
     def __repr__(self) -> str:
         try:
-            n = f"{len(self.pool)} items"
+            n = f"{len(self.pool):,} items"
         except BadInput:
             n = "no pool"
         return f"<Workbench {self.project.name!r}: {n}, {len(self.taxonomy)} labels (v{self.taxonomy.version}), " \

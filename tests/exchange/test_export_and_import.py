@@ -363,6 +363,8 @@ def test_a_format_that_cannot_hold_a_task_names_those_that_can(wb, tmp_path):
         wb.export(tmp_path / "x", format="docx")
     with pytest.raises(BadInput, match="can't be told from its name"):
         wb.export(tmp_path / "x.docx")
+    with pytest.raises(BadInput, match="Parquet is a folder here: name a folder, and pass format='parquet'"):
+        wb.export(tmp_path / "x.parquet")
     with pytest.raises(BadInput, match="colour= is no option"):
         wb.export(tmp_path / "x.jsonl", colour="red")
     with pytest.raises(BadInput, match="labels is 'votes'"):

@@ -132,6 +132,9 @@ def test_a_run_of_a_few_leaves_the_others_to_the_next(bench, computed):
     some = wb.explain_all(n=5)
     n_first = len(computed)
     assert n_first == 5 - len(some.errors)
+    assert list(some) == some.item_ids.tolist()
+    assert [item_id in some for item_id in wb.pool.ids] == np.isin(wb.pool.ids, some.item_ids).tolist()
+    assert "elsewhere" not in some
     wb.explain_all()
     assert sorted(computed) == [k for k in range(N) if k != 3]
 

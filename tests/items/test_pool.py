@@ -157,6 +157,12 @@ def test_the_advice_for_channels_first_is_good():
 # A table's rows
 
 
+def test_another_table_than_one_of_pandas_is_refused_with_how_it_becomes_one():
+    pyarrow = pytest.importorskip("pyarrow")
+    with pytest.raises(BadInput, match=r"not Table; its method to_pandas\(\) gives one"):
+        Pool.from_frame(pyarrow.table({"path": ["a.png"]}))
+
+
 def frame(**columns):
     return pd.DataFrame({"path": ["x/1.png", "x/2.png", "x/3.png"], "id": ["a", "b", "c"], **columns})
 

@@ -251,7 +251,7 @@ def test_a_net_that_cannot_be_described_is_refused_before_anything_is_sent(bench
 
 def test_a_function_of_the_notebook_is_refused(bench, client):
     wb = bench(preprocess=lambda image: block_nets.seen(image))
-    with pytest.raises(ModelError, match=r"preprocess.*no name.*leave client out"):
+    with pytest.raises(ModelError, match=r"the function preprocess, .*<lambda>, has no name.*leave client out"):
         wb.predict(client=client)
 
 
