@@ -108,7 +108,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     with written_whole(path, folder=chosen.folder, overwrite=overwrite) as draft, \
             bars(len(records), title=f"Writing {path.name}") as bar, gc_paused():
         target = Target(draft, folder=chosen.folder, suffix_of=_suffixes(project.pool),
-                        copy_image=_copier(project.pool) if way == "copy" else None)
+                        copy_image=_copier(project.pool, chosen) if way == "copy" else None)
         chosen.write(looked.header, looked.reduced(bar), target, given)
         report = looked.report(path, bar)
         if chosen.folder:
@@ -224,7 +224,7 @@ def _suffixes(pool: Pool) -> Callable[[ItemRecord], str]:
     return suffix_of
 
 
-def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
+def _copier(pool: Pool, chosen: Format) -> Callable[[ItemRecord, Path], None]:
     """Writes the image of a record: its file as it is, or, turned upright or from memory, a PNG."""
     def copy(record: ItemRecord, path: Path) -> None:
         position = pool.position(record.item_id)
@@ -237,8 +237,10 @@ def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
             else:
                 Image.fromarray(pool.load(position)).save(path, "PNG")
         except ItemError as error:
-            raise ItemError(f"{error} Its image can't be copied; images='reference' writes the labels alone."
-                            ) from error
+            cure = "images='reference' writes the labels alone" if "reference" in chosen.ways else \
+                f"wb.decide({record.item_id!r}, 'skip', flags=['bad_data']) takes its label back, and other formats, " \
+                "such as format='csv', hold labels alone"
+            raise ItemError(f"{error} Its image can't be copied; {cure}.") from error
     return copy
 
 

@@ -81,7 +81,8 @@ def _guess(path: Path | None) -> str:
     if named in fitting:  # a .jsonl is "jsonl", a .csv is "csv"
         return named
     if named in MODULES and load_format(named).folder:
-        raise BadInput(f"{path} is named as a file, and {load_format(named).title} is a folder here: name a folder, and "
-                       f"pass format={named!r}. A table in one file comes in by pandas and wb.import_annotations(table).")
+        raise BadInput(f"{path} is named as a file, and {load_format(named).title} is a folder here: name a folder, "
+                       f"and pass format={named!r}. A table in one file comes in by pandas and "
+                       "wb.import_annotations(table).")
     raise BadInput(f"the format of {path} can't be told from its name; pass format=, one of "
                    f"{', '.join(fitting or available())}.")

@@ -88,7 +88,8 @@ def reference(value: Any, what: str) -> dict[str, str]:
     if _is_builtin(value):  # such as torch.relu, whose qualified name is that of a class behind it
         name = value.__name__
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name:
-        raise ModelError(f"{what}, {name if isinstance(name, str) else _named(value)}, has no name by which a worker could import it. {REMEDY}")
+        called = name if isinstance(name, str) else _named(value)
+        raise ModelError(f"{what}, {called}, has no name by which a worker could import it. {REMEDY}")
     if module == "__main__":
         raise ModelError(f"{what}, {name!r}, is defined in the notebook (or script) itself, and a worker can't import "
                          f"it from there. {REMEDY}")

@@ -155,7 +155,8 @@ class Workbench:
         blind. Set by the owner, kept by the project and logged; see ``wb.people.set``.
     task : str, optional
         What is asked of an item: "classify" (one label, the default), "multilabel" (any number of labels, or none of
-        them) or "scale" (values of the taxonomy's attributes alone). Fixed when the project is made.
+        them), "scale" (values of the taxonomy's attributes alone), "boxes", "polygons" or "points" (the objects in an
+        image), or "spans" (parts of a text). Fixed when the project is made.
     cache : str or path, optional
         For a project on a server: the folder on this machine for models, predictions and maps, which can all be had
         again; by default one in your cache directory.
