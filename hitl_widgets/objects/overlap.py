@@ -15,9 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from ..errors import BadInput, ShapeError
 
@@ -382,6 +379,7 @@ def match_one_to_one(overlap: npt.ArrayLike, least: float = 0.5) -> tuple[Ints, 
         raise ShapeError(f"overlap has shape {overlap.shape}; a row for each object of the one and a column for each "
                          "of the other are expected.")
     # A pair that may not be counts nothing, so that the others are the best of those that may.
+    from scipy.optimize import linear_sum_assignment  # opening a project doesn't need it
     first, second = linear_sum_assignment(np.where(overlap >= least, overlap, 0.0), maximize=True)
     kept = overlap[first, second] >= least
     return first[kept].astype(np.int64), second[kept].astype(np.int64)
@@ -452,6 +450,8 @@ def clusters(overlap: npt.ArrayLike, owner: npt.ArrayLike, least: float = 0.5) -
     of, whose = np.asarray(overlap, np.float64), np.asarray(owner, np.int64)
     other = whose[:, None] != whose[None, :]
     near = (of >= least) & other
+    from scipy.sparse import csr_matrix  # opening a project doesn't need them
+    from scipy.sparse.csgraph import connected_components
     place = connected_components(csr_matrix(near), directed=False)[1]
     found: list[Ints] = []
     for group in np.unique(place).tolist():

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import betaincinv, betaln, ndtri, stdtrit
-from scipy.stats import binom
+from scipy.special import bdtr, betaincinv, betaln, ndtri, stdtrit
 
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
@@ -300,7 +298,7 @@ def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: floa
     """
     tail, values = _tail(level), np.sort(np.asarray(values, np.float64))
     n = len(values)
-    held = 1 - 2 * binom.cdf(np.arange(n // 2 + 1), n, 0.5)  # by the (d+1)-th smallest and largest
+    held = 1 - 2 * bdtr(np.arange(n // 2 + 1), n, 0.5)  # by the (d+1)-th smallest and largest
     fitting = np.flatnonzero(held >= level)
     if not len(fitting):
         return -math.inf, math.inf
@@ -396,6 +394,7 @@ def tango(both: float, only_first: float, only_second: float, neither: float, *,
         return sign * n * (difference - true) - z * math.sqrt(max(0.0, variance))
 
     # Beside the observed difference: at 0 and 1 its variance is 0, so that it is a root itself.
+    from scipy.optimize import brentq  # opening a project doesn't need it
     low = -1.0 if beyond(-1.0, 1) <= 0 else float(brentq(beyond, -1.0, difference - 1e-9, args=(1,)))
     high = 1.0 if beyond(1.0, -1) <= 0 else float(brentq(beyond, difference + 1e-9, 1.0, args=(-1,)))
     return low, high

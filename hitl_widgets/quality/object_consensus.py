@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import nnls
 from scipy.special import expit, softmax
 
 from ..errors import BadInput, ShapeError
@@ -277,6 +276,7 @@ def _spread(votes: _Votes) -> Floats:
     design[np.arange(len(pairs)), pairs[:, 0]] = design[np.arange(len(pairs)), pairs[:, 1]] = 1
     # Rows that draw each person's variance to the usual one.
     drawn = np.sqrt(PRIOR) * np.eye(n_people)
+    from scipy.optimize import nnls  # opening a project doesn't need it
     variance = nnls(np.vstack([design * root_n[:, None], drawn]),
                     np.concatenate([values * root_n, np.full(n_people, np.sqrt(PRIOR) * usual)]))[0]
     return np.maximum(np.sqrt(variance), LEAST_SPREAD)

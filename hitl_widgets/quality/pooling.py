@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
 from ..errors import ShapeError
@@ -232,6 +231,7 @@ def fit_pool(probs: Floats, votes: Votes, truth: Ints) -> LogLinearPool:
 
     # A sharpness below 0 would turn the model's word into its opposite.
     bounds = [(0.0, None)] + [(None, None)] * (len(means) - 1)
+    from scipy.optimize import minimize  # opening a project doesn't need it
     values = minimize(cost, means, jac=True, method="L-BFGS-B", bounds=bounds).x
     return LogLinearPool(float(values[0]), float(values[1]), float(values[2]), float(values[3]),
                          values[4:-1].reshape(2, n_annotators).T.copy(), n_known)

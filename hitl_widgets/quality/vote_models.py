@@ -19,7 +19,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, gammaln, logsumexp
 
 from .votes import UNKNOWN
@@ -460,6 +459,7 @@ def _model_evidence(ballots: Ballots, confusion: Floats | None) -> Floats | None
 
 def _sharpness(logs: Floats, probs: Floats) -> float:
     """The factor of log-probabilities that fits the consensus best, from 0 to 3, drawn to 1."""
+    from scipy.optimize import minimize_scalar  # opening a project doesn't need it
     there = np.isfinite(logs).all(axis=1)
 
     def cost(factor: float) -> float:
@@ -490,6 +490,7 @@ def _fit_glad(ballots: Ballots, shares_prior: float, n_rounds: int = 20) -> Vote
             off = values - np.concatenate([np.ones(n), np.zeros(ballots.n_items)])
             total = (np.logaddexp(0, odds) - right * odds + (1 - right) * log_guess).sum() + 0.5 * off @ off
             return float(total), slope + off
+        from scipy.optimize import minimize  # opening a project doesn't need it
         values = minimize(cost, values, jac=True, method="L-BFGS-B", options={"maxiter": 8}).x
         prior = _item_log_prior(ballots, probs, shares_prior, voting=False)[0]
         model = VoteModel("glad", confusions, prior, rates, ease=np.exp(np.clip(values[n:], -10, 10)),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.util import LRUCache
 
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
 from . import backups, checks
@@ -347,6 +348,22 @@ def _permissions(path: Path) -> str:
     return f"It belongs to {owner} (group {group}), with permissions {stat.filemode(about.st_mode)}."
 
 
+class _Compiled(LRUCache[Any, Any]):
+    """Statements as SQL, for all logs of this process: SQLAlchemy would compile them anew for each that is opened.
+
+    Its keys begin with the engine's dialect, in which the engines made here don't differ.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
+_compiled = _Compiled(500)
+
+
 def _connect(log: Path) -> sa.Engine:
     """An engine on a SQLite file that is there. A statement waits up to `BUSY_S` for another process."""
     # mode=rw: where the file was moved away, SQLite would make an empty one in its place.
@@ -356,6 +373,7 @@ def _connect(log: Path) -> sa.Engine:
         return sqlite3.connect(uri, uri=True, timeout=BUSY_S, factory=_Connection, check_same_thread=False)
 
     return sa.create_engine(sa.URL.create("sqlite", database=str(log.absolute())), creator=connect,
+                            execution_options={"compiled_cache": _compiled},
                             max_overflow=-1)  # a thread never waits for another thread's connection
 
 

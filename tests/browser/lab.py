@@ -79,6 +79,7 @@ _RESET = """def _reset():
     os.environ.pop('BINDER_LAUNCH_HOST', None)
     get_ipython().reset(new_session=False)
     gc.collect()
+    gc.freeze()  # what is left are modules: the next test's search needn't go through them
 _reset()"""
 
 _IDLE = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"

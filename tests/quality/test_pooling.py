@@ -9,7 +9,6 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from hitl_widgets.errors import ShapeError
-from hitl_widgets.quality import pooling
 from hitl_widgets.quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 
 NOBODY = np.zeros((1, 2))
@@ -130,7 +129,7 @@ def test_the_slope_that_the_search_follows_is_the_costs_own(monkeypatch):
         caught.update(cost=cost, start=start)
         return type("Found", (), {"x": start})
 
-    monkeypatch.setattr(pooling, "minimize", look)
+    monkeypatch.setattr("scipy.optimize.minimize", look)
     fit_pool(probs, answers, known)
     at = caught["start"] + np.random.default_rng(0).normal(0, 0.3, len(caught["start"]))
     numeric = approx_fprime(at, lambda values: caught["cost"](values)[0], 1e-6)
