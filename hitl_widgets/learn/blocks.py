@@ -422,6 +422,7 @@ def _versions() -> dict[str, str]:
 
 _nets: OrderedDict[str, Loaded] = OrderedDict()
 _loading = threading.Lock()
+_counting, _n_within, _n_threads = threading.Lock(), 0, 1
 
 
 def run_block(work: Work, block: Block) -> Result:
@@ -469,13 +470,24 @@ def _answers(work: Work, loaded: Loaded, block: Block) -> Answers:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread of torch's: the workers of a machine share its cores already."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """One thread of torch's: the workers of a machine share its cores already.
+
+    Where several threads of a process are within, each puts back what was there before the first of them: a number that
+    is set counts for the thread itself, and for threads that begin to compute later.
+    """
+    global _n_within, _n_threads
+    with _counting:
+        here = torch.get_num_threads()  # asked in each thread: torch takes up what was set elsewhere at the first use
+        _n_threads = _n_threads if _n_within else here
+        _n_within += 1
+        n_threads = _n_threads
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(n_threads)
+        with _counting:
+            _n_within -= 1
+            torch.set_num_threads(n_threads)
 
 
 def _ready(work: Work) -> Loaded:

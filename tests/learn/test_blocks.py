@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import block_nets
 import numpy as np
@@ -374,6 +375,31 @@ def test_an_edit_while_blocks_are_predicted_changes_no_answer(bench, client):
     here.apply(hw.edits.merge(["a", "b"], into="ab"))
     pd.testing.assert_frame_equal(table, here.predict())
     assert [item.id for item in wb.next(N, strategy="margin")] == [item.id for item in here.next(N, strategy="margin")]
+
+
+def test_blocks_on_threads_of_the_kernel_leave_it_its_number_of_threads():
+    torch.set_num_threads(3)
+    inside, left, seen = Event(), Event(), []
+
+    def first():
+        with blocks._one_thread():
+            inside.set()
+            left.wait(10)
+
+    def second():
+        inside.wait(10)
+        with blocks._one_thread():
+            left.set()
+            earlier.join(10)
+            seen.append(torch.get_num_threads())
+    earlier, later = Thread(target=first), Thread(target=second)
+    for thread in (earlier, later):
+        thread.start()
+    later.join(10)
+    after = Thread(target=lambda: seen.append(torch.get_num_threads()))
+    after.start()
+    after.join(10)
+    assert seen == [1, 3]
 
 
 def test_the_same_cells_run_with_and_without_a_client(client, folder, tmp_path):
