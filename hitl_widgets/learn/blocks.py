@@ -84,6 +84,18 @@ class Work:
     expected: np.ndarray
     method: str = ""
 
+    def fits(self, answers: Answers) -> bool:
+        """Whether answers are of the numbers that are wanted: named so, as many for an item, and none infinite."""
+        arrays = answers.arrays
+        if set(arrays) != {"probs": {"probs"}, "probs and embeddings": {"probs", "embeddings"},
+                           "descriptors": {"descriptors"}, "maps": set()}[self.what]:
+            return False
+        first = next((arrays[name] for name in ("probs", "descriptors") if name in arrays), None)
+        if first is not None and len(self.expected) and first.shape[1:] != self.expected.shape[1:]:
+            return False
+        return all(array.dtype == np.float32 and array.ndim == 2 and not np.isinf(array).any()
+                   for array in arrays.values())
+
 
 @dataclass(frozen=True)
 class Block:

@@ -132,11 +132,11 @@ def results(client: Any, function: Callable[[Work, Block], Result], work: Work, 
             if future.status != "finished":
                 _raise(future.status, told, block)
             result: Result = told
-            if result.cause == "set up":
+            if isinstance(result, Result) and result.cause == "set up":
                 raise ModelError(result.error)
-            if result.cause == "model":
+            if isinstance(result, Result) and result.cause == "model":
                 yield block, None
-            elif why := _fault(result, block):
+            elif why := _fault(result, block, work):
                 failures[block.number] += 1
                 if failures[block.number] >= MOST_FAILURES:
                     raise ModelError(f"{_named(block)} failed {MOST_FAILURES} times, at last with: {why}. {GOES_ON}")
@@ -160,13 +160,17 @@ def _wait_for_a_worker(client: Any, budget_s: float | None) -> None:
                          "out.") from error
 
 
-def _fault(result: Result, block: Block) -> str:
+def _fault(result: Any, block: Block, work: Work) -> str:
     """Why an answer can't be used; "" where it can."""
+    if not isinstance(result, Result):
+        return f"its answer is a {type(result).__name__}"
     if result.answers is None:
         return result.error
     if result.number != block.number or result.answers.checksum != result.checksum or \
             not result.answers.fits(len(block.positions)):
         return "its answer didn't come as it was sent (the checksum is another)"
+    if not work.fits(result.answers):
+        return "its answer isn't of the numbers that were asked for"
     return ""
 
 

@@ -229,7 +229,8 @@ class Rows:
         with suppress(OSError, ValueError, EOFError):
             for mode in ("r", "r+"):  # the second alone would fill up a file that was cut off
                 rows, known = (np.load(file, mmap_mode=mode) for file in (self._file, self._mask_file))
-            if rows.ndim == 2 and len(rows) == len(known) == len(self._known) and rows.dtype == np.float32:
+            if rows.ndim == 2 and len(rows) == len(self._known) and known.shape == self._known.shape \
+                    and (rows.dtype, known.dtype) == (np.float32, np.bool_):
                 self._rows, self._known, self.n_features = rows, known, rows.shape[1]
 
     @property

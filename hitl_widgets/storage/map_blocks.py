@@ -7,6 +7,7 @@ largest, compressed. Losing the files costs time, never labels.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import zlib
 from collections import OrderedDict
@@ -86,16 +87,21 @@ class MapBlocks:
         return None if entry is None or entry.key != tuple(key) else self.read(entry, position)
 
     def read(self, entry: Entry, position: int) -> Attribution | None:
-        """The map of an entry; None where it is damaged."""
+        """The map of an entry; None where it is damaged, and then it counts as missing from now on."""
         path = self._path(entry.key[0], entry.key[3], position // self.size)
         index = self._index(path)
         try:
             with path.open("rb") as file:
                 file.seek(0 if index is None else index.at + entry.begin)
                 blob = file.read(entry.end - entry.begin)
-            return unpacked(blob) if zlib.crc32(blob) == entry.check else None
+            if zlib.crc32(blob) == entry.check:
+                return unpacked(blob)
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
-            return None
+            pass
+        with self._lock:
+            if index is not None and index.entries.get(entry.key[1]) is entry:
+                del index.entries[entry.key[1]]
+        return None
 
     def entries(self, model: str, method: str, number: int) -> Mapping[str, Entry]:
         """What is kept of a stretch of the pool: item id -> its entry.
@@ -183,8 +189,10 @@ class MapBlocks:
                 check, line = file.readline().strip().decode(), file.readline()
                 if blake2b(line[:-1], digest_size=16).hexdigest() != check:
                     return None
+                at = file.tell()
+                room = os.fstat(file.fileno()).st_size - at  # less where the file was cut off
                 entries = [Entry(tuple(key), *rest) for key, *rest in json.loads(line)]
-                return _Index({entry.key[1]: entry for entry in entries}, file.tell(), changed_ns)
+                return _Index({entry.key[1]: entry for entry in entries if entry.end <= room}, at, changed_ns)
         except (OSError, ValueError, TypeError):
             return None
 

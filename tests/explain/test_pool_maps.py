@@ -216,3 +216,36 @@ def test_a_damaged_file_counts_as_absent(tmp_path):
     for place in (-3, 40):
         path.write_bytes(bytes(data[:place]) + bytes([data[place] ^ 1]) + bytes(data[place + 1:]))
         assert MapBlocks(tmp_path, size=4).get(key, 3) is None
+
+
+def test_a_damaged_map_gets_no_new_checksum_with_its_neighbours(tmp_path):
+    def key(item_id):
+        return ("v", item_id, "c", "m", "t", "", "", "", "")
+    maps = MapBlocks(tmp_path, size=4)
+    maps.put("v", "m", 0, {"a": (key("a"), "1:2", packed(attribution([[1, 2]]), "c"))})
+    [path] = tmp_path.rglob("*.maps")
+    data = path.read_bytes()
+    at = data.rindex(b'"target": "t"')
+    path.write_bytes(data[:at] + b'"target": "u"' + data[at + 13:])
+    maps = MapBlocks(tmp_path, size=4)
+    maps.put("v", "m", 0, {"b": (key("b"), "1:2", packed(attribution([[3, 4]]), "c"))})
+    assert maps.get(key("a"), 0) is None
+    assert maps.get(key("b"), 1).values.tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_maps_that_were_damaged_are_made_again_by_the_next_call_as_the_message_says(bench, computed, cut_off):
+    wb = bench()
+    maps = wb.explain_all()
+    before = maps["01.png"]
+    for path in (wb.folder / "maps").rglob("*.maps"):
+        data = path.read_bytes()
+        path.write_bytes(data[:-300] if cut_off else data[:-300] + bytes(300))
+    last = "19.png"
+    with pytest.raises(BadInput, match=r"Call explain_all\(\) again"):
+        maps[last]
+    computed.clear()
+    again = wb.explain_all()
+    assert 0 < len(computed) < 6
+    assert again[last].shape == (20, 24)
+    assert np.array_equal(again["01.png"], before)

@@ -172,6 +172,22 @@ def test_a_damaged_answer_is_asked_for_again(bench, client, folder):
     assert rows.tobytes() == np.array(here.project.ranking.predictions.probs).tobytes()
 
 
+def test_an_answer_of_other_numbers_than_those_asked_for_is_refused(bench):
+    work, sent = prepared(bench(preprocess=hw.Preprocess(8, channels=3)))
+    result = run_block(work, sent[0])
+    assert not cluster._fault(result, sent[0], work)
+    assert "a list" in cluster._fault([1], sent[0], work)
+    assert "checksum" in cluster._fault(replace(result, number=1), sent[0], work)
+    probs = result.answers.arrays["probs"]
+    infinite = probs.copy()
+    infinite[0, 0] = np.inf
+    for arrays in ({}, {"probs": probs[:, :2]}, {"probs": probs.astype(np.float64)}, {"probs": probs[:, 0]},
+                   {"probs": infinite}, {"probs": probs, "embeddings": probs}, {"other": probs}):
+        answers = replace(result.answers, arrays=arrays)
+        wrong = replace(result, answers=answers, checksum=answers.checksum)
+        assert "isn't of the numbers" in cluster._fault(wrong, sent[0], work), arrays
+
+
 def test_a_block_that_always_fails_is_named(bench, client):
     work, sent = prepared(bench())
     with pytest.raises(ModelError, match=r"block 0 \(items '00.png' to '07.png'\) failed 3 times.*too little"):

@@ -141,3 +141,11 @@ def test_processes_that_take_up_one_model_at_once_share_its_files(tmp_path):
         assert (kept.probs[:5120, 0] == expected).all()
         assert (rows.get(np.arange(5120))[:, 6] == expected).all()
         assert len(kept.missing(np.arange(200_000))) == len(rows.missing(np.arange(200_000))) == 200_000 - 5120
+
+
+def test_a_file_that_says_oddly_which_rows_are_known_counts_as_absent(tmp_path):
+    Rows(tmp_path, n_items=4, name="layer").put([1], np.full((1, 5), 1, np.float32))
+    [path] = tmp_path.glob("embedded-*.npy")
+    for known in (np.ones(4, np.int64), np.ones((4, 2), np.bool_), np.array([None] * 4, object)):
+        np.save(path, known, allow_pickle=True)
+        assert Rows(tmp_path, n_items=4, name="layer").missing(np.arange(4)).tolist() == [0, 1, 2, 3]
