@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +24,12 @@ class RandomOrder:
     ----------
     draws : ndarray of float64, shape (n_items,)
         A fixed random number of each item, from 0 to 1; equal ones are in the order of their positions.
+    without : ndarray of bool, shape (n_items,), optional
+        Items that are never asked for, and aren't sorted: the hold-out has the lowest draws of a pool.
     """
 
-    def __init__(self, draws: npt.NDArray[np.float64]) -> None:
-        self.draws = draws
+    def __init__(self, draws: npt.NDArray[np.float64], *, without: npt.NDArray[np.bool_] | None = None) -> None:
+        self.draws, self._without = draws, without
         self._parts: dict[int, npt.NDArray[np.integer]] = {}
 
     def first(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
@@ -38,32 +42,45 @@ class RandomOrder:
         """
         if (n_there := int(np.count_nonzero(mask))) == 0 or n <= 0:
             return np.empty(0, np.intp)
-        if n_there <= BEGUN or RARE * n_there < len(mask):  # walking along the order would pass too many others
-            places = np.flatnonzero(mask)
-            draws = self.draws[places]
-            if n < n_there:
-                few = draws <= np.partition(draws, n - 1)[n - 1]
-                places, draws = places[few], draws[few]
-            return places[np.argsort(draws, kind="stable")[:n]]
-        found: list[npt.NDArray[np.integer]] = []
-        n_left, number = min(n, n_there), 0
-        while n_left > 0:
-            part = self._part(number)
-            found.append(part[mask[part]][:n_left])
-            n_left, number = n_left - len(found[-1]), number + 1
-        return np.concatenate(found).astype(np.intp, copy=False)
+        n_wanted, found, number = min(n, n_there), list[npt.NDArray[np.integer]](), 0
+        if n_there > BEGUN:
+            while (n_left := n_wanted - sum(map(len, found))) > 0 and (not number or RARE * n_there >= len(mask)):
+                part = self._part(number)
+                found.append(part[mask[part]][:n_left])
+                number += 1
+            if n_left <= 0:
+                return np.concatenate(found).astype(np.intp, copy=False)
+        # Walking further along the order would pass too many others.
+        places = np.flatnonzero(mask)
+        draws = self.draws[places]
+        if n < n_there:
+            few = draws <= np.partition(draws, n - 1)[n - 1]
+            places, draws = places[few], draws[few]
+        return places[np.argsort(draws, kind="stable")[:n]]
+
+    @cached_property
+    def _bars(self) -> list[float]:
+        """The draws that end each part, as a sample tells them: of 131,072 items or so, then 16 times as many."""
+        step = max(1, len(self.draws) // SAMPLE)
+        sample = self.draws[::step]
+        sample = np.sort(sample if self._without is None else sample[~self._without[::step]])
+        bars, rank = list[float](), BEGUN // step
+        while rank < len(sample):
+            bars.append(float(sample[rank]))
+            rank = max(rank + 1, rank * FURTHER)
+        return [*bars, np.inf]
 
     def _part(self, number: int) -> npt.NDArray[np.integer]:
-        """One part of the order after another: 131,072 items or so, then 16 times as many at a time."""
+        """One part of the order after another."""
         if number not in self._parts:
-            n = len(self.draws)
-            bars = [0 if part == 0 else BEGUN * FURTHER ** (part - 1) / n for part in (number, number + 1)]
-            inside = self.draws < bars[1] if bars[1] < 1 else np.ones(n, np.bool_)
+            inside = self.draws < self._bars[number]
             if number:
-                inside &= self.draws >= bars[0]
+                inside &= self.draws >= self._bars[number - 1]
+            if self._without is not None:
+                inside &= ~self._without
             places = np.flatnonzero(inside)
             order = places[np.argsort(self.draws[places], kind="stable")]
-            self._parts[number] = order.astype(np.int32 if n < 1 << 31 else np.int64)
+            self._parts[number] = order.astype(np.int32 if len(self.draws) < 1 << 31 else np.int64)
         return self._parts[number]
 
 

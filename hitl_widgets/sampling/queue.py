@@ -95,7 +95,7 @@ class Queue:
                  annotators_per_item: int | tuple[int, int] = 1, audit: Audit | None = None) -> None:
         self.audit = audit or Audit.none(len(draws))
         self.draws, self.holdout = draws, holdout
-        self._by_chance = RandomOrder(draws)
+        self._by_chance, self._others_by_chance = RandomOrder(draws), RandomOrder(draws, without=holdout)
         self.most: int | None = None
         if isinstance(annotators_per_item, tuple):
             annotators_per_item, self.most = annotators_per_item
@@ -173,7 +173,7 @@ class Queue:
             open_, short = open_ & route.maybe, n  # those that are assigned to them may still have to be found
         if short <= 0:
             return np.empty(0, np.intp)
-        return self._by_chance.first(open_ & ~tried, short)
+        return self._others_by_chance.first(open_ & ~tried, short)
 
     def training_positions(self) -> npt.NDArray[np.intp]:
         """Positions of the closed items that may be used for training."""
@@ -188,8 +188,8 @@ class Queue:
         return self.first_by_chance(self.is_learnable(annotator), n)
 
     def first_by_chance(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
-        """Positions of the first n items of a mask in the order of their draws."""
-        return self._by_chance.first(mask, n)
+        """Positions of the first n items of a mask without hold-out items, in the order of their draws."""
+        return self._others_by_chance.first(mask, n)
 
     def next_drawn(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of the next n items of the audit that are open for the annotator, in its order."""
@@ -334,7 +334,9 @@ class Queue:
     def _line(self, mask: npt.NDArray[np.bool_], n: int, scores: Scores | None, name: str) -> list[Ask]:
         """Put the n best of a mask into a line, best last, so that pop() takes the next."""
         if scores is None:
-            places = self.audit.first(mask, n) if name == "audit" else self._by_chance.first(mask, n)
+            order = self.audit if name == "audit" else \
+                self._by_chance if name in ("holdout", "gold") else self._others_by_chance
+            places = order.first(mask, n)
             return [Ask(place, name, self.is_blind(place)) for place in places[::-1].tolist()]
         return [Ask(place, "random" if np.isnan(scores[place]) else name, self.is_blind(place))
                 for place in best_of(mask, scores, n, tie_break=self.draws)[::-1].tolist()]

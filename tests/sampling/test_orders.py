@@ -35,6 +35,26 @@ def test_the_first_of_a_random_order_are_those_of_the_sorted_pool(seed, n_items,
         np.testing.assert_array_equal(order.first(mask, n), expected)
 
 
+@given(seed=st.integers(0, 10**6), n_items=st.integers(1, 200), share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+       n=st.integers(0, 220), lowest=st.booleans(), ties=st.booleans())
+def test_the_order_without_the_hold_out_is_that_of_the_others(seed, n_items, share, n, lowest, ties):
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, 7, n_items) / 7 if ties else rng.random(n_items)
+    holdout = draws < 0.3 if lowest else rng.random(n_items) < 0.3
+    order = RandomOrder(draws, without=holdout)
+    for _ in range(2):
+        mask = (rng.random(n_items) < share) & ~holdout
+        places = np.flatnonzero(mask)
+        np.testing.assert_array_equal(order.first(mask, n), places[np.argsort(draws[places], kind="stable")[:n]])
+
+
+def test_items_that_are_never_asked_for_are_not_sorted():
+    draws = np.random.default_rng(0).random(400)
+    order = RandomOrder(draws, without=draws < 0.2)
+    order.first(draws >= 0.2, 3)
+    assert sum(map(len, order._parts.values())) < 60
+
+
 @given(seed=st.integers(0, 10**6), n_items=st.integers(1, 300), share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
        n=st.integers(0, 320), kind=st.sampled_from(["floats", "ties", "all alike", "mostly unknown", "unknown"]))
 def test_the_best_of_a_mask_are_those_of_all_its_scores(seed, n_items, share, n, kind):
