@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from ..taxonomy.history import Lineage, factorize
 from ..taxonomy.label_sets import is_set
-from .value_index import ValueIndex, doubts_of, values_of
+from .value_index import EVERYWHERE, ValueIndex, doubts_of, values_of
 
 # A label as it was given: its label_id, and the taxonomy version under which it was chosen.
 Pair = tuple[str, int | None]
+Positions = npt.NDArray[np.int64]
 
 
 class LabelIndex:
@@ -91,6 +92,12 @@ class LabelIndex:
         """The items that somebody gave a label: bool, shape (n_items,)."""
         answered: npt.NDArray[np.bool_] = self._n_given > 0
         return answered
+
+    def noted(self) -> Positions:
+        """Positions of the items of which anything is kept, sorted: a label, values, unsure or put off."""
+        noted = np.flatnonzero(self._n_given)
+        late = [place for of in (self.unplaced, self.put_off) for places in of.values() for place in places]
+        return np.unique(np.concatenate([noted, np.array(late, np.int64), self.values.noted()]))
 
     @property
     def annotators(self) -> list[str]:
@@ -187,7 +194,8 @@ class LabelIndex:
         n_late = sum(not any(wanted[codes[place]] for codes in self._codes.values()) for place in late)
         return int(self._n_of_code[wanted[:len(self._n_of_code)]].sum() - np.maximum(n_here - 1, 0).sum()) + n_late
 
-    def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
+    def doubtful(self, lineage: Lineage, annotator: str | None = None, *, at: Positions | slice = EVERYWHERE
+                 ) -> npt.NDArray[np.int64]:
         """Find the step that left the answers to each item in doubt, labels or values, those put off included.
 
         Parameters
@@ -195,16 +203,18 @@ class LabelIndex:
         lineage : Lineage
         annotator : str or None
             Whose answers; None for anyone's.
+        at : ndarray of int, optional
+            Only these items, sorted, `noted` or some of them.
 
         Returns
         -------
-        ndarray of int, shape (n_items,)
+        ndarray of int, a number for each item
             The step's version, the newest where there are several; 0 where there is none.
         """
         versions = self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
-                             put_off=True)
+                             put_off=True, at=at)
         for name in self._codes if lineage.has_attributes else ():
-            if annotator in (None, name) and (of_values := self._doubtful_values(lineage, name)) is not None:
+            if annotator in (None, name) and (of_values := self._doubtful_values(lineage, name, at)) is not None:
                 np.maximum(versions, of_values, out=versions)
         return versions
 
@@ -239,29 +249,37 @@ class LabelIndex:
                 doubtful |= of_values > 0
         return doubtful
 
-    def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
-        """Count the answers to each item that mean a label of today, and whose values aren't in doubt: (n_items,)."""
-        certain = np.array([pair is not None and lineage.exactly(*pair) is not None for pair in self._pairs], np.int16)
-        n_certain = np.zeros(self._n_items, np.int64)
+    def n_certain(self, lineage: Lineage, *, at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
+        """Count the answers to each item that mean a label of today, and whose values aren't in doubt.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        at : ndarray of int, optional
+            Only these items.
+        """
+        certain = np.array([pair is not None and lineage.exactly(*pair) is not None for pair in self._pairs], np.bool_)
+        n_certain = np.zeros(len(self._n_given[at]), np.int64)
         for name, codes in self._codes.items():
-            is_certain = certain[codes] > 0
+            is_certain = certain[codes[at]]
             if lineage.has_attributes:
-                if (alone := self.values.given(name)) is not None:
-                    is_certain |= alone & (codes == 0)
-                if (of_values := self._doubtful_values(lineage, name)) is not None:
+                if (alone := self.values.given(name, at)) is not None:
+                    is_certain |= alone & (codes[at] == 0)
+                if (of_values := self._doubtful_values(lineage, name, at)) is not None:
                     is_certain &= of_values == 0
             n_certain += is_certain
         return n_certain
 
-    def _doubtful_values(self, lineage: Lineage, annotator: str) -> npt.NDArray[np.int64] | None:
-        """Find the step that asks each item's values of an annotator again: (n_items,); None where none does."""
-        of_values = self.values.doubtful(lineage, annotator)
+    def _doubtful_values(self, lineage: Lineage, annotator: str, at: Positions | slice = EVERYWHERE
+                         ) -> npt.NDArray[np.int64] | None:
+        """Find the step that asks each item's values of an annotator again; None where none does."""
+        of_values = self.values.doubtful(lineage, annotator, at)
         if not lineage.asks:
             return of_values
         # Answers with a label alone, which an attribute that was added later is asked of too.
         asks = np.array([0 if pair is None else max(doubts_of(lineage, *pair, {}).values(), default=0)
-                         for pair in self._pairs], np.int64)[self._codes[annotator]]
-        given = self.values.given(annotator)
+                         for pair in self._pairs], np.int64)[self._codes[annotator][at]]
+        given = self.values.given(annotator, at)
         return asks if of_values is None or given is None else np.where(given, of_values, asks)
 
     def tied(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
@@ -293,16 +311,19 @@ class LabelIndex:
         tied[rows] = (most > 0) & (sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most)
         return tied
 
-    def given_since(self, version: int, annotator: str) -> npt.NDArray[np.bool_]:
-        """Find the items that an annotator answered under a version of the taxonomy, or a later one: (n_items,)."""
-        given = self.look(lambda pair: int((pair[1] or 1) >= version), annotator) > 0
-        given[[place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]] = True
-        if (values := self.values.given_since(version, annotator)) is not None:
+    def given_since(self, version: int, annotator: str) -> Positions:
+        """Positions of the items that an annotator answered under a version of the taxonomy, or a later one, sorted."""
+        at = self.noted()
+        given = self.look(lambda pair: int((pair[1] or 1) >= version), annotator, at=at) > 0
+        late = [place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]
+        given[np.searchsorted(at, np.array(late, np.int64))] = True
+        if (values := self.values.given_since(version, annotator, at)) is not None:
             given |= values
-        return given
+        since: Positions = at[given]
+        return since
 
-    def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False
-             ) -> npt.NDArray[np.int64]:
+    def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False,
+             at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
         """Take the largest number that `up` gives for the answers to each item.
 
         Parameters
@@ -313,26 +334,30 @@ class LabelIndex:
             Whose answers; None for anyone's.
         put_off : bool
             Look at answers too that were put off.
+        at : ndarray of int, optional
+            Only at these items, sorted.
 
         Returns
         -------
-        ndarray of int, shape (n_items,)
+        ndarray of int, a number for each item
             0 where there is no answer.
         """
         numbers = np.array([0 if pair is None else up(pair) for pair in self._pairs], np.int64)
         if numbers.max(initial=0) < 2 ** 15:  # a quarter of the memory to go through
             numbers = numbers.astype(np.int16)
-        largest = np.zeros(self._n_items, numbers.dtype)
+        largest = np.zeros(len(self._n_given[at]), numbers.dtype)
         late: dict[int, int] = {}
         for name, codes in self._codes.items():
             if annotator in (None, name) and numbers.any():
-                np.maximum(largest, numbers[codes], out=largest)
+                np.maximum(largest, numbers[codes[at]], out=largest)
             if put_off and annotator in (None, name):
                 for position, pair in self.put_off[name].items():
                     late[position] = max(late.get(position, 0), up(pair))
         every: npt.NDArray[np.int64] = largest.astype(np.int64)
         for position, number in late.items():
-            every[position] = max(int(every[position]), number)
+            row = position if isinstance(at, slice) else int(np.searchsorted(at, position))
+            if isinstance(at, slice) or (row < len(at) and at[row] == position):
+                every[row] = max(int(every[row]), number)
         return every
 
     def _code_of(self, pair: Pair) -> int:

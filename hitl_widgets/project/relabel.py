@@ -59,6 +59,20 @@ class Doubt(NamedTuple):
     is_check: bool = False
 
 
+class _Asked(NamedTuple):
+    """For which step items are asked again: positions, sorted, and versions as `RelabelQueue.asked` has them."""
+
+    places: Positions
+    own: Positions
+    others: Positions
+
+    def version(self, place: int) -> int:
+        """The version of the step for which an item is asked again; 0 where it isn't."""
+        row = int(np.searchsorted(self.places, place))
+        there = row < len(self.places) and self.places[row] == place
+        return max(int(self.own[row]), int(self.others[row])) if there else 0
+
+
 @dataclass(frozen=True)
 class DoubtfulItems:
     """The items that one step left in doubt, and what may tell their labels.
@@ -127,30 +141,30 @@ class RelabelQueue:
             Positions that are shown to somebody already.
         """
         with self._state.lock:
-            own, others = self.asked(annotator)
-            skipped = [place for place in self._state.queue.skipped(annotator) if own[place] or others[place]]
+            queue, asked = self._state.queue, self._asked(annotator)
+            places, own, others = asked
             versions, steps = np.maximum(own, others), {step.version: step for step in self._state.lineage.steps}
-            checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
-            n_asked = self._n_asked(annotator, versions, leave)
-            measures = self.measures()
-            in_line = measures & (versions > 0)
-            in_line[[*skipped, *leave]] = False
-            holdout = np.flatnonzero(in_line)
-            holdout = holdout[np.argsort(self._state.queue.draws[holdout])][:n]
+            skipped = [place for place in queue.skipped(annotator) if asked.version(place)]
+            shown = {*leave, *skipped}
+            checks = [place for place in self._checks() if place not in shown and asked.version(place)][:n]
+            n_asked = self._n_asked(annotator, asked, leave)
+            measures = self._measures_at(places)
+            holdout = places[measures & (versions > 0) & ~np.isin(places, list(shown))]
+            holdout = holdout[np.argsort(queue.draws[holdout])][:n]
 
-            def doubts(places: Sequence[int], *, is_check: bool = False) -> list[Doubt]:
-                return [Doubt(place, steps[versions[place]], self.candidates(place), is_check) for place in places]
+            def doubts(some: Sequence[int], *, is_check: bool = False) -> list[Doubt]:
+                return [Doubt(place, steps[asked.version(place)], self.candidates(place), is_check) for place in some]
 
             first, line = doubts(checks, is_check=True), doubts(holdout.tolist())
             last = doubts([place for place in skipped if place not in leave])
-        own[measures] = others[measures] = 0
-        own[[*skipped, *checks]] = others[[*skipped, *checks]] = 0
+        elsewhere = measures | np.isin(places, [*skipped, *checks])
+        own[elsewhere] = others[elsewhere] = 0
         rest: list[Doubt] = []
-        for version in sorted({*own[own > 0].tolist(), *others[others > 0].tolist()}, reverse=True):
+        for version in np.unique([*np.unique(own), *np.unique(others)])[::-1].tolist():
             for cause in (own, others):
-                places = np.flatnonzero(cause == version)
-                if len(places) and len(rest) < n - len(first):
-                    rest += self._of_step(version, places[~np.isin(places, list(leave))], n - len(first) - len(rest))
+                of_step = places[cause == version]
+                if version and len(of_step) and len(rest) < n - len(first):
+                    rest += self._of_step(version, of_step[~np.isin(of_step, list(leave))], n - len(first) - len(rest))
         return [*first, *mixed(rest, line, n_asked=n_asked), *last][:n]
 
     def newest(self, annotator: str, most: int) -> DoubtfulItems | None:
@@ -159,20 +173,20 @@ class RelabelQueue:
         Hold-out items aren't among them: their labels are never proposed.
         """
         with self._state.lock:
-            versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator, assigned=False)))
+            places, own, others = self._asked(annotator, assigned=False)
+            versions = np.where(self._measures_at(places), 0, np.maximum(own, others))
             lineage, index = self._state.lineage, self._state.label_index
             if lineage.mapped or lineage.asks:
-                certain = index.look(lambda pair: lineage.exactly(*pair) is None, put_off=True) == 0
-                versions[index.values_in_doubt(lineage) & certain] = 0
+                certain = index.look(lambda pair: lineage.exactly(*pair) is None, put_off=True, at=places) == 0
+                versions[index.values_in_doubt(lineage)[places] & certain] = 0
             newest = int(versions.max(initial=0))
-            return self._doubtful(newest, np.flatnonzero(versions == newest), most)[0] if newest else None
+            return self._doubtful(newest, places[versions == newest], most)[0] if newest else None
 
     def measures(self) -> npt.NDArray[np.bool_]:
         """Find the hold-out items, which are asked in a random line of their own and are never presumed: (n_items,)."""
         mask: npt.NDArray[np.bool_] = self._state.queue.holdout & ~self._state.queue.gold
         return mask
 
-    # Whoever is asked, and for which step, follows from one rule after another on the same two arrays.
     def asked(self, annotator: str, *, assigned: bool = True) -> tuple[Positions, Positions]:
         """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
 
@@ -188,34 +202,39 @@ class RelabelQueue:
         two ndarrays of int64, shape (n_items,)
             Versions of the steps, 0 where nothing is asked: because of an answer of their own, and of somebody else's.
         """
-        state, lineage = self._state, self._state.lineage
-        short = state.label_index.n_certain(lineage) < state.queue.annotators_per_item
-        presumed = [item_id for item_id, pair in state.presumed.items() if lineage.exactly(*pair) is not None]
-        places = self._pool.positions(presumed) if presumed else np.empty(0, np.int64)
-        places = places[places >= 0]
-        short[places[~self.measures()[places]]] = False
-        own = np.where(short, state.label_index.doubtful(lineage, annotator), 0)
+        asked = self._asked(annotator, assigned=assigned)
+        own, others = np.zeros((2, len(self._pool)), np.int64)
+        own[asked.places], others[asked.places] = asked.own, asked.others
+        return own, others
+
+    def _asked(self, annotator: str, *, assigned: bool = True) -> _Asked:
+        """As `asked`, of the items alone of which something is known: few of a large pool."""
+        queue, lineage, index = self._state.queue, self._state.lineage, self._state.label_index
+        places = index.noted()
+        short = index.n_certain(lineage, at=places) < queue.annotators_per_item
+        presumed = [item_id for item_id, pair in self._state.presumed.items() if lineage.exactly(*pair) is not None]
+        if presumed:
+            short[np.isin(places, self._pool.positions(presumed)) & ~self._measures_at(places)] = False
+        own = np.where(short, index.doubtful(lineage, annotator, at=places), 0)
         others = np.zeros_like(own)
-        route = state.queue.route(annotator)
-        alone = None if route is None else route.alone
-        if state.queue.annotators_per_item == 1:
-            free = short & (own == 0) & ~state.queue.is_closed(annotator)
-            others = np.where(free, state.label_index.doubtful(lineage), 0)
-        elif alone is not None:  # whoever answered them isn't asked again, unless it was one of these people
-            free = short & (own == 0) & ~state.queue.is_closed(annotator) & alone
-            others = np.where(free, state.label_index.doubtful(lineage), 0)
+        route, is_alone = queue.route(annotator), queue.annotators_per_item == 1
+        # Whoever answered an item isn't asked again, unless it was one of those to whom alone it is assigned.
+        may_ask = np.full(len(places), is_alone) if is_alone or route is None or route.alone is None \
+            else route.alone[places]
+        if may_ask.any():
+            free = short & (own == 0) & ~queue.is_closed(annotator)[places] & may_ask
+            others = np.where(free, index.doubtful(lineage, at=places), 0)
         for step in lineage.steps:
             if step.reverted_by is None and self._looked_for(step):
-                for name, unplaced in state.label_index.unplaced.items():
-                    mine = own if name == annotator else others
-                    at = [place for place, version in unplaced.items() if version < step.version
-                          and not own[place] and not others[place]
-                          and (name == annotator or state.queue.annotators_per_item == 1
-                               or (alone is not None and alone[place]))]
-                    mine[at] = step.version
+                for name, unplaced in index.unplaced.items():
+                    rows = np.searchsorted(places, np.fromiter(unplaced, np.int64, len(unplaced)))
+                    before = np.fromiter(unplaced.values(), np.int64, len(unplaced)) < step.version
+                    rows = rows[before & (own[rows] == 0) & (others[rows] == 0) & (may_ask[rows] | (name == annotator))]
+                    (own if name == annotator else others)[rows] = step.version
         if assigned and route is not None:
-            own[~route.allowed] = others[~route.allowed] = 0
-        return own, others
+            elsewhere = ~route.allowed[places]
+            own[elsewhere] = others[elsewhere] = 0
+        return _Asked(places, own, others)
 
     def candidates(self, position: int) -> tuple[str, ...]:
         """List the label_ids that are likely for an item, and those that a later edit looks for there."""
@@ -291,25 +310,34 @@ class RelabelQueue:
 
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
         """Return the doubts as items of a queue; hold-out and gold items stay blind."""
-        gold, measures = self._state.queue.gold, self.measures()
+        measures = self._measures_at(np.array([doubt.position for doubt in doubts], np.int64)).tolist()
         return [Item(str(self._pool.ids[place]), place,
-                     "holdout" if measures[place] else "check" if is_check else "relabel",
-                     bool(is_check or measures[place] or gold[place]), self._pool.meta(place), candidates)
-                for place, _, candidates, is_check in doubts]
+                     "holdout" if measured else "check" if is_check else "relabel",
+                     is_check or self._state.queue.is_blind(place), self._pool.meta(place), candidates)
+                for (place, _, candidates, is_check), measured in zip(doubts, measures, strict=True)]
 
-    def _n_asked(self, annotator: str, versions: Positions, showing: Collection[int]) -> dict[str, int]:
+    def _measures_at(self, places: Positions) -> npt.NDArray[np.bool_]:
+        """Of some items, those of `measures`."""
+        mask: npt.NDArray[np.bool_] = self._state.queue.holdout[places] & ~self._state.queue.gold[places]
+        return mask
+
+    def _n_asked(self, annotator: str, asked: _Asked, showing: Collection[int]) -> dict[str, int]:
         """Count the hold-out and the other items that were answered since the edits in question, or are shown now."""
+        versions = np.maximum(asked.own, asked.others)
         since = int(versions[versions > 0].min(initial=sys.maxsize))
-        asked = self._state.label_index.given_since(since, annotator) & (versions == 0)
-        asked[[place for place in showing if versions[place]]] = True
-        n_holdout = int((asked & self.measures()).sum())
-        return {"holdout": n_holdout, "learn": int(asked.sum()) - n_holdout}
+        given = self._state.label_index.given_since(since, annotator)
+        shown = np.array([place for place in showing if asked.version(place)], np.int64)
+        counted = np.union1d(given[~np.isin(given, asked.places[versions > 0])], shown)
+        n_holdout = int(self._measures_at(counted).sum())
+        return {"holdout": n_holdout, "learn": len(counted) - n_holdout}
 
     def _checks(self) -> list[int]:
-        proposal, measures = Proposal.of(self._state, self._pool), self.measures()
+        proposal = Proposal.of(self._state, self._pool)
         due = [] if proposal is None else proposal.due()
-        places = self._pool.positions(due).tolist() if due else []
-        return [place for place in places if place >= 0 and not measures[place]]
+        places = self._pool.positions(due) if due else np.empty(0, np.int64)
+        places = places[places >= 0]
+        checks: list[int] = places[~self._measures_at(places)].tolist()
+        return checks
 
     def _of_step(self, version: int, places: Positions, n: int) -> list[Doubt]:
         with self._state.lock:
@@ -336,11 +364,13 @@ class RelabelQueue:
             of = [code_of[label_id] for label_id in members(lineage.exactly(*pair)) if label_id in code_of]
             return of[0] if len(of) == 1 else 0
 
-        codes = state.label_index.look(taught)
-        codes[self.measures()] = 0  # the hold-out trains nothing
-        answered = np.flatnonzero(codes)
-        answered = answered[np.argsort(state.queue.draws[answered])[:N_TRAINING]]
-        answers = {place: label_ids[codes[place] - 1] for place in answered.tolist()}
+        noted = state.label_index.noted()
+        noted = noted[~self._measures_at(noted)]  # the hold-out trains nothing
+        codes = state.label_index.look(taught, at=noted)
+        answered, codes = noted[codes > 0], codes[codes > 0]
+        teaching = np.argsort(state.queue.draws[answered])[:N_TRAINING]
+        answers = {place: label_ids[code - 1] for place, code in
+                   zip(answered[teaching].tolist(), codes[teaching].tolist(), strict=True)}
         return DoubtfulItems(step, places[:most], candidates, examples[examples >= 0], answers,
                              frozenset().union(*state.label_index.unplaced.values())), places[most:]
 

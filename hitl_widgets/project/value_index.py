@@ -18,6 +18,7 @@ from ..taxonomy.history import Lineage
 
 # The label, the taxonomy version of its time, and the values as the log's table has them: JSON by attribute id.
 Given = tuple[str | None, int | None, str]
+EVERYWHERE = slice(None)
 
 
 class ValueIndex:
@@ -55,16 +56,28 @@ class ValueIndex:
             self._codes[annotator] = np.zeros(self._n_items, np.int32)
         self._codes[annotator][positions] = codes
 
-    def given(self, annotator: str) -> npt.NDArray[np.bool_] | None:
-        """Find the items to which an annotator gave values: (n_items,); None where there are none."""
-        return None if annotator not in self._codes else self._codes[annotator] > 0
+    def noted(self) -> npt.NDArray[np.int64]:
+        """Positions of the items to which anybody gave values."""
+        return np.concatenate([np.empty(0, np.int64), *map(np.flatnonzero, self._codes.values())])
 
-    def doubtful(self, lineage: Lineage, annotator: str) -> npt.NDArray[np.int64] | None:
+    def given(self, annotator: str, at: npt.NDArray[np.int64] | slice = EVERYWHERE) -> npt.NDArray[np.bool_] | None:
+        """Find the items to which an annotator gave values, of all or of some; None where there are none."""
+        return None if annotator not in self._codes else self._codes[annotator][at] > 0
+
+    def doubtful(self, lineage: Lineage, annotator: str, at: npt.NDArray[np.int64] | slice = EVERYWHERE
+                 ) -> npt.NDArray[np.int64] | None:
         """Find the step that left an annotator's values of each item in doubt, or asks of it what they don't have.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        annotator : str
+        at : ndarray of int, optional
+            Only these items.
 
         Returns
         -------
-        ndarray of int, shape (n_items,), or None
+        ndarray of int, a number for each item, or None
             The step's version, the newest where there are several; 0 where there is none. None where there are none
             at all.
         """
@@ -77,15 +90,15 @@ class ValueIndex:
             new = _doubts(lineage, self._given[len(doubts):])
             doubts = np.concatenate([doubts, np.array(new, np.int64)])
             self._doubts = lineage, doubts
-        of_items: npt.NDArray[np.int64] = doubts[self._codes[annotator]]
+        of_items: npt.NDArray[np.int64] = doubts[self._codes[annotator][at]]
         return of_items
 
-    def given_since(self, version: int, annotator: str) -> npt.NDArray[np.bool_] | None:
-        """Find the items to which an annotator gave values under a version of the taxonomy or a later one."""
+    def given_since(self, version: int, annotator: str, at: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
+        """Find which of some items an annotator gave values under a version of the taxonomy or a later one."""
         if annotator not in self._codes:
             return None
         late = np.array([one is not None and (one[1] or 1) >= version for one in self._given], np.bool_)
-        of_items: npt.NDArray[np.bool_] = late[self._codes[annotator]]
+        of_items: npt.NDArray[np.bool_] = late[self._codes[annotator][at]]
         return of_items
 
     def of(self, position: int) -> dict[str, Given]:
