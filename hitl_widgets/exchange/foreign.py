@@ -15,7 +15,8 @@ from ..errors import BadInput
 from ..items.pool import Pool
 from ..taxonomy.labels import Taxonomy
 from .files import PoolNames, Source
-from .format import Contents
+from .format import Contents, Format
+from .recognising import suggesting
 from .registry import find_format
 
 
@@ -48,6 +49,12 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
         When the file can't be read, or none of its images is found.
     """
     chosen = find_format(format, path)
+    with suggesting(chosen, path):
+        return _project(chosen, path, images, options)
+
+
+def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any] | None) -> ForeignProject:
+    """What a project is made of, of a file of a known format."""
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
     contents = chosen.opened(Source(path, pool), options)
     header = contents.header

@@ -26,6 +26,7 @@ from .files import PoolNames, Source
 from .format import Contents
 from .losses import NOTHING_READ, Losses, in_short, losses_page
 from .project_records import header_of
+from .recognising import suggesting
 from .records import CONSENSUS, DECIMALS, Answer, Header, ItemRecord, Prediction, Value, header_facts
 from .registry import find_format
 
@@ -117,9 +118,10 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
         project.require_importing()
     with bars(None, title=f"Reading {path.name}"), gc_paused():
         chosen = find_format(format, path)
-        contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
-        return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
-                         title=chosen.title).run(dry_run=dry_run)
+        with suggesting(chosen, path):
+            contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
+            return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
+                             title=chosen.title).run(dry_run=dry_run)
 
 
 class _Importer:

@@ -192,7 +192,7 @@ class _Plan:
         for name in order:
             if name is not None and (wanted is not None or name in _LABEL) and self._is_text(name):
                 found = {str(row[name]): None for file in self._files for _, row in file.rows([name])
-                         if row[name] is not None}
+                         if row.get(name) is not None}
                 if found:
                     return "classify", name, list(found)
         raise BadInput(f"{self._first.path} has the columns {', '.join(self._first.names)[:300]!r}, and none is a "
@@ -238,7 +238,7 @@ class _Plan:
         text = row.get(self._text) if self._text is not None and self.header.kind == "text" else None
         return ItemRecord(item_id, self._path_of(row), None, text, file.split,
                           {name: value for name, value in metadata.items() if value is not None},
-                          answers=self._answers(row[self._label], where))
+                          answers=self._answers(row.get(self._label), where))
 
     def _answers(self, value: Any, where: str) -> tuple[Answer, ...]:
         if value is None or value == -1:
