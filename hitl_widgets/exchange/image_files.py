@@ -9,6 +9,21 @@ from PIL import Image
 from ..items.images import size_of
 from .files import IMAGE_SUFFIXES, Source
 
+# Folders of images and of their labels, by the split: as they are written, and as others call them.
+FOLDERS = {None: "train", "train": "train", "holdout": "val"}
+SPLITS = {"train": "train", "val": "holdout", "valid": "holdout", "validation": "holdout", "test": "holdout"}
+
+
+def split_of(name: str) -> str | None:
+    """The split of a file, by the folders in which it lies; None where none of them is called so.
+
+    Examples
+    --------
+    >>> split_of("labels/Valid/a.txt"), split_of("train.txt")
+    ('holdout', None)
+    """
+    return next((SPLITS[part.lower()] for part in PurePosixPath(name).parts[:-1] if part.lower() in SPLITS), None)
+
 
 class ImageFiles:
     """The images in a folder, by their paths without an ending.

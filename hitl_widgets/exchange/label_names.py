@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..errors import TaxonomyError
 from ..taxonomy.labels import Label, Taxonomy, label_id_of
 from ..taxonomy.yaml import MAX_DEPTH, SEPARATOR
 
@@ -87,6 +88,15 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
     return NamedLabels(taxonomy, {ids[path]: SEPARATOR.join(path) for path in kept.values()},
                        {name: ids[path] for name, path in kept.items()},
                        sum(SEPARATOR.join(path) != name for name, path in kept.items()))
+
+
+def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedLabels:
+    """As `named_labels`, with the ids that a file has for the names, where all of these can be ids of labels."""
+    names = list(names)
+    try:
+        return named_labels(names, label_ids=label_ids if len(set(label_ids.values())) == len(label_ids) else {})
+    except (TaxonomyError, TypeError):
+        return named_labels(names)
 
 
 def sound_name(name: str) -> str:

@@ -85,6 +85,22 @@ def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRec
     return ItemRecord(record.item_id, record.name, record.size, split=record.split, answers=(answer,))
 
 
+def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
+    """What `bare_record` takes away, in the words of `records.facts`, and why.
+
+    Parameters
+    ----------
+    answer : str
+        Why there is one answer alone.
+    of_object : str
+        Why an object has a label and a place alone.
+    """
+    return {**dict.fromkeys(("answer", "verdict", "that objects were looked for"), answer),
+            **dict.fromkeys(("certainty of an object", "score of a proposal", "IoU with the proposal",
+                             "object that somebody was unsure of", "what became of a proposal"), of_object),
+            **dict.fromkeys(("file name", "size of an item", "split"), "Its item isn't written.")}
+
+
 def scored(header: Header, prediction: Prediction) -> Prediction:
     """The same prediction with its objects as `placed` has them, those with a score alone."""
     with_score = [one for one in prediction.objects if one.score is not None]

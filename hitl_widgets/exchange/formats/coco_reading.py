@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...errors import BadInput, TaxonomyError
+from ...errors import BadInput
 from ...records import OBJECT_TASKS, SHAPE_OF, ObjectAnswer
 from ...taxonomy.labels import Taxonomy
 from ..files import Source, inner_path, json_text, unsafe_name
 from ..format import Contents, Options
-from ..label_names import named_labels, sound_name
+from ..label_names import labels_of_file, sound_name
 from ..losses import NOTHING_READ, Losses
 from ..places import area, sound
 from ..plain_records import header_from_dict, record_from_dict
@@ -152,10 +152,7 @@ def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> H
                 lost.add(f"{odd} of a category", "Labels have no such field here.")
     if not names:
         raise BadInput(f"{documents[0].where} has no categories; at least one with id and name is expected.")
-    try:
-        labels = named_labels(names, label_ids=ids if len(set(ids.values())) == len(ids) else {})
-    except TaxonomyError:  # ids that can't be
-        labels = named_labels(names)
+    labels = labels_of_file(names, ids)
     if labels.n_changed:
         lost.add("name of a category", "It has characters, or a length, that names of labels can't have.",
                  labels.n_changed)

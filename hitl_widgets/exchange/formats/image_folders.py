@@ -17,18 +17,17 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...errors import BadInput, TaxonomyError
+from ...errors import BadInput
 from ..files import IMAGE_SUFFIXES, Source, Target, json_text, readable_name
 from ..format import Contents, Format, Options
-from ..label_names import named_labels
+from ..image_files import FOLDERS, SPLITS
+from ..label_names import labels_of_file
 from ..losses import Losses
 from ..places import bare_header
 from ..plain_records import record_from_dict, record_to_dict
 from ..records import CONSENSUS, Answer, Header, ItemRecord
 
 ABOUT, SIDECAR = "hitl.json", "items.jsonl"
-_FOLDERS = {None: "train", "train": "train", "holdout": "val"}
-_SPLITS = {"train": "train", "val": "holdout", "valid": "holdout", "validation": "holdout", "test": "holdout"}
 _LONGEST = 100
 
 
@@ -59,7 +58,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
         for record in records:
             (answer,) = record.answers
             label_id = (answer.label_ids or ("",))[0]
-            split = _FOLDERS[record.split]
+            split = FOLDERS[record.split]
             used.setdefault(split, set()).add(label_id)
             about = record_to_dict(header, replace(record, answers=())) | {
                 "image": target.image(record, f"{split}/{folders[label_id]}"), "label_id": label_id,
@@ -109,10 +108,7 @@ def read(source: Source, options: Options) -> Contents:
     if not found:
         raise BadInput(f"{source.path} has no image in a folder of a label; <label>/<image>.png or "
                        "train/<label>/<image>.png is expected.")
-    try:
-        labels = named_labels(found, label_ids=dict(own.values()))
-    except TaxonomyError:  # ids that can't be
-        labels = named_labels(found)
+    labels = labels_of_file(found, dict(own.values()))
     lost = Losses()
     lost.add("name of a label", "It has characters, or a length, that names of labels can't have.", labels.n_changed)
     lost.add("file", "It is no image that can be read here.",
@@ -143,14 +139,14 @@ def _places(images: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
     n_above = 0
     while inside and all(len(parts) > n_above + 1 and parts[n_above] == inside[0][n_above] for parts in inside):
         n_above += 1
-    whole = next((_SPLITS[part.lower()] for part in inside[0][:n_above] if part.lower() in _SPLITS), None) \
+    whole = next((SPLITS[part.lower()] for part in inside[0][:n_above] if part.lower() in SPLITS), None) \
         if inside else None
-    are_splits = whole is None and all(parts[n_above].lower() in _SPLITS for parts in inside) and any(
+    are_splits = whole is None and all(parts[n_above].lower() in SPLITS for parts in inside) and any(
         len(parts) > n_above + 1 for parts in inside)
     for parts in folders:
         rest = parts[n_above:]
         if are_splits and rest:
-            yield _SPLITS[rest[0].lower()], rest[1] if len(rest) > 1 else None
+            yield SPLITS[rest[0].lower()], rest[1] if len(rest) > 1 else None
         else:
             yield whole, rest[0] if rest else None
 

@@ -24,19 +24,18 @@ from typing import Any
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
-from ...errors import BadInput, TaxonomyError
+from ...errors import BadInput
 from ...records import ObjectAnswer
 from ..files import Source, Target, inner_path, json_text, parsed
 from ..format import Contents, Format, Options
-from ..image_files import ImageFiles
-from ..label_names import named_labels
+from ..image_files import SPLITS, ImageFiles, split_of
+from ..label_names import labels_of_file
 from ..losses import NOTHING_READ, Losses
-from ..places import PARTS, bare_header, bare_record, sound, thousandths
+from ..places import PARTS, bare_header, bare_reasons, bare_record, sound, thousandths
 from ..plain_records import record_from_dict, record_to_dict
 from ..records import CONSENSUS, Answer, Header, ItemRecord
 
 ABOUT = "hitl.json"
-_SETS = {"train": "train", "val": "holdout", "valid": "holdout", "test": "holdout"}
 _OF_ANNOTATION = {"folder", "filename", "path", "source", "size", "segmented", "object", "hitl"}
 _OF_OBJECT = {"name", "bndbox", "pose", "truncated", "difficult", "occluded"}
 # What XML 1.0 can't have, not even escaped, and what its readers change.
@@ -139,10 +138,7 @@ def read(source: Source, options: Options) -> Contents:
     found = [*wanted, *(name for file in files for name, _ in file.objects if name not in spelt)]
     if not found:
         raise BadInput(f"{source.path} has no objects, so that no labels are known; at least one is expected.")
-    try:
-        labels = named_labels(found, label_ids=wanted)
-    except TaxonomyError:  # ids that can't be
-        labels = named_labels(found)
+    labels = labels_of_file(found, wanted)
     lost.add("name of a label", "It has characters, or a length, that names of labels can't have.", labels.n_changed)
     header = Header("boxes", "image", labels.taxonomy, called=labels.names)
     reader = _Reader(source, header, {name: labels.ids[spelt.get(name, name)] for name in [*spelt, *found]}, lost,
@@ -290,20 +286,17 @@ class _Reader:
         return self._files.beside(file.name, ("annotations", "JPEGImages"), ("annotations", "images"))
 
     def _split(self, file: _File, stem: str) -> str | None:
-        parts = PurePosixPath(file.name or "").parts[:-1]
-        return self._splits.get(stem) or next((_SETS[part.lower()] for part in parts if part.lower() in _SETS), None)
+        return self._splits.get(stem) or split_of(file.name or "")
 
     def _sets(self) -> dict[str, str]:
         """Stem -> split, of the lists in ImageSets/Main."""
         found: dict[str, str] = {}
-        for name, split in _SETS.items():
+        for name, split in SPLITS.items():
             if self._source.has(at := f"ImageSets/Main/{name}.txt"):
                 found |= {line.split()[0]: split for _, line in self._source.lines(at)}
         return found
 
 
-_ONE_ANSWER = "A file has one answer for an image: the consensus, or else the first; jsonl and coco keep all."
-_BARE = "An object of VOC has a name and a box; its other fields mean something else."
 _PLAIN = "Labels of VOC are plain names."
 
 FORMAT = Format(
@@ -311,15 +304,14 @@ FORMAT = Format(
     cannot_hold="Everything but the places and labels of one answer for each image: no certainty, no votes, no "
                 "hierarchy of labels, no attributes.",
     reduce=bare_record, reduce_header=bare_header, write=write, read=read,
-    why={"item": "Nobody looked for objects in it with certainty, or its size isn't known; in VOC a file without "
+    why={**bare_reasons(
+            answer="A file has one answer for an image: the consensus, or else the first; jsonl and coco keep all.",
+            of_object="An object of VOC has a name and a box; its other fields mean something else."),
+         "item": "Nobody looked for objects in it with certainty, or its size isn't known; in VOC a file without "
                  "objects says that there are none.",
-         "answer": _ONE_ANSWER, "verdict": _ONE_ANSWER, "that objects were looked for": _ONE_ANSWER,
          "object": "It belongs to an answer that isn't written (a file has one for an image), or has no area.",
-         "certainty of an object": _BARE, "score of a proposal": _BARE, "IoU with the proposal": _BARE,
-         "object that somebody was unsure of": _BARE, "what became of a proposal": _BARE,
          "deleted proposal": "A file has what is there, not what was proposed.",
-         "file name": "Its item isn't written.", "size of an item": "Its item isn't written.",
-         "split": "Its item isn't written.", "metadata": "VOC has no place for metadata.",
+         "metadata": "VOC has no place for metadata.",
          "prediction": "VOC has no place for predictions; formats coco and jsonl keep them.",
          "label above others": _PLAIN, "labels above others as answers": _PLAIN,
          "place of a label in the hierarchy": _PLAIN, "description of a label": _PLAIN,

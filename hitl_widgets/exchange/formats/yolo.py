@@ -25,22 +25,20 @@ from typing import Any
 
 import yaml
 
-from ...errors import BadInput, TaxonomyError
+from ...errors import BadInput
 from ...objects.shapes import bounds_of
 from ...records import ObjectAnswer
 from ..files import Source, Target, json_text
 from ..format import Contents, Format, Options
-from ..image_files import ImageFiles
-from ..label_names import named_labels
+from ..image_files import FOLDERS, ImageFiles, split_of
+from ..label_names import labels_of_file
 from ..losses import NOTHING_READ, Losses
-from ..places import PARTS, bare_header, bare_record, sound, thousandths
+from ..places import PARTS, bare_header, bare_reasons, bare_record, sound, thousandths
 from ..plain_records import record_from_dict, record_to_dict
 from ..records import CONSENSUS, Answer, Header, ItemRecord, Prediction
 
 TASKS = ("boxes", "polygons")
 SIDECAR = "items.jsonl"
-_FOLDERS = {None: "train", "train": "train", "holdout": "val"}
-_SPLITS = {"train": "train", "val": "holdout", "valid": "holdout", "validation": "holdout", "test": "holdout"}
 _CLASSES = ("classes.txt", "obj.names", "_darknet.labels")
 # Lists of images, and what people write beside labels.
 _NO_LABELS = {"classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "requirements.txt"}
@@ -62,7 +60,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
     with target.text(SIDECAR) as sidecar:
         for record in records:
             assert record.size is not None
-            split = _FOLDERS[record.split]
+            split = FOLDERS[record.split]
             name = f"labels/{split}/{target.stem(record)}.txt"
             with target.text(name) as file:
                 file.writelines(_line(numbers[one.label_id], one.at, record.size)
@@ -108,10 +106,7 @@ def read(source: Source, options: Options) -> Contents:
     label_ids = own.get("label_ids")
     wanted = dict(zip(names, label_ids, strict=True)) if isinstance(label_ids, list) \
         and len(label_ids) == len(names) == len(set(map(str, label_ids))) else {}
-    try:
-        labels = named_labels(names, label_ids=wanted)
-    except (TaxonomyError, TypeError):  # ids that can't be
-        labels = named_labels(names)
+    labels = labels_of_file(names, wanted)
     lost = Losses()
     lost.add("name of a class", "It has characters, or a length, that names of labels can't have.", labels.n_changed)
     files = _label_files(source)
@@ -231,7 +226,7 @@ class _Reader:
         self._lost.add("item", "Its file of labels isn't there.", len(known))
         for image in self._files.names:
             if image not in seen and self._empty:
-                split = self._split(image)
+                split = split_of(image)
                 yield ItemRecord(image, image, self._files.size(image), split=split,
                                  answers=(Answer(CONSENSUS, objects=()),))
             elif image not in seen:
@@ -255,10 +250,7 @@ class _Reader:
 
     def _foreign(self, name: str, image: str | None) -> ItemRecord:
         item_id = image or PurePosixPath(name).stem
-        return ItemRecord(item_id, image, self._files.size(image, item_id), split=self._split(name))
-
-    def _split(self, name: str) -> str | None:
-        return next((_SPLITS[part.lower()] for part in PurePosixPath(name).parts[:-1] if part.lower() in _SPLITS), None)
+        return ItemRecord(item_id, image, self._files.size(image, item_id), split=split_of(name))
 
     def _with_objects(self, record: ItemRecord, name: str, annotator: str) -> ItemRecord:
         objects: list[ObjectAnswer] = []
@@ -316,24 +308,20 @@ class _Reader:
         return sound(self._kind, [round(value, 3) for value in pixels], self._lost, where)
 
 
-_ONE_ANSWER = "A file of labels has one answer for an image: the consensus, or else the first; jsonl keeps all."
-_BARE = "A line of a file of labels has a class and a place, nothing else."
-
 FORMAT = Format(
     name="yolo", title="YOLO", tasks=TASKS, kinds=("image",), folder=True, suffixes=(),
     cannot_hold="Everything but the places and labels of one answer for each image: no certainty, no votes, no "
                 "hierarchy of labels, no attributes.",
     reduce=bare_record, reduce_header=bare_header, write=write, read=read,
-    why={"item": "Nobody looked for objects in it with certainty, or its size isn't known; YOLO takes an image without "
+    why={**bare_reasons(
+            answer="A file of labels has one answer for an image: the consensus, or else the first; jsonl keeps all.",
+            of_object="A line of a file of labels has a class and a place, nothing else."),
+         "item": "Nobody looked for objects in it with certainty, or its size isn't known; YOLO takes an image without "
                  "a label for one in which there is nothing.",
-         "answer": _ONE_ANSWER, "verdict": _ONE_ANSWER, "that objects were looked for": _ONE_ANSWER,
          "object": "It belongs to an answer that isn't written (a file of labels has one for an image), or has no "
                    "area.",
-         "certainty of an object": _BARE, "score of a proposal": _BARE, "IoU with the proposal": _BARE,
-         "object that somebody was unsure of": _BARE, "what became of a proposal": _BARE,
          "deleted proposal": "A file of labels has what is there, not what was proposed.",
-         "file name": "Its item isn't written.", "size of an item": "Its item isn't written.",
-         "split": "Its item isn't written.", "metadata": "YOLO has no place for metadata.",
+         "metadata": "YOLO has no place for metadata.",
          "prediction": "Predictions would be files of labels of their own; formats coco and jsonl keep them.",
          "label above others": "The classes of data.yaml are a plain list.",
          "labels above others as answers": "The classes of data.yaml are a plain list.",
