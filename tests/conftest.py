@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +81,28 @@ def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     place = Place(tmp_path, request.getfixturevalue("postgres") if is_server else None)
     return lambda name="p": str(place(name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fitted_once() -> Iterator[None]:
+    """Projects on the same pool share one fit of its descriptors, half a second each: the same views give the same."""
+    if "torch" not in sys.modules:  # these tests have no models
+        yield
+        return
+    from hitl_widgets.learn import pool_descriptors
+    fit, fitted = pool_descriptors.fit_descriptors, dict[bytes, Any]()
+
+    def once(views: Any, *, of_own_size: Any = None, **more: Any) -> Any:
+        digest = hashlib.blake2b(repr(sorted(more.items())).encode())
+        for view in (*views, *(of_own_size or ())):
+            digest.update(repr(view.shape).encode() + view.contiguous().numpy().tobytes())
+        key = digest.digest()
+        if key not in fitted:
+            fitted[key] = fit(views, of_own_size=of_own_size, **more)
+        return copy.deepcopy(fitted[key])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_descriptors, "fit_descriptors", once)
+        yield
 
 
 @pytest.fixture
