@@ -266,6 +266,8 @@ def main(names: list[str]) -> int:
                                      ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)  # the user whom a test server of PostgreSQL runs as goes through it
         os.environ["TMPDIR"] = tempfile.tempdir = folder
+        # Where it is set, each of some hundred processes would compile the package anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return check(names)
 
 
