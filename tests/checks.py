@@ -153,7 +153,7 @@ def node() -> str:
 # Two processes with one thread each: on two cores they take half the time of one.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 # Page, kernel and test wait for each other in turn: two of them leave two cores idle for half of the time.
-BROWSERS = ("-n", "3", "--dist", "worksteal")
+BROWSERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def units(which: str, *more: str, **env: str) -> str:
