@@ -89,8 +89,8 @@ def fitted_once() -> Iterator[None]:
     if "torch" not in sys.modules:  # these tests have no models
         yield
         return
-    from hitl_widgets.learn import pool_descriptors
-    fit, fitted = pool_descriptors.fit_descriptors, dict[bytes, Any]()
+    from hitl_widgets.learn.descriptors import fit_descriptors
+    fitted = dict[bytes, Any]()
 
     def once(views: Any, *, of_own_size: Any = None, **more: Any) -> Any:
         digest = hashlib.blake2b(repr(sorted(more.items())).encode())
@@ -98,10 +98,10 @@ def fitted_once() -> Iterator[None]:
             digest.update(repr(view.shape).encode() + view.contiguous().numpy().tobytes())
         key = digest.digest()
         if key not in fitted:
-            fitted[key] = fit(views, of_own_size=of_own_size, **more)
+            fitted[key] = fit_descriptors(views, of_own_size=of_own_size, **more)
         return copy.deepcopy(fitted[key])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool_descriptors, "fit_descriptors", once)
+        patch.setattr("hitl_widgets.learn.pool_descriptors.fit_descriptors", once)
         yield
 
 
