@@ -164,10 +164,16 @@ def by_what(found: Said) -> Counter[str]:
 
 # -- a project and its tables ------------------------------------------------------------------------------
 
-def left_out(wb: Workbench) -> Counter[str]:
+def left_out(wb: Workbench, labels: str) -> Counter[str]:
     """What an export leaves out of a project before any format does, by its tables and its log."""
     counts: Counter[str] = Counter()
     notes = wb.annotations()
+    # Values that hold are written without the label beside them that doesn't.
+    values = wb.values() if wb.project.task not in SHAPE_OF else None
+    holding = set() if values is None else set(values.loc[values["status"] == "decided", "decision_id"])
+    alone = notes["status"].isin(["to_review", "presumed"]) & notes["decision_id"].isin(holding)
+    counts["label"] = int(alone.sum())
+    notes.loc[alone, "status"] = "decided"
     counts["answer"] = int(notes["status"].isin(["to_review", "presumed", "planted"]).sum())
     decided = list(wb.project.log.events(kind="decided"))
     counts["earlier answer"] = len(decided) - len(notes)
@@ -183,6 +189,8 @@ def left_out(wb: Workbench) -> Counter[str]:
     everybody = {event.annotator for event in wb.project.log.events()} - {"import"}
     counts["name in a note"] = sum(any(len(name) > 2 and name in re.split(r"[^\w-]+", note) for name in everybody)
                                    for note in kept_rows["note"].dropna())
+    if labels == "consensus" and wb.project.task not in SHAPE_OF:
+        counts += tied(wb, set(kept_rows["item_id"][kept_rows["item_id"].duplicated()]))
     if wb.project.task in SHAPE_OF:  # objects without a label in answers that are kept
         kept = set(notes.loc[notes["status"] == "decided", ["item_id", "annotator"]].itertuples(index=False, name=None))
         named = wb.objects(deleted=True)
@@ -195,6 +203,21 @@ def left_out(wb: Workbench) -> Counter[str]:
                 if (event.item_id, event.annotator, one["id"]) not in ids:
                     counts["deleted proposal" if one["act"] == "deleted" else "object"] += 1
     return +counts
+
+
+def tied(wb: Workbench, several: set[str]) -> Counter[str]:
+    """How many labels beside others, and how many choices, are tied, of items that several people answered."""
+    counts: Counter[str] = Counter()
+    if wb.project.task == "multilabel":
+        table = wb.consensus()
+        counts["label"] = sum(len(between) for item_id, on, between in zip(
+            table["item_id"], table["labels"], table["tied"], strict=True) if item_id in several and on)
+    for attribute in wb.taxonomy.attributes:
+        if attribute.choices:
+            with contextlib.suppress(hw.errors.BadInput):
+                table = wb.consensus(attribute=attribute.name)
+                counts["value of an attribute"] += int((table["tied"] & table["item_id"].isin(several)).sum())
+    return counts
 
 
 def read_back(path: Path, name: str, wb: Workbench | None = None) -> tuple[Header, list[ItemRecord], Counter[str]]:
@@ -248,7 +271,7 @@ def faults_of(wb: Workbench, name: str, folder: Path, *, labels: str = "annotati
     faults += [f"invented: {what} {key} ({n} x)" for (what, key), n in (after - before).items()]
     expected = by_what(before - after)
     if not options:
-        expected += left_out(wb)
+        expected += left_out(wb, labels)
     else:
         expected += Counter(records.lost.counts())
     faults += [f"{what}: {reported[what]} lost by the report, {expected[what]} by the records"
