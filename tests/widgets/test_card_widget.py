@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -825,11 +826,11 @@ def test_an_edit_and_a_model_of_another_kernel_reach_an_open_card_with_their_aut
 
 def test_two_notebooks_of_one_person_decide_an_item_once(bench):
     first, second = bench(), bench()
-    item_id = first.next(1)[0].id
+    item_id = first.next(1, strategy="random")[0].id
     pages = []
     for wb in (first, second):
         card._open.clear()  # as in another process, which closes nothing here
-        pages.append(Browser(wb.review(explain=None)))
+        pages.append(Browser(wb.review(explain=None, strategy="random")))
         pages[-1].hello()
     wait_for(lambda: all(item_id in page.items for page in pages))
     label_id = first.taxonomy.label_ids[0]
@@ -914,7 +915,9 @@ def test_a_closed_workbench_is_freed_whatever_widgets_it_had(tmp_path):
     del wb, former, review, editor, triage, widget
 
     def freed():
+        began = time.monotonic()
         gc.collect()
+        time.sleep(5 * (time.monotonic() - began))  # while it collects, no thread can end
         return not any(ref() for ref in alive)
     wait_for(freed, timeout_s=120)  # the thread of the descriptors may just be importing torch
 
