@@ -351,14 +351,19 @@ def _permissions(path: Path) -> str:
 class _Compiled(LRUCache[Any, Any]):
     """Statements as SQL, for all logs of this process: SQLAlchemy would compile them anew for each that is opened.
 
-    Its keys begin with the engine's dialect, in which the engines made here don't differ.
+    Its keys begin with the engine's dialect, in which the engines made here don't differ; a key of another form is
+    left as it is.
     """
 
     def get(self, key: Any, default: Any = None) -> Any:
-        return super().get(key[1:], default)
+        return super().get(_for_all(key), default)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(key[1:], value)
+        super().__setitem__(_for_all(key), value)
+
+
+def _for_all(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    return key[1:] if isinstance(key[0], sa.Dialect) else key
 
 
 _compiled = _Compiled(500)

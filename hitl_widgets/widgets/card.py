@@ -233,6 +233,10 @@ class Review(Widget[CardPush]):
         item = self.host.item(act.item_id)
         if item.arm == "no_map":
             raise BadInput("this item is shown without a map.")
+        with self._changed:  # the window needn't push it then
+            for entry in self._window.entries:
+                if (entry.item.id, entry.target, None) == (act.item_id, act.target, act.against):
+                    entry.mapped.add(act.method)
         self._errand(1.0, lambda: self._push(*pack_map(self.host, item, act.method, act.target, act.against)))
         return NOTED
 

@@ -292,6 +292,21 @@ test("an item that comes anew with another model's suggestion has its picture at
   assert.deepEqual(acts(kernel).map(({ label_id, seen }) => [label_id, seen.model]), [["L1", "m"], ["L1", "m"], ["L2", "newer"]]);
 });
 
+test("a method that a person switches to is asked for once, since after a change of models it doesn't come by itself", () => {
+  const { session, kernel } = open();
+  session.display.methods = ["gradcam", "occlusion"];
+  fill(session, "a");
+  const asked = () => kernel.sent.filter((m) => m.kind === "map");
+  session.toggleMap();
+  session.toggleMap();
+  assert.deepEqual(asked(), []);
+  for (let n = 0; n < 3; n++) session.nextMap("method");
+  assert.deepEqual(asked().filter((m) => m.method === "occlusion"), [{ kind: "map", item_id: "a", method: "occlusion", target: "L1" }]);
+  session.push({ kind: "map", item_id: "a", method: "occlusion", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false,
+    model: "newer" }, [new Uint8Array([200])]);
+  assert.match(session.item.maps.occlusion.problem, /has learnt more/);
+});
+
 test("a map of a newer model takes no place beside the suggestion of the former one", () => {
   const { session } = open();
   fill(session, "a", "b");

@@ -4610,13 +4610,14 @@ var CardSession = class extends Session {
       this.#wantMap();
     });
   }
-  /** Asks for the map of the label in focus. */
-  #wantMap() {
+  /** Asks for the map of the label in focus. The suggestion's own maps come by themselves, but not where the model changed
+   * since the item came: a method that a person switches to is asked for. @param {boolean} [switched] */
+  #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
     if (!on || !method || !target || !item || !mainTarget(item) && !this.annotating.on || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
     const key3 = mapKey(item, method, target, against);
-    if (key3 === method || item.maps[key3]) return;
+    if (key3 === method && !switched || item.maps[key3]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
     item.maps[key3] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
     this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
@@ -4654,7 +4655,7 @@ var CardSession = class extends Session {
   nextMap(what) {
     this.#look(() => {
       this.display.next(what);
-      this.#wantMap();
+      this.#wantMap(what === "method");
     });
   }
   /** @param {number} by */

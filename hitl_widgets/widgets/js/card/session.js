@@ -828,13 +828,14 @@ export class CardSession extends Session {
     });
   }
 
-  /** Asks for the map of the label in focus. */
-  #wantMap() {
+  /** Asks for the map of the label in focus. The suggestion's own maps come by themselves, but not where the model changed
+   * since the item came: a method that a person switches to is asked for. @param {boolean} [switched] */
+  #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
     if (!on || !method || !target || !item || (!mainTarget(item) && !this.annotating.on) || (this.answering.alone && !item.values?.[target]) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
-    if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
+    if ((key === method && !switched) || item.maps[key]) return;
     const asked = { method, target, ...(against === null ? {} : { against }) };
     item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
     this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
@@ -868,7 +869,7 @@ export class CardSession extends Session {
   toggleMap() { this.#look(() => { this.display.toggle(); this.#wantMap(); }); }
 
   /** @param {"method" | "mode"} what */
-  nextMap(what) { this.#look(() => { this.display.next(what); this.#wantMap(); }); }
+  nextMap(what) { this.#look(() => { this.display.next(what); this.#wantMap(what === "method"); }); }
 
   /** @param {number} by */
   fade(by) { this.#look(() => this.display.fade(by)); }
