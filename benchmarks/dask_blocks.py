@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--n", type=int, default=4_096, help="items")
     parser.add_argument("--side", type=int, default=160, help="of each image, in pixels")
-    parser.add_argument("--repeats", type=int, default=2, help="of each time; the shortest counts")
+    parser.add_argument("--repeats", type=int, default=7, help="of each time, in turns; medians count")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
@@ -104,17 +104,21 @@ def main() -> None:
                 Path(os.environ[LINES]).unlink()
                 _, after_kill = on(client, work, blocks, kill_at=len(blocks) // 2)
             runs = len(Path(os.environ[LINES]).read_text().splitlines())
-        overhead, gain = min(ones) / min(loops) - 1, min(ones) / min(twos)
+        more = np.array(ones) / loops - 1  # of neighbouring runs: processors slow down and speed up over minutes
+        low, overhead, high = np.quantile(more, [0.25, 0.5, 0.75])
+        loop_s, one_s, two_s = (float(np.median(times)) for times in (loops, ones, twos))
         print(f"{len(pool):,} JPEGs of {arguments.side} x {arguments.side}, {len(blocks)} blocks of {SIZE}, a small "
               f"CNN; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
         print("| figure | ours | reference | target | |\n|---|---|---|---|---|")
         same = bytes_of_one == bytes_of_two == loop
         lines = [
-            ("one worker of one thread, s (plain loop)", f"{min(ones):.2f}", f"{min(loops):.2f}", "", ""),
-            ("the same on the processor, worker and kernel", f"{min(cluster_s):.2f}", f"{min(work_s):.2f}", "", ""),
-            ("overhead over the plain loop", f"{overhead:.1%}", "", "<= 10 %", overhead <= 0.1),
-            ("two workers of one thread, s (one worker)", f"{min(twos):.2f}", f"{min(ones):.2f}", "", ""),
-            ("two workers, times one", f"{gain:.2f}", "", ">= 1.4", gain >= 1.4),
+            ("one worker of one thread, s (plain loop)", f"{one_s:.2f}", f"{loop_s:.2f}", "", ""),
+            ("the same on the processor, worker and kernel", f"{np.median(cluster_s):.2f}",
+             f"{np.median(work_s):.2f}", "", ""),
+            (f"overhead over the plain loop, {len(more)} pairs", f"{overhead:.1%} ({low:.1%} to {high:.1%})",
+             "", "<= 10 %", overhead <= 0.1),
+            ("two workers of one thread, s (one worker)", f"{two_s:.2f}", f"{one_s:.2f}", "", ""),
+            ("two workers, times one", f"{one_s / two_s:.2f}", "", ">= 1.4", one_s / two_s >= 1.4),
             ("bytes equal to the plain loop's", str(same), "", "True", same),
             ("one of two killed half way: bytes equal", str(after_kill == loop), "", "True", after_kill == loop),
             ("and blocks that ran again", str(runs - len(blocks)), "", "<= 1", runs - len(blocks) <= 1)]

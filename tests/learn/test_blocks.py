@@ -474,3 +474,25 @@ def test_a_part_makes_a_pool_with_the_same_items(folder):
     assert small.ids.tolist() == ["07.png", "03.png"]
     assert np.array_equal(small.load(1), pool.load(3))
     assert small.content(0) == pool.content(7)
+
+
+PAGES = """
+import resource
+import numpy as np
+from hitl_widgets.learn import blocks
+blocks._keep_memory()
+faults = []
+for _ in range(20):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**18)  # 2 MiB, freed at once: small enough that numpy asks for no huge pages
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(max(faults[1:]))
+"""
+
+
+@pytest.mark.skipif(not os.confstr_names.get("CS_GNU_LIBC_VERSION"), reason="another C library has no mallopt")
+@pytest.mark.parametrize(("threshold", "kept"), [(blocks.KEPT_BY_DASK, True), ("131072", False)])
+def test_a_worker_keeps_what_it_freed_for_the_next_batch_unless_a_person_set_how_much(threshold, kept):
+    env = {**os.environ, "MALLOC_TRIM_THRESHOLD_": threshold}
+    said = subprocess.run([sys.executable, "-c", PAGES], env=env, capture_output=True, text=True, check=True)
+    assert (int(said.stdout) < 50) == kept  # of 512 pages
