@@ -540,7 +540,7 @@ class Decision:
     verdict : "accept", "correct", "answer", "unsure" or "skip"
     label, label_id : str or None
         The label's name as the annotator knew it, and what it stands for; None for a skip, for an unsure without a best
-        guess, and where only attributes are asked. Of an item that may have several labels, the names joined by commas,
+        guess, and where only attributes are asked. Where an item may have several labels, the names joined by commas,
         and the id of the set: `labels` and `label_ids` are its parts.
     certainty : float or None
         From 0 (a guess) to 10 (sure).
@@ -831,8 +831,8 @@ class Prediction:
         The model's version.
     likeliest : tuple of str
         The label_id to suggest, or several that the model can't tell apart, since an edit that is newer than the model
-        made them of one label. Empty for the label with the largest probability. Of an item that may have several
-        labels, the id of the set to suggest.
+        made them of one label. Empty for the label with the largest probability. Where an item may have several labels,
+        the id of the set to suggest.
     """
 
     item_id: str

@@ -14,8 +14,8 @@ MAX_LABELS = 24
 def plot_agreement(table: pd.DataFrame, per_label: pd.DataFrame) -> Drawing:
     """Coefficients with both intervals, and beside them alpha and AC1 of each label against the others.
 
-    Marks differ in shape as well as in colour. Of more than 24 labels the rarest are left out. A row without a number
-    says "undefined".
+    Marks differ in shape as well as in colour. Where there are more than 24 labels, the rarest are left out. A row
+    without a number says "undefined".
 
     Parameters
     ----------

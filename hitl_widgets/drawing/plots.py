@@ -80,8 +80,8 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str 
               of_labels: str = "recall") -> Drawing:
     """Accuracy and recall per label, before and after, with 95 % intervals.
 
-    Marks differ in shape as well as in colour: hollow circle before, full square after. Of more than 24 labels the
-    rarest are left out.
+    Marks differ in shape as well as in colour: hollow circle before, full square after. Where there are more than 24
+    labels, the rarest are left out.
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ class Source:
     def lines(self, name: str | None = None) -> Iterator[tuple[int, str]]:
         """The lines of a file that aren't blank, with their numbers from 1, without their ends; one is held at a time.
 
-        A line ends at a line feed alone, since a text may hold other line breaks.
+        A line ends only at a line feed, since a text may hold other line breaks.
         """
         path = self._regular(name)
         try:

@@ -86,14 +86,14 @@ def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRec
 
 
 def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
-    """What `bare_record` takes away, in the words of `records.facts`, and why.
+    """Reasons of what `bare_record` leaves out: the facts, in the words of `records.facts`, and why each is left out.
 
     Parameters
     ----------
     answer : str
-        Why there is one answer alone.
+        Why only one answer is kept.
     of_object : str
-        Why an object has a label and a place alone.
+        Why of an object only the label and the place are kept.
     """
     return {**dict.fromkeys(("answer", "verdict", "that objects were looked for"), answer),
             **dict.fromkeys(("certainty of an object", "score of a proposal", "IoU with the proposal",
@@ -102,7 +102,7 @@ def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
 
 
 def scored(header: Header, prediction: Prediction) -> Prediction:
-    """The same prediction with its objects as `placed` has them, those with a score alone."""
+    """The same prediction with its objects as `placed` has them, without those that have no score."""
     with_score = [one for one in prediction.objects if one.score is not None]
     return Prediction(prediction.model, objects=placed(header, with_score))
 

@@ -329,8 +329,7 @@ class NetExplainer:
     def score(self, views: Tensor, target: Tensor, against: Tensor, contrast: Tensor) -> Tensor:
         """The number that is explained, shape (n,): the target's logit, minus the other label's where there is one.
 
-        Of a function it is the logarithm of the target's odds, see `score_of`. Hold the predictor's lock, but for a
-        function, which takes it for itself.
+        For a function it is the logarithm of the target's odds, see `score_of`. It takes the predictor's lock.
 
         Parameters
         ----------
@@ -463,9 +462,9 @@ def _segments(image: np.ndarray, *, most: int | None) -> np.ndarray:
 def score_of(logits: Tensor, targets: Targets, *, of_function: bool, multilabel: bool) -> Tensor:
     """The number that is explained, shape (n,): a label's logit, minus another's where there is one.
 
-    Of a function probabilities are all that is known. Its number is the logarithm of the target's odds, and
-    probabilities count as if none were nearer to 0 than `LEAST_PROB`: that none of a forest's 100 trees says a label
-    is no proof that it is impossible, and would outweigh all else.
+    A function gives nothing but probabilities. Its number is the logarithm of the target's odds, and probabilities
+    count as if none were nearer to 0 than `LEAST_PROB`: that none of a forest's 100 trees says a label is no proof that
+    it is impossible, and would outweigh all else.
 
     Parameters
     ----------

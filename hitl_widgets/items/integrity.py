@@ -36,8 +36,8 @@ class Contents:
     def of(self, position: int) -> str | None:
         """An item's content now, as the log keeps it; None where it can't be read.
 
-        It is a hash; for a file, a space, its size and its time follow. Of a remote file it is of what was fetched
-        last; nothing is fetched for it.
+        It is a hash; for a file, a space, its size and its time follow. For a remote file it is the hash of what was
+        fetched last; nothing is fetched for it.
         """
         try:
             if self._pool.remote:  # what was shown, not what lies there now

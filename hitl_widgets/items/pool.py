@@ -535,8 +535,8 @@ class Pool:
     def file_name(self, position: int) -> str | None:
         """The name of an item's file, with forward slashes, from the pool's folder on; None of an item in memory.
 
-        Of a file that was given by a path from elsewhere it is the last part alone; of a remote one its address,
-        without user, password and query.
+        For a file that was given by a path from elsewhere it is only the last part of the path; of a remote one its
+        address, without user, password and query.
         """
         return self.file_names(self._checked(position), position + 1)[0]
 
@@ -578,7 +578,8 @@ class Pool:
     def content(self, position: int) -> str:
         """A hash of the item: of its file, of its pixels without one, or of its text in UTF-8.
 
-        It is ``"blake2b:"`` and 32 hexadecimal digits. Of a remote file it is of the bytes that were fetched last.
+        It is ``"blake2b:"`` and 32 hexadecimal digits. For a remote file it is the hash of the bytes that were fetched
+        last.
         """
         source = self._source(position)
         if self._remote is not None:

@@ -1,7 +1,7 @@
 """Files that lie elsewhere: fetched through fsspec by threads, kept in a cache, and named without their secrets.
 
-`RemoteFiles.open` gives a file, `RemoteFiles.ahead` has some fetched before they are asked for. Whatever goes wrong
-is told in words of this module: errors of the libraries beneath hold whole addresses.
+`RemoteFiles.open` gives a file, `RemoteFiles.ahead` has some fetched before they are asked for. Errors are raised in
+words of this module, never in those of the libraries beneath it, which quote whole addresses with their passwords.
 """
 
 from __future__ import annotations

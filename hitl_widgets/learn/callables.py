@@ -1,7 +1,7 @@
 """Functions of images or of texts as nets: any callable from items to probabilities, and objects with `predict_proba`.
 
-`CallableNet` calls one, and has nothing that could learn. Of texts it takes code points (`text_views.TextPreprocess`),
-of images what `AsLoaded` gives. `column_order` brings the columns of a classifier into the order of the labels.
+`CallableNet` calls one, and has nothing that could learn. For texts it takes code points (`text_views.TextPreprocess`),
+for images what `AsLoaded` gives. `column_order` brings the columns of a classifier into the order of the labels.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Schedule:
 
     @property
     def out_of_time(self) -> bool:
-        """True when the budget is spent, but for what is kept of it."""
+        """True when the budget is spent, except for the seconds kept for what follows the last batch."""
         return self.budget_s is not None and self.elapsed_s + self.reserve_s >= self.budget_s
 
     @property

@@ -2,8 +2,8 @@
 
 `train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
 was trained on. The average of both is taken unless one of them errs less beyond chance: where few answers compare them,
-taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). Of texts it is the light model,
-whose contributions are exact, unless another one errs less beyond chance. The hold-out isn't used for it.
+taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). For texts it is the light model,
+whose contributions are exact, unless another one's loss is lower by more than chance. The hold-out isn't used for it.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ class Compared:
     Attributes
     ----------
     losses : dict of str to float
-        Name -> mean loss in nats; NaN where nothing can be told.
+        Name -> mean loss in nats; NaN where there are too few answers.
     n : int
         Number of answers.
     chance : dict of str to float
-        Name -> by how much its loss may be below that of `in_doubt` by chance: two standard errors of the difference.
+        Name -> two standard errors of the difference between its loss and that of `in_doubt`: a smaller difference may
+        be chance.
     in_doubt : str
-        The name of the one that is taken where no other errs less beyond chance.
+        Name of the candidate that is taken unless another's loss is lower by more than chance.
     """
 
     losses: dict[str, float]
@@ -70,7 +71,7 @@ class Compared:
 
     @property
     def best(self) -> str:
-        """The name of the one that is taken; the light model where nothing can be told."""
+        """Name of the candidate that is taken; the light model where there are too few answers to compare."""
         told = {name: loss for name, loss in self.losses.items() if not math.isnan(loss)}
         if not told:
             return LIGHT
@@ -79,7 +80,7 @@ class Compared:
 
     @property
     def why(self) -> str:
-        """Which one is taken, and why, in words."""
+        """Sentence that says which candidate is taken, and why."""
         told = {name: f"{loss:.2f}" for name, loss in self.losses.items() if not math.isnan(loss)}
         if not told:
             return f"the {LIGHT}: {self.n} answers are too few to tell which is better"

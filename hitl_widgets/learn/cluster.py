@@ -1,7 +1,7 @@
 """Blocks on the workers of a Dask cluster: sent a few at a time, taken as they come, sent again where one was lost.
 
-`checked` says whether a client can be used; `results` sends blocks and gives their answers. Dask is imported here
-alone, when a client is there.
+`checked` says whether a client can be used; `results` sends blocks and gives their answers. No other module imports
+Dask, and this one only when there is a client.
 """
 
 from __future__ import annotations

@@ -227,10 +227,10 @@ class DescriptorNet(Descriptors):
     Parameters
     ----------
     channels : int
-        Of the views, 1 or 3.
+        Number of channels of the views, 1 or 3.
     form : Form or int
-        What views are brought to first; a number is the side of one window. Each window has a descriptor of its own,
-        by the same components, and that of a view is theirs, one after the other.
+        The size to which views are scaled first; a number is the side of one window. Each window has a descriptor, by
+        the same components; a view's descriptor is those of its windows, one after the other.
     tones : bool
         Whether tones come after the components; False for descriptors that an earlier version fitted.
 

@@ -326,8 +326,8 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
 def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     """The images or texts that people answered for certain, with their objects under today's labels.
 
-    An object's weight is (1 + its certainty) / (1 + the mean of its annotator's), up to 3; 1 without a certainty. Of
-    an image that several answered each answer counts as a part.
+    An object's weight is (1 + its certainty) / (1 + the mean of its annotator's), up to 3; 1 without a certainty. Where
+    several people answered an image, each answer counts as a part of it.
 
     Raises
     ------

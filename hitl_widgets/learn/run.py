@@ -461,14 +461,14 @@ class Nets:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with, None without a model that can be asked.
+    """What a run's result is compared with. The outputs are None where there is no model to compare with.
 
     Attributes
     ----------
     adopted, best : Outputs or None
-        What the adopted model, and the best one so far where that is another, say of the measuring items.
+        Outputs on the measuring items: of the adopted model, and of the best one so far where that is another.
     reliance : Reliance or None
-        How much the adopted one relies on marked regions.
+        How much the adopted model relies on marked regions.
     why : str
         Why there is nothing to compare with.
     """

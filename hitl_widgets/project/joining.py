@@ -1,7 +1,7 @@
 """Joining: another folder's log of the same project comes into this one.
 
-Read `join` first. Which events two logs hold together, and in which order, is `storage.joining.union`; the other
-folder's are read by `read_other` alone, which changes nothing there.
+Read `join` first. Which events two logs hold together, and in which order, is `storage.joining.union`; only
+`read_other` reads the other folder's log, and it changes nothing there.
 """
 
 from __future__ import annotations

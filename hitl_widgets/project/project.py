@@ -98,7 +98,7 @@ class Project(Standing):
         Share of the pool, from 0 up to (not including) 1, that measures and never trains. It is fixed when the project
         is made, as `seed` and `group` are; afterwards the folder's own values hold.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item. Of two numbers, at least and at most: between them, another one
+        How many annotators are asked about each item. Two numbers are the least and the most: between them, another one
         is asked where the votes are tied, or the posterior of the leading label is below 0.95.
     seed : int
     audit : float

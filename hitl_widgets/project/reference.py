@@ -155,8 +155,8 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
     -------
     DataFrame
         A row for each item and attribute: item_id, position, attribute_id, value, source ("gold", "holdout", or
-        "imported" for hold-out items of whose author nobody knows what they had seen). Of several annotators the median
-        on a scale, and the choice of most; tied choices are left out.
+        "imported" for hold-out items of whose author nobody knows what they had seen). Where there are several
+        annotators, the median on a scale, and the choice of most; tied choices are left out.
     """
     of_item: dict[str, dict[str, list[Event]]] = {}
     back: dict[str, list[Event]] = {}

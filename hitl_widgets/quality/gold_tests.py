@@ -220,7 +220,8 @@ def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_al
 def gold_figures(answers: pd.DataFrame, *, good: float = 0.9, poor: float = 0.7) -> pd.DataFrame:
     """Accuracy on gold, and the sequential test, of each person.
 
-    Of several answers of one person to one gold item the first counts: after it, the person may know the answer.
+    Where a person answered a gold item several times, the first answer counts: after it, the person may know the
+    answer.
 
     Parameters
     ----------

@@ -260,7 +260,7 @@ def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLi
     Returns
     -------
     Estimate
-        From -1 to 1. Of the exact match with Tango's interval for pairs; of an F1 each model's interval joined by
+        From -1 to 1. That of the exact match has Tango's interval for pairs; of an F1 each model's interval joined by
         square and add, less what the two have in common.
 
     Raises

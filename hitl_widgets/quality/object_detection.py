@@ -108,7 +108,7 @@ class Detection(FiguresByLabel):
         - background: on nothing (overlap below 0.1).
         - missed: a true object that nothing found, and that no error of the first two kinds is about.
 
-        Of points, on means within 3 % of the image's diagonal, beside within 9 %.
+        For points, "on" means within 3 % of the image's diagonal, and "beside" within 9 %.
 
         References
         ----------

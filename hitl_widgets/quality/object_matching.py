@@ -183,7 +183,7 @@ def sizes_told(sizes: Mapping[Any, tuple[float, float]] | None, *tables: pd.Data
 def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
     """Read who reviewed which images from a table's `attrs["reviewed"]`: item_id and annotator; None where it has none.
 
-    Of annotators of whom the table has no rows nothing is told; of a consensus, which is of all of them, everything.
+    Only annotators count who have rows in the table; everybody does where none of them has, as in a consensus.
     """
     pairs = objects.attrs.get("reviewed")
     if pairs is None:

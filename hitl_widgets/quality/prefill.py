@@ -1,8 +1,8 @@
-"""What a prefill hides: how many objects people miss where the model doesn't propose them. Read `prefill_bias` first.
+"""Misses that a prefill causes: how many objects people overlook where the model doesn't propose them.
 
 Where boxes are there already, there is nothing to reject at an object that wasn't proposed: people overlook it. So a
 few proposals are withheld by chance, and what people add there is compared with what they find in blind images, which
-show no proposal at all.
+show no proposal at all. Read `prefill_bias` first.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
     Only images count whose arm and threshold were drawn by chance, each weighed by the inverse of its arm's
     probability. A place is where a proposal lies that was at or above the threshold. It counts as found where the
     person's objects have one that overlaps it by half or more (a point within 3 % of the image's diagonal), whatever
-    its label. Of places that overlap each other so far, none counts.
+    its label. Places that overlap each other by half or more don't count.
 
     Parameters
     ----------
@@ -132,9 +132,9 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
 
     Notes
     -----
-    Intervals of a difference join Wilson's of each share by square and add, with as many places as clustered and
-    weighted ones are worth (`suggestion_effect.contrast`); images are the clusters. That of the ratio is by the method
-    of variance recovery from the same limits.
+    The interval of a difference combines Wilson's intervals of both shares by the square-and-add method, with the
+    effective sample size of weighted places clustered by image (`suggestion_effect.contrast`). The interval of the
+    ratio is made of the same limits, by the method of variance recovery.
 
     References
     ----------

@@ -142,7 +142,7 @@ def around(value: float, error: float, below: float, above: float) -> tuple[floa
 
 
 class LeaveOut:
-    """Items as they are without the votes of each person, and without each vote.
+    """Leave-one-out: a coefficient without the votes of each person, and its slopes when single votes are left out.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ class LeaveOut:
         -------
         without_each : ndarray of float, shape (n_people,)
         of_votes : float
-            By the slopes, as if votes had been drawn one by one.
+            Variance over votes by the slopes, as if votes had been drawn one by one.
         """
         slope = coefficient(self.kinds, self.sizes).slope[0]
         step = max(1, _CELLS // len(self.kinds))

@@ -62,7 +62,7 @@ def rated(values: pd.DataFrame) -> RatedValues:
     """Check a table of values of one attribute, and turn it into arrays.
 
     Rows without a value are left out, and so are planted ones (`planted`, or status "planted") and a person's own
-    repeats (`repeat_of`). Of several rows of one item and annotator the last counts.
+    repeats (`repeat_of`). Where an item and annotator have several rows, the last counts.
 
     Parameters
     ----------

@@ -69,8 +69,8 @@ def encode(votes: pd.DataFrame, labels: Sequence[str] | None = None, *, exposure
     """Check a table of votes and turn it into arrays.
 
     Rows without a label are left out, and so are planted ones (`planted`) and the repeats by which a person's agreement
-    with themselves is measured (`repeat_of`): neither is a vote. Of several rows of one item and annotator the last
-    counts.
+    with themselves is measured (`repeat_of`): neither is a vote. Where an item and annotator have several rows, the
+    last counts.
 
     Parameters
     ----------

@@ -33,8 +33,8 @@ COLUMNS = ["item_id", "before", "before_confidence", "after", "after_confidence"
 class Flips:
     """The items to which one model gives another label than the other.
 
-    Of several labels an item it is the whole set: its confidence is that of the least certain label, and moved the mean
-    difference of the labels' probabilities.
+    Where an item may have several labels, it is the whole set: its confidence is that of the least certain label, and
+    moved the mean difference of the labels' probabilities.
 
     Attributes
     ----------

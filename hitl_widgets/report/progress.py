@@ -86,8 +86,8 @@ class Progress:
     suggestions : DataFrame
         How many of the model's visible suggestions stood: round, label, n, share (1 minus it is the intervention rate),
         low, high; "all" is every label together, where change, change_low and change_high are the difference from the
-        round before. Of suggested sets "all" are whole sets, and a label stood where it was left on; of suggested
-        values "all" are those of which none was changed.
+        round before. Where sets are suggested, "all" counts whole sets, and a label stood where it was left on; of
+        suggested values "all" are those of which none was changed.
     agreement : DataFrame
         How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
         sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with its number, such

@@ -1,7 +1,8 @@
 """What several people's answers say together: consensus, agreement, automation bias and schools of a project.
 
-The functions of `quality` on a project's votes, as a reader may see them. Where an item may have several labels, a
-figure is of whole sets, of each label, or of one; of an attribute it is of its values. Read `subject` first.
+The functions of `quality`, applied to a project's votes; readers who may not see names get pseudonyms. Where an item
+may have several labels, a figure is about whole sets, about each label, or about one label; for an attribute it is
+about its values. Read `subject` first.
 """
 
 from __future__ import annotations

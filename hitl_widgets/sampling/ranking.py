@@ -128,7 +128,7 @@ class Ranking:
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
 
-        Of a slice it is the memory map itself where all its rows are known and the model's labels are today's; else an
+        For a slice it is the memory map itself, where all rows are known and the model's labels are today's; else an
         array in memory, of columns that are summed, shared out or left away.
         """
         predictions = self.predictions

@@ -1,7 +1,7 @@
 """Checked copies of a SQLite file, and the error that names the newest good one.
 
 `snapshot` writes a copy that is known to be good; `damaged` is the error for a log that can't be read. A server keeps
-its copies itself, so this belongs to SQLite alone.
+its copies itself, so this is for SQLite only.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
 
     An act that both have is there once: of two ways in which it was stored, such as an undo on two desks, the earlier
     is kept. Where acts have one id and say different things, all are kept, the later ones under ids that follow from
-    what they say. Of the taxonomy edits made of one version the earliest holds, with those that were made of it in
-    turn; versions of the others have negative numbers.
+    what they say. Where several taxonomy edits were made of one version, the earliest holds, with those that followed
+    from it; versions of the others have negative numbers.
 
     Parameters
     ----------

@@ -464,7 +464,7 @@ class Log:
         return self._read(act)
 
     def write(self, act: Callable[[sa.Connection], _T]) -> _T:
-        """Do something in a transaction that waits for its turn. Of events only `rewrite` changes any."""
+        """Do something in a transaction that waits for its turn. Only `rewrite` changes events."""
         return self._write(act)
 
     def erase(self) -> bool:

@@ -54,11 +54,11 @@ class Moved:
     to : str
         The place.
     n_events : int
-        Of the log, all of them.
+        Number of events in the log, all of them.
     n_files : int
-        Models and what is remembered of the pool.
+        Number of other files: models, and what is remembered of the pool.
     lost : list of str
-        Files that the old place had only damaged.
+        Files that weren't brought, since the old place had nothing but damaged copies of them.
     """
 
     to: str

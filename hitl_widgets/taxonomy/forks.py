@@ -1,6 +1,6 @@
 """Forks of a taxonomy's history: steps that don't hold, since copies of a project were edited apart and then joined.
 
-Of the steps that were made of one version, the earliest holds (`storage.joining`); the versions of the others have
+Where several steps were made of one version, the earliest holds (`storage.joining`); the versions of the others have
 negative numbers. `Lineage` asks `Forks` how to follow an answer that was given under one of them.
 """
 

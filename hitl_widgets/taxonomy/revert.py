@@ -67,9 +67,9 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
     """Work out today's taxonomy without one step, and what becomes of today's answers.
 
     A label or attribute that was removed comes back with its id, a changed field gets its former value, and what was
-    added goes. Answers from before the step mean again what they meant (`Lineage.stages`). Of the later ones, a child
-    of a split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to be asked
-    again. A value means the one whose image it is, where there is one such value.
+    added goes. Answers from before the step mean again what they meant (`Lineage.stages`). In answers given after the
+    step, a child of a split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to
+    be asked again. A value means the one whose image it is, where there is one such value.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class Entry:
 
 
 class Window:
-    """The items that wait, best first. Not locked: whoever holds it does that.
+    """The items that wait in the browser, best first. It has no lock: whoever holds it sees to that.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Window:
 
     @property
     def item_ids(self) -> set[str]:
-        """The items that wait."""
+        """Ids of the items that wait in the browser."""
         return {entry.item.id for entry in self.entries}
 
     @property

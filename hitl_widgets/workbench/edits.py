@@ -123,8 +123,8 @@ class Edits:
     def unsettled(self) -> pd.DataFrame:
         """Edits that were made apart, in copies of this project that were joined, and wait to be settled.
 
-        Of several edits of one version the first one holds. What was answered under the others means what it meant
-        where they didn't touch its label, and else is to be reviewed.
+        Where several edits were made of one version, the first one holds. What was answered under the others means what
+        it meant where they didn't touch its label, and else is to be reviewed.
 
         Columns: id, version (negative: it isn't one of the versions that hold), prose, annotator, acted_at, why, holds
         (the edit that holds instead) and answers (that were given under it).

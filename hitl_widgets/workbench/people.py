@@ -160,8 +160,9 @@ class People:
         -------
         Agreement, ValueAgreement or ObjectAgreement
             .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
-            them), .over_time(), .plot(). Of a scale .alpha, .difference (by how much two values of an item differ),
-            .table and .pairs. Of objects how many were found, named and placed alike, as curves: .table, .plot().
+            them), .over_time(), .plot(). For a scale it has .alpha, .difference (by how much two values of an item
+            differ), .table and .pairs. For objects, how many were found, named and placed alike, as curves: .table,
+            .plot().
         """
         from ..report.several_people import agreement_of
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
@@ -185,11 +186,12 @@ class People:
         -------
         AutomationBias, ValueBias or PrefillBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
-            you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
-            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
-            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
-            suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are found
-            blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold, .by_score.
+            you may see names), .power(n), .plot(). For a scale it has .pull (the part of the way to the suggested value
+            that people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no
+            label `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that
+            wasn't suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are
+            found blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold,
+            .by_score.
         """
         from ..report.several_people import bias_of
         return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
@@ -542,8 +544,8 @@ class People:
 
         An item that is assigned to somebody is asked only of the people to whom it is assigned, also where it belongs
         to the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come
-        first. Of labels, `where` and `items` all that are passed have to hold. What was assigned to this person before
-        ends. docs/assigning.md says what this does to figures.
+        first. An item is assigned where every one of labels, `where` and `items` that is passed holds for it. What was
+        assigned to this person before ends. docs/assigning.md says what this does to figures.
 
         Parameters
         ----------

@@ -422,7 +422,7 @@ class Workbench:
         reason : str, optional
             "right" or "wrong", of the explanation; a wrong or missing region implies "wrong".
         wrong, missing : ndarray of bool, shape (H, W), or Region, or list of (start, end), optional
-            At the item's size: what should not have counted, and what should have. Of a text the spans of its
+            At the item's size: what should not have counted, and what should have. For a text, the spans of its
             characters.
         seen : Seen or mapping, optional
             What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
@@ -989,8 +989,8 @@ class Workbench:
     def embeddings(self, item_ids: Any = None, *, client: Any = None) -> np.ndarray:
         """What the adopted model's last layer reads of each item: its embedding; what is missing is computed and kept.
 
-        Of a light model, of a function, and of texts where a model has no such layer, they are the descriptors that
-        stand for embeddings.
+        A light model and a function have no such layer, nor have some models of texts; descriptors take the place of
+        embeddings then.
 
         Parameters
         ----------

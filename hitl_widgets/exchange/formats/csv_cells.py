@@ -43,7 +43,7 @@ PLACES = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "polygon": ("p
 
 
 def columns_of(header: Header) -> list[str]:
-    """The columns of a file, but for those of attributes and the last."""
+    """The columns of a file, except those of attributes and the last."""
     shape = header.shape
     left_out = {"labels" if header.task != "multilabel" else "label"}
     if header.kind != "text":

@@ -20,8 +20,8 @@ A line is a task with its answer, as ``prodigy db-out`` writes it:
 
 Reading takes files that others made. An item is found by ``id``, ``path``, ``meta.id``, ``meta.file``, ``_input_hash``
 or, without any, a hash of its text. ``answer: "reject"`` says what an item isn't, which no answer here can say: it is
-counted. Of several answers of one person to an item the last one counts, but accepted labels (``label``) and single
-spans (view "ner") are put together.
+counted. Where a person answered an item several times, the last answer counts, but accepted labels (``label``) and
+single spans (view "ner") are put together.
 """
 
 from __future__ import annotations
