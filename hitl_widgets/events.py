@@ -235,7 +235,7 @@ def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def size_of(body: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Width and height of the image of a decision on objects, by its body; None where they aren't told."""
+    """Width and height of the image of a decision on objects, by its body; None where they aren't known."""
     size = body.get("size")
     if isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 2**31 for side in size):
         return size[0], size[1]

@@ -141,7 +141,7 @@ class Seen:
     scripted : bool
         True when no person looked at a screen.
     against : str or None
-        The label_id that the map compares the target with; None when it is about the target alone.
+        The label_id that the map compares the target with; None when it is about the target only.
     arm : "shown", "blind", "no_map", "answer_first", "none" or None
         How the item was shown, drawn by chance: with suggestion and map, without both, without the map, or without both
         until the person had answered; "none" where there was no model. None for what isn't drawn: hold-out, gold,

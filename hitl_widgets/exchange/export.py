@@ -83,7 +83,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         The format's own.
     bars : Bars
     notify : callable
-        Is told the report before anything is written.
+        Called with the report before anything is written.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Labels that a file knows by name alone: `named_labels` makes a taxonomy of the names.
+"""Labels that a file knows only by name: `named_labels` makes a taxonomy of the names.
 
 A name with " / " in it is a path, as `Header.names` writes one where two labels share a name.
 """

@@ -102,7 +102,7 @@ class Answer:
         return replace(self, **{name: getattr(empty, name) for name in names})
 
     def with_plain_objects(self, *kept: str) -> Answer:
-        """The same answer with the objects that are there, of which only kind, place, label and `kept` are told.
+        """The same answer with the objects that are there, with only their kinds, places, labels and `kept`.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class Header:
 
 
 def plain_object(one: ObjectAnswer, kept: tuple[str, ...] = ()) -> ObjectAnswer:
-    """An object of which only kind, place, label and `kept` are told."""
+    """An object with only its kind, place, label and `kept`."""
     more = {name: getattr(one, name) for name in kept}
     return ObjectAnswer(id=more.pop("id", one.id), kind=one.kind, at=one.at, label_id=one.label_id, label=one.label,
                         **{"quote": one.quote, **more})
@@ -273,7 +273,7 @@ def facts(header: Header, record: ItemRecord) -> Counter[Fact]:
     Returns
     -------
     Counter of (str, tuple)
-        (what it is, in the words of a report; whom, where and what) -> how often. Labels are told by their unique
+        (what it is, in the words of a report; whom, where and what) -> how often. Labels are compared by their unique
         names, so that ids made elsewhere don't count.
     """
     item = record.item_id
@@ -327,7 +327,7 @@ def lost_facts(header: Header, record: ItemRecord, reduced: ItemRecord | None) -
 
 
 def _lost_of_answer(header: Header, item: str, one: Answer, other: Answer) -> Counter[Fact]:
-    """What an answer says and a reduced one doesn't: fields that are equal aren't told."""
+    """What an answer says and a reduced one doesn't: fields that are equal aren't listed."""
     names = [name for name in _OF_ANSWER if getattr(one, name) is not getattr(other, name)
              and getattr(one, name) != getattr(other, name)]
     lost: Counter[Fact] = Counter()

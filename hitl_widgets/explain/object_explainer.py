@@ -55,7 +55,7 @@ class Explained(NamedTuple):
 
 
 class Detects(Protocol):
-    """What has an adopted detector: `learn.object_registry.ObjectRegistry`."""
+    """The part of a registry that an explainer of objects needs; `learn.object_registry.ObjectRegistry` has it."""
 
     def require(self) -> Any:
         """The adopted model, with version and detector; ModelError where there is none."""

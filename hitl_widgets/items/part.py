@@ -35,11 +35,11 @@ class Part:
     sources : tuple
         What each item is: a path or an address (str), an array of uint8, or a text (str or bytes).
     root : str
-        The folder from which paths go on.
+        The folder that relative paths start from.
     within : bool
         Whether every file has to lie in that folder.
     remote : mapping or None
-        Of remote files `RemoteFiles.settings`, which no repr shows.
+        The settings of remote files (`RemoteFiles.settings`), which no repr shows.
     """
 
     kind: str

@@ -192,7 +192,7 @@ class Pool:
         image : the column that holds a path, a PIL image or an uint8 array
         id : the column that holds an id, taken as text; None for the rows' numbers
         text : the column that holds texts, instead of images. A table without a column "path" that has one named
-            "text" needn't be told
+            "text" needn't name it here
         remote : bool
             Whether the column holds addresses, such as "s3://bucket/a.png" or "https://host/a.png", whose files fsspec
             fetches when they are needed (``pip install "hitl_widgets[remote]"``). Without it nothing is fetched.

@@ -70,7 +70,7 @@ class Architecture:
         Draws the items to which a frozen backbone is fitted.
     notify : callable or None
         Called with a sentence for the person: what was chosen where no preprocessing was given, and that a net seems to
-        end in a sigmoid. Each is told once.
+        end in a sigmoid. Each is said once.
     task : str
         Of the project: with "multilabel" each logit gives a probability of its own.
     names : callable, optional
@@ -246,7 +246,7 @@ class Architecture:
         if holds_callable(path):
             if self.function is None or weights_version(self.function) != path.stem:
                 raise ModelError(f"model {path.stem} is a function of {self.pool.kind}s, and not the one that was "
-                                 "given; open the project with model=... that function.")
+                                 "given; open the project with that function as model=.")
             return self.function
         if holds_imported_net(path):  # whatever net was passed
             return load_weights(unfilled_imported_net(path), path)

@@ -456,7 +456,7 @@ def run_block(work: Work, block: Block) -> Result:
 
 
 def run(work: Work, block: Block, compute: Callable[[Work, Loaded, Block], Answers]) -> Result:
-    """Compute a block with a function; errors are told in the result.
+    """Compute a block with a function; errors are in the result.
 
     Parameters
     ----------

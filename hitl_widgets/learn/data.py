@@ -75,7 +75,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     weights : ndarray of float32, shape (n_items,) or (n_items, n_labels)
         How much each item, or each of its labels, counts.
     images : Views
-        The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
+        Only the views: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
         temporary file. Of a text it is a tensor, or a mapping of tensors.
     draws : ndarray of float64, shape (n_items,)
         A number in [0, 1) for each item, as `pool_draws` gives it; it decides which items validate.

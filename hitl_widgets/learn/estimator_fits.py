@@ -270,7 +270,7 @@ def fresh_copy(model: Any, *, seed: int) -> Any:
 
 
 def recipe_of(estimator: Estimator, *, seed: int) -> str:
-    """What is told of an estimator in the key of a run: its class, parameters and features, but not what it learnt.
+    """The part of a run's key that describes an estimator: its class, parameters and features, but not what it learnt.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Measurement: two models on the same items, a figure for each kind of items that measure.
 
 Read `Figure` first, then `figures_of`. The figure that decides on adoption is that of the hold-out's blind answers;
-where there are none, gold decides. Imported labels of hold-out items are told, and never decide. Which answers measure
-is decided in `project.reference`.
+where there are none, gold decides. A figure on imported labels of hold-out items is reported, and never decides. Which
+answers measure is decided in `project.reference`.
 """
 
 from __future__ import annotations

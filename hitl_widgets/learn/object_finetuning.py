@@ -141,7 +141,7 @@ def _example(one: CorrectedImage, number_of: Mapping[int, int], options: Detecto
 
 
 def _painted(image: np.ndarray, regions: Sequence[Sequence[float]], kept: np.ndarray) -> np.ndarray:
-    """The image with regions in its mean colour, but for what belongs to objects that teach."""
+    """The image with regions in its mean colour, except for what belongs to objects that teach."""
     if not len(regions):
         return image
     covered = np.zeros(image.shape[:2], bool)

@@ -264,7 +264,7 @@ def meaningless_turns(images: Sequence[Annotated]) -> tuple[bool, bool]:
 
 
 def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> float:
-    """The share of crops that are told from their turned twins, by a classifier that didn't see them."""
+    """The share of crops that a classifier, which didn't see them, tells from their turned twins."""
     rows = (crops - turned).reshape(len(crops), -1)
     signs = np.where(np.arange(len(rows)) % 2, 1, -1)
     right = []

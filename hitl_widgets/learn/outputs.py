@@ -122,7 +122,7 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
     n_labels : int or None
         How many columns are expected; None takes any number.
     probabilities : bool or None
-        Whether the net ends in a softmax; None decides by this output alone.
+        Whether the net ends in a softmax; None for a decision by this output only.
 
     Raises
     ------

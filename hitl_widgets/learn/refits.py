@@ -175,7 +175,7 @@ def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float
     Parameters
     ----------
     project : Project
-        Tells how many answers can still be given.
+        Knows how many answers can still be given.
     refits : Refits
         The learning curve of light models.
     rounds : Points or None

@@ -316,51 +316,51 @@ def function_of_texts(folder: Any, function: Any) -> ProbedText:
 
 
 def light_images(folder: Any, *, prefix: str = "") -> nn.Module:
-    """The build of a light net of images: descriptors, and a head over them."""
+    """Build a light net of images: descriptors, and a head over them, without its weights, as a folder describes it."""
     descriptors = unfitted_descriptors(Path(folder) / WEIGHTS, prefix=f"{prefix}0.")
     return light_net(descriptors, unfitted_head(shapes_of(folder), prefix=f"{prefix}1."))
 
 
 def cnn_of_images(folder: Any) -> nn.Module:
-    """The build of the small CNN of images."""
+    """Build the small CNN of images, without its weights, as a folder describes it."""
     told = config_in(folder)
     return small_cnn(len(told["labels"]), channels=told["net"]["channels"], size=told["net"]["size"])
 
 
 def average_images(folder: Any) -> nn.Module:
-    """The build of the average of a light net and a small CNN of images."""
+    """Build the average of a light net and a small CNN of images, without its weights, as a folder describes it."""
     return AverageNet(light_images(folder, prefix="parts.0."), cnn_of_images(folder),
                       of_sets="sets" in shapes_of(folder))
 
 
 def kmeans_images(folder: Any) -> nn.Module:
-    """The build of a net of typical patches with a last layer that learnt."""
+    """Build a net of typical patches with a last layer that learnt, without its weights, as a folder describes it."""
     told = config_in(folder)
     return unfitted_kmeans_net(len(told["labels"]), channels=told["net"]["channels"])
 
 
 def additive_texts(folder: Any, *, prefix: str = "") -> nn.Module:
-    """The build of an additive net of texts."""
+    """Build an additive net of texts, without its weights, as a folder describes it."""
     return unfitted_additive_net(Path(folder) / WEIGHTS, prefix=prefix)
 
 
 def cnn_of_texts(folder: Any) -> nn.Module:
-    """The build of the small CNN of texts."""
+    """Build the small CNN of texts, without its weights, as a folder describes it."""
     told = config_in(folder)
     return TextCNN(len(told["labels"]), width=told["net"]["width"])
 
 
 def average_texts(folder: Any) -> nn.Module:
-    """The build of the average of an additive net and a small CNN of texts."""
+    """Build the average of an additive net and a small CNN of texts, without its weights, as a folder describes it."""
     return AverageNet(additive_texts(folder, prefix="parts.0."), cnn_of_texts(folder),
                       of_sets="sets" in shapes_of(folder))
 
 
 def net_of_objects(folder: Any) -> nn.Module:
-    """The build of the net of objects."""
+    """Build the net of objects, without its weights, as a folder describes it."""
     return ObjectNet(shapes_of(folder)["centres.weight"][0])
 
 
 def net_of_spans(folder: Any) -> nn.Module:
-    """The build of the net of spans."""
+    """Build the net of spans, without its weights, as a folder describes it."""
     return SpanNet(shapes_of(folder)["tags.bias"][0] // N_TAGS)

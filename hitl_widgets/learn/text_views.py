@@ -233,7 +233,7 @@ def room_of(net: nn.Module) -> int | None:
 
 
 def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
-    """What is told of a preprocessing in a recipe: a function may change and keep its name, so its output counts.
+    """The part of a recipe that describes a preprocessing, with its output: a function may change and keep its name.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Data of a fine-tuning: the training set, the items that measure, and the marked regions.
 
-`gather` collects all three from a project; `training_set` makes the first alone.
+`gather` collects all three from a project; `training_set` makes only the first.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
     name_of : callable
         Name of a label_id.
     text : str or None
-        The item, where it is a text: each span is told with what it covers.
+        The item, where it is a text: each span comes with what it covers.
 
     Returns
     -------

@@ -505,7 +505,7 @@ def span_boxes(ats: Sequence[Sequence[float]]) -> Floats:
 
 
 def bounds(ats: Sequence[Sequence[float]], kind: str = "") -> Floats:
-    """Box around each object, from its flat coordinates; the kind need only be told of spans.
+    """Box around each object, from its flat coordinates; the kind need only be passed for spans.
 
     Returns
     -------

@@ -69,7 +69,7 @@ class CompetingAnswer:
     note : str or None
         What was said about it.
     reason : "right", "wrong" or None
-        Of the explanation that was on the screen.
+        The person's verdict on the explanation that was on the screen.
     flags : tuple of str
     """
 
@@ -105,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A plan, and where its labels' reviews stand: arrays with a value for each of its items that can be told of."""
+    """A plan, and where its labels' reviews stand: a value for each item that still counts in it."""
 
     id: str
     item_ids: list[str]

@@ -181,7 +181,7 @@ class Answers:
                 for item_id, (on, top) in agreed.items()}
 
     def is_shared(self) -> bool:
-        """Whether `MIN_SHARED` items have answers by two people, so that it can be told how reliable each is."""
+        """Whether `MIN_SHARED` items have answers by two people, so that each person's reliability can be estimated."""
         return sum(len(of_item) > 1 for of_item in self.given_votes.values()) >= MIN_SHARED
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:

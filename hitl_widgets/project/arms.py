@@ -1,8 +1,8 @@
 """Arms: how an item is shown to a person, drawn by a hash that anybody can compute again from the log.
 
-What a suggestion on the screen does to people can be told only if chance decided who saw it. So each person and item
-has a random-looking number, `draw`, and the shares of the arms cut the numbers from 0 to 1 into pieces, in the order
-of `ARMS`. Hold-out and gold are no part of it: they are always blind. Read `Arms.of` first.
+The effect of a suggestion on people can be estimated only if chance decided who saw it. So each person and item has a
+random-looking number, `draw`, and the shares of the arms cut the numbers from 0 to 1 into pieces, in the order of
+`ARMS`. Hold-out and gold are no part of it: they are always blind. Read `Arms.of` first.
 
 Recipe, for a script that has only the log: the seed is that of the event "created"; the shares are `arms` of the
 latest event "policy" that has them, `DEFAULT` without one. The number of a person and an item is made of the text

@@ -31,7 +31,7 @@ def pseudonyms(project: Project, annotators: Iterable[str] = ()) -> dict[str, st
     """Everybody's pseudonym in a project: name -> "person 3f2a1c".
 
     A pseudonym stays the same in a project, whoever reads and whoever joins. It is made with a key that only the log
-    has: who has an export alone, and a list of names, can't tell which of them it is.
+    has: whoever has nothing but an export and a list of names can't tell which of them it is.
 
     Parameters
     ----------

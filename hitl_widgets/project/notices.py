@@ -269,8 +269,8 @@ class People:
         Parameters
         ----------
         reader : str
-            Who reads it: their own row has their name. Names of others come to the owner alone, and only where the
-            project was made so; else others are one row together, from five people on.
+            Who reads it: their own row has their name. Only the owner gets names of others, and only where the project
+            was made so; else others are one row together, from five people on.
         """
         project = self._project
         answers = self.gold_answers()

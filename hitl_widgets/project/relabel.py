@@ -208,7 +208,7 @@ class RelabelQueue:
         return own, others
 
     def _asked(self, annotator: str, *, assigned: bool = True) -> _Asked:
-        """As `asked`, of the items alone of which something is known: few of a large pool."""
+        """As `asked`, only for the items of which something is known: few of a large pool."""
         queue, lineage, index = self._state.queue, self._state.lineage, self._state.label_index
         places = index.noted()
         short = index.n_certain(lineage, at=places) < queue.annotators_per_item

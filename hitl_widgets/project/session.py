@@ -222,7 +222,7 @@ class Session:
         return self.project.state.assignments.labels_of(annotator or self.annotator)
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """What this person alone is told and hasn't read, the latest at the end; nobody else's card shows it."""
+        """Notices to this person only that they haven't read, the latest at the end; nobody else's card shows it."""
         return self.project.people.notices(self.project.who(annotator))
 
     def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,

@@ -180,7 +180,7 @@ class State:
             return renumbered(events, before, self.lineage)
 
     def restart(self) -> None:
-        """Begin anew from the whole log: its events were brought into another order, by joining or redacting."""
+        """Replay the whole log from its beginning: joining or redacting has brought its events into another order."""
         with self.lock:
             self._former[self.generation] = self.lineage
             notify, self._notify = self._notify, lambda sentence: None  # it was said when the project was opened

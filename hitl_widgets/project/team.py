@@ -176,7 +176,7 @@ def reading(project: Project, annotator: str) -> str | None:
 
 
 def aside_in_words(project: Project, annotator: str) -> str | None:
-    """Say to a person what of theirs is kept aside, and to an owner what of others; None where nothing is."""
+    """Say to a person how many of their answers are kept aside, and to an owner which people's; None where none is."""
     known = project.state.roles
     if not known.in_force:
         return None

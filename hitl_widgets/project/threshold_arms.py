@@ -1,7 +1,7 @@
 """Arms of thresholds: from which score on proposals are shown to a person, and which of those are withheld by chance.
 
-What a prefill hides from people can be told only if chance decided what was proposed. So the threshold of each person
-and image is drawn, and in a tenth of the images a few of the proposals above it are kept from the person:
+The misses that a prefill causes can be estimated only if chance decided what was proposed. So the threshold of each
+person and image is drawn, and in a tenth of the images a few of the proposals above it are kept from the person:
 `seen.withheld` in the log. Blind images show nothing, and nothing is withheld there. Read `draw_proposals` first.
 
 Recipe, for a script that has only the log: the seed is that of the event "created". A number from 0 to 1 is made of

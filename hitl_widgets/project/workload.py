@@ -31,7 +31,7 @@ def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
     table : DataFrame
         One row for each person to whom something is assigned: annotator; asked, what their items have in common;
         assigned, how many items that is now; answered, how many of these they have answered; left, how many they may
-        still be asked; nobody_else, how many of these are left to them alone; last_acted_at, when they made the last of
+        still be asked; nobody_else, how many of these only they may be asked; last_acted_at, when they made the last of
         their answers that stand.
     lines : list of str
         A sentence for each thing that keeps items from being answered.

@@ -70,7 +70,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
     ----------
     Tkachenko, Thyagarajan and Mueller (2023), ObjectLab: Automated Diagnosis of Mislabeled Images in Object Detection
     Data, arXiv:2309.00832. Its four kinds of errors and its idea of scoring each by the most contradicting prediction
-    are taken; that objects are wrongly grouped and places wrong is told from overlaps.
+    are taken; wrong groups of objects and wrong places are found by overlaps.
 
     Examples
     --------

@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 class ByLabel(Mapping[str, R], Generic[R]):
-    """What is told of each label on its own: ``found["night"]`` is the result of the votes about one label.
+    """Figures of each label on its own: ``found["night"]`` is the result of the votes about one label.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sets of labels told label by label: the consensus of several annotators, and what seeing suggested labels does.
+"""Sets of labels, label by label: the consensus of several annotators, and what seeing suggested labels does.
 
 A table of states has a row for each item, annotator and label that the annotator decided on: item_id, annotator,
 label_id, value (True where they turned it on), and what was on the screen. `label_states` makes it from a table of

@@ -129,7 +129,7 @@ class Points:
     n : int
         How many items measured the last model.
     n_effective : float
-        As many items, drawn one by one, would have told as much.
+        Effective number of items: as many, drawn one by one, would give the same precision.
     """
 
     answers: npt.NDArray[np.float64]

@@ -41,7 +41,7 @@ class Metrics:
         Number of items whose answer means several of today's labels since an edit: they are asked again. Until then the
         figures are about the other items.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't told.
+        Number of items that could measure, such as the whole hold-out; None where that isn't known.
     ece, ece_by_chance : float
         As `calibration.calibration_error` gives them; NaN where they weren't measured.
     design_effect : float

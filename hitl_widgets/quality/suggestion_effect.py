@@ -76,7 +76,7 @@ class AutomationBias:
     per_annotator, per_label : DataFrame
         A row for each person, and for each label that the model suggested: n_shown, n_blind; anchoring, effect and
         over_correction with their intervals (_low, _high) and n_wrong, n_right, the cards behind the latter two; NaN
-        where not measured. d_prime and criterion tell how well people told right suggestions from wrong ones, and how
+        where not measured. d_prime and criterion say how well people tell right suggestions from wrong ones, and how
         little they take (negative: they take more), when they see them, d_prime_blind and criterion_blind when they
         don't; NaN below 10 cards with a right, or with a wrong suggestion.
     arms : DataFrame

@@ -1,6 +1,6 @@
 """Objects that were probably annotated wrongly: where what people left differs from what a model proposes.
 
-Four errors are told apart: a missing object, a wrong label, objects that are wrongly grouped (one for several, or
+There are four kinds of errors: a missing object, a wrong label, objects that are wrongly grouped (one for several, or
 several for one) and a wrong place. Read `suspicions` first.
 """
 

@@ -55,7 +55,7 @@ class ValueMetrics:
         Mean absolute error of the best constant, the median of the known values: a model that isn't below learnt
         nothing. NaN for choices.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't told.
+        Number of items that could measure, such as the whole hold-out; None where that isn't known.
     """
 
     kind: str

@@ -90,7 +90,7 @@ class SwapGap:
 
 
 def swapped(texts: Sequence[str], words: Sequence[str]) -> pd.DataFrame:
-    """The texts that differ in one of some words alone.
+    """The texts that differ in nothing but one of some words.
 
     Parameters
     ----------

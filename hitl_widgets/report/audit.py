@@ -1,4 +1,4 @@
-"""The audit of the model's suggestions: how often they are right in the pool, told by a random sample of it.
+"""The audit of the model's suggestions: how often they are right in the pool, estimated from a random sample of it.
 
 Each item has a place in a random order, fixed by the project and the item alone (`sampling.audit.Audit`). The queue
 asks the first items of this order beside those that a strategy picks; an item that the strategy has asked already

@@ -116,9 +116,9 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     ----------
     project : Project
     more : int
-        Not used: what the next images will gain isn't told.
+        Not used: what the next images will gain isn't estimated.
     goal : float, optional
-        None: how many images are left to a goal isn't told either.
+        None: how many images are left to a goal isn't estimated either.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Adjudication: which labels a second person reviews, and how many wrong ones are left then.
 
-The most doubtful labels are all reviewed, as far down as it pays, and a random sample of the rest. This sample alone
+The most doubtful labels are all reviewed, as far down as it pays, and a random sample of the rest. Only this sample
 says how wrong the labels are that nobody reviewed, so the estimate holds however wrong the consensus' posterior is.
 Read `next_reviews` and `residual_error` first.
 """

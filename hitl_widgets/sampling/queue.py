@@ -132,7 +132,7 @@ class Queue:
     def is_learnable(self, annotator: str) -> npt.NDArray[np.bool_]:
         """Mask of the items that the annotator is asked next that may be used for training: bool, shape (n_items,).
 
-        These are the items open for them; those that are assigned to them alone, as long as some of these are open.
+        These are the items open for them; those assigned to them and nobody else, as long as some of these are open.
         """
         learnable = self._open(annotator) & ~self.holdout & ~self.gold
         if (route := self.route(annotator)) is not None and route.own is not None \

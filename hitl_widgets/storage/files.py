@@ -39,7 +39,7 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
     Yields
     ------
     Path
-        A path in the same folder, of this process and thread alone. It is removed in the end, whatever happens.
+        A path in the same folder that no other process or thread uses. It is removed in the end, whatever happens.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def read_pool_ids(folder: Path) -> tuple[str, bytes]:
 
 
 def read_pool_digest(folder: Path) -> str:
-    """The digest alone of what `read_pool_ids` reads, without unpacking a million ids; empty where none is kept."""
+    """Only the digest of what `read_pool_ids` reads, without unpacking a million ids; empty where none is kept."""
     try:
         with (folder / POOL_IDS).open("rb") as file:
             digest, end, _ = zlib.decompressobj().decompress(file.read(4096), 512).partition(b"\0")
@@ -129,7 +129,7 @@ def read_pool_digest(folder: Path) -> str:
 
 
 def write_pool_ids(folder: Path, digest: str, ids: bytes | memoryview) -> None:
-    """Keep a pool's digest and ids for `read_pool_ids`; of ids that exceed `POOL_IDS_LIMIT` the digest alone.
+    """Keep a pool's digest and ids for `read_pool_ids`; only the digest where they exceed `POOL_IDS_LIMIT`.
 
     Parameters
     ----------

@@ -982,7 +982,8 @@ class PushThreads(TypedDict):
 class PushAbout(TypedDict):
     """What the owner set has changed, what the annotator is asked to agree to, or what their role allows.
 
-    `reading` is as in `CardReady`; `aside` is what of theirs is kept aside, or of others where they own the project.
+    `reading` is as in `CardReady`; `aside` says how many of the annotator's answers are kept aside, and to an owner
+    whose else are.
     """
 
     kind: Literal["about"]
@@ -1068,7 +1069,7 @@ class _DropMore(TypedDict, total=False):
 
 
 class Drop(_DropMore):
-    """Items leave the queue, but for the first `keep`. `decision_id`: the decision that closed them."""
+    """Items leave the queue, except the first `keep` of them. `decision_id`: the decision that closed them."""
 
     kind: Literal["drop"]
     item_ids: list[str]

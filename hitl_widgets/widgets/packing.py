@@ -71,7 +71,7 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
 
 
 def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -> None:
-    """Put the objects that are shown, or would be; those that are withheld go into the log with the decision alone."""
+    """Put the objects that are shown, or would be; those that are withheld go only into the log, with the decision."""
     try:
         shown = host.shown_objects(item, annotator)
     except HitlError as error:

@@ -718,7 +718,7 @@ class People:
     # -- names
 
     def pseudonyms(self) -> pd.DataFrame:
-        """What everybody is called in exports, for the owner alone: annotator, pseudonym (such as "person 3f2a1c").
+        """What everybody is called in exports; only the owner may ask: annotator, pseudonym (such as "person 3f2a1c").
 
         Keep it apart from the exports: with it, every pseudonym is a name again.
 

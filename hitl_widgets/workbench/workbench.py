@@ -535,7 +535,7 @@ class Workbench:
         """Make predictions from anywhere a model of the project: from scikit-learn, an API, or a colleague.
 
         The model suggests, orders the queue, finds answers for a second look, and is measured and compared as any
-        other. It knows these items alone, and there is no net that could be explained (docs/predictions.md).
+        other. It knows only these items, and there is no net that could be explained (docs/predictions.md).
 
         Importing the same table again changes nothing. An item whose content changes afterwards has no prediction.
 
@@ -1511,8 +1511,8 @@ class Workbench:
         -------
         DataFrame
             item_id; label, missing where several are tied; share (of the answers that agree with it); n_answers; tied
-            (the names of the tied labels); prob (the label's probability, NaN where answers were only counted). What
-            one person alone said of an item stands, whatever its probability.
+            (the names of the tied labels); prob (the label's probability, NaN where answers were only counted). Where
+            only one person answered an item, that answer stands, whatever its probability.
 
             With ``task="multilabel"`` each label is decided on its own: labels is a tuple of the names, without tied
             ones; shares has the share of answers that say each label; label has all names in one text, missing where
@@ -1703,7 +1703,7 @@ class Workbench:
             self.registry.values.follow()
 
     def _learn(self, learn: bool | None) -> None:
-        """Start or stop learning in the background, as `review` was asked; objects are learnt by `finetune` alone."""
+        """Start or stop learning in the background, as `review` was asked; only `finetune` learns objects."""
         if self._asks_for_objects:
             return
         event = self.project.state.adopted

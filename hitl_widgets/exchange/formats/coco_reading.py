@@ -3,8 +3,7 @@
 - An image's item is the one that ``hitl`` names, else its file name.
 - Without ``task=`` the task is that of the file: points where most annotations have one keypoint, polygons where most
   have an outline that isn't their box, else boxes. With ``task="boxes"`` outlines and masks become their boxes.
-- An image without annotations may be one at which nobody looked: it is taken for one without objects with
-  ``empty=True`` alone.
+- An image without annotations may be one at which nobody looked: only ``empty=True`` takes it for one without objects.
 - The outline of an object in several parts is its largest part; regions of crowds are no objects. Both are counted.
 - A folder may have results beside its annotations, ``predictions/<model>.json``; results alone have no images and no
   labels, and are refused.

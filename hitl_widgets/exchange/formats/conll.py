@@ -393,7 +393,7 @@ class _Found:
 
     @property
     def scheme(self) -> str:
-        """How spans are told."""
+        """How spans are written."""
         if self._prefixes & set("LUES"):
             return "BILOU"
         return "IOB1" if self._signs["I first"] and not self._signs["B first"] else "BIO"

@@ -16,7 +16,7 @@ be deleted.
 
 A text that a spreadsheet would run as a formula has an apostrophe before it: one whose first character, apart from
 blanks and apostrophes, is = + - @ or the wide form of one of these, one that begins with a tab or line break, and one
-that is empty or has nothing but blanks and apostrophes. The reader takes that apostrophe away again, from these alone.
+that is empty or has nothing but blanks and apostrophes. The reader takes that apostrophe away again, only from these.
 
 The reader takes CSV files of others, too: with ``,`` ``;`` or tab between cells, a column item_id (or id, image,
 file_name ...), label (or labels, class, category ...) or coordinates as above, and any columns besides, which become

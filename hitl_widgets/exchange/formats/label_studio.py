@@ -153,7 +153,7 @@ class _Writer:
         return annotation
 
     def _can_be_shown(self, attribute: str, value: Any) -> bool:
-        """Whether a control can have a value; stars and choices have whole ones alone."""
+        """Whether a control can have a value; stars and choices have only whole ones."""
         return self._attributes[attribute][1] != "Rating" or float(value).is_integer()
 
     def _gold(self, record: ItemRecord) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord |
 
 
 def reduce_header(header: Header, options: Options) -> Header:
-    """The header; without extras its labels alone."""
+    """The header; without extras only its labels."""
     if options["extras"]:
         return header
     flat = header.flat().without("history", "about")

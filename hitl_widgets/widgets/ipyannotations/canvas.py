@@ -1,4 +1,4 @@
-"""The canvas of ipyannotations' annotators for boxes, polygons and points, repaired; its inside is known here alone.
+"""The canvas of ipyannotations' annotators for boxes, polygons and points, repaired. Only this module knows its inside.
 
 `AnnotatorCanvas` puts pictures and objects on it and reads them; `ObjectList` lets a person delete an object and change
 its class, which the annotators can't.

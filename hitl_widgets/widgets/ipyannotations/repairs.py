@@ -1,6 +1,7 @@
 """Workarounds for ipyannotations 0.5.1, and a check that a labeller gives labels.
 
-Start with `Repairs`: it repairs one labeller, never the classes. All that depends on ipyannotations' inside is here.
+Start with `Repairs`: it repairs one labeller, never the classes. Everything that depends on ipyannotations' internals
+is here.
 """
 
 from __future__ import annotations

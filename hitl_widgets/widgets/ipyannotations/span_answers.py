@@ -88,7 +88,7 @@ class SpanAnswers(AnnotatorAnswers):
                            "reads. Rename the label with edits.rename, or leave view out to get the card.")
 
     def _would_show(self, entry: Entry) -> Seen:
-        """What the person sees: of proposals that overlap, the tagger has the one with the highest score alone."""
+        """What the person sees: where proposals overlap, the tagger has only the one with the highest score."""
         seen = super()._would_show(entry)
         ranked = sorted(seen.objects, key=lambda one: -float(one.get("score") or 0))
         kept = {one["id"] for one in not_overlapping(ranked, lambda one: (one["at"][0], one["at"][1]))}

@@ -1,7 +1,7 @@
 """Texts on labellers of ipyannotations, always as text: nothing of one ever becomes HTML, Markdown or mathematics.
 
-`PlainText` shows a text. `TaggedText` is a text with spans on ipyannotations' `TextTagger`, whose inside is known here
-alone.
+`PlainText` shows a text. `TaggedText` is a text with spans on ipyannotations' `TextTagger`, whose internals no other
+module knows.
 """
 
 from __future__ import annotations
