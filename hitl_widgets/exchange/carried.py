@@ -1,8 +1,8 @@
-"""What lines of other tools carry for us beside their own fields, under the key `KEY`. Read `carried` and `Carrier`.
+"""Our own records inside the lines of other tools, under the key `KEY`. Read `carried` and `Carrier`.
 
 Those tools keep keys that they don't know. So a line holds the whole record (as `plain_records` writes it), and the
-first line the project's header. A hash of the tool's own fields tells whether somebody changed them since: then they
-count, and what was carried of the answer doesn't.
+first line the project's header. A hash of the tool's own fields tells whether somebody changed them since: then the
+tool's fields count, and the carried answer doesn't.
 """
 
 from __future__ import annotations

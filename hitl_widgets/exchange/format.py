@@ -1,4 +1,4 @@
-"""What a file format is: what it can hold, how it is written and how it is read. Read `Format`."""
+"""The description of a file format: what it can hold, how it is written and how it is read. Read `Format`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""LIME: what each part of an item counts, by a linear model of what happens when parts are hidden.
+"""LIME: how much each part of an item counts, by a linear model of what happens when parts are hidden.
 
-Read `samples` and `slopes`. The same number of parts always gives the same samples; no generator of others is used.
+Read `samples` and `slopes`. The same number of parts always gives the same samples; no global random generator is used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """KernelSHAP with its own sampling of coalitions, without torch's global generator.
 
-Read `coalitions` and `shares`. No generator of others is used: the same number of parts always gives the same
-coalitions.
+Read `coalitions` and `shares`. The same number of parts always gives the same coalitions.
 """
 
 from __future__ import annotations

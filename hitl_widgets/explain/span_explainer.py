@@ -1,4 +1,4 @@
-"""What a span's score rests on: how far it falls where a word near it is made unreadable. Read `SpanExplainer`."""
+"""Explanations of spans: how far a span's score falls when a word near it is made unreadable. Read `SpanExplainer`."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def thumbnails(images: Iterable[np.ndarray | None], *, colour: bool = False, sid
 
 
 def outlines(images: Iterable[np.ndarray | None]) -> np.ndarray:
-    """Images as histograms of the directions of their edges, square roots of them, in 7 x 7 blocks; NaN for None."""
+    """Images as the square roots of histograms of edge directions, in 7 x 7 blocks; NaN for None."""
     from skimage.feature import hog
     seen = thumbnails(images).reshape(-1, SIDE, SIDE)
     rows = np.full((len(seen), 7 * 7 * 2 * 2 * 8), np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""The ids of a pool's items, kept as bytes: ten million of them take what their letters take, and 9 bytes each.
+"""The ids of a pool's items, kept as bytes: each takes the memory of its letters, and 9 bytes more.
 
 `Ids` is used as an array of str. `Ids.of` takes ids from whatever they are in and checks each.
 """

@@ -1,4 +1,4 @@
-"""Texts that are nearly the same: copies over the border of the hold-out make a model look better than it is.
+"""Near copies among texts: between the hold-out and the rest, they make a model look better than it is.
 
 `near_copies` finds them among the texts of a pool by MinHash, as far as there is time.
 """

@@ -1,4 +1,4 @@
-"""Rows of numbers for some items of a pool, in memory: a row takes room once it is there."""
+"""Rows of numbers for some items of a pool, in memory: a row takes memory only once it is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confidence that means what it says: the pool's shares of the labels and a temperature, both in a net's last layer.
+"""Calibrated confidence: the pool's shares of the labels, and a temperature, both in a net's last layer.
 
 Labels are drawn equally often in training, which makes a net's probabilities those of a pool with equal shares.
 `logit_shift` says by how much, and the training's loss adds it to the logits, so that the net itself learns the pool's

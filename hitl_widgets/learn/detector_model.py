@@ -1,4 +1,4 @@
-"""A model that finds objects, ready for use elsewhere: the detector, its labels, and from which score on it proposes.
+"""A model that finds objects, ready for use elsewhere: the detector, its labels and their thresholds.
 
 `Workbench.model` returns a `DetectorModel` in a project that asks for objects or spans. Call it on images or texts.
 """

@@ -1,4 +1,4 @@
-"""The versions of a project's model that are an estimator's: what is stored, and when the estimator itself answers.
+"""Model versions that come from an estimator: what is stored of them, and when the estimator itself answers.
 
 An estimator is never stored. `EstimatorVersions.restored` gives the stored probabilities, and the estimator with them
 where it was passed to this session or was fitted in it.

@@ -66,7 +66,7 @@ class ImportedNet(nn.Module):
     Parameters
     ----------
     items : Tensor of int64, shape (n,)
-        A checksum of each item's id, rising.
+        A checksum of each item's id, in ascending order.
     contents : Tensor of int64, shape (n,)
         A checksum of each item's content at that time; 0 where it couldn't be read.
     labels : Tensor of int64, shape (n_labels,)

@@ -1,6 +1,6 @@
-"""Probabilities of labels of which an item may have several: each label's scale, bias and threshold.
+"""Calibration where items may have several labels: each label's scale, bias and threshold.
 
-`fit_calibration` makes logits of items that didn't train probabilities, `adjust_sets` does so for a net that was
+`fit_calibration` fits them to logits of items that didn't train, `adjust_sets` works them out for a net that was
 trained, and `label_shares` says how frequent labels are.
 """
 

@@ -1,8 +1,8 @@
 """What a model and its ancestors learnt from, so that gold which was learnt doesn't measure.
 
 A run, and a head that is adopted in the background, writes the items that taught into its event, packed by `pack`;
-`learnt_gold` and `never_learnt` read them back. Ids are kept as
-their CRC-32, 4 bytes each and less when packed: of two ids with one sum, a gold item is left out without need.
+`learnt_gold` and `never_learnt` read them back. Ids are kept as their CRC-32, 4 bytes each and less when packed: where
+two ids have the same sum, a gold item may be left out without need.
 """
 
 from __future__ import annotations

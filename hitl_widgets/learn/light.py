@@ -171,7 +171,7 @@ class LabelHead(nn.Sequential):
 
 
 def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
-    """A layer with weights to be set: drawing them would use up torch's own random numbers."""
+    """A linear layer whose weights are set later: initial weights would use up torch's own random numbers."""
     return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
 
 

@@ -1,6 +1,7 @@
 """The card of a saved model: in Markdown, with what the log says of it, and what nobody knows.
 
-`record_of` reads from the log what a card tells, `card` writes it. What wasn't measured is called so.
+`record_of` reads a card's content from the log, `card` writes it. A figure that wasn't measured is marked as not
+measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Light models of several labels an item: one logistic head a label over the same descriptors.
+"""Light models for items that may have several labels: a logistic head for each label, over the same descriptors.
 
 `fit_light_labels` fits and calibrates heads on rows of descriptors. Labels don't exclude each other: each has a
 probability of its own, learnt from the items of which something is known about it. A view that is described by windows

@@ -1,7 +1,8 @@
 """A net as text: what its modules are, without a byte of code, so that another process can build it again.
 
 `describe` walks a net's modules and says of each which class it is and what its attributes are; `build` imports the
-classes and fills in the tensors. Nothing is pickled. What can't be said so is refused with a reason.
+classes and fills in the tensors. Nothing is pickled. A net that can't be described in this way is refused with a
+reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From corrected images to an `ObjectNet`: which views, in which size and turned how, and from which score to propose.
+"""Learning of an `ObjectNet` from corrected images: the views' size and turns, training, and a threshold per label.
 
 Read `fit_objects` first: it takes images as people corrected them, and gives a trained net with a threshold for each
 label. It knows nothing of a project.

@@ -1,4 +1,4 @@
-"""The workbench's own net for objects: a map of centres at a quarter of the view, and the way to the four sides.
+"""The workbench's own net for objects: a map of centres at a quarter of the view, and distances to the four sides.
 
 `ObjectNet` gives for each cell of the map a logit for each label and the distances from the cell's centre to the left,
 upper, right and lower side of its object; `decoded` turns both into boxes. Everything here is in pixels of the view,

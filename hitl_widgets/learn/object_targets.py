@@ -1,4 +1,4 @@
-"""What an `ObjectNet` should give for annotated views, and the loss between both.
+"""Targets of an `ObjectNet`: what it should give for annotated views, and the loss between the two.
 
 `targets_of` draws a Gaussian by the size of each box and says which cells give its sides; `object_loss` is focal loss
 on centres and GIoU loss on sides. Objects have weights, and regions that are ignored count neither as background nor

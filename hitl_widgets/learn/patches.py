@@ -1,4 +1,4 @@
-"""Filters for the typical patches of some views, found without a label, and what such filters see.
+"""Filters for the typical patches of some views, found without a label, and how strongly views respond to them.
 
 `kmeans_filters` clusters whitened patches; `PatchFilters` says how strongly each part of a view looks like them.
 """

@@ -1,4 +1,4 @@
-"""A table of predicted values: what the adopted heads say of every item, on today's scales."""
+"""A table of predicted values: what the adopted heads predict for every item, on today's scales."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The learning curve of a project's answers: light models of the first answers, of more of them, and of all.
 
 They are refitted in the order in which the answers were given, so that the curve is that of the queue in use, and are
-measured on the hold-out's blind answers alone. Read `refit`, then `goal_of`.
+measured only on the hold-out's blind answers. Read `refit`, then `goal_of`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a fine-tuning of several labels an item gained, as a table, as lines of text and as HTML.
+"""Gains of a fine-tuning where items may have several labels, as a table, as lines of text and as HTML.
 
 All three are of a `measurement.Figure` whose metrics are `MultilabelMetrics`.
 """

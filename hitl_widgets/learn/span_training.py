@@ -1,4 +1,4 @@
-"""From corrected texts to a `SpanNet`: training, and from which score on its spans are worth proposing.
+"""Learning of a `SpanNet` from corrected texts: training, and the score from which its spans are worth proposing.
 
 Read `fit_spans` first. It knows nothing of a project.
 """

@@ -1,7 +1,7 @@
 """Parts of this package as one Python script that needs no other part of it. Read `standalone` first.
 
 The script has the source of the functions and classes that are named, and of everything of the package that they use,
-as it is: it can't become another than what the package does.
+as it is. So the script can't come to differ from the package.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rationales of texts: training with the words that people marked as wrong or missing reasons.
 
-`TextRationaleLoss` is for nets: what they say must stay when a wrong word is taken out of a text, and fall when a
-missing one is. `feature_penalty` is for the additive net, whose features are fitted with a penalty of their own.
+`TextRationaleLoss` is for nets: a label's probability should stay when a wrong reason is taken out of a text, and fall
+when a missing one is. `feature_penalty` is for the additive net, whose features are fitted with a penalty of their own.
 """
 
 from __future__ import annotations

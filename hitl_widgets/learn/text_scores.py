@@ -1,4 +1,4 @@
-"""What a model says of texts that needn't be in the pool, such as texts without some of their words."""
+"""Scores of a model for texts that needn't be in the pool, such as texts without some of their words."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Tones of images: how bright, how contrasted, how sharp and how coloured a view is, in a dozen numbers.
 
-Descriptors look for what lies where, and are made indifferent to much of this. A value on a scale, such as brightness
-or blur, often is little else. `Tones` is fitted to a pool without a label, as the descriptors are.
+Descriptors say what lies where in a view, and hardly change with its brightness or contrast. But a value on a scale,
+such as brightness or blur, often depends on little else. `Tones` is fitted to a pool without a label, as the
+descriptors are.
 """
 
 from __future__ import annotations

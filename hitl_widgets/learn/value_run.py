@@ -1,7 +1,7 @@
 """Values of attributes in a fine-tuning: fitting heads, measuring them on blind values of the hold-out, adoption.
 
 `fit_and_measure` does all of it and gives a `ValueRun`; `value_frame` is its table. Hold-out values decide on adoption,
-without any of these gold; imported ones never do.
+or gold where there are none; imported values never do.
 """
 
 from __future__ import annotations

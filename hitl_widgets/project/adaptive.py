@@ -1,4 +1,4 @@
-"""Adaptive answer first: who follows wrong suggestions answers before they see one. Read `adapt` first.
+"""Adaptive answer-first: people who follow wrong suggestions answer before they see any. Read `adapt` first.
 
 The owner sets a threshold (`adaptive` of the policy). Where the interval of a person's automation bias, or of a
 suggested label's over all people, lies above it, the person is told, and from then on most of their items that would be

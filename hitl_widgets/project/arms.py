@@ -4,12 +4,12 @@ The effect of a suggestion on people can be estimated only if chance decided who
 random-looking number, `draw`, and the shares of the arms cut the numbers from 0 to 1 into pieces, in the order of
 `ARMS`. Hold-out and gold are no part of it: they are always blind. Read `Arms.of` first.
 
-Recipe, for a script that has only the log: the seed is that of the event "created"; the shares are `arms` of the
-latest event "policy" that has them, `DEFAULT` without one. The number of a person and an item is made of the text
-``seed``, ``annotator`` and ``item_id``, joined by one NUL character each, in UTF-8: its BLAKE2b hash of 8 bytes, read
-as a whole number (big-endian), shifted right by 11 bits and divided by 2 to the power 53. The arm is the first, in the
-order blind, no_map, answer_first, shown, up to which the shares add up to more than the number. Of an item of the audit
-the share of "blind" is 1/2, or more where the project's is, and the others share what is left in their proportions. The
+Recipe, for a script that has only the log: the seed is that of the event "created"; the shares are `arms` of the latest
+event "policy" that has them, `DEFAULT` without one. The number of a person and an item is made of the text ``seed``,
+``annotator`` and ``item_id``, joined by one NUL character each, in UTF-8: its BLAKE2b hash of 8 bytes, read as a whole
+number (big-endian), shifted right by 11 bits and divided by 2 to the power 53. The arm is the first, in the order
+blind, no_map, answer_first, shown, up to which the shares add up to more than the number. For an item of the audit, the
+share of "blind" is 1/2, or more where the project's is, and the others share what is left in their proportions. The
 share of the arm that was drawn is in the log, as `seen.arm_probability`: it says whether an item was one of the audit.
 After an event "told" with `answer_first` (see `adaptive`), 3/4 of the share of "shown" goes to "answer_first" for that
 person, and for suggestions of its `label_id` where it has one.

@@ -1,4 +1,4 @@
-"""Whether an experiment on automation bias is running, for which the model that makes the suggestions stays as it is.
+"""The experiment on automation bias: while one is running, the model that makes the suggestions stays as it is.
 
 An experiment is running where the owner plants suggestions (`wb.people.plant`), and from ``wb.people.plan(hold=True)``
 until as many cards are answered as it was planned for. Read `running` first.

@@ -1,4 +1,4 @@
-"""Given objects: what a person or a script gave of an item's objects, checked, with what became of the proposals."""
+"""Objects that a person or a script passes for an item: checks of them, and what became of each proposal."""
 
 from __future__ import annotations
 

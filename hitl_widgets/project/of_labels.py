@@ -1,4 +1,4 @@
-"""What is about labels of whole items, and can't be asked where an image has objects. Read `require_labels`."""
+"""Refusals: a figure about labels of whole items isn't available where people mark objects. Read `require_labels`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Opening of a project's folder: what the folder knows holds, whatever was passed. Read `read_settings` first.
+"""Opening of a project's folder: what is stored there has precedence over what is passed.
 
-Each function does one step of it, and tells the person in a sentence where the folder knows better than the arguments.
+Read `read_settings` first. Each function does one step of it, and says in a sentence where it took a stored setting in
+place of an argument.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Relabelling: the queue of the items that taxonomy edits left in doubt.
 
 Only items whose answers mean nothing certain under today's labels are asked again, each with the labels that are likely
-for it. Hold-out items have a random line of their own, so that what measures isn't chosen. Read `RelabelQueue.order`
-first. A `Proposal` says which of the other items may be labelled without asking.
+for it. Hold-out items wait in a random order of their own, so that no strategy chooses which items measure. Read
+`RelabelQueue.order` first. A `Proposal` says which of the other items may be labelled without asking.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What stands in a project: its answers, taxonomy, models and counts, as tables and mappings.
 
-`Standing` is what `Project` is beside its acts. Read `Standing.annotations` and `Standing.answers` first.
+`Standing` is the part of `Project` that only reads. Read `Standing.annotations` and `Standing.answers` first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arms of thresholds: from which score on proposals are shown to a person, and which of those are withheld by chance.
+"""Arms of thresholds: the score from which a person sees proposals, and which of these are withheld by chance.
 
 The misses that a prefill causes can be estimated only if chance decided what was proposed. So the threshold of each
 person and image is drawn, and in a tenth of the images a few of the proposals above it are kept from the person:
@@ -67,9 +67,9 @@ class DrawnProposals(Generic[P]):
     withheld : list of Proposal
         Those that are kept from the person, each with the probability `WITHHELD`.
     threshold : float
-        From which score on proposals are shown; where labels have thresholds of their own, their mean.
+        The least score of a proposal that is shown; where labels have thresholds of their own, their mean.
     probability : float or None
-        With which the threshold was drawn; None where it wasn't.
+        The probability with which the threshold was drawn; None where it wasn't drawn.
     """
 
     shown: list[P]

@@ -1,4 +1,4 @@
-"""Whose error is it, the model's or the ground truth's? Objects that were probably annotated wrongly, from two tables.
+"""Objects that were probably annotated wrongly: where a model and the ground truth differ, which of the two is right.
 
 `object_errors` lists them, the least probable first. `suspected_objects` says how one image is judged.
 """

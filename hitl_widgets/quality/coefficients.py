@@ -209,7 +209,7 @@ def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False,
 
 
 def interval_alpha(moments: Floats, weights: Floats) -> Measured:
-    """Krippendorff's alpha of numbers with the interval distance, from sums alone: for values of which few are equal.
+    """Krippendorff's alpha of numbers with the interval distance, from sums; for values that are rarely equal.
 
     Undefined where all values are the same.
 

@@ -80,7 +80,8 @@ class Consensus:
     Parameters
     ----------
     labels : Series of object, indexed by item_id
-        The most probable label. Of several, the one that was given most often in all; `table` says where.
+        The most probable label. Where several are equally probable, the one that was given most often in all; `table`
+        says where that is so.
     probs : DataFrame, shape (n_items, n_labels), rows sum to 1
         Probability of each label, indexed by item_id.
     annotators : DataFrame
@@ -97,9 +98,9 @@ class Consensus:
     copy_rate : Estimate
         The same for all people together.
     model : Estimate
-        How often the model's suggestions are right on these items, seen or not, with what copied them taken out. Where
-        a strategy chose the items, that isn't how often they are right in the pool; and errors that people and model
-        have in common count as right.
+        How often the model's suggestions are right on these items, seen or not, judged without the answers that copied
+        them. Where a strategy chose the items, that isn't how often they are right in the pool; and errors that people
+        and model have in common count as right.
     shares : DataFrame, shape (n_items, n_labels)
         Share of each label among the item's votes: what a minority says is kept.
     table : DataFrame

@@ -1,8 +1,9 @@
-"""Rates of copying, and a model's own accuracy, of a model of votes that knows what was on the screen.
+"""Rates of copying, and the suggesting model's accuracy, by a model of votes that knows what was on the screen.
 
 `copy_intervals` gives an interval of each person's rate of copying; `overall` gives that of all and the accuracy of the
 model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit` compares such a rate
-with what chance alone tells, the difference between shown and blind votes, and `corrected` applies what it finds.
+with the one that follows from the difference between shown and blind votes alone, and `corrected` applies what it
+finds.
 """
 
 from __future__ import annotations
@@ -88,11 +89,11 @@ class Misfit(NamedTuple):
 
 
 def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimate) -> Misfit:
-    """How far a rate of copying that a model of votes gives is off, by the votes whose exposure chance drew.
+    """Error of a rate of copying that a model of votes gives, judged by the votes whose exposure was drawn by chance.
 
     With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is the rate of
-    copying whatever people and model have in common. Where few votes were blind it says little, and what may be is
-    that people and model err alike as far as they usually do (`USUAL_MISFIT`).
+    copying, whatever people and model have in common. Where few votes were blind it says little; then the error is
+    assumed to be as large as it usually is (`USUAL_MISFIT`).
 
     Parameters
     ----------

@@ -332,8 +332,8 @@ def set_bias(states: pd.DataFrame, truth: pd.DataFrame | None = None, *, min_bli
     check_count("min_blind", min_blind, "a number of decisions, 1 or more,", least=1)
     if isinstance(states, pd.DataFrame) and (missing := [name for name in ("shown", "suggestion")
                                                          if name not in states]):
-        raise ShapeError(f"the table of states lacks {', '.join(missing)}; what seeing suggested labels does can be "
-                         "told only from shown and suggestion.")
+        raise ShapeError(f"the table of states lacks {', '.join(missing)}; the effect of suggested labels can be "
+                         "estimated only with the columns shown and suggestion.")
     parts, randomised = [], True
     for label_id, rows in _by_label(states):
         votes = check(rows)

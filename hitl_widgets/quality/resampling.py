@@ -142,7 +142,7 @@ def around(value: float, error: float, below: float, above: float) -> tuple[floa
 
 
 class LeaveOut:
-    """Leave-one-out: a coefficient without the votes of each person, and its slopes when single votes are left out.
+    """Leave-one-out: a coefficient without the votes of each person, and its variance over single votes.
 
     Parameters
     ----------

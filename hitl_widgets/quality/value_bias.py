@@ -142,8 +142,8 @@ def _cards(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
     if not isinstance(values, pd.DataFrame):
         raise BadInput(f"values is a {type(values).__name__}; a table of values is expected.")
     if missing := [name for name in ("item_id", "annotator", "value", "suggested", "shown") if name not in values]:
-        raise ShapeError(f"the table of values lacks {', '.join(missing)}; how far a suggestion pulls can be told only "
-                         "from item_id, annotator, value, suggested and shown.")
+        raise ShapeError(f"the table of values lacks {', '.join(missing)}; how far a suggestion pulls can be measured "
+                         "only from item_id, annotator, value, suggested and shown.")
     for name in ("attribute_id", "attribute"):
         if name in values and values[name].nunique() > 1:
             raise BadInput(f"the table has values of {', '.join(map(str, values[name].unique()[:5]))}; those of one "

@@ -1,4 +1,4 @@
-"""How well values of attributes are predicted, round by round. Read `value_progress`."""
+"""Progress of attributes: how well their values are predicted, round by round. Read `value_progress`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The audit: a random sample of the pool by which the model's suggestions are checked.
 
 Which items are in it and in which order they are asked follows from the project and the item alone, never from what a
-strategy picked or a model said. From whom the suggestion is hidden is drawn for each person and item, by at least one
-half. Read `Audit` first.
+strategy picked or a model said. Whether a person sees the suggestion is drawn for each item; it is hidden with a
+probability of one half or more. Read `Audit` first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders of a large pool of which only the beginning is wanted: `RandomOrder.first` and `best_of`."""
+"""The beginning of an order of a large pool, without sorting the rest: `RandomOrder.first` and `best_of`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Files that a team shares: models, and the pool that was last opened, kept on the server beside the log.
 
-A project in a folder has them there, and nothing is done. Where a project is on a server, every machine has a cache
-folder: `TeamFiles` fetches what is missing or damaged there from the server, and sends what was made there. A file's
-content is checked against its hash whenever it is fetched, and once in every session.
+A project in a folder has these files there already, and needs nothing of this module. Where a project is on a server,
+every machine has a cache folder: `TeamFiles` fetches what is missing or damaged there from the server, and sends what
+was made there. A file's content is checked against its hash whenever it is fetched, and once in every session.
 """
 
 from __future__ import annotations

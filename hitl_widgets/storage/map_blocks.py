@@ -1,7 +1,7 @@
 """Saliency maps of a whole pool on disk: a file for each stretch of it, with a checksum for each map.
 
-`MapBlocks` reads and writes them. `packed` and `unpacked` are a map as bytes: numbers of 16 bits, as a part of the
-largest, compressed. Losing the files costs time, never labels.
+`MapBlocks` reads and writes them. `packed` makes bytes of a map: compressed numbers of 16 bits, relative to the
+largest; `unpacked` reads them. Losing the files costs time, never labels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a log says of its own moving: that the project has gone to another place, or is still coming to this one.
+"""The mark of a move in a log: the project has gone to another place, or is still coming to this one.
 
 It is a row of the table `about`. `transfer` sets it; the log asks `refusal` before it stores anything.
 """

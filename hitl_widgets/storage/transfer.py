@@ -1,8 +1,8 @@
-"""Moving a project from a folder to a server, back, or to another of either, with every event as it is.
+"""Moving a project to another place, a folder or a server, with every event as it is.
 
-`move` takes the project away from where it was: there nothing can be stored any more, also by kernels that have it
-open. `copy` and `snapshot` leave it. The events are copied while people go on labelling; only for the last of them the
-old place is closed first. A move that was cut off anywhere is finished by calling it again.
+`move` takes the project away from where it was: nothing can be stored there any more, not even by kernels that have it
+open. `copy` and `snapshot` leave it. The events are copied while people go on labelling; the old place is closed only
+before the last of them are copied. A move that was cut off anywhere is finished by calling it again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The keys of the card, the taxonomy editor and triage.
 
-The tables lie in ``js/keys``, action -> keys and what it does in words; the browser reads keys by it, and
-shows it as help. Read `configured` first.
+The tables lie in ``js/keys``: for each action its keys, and what it does in words. The browser reads keys by them and
+shows them as help. Read `configured` first.
 """
 
 from __future__ import annotations

@@ -1016,7 +1016,7 @@ class PushAdjudication(TypedDict):
 
 
 class PushItem(TypedDict):
-    """An item of the queue. `again`: it was asked for, and isn't of the queue."""
+    """An item of the queue. With `again`, an earlier one that the page asked for, outside the queue."""
 
     kind: Literal["item"]
     item: ItemEntry

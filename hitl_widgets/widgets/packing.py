@@ -1,6 +1,6 @@
 """Items, saliency maps and superpixels packed as messages; a text goes as UTF-8, where a picture would be.
 
-What can't be made is a message with the reason: a broken item is decided all the same.
+What can't be packed becomes a message with the reason, so that a person can decide on a broken item, too.
 """
 
 from __future__ import annotations

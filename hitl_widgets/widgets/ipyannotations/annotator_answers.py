@@ -1,4 +1,4 @@
-"""What answers of annotators and of taggers share: labels by their names then, and what was given before an Undo."""
+"""What the readers of objects and of spans share: labels by their names at that time, and the answer before an Undo."""
 
 from __future__ import annotations
 

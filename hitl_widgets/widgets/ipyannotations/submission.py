@@ -1,7 +1,7 @@
-"""What a labeller submits, and what becomes of it: the arguments of a decision, of one label or of several.
+"""Submissions of labellers, turned into the arguments of a decision on one label or on several.
 
-`answers_for` gives what reads a labeller in a project: `OneLabel`, or `SeveralLabels`, which also puts the suggested
-labels on, or `object_answers.ObjectAnswers`.
+`answers_for` chooses the class that reads a labeller: `OneLabel`; `SeveralLabels`, which also turns on the suggested
+labels; or `object_answers.ObjectAnswers`.
 """
 
 from __future__ import annotations
