@@ -427,9 +427,9 @@ class ObjectAnswer:
         Whether the annotator was unsure of it.
     origin : "model" or "person"
     act : "accepted", "moved", "relabelled", "added" or "deleted"
-        What became of the proposal; of one that was moved and relabelled "relabelled". "added" where there was none.
+        What became of the proposal; "relabelled" for one that was moved and relabelled, "added" where there was none.
     iou : float or None
-        Intersection over union with the proposal; of points their nearness (`objects.overlap.iou_pair`). None without
+        Intersection over union with the proposal; for points their nearness (`objects.overlap.iou_pair`). None without
         one, and where it was deleted.
     score : float or None
         The proposal's.
@@ -891,7 +891,7 @@ class Attribution:
     model : str
         The model's version.
     values : ndarray of float32, shape (h, w)
-        As the method computed them on the net's own view of the item; of a text (1, k), a number for each token.
+        As the method computed them on the net's own view of the item; for a text (1, k), a number for each token.
     box : tuple of four float
         The part of the item (x0, y0, x1, y1, in item pixels) that this view covers, so that any size can be drawn.
     signed : bool
@@ -987,7 +987,7 @@ class Estimate(float):
 
 
 class Predictor(Protocol):
-    """Whatever can say what it thinks of items."""
+    """Protocol of models that predict items."""
 
     version: str
     label_ids: tuple[str, ...]
@@ -998,7 +998,7 @@ class Predictor(Protocol):
 
 
 class Explainer(Protocol):
-    """Whatever can say why."""
+    """Protocol of explainers of a model."""
 
     def explain(self, position: int, *, method: str, target: str) -> Attribution:
         """Compute the attribution of one item for one target label_id."""

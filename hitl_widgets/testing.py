@@ -339,7 +339,7 @@ class MemoryHost:
         return values
 
     def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
-        """Make up six objects in a grid, or spans, the last the least certain; of a decided item take the own ones."""
+        """Make up six objects in a grid, or spans, the last the least certain; a decided item has its own."""
         former = next((d for d in reversed(self.latest(len(self.log), annotator)) if d.item_id == item.id), None)
         if former is not None and former.objects is not None:
             return Shown(tuple(as_seen(former)), threshold=former.seen.threshold, hidden=former.seen.hidden,
@@ -361,7 +361,7 @@ class MemoryHost:
         return Shown(tuple(objects), threshold=0.3, threshold_probability=1.0, hidden=item.blind, model=self.model)
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
-        """Make up an attribution of shape (14, 14): a spot near the middle; of a text a number for each word."""
+        """Make up an attribution of shape (14, 14): a spot near the middle; for a text, a number for each word."""
         if isinstance(text := self.pool.images[position], str):
             tokens = np.array([match.span() for match in re.finditer(r"\w+|[^\w\s]", text)], np.int32).reshape(-1, 2)
             numbers = np.random.default_rng(position).normal(size=(1, len(tokens))).astype(np.float32)

@@ -43,7 +43,7 @@ class TextDrawing(Drawing):
 
 
 def pieces_of(text: str, attribution: Attribution) -> Iterator[Piece]:
-    """The pieces of a text with their tints; of a long one those around the token that counts most.
+    """The pieces of a text with their tints; for a long one those around the token that counts most.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _span(piece: Piece) -> str:
 
 
 def _lines(pieces: Sequence[Piece]) -> Iterator[list[tuple[int, Piece]]]:
-    """The pieces by lines, each with its column; of a long text its first lines."""
+    """The pieces by lines, each with its column; for a long text its first lines."""
     line: list[tuple[int, Piece]] = []
     column, n_lines = 0, 0
     for piece in pieces:

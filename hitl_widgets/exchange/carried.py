@@ -93,7 +93,7 @@ class Carrier:
         Returns
         -------
         ItemRecord or None, bool
-            None of a line that carries nothing. The record has no answer where the fields were changed.
+            None for a line that carries nothing. The record has no answer where the fields were changed.
         """
         body = line.get(KEY)
         if self.header is None or not isinstance(body, Mapping) or not isinstance(body.get("item"), Mapping):
@@ -147,7 +147,7 @@ def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str
 
 def by_item(lines: Iterable[Line], counts: Counter[str], key_of: Callable[[dict[str, Any]], str | None]
             ) -> Iterator[tuple[str, list[Line]]]:
-    """The lines of each item, once the last one is there, so that those of several people may lie anywhere.
+    """The lines of each item, once its last one was read, so that those of several people may lie anywhere in the file.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def by_item(lines: Iterable[Line], counts: Counter[str], key_of: Callable[[dict[
     counts : Counter
         How many lines each item has.
     key_of : callable
-        A line -> its item; None of a line that is left out.
+        A line -> its item; None for a line that is left out.
     """
     waiting: dict[str, list[Line]] = {}
     for where, line in lines:

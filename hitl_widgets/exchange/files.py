@@ -82,7 +82,7 @@ def unsafe_name(name: str) -> str:
 
 
 def inner_path(name: str) -> PurePosixPath | None:
-    r"""A path inside a folder, as a file names it; None of one that leads out of it, or is an address.
+    r"""A path inside a folder, as a file names it; None for one that leads out of it, or is an address.
 
     Examples
     --------
@@ -427,7 +427,7 @@ class Target:
 
 
 def wanted_stem(item_id: str, name: str | None) -> str:
-    """What the files of an item are called, without an ending, where no other item wants the same."""
+    """The wanted name of an item's files, without an ending; used unless another item wants the same."""
     wanted = safe_name(item_id if name is None else name.rpartition(".")[0] or name)
     if len(wanted) <= LONGEST_NAME:
         return wanted

@@ -47,7 +47,7 @@ _AS_IT_IS = "The project's own stays as it is."
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file brought, and what it held besides.
+    """The outcome of an import: what was stored, what was known already, and what can't be taken.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Imported:
 
     @staticmethod
     def model_name(name: str) -> str:
-        """What a file's model is called in a project, where versions look as names of other tools never do."""
+        """The name of a file's model in a project; it can't be mistaken for a version."""
         return f"model {name}" if re.fullmatch(r"[0-9a-f]{8,}", name) else name
 
     def without_predictions(self, model: str, why: str) -> Imported:
@@ -479,7 +479,7 @@ class _Importer:
             return None
 
     def _seen(self, answer: Answer) -> Seen:
-        """What was on the screen, with the labels of this project; of a file that doesn't say, that nobody looked."""
+        """What was on the screen, with the labels of this project; for a file that doesn't say, that nobody looked."""
         version = self._today.version
         if not answer.seen:
             if (unseen := self._unseen.get(answer.certainty_source)) is None:

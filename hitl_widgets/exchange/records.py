@@ -262,7 +262,7 @@ OBJECT_FIELDS = {"certainty": "certainty of an object", "score": "score of a pro
 
 
 def facts(header: Header, record: ItemRecord) -> Counter[Fact]:
-    """Everything that a record says of an item, one by one.
+    """The facts in a record, one by one.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def facts(header: Header, record: ItemRecord) -> Counter[Fact]:
 
 
 def lost_facts(header: Header, record: ItemRecord, reduced: ItemRecord | None) -> Counter[Fact]:
-    """What a record says and a reduced one doesn't: ``facts(record) - facts(reduced)``, but quicker.
+    """The facts that a record has and a reduced one doesn't: ``facts(record) - facts(reduced)``, but quicker.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ class NetExplainer:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that serve this net; of a function those that ask it about changed images."""
+        """The methods that serve this net; for a function those that ask it about changed images."""
         if self.of_function:
             return tuple(name for name, method in METHODS.items() if not method.by_gradient)
         has_maps = self._layer is not None or bool(_convolutions(self.predictor.net))
@@ -435,7 +435,7 @@ class NetExplainer:
         return torch.from_numpy(fit(int(segments.max()) + 1, ask))[segments]
 
     def hidden(self, views: Tensor) -> Tensor:
-        """What stands in the place of what is hidden, shape (n, C, 1, 1): zeros, of a function the mean colour.
+        """The values that replace hidden parts, shape (n, C, 1, 1): zeros, or for a function the mean colour.
 
         A net's zeros are usually the mean of its views. A function gets pixels as they are, of which zeros are black.
 

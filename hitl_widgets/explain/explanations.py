@@ -52,8 +52,8 @@ class Explanations:
     targets : list
         For each item the label_id that its map explains, or (label_id, against); None where there is none.
     maps : list of ndarray, DataFrame or None
-        For each item its attribution, float32, at the item's own size (H, W); of a text a DataFrame with a row for each
-        word and sign: token, start, end (in characters) and value. None where it failed.
+        For each item its attribution, float32, at the item's own size (H, W); for a text, a DataFrame with a row for
+        each word and sign: token, start, end (in characters) and value. None where it failed.
     attributions : list of Attribution or None
         The same on the net's own view.
     errors : dict of str to str
@@ -277,7 +277,7 @@ def suggestion(inference: Inference, position: int, prediction: Callable[[int], 
 
 
 def _of_set(predicted: Prediction, against: str | None, inference: Inference, errors: dict[str, str]) -> str | None:
-    """Of a suggested set the label that is most probable; of an empty one the most probable label of all."""
+    """The most probable label of a suggested set; for an empty set, the most probable label of all."""
     there = members(str(predicted.suggestion)) or predicted.label_ids
     probs = {label_id: float(p) for label_id, p in zip(predicted.label_ids, predicted.probs, strict=True)
              if label_id in there and label_id != against}

@@ -15,7 +15,7 @@ WIDTH, PENALTY = 0.25, 1.0
 
 @lru_cache(maxsize=64)
 def samples(n_parts: int, n_samples: int) -> np.ndarray:
-    """Which parts each sample shows: bool, shape (n_samples, n_parts). The first shows all; of others each by chance.
+    """Which parts each sample shows, the first all of them, the others by chance: bool, shape (n_samples, n_parts).
 
     Parameters
     ----------

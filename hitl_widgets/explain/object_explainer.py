@@ -277,7 +277,7 @@ class ObjectMaps:
                                  content=self._content(position))
 
     def _bounds(self, position: int, at: Sequence[float]) -> tuple[float, float, float, float]:
-        """The box around an object; of a point one that is as large as what a point stands for."""
+        """The box around an object; for a point one that is as large as what a point stands for."""
         x0, y0, x1, y1 = bounds_of(at, self.kind)
         if self.kind == "point":
             half = POINT_SIDE * math.hypot(*self.pool.size(position)) / 2
@@ -302,7 +302,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     item_ids : sequence of str
     one : str, Box, Polygon, Point, Span or None
         The id of a proposal, or a place with a label; None for the proposal with the largest score of each item.
-    method : "gradcam" or "occlusion"; of spans "erasure"
+    method : "gradcam" or "occlusion"; for spans "erasure"
     label_id_of, name_of : callable
         A label's id, from its name or id, and its name.
     bars : Bars

@@ -222,7 +222,7 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: C
 
 
 def _boxes(detections: Mapping[str, Any], place: Tensor) -> Tensor:
-    """Boxes of detections; of a point one as large as the object's place, around it."""
+    """Boxes of detections; for a point one as large as the object's place, around it."""
     if "boxes" in detections:
         return torch.as_tensor(detections["boxes"]).detach().float().reshape(-1, 4).cpu()
     if "points" in detections:

@@ -37,7 +37,7 @@ Key = tuple[str, ...]
 
 
 class Explained(Protocol):
-    """What has an adopted net that can be explained: `Inference` for labels, `ValueRegistry` for values.
+    """Protocol of what has an adopted net to explain: `Inference` for labels, `ValueRegistry` for values.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Explainer:
         position : int
             Of the item in the pool.
         method : str
-            One of `explain.attribute.METHODS`; of texts one of `records.TEXT_METHODS`. "gradcam" stands for the best
+            One of `explain.attribute.METHODS`; for texts one of `records.TEXT_METHODS`. "gradcam" stands for the best
             one that serves a model of texts, or a function of images.
         target, against : str
             Ids of today's labels.
@@ -186,7 +186,7 @@ class Explainer:
 
     def parts_of(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer
                  ) -> tuple[dict[str, tuple[str, ...]], dict[str, ModelError]]:
-        """Of each label the model's labels that make it up, or why the model can't tell it from others."""
+        """For each label, the model's labels that make it up, or why the model can't tell it from others."""
         parts: dict[str, tuple[str, ...]] = {}
         refused: dict[str, ModelError] = {}
         for label in dict.fromkeys(labels):

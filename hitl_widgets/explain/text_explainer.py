@@ -314,7 +314,7 @@ def _layer_of(predictor: Any, batch: Batch) -> nn.Module:
 
 
 def in_words(delta: float | None) -> str:
-    """A word where an attribution leaves more than 5 % of the model's output unexplained; else "".
+    """A sentence where an attribution leaves more than 5 % of the model's output unexplained; else "".
 
     Parameters
     ----------

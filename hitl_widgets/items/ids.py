@@ -111,7 +111,7 @@ class Ids(Sequence[str]):
 
     @classmethod
     def _of_arrow(cls, column: pd.Series) -> Ids | None:
-        """The ids of a column of Arrow's strings, without making a Python object of each; None of another column."""
+        """The ids of a column of Arrow's strings, without making a Python object of each; None for another column."""
         if not in_arrow(column):
             return None
         array: Any = column.array.__arrow_array__()

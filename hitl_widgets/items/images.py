@@ -122,7 +122,7 @@ def open_image(file: BinaryIO) -> Image.Image:
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an ImageError that says what was wrong with `name`, and what to do."""
+    """Turn any error in the with block into an ImageError that says what was wrong with `name`, and what to do."""
     try:
         yield
     except ItemError:  # it says so already

@@ -1,8 +1,8 @@
 """A part of a pool as plain data, for another process: paths of files, texts, or pixels of items in memory.
 
 `part_of` takes some items out of a pool, and `pool_of` makes a small pool of them, with the same ids. Where items are
-files, a part holds only their paths, so that whoever gets it has to see the same files; of remote files their addresses
-and what is needed to fetch them, credentials included.
+files, a part holds only their paths, so that whoever gets it has to see the same files; for remote files, their
+addresses and what is needed to fetch them, credentials included.
 """
 
 from __future__ import annotations

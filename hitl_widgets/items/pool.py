@@ -498,7 +498,7 @@ class Pool:
             return np.array(as_seen_reduced(image, *scaled_size(height, width))), (height, width)
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of the item as loaded; of a file no more than the header is read.
+        """Height and width of the item as loaded; for a file no more than the header is read.
 
         A text is one line, as wide as it has characters.
         """
@@ -520,7 +520,7 @@ class Pool:
             return picture_of(image, max_side)
 
     def thumbnail(self, position: int, *, side: int = 64) -> bytes:
-        """The item as a small PNG, neither side longer than `side` pixels; of a text its `snippet` in UTF-8."""
+        """The item as a small PNG, neither side longer than `side` pixels; for a text its `snippet` in UTF-8."""
         if isinstance(self._sources, Texts):
             return self.snippet(position).encode()
         with self._opened(position) as image:
@@ -533,9 +533,9 @@ class Pool:
         return snippet(self._text(position), n)
 
     def file_name(self, position: int) -> str | None:
-        """The name of an item's file, with forward slashes, from the pool's folder on; None of an item in memory.
+        """The name of an item's file, with forward slashes, from the pool's folder on; None for an item in memory.
 
-        For a file that was given by a path from elsewhere it is only the last part of the path; of a remote one its
+        For a file that was given by a path from elsewhere it is only the last part of the path; for a remote one its
         address, without user, password and query.
         """
         return self.file_names(self._checked(position), position + 1)[0]
@@ -548,7 +548,7 @@ class Pool:
         return [_file_name(source) for source in sources]
 
     def file_path(self, position: int) -> Path | None:
-        """Where an item's file lies; None of an item in memory, and of a remote one.
+        """Where an item's file lies; None for an item in memory, and for a remote one.
 
         Raises
         ------
@@ -562,7 +562,7 @@ class Pool:
             return self._file(source)
 
     def open_file(self, position: int) -> BinaryIO | None:
-        """An item's file, open for reading; None of an item in memory. A remote one is fetched.
+        """An item's file, open for reading; None for an item in memory. A remote one is fetched.
 
         Raises
         ------
@@ -602,7 +602,7 @@ class Pool:
         return f"blake2b:{hasher.hexdigest()}"
 
     def stamp(self, position: int) -> str | None:
-        """A cheap sign that changes when the file does, ``"size:mtime_ns"``.
+        """A quick sign that changes when the file does, ``"size:mtime_ns"``.
 
         None for an item in memory, and for a remote one, which would have to be asked for.
         """

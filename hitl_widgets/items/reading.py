@@ -57,7 +57,7 @@ def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int =
 
 @contextmanager
 def one_by_one() -> Iterator[None]:
-    """Meanwhile local files are read without threads, for a process that shares its cores with others of its kind.
+    """In a with block, read local files without threads: for a worker that shares its cores with others.
 
     Remote files are read on threads all the same: a fetch waits, it doesn't compute.
     """
@@ -104,7 +104,7 @@ def fetch_ahead(pool: Any, positions: Iterable[int]) -> None:
 
 
 def fetched_ahead(pool: Any, positions: Iterable[int], *, needed: Callable[[int], bool] | None = None) -> Iterator[int]:
-    """The positions as they are; of a remote pool the files of those that were taken are fetched by threads.
+    """The positions as they are; threads fetch the files of those that were taken from a remote pool.
 
     Parameters
     ----------

@@ -321,13 +321,13 @@ class RemoteFiles:
         self._n_threads = self._n_idle = 0
 
     def settings(self) -> dict[str, Any]:
-        """What `of` makes the same of in another process, credentials included: for a worker, never to be stored."""
+        """The settings from which `of` makes the same object in another process, credentials included; never stored."""
         return {"id": self._id, "options": self._options, "cache_size": self._cache.limit, "max_size": self.max_size,
                 "timeout": self.timeout}
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RemoteFiles:
-        """These files, if they were made in this process; others like them, with a cache of their own, elsewhere."""
+        """The same object in the process that made it; in another one, an equal one with a cache of its own."""
         with _making:
             files = _made.get(settings["id"])
             if files is None:

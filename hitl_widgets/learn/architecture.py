@@ -178,7 +178,7 @@ class Architecture:
 
     @property
     def look(self) -> Look | None:
-        """What a person's net does with a few items; None for the workbench's own, and where it takes none of them."""
+        """How a person's net behaves on a few items; None for the workbench's own, and where it takes none of them."""
         with self._lock:
             if not self._looked and self._net is not None:
                 views = self._sample_views()

@@ -95,7 +95,7 @@ def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
 
 def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
                          embeddings: np.ndarray | None = None) -> AverageNet:
-    """The same net with another number of outputs, in all of its parts; it is changed in place, and returned.
+    """Give a net another number of outputs, in all of its parts; it is changed in place, and returned.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class Work:
     method: str = ""
 
     def fits(self, answers: Answers) -> bool:
-        """Whether answers are of the numbers that are wanted: named so, as many for an item, and none infinite."""
+        """Whether answers are what was asked for: the same names, as many numbers for each item, none infinite."""
         arrays = answers.arrays
         if set(arrays) != {"probs": {"probs"}, "probs and embeddings": {"probs", "embeddings"},
                            "descriptors": {"descriptors"}, "maps": set()}[self.what]:
@@ -211,7 +211,7 @@ def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list
 
 
 def answers_of(predictor: NetPredictor, positions: Sequence[int], *, embed: bool) -> Answers:
-    """Probabilities of some items, and where they are wanted and known the embeddings.
+    """Probabilities of some items, and their embeddings where they are wanted and the layer is known.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ class CallableNet(nn.Module):
 
     @property
     def name(self) -> str:
-        """What the function is called in messages: of an object its class."""
+        """The function's name in messages; for an object, that of its class."""
         return _name_of(self.function).rpartition(".")[2] or _name_of(self.function)
 
     @property
@@ -255,7 +255,7 @@ class CallableNet(nn.Module):
         return f"{n} {self.kind}(s)"
 
     def sample_of(self, items: Sequence[Any]) -> str:
-        """What it gives for some items, in short: a function may change and keep its name.
+        """A digest of its outputs for some items: a function may change and keep its name.
 
         An item that it can't take counts as that.
 

@@ -195,7 +195,7 @@ class Comparison:
 
 
 def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
-    """Fit a light head to all answers that may train; or why there is nothing to fit yet, in words.
+    """Fit a light head to all answers that may train; returns a sentence where there is nothing to fit yet.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ class _Rows:
             self.readable = np.isfinite(self.rows).all(axis=1)
 
     def penalty(self, project: Project, items: LabelledImages, kept: np.ndarray) -> np.ndarray | None:
-        """By how much more each feature of texts is penalised, by the words that people marked; None of images."""
+        """By how much more each feature of texts is penalised, by the words that people marked; None for images."""
         if self._registry.texts is None:
             return None
         exact = np.ones(len(items), bool) if items.candidates is None else items.candidates.sum(axis=1) <= 1
@@ -354,7 +354,7 @@ def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
 
 
 def set_answer_losses(probs: np.ndarray, on: Tensor, weights: Tensor) -> np.ndarray:
-    """The mean loss of each item's known labels in nats: minus the logarithm of what the answer's probability was.
+    """The mean loss of each item's known labels, in nats: minus the logarithm of the probability of what was answered.
 
     Parameters
     ----------

@@ -218,7 +218,7 @@ def _smoothed(shares: Tensor, n_items: int) -> Tensor:
 
 def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_targets: Tensor,
                     among: Tensor | None = None) -> tuple[float, Tensor]:
-    """A temperature and a bias for the best probabilities of some items; the temperature is near 1 where they are few.
+    """Fit a temperature and a bias to some items' answers; the temperature stays near 1 where there are few.
 
     For each temperature the bias is the one with which the labels' mean probabilities over all items are their shares
     among these: a temperature alone would move them, the more the rarer a label is.

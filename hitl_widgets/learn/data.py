@@ -287,7 +287,7 @@ class TrainingData:
         return len(self.images)
 
     def select(self, rows: np.ndarray) -> TrainingData:
-        """Some of the images alone, without rationales.
+        """Only some of the images, without rationales.
 
         Parameters
         ----------

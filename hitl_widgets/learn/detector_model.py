@@ -69,7 +69,7 @@ class DetectorModel:
 
     @property
     def net(self) -> nn.Module | None:
-        """A copy of the net, on the CPU; None of an object of which only `predict` is known."""
+        """A copy of the net, on the CPU; None for an object of which only `predict` is known."""
         return None if self._model.net is None else copy.deepcopy(self._model.net).cpu().eval()
 
     def __call__(self, items: Any) -> pd.DataFrame:
@@ -83,8 +83,8 @@ class DetectorModel:
         Returns
         -------
         DataFrame
-            item_id, kind, label, x0, y0, x1, y1, points, score; of spans also start, end and quote. Every object with a
-            score of .01 or more; `thresholds` says which are proposed. An item that can't be read gives none, and a
+            item_id, kind, label, x0, y0, x1, y1, points, score; for spans, also start, end and quote. Every object with
+            a score of .01 or more; `thresholds` says which are proposed. An item that can't be read gives none, and a
             warning.
 
         Raises

@@ -37,7 +37,7 @@ class TrainingRows:
     Attributes
     ----------
     items : ndarray of int, shape (n,)
-        Which item each row is of; of a soft label there is a row for each label.
+        Which item each row is of; for a soft label there is a row for each label.
     labels : ndarray
         The column of each row's label, int, shape (n,); where an item may have several labels, whether each is on,
         shape (n, n_labels).

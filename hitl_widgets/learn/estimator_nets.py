@@ -140,7 +140,7 @@ class EstimatorPredictor(NetPredictor):
 
     @cached_property
     def recipe(self) -> str:
-        """A digest of what predictions follow from beside weights and items."""
+        """A digest of everything but weights and items on which predictions depend."""
         held = "" if self._table is None else self._table.recipe
         text = f"{self._net.name} {self.version} {held}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

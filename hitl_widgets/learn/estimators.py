@@ -226,7 +226,7 @@ class Estimator:
         return replace(self, lock=threading.RLock())
 
     def own_copy(self) -> Estimator:
-        """A copy with an object of its own, where that can be copied: what is done to the person's isn't seen here."""
+        """A copy with an object of its own, where that can be copied: changes of the person's don't reach it."""
         try:
             return replace(self, model=copy.deepcopy(self.model), lock=threading.RLock())
         except Exception:  # an object that can't be copied, such as one that holds a connection

@@ -239,7 +239,7 @@ class ImportedPredictor(NetPredictor):
 
     @property
     def recipe(self) -> str:
-        """A digest of what predictions follow from beside the table: the files of the items, or what is in memory."""
+        """A digest of what predictions depend on, besides the table: the items' files, or what is in memory."""
         digest, pool = blake2b(b"imported", digest_size=8), self.pool
         for position in range(0 if is_remote(pool) else len(pool)):
             stamp = None

@@ -141,7 +141,7 @@ def _size(project: Project, position: int) -> tuple[int, int] | None:
 
 def _candidate(row: int, at: Any, number: int, score: float, kind: str, size: tuple[int, int] | None
                ) -> Candidate | None:
-    """An object as a detector's is taken; None of one whose score is too small. BadInput where it can't be used."""
+    """An object as a detector's is taken; None for one whose score is too small. BadInput where it can't be used."""
     if size is None:
         raise BadInput(f"Row {row} of the table is about an item that can't be read. Leave it out.")
     what = {"box": "boxes", "polygon": "polygons", "point": "points", "span": "spans"}[kind]

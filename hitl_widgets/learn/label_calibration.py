@@ -28,7 +28,7 @@ LARGEST_BIAS, N_HALVINGS = 30.0, 40
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What was done to each label's logits.
+    """The scale and bias that were applied to each label's logits, and its threshold.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Adjustment:
     thresholds: np.ndarray
 
     def undone(self, logits: Tensor) -> Tensor:
-        """The logits before it.
+        """The logits before the adjustment.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
 
 
 def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """A scale and a bias for each label, for the best probabilities of some items.
+    """Fit a scale and a bias for each label to some items' answers.
 
     The scale of a label is near that of all together, where it has few answers; the bias is the one with which its mean
     probability is its share (`label_shares`).

@@ -34,7 +34,7 @@ def pack(item_ids: Iterable[str]) -> str:
 
 
 def unpack(text: str) -> np.ndarray:
-    """The CRC-32 of each id that `pack` wrote, rising: uint32.
+    """The CRC-32 of each id that `pack` wrote, in ascending order: uint32.
 
     Raises
     ------

@@ -123,7 +123,7 @@ class Similarities(nn.Module):
 
 
 def windows_of(rows: Tensor, n_windows: int) -> Tensor:
-    """The descriptors of windows, shape (n * n_windows, n_components), from those of views; of one window as they are.
+    """The descriptors of windows, shape (n * n_windows, n_components), from those of views; for one window as they are.
 
     The tones of several windows belong to none of them, and are left out.
     """
@@ -165,7 +165,7 @@ class LabelHead(nn.Sequential):
         return of_windows.reshape(len(rows), int(self.windows), -1).logsumexp(dim=1) * self.scale + self.bias
 
     def adjust(self, scale: Tensor, bias: Tensor) -> None:
-        """Multiply each label's logits, and add to them then: shape (n_labels,) each."""
+        """Multiply each label's logits, then add to them: shape (n_labels,) each."""
         self.bias.mul_(scale).add_(bias)
         self.scale.mul_(scale)
 
@@ -177,7 +177,7 @@ def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
 
 def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int,
                     strength: float = KERNEL_STRENGTH) -> nn.Sequential:
-    """Fit a head that knows items by their likeness to those that it learnt: logistic regression with a kernel.
+    """Fit a kernel logistic regression: its inputs are an item's similarities to the items that it learnt.
 
     Parameters
     ----------
@@ -403,7 +403,7 @@ def learn_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_
 
 
 def trained_light(light: Light, net: nn.Module, data: TrainingData, *, progress: Progress | None = None) -> Trained:
-    """A light model in the form of `train.train`.
+    """A light model, in the form that `train.train` returns.
 
     Parameters
     ----------

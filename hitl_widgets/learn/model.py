@@ -115,7 +115,7 @@ class Model:
         Parameters
         ----------
         images : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame; or a list of texts
-            As for `Pool.from_images` or `Pool.from_texts`; of a DataFrame the column "path", or "text".
+            As for `Pool.from_images` or `Pool.from_texts`; for a DataFrame the column "path", or "text".
 
         Returns
         -------

@@ -54,10 +54,10 @@ N_WINDOW_LANDMARKS = 400
 
 
 class LinearLabelHead(nn.Linear):
-    """A layer of which each label's logits can be multiplied and shifted."""
+    """A linear layer; each label's logits can be multiplied and shifted."""
 
     def adjust(self, scale: Tensor, bias: Tensor) -> None:
-        """Multiply each label's logits, and add to them then: shape (n_labels,) each."""
+        """Multiply each label's logits, then add to them: shape (n_labels,) each."""
         with torch.no_grad():
             self.weight.mul_(scale[:, None])
             self.bias.mul_(scale).add_(bias)
@@ -278,7 +278,7 @@ def learn_label_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData,
 
 def trained_labels(light: LightLabels, net: nn.Module, data: TrainingData, *, n_labels: int,
                    progress: Progress | None = None) -> Trained:
-    """A light model of several labels an item in the form of `train.train`.
+    """A light model of items with several labels, in the form that `train.train` returns.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a net is fitted.
+    """Settings of a fitting.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Fitting:
 def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fitting, *, begin: ObjectNet | None = None,
                 unlabelled: Sequence[np.ndarray] = (),
                 show: Callable[[int, float], object] = lambda step, loss: None) -> Fitted:
-    """Train a net on corrected images, and find from which score on its objects are worth proposing.
+    """Train a net on corrected images, and find the score from which its objects are worth proposing.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> floa
 
 
 def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_labels: int) -> np.ndarray:
-    """The score from which on proposals of each label have the best F1, drawn towards that of all labels.
+    """The threshold with the best F1 for each label's proposals, drawn towards that of all labels.
 
     Parameters
     ----------
@@ -314,7 +314,7 @@ def _known(found: Found, unknown: Sequence[int]) -> Found:
 
 
 def best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
-    """The score from which on F1 is best, of proposals that are right or wrong; 0.3 where there is nothing to tell."""
+    """The threshold with the best F1 for proposals that are right or wrong; 0.3 where none is either."""
     if not len(scores) or not n_true:
         return THRESHOLD
     order = np.argsort(-scores, kind="stable")

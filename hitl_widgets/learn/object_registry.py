@@ -79,7 +79,7 @@ class ObjectModel:
     taxonomy : int
         The version of the taxonomy that these are from.
     net : torch.nn.Module or None
-        Its weights; None of an object of which only `predict` is known.
+        Its weights; None for an object of which only `predict` is known.
     own : bool
         Whether it is an `ObjectNet` or `SpanNet` of the workbench's.
     thresholds : dict of str to float
@@ -153,7 +153,7 @@ class ObjectRegistry:
         return self._model
 
     def path(self, version: str) -> Path:
-        """Where the weights of a model lie; of a project on a server they are fetched where they are missing."""
+        """Where the weights of a model lie; for a project on a server they are fetched where they are missing."""
         return self.project.files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
@@ -174,7 +174,7 @@ class ObjectRegistry:
                                 "that one.")
 
     def follow(self) -> bool:
-        """Take up the model that was adopted last, by whichever process; whether it is another than before."""
+        """Take up the model that was adopted last, by whichever process; return whether it is a new one."""
         # The project's lock is never waited for under this one's: who asks for proposals may hold it.
         event = self.project.adopted()
         with self._lock:
@@ -421,7 +421,7 @@ class ObjectRegistry:
         return record_of(self.project.log, model.version, taxonomy=model.taxonomy)
 
     def remove_old(self) -> None:
-        """Remove weights, and what was found, of models that were never adopted, but those of the last rounds."""
+        """Remove weights, and what was found, of models that were never adopted, except those of the last rounds."""
         adopted, trained = ([event.body["model"] for event in self.project.log.events(kind=kind)]
                             for kind in ("adopted", "trained"))
         # The log may be somebody else's, and what isn't a version may be the name of any folder.
@@ -622,7 +622,7 @@ class ObjectRegistry:
         return []
 
     def thresholds(self, model: ObjectModel | None = None) -> dict[str, float]:
-        """From which score on a model's objects are proposed, by today's labels; a merged one has its parts' least."""
+        """The threshold of a model's objects, by today's labels; a merged label has the least of its parts."""
         model = model or self._model
         return {} if model is None else todays_thresholds(model.thresholds, model.taxonomy, self.project.lineage)
 

@@ -121,7 +121,7 @@ class NetPredictor:
 
     @cached_property
     def recipe(self) -> str:
-        """A digest of what predictions follow from beside weights and items: build, preprocessing, package version.
+        """A digest of what predictions depend on, besides weights and items: build, preprocessing, package version.
 
         What was stored under another recipe is computed again.
         """
@@ -216,7 +216,7 @@ class NetPredictor:
             raise named from error
 
     def batch(self, views: Sequence[View]) -> Batch:
-        """A batch of views, as `logits` takes it; of texts shorter ones are filled up."""
+        """A batch of views, as `logits` takes it; shorter texts are filled up."""
         return batched(views, self.preprocess)
 
     def logits(self, views: Batch) -> Tensor:

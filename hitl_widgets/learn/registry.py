@@ -480,7 +480,7 @@ class Registry:
         raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
 
     def path(self, version: str) -> Path:
-        """Where the weights of a version lie; of a project on a server they are fetched where they are missing."""
+        """Where the weights of a version lie; for a project on a server they are fetched where they are missing."""
         return self._files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
@@ -687,7 +687,7 @@ class Registry:
         self._trained_here.add(key)
 
     def remove_old(self) -> None:
-        """Remove weights, predictions and embeddings of models that nobody will ask for again.
+        """Remove weights, predictions and embeddings of old models that nothing uses any more.
 
         Those are models that were never adopted, but those of the last rounds; and models that were adopted in the
         background and by nobody since, but the last five, the adopted one and the best. The log keeps their figures.

@@ -653,7 +653,7 @@ def rationale_method(recipe: Recipe, feedback: AnyFeedback | None, *, has_model:
 
 
 def key_of(data: Data, recipe: Recipe, method: str) -> str:
-    """A key of what a run follows from: annotations, reference labels and arguments, but not the model it starts from.
+    """Key of what a run depends on: annotations, reference labels and arguments, but not the model it starts from.
 
     The log keeps it: what is hashed must stay as it is, its names included.
     """
@@ -770,7 +770,7 @@ def _reliance(data: Data, predictor: NetPredictor, *, seed: int) -> Reliance | N
 
 
 def teachable(registry: Registry) -> bool:
-    """Whether a model is adopted all of which learns: not one of the workbench's own with a part that doesn't."""
+    """Whether the adopted model can learn as a whole: not one of the workbench's own, part of which never learns."""
     if registry.adopted is None or registry.inference.missing or not registry.architecture.own:
         return registry.adopted is not None
     return not _has_frozen_part(registry.inference.predictor.net)
@@ -781,7 +781,7 @@ def _has_frozen_part(net: nn.Module) -> bool:
 
 
 def has_no_weights(net: nn.Module) -> bool:
-    """Whether nothing of a net could learn: a function, or imported predictions."""
+    """Whether a net has nothing that could learn: a function, or imported predictions."""
     return isinstance(net, (CallableNet, ImportedNet))
 
 
@@ -797,7 +797,7 @@ def _cannot_learn(registry: Registry) -> str:
 
 def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, method: str, *, bars: Bars,
           n_round: int) -> tuple[Trained, str]:
-    """Fit a copy of the person's estimator to the answers; and in words, on which features it was fitted.
+    """Fit a copy of the person's estimator to the answers; return it, and a phrase that names its features.
 
     Parameters
     ----------
@@ -888,10 +888,10 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                device: str, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
                progress: ShowTraining = show_no_training, bars: Bars = no_bars,
                title: str = "Learning") -> tuple[Trained, str]:
-    """Train the net, and its rivals; and which was taken, with the reason ("" where there is no rival).
+    """Train the net and its rivals; return which was taken, with the reason ("" where there is no rival).
 
-    For `progress`, `bars` and `title` see `train_and_choose`. Of the budget, what was spent before and what measuring
-    will take isn't the training's.
+    For `progress`, `bars` and `title` see `train_and_choose`. The budget for the training is what is left after the
+    time spent before, and without the time that measuring will take.
     """
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
     labelled = replace(data.items.training_data(rationales), shares=data.shares)

@@ -40,7 +40,7 @@ IN_ONE_PASS = 64
 
 
 class Saved:
-    """What every saved model has.
+    """Base class of saved models.
 
     Parameters
     ----------
@@ -179,12 +179,12 @@ class TextLabeller(Labeller):
         return collate(views, pad=self.preprocess.pad)
 
     def alike(self, view: Any) -> bool:
-        """Whether the net can tell what fills a view up."""
+        """Whether the net can tell padding from text, so that texts of different lengths may share a batch."""
         return padding_shows(view, self.preprocess)
 
 
 class Finder(Saved):
-    """A model that finds objects in items, of which `find` says how."""
+    """A model that finds objects in items; a subclass says how, in `find`."""
 
     def __call__(self, items: Sequence[Any]) -> list[dict[str, Any]]:
         """What is in each item, the best first.

@@ -158,7 +158,7 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     Returns
     -------
     DataFrame
-        As `SoftLabels.answers`; of several labels also value. For values alone see `value_suspects.suspected_values`.
+        As `SoftLabels.answers`; for several labels also value. For values alone see `value_suspects.suspected_values`.
     """
     if project.task == "multilabel":
         return _suspected_of_sets(project, embed, predicted)

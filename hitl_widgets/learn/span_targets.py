@@ -114,7 +114,7 @@ def tokens_of(places: npt.NDArray[np.int32], start: float, end: float) -> tuple[
 def targets_of(one: CorrectedText, places: npt.NDArray[np.int32], n_labels: int) -> Targets:
     """Tags of a text's tokens.
 
-    Where spans of one label overlap, the longest is learnt; of a span that cuts a token, the whole token. What was
+    Where spans of one label overlap, the longest is learnt; for a span that cuts a token, the whole token. What was
     ignored isn't counted as background, whatever label it might have.
 
     Parameters

@@ -91,7 +91,7 @@ class _Example:
 def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOptions, *, budget_s: float | None = None,
               unlabelled: Sequence[str] = (), show: Callable[[int, float], object] = lambda step, loss: None
               ) -> FittedSpans:
-    """Train a net on corrected texts, and find from which score on its spans are worth proposing.
+    """Train a net on corrected texts, and find the score from which its spans are worth proposing.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def _loss(net: SpanNet, some: Sequence[tuple[EncodedText, Targets]], hidden: flo
 
 
 def span_thresholds(examples: Sequence[_Example], found: Sequence[FoundSpans], n_labels: int) -> np.ndarray:
-    """The score from which on proposals of each label have the best F1, drawn towards that of all labels.
+    """The threshold with the best F1 for each label's proposals, drawn towards that of all labels.
 
     A proposal is right that has the tokens and the label of a span; one that lies where nothing is known doesn't count.
 

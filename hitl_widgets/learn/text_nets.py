@@ -162,7 +162,7 @@ def _salt(number: int) -> np.uint64:
 
 
 def at_once(texts: Sequence[str]) -> Iterator[list[str]]:
-    """The texts in their order, as many together as `features_of` should be given."""
+    """Batches of the texts in their order, of a size that suits `features_of`."""
     some: list[str] = []
     n_characters = 0
     for text in texts:

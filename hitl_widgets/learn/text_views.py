@@ -294,7 +294,7 @@ def _padded(tensors: Sequence[Tensor], pad: int) -> Tensor:
 
 
 def padding_shows(view: Any, preprocess: Any) -> bool:
-    """Whether a net can tell what fills up a view: it needn't be alone, or among others of its length, in a batch."""
+    """Whether a net can tell padding from text, so that texts of different lengths may share a batch."""
     return MASK in view if isinstance(view, Mapping) else isinstance(preprocess, TextPreprocess)
 
 
@@ -315,7 +315,7 @@ def rows_of(batch: Batch, rows: Any) -> Batch:
 
 
 def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = None, *, copy: bool = False) -> Batch:
-    """A batch on a device, what isn't whole numbers as another type; they stay as they are, since they name something.
+    """A batch on a device, its floats as another type; whole numbers stay as they are, since they name something.
 
     Parameters
     ----------

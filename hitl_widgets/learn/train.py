@@ -133,7 +133,7 @@ class TrainingOptions:
 
     @property
     def n_patient(self) -> int | None:
-        """Number of epochs without a new best one after which the training stops; None for no early stop."""
+        """Number of epochs without improvement after which the training stops; None for no early stopping."""
         return PATIENCE if self.patience is None and self.epochs is None else self.patience
 
     def steps_per_epoch(self, n_training: int) -> int:
@@ -378,7 +378,7 @@ def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) ->
 
 
 def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = None) -> Tensor:
-    """Give the net the pool's shares to begin with, unless it has them; and what the loss adds to its logits.
+    """Start the net with the pool's shares, unless it has them; return what the loss adds to its logits.
 
     Parameters
     ----------
@@ -548,7 +548,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
 
 
 def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptions) -> Batches:
-    """The augmented batches of one epoch, in which each label comes equally often, if the loss can correct for it.
+    """The augmented batches of one epoch; each label comes equally often in it, if the loss can correct for that.
 
     Parameters
     ----------

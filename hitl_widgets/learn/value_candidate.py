@@ -103,7 +103,7 @@ def out_of_fold_figure(fitted: FittedAttribute) -> dict[str, Any]:
 
 
 def fit_value_candidate(project: Project, registry: Registry, *, certainty: str = "weight") -> ValueCandidate | str:
-    """Fit heads to all answers that say anything of an attribute and may train; or why there is nothing to fit yet.
+    """Fit heads to all answers that give values and may train; returns a sentence where there is nothing to fit yet.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class ValueModel:
 
     @property
     def descriptors(self) -> Descriptors:
-        """What gives the rows that the heads read."""
+        """The descriptors that the heads read."""
         net = self.net[0]
         assert isinstance(net, Descriptors)
         return net
@@ -169,7 +169,7 @@ class ValueRegistry:
     # -- opening and adopting --------------------------------------------------------------------------------
 
     def path(self, version: str) -> Path:
-        """Where the weights of some heads lie; of a project on a server they are fetched where they are missing."""
+        """Where the weights of some heads lie; for a project on a server they are fetched where they are missing."""
         return self._files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
@@ -380,7 +380,7 @@ class ValueRegistry:
         return found
 
     def spread(self, rows: np.ndarray) -> np.ndarray | None:
-        """How much isn't known of the values of some items, the mean over the attributes of today.
+        """How uncertain the values of some items are: the mean over today's attributes.
 
         Parameters
         ----------
@@ -432,7 +432,7 @@ class ValueRegistry:
             return self._predictor
 
     def output(self, attribute: Attribute, choice: Value | None = None) -> str:
-        """The name of the output that says an attribute's value, or that it is a choice.
+        """The name of the output for an attribute's value, or for one of its choices.
 
         Raises
         ------
@@ -455,7 +455,7 @@ class ValueRegistry:
         return next((old for old in was.choices if lineage.value(was.id, old, model.taxonomy) == choice), choice)
 
     def target(self, name: str, position: int) -> str:
-        """The output that a name stands for: itself, or of an attribute of choices that of the one to suggest.
+        """The output that a name stands for: itself, or for an attribute with choices, that of the choice to suggest.
 
         Parameters
         ----------
@@ -487,7 +487,7 @@ class ValueRegistry:
 
 
 def sorted_ends(low: float, high: float) -> tuple[float, float]:
-    """The ends of an interval, of which an edit that turns a scale round makes the lower one the upper one.
+    """The ends of an interval, sorted: an edit that reverses a scale swaps them.
 
     Where one has no meaning today, neither is known.
     """

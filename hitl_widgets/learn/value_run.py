@@ -45,7 +45,7 @@ class ValueFigure:
     before, after : ValueMetrics
         Of the heads that were adopted before, and of the new ones.
     gain : Estimate
-        How much smaller the mean absolute error is, in units of the scale; of choices the gain in accuracy.
+        How much smaller the mean absolute error is, in units of the scale; for choices, the gain in accuracy.
     source : str
         "holdout", "gold" or "imported".
     """
@@ -57,11 +57,11 @@ class ValueFigure:
 
     @property
     def measure(self) -> str:
-        """The figure that tells: "mae", or "accuracy" of choices."""
+        """The figure that decides: "mae", or "accuracy" for choices."""
         return "accuracy" if self.after.kind == "choices" else "mae"
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         gain = None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high]
         return {"before": self.before.to_dict(), "after": self.after.to_dict(), "gain": gain, "why": self.gain.why,
                 "source": self.source}

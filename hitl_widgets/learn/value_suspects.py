@@ -22,7 +22,7 @@ SHARE, MOST, PASSES = 0.05, 0.5, 50
 
 
 def suspected_values(project: Project, registry: Registry) -> pd.DataFrame:
-    """The probability of each value of an item that teaches that it is right.
+    """The probability that each value is right, for the items that may train.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _of_attribute(new: ValueCandidate, one: FittedAttribute) -> pd.DataFrame:
 
 
 def probability_right(one: FittedAttribute) -> np.ndarray:
-    """The probability that each answer is no slip: shape (n,).
+    """The probability that each answer is right, and not a slip: shape (n,).
 
     A right answer on a scale differs from what is predicted out of fold as a normal distribution says, with the
     deviation that was expected there; a slip may be anywhere on the scale. A right choice is the item's own, of which

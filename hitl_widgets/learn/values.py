@@ -125,7 +125,7 @@ class FittedAttribute:
     values : tuple, length n
         What was said.
     predicted : ndarray of float64
-        Out of fold: of a scale the value, shape (n,); of choices their probabilities, shape (n, n_choices).
+        Out-of-fold predictions: values on a scale, shape (n,), or probabilities of choices, shape (n, n_choices).
     deviations : ndarray of float64, shape (n,)
         As `ScaleHead.deviations`, out of fold; NaN for choices.
     """
@@ -151,15 +151,15 @@ def value_errors(attribute: Attribute, predicted: np.ndarray, values: Sequence[V
     ----------
     attribute : Attribute
     predicted : ndarray
-        Of a scale values, shape (n,); of choices probabilities, shape (n, n_choices).
+        Values on a scale, shape (n,), or probabilities of choices, shape (n, n_choices).
     values : sequence, length n
         What was said.
 
     Returns
     -------
     ndarray of float64, shape (n,)
-        Of a scale the distance, as a part of the scale's length; of choices the probability of all others than the one
-        that was said.
+        For a scale the distance, as a part of the scale's length; for choices the probability of all others than the
+        one that was said.
     """
     if attribute.scale is None:
         column = {choice: k for k, choice in enumerate(attribute.choices)}
@@ -223,7 +223,7 @@ def tone_units(n_features: int, n_tones: int) -> Tensor:
 
 
 class Predicted(NamedTuple):
-    """What a head says of some items.
+    """Predictions of a head for some items.
 
     Attributes
     ----------
@@ -232,11 +232,11 @@ class Predicted(NamedTuple):
     low, high : tuple, length n
         Ends of the intervals, values of the attribute; None each for choices.
     numbers : ndarray of float64
-        Of a scale the values before they were rounded, shape (n,); of choices their probabilities, (n, n_choices).
+        For a scale the values before they were rounded, shape (n,); for choices their probabilities, (n, n_choices).
     probs : ndarray of float64, shape (n, n_steps), or None
         The probability of each step of an ordinal scale, and of each choice; None for a continuous scale.
     deviations : ndarray of float64, shape (n,)
-        As `ScaleHead.deviations`, as parts of the scale's length; of choices the probability that it is another one.
+        As `ScaleHead.deviations`, as parts of the scale's length; for choices the probability that it is another one.
     """
 
     values: tuple[Value, ...]
@@ -248,7 +248,7 @@ class Predicted(NamedTuple):
 
 
 def predict_values(head: nn.Module, attribute: Attribute, rows: Tensor) -> Predicted:
-    """What a head says of some items.
+    """Predict the values of some items with a head.
 
     Parameters
     ----------

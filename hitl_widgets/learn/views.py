@@ -54,21 +54,21 @@ class Images(Protocol):
 
 
 class Seen(NamedTuple):
-    """What a view is made of.
+    """The values that a view is made from, and the size of its item.
 
     Attributes
     ----------
     values : ndarray, Tensor or mapping of tensors
         For a `Preprocess` its `pixels`, uint8; for any other function the view itself.
     size : tuple of int
-        Height and width of the item; of a text 1 and its characters.
+        Height and width of the item; for a text 1 and its characters.
     """
 
     values: Any
     size: tuple[int, int]
 
     def view(self, preprocess: Callable[[Any], View], *, out: Tensor | None = None) -> View:
-        """The view; of an image its shape is (C, h, w).
+        """The view; for an image its shape is (C, h, w).
 
         Parameters
         ----------

@@ -244,8 +244,8 @@ def distances(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[floa
     Returns
     -------
     ndarray of float, shape (n, m)
-        Of boxes, spans and polygons (1 - GIoU) / 2, the GIoU of polygons by the convex hull around both; of points the
-        distance over the image's diagonal.
+        Of boxes, spans and polygons (1 - GIoU) / 2, the GIoU of polygons by the convex hull around both; for points,
+        the distance over the image's diagonal.
 
     References
     ----------

@@ -96,7 +96,7 @@ class Answers:
 
     @cached_property
     def votes(self) -> tables.VotesByItem:
-        """As `given_votes`, with the adjudicated label alone where there is one."""
+        """As `given_votes`, with only the adjudicated label where there is one."""
         return {**self.given_votes, **{item_id: [(label_id, 1.0)] for item_id, label_id in self.adjudicated.items()}}
 
     def consensus(self, method: str = "auto") -> pd.DataFrame:
@@ -154,7 +154,7 @@ class Answers:
         return pd.DataFrame(found, columns=list(names.values()))
 
     def standing_labels(self) -> dict[str, tuple[str, float]]:
-        """The label_id that stands for each item with an answer, of tied ones the likelier, and its probability.
+        """The label_id that stands for each item with an answer (the likelier one of a tie), and its probability.
 
         Of sets of labels the probability is the product over the labels, each by the votes about it.
         """

@@ -91,7 +91,7 @@ class Arms:
         return drawn  # the last one where the shares add up to a little less than 1
 
     def answering_first(self) -> Arms:
-        """Make the arms of a person who follows wrong suggestions: most of "shown" goes to "answer_first"."""
+        """Make the arms of a person who follows wrong suggestions: "answer_first" gets most of the share of "shown"."""
         moved = ADAPTED * self.shares.get("shown", 0.0)
         return Arms(self.seed, {**self.shares, "shown": self.shares.get("shown", 0.0) - moved,
                                 "answer_first": self.shares.get("answer_first", 0.0) + moved})

@@ -67,7 +67,7 @@ class Editing:
 
     def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime,
                beside: Callable[[str], Sequence[Event]] | None = None) -> Applied:
-        """Make a change today's taxonomy; of several that are made at once, each is tried on top of those before it.
+        """Make a change today's taxonomy; where several are made at once, each is tried on top of those before it.
 
         Parameters
         ----------

@@ -47,7 +47,7 @@ class Forgotten:
     Attributes
     ----------
     number : str or None
-        What stands in place of the name; None of a note.
+        What stands in place of the name; None for a note.
     removed : DataFrame
         A row for each kind of thing that was removed: what, where, n.
     not_reached : DataFrame

@@ -305,7 +305,7 @@ def plantable(state: State) -> list[int]:
 
 
 def _strata(labels: np.ndarray, rare: Collection[str], pairs: Collection[tuple[str, str]]) -> np.ndarray:
-    """The known labels by which gold is asked in turns; of a set its rare label, or the one of a pair, if any."""
+    """The known labels by which gold is asked in turns; for a set its rare label, or the one of a pair, if any."""
     declared_ = dict.fromkeys((*rare, *(label for pair in pairs for label in pair)))
     return np.array([next((label for label in declared_ if label in members(known)), known) if is_set(known) else known
                      for known in labels], object)

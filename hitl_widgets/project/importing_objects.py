@@ -102,7 +102,7 @@ def _item(project: Project, item_id: Any) -> str:
 
 
 def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
-    """The object of a row; None of one that says that there is none."""
+    """The object of a row; None for one that says that there is none."""
     if (at := coordinates_of(record, kind)) is None:
         return None
     label = text_of(record.get("label_id")) or text_of(record.get("label"))
@@ -112,7 +112,7 @@ def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
 
 
 def coordinates_of(record: Mapping[Any, Any], kind: str) -> Any:
-    """The coordinates in a row, as they are there; None of a row without any.
+    """The coordinates in a row, as they are there; None for a row without any.
 
     Raises
     ------

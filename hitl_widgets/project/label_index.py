@@ -94,7 +94,7 @@ class LabelIndex:
         return answered
 
     def noted(self) -> Positions:
-        """Positions of the items of which anything is kept, sorted: a label, values, unsure or put off."""
+        """Positions of the items about which anything is kept, sorted: a label, values, unsure or put off."""
         noted = np.flatnonzero(self._n_given)
         late = [place for of in (self.unplaced, self.put_off) for places in of.values() for place in places]
         return np.unique(np.concatenate([noted, np.array(late, np.int64), self.values.noted()]))
@@ -164,7 +164,7 @@ class LabelIndex:
                 if (pair := self._pairs[codes[position]] or self.put_off[annotator].get(position))}
 
     def attributes(self, lineage: Lineage, position: int) -> dict[str, tuple[str, ...]]:
-        """List of which attributes an item is asked again: annotator -> attribute ids, in the order they are asked."""
+        """List the attributes that are asked of an item again: annotator -> attribute ids, in order."""
         if not lineage.mapped and not lineage.asks:
             return {}
         given = self.values.of(position)
@@ -324,7 +324,7 @@ class LabelIndex:
 
     def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False,
              at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
-        """Take the largest number that `up` gives for the answers to each item.
+        """For each item, the largest number that `up` gives for one of its answers.
 
         Parameters
         ----------

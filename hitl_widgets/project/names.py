@@ -80,12 +80,12 @@ class Pseudonyms:
         return text if self._in_texts is None else self._in_texts.sub(lambda found: self.called[found[0]], text)
 
     def back(self) -> Pseudonyms:
-        """The other way round: from what people are called to their names."""
+        """The reverse mapping: pseudonym -> name."""
         return Pseudonyms({other: name for name, other in self.called.items()})
 
 
 def names_for(project: Project, annotators: Iterable[str], reader: str) -> dict[str, str]:
-    """What a reader calls each annotator: themselves by name, others so where the reader may see names."""
+    """The name under which a reader sees each annotator: their own, and others' only if the reader may see names."""
     everybody = list(dict.fromkeys(annotators))
     if sees_names(project, reader):
         return {name: name for name in everybody}

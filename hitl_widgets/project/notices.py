@@ -34,7 +34,7 @@ TABLE_COLUMNS = ["annotator", "n_people", "n", "accuracy", "low", "high", "state
 
 
 class People:
-    """What the people of a project are asked and told. Safe for many threads.
+    """Questions and notices to the people of a project. Safe for many threads.
 
     Parameters
     ----------

@@ -43,7 +43,8 @@ class ObjectScores:
         self._corrected: tuple[Any, dict[str, float]] | None = None
 
     def state(self, *, of_answers: bool) -> object:
-        """Another one once another model proposes or more images were searched; `of_answers`, once more was said."""
+        """A value that changes with the proposing model and the images that it searched; or, `of_answers`, with
+        answers."""
         with self._lock:
             return self._model, int((~np.isnan(self._doubt)).sum()) // STEP, \
                 self._project.state.taken_in if of_answers else None
@@ -110,7 +111,7 @@ class ObjectScores:
         return np.array([scores.get(place, np.nan) for place in positions.tolist()], np.float32)
 
     def corrected(self, positions: np.ndarray) -> Scores | None:
-        """Which part of the objects of answered images isn't as it was proposed; NaN where nothing was."""
+        """The share of the objects of answered images that isn't as proposed; NaN where nothing was proposed."""
         project = self._project
         if project.task not in SHAPE_OF:
             return None

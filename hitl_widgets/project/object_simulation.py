@@ -67,7 +67,7 @@ def known_objects(project: Project, truth: Any) -> dict[str, list[Shape]]:
 
 
 class ObjectPerson:
-    """Who looks at images and corrects what is proposed in them.
+    """A simulated person who looks at images and corrects what is proposed in them.
 
     Parameters
     ----------

@@ -203,7 +203,7 @@ def check_taxonomy(taxonomy: Taxonomy, lineage: Lineage, name: str, *, notify: C
 
 
 def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], None]) -> bool:
-    """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered.
+    """Whether the pool shares items with the one that the folder was last opened with, as far as its ids are kept.
 
     The folder remembers this pool from then on.
 

@@ -75,7 +75,7 @@ class Agreements:
 
     @property
     def owner(self) -> str:
-        """Who made the project, as long as they own it; then the owner of the longest standing."""
+        """Whoever made the project, as long as they own it; else the person who has been an owner longest."""
         return self.roles.owners[0] if self.roles.owners else ""
 
     @property
@@ -90,7 +90,7 @@ class Agreements:
         return annotator in self.roles.owners
 
     def take_policies(self, events: Sequence[Event]) -> None:
-        """Take in what was set: of each key the last one holds."""
+        """Take in what was set: the last value of each key holds."""
         for event in events:
             self.policy = {**self.policy, **event.body}
             self.set_by = {**self.set_by, **dict.fromkeys(event.body, event.id)}
@@ -150,7 +150,7 @@ def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> 
 
 
 def set_arms(project: Project, shares: Mapping[str, float]) -> None:
-    """Set the shares of the arms that were passed at opening; another than the owner is told which ones hold."""
+    """Set the shares of the arms that were passed at opening, for the owner; anybody else is told which ones hold."""
     project.refresh()
     own = project.asking.arms.shares
     if own == shares:

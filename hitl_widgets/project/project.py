@@ -571,7 +571,7 @@ class Project(Standing):
             self.require_role(FOR_OTHERS)
 
     def require_role(self, need: Need) -> None:
-        """Raise NotAllowed where the role of the one who acts doesn't allow what needs this."""
+        """Raise NotAllowed where the role of the one who acts is below what an act needs."""
         self.refresh()
         if not self.state.roles.allows(self.annotator, need):
             raise self.state.roles.refusal(self.annotator, need)
@@ -589,7 +589,7 @@ class Project(Standing):
         self._store(acts)
 
     def take_in_new(self, make: Callable[[], Sequence[events.Event]]) -> None:
-        """Append what is new of something that is imported: all of it or none.
+        """Append the new part of an import: all of it or none.
 
         Parameters
         ----------

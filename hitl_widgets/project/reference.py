@@ -121,7 +121,7 @@ def _was_shown(seen: Mapping[str, Any]) -> bool:
 
 
 def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) -> BlindAnswers:
-    """Tell what `blind_answers` would of a single decision, from the row of the log's table of annotations."""
+    """As `blind_answers`, for a single decision, from the row of the log's table of annotations."""
     if chosen_by == IMPORTED:
         return BlindAnswers(imported=pair)
     if chosen_by == SORTED:
@@ -304,7 +304,7 @@ class ReferenceLabels:
         self._narrow: tuple[object, bool] = (None, False)
 
     def note_all(self, answers: Iterable[tuple[int, str, BlindAnswers]]) -> None:
-        """Take in what answers to hold-out items measure: position, annotator, and all that is theirs."""
+        """Take in what answers to hold-out items measure: position, annotator, and all of their answers to the item."""
         for position, annotator, blind in answers:
             if blind != NOTHING:
                 self._answers.setdefault(position, {})[annotator] = blind
@@ -334,7 +334,7 @@ class ReferenceLabels:
 
     # One pass over the answers: an item is tied, in doubt or unsure only where the case before doesn't hold.
     def measuring(self, lineage: Lineage) -> Measuring:
-        """List the items that measure, by what they are."""
+        """List the items that measure: hold-out, gold and imported."""
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
             holdout, imported, gold = _Decided(lineage), _Decided(lineage), _Decided(lineage)

@@ -360,7 +360,7 @@ class RelabelQueue:
         code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
 
         def taught(pair: Pair) -> int:
-            """The one of these labels that an answer has; of a set with several of them nothing is learnt here."""
+            """The one of these labels that an answer has; for a set with several of them nothing is learnt here."""
             of = [code_of[label_id] for label_id in members(lineage.exactly(*pair)) if label_id in code_of]
             return of[0] if len(of) == 1 else 0
 

@@ -106,7 +106,7 @@ class Learns(Protocol):
 
 
 class Session:
-    """What the card, the other widgets and a simulated annotator use of a project. Safe for many threads.
+    """The part of a project that widgets and simulated annotators use. Safe for many threads.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class Session:
         return self.learns.state
 
     def close(self) -> None:
-        """Let the thread end that computes descriptors."""
+        """End the thread that computes descriptors."""
         if self.project.has_pool:
             self._features.stop()
 
@@ -189,7 +189,7 @@ class Session:
         self._model.follow()
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call `heard`, on another thread, when somebody stored something, where that is told; see `Log.listen`."""
+        """Call `heard` on another thread when somebody stored something, if the log can notify; see `Log.listen`."""
         return self.project.listen(heard)
 
     @property
@@ -279,7 +279,7 @@ class Session:
             self.predict(missing, budget_s=WAITING_S)
 
     def describe(self, most: int = 10_000) -> None:
-        """Have the descriptors of all items computed, in a pool of so many at most: until then some is left to time."""
+        """Have the descriptors of all items computed, unless the pool has more of them than `most`."""
         if len(self.pool) <= most and not self.pool.remote and self._model.embeddings(np.arange(1)) is None:
             self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
@@ -289,7 +289,7 @@ class Session:
             self.project.log.release(list(item_ids), self.project.who(annotator))
 
     def update_second_looks(self) -> SuspectedErrors:
-        """Estimate anew how likely each answer is right; the second-look queue uses the result."""
+        """Estimate again how likely each answer is right; the second-look queue uses the result."""
         self.project.second_looks = looks = self._model.label_errors()
         return looks
 
@@ -311,7 +311,7 @@ class Session:
     # -- what the screen shows
 
     def prepare(self, items: Iterable[Item]) -> None:
-        """Have predictions ready for these items, where there is a model; of remote ones for those at hand."""
+        """Have predictions ready for these items, where there is a model; remote items only if at hand."""
         self._prepare([item.position for item in items])
 
     def _prepare(self, positions: Sequence[int]) -> None:

@@ -69,7 +69,7 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
 
 
 def todays_thresholds(thresholds: Mapping[str, float], version: int | None, lineage: Lineage) -> dict[str, float]:
-    """From which score on objects of today's labels are proposed; of a merged label the least of its parts'.
+    """The score from which objects of today's labels are proposed; for a merged label, the least of its parts'.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class State:
     settings : mapping
         The hold-out's share (``holdout``) and ``seed``.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item; of two numbers, at least and at most.
+        How many annotators are asked about each item; two numbers are the least and the most.
     audit : float
         Share of the pool that is drawn for the audit.
     now : function returning an aware datetime
@@ -328,7 +328,7 @@ class State:
 
     @property
     def _columns(self) -> tuple[str, ...]:
-        """The columns of the log's table that are taken in; of values only where some may have been given."""
+        """The columns of the log's table that are taken in; columns of values only where some may have been given."""
         return (*COLUMNS, "given_values") if self.lineage.has_attributes else COLUMNS
 
     @property

@@ -73,7 +73,7 @@ def invite(project: Project, name: str, role: str = "annotator") -> pd.DataFrame
 
 
 def withdraw(project: Project, name: str) -> pd.DataFrame:
-    """Take a person's role away, as an owner: what they said counts as before, and nothing that they store from now on.
+    """Take a person's role away, as an owner: their earlier answers still count; what they store from now on doesn't.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _give(project: Project, new: dict[str, str]) -> None:
 
 
 def set_aside(project: Project, reader: str) -> pd.DataFrame:
-    """Return a table of the acts that are kept aside: of a person their own, of an owner everybody's.
+    """Return a table of the acts that are kept aside: a person's own, or everybody's for an owner.
 
     Columns: id, annotator, kind ("decided", "retracted", ...), item_id, label (that was given), acted_at, stored_at,
     role (that the person has now).

@@ -38,7 +38,7 @@ class Drawn(NamedTuple):
 
 
 class Proposed(Protocol):
-    """What a proposal has, as far as it matters here."""
+    """The part of a proposal that matters here."""
 
     @property
     def id(self) -> str:
@@ -79,7 +79,7 @@ class DrawnProposals(Generic[P]):
 
 
 def moved(threshold: float, which: str) -> float:
-    """The threshold that a draw makes of a label's usual one.
+    """A label's threshold under a draw, from its usual one.
 
     Examples
     --------

@@ -66,7 +66,7 @@ class ValueIndex:
 
     def doubtful(self, lineage: Lineage, annotator: str, at: npt.NDArray[np.int64] | slice = EVERYWHERE
                  ) -> npt.NDArray[np.int64] | None:
-        """Find the step that left an annotator's values of each item in doubt, or asks of it what they don't have.
+        """Find the step that left an annotator's values of each item in doubt, or asks for values not given yet.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ def values_of(text: str) -> Mapping[str, Value]:
 
 def doubts_of(lineage: Lineage, label_id: str | None, version: int | None, values: Mapping[str, Value]
               ) -> dict[str, int]:
-    """Tell of which attributes an answer is to be asked again: attribute id -> version of the step.
+    """List the attributes that are asked of an answered item again: attribute id -> version of the step.
 
     An answer whose label is in doubt has none: it is asked again as a whole.
 

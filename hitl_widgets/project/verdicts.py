@@ -135,7 +135,7 @@ class Verdicts:
         return labels
 
     def states(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, dict[str, bool]]:
-        """What `labels` say of each label, where these are sets: item_id -> today's label_id -> whether it is on.
+        """`labels` label by label, where these are sets: item_id -> today's label_id -> whether it is on.
 
         A label that was added after the verdict isn't there: of it the votes decide.
         """

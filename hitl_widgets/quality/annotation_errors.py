@@ -52,7 +52,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
         A row a doubt, the most probable error first: item_id, annotator, object_id (None for a missing object), error,
         score (probability that the annotation is wrong, as far as the model's scores tell), label and label_id (of the
         object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or what is
-        missing); of spans start and end.
+        missing); for spans start and end.
 
         - missing: the model is sure of an object where nobody annotated one.
         - wrong label: it is sure of another label at this place.

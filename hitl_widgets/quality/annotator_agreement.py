@@ -51,7 +51,8 @@ _ONE_ITEM = "an interval needs two items with two votes each"
 def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: Any = None, seed: int = 0) -> Agreement:
     """Agreement of annotators, with intervals over items and over items and people.
 
-    Planted rows and a person's own repeats are no votes; of several rows of one item and annotator the last counts.
+    Planted rows and a person's own repeats are no votes; where an item and annotator have several rows, the last
+    counts.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ class Agreement:
         where there is no number.
 
         - percent: share of agreeing pairs of votes, averaged over items.
-        - cohen_kappa: of two annotators; of more the mean over pairs, each weighted by the items that both voted on.
+        - cohen_kappa: of two annotators; for more the mean over pairs, each weighted by the items that both voted on.
         - fleiss_kappa, krippendorff_alpha (by `distance`), gwet_ac1.
         - gwet_ac2: with Gwet's ordinal weights where distance is "ordinal", with 1 - distance, of the largest 1, where
           it is another one; the same as gwet_ac1 where it is "nominal".

@@ -186,7 +186,7 @@ def reliability(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int 
 
 
 def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int = N_BINS) -> tuple[float, float]:
-    """How far a model's confidence is from how often it is right, and how far it would be by chance alone.
+    """How far a model's confidence is from how often it is right, and how far it would be by chance if it were exact.
 
     Parameters
     ----------

@@ -266,7 +266,7 @@ class Candidate:
 
     @property
     def drifts(self) -> bool:
-        """Whether it takes it that nearly everybody errs in one direction."""
+        """Whether this fit assumes that nearly everybody errs in the same direction."""
         return self.shift > LARGEST_SHIFT and self.one_way > ONE_WAY
 
 

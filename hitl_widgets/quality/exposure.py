@@ -118,7 +118,7 @@ def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimat
 
 
 def corrected(value: float, low: float, high: float, off: Misfit) -> tuple[float, float, float]:
-    """A rate of copying less a `Misfit`, and an interval that holds both what it was and what it is then."""
+    """A rate of copying minus its `Misfit`; the interval contains both the rate before and the rate after."""
     less, extra = value - off.bias, Z * off.error
     below, above = less - math.hypot(value - low, extra), less + math.hypot(high - value, extra)
     return min(max(less, 0.0), 1.0), min(low, max(0.0, below)), max(high, min(1.0, above))

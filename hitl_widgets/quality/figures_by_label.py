@@ -1,4 +1,4 @@
-"""Figures of all labels together and of each label, from a table: what measurements of objects and of spans share."""
+"""Figures of all labels together and of each label, in a table, as measurements of objects and of spans give them."""
 
 from __future__ import annotations
 

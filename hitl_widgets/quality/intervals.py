@@ -163,7 +163,7 @@ def newcombe(k_1: float, n_1: float, k_2: float, n_2: float, *, level: float = 0
 
 
 def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
-    """How many items of groups that are drawn as a whole tell as much as one that is drawn by itself.
+    """How many items, in groups drawn as a whole, are worth one item that is drawn by itself: the design effect.
 
     The variance of the mean between groups, over that of as many independent items. Counts divided by it give intervals
     that hold also where the items of a group are alike; that few groups tell little of their variance is allowed for by

@@ -51,7 +51,7 @@ _Objects = tuple[list[Sequence[float]], npt.NDArray[np.int64]]
 class ObjectAgreement:
     """How far people agree on the objects of images, at each threshold from which two objects are taken for the same.
 
-    `result["found"]` is the `Estimate` at a threshold of 0.5; of spans there are `["f1_exact"]`, `["f1_overlap"]` and
+    `result["found"]` is the `Estimate` at a threshold of 0.5; for spans there are `["f1_exact"]`, `["f1_overlap"]` and
     `["alpha"]` too.
 
     Attributes
@@ -98,7 +98,7 @@ class ObjectAgreement:
     spans: pd.DataFrame | None = None
 
     def __getitem__(self, question: str) -> Estimate:
-        """Estimate of one of `QUESTIONS` at a threshold of 0.5; of spans also f1_exact, f1_overlap and alpha."""
+        """Estimate of one of `QUESTIONS` at a threshold of 0.5; for spans also f1_exact, f1_overlap and alpha."""
         if self.spans is not None and question in SPAN_FIGURES:
             return self.of_spans(question)
         return self.at(question)

@@ -52,7 +52,7 @@ _ONE_IMAGE = "an interval needs two images with objects"
 class Detection(FiguresByLabel):
     """How well a model finds the objects of images, as `detection` measures it.
 
-    `result["map50"]` is an `Estimate`, so are `["map"]` and `["map75"]`; of points `["f1"]`, `["precision"]` and
+    `result["map50"]` is an `Estimate`, so are `["map"]` and `["map75"]`; for points `["f1"]`, `["precision"]` and
     `["recall"]`.
 
     Attributes
@@ -123,8 +123,8 @@ class Detection(FiguresByLabel):
     def cases(self) -> pd.DataFrame:
         """Each error, the best-scored first: item_id, object_id and label of the prediction, error, score, overlap.
 
-        true_id and true_label are of the true object that the error is about, if there is one; of a missed object only
-        these are filled.
+        true_id and true_label say which true object the error is about, if there is one; for a missed object only these
+        are filled.
         """
         from .detection_errors import case_table
 
@@ -291,7 +291,7 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     before, after : DataFrame
         What each model predicts, as for `detection`.
     figure : str, optional
-        "map", "map50" or "map75"; of points "f1", "precision" or "recall". By default map50 and f1.
+        "map", "map50" or "map75"; for points "f1", "precision" or "recall". By default map50 and f1.
     threshold : float, mapping, or two of them
         As for `detection`; of two the first is that of `before`.
     images, sizes, groups, resamples, seed
@@ -382,7 +382,7 @@ def interval(value: float, samples: Floats, n: int, *, signed: bool = False) -> 
 
 
 def rarest(curves: Sequence[Curve]) -> int:
-    """Number of images with an object of the rarest label that is in any."""
+    """Number of images that have the rarest label, among labels that some image has."""
     return min((n for curve in curves if (n := int((curve.n_true > 0).sum()))), default=0)
 
 

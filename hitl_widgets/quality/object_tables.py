@@ -170,7 +170,7 @@ def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataF
 
 
 def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, Sizes]:
-    """Tell who answered which images for certain, and how large the images are.
+    """List who answered which images for certain, and how large the images are.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Featur
 
 
 def folds(labels: npt.NDArray[np.int64], draws: npt.NDArray[Any], *, n_folds: int = N_FOLDS) -> npt.NDArray[np.int64]:
-    """The fold of each item: those of one label are dealt out in turn, in the order of their draws.
+    """The fold of each item: the items of each label are distributed to the folds in turn, in the order of their draws.
 
     Parameters
     ----------

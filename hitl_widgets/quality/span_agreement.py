@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 def span_table(texts: Sequence[Sequence[Found]], units: Sequence[Ints], names: Sequence[str], weights: Floats
                ) -> pd.DataFrame:
-    """Tell how far people agree on spans, over all labels and of each.
+    """Measure how far people agree on spans, for all labels together and for each.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _alpha(differ: Floats, sizes: Floats, counted: Floats, weights: Floats) -> F
 
 def units_of(items: Sequence[Any], texts: Sequence[Sequence[Found]], tokens: Mapping[Any, npt.ArrayLike] | None,
              sizes: Mapping[Any, tuple[float, float]]) -> tuple[list[Ints], str]:
-    """Tokens of each text, and what has to be said of them.
+    """Tokens of each text, and notes to report about them.
 
     Parameters
     ----------

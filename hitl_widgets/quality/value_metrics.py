@@ -199,7 +199,7 @@ def compare_values(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.Array
     Returns
     -------
     Estimate
-        How much smaller the mean absolute error is, in units of the scale; of choices the gain in accuracy.
+        How much smaller the mean absolute error is, in units of the scale; for choices, the gain in accuracy.
 
     Raises
     ------

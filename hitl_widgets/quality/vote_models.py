@@ -510,7 +510,7 @@ def evidence_weights(odds: Floats, slope: float) -> Floats:
 
 
 def certainty_slope(ballots: Ballots, odds: Floats) -> float:
-    """How much a certainty tells: the slope of `evidence_weights` under which the others' votes predict votes best.
+    """How informative certainty is: the slope of `evidence_weights` with which the others' votes predict votes best.
 
     It is drawn to `SLOPE_PRIOR`, so that few votes don't decide; near 0 where certainties tell nothing.
     """

@@ -31,7 +31,7 @@ Model = tuple[int, str]
 
 @dataclass(frozen=True)
 class Audited:
-    """What the random sample tells.
+    """Estimates from the random sample.
 
     Attributes
     ----------

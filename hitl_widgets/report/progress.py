@@ -331,7 +331,7 @@ def _first(metrics: Figures) -> tuple[str, int, float, float, float]:
 
 
 def _as_counts(metrics: Figures) -> tuple[float, float]:
-    """How many of how many independent items a model is right on; of a macro F1 as many as have its interval."""
+    """How many of how many independent items a model is right on; for a macro F1 as many as have its interval."""
     if isinstance(metrics, Metrics):
         return metrics.counts.trace() / metrics.design_effect, metrics.n / metrics.design_effect
     _, n, value, low, high = _first(metrics)
@@ -501,7 +501,7 @@ def _suggestions(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_suggested_label(group: pd.DataFrame, stood: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Each suggested label, and whether it stood each time; of a suggested set each of its labels on its own."""
+    """Each suggested label, and whether it stood each time; for a suggested set each of its labels on its own."""
     if not group["suggestion"].map(is_set).any():
         yield from ((str(label_id), some) for label_id, some in stood.groupby(group["suggestion"]))
         return

@@ -177,7 +177,7 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
 
 @lru_cache(maxsize=4_096)
 def unchecked_interval(k: int, n: int, left: int, *, tail: float = TAIL) -> tuple[float, float]:
-    """From k wrong ones of n random checks: the share of wrong ones among those that are left, as `assess` says."""
+    """The share of wrong labels among the unchecked ones, from k wrong ones in n random checks; see `assess`."""
     chances = betabinom.pmf(np.arange(left + 1), left, k + 0.5, n - k + 0.5)
     below = chances.cumsum() - chances / 2
     inside = np.flatnonzero((below > tail) & (below < 1 - tail))
@@ -185,7 +185,7 @@ def unchecked_interval(k: int, n: int, left: int, *, tail: float = TAIL) -> tupl
 
 
 def n_without_error(tolerance: float = 0.05, *, level: float = 0.95) -> int:
-    """How many random checks, none of them wrong, show that fewer are wrong than the tolerance.
+    """Number of random checks that, if none is wrong, show that the share of wrong labels is below the tolerance.
 
     Parameters
     ----------

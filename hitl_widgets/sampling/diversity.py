@@ -242,7 +242,7 @@ def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n:
 
 
 def spread(spread: Scores) -> Scores:
-    """How much isn't known of the values of each item, as the heads for attributes tell it.
+    """How uncertain the values of each item are, by the heads for attributes.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def spread(spread: Scores) -> Scores:
 
 def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: int,
                    rng: np.random.Generator | None = None) -> Scores:
-    """Choose n items of whose values least is known, and which are unlike each other.
+    """Choose n items whose values are the most uncertain and which are unlike each other.
 
     As `diverse_margin`, with the predictive spread of values in the place of the margin of labels.
 

@@ -158,7 +158,7 @@ class People:
 
 def fit_people(item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_annotators: int, n_labels: int,
                n_steps: int = 25) -> People:
-    """Fit how each person labels, from their votes alone: Dawid and Skene's model, with confusions drawn to the common.
+    """Fit how each person labels, from votes: Dawid and Skene's model, shrunk towards the confusions of all people.
 
     Somebody with few votes is taken to label as everybody does. So it can be used from the first votes on, and little
     is lost by refitting it only when a tenth more votes have come.

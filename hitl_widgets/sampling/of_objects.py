@@ -26,7 +26,7 @@ class OfObjects(Protocol):
     """
 
     def state(self, *, of_answers: bool) -> object:
-        """Something that is another one once scores have changed, of those that follow from answers if so wanted."""
+        """A value that changes when scores change; with `of_answers`, when those change that follow from answers."""
 
     @property
     def has_model(self) -> bool:

@@ -26,7 +26,7 @@ ASSIGNED_AHEAD = 64
 
 
 class Route(NamedTuple):
-    """Which items a person may be asked, where some are assigned to some people: masks over the pool.
+    """The items that a person may be asked, as masks over the pool, where items are assigned to people.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Queue:
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that is never used for training.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item; of two numbers, at least and at most: between them, those whose
+        How many annotators are asked about each item; two numbers are the least and the most: between them, those whose
         votes are tied or leave the label in doubt.
     audit : Audit, optional
         The random sample that checks suggestions; none by default.

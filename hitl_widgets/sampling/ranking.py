@@ -194,7 +194,7 @@ class Ranking:
             return strategy, self._scores[strategy]
 
     def suggests(self, label_ids: frozenset[str], lineage: Lineage) -> np.ndarray | None:
-        """Tell of each item whether the suggestion is one of some labels, or a set that has one of them.
+        """Find the items whose suggestion is one of some labels, or a set that has one of them.
 
         As with scores, after a change of model an item keeps its former suggestion until the new model has predicted
         it. What comes in is taken in row by row.

@@ -195,7 +195,7 @@ class Selector:
         return OVER_SETS.get(name, function) if self.ranking.multilabel else function
 
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
-        """Whether the strategy does nothing without embeddings, so that some should be at hand."""
+        """Whether the strategy needs embeddings, so that some should be ready."""
         if strategy == "random":
             return False
         name = self._named(strategy, queue, lineage)

@@ -38,7 +38,7 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
     Parameters
     ----------
     folder : Path
-        The project's folder; of a project on a server its cache, into which the files of the team are fetched.
+        The project's folder; for a project on a server its cache, into which the files of the team are fetched.
     log : Log
         Its log, open.
     path : Path

@@ -30,7 +30,7 @@ WITH_CHECKSUMS = 3
 
 
 class Outdated(Exception):
-    """Events that are whole beside indexes or annotations that don't follow from them: `rebuild` makes these anew."""
+    """Intact events with indexes or annotations that don't agree with them: `rebuild` makes these anew."""
 
 
 def content_hash(annotator: str, item_id: str | None, body: str) -> str:
@@ -73,7 +73,7 @@ def pages_fault(connection: sqlite3.Connection, *, indexes: bool) -> str | None:
 
 
 def structure_fault(connection: sqlite3.Connection) -> str | None:
-    """What a database holds that no log does, such as a trigger, or lacks; None when it is formed like a log."""
+    """What a database has that no log has, such as a trigger, or what it lacks; None when its structure is a log's."""
     known = {(kind, name) for table in TABLES.tables.values()
              for kind, name in [("table", table.name), *(("index", index.name) for index in table.indexes)]}
     there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")
@@ -151,7 +151,7 @@ def schema_of(connection: sqlite3.Connection) -> int:
 # -- what follows from the events ----------------------------------------------------------------------------
 
 def is_derived_right(connection: sqlite3.Connection) -> bool:
-    """Whether the indexes and the table of annotations are what follows from the events.
+    """Whether the indexes and the table of annotations agree with the events.
 
     About 2.6 s for 100,000 events.
     """

@@ -54,7 +54,7 @@ def file_system(folder: Path, mounts: str) -> str:
 
 
 def take(folder: Path) -> Callable[[], None]:
-    """Hold a folder for this process alone; call the result to give it up. Logs of one process share the lock.
+    """Hold a folder for this process only; call the result to give it up. Logs of one process share the lock.
 
     Raises
     ------

@@ -57,7 +57,7 @@ logger = logging.getLogger(__name__)
 
 
 class Rewritten(Exception):
-    """The events were brought into another order since what is to be stored was made."""
+    """The events were brought into another order after the act that is to be stored was made."""
 
 
 class Unplaced(NamedTuple):
@@ -611,7 +611,7 @@ class Log:
         return bool(self._read(lambda conn: conn.scalar(select(EVENT.c.aside).where(EVENT.c.id == id))))
 
     def people(self) -> set[str]:
-        """Whoever did something here themselves: not whose answers came from a file alone."""
+        """People who did something here themselves; not those whose answers only came from a file."""
         acted = select(EVENT.c.annotator).where(
             EVENT.c.kind.not_in(("decided", "repeated", "retracted", "told"))).union(
             select(ANNOTATION.c.annotator).where(ANNOTATION.c.chosen_by.is_distinct_from("import")))
@@ -666,7 +666,7 @@ class Log:
         return last or 0
 
     def annotators(self) -> list[str]:
-        """Everybody who acted, sorted by name. Quick in a log of any size: the index is asked once a person."""
+        """Everybody who acted, sorted by name. Quick in a log of any size: one look-up in the index for each person."""
         found: list[str] = []
         while True:
             name = self._read(lambda conn: conn.scalar(_NEXT_NAME, {"name": found[-1] if found else ""}))

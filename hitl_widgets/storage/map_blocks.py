@@ -200,7 +200,7 @@ class MapBlocks:
 def packed(attribution: Attribution, content: str) -> bytes:
     """A map as bytes: the same map gives the same.
 
-    Of an image its numbers are kept with 11 bits of precision, as a part of the largest; of a text as they are.
+    The numbers of an image are kept with 11 bits of precision, relative to the largest; those of a text as they are.
 
     Parameters
     ----------

@@ -185,7 +185,7 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def as_words(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that finds names where they stand as words: of two that begin alike, the one that is named first."""
+    """A pattern that finds names where they stand as words; where two begin alike, the one that is named first."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
 
 

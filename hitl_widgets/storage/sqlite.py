@@ -144,11 +144,11 @@ class Database:
         return [conn.execute(statement, dict(values)).cursor.fetchall() for statement, values in questions]
 
     def at_once(self, conn: sa.Connection) -> AbstractContextManager[object]:
-        """Send what is done in a with block together. A file is near: nothing is gained."""
+        """As in `postgres`, where it saves round trips to the server; a file needs nothing."""
         return nullcontext()
 
     def notify(self, conn: sa.Connection, seq: int) -> None:
-        """Tell other processes that something was stored. They look for themselves: a file tells nobody."""
+        """Do nothing: other processes look at the file themselves."""
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard` whenever another process has stored something, where that is told; the result ends it."""

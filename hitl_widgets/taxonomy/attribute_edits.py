@@ -21,7 +21,7 @@ from .value_maps import GONE, ValueMap, map_back, map_of
 
 @dataclass(frozen=True, repr=False)
 class add_attribute(Edit):
-    """Ask an attribute from now on, beside the label or alone.
+    """Ask for an attribute from now on, beside the label or without one.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class change_attribute(Edit):
 
 @dataclass(frozen=True, repr=False)
 class retire_attribute(Edit):
-    """Ask an attribute no more. Its values stay in the log, and nothing is asked again.
+    """No longer ask for an attribute. Its values stay in the log, and nothing is asked again.
 
     Parameters
     ----------

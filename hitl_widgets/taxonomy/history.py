@@ -431,7 +431,7 @@ class Lineage:
 
     @property
     def asked(self) -> frozenset[str]:
-        """Ids of the attributes of today that any step asked of items that were answered before."""
+        """Ids of today's attributes that some step asks for on items that were answered before."""
         return frozenset(attribute_id for step in (self.steps if self.asks else ()) if step.before is not None
                          for attribute_id in self.asks_since(step.before))
 

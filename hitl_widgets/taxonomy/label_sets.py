@@ -31,7 +31,7 @@ def is_set(label_id: str | None) -> bool:
 
 
 def members(label_id: str | None) -> tuple[str, ...]:
-    """The ids of the labels in a set, in the order of the alphabet; of a single label its own.
+    """The ids of the labels in a set, in the order of the alphabet; for a single label its own.
 
     Examples
     --------

@@ -313,7 +313,7 @@ class Taxonomy:
         return tuple(map(self.name_of, self.label_ids))
 
     def name_of(self, label_id: str) -> str:
-        """Return a label's name, or its path where another label has that name too; of a set, the names of its labels.
+        """Return a label's name, or its path where another label has that name too; for a set, the names of its labels.
 
         Examples
         --------
@@ -334,7 +334,7 @@ class Taxonomy:
         return tuple(map(self.name_of, ordered))
 
     def name_as_answered(self, label_id: str) -> str:
-        """Return a label's name alone, whatever others are called; of a set, as `name_of`."""
+        """Return a label's name alone, whatever others are called; for a set, as `name_of`."""
         return self.name_of(label_id) if is_set(label_id) else self.label(label_id).name
 
     def path(self, name_or_id: str) -> str:

@@ -15,7 +15,7 @@ from .revert import revert_step
 
 @dataclass(frozen=True)
 class AlreadyThere:
-    """What applying an edit comes to where today's taxonomy has all that it made."""
+    """The outcome of applying an edit whose changes are all in today's taxonomy already."""
 
     version: int
 

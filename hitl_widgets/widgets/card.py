@@ -80,7 +80,7 @@ FOLLOW_S = 2.0  # how often an open card looks for what others stored
 
 
 class Errand(NamedTuple):
-    """What the card asked for beside its items: the smaller `place`, the sooner it is done."""
+    """Work that the card asked for besides its items; the smaller `place`, the sooner it is done."""
 
     place: float
     job: Job

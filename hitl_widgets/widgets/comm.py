@@ -69,7 +69,7 @@ class Card(anywidget.AnyWidget):
                                  "is kept here and sent again.", again=True)
 
     def detach(self, reason: str) -> None:
-        """Let go of whoever answers: the project was closed, and its memory is to be freed.
+        """Drop the reference to whoever answers: the project was closed, and its memory is to be freed.
 
         The page stays as it is. Acts that still come are refused for now, so that the browser keeps them for the
         project's next opening.

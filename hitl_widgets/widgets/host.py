@@ -29,7 +29,7 @@ class ItemPictures(Protocol):
         """Encode an item as a small PNG, or the beginning of a text as UTF-8."""
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of an item; of a text 1 and how many characters it has."""
+        """Height and width of an item; for a text 1 and how many characters it has."""
 
     def fetch_ahead(self, positions: Iterable[int], *, first: bool = False,
                     then: Callable[[], None] | None = None) -> None:
@@ -55,7 +55,7 @@ class ShownObjects(Protocol):
 
     @property
     def threshold(self) -> float | None:
-        """From which score on proposals are shown."""
+        """The score from which proposals are shown."""
 
     @property
     def threshold_probability(self) -> float | None:
@@ -104,7 +104,7 @@ class CardHost(Protocol):
         """Take in what other processes stored; quick where there is nothing. Listeners are told."""
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call `heard`, on another thread, when somebody stored something, where that is told at all.
+        """Call `heard`, on another thread, when somebody stored something, where the log can notify.
 
         The function that is returned ends it. A card follows every few seconds beside it.
         """
@@ -252,7 +252,7 @@ class RolesHost(Protocol):
         """Say why the annotator may only read; None where their role allows answers. Quick."""
 
     def aside(self, annotator: str | None = None) -> str | None:
-        """Say what is kept aside of the annotator, or of others where they own the project; None for nothing."""
+        """Say how many of the annotator's answers are kept aside, and to an owner whose else are; None for none."""
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
         """Say why an act that was stored just now is kept aside; None where it isn't."""

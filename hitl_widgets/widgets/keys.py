@@ -24,7 +24,7 @@ KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)
 
 def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
                task: str = "classify", kind: str = "image") -> dict[str, tuple[list[str], str]]:
-    """Read a widget's table of keys, with the keys that a person wants instead.
+    """Read a widget's table of keys; a person's own keys replace the usual ones.
 
     Parameters
     ----------

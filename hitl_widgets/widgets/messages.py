@@ -589,7 +589,7 @@ class ItemEntry(_ItemMore):
     person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
     itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a
     model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't
-    blind, from the score `threshold` on; of an item that is looked at again, those of the annotator's decision.
+    blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision.
     `before`: what comes before a text in its group.
     """
 
@@ -1159,7 +1159,7 @@ class PushPreview(_PushPreviewMore):
 
 
 class Pages(TypedDict):
-    """The items without a place, those that look alike on one page; of texts the words that set each page apart."""
+    """The items without a place, those that look alike on one page; for texts the words that set each page apart."""
 
     kind: Literal["pages"]
     pages: list[list[UnplacedItem]]

@@ -79,7 +79,7 @@ class Window:
 
     @property
     def room(self) -> int:
-        """How many more items are to wait; 0 or below for none."""
+        """How many more items should wait in the browser; 0 or less for none."""
         room = self.size - len(self.entries)
         return room if self.n is None else min(room, self.n - self.n_answered - len(self.entries))
 
@@ -89,7 +89,7 @@ class Window:
         return next(reversed(self._decided), None)
 
     def ask(self) -> tuple[int, set[str]]:
-        """Say how many more items are to wait, and which wait already; `add` takes what is found."""
+        """Return how many more items should wait, and which wait already; pass what is found to `add`."""
         self._decided_since.clear()
         return self.room, self.item_ids
 

@@ -25,12 +25,12 @@ class Models:
 
         Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" where it
         was learnt while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was
-        trained (on what `Run.measured_on` says; of detectors map50, and of points F1), n_training (items that it learnt
-        from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator its
-        class. The rounds were measured on the same items: the largest accuracy among many owes some of it to chance.
-        Weights and predictions are kept of models that were ever adopted or imported, of those of the background the
-        last five, and of the last three rounds. A notebook shows the beginning of each version, which `Workbench.adopt`
-        takes, and times in UTC; the table itself has both in full.
+        trained (on what `Run.measured_on` says; for detectors map50, and for points F1), n_training (items that it
+        learnt from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator
+        its class. The rounds were measured on the same items: the largest accuracy among many owes some of it to
+        chance. Weights and predictions are kept of models that were ever adopted or imported, of those of the
+        background the last five, and of the last three rounds. A notebook shows the beginning of each version, which
+        `Workbench.adopt` takes, and times in UTC; the table itself has both in full.
         """
         from ..learn.model_table import models
         return models(self._wb.project.log.events())

@@ -135,7 +135,7 @@ class People:
         Consensus, SetConsensus or ValueConsensus
             .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
             .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label .table, .probs, .shares,
-            .per_label, .annotators and .by_label (name -> the consensus about it); of a scale .table (with low, high
+            .per_label, .annotators and .by_label (name -> the consensus about it); for a scale .table (with low, high
             and spread), .annotators (who answers high or low), .method.
         """
         from ..report.several_people import consensus_of
@@ -314,7 +314,7 @@ class People:
         return own_page(self._wb.project, self._wb.annotator)
 
     def _known(self) -> pd.Series:
-        """The known answers by the labels' names; of sets, their names in one text."""
+        """The known answers by the labels' names; for sets, their names in one text."""
         name_of = self._wb.taxonomy.name_of
         return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
                          dtype=object)
@@ -336,7 +336,7 @@ class People:
         return Threads(self._wb.project)
 
     def second_looks(self) -> pd.DataFrame:
-        """The answers that may be wrong, the least probable first: worth a second look.
+        """The answers that may be wrong and are worth a second look, the least probable first.
 
         Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
         right (the probability that it is right), looked (whether its author confirmed it at a second look already).
@@ -672,7 +672,7 @@ class People:
         return team.withdraw(self._wb.project, name)
 
     def set_aside(self) -> pd.DataFrame:
-        """What is kept aside, since its person's role didn't allow it when it was stored: it counts nowhere.
+        """The acts that are kept aside and count nowhere, since their person's role didn't allow them.
 
         An owner sees everybody's, anybody else their own.
 
@@ -685,7 +685,7 @@ class People:
         return team.set_aside(self._wb.project, self._wb.annotator)
 
     def take_in(self, ids: str | Sequence[str] | pd.DataFrame) -> pd.DataFrame:
-        """Have what is kept aside count, as an owner, as if its person's role had allowed it.
+        """Let acts that were kept aside count, as an owner, as if their person's role had allowed them.
 
         An answer that its author took back since is taken in together with that. A copy of the log is kept before.
 

@@ -243,7 +243,7 @@ class Workbench:
 
     @property
     def folder(self) -> Path:
-        """The project's folder; of a project on a server, its cache on this machine."""
+        """The project's folder; for a project on a server, its cache on this machine."""
         return self.project.folder
 
     @property
@@ -1073,11 +1073,10 @@ class Workbench:
         -------
         DataFrame
             item_id, object_id, kind ("box", "polygon", "point" or "span"), label (today's name), x0, y0, x1, y1 (in
-            pixels of the image as it is shown; of a point x and y twice), points (of a polygon, a tuple of (x, y); None
-            else), score, model, and of spans start, end (in characters) and quote; ``table.attrs["label_ids"]`` has
-            each label's id by its name. All objects with a score of 0.01 or more, at most 100 an image and 500 a text,
-            the best first; the card shows those from a threshold on. Nothing of
-            items that can't be read.
+            pixels of the image as it is shown; for a point x and y twice), points (for a polygon, a tuple of (x, y);
+            None else), score, model, and of spans start, end (in characters) and quote; ``table.attrs["label_ids"]``
+            has each label's id by its name. All objects with a score of 0.01 or more, at most 100 an image and 500 a
+            text, the best first; the card shows those from a threshold on. Nothing of items that can't be read.
 
         Raises
         ------
@@ -1452,7 +1451,7 @@ class Workbench:
         """The objects that stand: a row for each object, image and annotator.
 
         Columns: item_id, annotator, object_id (the same through revisions, its own within the image), kind ("box",
-        "polygon" or "point"), label, label_id, x0, y0, x1, y1 (in pixels of the image as it is shown; of a polygon the
+        "polygon" or "point"), label, label_id, x0, y0, x1, y1 (in pixels of the image as it is shown; for a polygon the
         box around it, of a point x and y twice), points (of a polygon, a tuple of (x, y); None else), certainty, origin
         ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
         proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed), status ("decided";

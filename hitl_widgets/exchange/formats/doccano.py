@@ -53,7 +53,7 @@ _NOBODY = ("all", "unknown", "admin-all")
 # -- writing -------------------------------------------------------------------------------------------------
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The record as it is; None of a text that isn't there."""
+    """The record as it is; None for a text that isn't there."""
     return None if header.kind == "text" and record.text is None else record
 
 
@@ -134,7 +134,7 @@ def _lines(source: Source) -> Iterator[Line]:
 
 
 def item_of(line: Mapping[str, Any]) -> str | None:
-    """The id of a line's item; None of a line without text or image."""
+    """The id of a line's item; None for a line without text or image."""
     text, file = _text(line), line.get("filename")
     if text is None and not (isinstance(file, str) and file):
         return None
@@ -167,7 +167,7 @@ def _entries(line: Mapping[str, Any], where: str) -> list[Any] | None:
 
 
 def _span(one: Any, where: str) -> tuple[Any, Any, str, Any] | None:
-    """Start, end, name and words of a span; None of what is the name of a label."""
+    """Start, end, name and words of a span; None for what is the name of a label."""
     if isinstance(one, str):
         return None
     if isinstance(one, list) and len(one) in (3, 4) and isinstance(one[2], str):

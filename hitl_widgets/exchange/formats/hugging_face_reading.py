@@ -123,7 +123,7 @@ def _own_records(files: Sequence[_File], header: Header, lost: Losses) -> Iterat
 # -- those of others -----------------------------------------------------------------------------------------
 
 def _class_names(feature: Any) -> list[str] | None:
-    """The names of a ClassLabel; None of another feature."""
+    """The names of a ClassLabel; None for another feature."""
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
         names = feature.get("names")
         if isinstance(names, dict):  # as the YAML of a card has them

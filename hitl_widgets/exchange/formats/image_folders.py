@@ -32,7 +32,7 @@ _LONGEST = 100
 
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """Take away everything but the label of one answer, a sure one; None of an item without one."""
+    """Take away everything but the label of one answer, a sure one; None for an item without one."""
     for answer in record.answers:
         if answer.verdict not in ("unsure", "skip") and answer.label_ids is not None and len(answer.label_ids) == 1 \
                 and answer.label_ids[0] in header.taxonomy.answerable:

@@ -4,7 +4,7 @@ The first line is the header: ``format`` ("hitl_widgets"), ``version`` (of these
 or "text"), ``taxonomy`` (as `Taxonomy.to_dict` writes it: labels with id, name, parent and description; attributes),
 ``history`` (the edits of the taxonomy) and ``about``. Each line after it is an item. What is None or empty is left out.
 
-Of an item: ``item_id``; ``name`` (of its file); ``size`` ([width, height]; of a text [characters, 1]); ``text``;
+Of an item: ``item_id``; ``name`` (of its file); ``size`` ([width, height]; for a text [characters, 1]); ``text``;
 ``split`` ("train" or "holdout"); ``metadata``; ``gold`` (``label_ids``, ``labels`` and ``values``); ``answers``; and
 ``predictions`` (``model``, ``probs``: label id -> probability, ``objects``).
 

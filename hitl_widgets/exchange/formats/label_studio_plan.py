@@ -178,7 +178,7 @@ def found_in(results: Iterator[Mapping[str, Any]], controls: Mapping[str, Contro
 
 
 def _kind(one: _Found) -> str | None:
-    """A shape, "choices", "number", or None of what can't be read."""
+    """A shape, "choices", "number", or None for what can't be read."""
     if one.tag in ("choices", "taxonomy"):
         return "choices"
     if one.tag in ("rating", "number"):

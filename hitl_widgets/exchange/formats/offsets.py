@@ -32,7 +32,7 @@ def units_before(text: str) -> list[int]:
 
 
 def in_unit(text: str, start: int, end: int, unit: Unit) -> tuple[int, int] | None:
-    """The characters that a span covers, which is told in a unit; None where it is empty or lies outside the text.
+    """The characters of a span that is given in some unit; None where it is empty or lies outside the text.
 
     A span that cuts a character of two units in halves covers all of it.
     """
@@ -66,7 +66,7 @@ class Offsets:
 
     @property
     def unit(self) -> Unit:
-        """The unit that most spans of the file have; characters where nothing tells."""
+        """The unit that most spans of the file have; characters where no span shows it."""
         if self.given is not None:
             return self.given
         return "utf16" if self._votes["utf16"] > self._votes["characters"] else "characters"

@@ -16,9 +16,9 @@ taxonomy as they were then), and as JSON wrong and missing (regions), seen (all 
 was answered before a suggestion was shown).
 
 objects.parquet has a row for each object, where there are some: answer or prediction (the number of what it belongs
-to), object_id, kind, label, label_id, x0, y0, x1, y1 (of a box; of a point x0 and y0), points (of a polygon), start and
-end (of a span), certainty, unsure, origin, act, iou, score, was (as JSON) and quote. predictions.parquet has a row for
-each label that a model gave a probability: prediction (its number within the item), model, label, label_id, p.
+to), object_id, kind, label, label_id, x0, y0, x1, y1 (of a box; for a point x0 and y0), points (for a polygon), start
+and end (of a span), certainty, unsure, origin, act, iou, score, was (as JSON) and quote. predictions.parquet has a row
+for each label that a model gave a probability: prediction (its number within the item), model, label, label_id, p.
 
 taxonomy.json is the header, as in `formats.jsonl`.
 """
@@ -133,7 +133,7 @@ class _Table:
 
 
 def _json(value: Any) -> str | None:
-    """A mapping as JSON; None of an empty one."""
+    """A mapping as JSON; None for an empty one."""
     if not value:
         return None
     return _filled(value)

@@ -261,7 +261,7 @@ def _lines(source: Source) -> Iterator[Line]:
 
 
 def item_of(line: Mapping[str, Any]) -> str | None:
-    """The id of a line's item; None of a line that can't be read: HTML, sound, film, an image that nobody can name."""
+    """The id of a line's item; None for a line that can't be read: HTML, sound, film, an image that nobody can name."""
     text = line.get("text")
     if not isinstance(text, str) and not isinstance(line.get("image"), str):
         return None

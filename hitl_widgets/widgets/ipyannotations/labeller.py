@@ -50,7 +50,7 @@ class Shield(anywidget.AnyWidget):
 
 
 class LabellerReview:
-    """Somebody's own ipyannotations labeller, before the project's queue.
+    """A person's own ipyannotations labeller, fed from the project's queue.
 
     What is pressed becomes a decision: a label's name an answer, None a skip. A name that the taxonomy doesn't have is
     kept as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller of one label shows no

@@ -55,7 +55,7 @@ class Answers(Protocol):
 
 
 def answers_for(host: CardHost, widget: Any) -> Answers:
-    """What reads a labeller in a project.
+    """Make the reader of a labeller in a project.
 
     Raises
     ------
