@@ -204,8 +204,8 @@ class Seen:
             if not fits(value := getattr(self, name)):
                 raise BadInput(f"seen.{name} is {value!r:.80}; {expected} is expected.")
         if self.against is not None and (self.target is None or self.against == self.target):
-            raise BadInput(f"seen.against is {self.against!r} and seen.target {self.target!r}; a label is held against "
-                           "another one.")
+            raise BadInput(f"seen.against is {self.against!r} and seen.target {self.target!r}; a label is compared "
+                           "with another one.")
         if self.certainty not in (None, "given", "carried"):
             raise BadInput(f"seen.certainty is {self.certainty!r}; 'given', 'carried' or None are expected.")
         if self.display not in (None, *get_args(Display)):
@@ -378,7 +378,7 @@ class Region:
         try:
             return cls(tuple(body["size"]), tuple(body["runs"]))
         except (KeyError, TypeError) as error:
-            raise BadInput("a region is told by its size and runs; something else was given.") from error
+            raise BadInput("a region is given by its size and runs; something else was passed.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -716,7 +716,7 @@ def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> 
     if verdict == "correct" and visible and same:
         raise BadInput("the values given are the suggested ones; say 'accept', or leave the verdict out.")
     if verdict == "answer" and visible and not seen.scripted:
-        raise BadInput("values were visible, so this is no answer without them; leave the verdict out.")
+        raise BadInput("'answer' says that no suggested values were visible, and some were; leave the verdict out.")
     if verdict == "answer":
         return verdict
     return "answer" if not visible else "accept" if same else "correct"
@@ -749,7 +749,7 @@ def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, s
             raise BadInput("the label given is the suggestion itself; say 'accept', or leave the verdict out.")
         return ("answer" if visible is None else "correct"), label_id
     if verdict == "answer" and visible is not None and not seen.scripted:
-        raise BadInput("a suggestion was visible, so this is no answer without one; leave the verdict out.")
+        raise BadInput("'answer' says that no suggestion was visible, and one was; leave the verdict out.")
     return verdict, label_id
 
 

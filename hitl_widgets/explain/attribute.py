@@ -259,7 +259,7 @@ class NetExplainer:
         UnknownLabel
             If the model has no such label.
         BadInput
-            If a label is held against itself.
+            If a label is compared with itself.
         """
         return targets_of(self.predictor.label_ids, targets, against, parts)
 
@@ -504,7 +504,7 @@ def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequen
     UnknownLabel
         If the model has no such label.
     BadInput
-        If a label is held against itself.
+        If a label is compared with itself.
     """
     columns = {label_id: [column] for column, label_id in enumerate(label_ids)}
     columns |= {label_id: [label_ids.index(part) for part in merged] for label_id, merged in (parts or {}).items()
@@ -512,7 +512,7 @@ def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequen
     if unknown := [label for label in (*targets, *against) if label is not None and label not in columns]:
         raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(label_ids[:10])}.")
     if same := [one for one, other in zip(targets, against, strict=True) if one == other]:
-        raise BadInput(f"label_id {same[0]!r} is held against itself; another label is expected, or none.")
+        raise BadInput(f"label_id {same[0]!r} is compared with itself; another label is expected, or none.")
 
     def mask(labels: Sequence[str | None]) -> Tensor:
         rows = torch.zeros(len(labels), len(label_ids), dtype=torch.bool)

@@ -194,7 +194,7 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
         found = values.output(attribute, choice) if said is not None and (choice is None or choice != pair[1]) else None
         if found is None:
             errors[str(pool.ids[position])] = f"nothing is predicted for attribute {attribute.name!r} of this item, " \
-                "or it is what the target is held against."
+                "or it is what the target is compared with."
         targets.append(found)
     titles = [f"{attribute.name}" + (f": {one.partition('=')[2]}" if one is not None and "=" in one else "")
               for one in targets]
@@ -237,7 +237,7 @@ def token_table(attribution: Attribution, text: str) -> pd.DataFrame:
 
 
 def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:
-    """What a map explains: the suggestion or another target, and the label that it is held against."""
+    """What a map explains: the suggestion or another target, and the label that it is compared with."""
     label_ids = target if isinstance(target, tuple) else () if target is None else (target,)
     names = " rather than ".join(map(inference.taxonomy.name_of, label_ids))
     return f"{'suggestion' if is_suggestion else 'target'}: {names}"
@@ -269,7 +269,7 @@ def suggestion(inference: Inference, position: int, prediction: Callable[[int], 
     elif is_set(predicted.suggestion):
         return _of_set(predicted, against, inference, errors)
     elif predicted.suggestion == against:
-        errors[item_id] = f"{inference.taxonomy.name_of(against)!r}, which the target is held against, is what the " \
+        errors[item_id] = f"{inference.taxonomy.name_of(against)!r}, which the target is compared with, is what the " \
                           f"model suggests for item {item_id!r}; name a target."
     else:
         return predicted.suggestion
@@ -283,8 +283,8 @@ def _of_set(predicted: Prediction, against: str | None, inference: Inference, er
              if label_id in there and label_id != against}
     if not probs:
         name = inference.taxonomy.name_of(str(against))
-        errors[predicted.item_id] = f"{name!r}, which the target is held against, is all that the model suggests for " \
-                                    f"item {predicted.item_id!r}; name a target."
+        errors[predicted.item_id] = f"{name!r}, which the target is compared with, is all that the model suggests " \
+                                    f"for item {predicted.item_id!r}; name a target."
         return None
     return max(probs, key=lambda label_id: probs[label_id])
 
@@ -299,13 +299,13 @@ def _why_no_prediction(inference: Inference, position: int) -> str:
 
 
 def _label_ids(inference: Inference, target: Any) -> tuple[str | None, str | None]:
-    """The label_ids of a target, and of the label that it is held against."""
+    """The label_ids of a target, and of the label that it is compared with."""
     pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
     if len(pair) != 2 or not all(label is None or isinstance(label, str) for label in pair):
         raise BadInput(f"target is {target!r}; a label, (label, against) or None is expected.")
     first, second = (None if label is None else inference.taxonomy.label(label).id for label in pair)
     if first is not None and first == second:
-        raise BadInput(f"label {pair[0]!r} is held against itself; another label is expected, or none.")
+        raise BadInput(f"label {pair[0]!r} is compared with itself; another label is expected, or none.")
     return first, second
 
 

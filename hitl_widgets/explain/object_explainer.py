@@ -130,8 +130,8 @@ class ObjectExplainer:
             raise ModelError(f"{method!r} reads the maps of a convolution, and this model is only known by its "
                              "predict(images). Take 'occlusion'.")
         if not one.labels:
-            raise ModelError("the model has no label that stands for this object's today, so that nothing of it can "
-                             "be explained.")
+            raise ModelError("the model has no label that stands for the label of this object, so that the object "
+                             "can't be explained.")
         key = (self.version, item_id, content or "", method, repr([round(side, 2) for side in one.bounds]),
                repr(sorted(map(str, one.labels))))
         with self._lock:
@@ -247,8 +247,8 @@ class ObjectMaps:
         object_id = target.removeprefix(OBJECT)
         one = next((one for one in self.detects.proposals(position) if one.id == object_id), None)
         if one is None:
-            raise BadInput(f"object {object_id!r} is none that the model proposes in item "
-                           f"{str(self.pool.ids[position])!r}; a map shows why it proposes one.")
+            raise BadInput(f"the model proposes no object {object_id!r} in item {str(self.pool.ids[position])!r}; a "
+                           "map shows why it proposes one.")
         return self.explain_at(position, method, object_id, one.at, one.label_id)
 
     def explain_at(self, position: int, method: str, object_id: str, at: Sequence[float], label_id: str

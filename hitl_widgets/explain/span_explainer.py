@@ -77,8 +77,8 @@ class SpanExplainer:
         if method not in (METHOD, "gradcam"):
             raise BadInput(f"method is {method!r}; for a span {METHOD!r} is there.")
         if not one.labels:
-            raise ModelError("the model has no label that stands for this object's today, so that nothing of it can "
-                             "be explained.")
+            raise ModelError("the model has no label that stands for the label of this object, so that the object "
+                             "can't be explained.")
         key = (self.version, item_id, content or "", METHOD, repr(one.bounds), repr(sorted(map(str, one.labels))))
         with self._lock:
             kept = None if content is None else self._kept.get(key)

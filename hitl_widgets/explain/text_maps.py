@@ -95,7 +95,7 @@ def additive_values(contributions: np.ndarray, bias: np.ndarray, target: np.ndar
     target : ndarray of bool, shape (n_labels,)
         The columns of the label that is explained.
     against : ndarray of bool, shape (n_labels,), optional
-        Those of the label that it is held against.
+        Those of the label that it is compared with.
 
     Returns
     -------

@@ -83,7 +83,7 @@ class PoolItem(Item):
     def _read(self, kind: str) -> Any:
         assert self.pool is not None
         if self.pool.kind != kind:
-            raise BadInput(f"item {self.id!r} is of a pool of {self.pool.kind}s; .{self.pool.kind} has what it is.")
+            raise BadInput(f"item {self.id!r} is of a pool of {self.pool.kind}s; take .{self.pool.kind}.")
         return self.pool.load(self.position)
 
 
@@ -272,7 +272,7 @@ class Pool:
             return self._item(self._checked(int(which) + len(self) if which < 0 else int(which)))
         if isinstance(which, str):
             return self._item(self.position(which))
-        raise UnknownItem(f"pool[{which!r:.60}] can't be told; a place from 0 to {len(self) - 1}, an id or a slice is "
+        raise UnknownItem(f"pool[{which!r:.60}] names no item; a place from 0 to {len(self) - 1}, an id or a slice is "
                           "expected.")
 
     def _item(self, position: int) -> PoolItem:

@@ -1,9 +1,9 @@
 """Learning in the background: while a card is open, a light head is fitted to the answers again and again.
 
-After every `EVERY` changes of answers that may train, and after an edit that changes labels or attributes,
-`BackgroundLearning.learn` fits a head and adopts it where it is better than the adopted model
-(`candidate.compare_with`); where the taxonomy has attributes, heads for these too (`value_learning`). The project's
-lock is held only while the answers are read. torch is loaded when it is first needed.
+After every `EVERY` further answers that may train (2 % more, where these are many), as many revisions, or an edit that
+changes labels or attributes, `BackgroundLearning.learn` fits a head and adopts it where it is better than the adopted
+model (`candidate.compare_with`); where the taxonomy has attributes, heads for these too (`value_learning`). The
+project's lock is held only while the answers are read. torch is loaded when it is first needed.
 """
 
 from __future__ import annotations

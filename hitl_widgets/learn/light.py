@@ -2,7 +2,7 @@
 
 A `light_net` is a net of descriptors, which does not learn, and a head, which does (`fit_kernel_head`).
 `out_of_fold_logits` says what such heads know of items that they didn't learn, `fit_light` fits and calibrates one on
-rows of descriptors, and `learn_rows` gives it in the form of `train.train`.
+rows of descriptors, and `learn_rows` does so with the arguments and the result of `train.train`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 `fit_light_labels` fits and calibrates heads on rows of descriptors. Labels don't exclude each other: each has a
 probability of its own, learnt from the items of which something is known about it. A view that is described by windows
-(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` gives the form of
-`train.train`.
+(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` trains one with the
+arguments and the result of `train.train`.
 """
 
 from __future__ import annotations

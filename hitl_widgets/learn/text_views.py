@@ -286,7 +286,7 @@ def _padded(tensors: Sequence[Tensor], pad: int) -> Tensor:
         return torch.stack(list(tensors))
     if any(tensor.shape[1:] != first.shape[1:] or not tensor.ndim for tensor in tensors):
         raise ViewError(f"views of shapes {', '.join(str(tuple(tensor.shape)) for tensor in tensors[:5])} don't fit in "
-                        "one batch; those of texts may differ in their first axis alone.")
+                        "one batch; those of texts may differ only in their first axis.")
     batch = first.new_full((len(tensors), max(map(len, tensors)), *first.shape[1:]), pad)
     for row, tensor in zip(batch, tensors, strict=True):
         row[:len(tensor)] = tensor

@@ -113,7 +113,7 @@ def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, se
     raise BadInput({"accept": "an accept takes the proposals as they are, but others were given",
                     "correct": "nothing was corrected: the objects given are the proposals as they are, or none was "
                                "visible",
-                    "answer": "proposals were visible, so this is no answer without them"}[verdict]
+                    "answer": "'answer' says that no proposals were visible, and some were"}[verdict]
                    + "; leave the verdict out.")
 
 

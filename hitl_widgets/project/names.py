@@ -121,7 +121,7 @@ def own_and_all(project: Project, table: pd.DataFrame, reader: str, *, annotator
         With a column annotator, which may be "all".
     reader : str
     annotators : iterable of str
-        Whose figures they are: of fewer than five others "all" would tell one person's.
+        The people whose figures they are: with fewer than five others, "all" would give away single people's.
     """
     if sees_names(project, reader):
         return table

@@ -420,7 +420,7 @@ class Session:
         return team.reading(self.project, annotator or self.annotator)
 
     def aside(self, annotator: str | None = None) -> str | None:
-        """What a person is told of acts that are kept aside; None where there are none."""
+        """A sentence to a person about acts that are kept aside; None where there are none."""
         return team.aside_in_words(self.project, annotator or self.annotator)
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:

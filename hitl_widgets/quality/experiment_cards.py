@@ -62,7 +62,7 @@ def check(votes: pd.DataFrame) -> pd.DataFrame:
         raise BadInput(f"votes is a {type(votes).__name__}; a table of votes is expected, as wb.votes() makes it.")
     needed = ["item_id", "annotator", "label", "shown", "suggestion"]
     if missing := [name for name in needed if name not in votes.columns]:
-        raise ShapeError(f"the table of votes lacks {', '.join(missing)}; what seeing a suggestion does can be told "
+        raise ShapeError(f"the table of votes lacks {', '.join(missing)}; the effect of a suggestion can be measured "
                          f"only from {', '.join(needed)}. wb.votes() makes such a table.")
     kept = np.array(votes["label"].notna(), np.bool_)
     if "repeat_of" in votes:

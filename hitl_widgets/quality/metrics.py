@@ -93,7 +93,7 @@ class Metrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't told."""
+        """How many of the items that could measure did, in words; empty where that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         if self.n_unsure:
             low, high = self.bounds

@@ -106,8 +106,8 @@ class ObjectAgreement:
     def of_spans(self, figure: str, label: str = "all") -> Estimate:
         """Estimate of one of the figures of spans: f1_exact, f1_overlap or alpha, of one label or of all."""
         if self.spans is None or figure not in SPAN_FIGURES or label not in self.spans.index:
-            raise BadInput(f"there is no {figure!r} of {label!r}; {', '.join(SPAN_FIGURES)} are told of spans and "
-                           "their labels.")
+            raise BadInput(f"there is no {figure!r} of {label!r}; spans and their labels have "
+                           f"{', '.join(SPAN_FIGURES)}.")
         row = self.spans.loc[label]
         value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
         n = int(self.table["n_images"].iloc[0])

@@ -38,10 +38,10 @@ class SpanMetrics(FiguresByLabel):
 
     `result["f1_exact"]` is an `Estimate`, and so is each of `FIGURES`: f1, precision and recall of four schemes.
 
-    - strict: a prediction is right that has the characters and the label of a true span.
-    - exact: that has its characters, whatever the label.
-    - partial: that has its characters; one that has some of them counts half. The label doesn't matter.
-    - type: that has its label and some of its characters.
+    - strict: a prediction is right if it has the characters and the label of a true span.
+    - exact: if it has its characters, whatever the label.
+    - partial: if it has its characters; one that has some of them counts half. The label doesn't matter.
+    - type: if it has its label and some of its characters.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ class ValueMetrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't told."""
+        """How many of the items that could measure did, in words; empty where that isn't known."""
         if self.n_items is None:
             return ""
         without = f", {self.left_out} of them have no prediction" if self.left_out else ""

@@ -114,7 +114,7 @@ def _former(project: Project, registry: Registry, version: str) -> str:
     others = [str(event.body["model"]) for event in project.log.events(kind="adopted")
               if event.body["model"] != version]
     if not others:
-        raise BadInput(f"no other model than {version} was ever adopted, so there is nothing to hold it against. "
+        raise BadInput(f"no other model than {version} was ever adopted, so there is nothing to compare it with. "
                        "Fine-tune first, or name two versions of wb.models().")
     return others[-1]
 

@@ -77,7 +77,7 @@ class ObjectProgress:
     queue: str
     gained: Estimate
     values: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["attribute", "measure"]))
-    likely: Estimate = field(default_factory=lambda: Estimate(math.nan, why="isn't told of objects"))
+    likely: Estimate = field(default_factory=lambda: Estimate(math.nan, why="isn't estimated for objects"))
     more: int = 0
     goal: None = None
 
@@ -127,8 +127,8 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     """
     check_count("n_answers", more, "a whole number, 1 or more,", least=1)
     if goal is not None:
-        raise BadInput("a goal is an accuracy of items with one label each; how many images are left isn't told where "
-                       "objects are asked for. Leave goal out.")
+        raise BadInput("a goal is an accuracy of items with one label each; how many images are left isn't estimated "
+                       "where objects are asked for. Leave goal out.")
     project.refresh()
     kind = SHAPE_OF[project.task]
     trained = [event for event in project.log.events(kind="trained") if event.body.get("kind") == "objects"]

@@ -230,8 +230,8 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
                              or not 0 < goal < 1):
         raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
     if goal is not None and project.task != "classify":
-        raise BadInput("a goal is an accuracy of items with one label each; how many answers are left isn't told in a "
-                       f"project with task={project.task!r}. Leave goal out.")
+        raise BadInput("a goal is an accuracy of items with one label each; how many answers are left isn't estimated "
+                       f"in a project with task={project.task!r}. Leave goal out.")
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)

@@ -145,7 +145,7 @@ def row_of(event: Event) -> dict[str, Any]:
         If the body isn't plain JSON, lacks what its kind needs, or holds text that can't be encoded.
     """
     if not _well_formed(event):
-        raise BadInput(f"event {event.id!r} of kind {event.kind!r} isn't formed as one: a text item_id is expected, "
+        raise BadInput(f"event {event.id!r} of kind {event.kind!r} doesn't have its form: a text item_id is expected, "
                        "and in the body a 'verdict' and plain values (decided) or a 'decision_id' (retracted). It has "
                        f"item_id {event.item_id!r} and says {dict(event.body)!r}.")
     body = canonical(event.body)

@@ -254,8 +254,8 @@ class _Transfer:
             return _Relation(0, replace=True)
         n = f"{len(only_there) or target.last_seq() - n_same:,} events that {self.here} lacks, or other ones, " \
             f"from event {n_same + 1:,} on"
-        raise BadInput(f"the project at {self.there} was changed apart: it has {n}. Nothing was changed. Join the two "
-                       "with wb.join(...) first; then move.")
+        raise BadInput(f"the project at {self.there} was changed independently: it has {n}. Nothing was changed. Join "
+                       "the two with wb.join(...) first; then move.")
 
     def _walk(self, target: Log) -> tuple[int, bool, bool]:
         """How many events are the same from the first one on, and whether there are others here, and there."""

@@ -58,7 +58,7 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
     table: dict[str, tuple[list[str], str]] = {action: (row[0], row[1]) for action, row in defaults.items() if row}
     for action, wanted in keys.items():
         if action not in table:
-            raise BadInput(f"keys: {action!r} is nothing that a key does here; known are {', '.join(table)}. A label's "
+            raise BadInput(f"keys: {action!r} is no action of the keys here; known are {', '.join(table)}. A label's "
                            "key is set in the taxonomy.")
         table[action] = [wanted] if isinstance(wanted, str) else list(wanted), table[action][1]
         for key in table[action][0]:

@@ -106,8 +106,8 @@ class Edits:
         wb, project = self._wb, self._wb.project
         require_labels(project, "presumptions are", 'wb.review(queue="relabel") asks the images in doubt again')
         if project.task == "scale":
-            raise BadInput("labels are presumed, and this project asks for values of attributes alone: answer the "
-                           'items in doubt with wb.review(queue="relabel").')
+            raise BadInput("only labels can be presumed, and this project asks for values of attributes alone: answer "
+                           'the items in doubt with wb.review(queue="relabel").')
         project.refresh()
         with wb._bars(None, title="Proposing labels for the items in doubt"):
             return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,

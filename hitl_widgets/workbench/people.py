@@ -252,8 +252,8 @@ class People:
             raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
         require_labels(self._wb.project, "this plan is", "people.bias() has the interval of what was measured so far")
         if self._wb.project.task == "scale":
-            raise BadInput("how many cards an experiment needs is told of labels, and this project asks for values "
-                           "alone; people.bias(attribute=...) has the interval of what was measured so far.")
+            raise BadInput("an experiment can be planned only where labels are asked for, and this project asks for "
+                           "values alone; people.bias(attribute=...) has the interval of what was measured so far.")
         plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
         if hold:
             experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)

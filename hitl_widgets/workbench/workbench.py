@@ -896,8 +896,8 @@ class Workbench:
             raise BadInput(f"learn is {learn!r}; True, False or None is expected.")
         if arms is not None:
             if blind or view is not None:
-                raise BadInput("arms shares out how items are shown; a review with blind=True, or with a labeller of "
-                               "ipyannotations, shows every item blind. Leave one of the two out.")
+                raise BadInput("arms sets the shares of items shown in each way; a review with blind=True, or with a "
+                               "labeller of ipyannotations, shows every item blind. Leave one of the two out.")
             policy_.set_policy(self.project, arms=policy_.check_arms(arms))
         if queue == SECOND_LOOK_QUEUE:
             with self._bars(None, title="Estimating how likely each answer is right"):

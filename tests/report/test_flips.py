@@ -187,7 +187,7 @@ def test_what_cannot_be_compared_is_said(two, arguments, said):
 
 def test_one_model_alone_has_nothing_to_be_held_against(bench):
     wb = bench(model=small_net())
-    with pytest.raises(BadInput, match="nothing to hold it against"):
+    with pytest.raises(BadInput, match="nothing to compare it with"):
         wb.models.flips()
     with pytest.raises(BadInput, match="are one model"):
         wb.models.flips(wb.registry.adopted, wb.registry.adopted)

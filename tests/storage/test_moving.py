@@ -344,7 +344,7 @@ def test_a_place_that_was_changed_apart_is_refused_with_the_remedy(way: Way, tmp
         with Log(place) as log:
             log.transact(lambda conn: Move().write(conn), writes=True)
             log.append(decision(500, annotator=str(place)))
-    untouched(way, tmp_path, BadInput, r"changed apart: it has 1 events .* from event 58 on.*wb\.join")
+    untouched(way, tmp_path, BadInput, r"changed independently: it has 1 events .* from event 58 on.*wb\.join")
 
 
 def test_the_same_place_is_refused_however_it_is_spelt(postgres: Server, tmp_path: Path) -> None:

@@ -631,7 +631,7 @@ def test_the_archive_is_handed_to_the_page(open_review, monkeypatch):
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    ({"jump": "j"}, "'jump' is nothing that a key does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
+    ({"jump": "j"}, "'jump' is no action of the keys"), ({"skip": "5"}, "'5' for 'skip' is no key"),
     ({"skip": "X"}, "'X' for 'skip' is no key"), ({"skip": "u"}, "wanted for 'unsure' and for 'skip'"),
     ({"skip": ["x", ""]}, "'' for 'skip' is no key")])
 def test_keys_that_can_not_be_are_refused(open_review, keys, said):
@@ -719,7 +719,7 @@ def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_
     assert browser.decide("item-0000", "accept", label_id=one, seen=seen)["kind"] == "stored"
     assert desk.decisions[0].seen.to_dict() == seen
     refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
-    assert "held against another" in refused["reason"]
+    assert "compared with another" in refused["reason"]
 
 
 def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):

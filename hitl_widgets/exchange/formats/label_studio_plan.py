@@ -222,7 +222,7 @@ def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown:
             attributes[other] = made
     if name is None and not attributes:
         raise BadInput("no choices, boxes, polygons, points, spans or ratings are in it: there is nothing to read. An "
-                       "interface, config.xml beside tasks.json, tells the labels of tasks that nobody answered.")
+                       "interface, config.xml beside tasks.json, gives the labels of tasks that nobody answered.")
     chosen = name or ""
     kind = "scale" if name is None else kinds[name]
     if kind == "choices":
@@ -250,7 +250,7 @@ def _header(task: str, kind: str, one: _Found | None, control: Control | None,
             attributes: Sequence[Attribute]) -> tuple[Header, Mapping[str, str], int]:
     if one is None or not one.names:
         if not attributes:
-            raise BadInput("there are no labels in it. config.xml beside tasks.json tells the labels of tasks that "
+            raise BadInput("there are no labels in it. config.xml beside tasks.json gives the labels of tasks that "
                            "nobody answered.")
         return Header(task if one is None else "scale", kind, Taxonomy(attributes=attributes)), {}, 0
     labels = named_labels(one.names)

@@ -3,13 +3,13 @@
 ``pandas.read_parquet(folder / "answers.parquet")`` loads a table; all have ``item_id``, and are in the order of the
 pool.
 
-items.parquet has a row for each item: name (of its file), width and height (of a text its number of characters, and 1),
-text, split ("train" or "holdout"), gold and gold_ids (names and ids of the labels that are known to be right),
+items.parquet has a row for each item: name (of its file), width and height (for a text its number of characters, and
+1), text, split ("train" or "holdout"), gold and gold_ids (names and ids of the labels that are known to be right),
 gold_values and metadata (as JSON).
 
-answers.parquet has a row for each answer: answer (its number within the item), vote_of (of an answer that a consensus
-is made of: the number of that one), annotator ("consensus" for what stands over all of them), verdict, label (where
-there is exactly one), labels and label_ids, certainty, certainty_source, flags, note, acted_at, status, values
+answers.parquet has a row for each answer: answer (its number within the item), vote_of (for an answer that a consensus
+is made of, the number of the consensus), annotator ("consensus" for what stands over all of them), verdict, label
+(where there is exactly one), labels and label_ids, certainty, certainty_source, flags, note, acted_at, status, values
 (attribute id -> value, as JSON), reason, suggestion, model and arm (what was on the screen), decision_id, share,
 n_answers, has_objects (whether objects were looked for), touched, as_decided (label_id, label and version of the
 taxonomy as they were then), and as JSON wrong and missing (regions), seen (all that was on the screen) and first (what

@@ -2341,7 +2341,7 @@ var Annotating = class {
       kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
       kept.size = [item.width, item.height];
       kept.shown = this.#visible(item);
-      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Look whether they fit." };
+      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Check that they fit." };
     } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
     else Object.assign(item, draft.kept.screen);
     return kept;
@@ -4847,8 +4847,8 @@ var WHY = {
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
   diverse_margin: "chosen: two labels are close, unlike the others asked with it",
-  spread: "chosen: its values are known least",
-  diverse_spread: "chosen: its values are known least, unlike the others asked with it",
+  spread: "chosen: its values are the least certain",
+  diverse_spread: "chosen: its values are the least certain, unlike the others asked with it",
   doubt: "chosen: its objects are the least certain",
   diverse_doubt: "chosen: its objects are the least certain, unlike the others asked with it",
   contested: "chosen: people differ about its objects",
@@ -5452,7 +5452,7 @@ function heading(session) {
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
   if (objects.shown.length) return [`No ${objects.noun}s`, "Enter stores that there are none."];
-  if (item.model) return ["Nothing is proposed", item.threshold === void 0 ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
+  if (item.model) return ["Nothing is proposed", item.threshold === void 0 ? "" : `The model found no object with a score of ${item.threshold.toFixed(2)} or more.`];
   return ["What do you see?", "There is no model yet: your first answers will train one."];
 }
 function buildObjectList(session, colourOf) {

@@ -146,7 +146,7 @@ export class Annotating {
       kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
       kept.size = [item.width, item.height];
       kept.shown = this.#visible(item);
-      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Look whether they fit." };
+      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Check that they fit." };
     } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
     else Object.assign(item, draft.kept.screen); // the model may have learnt since: they changed what was on the screen then
     return kept;

@@ -33,7 +33,7 @@ function heading(session) {
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
   if (objects.shown.length) return [`No ${objects.noun}s`, "Enter stores that there are none."];
-  if (item.model) return ["Nothing is proposed", item.threshold === undefined ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
+  if (item.model) return ["Nothing is proposed", item.threshold === undefined ? "" : `The model found no object with a score of ${item.threshold.toFixed(2)} or more.`];
   return ["What do you see?", "There is no model yet: your first answers will train one."];
 }
 
