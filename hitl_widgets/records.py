@@ -165,7 +165,7 @@ class Seen:
         Objects that were proposed and kept from the person by chance, as in `objects`, each with the probability ``p``
         of that.
     threshold, threshold_probability : float or None
-        The score from which on proposals were shown, and the probability with which this threshold was drawn.
+        The score from which proposals were shown, and the probability with which this threshold was drawn.
 
     Notes
     -----

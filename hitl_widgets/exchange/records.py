@@ -145,7 +145,7 @@ class ItemRecord:
     size : (int, int) or None
         Width and height of an image as it is shown; number of characters and 1 of a text. None where nobody knows.
     text : str or None
-        Of an item that is text.
+        The item's text, if it is a text.
     split : "train", "holdout" or None
         None in a file that has no split.
     metadata : mapping

@@ -450,7 +450,7 @@ def run_block(work: Work, block: Block) -> Result:
     work : Work
         What is computed.
     block : Block
-        Of which items.
+        The items.
     """
     return run(work, block, _answers)
 

@@ -215,7 +215,7 @@ class CallableNet(nn.Module):
         output : array_like
             What it gave.
         n : int
-            For how many items.
+            Number of items.
 
         Raises
         ------

@@ -113,7 +113,7 @@ class LastLayer:
         Parameters
         ----------
         temperature : float
-            By this, above 0.
+            The divisor, above 0.
         """
         with torch.no_grad():
             bias = self._layer.bias

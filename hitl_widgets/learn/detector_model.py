@@ -54,7 +54,7 @@ class DetectorModel:
         Under the names that they had in the model's own taxonomy.
     label_ids : list of str
     thresholds : dict of str to float
-        Name of a label -> the score from which on its objects are proposed; 0.5 where it isn't there.
+        Name of a label -> the score from which its objects are proposed; 0.5 where it isn't there.
     """
 
     def __init__(self, model: ObjectModel, labels: Sequence[str], task: str, *, numbers: Mapping[int | str, int],

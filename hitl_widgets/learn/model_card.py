@@ -238,7 +238,7 @@ def _learnt(record: Record, objects: bool, items: str) -> list[str]:
 def _confidence(record: Record, objects: bool) -> list[str]:
     run = record.run
     if objects:
-        return ["Scores are from 0 to 1. They are no probabilities; from which score on objects are proposed is below.",
+        return ["Scores are from 0 to 1. They are no probabilities. Objects are proposed from the score below.",
                 ""]
     said = run.calibrated if isinstance(run, Run) and run.calibrated else ""
     if record.origin == "background":

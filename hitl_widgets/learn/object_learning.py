@@ -79,7 +79,7 @@ class Fitted(NamedTuple):
     ----------
     net : ObjectNet
     thresholds : ndarray of float, shape (n_labels,)
-        From which score on each label is proposed.
+        The score from which each label is proposed.
     n_later : int
         How many images the thresholds were found on, before they were learnt; 0 where there were too few.
     history : list of (int, float)

@@ -83,7 +83,7 @@ class ObjectModel:
     own : bool
         Whether it is an `ObjectNet` or `SpanNet` of the workbench's.
     thresholds : dict of str to float
-        label_id -> the score from which on objects are proposed.
+        label_id -> the score from which its objects are proposed.
     """
 
     version: str

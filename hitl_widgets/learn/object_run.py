@@ -116,11 +116,11 @@ class ObjectRun:
     n_training, n_objects : int
         How many images it learnt from, and how many objects are in them.
     n_validation : int
-        How many of these images showed from which score on to propose, before they were learnt.
+        How many of these images the thresholds were chosen on, before they were learnt.
     taken : str
         Which net was trained: the workbench's own, or a copy of the person's.
     thresholds : dict of str to float
-        label_id -> the score from which on its objects are proposed.
+        label_id -> the score from which its objects are proposed.
     history : DataFrame
         step and loss.
     stopped_because : str

@@ -63,7 +63,7 @@ class FittedSpans(NamedTuple):
     ----------
     net : SpanNet
     thresholds : ndarray of float, shape (n_labels,)
-        From which score on each label is proposed.
+        The score from which each label is proposed.
     n_later : int
         How many texts the thresholds were found on, before they were learnt; 0 where there were too few.
     history : list of (int, float)

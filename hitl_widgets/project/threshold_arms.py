@@ -127,7 +127,7 @@ def draw_proposals(proposals: Sequence[P], thresholds: Mapping[str, float], labe
     proposals : sequence of Proposal
         All of the image's.
     thresholds : mapping
-        label_id -> from which score on objects of the label are usually shown; `USUAL` of others.
+        label_id -> the score from which objects of the label are usually shown; `USUAL` for other labels.
     label_ids : iterable of str
         Today's labels.
     seed : int

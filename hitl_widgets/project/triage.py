@@ -72,7 +72,7 @@ class Sorted:
     act : {"assigned", "left_out", "sent_back", "undone"}
         What was done.
     item_ids : tuple of str
-        With which items.
+        The items that it is about.
     annotator : str
         Who did it.
     acted_at : datetime

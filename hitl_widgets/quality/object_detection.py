@@ -224,8 +224,8 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
         Of the images, in pixels; only points need them. Without it what the tables carry in their `attrs["sizes"]`, or
         the columns width and height of either.
     threshold : float or mapping of label to float
-        Points count from this score on; by label_id where the tables have it, 0.5 for labels that aren't named. Average
-        precision needs none.
+        Points with a lower score don't count; by label_id where the tables have it, 0.5 for labels that aren't named.
+        Average precision needs none.
     groups : mapping of item_id to group, optional
         Where images were drawn by whole groups: these are resampled then.
     resamples : int

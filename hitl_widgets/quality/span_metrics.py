@@ -135,7 +135,7 @@ def spans(truth: pd.DataFrame, predictions: pd.DataFrame, *, texts: Iterable[Any
         Texts that count, also those without a span. Without it those that were reviewed, as `wb.objects()` says in its
         `attrs["reviewed"]`; and without that every text that has a span in one of the tables.
     threshold : float or mapping of label to float
-        Predictions count from this score on, where they have one; by label_id where the tables have it.
+        Predictions with a lower score don't count; by label_id where the tables have it.
     groups : mapping of item_id to group, optional
         Where texts were drawn by whole groups: these are resampled then.
     resamples : int

@@ -50,7 +50,7 @@ class Subject:
     names : list or None
         Every label or choice that may be given, in order; None for sets and scales.
     label_id : str or None
-        Of the one label.
+        Id of the label, if the figure is about one label.
     attribute : Attribute or None
     """
 

@@ -68,7 +68,7 @@ class Ranking:
     multilabel : bool
         Whether an item may have several labels: then probabilities are independent, and don't sum to 1.
     thresholds : mapping
-        label_id -> the probability from which on the label is suggested; 0.5 for those that aren't in it.
+        label_id -> the probability from which the label is suggested; 0.5 for those that aren't in it.
     """
 
     def __init__(self) -> None:

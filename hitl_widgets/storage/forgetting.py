@@ -45,7 +45,7 @@ class Completed:
     ----------
     log : Redacted
     copies : list of (Path, Redacted)
-        Of each copy of the log.
+        Path of each copy of the log, and how much was changed in it.
     deleted : list of Path
         Copies that were damaged, so that nothing could be removed from them: they are gone.
     erased : bool

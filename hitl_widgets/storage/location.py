@@ -66,7 +66,7 @@ class ServerLocation:
     project : str
         The project's name in the database.
     sslpassword : str or None
-        Of the client's key.
+        Password of the client's key.
     """
 
     url: sa.URL

@@ -121,7 +121,7 @@ class Roles:
         return self._all.get(annotator, "none")
 
     def allows(self, annotator: str, need: Need) -> bool:
-        """Whether a person may do what needs this."""
+        """Whether a person's role allows what has this need."""
         return not self.in_force or ROLES.index(self.of(annotator)) >= ROLES.index(need.role)
 
     def permits(self, event: Event, *, author: str | None = None) -> bool:

@@ -32,8 +32,8 @@ class Forks:
     held : sequence of Step
         The steps that hold, of which some apply steps of forks.
     settled : mapping of str to (int or None), optional
-        Id of a step that was settled without another -> the version from which on what it made is there; None where
-        the step isn't applied.
+        Id of a step that was settled without another -> the first version that has what it made; None where the step
+        isn't applied.
     """
 
     def __init__(self, steps: Mapping[int, Step], held: Sequence[Step],

@@ -262,7 +262,7 @@ class Lineage:
         return self._stages[key]
 
     def since(self, version: int | None) -> int:
-        """The version from which on an answer passes all steps: of a fork that from which it branches off."""
+        """The version after which an answer passes all steps: for a fork, the one from which it branches off."""
         version = version or self.steps[0].version
         return version if version >= 0 else self.forks.branch(version)
 

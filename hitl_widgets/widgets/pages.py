@@ -22,13 +22,13 @@ class ActivePage:
     Parameters
     ----------
     now : callable, optional
-        Seconds from any beginning, as `time.monotonic`.
+        Gives the time in seconds, as `time.monotonic` does.
 
     Notes
     -----
-    A page is active from its first greeting on where none is, or where the active one has left or was reloaded as this
-    one. A page that watches says so every few seconds: the active one is then asked whether it is there still, and
-    where it doesn't answer, the page that watches becomes active.
+    A page becomes active with its first greeting if no page is active, if the active one has left, or if this page is
+    the active one, reloaded. A page that watches says so every few seconds: the active one is then asked whether it is
+    there still, and where it doesn't answer, the page that watches becomes active.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

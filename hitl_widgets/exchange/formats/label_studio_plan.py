@@ -42,9 +42,10 @@ class Plan:
     label_ids : mapping
         Label, as results have it -> label_id.
     attributes : mapping
-        Name of a control -> the attribute that it asks, and its choices as results have them -> as they are.
+        Name of a control -> the attribute that it asks for, and a mapping of its choices: as results spell them -> as
+        the attribute does.
     key : str
-        Of `data`: what is shown.
+        The key of `data` that holds what is shown.
     is_own : bool
         Whether we wrote it, so that ids under ``hitl`` are those of the header.
     n_renamed : int
