@@ -98,8 +98,9 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     frame : DataFrame, Series or mapping
         A DataFrame with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
         flags, annotator and acted_at where there are any, as in `Project.annotations`, also after `to_csv` and
-        `read_csv`. A Series or a mapping gives item id -> label. Of several labels an item, labels has a list of names;
-        or each label has a column that says whether it is on; or each has a row, as in `Project.labels_table`.
+        `read_csv`. A Series or a mapping gives item id -> label. Where an item may have several labels, the column
+        labels has a list of names; or each label has a column that says whether it is on; or each has a row, as in
+        `Project.labels_table`.
     annotator : str
         Who gave the labels, where the frame doesn't say.
 

@@ -212,8 +212,8 @@ class UnplacedItems:
                annotator: str | None = None, acted_at: datetime | None = None, edit_id: str | None = None) -> Sorted:
         """Answer all these items with one label; the answers are durable when this returns.
 
-        In a multilabel project the label comes to those that the item has by the answer for which it waits, in the
-        place of the one that means something else. Values of attributes stay, as far as they are asked of the label.
+        In a multilabel project the item keeps the labels of the answer for which it waits, and gets this one in place
+        of the label that means "something else". Values of attributes stay, as far as they are asked of the label.
 
         Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
         is "desk". It overrules what others answered before (`annotation_tables.votes_by_item`).

@@ -1284,7 +1284,7 @@ def cases_of(label: Label) -> dict[str, str]:
 
 
 def past_of(decision: Decision, *, with_objects: bool = True) -> PastDecision:
-    """Describe a past decision; without its objects, of these the counts."""
+    """Describe a past decision, with its objects or with nothing but their counts."""
     seen = decision.seen
     past: PastDecision = {
         "decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,

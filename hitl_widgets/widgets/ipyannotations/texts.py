@@ -40,7 +40,7 @@ class TaggedText:
     ----------
     widget : TextTagger
     say : callable
-        Takes a text that is to stand below the labeller.
+        Called with a message to show below the labeller.
     """
 
     def __init__(self, widget: Any, say: Callable[[str], None] = lambda text: None) -> None:
