@@ -220,7 +220,7 @@ class Pool:
         for column in (content, *(() if id is None else (id,))):
             if columns.count(column) != 1:
                 raise BadInput(f"one column {column!r} is expected; the frame has {some(columns, 20)}. Name yours "
-                               f"with {'image=... (or text=... of texts)' if text is None else 'text=...'} and id=...; "
+                               f"with {'image=... (text=... for texts)' if text is None else 'text=...'} and id=...; "
                                "df.reset_index() makes a column of the index, and id=None takes the rows' numbers.")
         ids: Any = range(len(df)) if id is None else df[id]
         meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)

@@ -95,7 +95,7 @@ class BackgroundLearning:
         return state if adopted is None else replace(state, out_of_fold=_share_right(adopted))
 
     def due(self) -> bool:
-        """Whether `EVERY` answers, or the labels, changed since the last attempt; doesn't load torch."""
+        """Whether answers enough, or the labels, changed since the last attempt; doesn't load torch."""
         n_answers, (n_learnt, since) = self._project.queue.n_training(), self._last()
         if n_answers >= self._next_at() or n_answers <= n_learnt - _step(n_learnt):
             return True

@@ -104,13 +104,14 @@ class Schools:
 def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
     """Find groups of people who label by different ideas of what the labels mean.
 
-    In one school every person draws from the same distribution of an item, through noise, confusions and a rate of
-    copying visible suggestions of their own. Two schools have two distributions an item. People of one school agree
-    with each other more than this allows and with the other school less. The largest such contrast over all splits of
-    the people is compared with the same of data drawn from the fitted one-school model (a parametric bootstrap; the
-    likelihood ratio of two against one school has no chi-square distribution). What adds up of two people's own levels
-    of agreement is taken out first, so that a person who is merely noisier, or differs from all others, makes no
-    school. Schools have two people or more; each that is found is tested for two within it.
+    In one school every person's label is drawn from the same distribution of the item, changed by the person's own
+    noise, confusions and rate of copying visible suggestions. With two schools, each item has two distributions. People
+    of one school agree with each other more than this allows and with the other school less. The largest such contrast
+    over all splits of the people is compared with the same of data drawn from the fitted one-school model (a parametric
+    bootstrap; the likelihood ratio of two against one school has no chi-square distribution). The part of two people's
+    agreement that is the sum of their own levels of agreement is subtracted first, so that a person who is merely
+    noisier, or differs from all others, makes no school. Schools have two people or more; each that is found is tested
+    for two within it.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The audit: a random sample of the pool by which the model's suggestions are checked.
 
 Which items are in it and in which order they are asked follows from the project and the item alone, never from what a
-strategy picked or a model said. Whether a person sees the suggestion is drawn for each item; it is hidden with a
+strategy picked or a model said. For each person and item it is drawn whether the suggestion is hidden, with a
 probability of one half or more. Read `Audit` first.
 """
 

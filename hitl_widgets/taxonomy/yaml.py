@@ -107,8 +107,7 @@ def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """Write a document as YAML: no reader mistakes its texts for numbers or dates; several lines are written as a
-    block."""
+    """Write a document as YAML: no reader takes its texts for numbers; several lines become a block."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
