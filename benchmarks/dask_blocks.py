@@ -21,7 +21,7 @@ from PIL import Image
 
 import hitl_widgets as hw
 from hitl_widgets.items.part import part_of
-from hitl_widgets.learn import cluster
+from hitl_widgets.learn import dask_cluster
 from hitl_widgets.learn.blocks import SIZE, Answers, Block, Result, Work, blocks_of, run_block, work_of
 from hitl_widgets.learn.nets import small_cnn
 
@@ -53,7 +53,7 @@ def on(client: Client, work: Work, blocks: list[Block], *, kill_at: int | None =
     """Seconds, and what came; a worker is killed once so many blocks have come."""
     found: dict[int, Answers] = {}
     began = time.perf_counter()
-    for block, answers in cluster.results(client, counted, work, blocks):
+    for block, answers in dask_cluster.results(client, counted, work, blocks):
         assert answers is not None
         found[block.number] = answers
         if len(found) == kill_at:

@@ -132,13 +132,13 @@ def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarr
     method : str
         As for `Workbench.explain`.
     client : distributed.Client or None
-        See `learn.cluster.checked`.
+        See `learn.dask_cluster.checked`.
     bars : Bars
         Shows how many items are explained.
     """
     explainer.explain_many([], method, [])  # a method that doesn't serve is refused at once
     if client is not None:
-        from ..learn.cluster import checked
+        from ..learn.dask_cluster import checked
         client = checked(client)
     net = explainer.net_explainer(predictor)
     method, pool, kept = net.method_of(method), inference.pool, explainer.blocks
@@ -204,7 +204,7 @@ def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], predictor: NetPredi
     first = next(blocks, None)
     if first is None:
         return
-    from ..learn.cluster import results
+    from ..learn.dask_cluster import results
     work = work_of(predictor, first[0].positions, inference.folder_of_work, what="maps", method=method)
     sent: dict[int, list[_Wanted]] = {}
 

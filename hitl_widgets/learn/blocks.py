@@ -2,7 +2,7 @@
 
 `answers_of` is that function for predictions and embeddings, and `descriptors_of` for descriptors. For another process
 `work_of` puts a net, as text and safetensors, into a file; `run_block` reads that file, once in each process, and gives
-a block's `Result` with a checksum. `cluster` sends the blocks.
+a block's `Result` with a checksum. `dask_cluster` sends the blocks.
 """
 
 from __future__ import annotations

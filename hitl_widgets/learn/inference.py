@@ -186,7 +186,7 @@ class Inference:
         positions : ndarray of int, shape (n,)
             Of the items in the pool.
         client : distributed.Client or None
-            See `cluster.checked`.
+            See `dask_cluster.checked`.
         budget_s : float, optional
             Seconds after which no further block begins, or is waited for.
         bars : Bars
@@ -238,7 +238,7 @@ class Inference:
                     fetch_ahead(self.pool, soon.tolist())
                 yield some, here(some)
             return
-        from .cluster import results
+        from .dask_cluster import results
         blocks = (Block(number, some, part_of(self.pool, some)) for number, some in runs)
         for block, answers in results(client, run_block, work(), blocks, budget_s=budget_s):
             # The net here can look at the whole pool before it blames the items: it says the same, or raises.
@@ -546,5 +546,5 @@ def _by_head(predictor: NetPredictor, rows: np.ndarray, positions: np.ndarray) -
 def _checked(client: Any) -> Any:
     if client is None:
         return None
-    from .cluster import checked
+    from .dask_cluster import checked
     return checked(client)

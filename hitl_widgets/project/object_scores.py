@@ -12,7 +12,7 @@ import numpy as np
 
 from ..objects.overlap import match_one_to_one, overlaps
 from ..records import SHAPE_OF
-from ..sampling.of_objects import apart, doubt_of
+from ..sampling.object_strategies import apart, doubt_of
 from ..sampling.uncertainty import Scores
 from .threshold_arms import USUAL
 
@@ -28,7 +28,7 @@ SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 
 
 class ObjectScores:
-    """The scores of a project's images by their objects, as `sampling.of_objects.OfObjects`. Safe for many threads.
+    """The scores of a project's images by their objects, as `object_strategies.OfObjects`. Safe for many threads.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ import pandas as pd
 from ..errors import BadInput
 from ..project.answers import Answers
 from ..project.first_looks import first_looks
+from ..project.labels_required import require_labels
 from ..project.names import as_seen_by, own_rows
-from ..project.of_labels import require_labels
 from ..project.project import Project
 from ..quality import agreement, automation_bias, consensus, schools
 from ..quality.annotator_agreement import Agreement, Distance

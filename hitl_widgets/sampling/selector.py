@@ -24,7 +24,7 @@ from .diversity import (
     near_duplicates,
     typiclust,
 )
-from .of_objects import OfObjects, diverse_doubt
+from .object_strategies import OfObjects, diverse_doubt
 from .orders import best_of
 from .queue import Queue
 from .ranking import Ranking

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import BadInput, ShapeError
 from .diversity import diverse_margin, diverse_set_margin, diverse_spread, k_centre, spread, typiclust
-from .of_objects import contested, diverse_doubt, doubt, most_corrected
+from .object_strategies import contested, diverse_doubt, doubt, most_corrected
 from .uncertainty import (
     BY_ROW,
     BY_ROW_OF_SETS,

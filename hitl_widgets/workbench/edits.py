@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..errors import BadInput
-from ..project.of_labels import require_labels
+from ..project.labels_required import require_labels
 
 if TYPE_CHECKING:
     from ..project.auto_label import Presumption

@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import BadInput
 from ..project import policy as policy_
 from ..project import team
-from ..project.of_labels import require_labels
+from ..project.labels_required import require_labels
 from ..quality.label_errors import SECOND_LOOK
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from ..project import policy as policy_
 from ..project.adaptive import adapt
 from ..project.evidence import is_of_attribute, is_of_object
 from ..project.importing import import_annotations
-from ..project.of_labels import require_labels
+from ..project.labels_required import require_labels
 from ..project.project import Project
 from ..project.relabel import by_features
 from ..project.session import SECOND_LOOK_QUEUE, ModelAccess, Session

@@ -6,7 +6,7 @@ import { ACTIONS, act as actOn, key as keyOn } from "../../hitl_widgets/widgets/
 import { palette } from "../../hitl_widgets/widgets/js/objects/palette.js";
 import { cursorFor, hit, Pointing } from "../../hitl_widgets/widgets/js/objects/pointing.js";
 import { boundsOf, problemOf } from "../../hitl_widgets/widgets/js/objects/shapes.js";
-import { closeUp, revealing, viewOf } from "../../hitl_widgets/widgets/js/objects/view.js";
+import { closeUp, revealing, viewOf } from "../../hitl_widgets/widgets/js/objects/zoom.js";
 
 const SIZE = [100, 80];
 const NAMES = { L0: "RBC", L1: "WBC", L2: "Platelets" };

@@ -25,7 +25,7 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.items.part import part_of, pool_of
-from hitl_widgets.learn import blocks, cluster
+from hitl_widgets.learn import blocks, dask_cluster
 from hitl_widgets.learn.blocks import Block, blocks_of, run_block, work_of
 from hitl_widgets.learn.light import light_net
 from hitl_widgets.learn.text_nets import TextCNN
@@ -166,7 +166,8 @@ def test_a_damaged_answer_is_asked_for_again(bench, client, folder):
     here.predict()
     work, sent = prepared(wb)
     (folder / "damage").touch()
-    got = {block.number: answers for block, answers in cluster.results(client, block_nets.damaged_once, work, sent)}
+    got = {block.number: answers
+           for block, answers in dask_cluster.results(client, block_nets.damaged_once, work, sent)}
     assert not (folder / "damage").exists()
     rows = np.concatenate([got[number].arrays["probs"] for number in sorted(got)])
     assert rows.tobytes() == np.array(here.project.ranking.predictions.probs).tobytes()
@@ -175,9 +176,9 @@ def test_a_damaged_answer_is_asked_for_again(bench, client, folder):
 def test_an_answer_of_other_numbers_than_those_asked_for_is_refused(bench):
     work, sent = prepared(bench(preprocess=hw.Preprocess(8, channels=3)))
     result = run_block(work, sent[0])
-    assert not cluster._fault(result, sent[0], work)
-    assert "a list" in cluster._fault([1], sent[0], work)
-    assert "checksum" in cluster._fault(replace(result, number=1), sent[0], work)
+    assert not dask_cluster._fault(result, sent[0], work)
+    assert "a list" in dask_cluster._fault([1], sent[0], work)
+    assert "checksum" in dask_cluster._fault(replace(result, number=1), sent[0], work)
     probs = result.answers.arrays["probs"]
     infinite = probs.copy()
     infinite[0, 0] = np.inf
@@ -185,13 +186,13 @@ def test_an_answer_of_other_numbers_than_those_asked_for_is_refused(bench):
                    {"probs": infinite}, {"probs": probs, "embeddings": probs}, {"other": probs}):
         answers = replace(result.answers, arrays=arrays)
         wrong = replace(result, answers=answers, checksum=answers.checksum)
-        assert "isn't of the numbers" in cluster._fault(wrong, sent[0], work), arrays
+        assert "isn't of the numbers" in dask_cluster._fault(wrong, sent[0], work), arrays
 
 
 def test_a_block_that_always_fails_is_named(bench, client):
     work, sent = prepared(bench())
     with pytest.raises(ModelError, match=r"block 0 \(items '00.png' to '07.png'\) failed 3 times.*too little"):
-        list(cluster.results(client, block_nets.always_fails, work, sent[:1]))
+        list(dask_cluster.results(client, block_nets.always_fails, work, sent[:1]))
 
 
 def prepared(wb):
@@ -444,7 +445,7 @@ def test_what_is_no_client_is_refused(bench, client):
     ("tls://10.0.0.7:8786", True), ("tcp://10.0.0.7:8786", False), ("tcp://example.org:8786", False),
     ("ws://10.0.0.7:80", False), ("tcp://localhost:1", True)])
 def test_a_scheduler_elsewhere_needs_tls(address, private):
-    assert cluster._is_private(address) == private
+    assert dask_cluster._is_private(address) == private
 
 
 def test_nothing_of_dask_is_loaded_without_a_client(tmp_path):

@@ -6923,7 +6923,7 @@ function buildLabels(session, refocus) {
   } };
 }
 
-// hitl_widgets/widgets/js/objects/view.js
+// hitl_widgets/widgets/js/objects/zoom.js
 var SHARE = 0.4;
 var MOST3 = 32;
 var POINT = 24;

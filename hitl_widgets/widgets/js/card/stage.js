@@ -5,7 +5,7 @@ import { actionButton, h, setAttribute, setText } from "../dom.js";
 import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "../pictures.js";
 import { mainTarget, mapKey } from "./display.js";
-import { closeUp, revealing, viewOf } from "../objects/view.js";
+import { closeUp, revealing, viewOf } from "../objects/zoom.js";
 import { buildReader } from "../stage/text.js";
 import { isText } from "../text/item_text.js";
 import { tintGradient, unexplained } from "../text/tint.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// How close an item is seen: `times` closer than the whole, with the point `x`, `y` (shares of the item) in the middle.
+// Zoom of an item: seen `times` closer than the whole, with the point `x`, `y` (shares of the item) in the middle.
 
 import { within } from "./shapes.js";
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets.errors import ShapeError
-from hitl_widgets.sampling.of_objects import apart, diverse_doubt, doubt_of, most_corrected
+from hitl_widgets.sampling.object_strategies import apart, diverse_doubt, doubt_of, most_corrected
 
 
 def test_a_proposal_at_its_threshold_is_in_most_doubt():
