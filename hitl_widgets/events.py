@@ -201,9 +201,9 @@ def is_planted(body: Mapping[str, Any]) -> bool:
 
 
 def planted_before(standing: Event | None) -> str | None:
-    """The label_id that was suggested wrongly on purpose to a person, of their decision that stands until now.
+    """The wrong label_id that a person was shown on purpose for the decision that stands; None otherwise.
 
-    It goes from each decision to the one that replaces it: whoever saw it can't give a vote on the item any more.
+    Each decision passes it on to the one that replaces it: a person who saw it can't give a vote on the item any more.
     """
     if standing is None or not is_planted(standing.body):
         return None

@@ -372,7 +372,7 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Fo
 
 
 def fitting_side(view: Tensor) -> int:
-    """Pixels a side to which `fit_descriptors` brings views like this one."""
+    """The side, in pixels, to which `fit_descriptors` scales views like this one."""
     return int(np.clip(min(view.shape[-2:]), SMALLEST, LARGEST))
 
 
