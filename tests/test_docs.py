@@ -46,6 +46,13 @@ def test_the_path_of_a_label_is_written_down():
     assert len(NAMES) > 25
 
 
+def test_no_function_is_met_twice_on_the_path_of_one_label():
+    rows = PATH.split("\nA taxonomy edit")[0].splitlines()
+    met = [name for row in rows if row.startswith("|") for name in re.findall(r"`([^`]+)`", row.split("|")[2])]
+    assert len(met) > 80
+    assert [name for name in met if met.count(name) > 1] == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_function_on_the_path_of_a_label_exists(known, name):
     holder, _, member = name.partition(".")
