@@ -51,8 +51,8 @@ SIZE = 256
 N_SAMPLE, NEAR = 2, 1e-2
 # Nets that a worker keeps in memory.
 N_NETS = 2
-# Bytes that a worker keeps of freed memory, instead of those that Dask sets by default: a batch takes again what the one
-# before it freed, and otherwise the system would clear each page anew, for a quarter of the time of a small net.
+# Bytes that a worker keeps of freed memory, instead of those that Dask sets by default: a batch takes again what the
+# one before it freed, and otherwise the system would clear each page anew, for a quarter of the time of a small net.
 KEPT, KEPT_BY_DASK = 256 * 2**20, "65536"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 # Nets for workers that are older than this are removed from the project's folder.

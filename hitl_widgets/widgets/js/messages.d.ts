@@ -451,7 +451,7 @@ export interface EarlierText {
   text: string;
 }
 
-/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; of an item that is looked at again, those of the annotator's decision. `before`: what comes before a text in its group. */
+/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision. `before`: what comes before a text in its group. */
 export interface ItemEntry {
   before?: EarlierText[];
   objects?: ObjectEntry[];
@@ -782,7 +782,7 @@ export interface PushThreads {
   threads: ThreadEntry[];
 }
 
-/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` is as in `CardReady`; `aside` is what of theirs is kept aside, or of others where they own the project. */
+/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` is as in `CardReady`; `aside` says how many of the annotator's answers are kept aside, and to an owner whose else are. */
 export interface PushAbout {
   kind: "about";
   about: About | null;
@@ -810,7 +810,7 @@ export interface PushAdjudication {
   past: PastVerdict[];
 }
 
-/** An item of the queue. `again`: it was asked for, and isn't of the queue. */
+/** An item of the queue. With `again`, an earlier one that the page asked for, outside the queue. */
 export interface PushItem {
   kind: "item";
   item: ItemEntry;
@@ -844,7 +844,7 @@ export interface Segments {
   width: number;
 }
 
-/** Items leave the queue, but for the first `keep`. `decision_id`: the decision that closed them. */
+/** Items leave the queue, except the first `keep` of them. `decision_id`: the decision that closed them. */
 export interface Drop {
   decision_id?: string;
   kind: "drop";
@@ -918,7 +918,7 @@ export interface PushPreview {
   ask: number;
 }
 
-/** The items without a place, those that look alike on one page; of texts the words that set each page apart. */
+/** The items without a place, those that look alike on one page; for texts the words that set each page apart. */
 export interface Pages {
   kind: "pages";
   pages: UnplacedItem[][];
