@@ -402,7 +402,8 @@ def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) ->
     """Rows in the order in which to train on them, each label equally often.
 
     A label's rows come in turn, each time in a new order; those of a rare label at most 10 times as often as by chance
-    among the exact answers. Partial answers with the same candidates count as one label.
+    among the exact answers, and the other labels share what it leaves. Partial answers with the same candidates count
+    as one label.
 
     Parameters
     ----------
@@ -438,8 +439,12 @@ def draw_quotas(targets: Tensor, n_draws: int) -> tuple[Tensor, Tensor, list[flo
     names, counts = groups.unique(return_counts=True)
     # Partial answers don't count here: a few exact answers among many partial ones would hardly ever come.
     n_exact = len(groups) if targets.ndim == 1 else int((groups < targets.shape[1]).sum())
-    return names, counts, [min(n_draws / len(names), MAX_REPEATS * n_draws * count / max(1, n_exact))
-                           for count in counts.tolist()]
+    most = [MAX_REPEATS * n_draws * count / max(1, n_exact) for count in counts.tolist()]
+    quotas, left = most.copy(), float(n_draws)
+    for n_others, place in zip(range(len(most), 0, -1), np.argsort(most).tolist(), strict=True):
+        quotas[place] = min(most[place], left / n_others)
+        left -= quotas[place]
+    return names, counts, quotas
 
 
 def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Tensor | None,

@@ -62,7 +62,7 @@ def test_the_shift_is_the_logarithm_of_the_share_drawn_over_the_share_in_the_poo
     assert float(elsewhere[1] - elsewhere[0]) == pytest.approx(0, abs=1e-6)
     # A label is drawn ten times as often as by chance, at most: 1 % of the items, 10 % of the draws.
     rare = logit_shift(torch.tensor([0] * 990 + [1] * 10), torch.ones(1_000), 2)
-    assert float(rare[1] - rare[0]) == pytest.approx(math.log((0.1 / 0.5) * (990 / 10)), abs=0.1)
+    assert float(rare[1] - rare[0]) == pytest.approx(math.log((0.1 / 0.9) * (990 / 10)), abs=0.1)
     # Answers that count half teach half as much.
     weighted = logit_shift(targets, torch.where(targets == 0, 1.0, 0.5), 2)
     assert float(weighted[1] - weighted[0]) == pytest.approx(math.log(9 / 2), abs=0.02)

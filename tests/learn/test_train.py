@@ -252,6 +252,17 @@ def test_an_item_is_not_learnt_by_heart_however_rare_its_label():
     assert (order == 999).sum() == 10
 
 
+@pytest.mark.parametrize("counts", [[990, 10], [600, 398, 2], [400, 300, 200, 50, 30, 10, 5, 3, 1, 1]])
+def test_a_pass_draws_as_many_rows_as_there_are_though_rare_labels_have_few(counts):
+    """What a rare label left wasn't drawn: a pass had 0.6 of its draws, and 17 % of these were of a label of 1 %."""
+    targets = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    drawn = np.bincount(targets[balanced_order(targets, 1000, torch.Generator().manual_seed(0))])
+    assert 1000 <= drawn.sum() <= 1000 + len(counts)
+    rare = drawn < drawn.max() - 1
+    assert drawn[rare].tolist() == [10 * count for count, is_rare in zip(counts, rare, strict=True) if is_rare]
+    assert drawn[~rare].max() - drawn[~rare].min() <= 1
+
+
 def test_the_validation_part_lies_below_a_bar_and_stays_when_items_join():
     """The smallest 15 of 100 in each label changed with each answer: up to 16 % that validated trained later."""
     rng = np.random.default_rng(0)
