@@ -346,7 +346,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
     of_labels, curves, former = dict[str, int](), dict[int, int](), list[str]()
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
     for event in sorted((*trained, *learnt), key=lambda event: event.seq or 0):
-        labels = list((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
+        labels = sorted((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
         curve = max(curves.values(), default=0) + (labels != former)
         curves[event.seq or 0], of_labels[event.body["model"]], former = curve, curve, labels
     for n_round, event in enumerate(trained, 1):
@@ -364,7 +364,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
         if measured is not None and after.n:
             # One more where the labels were edited since it was learnt.
             curve = curves.get(measured.seq or 0, max(curves.values(), default=0) + 1) \
-                + (list(measured.body["label_ids"]) != list(after.label_ids))
+                + (set(measured.body["label_ids"]) != set(after.label_ids))
             rows.append((len(trained) + 1, source, measured.body["model"], int(measured.body.get("n_training", 0)),
                          *_first(after)[1:], curve, measured.body["origin"], _first(after)[0]))
     for (n_round, model), right in audited.accuracy().items():
@@ -400,7 +400,7 @@ def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Even
         if event.kind == "adopted" or event.body["adopted"]:
             model = event.body["model"]
     line = [(trained[-1], began[-1])]
-    kind = [(event.body["after"]["label_ids"], event.body.get("measured_on")) for event in trained]
+    kind = [(set(event.body["after"]["label_ids"]), event.body.get("measured_on")) for event in trained]
     for place in reversed(range(len(trained) - 1)):
         body, (_, start) = trained[place].body, line[-1]
         if read_metrics(body["after"]).n and kind[place] != kind[-1]:

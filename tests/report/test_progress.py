@@ -351,6 +351,18 @@ def test_a_curve_starts_anew_where_the_labels_change(bench):
     assert progress.plot().axes
 
 
+def test_labels_in_another_order_are_the_same_curve(bench):
+    wb = bench()
+    trained(wb, 60, 80)
+    before = wb.taxonomy.label_ids
+    wb.apply(edits.move("cat", None))
+    assert wb.taxonomy.label_ids == before[::-1]
+    trained(wb, 120, 90, before=80)
+    progress = wb.progress()
+    assert progress.accuracy["curve"].nunique() == 1
+    assert (float(progress.gained), progress.gained_by) == (pytest.approx(0.1), 60)
+
+
 def test_what_was_rolled_back_is_not_compared_with(bench):
     """The gain over round 1 was told as that over round 2, which had been rolled back."""
     wb = bench()
