@@ -26,7 +26,9 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, set_id
 from .label_index import Pair
 
-NARROW = 0.05
+# The hold-out is asked until its accuracy is known so well, and so many of its items are answered. Fewer would often be
+# a lucky run: the rule looks at each answer, and would end where the accuracy looks better than it is.
+NARROW, FEWEST = 0.05, 100
 
 # Why a hold-out item was on the screen, where that makes its answer one that measures: the hold-out's own line, which
 # is in random order, the same item after a skip, gold, and a script that doesn't say (it is taken to follow the queue).
@@ -45,7 +47,7 @@ class BlindAnswers:
     labels : tuple of (label_id, taxonomy version)
         Answered blind in the hold-out's own line. The first of them that means a label of today counts.
     unsure : bool
-        Whether the item was answered "unsure" there.
+        Whether the item was answered "unsure" there, and no label was given there since.
     imported : (label_id, taxonomy version) or None
         The label that was imported: nobody knows what its author had seen.
     moved_to : (label_id, taxonomy version) or None
@@ -108,6 +110,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
             moved_to = pair
         elif why in LINE and pair is not None:
             (asked if why in QUEUED and not seen.get("scripted") else scripted).append(pair)
+            unsure = False
         elif why in LINE and body["verdict"] == "unsure":
             unsure = True
     return BlindAnswers((*reversed(asked), *scripted), unsure, imported, moved_to)
@@ -256,7 +259,8 @@ class Measuring:
     tied : tuple of int
         Hold-out items that as many annotators gave one label as another: they don't measure.
     n_unsure : int
-        Hold-out items without a blind answer that somebody answered "unsure" instead.
+        Hold-out items without a blind answer that somebody answered "unsure" instead, be it when they were asked again
+        after an edit.
     n_in_doubt : int
         Hold-out items whose blind answers mean none of today's labels for certain since an edit. They are asked again.
     unknown : dict
@@ -344,7 +348,7 @@ class ReferenceLabels:
                 if votes := _measuring_votes(of_item, lineage):
                     if not holdout.decide(position, [judged] if judged else votes):
                         tied.append(position)
-                elif any(blind.labels for blind in of_item.values()):
+                elif any(blind.labels and not blind.unsure for blind in of_item.values()):
                     n_in_doubt += 1
                 elif any(blind.unsure for blind in of_item.values()):
                     n_unsure += 1
@@ -364,7 +368,7 @@ class ReferenceLabels:
         return self._known[1]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
-        """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %.
+        """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %, by 100 items or more.
 
         While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider. Each
         group counts as one item then.
@@ -389,7 +393,7 @@ class ReferenceLabels:
             if self._groups is not None:
                 effect = design_effect(right, self._groups[np.fromiter(truth, np.int64, n)])
             low, high = jeffreys(n_right / effect, n / effect) if n else (0.0, 1.0)
-            self._narrow = (key, bool((high - low) / 2 <= NARROW))
+            self._narrow = (key, bool(n / effect >= FEWEST and (high - low) / 2 <= NARROW))
         return self._narrow[1]
 
 
