@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..quality.metrics import Metrics, compare
 from ..quality.metrics import measure as metrics_of
 from ..quality.multilabel import MultilabelMetrics, compare_sets, multilabel_metrics
 from ..records import Estimate
-from ..sampling.ranking import todays_probs
+from ..sampling.ranking import families, likeliest, todays_probs
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import members
 from ..taxonomy.labels import Taxonomy
@@ -56,6 +56,29 @@ class Outputs:
     def today(self, lineage: Lineage, rows: np.ndarray) -> np.ndarray:
         """The probabilities of some rows over the newest labels of a lineage."""
         return todays_probs(self.probs[rows], self.label_ids, lineage)
+
+    def top(self, lineage: Lineage, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The label that is predicted for each of some rows: int64, shape (n,), its place among the newest labels.
+
+        That is the best of the best family, as a card suggests it. Between labels that the model can't tell apart, as
+        the children of a split are to an older one, it guesses: always the first of them would be right as often as
+        that label is frequent, without anything being known.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        rows : ndarray of int, shape (n,)
+        places : ndarray of int, shape (n,)
+            Where the items are in the pool; of two models that can't tell labels apart, both guess alike.
+        """
+        probs = self.today(lineage, rows)
+        family = np.arange(probs.shape[1]) if self.label_ids == lineage.today.label_ids else \
+            families(lineage.columns(self.label_ids))
+        best = likeliest(np.nan_to_num(probs), family)
+        top: np.ndarray = best.argmax(axis=1)
+        for row in np.flatnonzero(best.sum(axis=1) > 1).tolist():
+            top[row] = np.random.default_rng(int(places[row])).choice(np.flatnonzero(best[row]))
+        return top
 
 
 @dataclass(frozen=True)
@@ -163,13 +186,14 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
                 if adopted is None and verdict.adopted:
                     verdict = Verdict(adopted=True, why=why_alone)
             continue
-        probs = [None if model is None else model.today(lineage, at) for model in (new, adopted, best)]
+        said = [None if model is None else _Said(model.today(lineage, at), model.top(lineage, at, at_pool))
+                for model in (new, adopted, best)]
         counts = {} if not holdout else _counts(measuring, n_holdout)
         of_groups = None if groups is None else groups[at_pool]
-        by_source[source] = _figure(probs[0], probs[1], labels, lineage.today, counts, why_alone if labels else why,
+        by_source[source] = _figure(said[0], said[1], labels, lineage.today, counts, why_alone if labels else why,
                                     of_groups)
         if verdict is None and source in DECIDING and truth:
-            verdict, leader = _decide(probs, labels, lineage.today, (new, adopted, best), of_groups)
+            verdict, leader = _decide(said, labels, lineage.today, (new, adopted, best), of_groups)
             if adopted is None and verdict.adopted:
                 verdict = Verdict(adopted=True, why=why_alone)
     reason = f"not measured: {why}" if why else "not measured"
@@ -256,24 +280,32 @@ class _Sets:
         return verdict, max(scores, key=lambda version: -1.0 if math.isnan(scores[version]) else scores[version])
 
 
-def _figure(after: np.ndarray | None, before: np.ndarray | None, labels: list[str], today: Taxonomy,
+class _Said(NamedTuple):
+    """What a model says of items: probabilities over today's labels, and the place of the label that it predicts."""
+
+    probs: np.ndarray
+    top: np.ndarray
+
+
+def _figure(after: _Said | None, before: _Said | None, labels: list[str], today: Taxonomy,
             counts: Mapping[str, int], why: str, groups: np.ndarray | None) -> Figure:
     """The metrics of both models, and the gain on the items that both predicted."""
     assert after is not None
     names = [today.name_of(label_id) for label_id in today.label_ids]
-    metrics = metrics_of(after, labels, today.label_ids, names, groups=groups, **counts)
+    metrics = metrics_of(after.probs, labels, today.label_ids, names, groups=groups, top=after.top, **counts)
     if before is None:
         none = metrics_of(np.empty((0, len(names))), [], today.label_ids, names)
         return Figure(none, metrics, Estimate(math.nan, why=why))
     known, (now, then) = _right([after, before], labels, today)
     gain = compare(then, now, None if groups is None else groups[known])
-    return Figure(metrics_of(before, labels, today.label_ids, names, groups=groups, **counts), metrics, gain)
+    return Figure(metrics_of(before.probs, labels, today.label_ids, names, groups=groups, top=before.top, **counts),
+                  metrics, gain)
 
 
-def _decide(probs: list[np.ndarray | None], labels: list[str], today: Taxonomy, models: tuple[Outputs | None, ...],
+def _decide(said: list[_Said | None], labels: list[str], today: Taxonomy, models: tuple[Outputs | None, ...],
             groups: np.ndarray | None) -> tuple[Verdict, str | None]:
     """Whether to adopt the new model, and the version that got most items right."""
-    there = [(model, of_model) for model, of_model in zip(models, probs, strict=True)
+    there = [(model, of_model) for model, of_model in zip(models, said, strict=True)
              if model is not None and of_model is not None]
     known, right = _right([of_model for _, of_model in there], labels, today)
     if not known.any():
@@ -289,9 +321,9 @@ def _decide(probs: list[np.ndarray | None], labels: list[str], today: Taxonomy, 
     return verdict, max(older, key=lambda version: int(of[version].sum()))
 
 
-def _right(probs: list[np.ndarray], labels: list[str], today: Taxonomy) -> tuple[np.ndarray, list[np.ndarray]]:
+def _right(said: list[_Said], labels: list[str], today: Taxonomy) -> tuple[np.ndarray, list[np.ndarray]]:
     """Which items all models predicted, bool, and where on these each was right: bool, shape (n,)."""
-    known = np.logical_and.reduce([~np.isnan(of_model).any(axis=1) for of_model in probs])
+    known = np.logical_and.reduce([~np.isnan(of_model.probs).any(axis=1) for of_model in said])
     column = {label_id: index for index, label_id in enumerate(today.label_ids)}
     columns = np.array([column[label_id] for label_id in labels], np.int64)[known]
-    return known, [of_model[known].argmax(axis=1) == columns for of_model in probs]
+    return known, [of_model.top[known] == columns for of_model in said]

@@ -191,7 +191,7 @@ class Metrics:
 
 def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], names: Sequence[str] | None = None, *,
             n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None,
-            groups: np.ndarray | None = None) -> Metrics:
+            groups: np.ndarray | None = None, top: np.ndarray | None = None) -> Metrics:
     """Compare predictions with known answers.
 
     Parameters
@@ -208,6 +208,8 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
         As for `Metrics`.
     groups : ndarray, shape (n_items,), optional
         The group of each item, where items were drawn by whole groups.
+    top : ndarray of int, shape (n_items,), optional
+        The column of the label that is predicted for each item; by default the first of the most probable ones.
 
     Returns
     -------
@@ -238,9 +240,10 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     known = ~np.isnan(probs).any(axis=1)
     rows = np.array([column[label_id] for label_id in truth], dtype=np.int64)[known]
     counts = np.zeros((n_labels, n_labels), dtype=np.int64)
-    top = probs[known].argmax(axis=1)
+    top = probs[known].argmax(axis=1) if top is None else np.asarray(top, np.int64)[known]
     np.add.at(counts, (rows, top), 1)
-    ece, by_chance = calibration_error(probs[known].max(axis=1), top == rows) if len(rows) else (math.nan, math.nan)
+    confidence = np.take_along_axis(probs[known], top[:, None], axis=1)[:, 0]
+    ece, by_chance = calibration_error(confidence, top == rows) if len(rows) else (math.nan, math.nan)
     effect = 1.0 if groups is None else effect_of(top == rows, groups[known])
     return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()), n_unsure=n_unsure,
                    n_tied=n_tied, n_in_doubt=n_in_doubt, n_items=n_items, ece=ece, ece_by_chance=by_chance,
