@@ -292,9 +292,10 @@ class BackgroundLearning:
             if isinstance(new, str):
                 return _Outcome("dropped", new)
             while True:
-                former = registry.adoption
+                compared_at, former = registry.adopted_at, registry.adoption
                 found = compare_with(self._project, registry, new, former)
-                if not registry.follow():
+                registry.follow()
+                if registry.adopted_at == compared_at:
                     break
                 if _has_learnt(registry.adoption, len(new.kept)):
                     return _Outcome("dropped", DROPPED)

@@ -139,6 +139,15 @@ class Registry:
         return self.descriptors.net if self.texts is None else self.texts.prior
 
     @property
+    def adopted_at(self) -> int:
+        """Number of the event by which the model in use was adopted; 0 without one.
+
+        A card follows on another thread, so that what `follow` gives doesn't say whether another model was adopted
+        since an earlier moment. That this number has grown since then does.
+        """
+        return self._at
+
+    @property
     def adoption(self) -> Event | None:
         """The event by which the model in use was adopted, as of the last `follow`; None without one."""
         event = self._latest()

@@ -533,6 +533,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
                        "another seed.")
         return _with_maps(earlier, data.feedback, compare_maps)
+    compared_at = registry.adopted_at
     with bars(None, title=f"Round {n_round}: measuring the model before"):
         baseline = baseline_of(registry, data, seed=recipe.seed)
     checkpoint, spent_s = None, time.monotonic() - began
@@ -560,16 +561,23 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         raise KeyboardInterrupt
     if trained.left_out:
         project.notify(data.items.why_left_out(trained.left_out))
-    if registry.follow():
-        project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
-        with bars(None, title=f"Round {n_round}: measuring the model before"):
-            baseline = baseline_of(registry, data, seed=recipe.seed)
     parent = None if is_light_net(trained.net) else begun
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
-    with bars(None, title=f"Round {n_round}: measuring the new model"):
-        run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
+    registry.follow()
+    while True:
+        if registry.adopted_at != compared_at:
+            project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
+            compared_at = registry.adopted_at
+            with bars(None, title=f"Round {n_round}: measuring the model before"):
+                baseline = baseline_of(registry, data, seed=recipe.seed)
+        with bars(None, title=f"Round {n_round}: measuring the new model"):
+            run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
+        registry.follow()
+        if registry.adopted_at == compared_at:
+            break
     if not fits and (cannot := _cannot_learn(registry)):
         taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
+    n_round = project.round  # somebody else's training may have ended meanwhile
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
     if recipe.budget_s is not None and run.seconds > 1.1 * recipe.budget_s:
         project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "

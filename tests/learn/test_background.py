@@ -17,7 +17,7 @@ from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.background import EVERY, BackgroundLearning
 from hitl_widgets.learn.candidate import answer_losses, fit_candidate, is_right
 from hitl_widgets.learn.learnt import learnt_gold, never_learnt, unpack
-from hitl_widgets.learn.light import is_light_net, light_net
+from hitl_widgets.learn.light import is_light_net, last_layer, light_net
 from hitl_widgets.learn.registry import N_KEPT_OF_BACKGROUND
 
 # Seconds after which a wait is given up: far more than anything here takes.
@@ -440,6 +440,30 @@ def test_a_model_that_another_kernel_adopted_during_the_fit_stands(bench, learni
     assert "Another kernel" in learns.state.why
     assert len(adoptions(one)) == 1
     assert one.registry.adopted == two.registry.adopted
+
+
+def test_a_net_that_somebody_adopts_during_the_comparison_stays_though_a_card_has_followed(
+        bench, learning, monkeypatch):
+    """The card's look at the log came first: the light model took the place of a net with which nobody compared it."""
+    one, two = bench(), bench(annotator="bob")
+    label(one, 40)
+    two.project.refresh()
+    net = fit_candidate(two.project, two.registry).net(two.registry)
+    with torch.no_grad():
+        last_layer(net[1]).weight.mul_(1.01)
+    from hitl_widgets.learn import candidate
+    compare, adopted = candidate.compare_with, []
+
+    def and_meanwhile(*arguments):
+        found = compare(*arguments)
+        if not adopted:
+            adopted.append(two.registry.install(net, origin="trained"))
+            one.session.follow()
+        return found
+    monkeypatch.setattr(candidate, "compare_with", and_meanwhile)
+    assert learning(one).learn() is None
+    assert one.registry.adopted == adopted[0]
+    assert len(adoptions(one)) == 1
 
 
 def test_two_adoptions_at_once_are_one(bench, learning, monkeypatch):

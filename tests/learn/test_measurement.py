@@ -9,6 +9,7 @@ from shades import NAMES, TRUTH, label_some, small_net
 
 import hitl_widgets as hw
 from hitl_widgets import edits
+from hitl_widgets.learn import run as run_module
 from hitl_widgets.learn.learnt import pack, unpack
 from hitl_widgets.learn.run import Recipe, Run, finetune
 from hitl_widgets.quality.intervals import jeffreys
@@ -57,6 +58,51 @@ def test_an_edit_during_a_training_neither_scrambles_nor_discards_it(bench, kind
     assert np.mean([shown[item_id] == names.get(TRUTH[item_id], TRUTH[item_id]) for item_id in holdout]) > 0.9
     again = bench(taxonomy=None, model=small_net(seed=5))
     assert again.registry.adopted == run.model
+
+
+@pytest.mark.parametrize("when", ["while it trains, and a card follows", "while it is measured"])
+def test_a_model_that_another_process_adopts_meanwhile_is_what_the_new_one_is_compared_with(bench, monkeypatch, when):
+    """Where a card had followed already, the new net was compared with the former model, and took a better's place."""
+    wb, other = bench(model=small_net()), bench(annotator="bob", model=small_net())
+    label_some(wb, 60)
+    good = other.finetune(epochs=8, adopt="never").net
+    versions = []
+
+    def adopt():
+        versions.append(other.adopt(good))
+        if "card" in when:
+            wb.session.follow()
+
+    @contextmanager
+    def progress(epochs, *, title):
+        yield lambda row: adopt() if "trains" in when and not versions else None
+    measure = run_module.measure
+
+    def and_meanwhile(*arguments, **more):
+        measured = measure(*arguments, **more)
+        if not versions:
+            adopt()
+        return measured
+    monkeypatch.setattr(run_module, "measure", and_meanwhile)
+    run = finetune(wb.project, wb.registry, Recipe(epochs=1, lr=1e-6), progress=progress)
+    [event] = [event for event in wb.project.log.events(kind="trained") if event.body["model"] == run.model]
+    assert event.body["former"] == versions[0]
+    assert run.before["accuracy"] > run.after["accuracy"]
+    assert not run.adopted
+    assert wb.registry.adopted == versions[0]
+
+
+def test_two_trainings_at_once_are_two_rounds(bench):
+    wb, other = bench(model=small_net()), bench(annotator="bob", model=small_net())
+    label_some(wb, 40)
+    runs = []
+
+    @contextmanager
+    def progress(epochs, *, title):
+        yield lambda row: runs or runs.append(other.finetune(epochs=1, seed=3, adopt="never"))
+    run = finetune(wb.project, wb.registry, Recipe(epochs=1), progress=progress)
+    assert [runs[0].round, run.round] == [1, 2]
+    assert wb.models()["model"].tolist()[-1] == run.model
 
 
 def test_an_edit_of_another_process_before_a_training_is_taken_in_first(bench):
@@ -146,6 +192,46 @@ def test_unsure_items_are_counted_with_bounds(bench):
     assert words in repr(run)
     assert words in run._repr_html_()
     assert words in repr(Run.from_dict(run.to_dict()))
+
+
+def test_holdout_items_that_are_unsure_when_an_edit_asks_them_again_are_in_the_bounds(bench):
+    """They were told as in doubt, "which will be asked again": nobody was asked, and the bounds were without them."""
+    wb = bench(holdout=0.3)
+    for item in wb.next(100):
+        wb.decide(item.id, label="dark", seen=hw.Seen(chosen_by=item.chosen_by, taxonomy=1))
+    n_measuring = len(wb.project.measuring().holdout)
+    split = wb.apply(edits.split("dark", ["grey", "black"]))
+    assert wb.project.measuring().n_in_doubt == n_measuring
+    asked = [item for item in wb.next(40, queue="relabel") if item.chosen_by == "holdout"][:4]
+    for item in asked:
+        wb.decide(item.id, "unsure", seen=hw.Seen(chosen_by="holdout", taxonomy=2))
+    measuring = wb.project.measuring()
+    assert (len(asked), measuring.n_unsure, measuring.n_in_doubt) == (4, 4, n_measuring - 4)
+    wb.decide(asked[0].id, label="grey", seen=hw.Seen(chosen_by="skipped", taxonomy=2))
+    measuring = wb.project.measuring()
+    assert (len(measuring.holdout), measuring.n_unsure) == (1, 3)
+    wb.revert(split)
+    assert len(wb.project.measuring().holdout) == n_measuring
+
+
+def test_a_model_that_cannot_tell_the_children_of_a_split_apart_is_not_right_about_the_first_of_them(bench):
+    """The first child won all ties: a model that suggests none of them had a recall of 1, and kept its place."""
+    wb = bench(model=small_net())
+    for item_id in [*wb.pool.ids[:90], *wb.holdout]:
+        blind(wb, item_id, TRUTH[item_id]) if item_id in wb.holdout else wb.decide(item_id, label=TRUTH[item_id])
+    wb.finetune(epochs=8)
+    wb.apply(edits.split("dark", ["grey", "black"]))
+    assert wb.taxonomy.label_ids.index(wb.taxonomy.label("grey").id) < wb.taxonomy.label_ids.index(
+        wb.taxonomy.label("black").id)
+    dark = [item_id for item_id in wb.holdout if TRUTH[item_id] == "dark"]
+    for item_id in dark:
+        wb.decide(item_id, label="grey", seen=hw.Seen(chosen_by="holdout", taxonomy=2))
+    run = wb.finetune(epochs=1, adopt="never")
+    recall = run.before.per_label.set_index("label")["recall"]
+    assert len(dark) > 8
+    assert 0.2 < recall["grey"] < 0.8
+    assert recall["light"] > 0.9
+    assert run.before.n == run.after.n == len(wb.holdout)
 
 
 def imported(wb, item_ids):
