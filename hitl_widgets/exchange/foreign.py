@@ -1,4 +1,4 @@
-"""Projects of files that others made: the pool, the taxonomy and the task that a file of any format has.
+"""Projects made from files of other tools: the pool, the taxonomy and the task of a file in any format.
 
 Read `foreign_project`.
 """

@@ -1,8 +1,8 @@
 """Data sets for lessons, made offline from images that scikit-learn and scikit-image carry.
 
 These are 1,797 handwritten digits and some photographs. Use `digits_on_photographs`, `digits_with_stickers` or
-`photographs_with_faults`. Of images with one label each, `side_by_side` makes images with two. `cells` draws images
-with several objects each, whose places it knows.
+`photographs_with_faults`. `side_by_side` makes images with two labels from images with one label each. `cells` draws
+images with several objects each, and says where they are.
 """
 
 from __future__ import annotations

@@ -374,7 +374,7 @@ class RemoteFiles:
                          f"on; it is asked for again in {_in_words(failure.again_s)}.")
 
     def content(self, address: str, name: str) -> str:
-        """A hash of a file's bytes, 32 hexadecimal digits; of those that were fetched last, where it was fetched."""
+        """A hash of a file's bytes, 32 hexadecimal digits, as they were fetched last; it is fetched if it never was."""
         self._own()
         key = self._key(address)
         with self._lock:

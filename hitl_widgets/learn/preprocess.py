@@ -48,7 +48,8 @@ class Preprocess:
     channels : int or None
         1 (grey) or 3 (RGB); None leaves each item as it is, or gives what the workbench's net takes.
     crop_pct : float
-        Share of the sides of what would be shown that is shown, from its middle, above 0 and up to 1; not with "pad".
+        Central part that is shown, as a share of the sides of what would be shown without it: above 0 and up to 1; not
+        with "pad".
     interpolation : str
         How the item is scaled: "nearest", "bilinear", "bicubic" or "lanczos".
 

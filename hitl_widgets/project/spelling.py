@@ -110,7 +110,8 @@ def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
     Raises
     ------
     BadInput
-        Where it doesn't say so of one of today's labels, which needn't be off, or says something else than yes or no.
+        Where it says nothing of one of today's labels (a missing label isn't taken for off), or something else than yes
+        or no.
     """
     columns = set(map(str, table.columns))
     if {"item_id", "label", "value"} <= columns and not columns & {"labels", "label_ids", "label_id"}:

@@ -233,14 +233,15 @@ class Candidate:
     ----------
     method : str
     blind_only : bool
-        Whether it is fitted to blind votes alone.
+        Whether it is fitted only to blind votes.
     model : VoteModel, optional
         Fitted to all the votes that it may use.
     logs : ndarray of float64, optional
         Log-probability of each held-out vote.
     dependence : float
     shift, one_way : float
-        How far it moves the shares of labels against a plain count, and the share of all it changes that this is.
+        How far the shares of labels are from those of a plain count, and which part of all its changes goes in one
+        direction.
     """
 
     method: str

@@ -188,7 +188,8 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     probs : ndarray, shape (n_items, n_labels), rows sum to 1
         A row with NaN is never chosen.
     embeddings : ndarray, shape (n_items, n_features), optional
-        Rows with NaN come where there are too few others. Without any, the margin alone decides.
+        Items with NaN in their row are chosen only where there are too few others. Without embeddings, only the margin
+        decides.
     n : int
         How many to choose.
     rng : numpy.random.Generator, optional
@@ -197,7 +198,7 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        The margin's, from 0 to 1, for those chosen, in whose order they come; NaN for what wasn't chosen.
+        The margin scores of the chosen items, from 0 to 1, the largest first in the queue; NaN for all others.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: i
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        The spread of those chosen, in whose order they come; NaN for what wasn't chosen.
+        The spread of the chosen items, the largest first in the queue; NaN for all others.
 
     Raises
     ------

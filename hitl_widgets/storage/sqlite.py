@@ -308,7 +308,7 @@ class Database:
     def erase(self) -> bool:
         """Write the file anew, without the pages that nothing is written in any more, and end its journal.
 
-        False where that isn't for this log to do: its engine came from outside.
+        Returns False, and does nothing, where the engine was passed by the caller.
         """
         if not self._is_own:
             return False

@@ -1,6 +1,7 @@
 """Reverting a step of the taxonomy, also when others have followed.
 
-A step is undone by what it changed in the labels, under later steps that left these alone. Read `revert_step` first.
+What the step changed in the labels is changed back. Later steps stay, if they left these labels alone. Read
+`revert_step` first.
 """
 
 from __future__ import annotations

@@ -708,7 +708,7 @@ class Post(TypedDict):
 
 
 class ThreadEntry(TypedDict):
-    """A question about an item, a label or both, and what was said to it. `how` it was settled, where it is."""
+    """A question about an item, a label or both, and what was said to it. `how`: in which way it was settled."""
 
     thread: str
     item_id: str | None

@@ -81,7 +81,7 @@ test("a refused verdict comes back as the next item, and one that waits isn't as
 
 test("the residual error is told with its interval and what is left to the goal", () => {
   const progress = { judged: 12, error: 0.031, low: 0.012, high: 0.06, goal: 0.05, left: 20, done: null };
-  assert.equal(inWords(progress), "12 judged · residual error 3.1 % (1.2 % to 6.0 %) · about 20 more to at most 5.0 %");
+  assert.equal(inWords(progress), "12 judged · residual error 3.1 % (1.2 % to 6.0 %) · about 20 more until it is at most 5.0 %");
   assert.match(inWords({ ...progress, left: 0 }), /goal of 5.0 % is met/);
   assert.match(inWords({ ...progress, error: null, goal: null }), /12 judged · residual error not known yet$/);
 });

@@ -1,9 +1,9 @@
 """COCO: objects in images as pycocotools, CVAT, detectron2 and many others read them.
 
-Written is a folder: `annotations.json` with info, images, categories and annotations, ``predictions/<model>.json`` with
-the results of each model, and the images where they are copied. Boxes and polygons are as COCO has them (the area of a
-polygon is its own, to a millionth of a square pixel); a point is one keypoint, ``[x, y, 2]``, with a box of no size.
-Ids count from 1. Everything that COCO has no word for stands under the key ``hitl``, which its tools leave alone:
+Writing makes a folder: `annotations.json` with info, images, categories and annotations, ``predictions/<model>.json``
+with the results of each model, and the images where they are copied. Boxes and polygons are as COCO has them (the area
+of a polygon is its own, to a millionth of a square pixel); a point is one keypoint, ``[x, y, 2]``, with a box of no
+size. Ids count from 1. Everything that COCO has no word for stands under the key ``hitl``, which its tools leave alone:
 
 - of info the task and the taxonomy with its history;
 - of a category the label's id, path and description;
@@ -15,8 +15,9 @@ for images without any, or with these. A single object of which somebody was uns
 leave it out of training, and count a detection of it neither as right nor as wrong. With ``labels="annotations"``
 everybody's objects stand beside each other.
 
-What is read, by others too: one .json file, or a folder with ``annotations.json``, with ``_annotations.coco.json`` in
-folders named train, valid and test, or with ``annotations/instances_*.json``; `coco_reading` says how.
+Reading takes, from other tools too: one .json file, or a folder with ``annotations.json``, with
+``_annotations.coco.json`` in folders named train, valid and test, or with ``annotations/instances_*.json``;
+`coco_reading` says how.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ any image has gets a folder in both, perhaps an empty one, so that both count th
 ``allow_empty=True`` then, rather than taking one class for another. ``hitl.json`` has the labels with their folders,
 ``items.jsonl`` for each image the item's id, its own name and who answered.
 
-What is read, by others too: folders of labels, in folders called train, val, valid, validation or test or without
-them. A label's folder may have folders in it. An image in no label's folder is an item without an answer.
+Reading takes, from other tools too: folders of labels, in folders called train, val, valid, validation or test or
+without them. A label's folder may have folders in it. An image in no label's folder is an item without an answer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The data of ipyannotations' widgets, in a JSON file: what `widget.data` is when somebody submits, for each item.
 
 ipyannotations stores nothing by itself: a callback gets the data of an item, and whoever wrote it keeps a mapping or a
-list. Written is an object: ``task``, ``kind`` ("image" or "text"), ``options`` (the classes, as the widgets take them)
-and ``items``, a list with an entry for each answer: ``item_id``, ``name`` (of a file), ``text``, ``annotator`` and
-``data``:
+list. Writing makes an object: ``task``, ``kind`` ("image" or "text"), ``options`` (the classes, as the widgets take
+them) and ``items``, a list with an entry for each answer: ``item_id``, ``name`` (of a file), ``text``, ``annotator``
+and ``data``:
 
 - of a class labeller a class, of a multi-class labeller a list of them, None for a skip;
 - of an annotator a list such as ``{"type": "box", "label": "RBC", "xyxy": [10, 20, 30, 40]}``, ``{"type": "polygon",
@@ -12,9 +12,9 @@ and ``items``, a list with an entry for each answer: ``item_id``, ``name`` (of a
   loads them;
 - of a text tagger a list of ``[start, end, class]``, which count UTF-16 units, as the browser does.
 
-What is read, made by others too: such an object; a mapping of items to data; a list of [item, data]; a list of objects
-with an item (``item_id``, ``item``, ``id``, ``image``, ``path``, ``name`` or ``text``) and ``data``. The text of a span
-is looked for beside the data, then in the pool; else the item's own name is taken for it.
+Reading takes, from other tools too: such an object; a mapping of items to data; a list of [item, data]; a list of
+objects with an item (``item_id``, ``item``, ``id``, ``image``, ``path``, ``name`` or ``text``) and ``data``. The text
+of a span is looked for beside the data, then in the pool; else the item's own name is taken for it.
 """
 
 from __future__ import annotations

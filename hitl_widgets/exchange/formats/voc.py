@@ -1,16 +1,16 @@
 """Pascal VOC: an XML file of boxes for each image, as LabelImg, Roboflow and CVAT read and write it.
 
-Written is a folder: ``Annotations/<stem>.xml``, ``ImageSets/Main/train.txt`` and ``val.txt`` (the hold-out), the images
-under ``JPEGImages/`` where they are copied, and ``hitl.json`` with the labels, also those without a box. VOC's own
-tools count pixels from 1 and the last one too, so that a box from x0 to x1 has xmin = x0 + 1 and xmax = x1; half of all
-other tools write xmin = x0 and xmax = x1, as ``one_based=False`` does. Which of both was written stands in each file,
-in the element ``hitl``, with the item's id, the name of its image and who answered: JSON that other tools leave alone.
-Coordinates keep their decimals. Where XML can't have a character, a name has U+FFFD in its place, and hitl.json has the
-name itself.
+Writing makes a folder: ``Annotations/<stem>.xml``, ``ImageSets/Main/train.txt`` and ``val.txt`` (the hold-out), the
+images under ``JPEGImages/`` where they are copied, and ``hitl.json`` with the labels, also those without a box. VOC's
+own tools count pixels from 1 and the last one too, so that a box from x0 to x1 has xmin = x0 + 1 and xmax = x1; half of
+all other tools write xmin = x0 and xmax = x1, as ``one_based=False`` does. Which of both was written stands in each
+file, in the element ``hitl``, with the item's id, the name of its image and who answered: JSON that other tools leave
+alone. Coordinates keep their decimals. Where XML can't have a character, a name has U+FFFD in its place, and hitl.json
+has the name itself.
 
-What is read, by others too: all .xml files in a folder, or one. Where a file doesn't say, coordinates count from 1;
-``one_based=False`` reads them as they are. A file without objects says that there is nothing in its image. Files with
-a DTD are refused, and paths in files aren't followed.
+Reading takes, from other tools too: all .xml files in a folder, or one. Where a file doesn't say, coordinates count
+from 1; ``one_based=False`` reads them as they are. A file without objects says that there is nothing in its image.
+Files with a DTD are refused, and paths in files aren't followed.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """YOLO: a text file of labels for each image, as Ultralytics, Roboflow and CVAT read and write it.
 
-Written is a folder: ``data.yaml`` with the names of the classes, ``labels/train/<stem>.txt`` and ``labels/val/...``
+Writing makes a folder: ``data.yaml`` with the names of the classes, ``labels/train/<stem>.txt`` and ``labels/val/...``
 (the hold-out), the images under ``images/`` where they are copied, and ``items.jsonl``, which has for each file of
 labels the item's id, the name of its image, its size, its split and who answered; YOLO's tools don't look at it. Paths
 in data.yaml count from its own folder. A line is ``class cx cy width height`` of a box, ``class x1 y1 x2 y2 ...`` of a
 polygon, as parts of the image's sides, with as many digits as a thousandth of a pixel needs. A stem is the name of the
 item's file, or its id, in which "~" and two digits stand for what a file's name can't hold.
 
-What is read, by others too: a folder with data.yaml (names as a list or a mapping), ``classes.txt`` or ``obj.names``,
-and files of labels in folders called labels, or beside the images. Paths in data.yaml are never followed; what lies in
-the folder counts. An empty file of labels says that there is nothing in the image; an image without one wasn't looked
-at, unless ``empty=True`` is passed. A confidence at the end of a line makes a prediction of it (``model=`` names its
-model). Sizes come from items.jsonl, from the pool, or from the images in the folder.
+Reading takes, from other tools too: a folder with data.yaml (names as a list or a mapping), ``classes.txt`` or
+``obj.names``, and files of labels in folders called labels, or beside the images. Paths in data.yaml are never
+followed; what lies in the folder counts. An empty file of labels says that there is nothing in the image; an image
+without one wasn't looked at, unless ``empty=True`` is passed. A confidence at the end of a line makes a prediction of
+it (``model=`` names its model). Sizes come from items.jsonl, from the pool, or from the images in the folder.
 """
 
 from __future__ import annotations

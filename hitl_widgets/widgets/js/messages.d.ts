@@ -566,7 +566,7 @@ export interface Post {
   text: string;
 }
 
-/** A question about an item, a label or both, and what was said to it. `how` it was settled, where it is. */
+/** A question about an item, a label or both, and what was said to it. `how`: in which way it was settled. */
 export interface ThreadEntry {
   thread: string;
   item_id: string | null;

@@ -590,7 +590,7 @@ function inWords(progress) {
   return [
     `${judged} judged`,
     error === null ? "residual error not known yet" : `residual error ${percent(error)}${low === null || high === null ? "" : ` (${percent(low)} to ${percent(high)})`}`,
-    goal === null ? "" : left === null ? `goal: at most ${percent(goal)}` : left === 0 ? `the goal of ${percent(goal)} is met` : `about ${left} more to at most ${percent(goal)}`
+    goal === null ? "" : left === null ? `goal: at most ${percent(goal)}` : left === 0 ? `the goal of ${percent(goal)} is met` : `about ${left} more until it is at most ${percent(goal)}`
   ].filter(Boolean).join(" · ");
 }
 
