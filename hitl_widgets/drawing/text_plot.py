@@ -1,4 +1,7 @@
-"""Texts with the words that count tinted: blue against, orange for. Start with `plot_text_maps`."""
+"""Plots of texts: words that speak for a label are tinted orange, those against it blue.
+
+Start with `plot_text_maps`.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,7 @@ def pieces_of(text: str, attribution: Attribution) -> Iterator[Piece]:
 
 
 def plot_text_maps(shown: Sequence[tuple[str, Attribution, str]], method: str) -> TextDrawing:
-    """Texts whose words are tinted by what they count, one below the other.
+    """Draw texts one below the other, each word tinted by how much it counts.
 
     Parameters
     ----------
