@@ -476,7 +476,7 @@ class ObjectAnswer:
         if was is not None and not (isinstance(was, Mapping) and isinstance(was.get("label_id"), str)
                                     and isinstance(at := was.get("at"), (list, tuple))
                                     and _are_coordinates(self.kind, at)):
-            raise BadInput(f"object {self.id!r} was {was!r:.80}; at and label_id of its proposal are expected.")
+            raise BadInput(f"object {self.id!r} has was={was!r:.80}; at and label_id of its proposal are expected.")
         if not isinstance(self.unsure, bool):
             raise BadInput(f"object {self.id!r} has unsure {self.unsure!r:.40}; True or False is expected.")
         if self.quote is not None and (self.kind != "span" or not isinstance(self.quote, str)

@@ -84,7 +84,7 @@ class ObjectExplainer:
     Parameters
     ----------
     detector : Detector
-        A net is copied, since hooks on one that predicts meanwhile would mix both up.
+        A net is copied: hooks on it would also see the predictions that other threads make with the original.
     version : str
         Of the model.
     folder : Path

@@ -58,7 +58,8 @@ class Contents:
         known : iterable of (int, str or None)
             Position, and content at that time; -1 for an item that isn't in the pool.
         budget_s : float or None
-            Seconds, at most; the rest isn't compared. None compares all, of remote files those that were fetched.
+            Seconds, at most; the rest isn't compared. None compares all; of a remote pool, only the files that were
+            fetched.
 
         Returns
         -------

@@ -158,7 +158,7 @@ def checked_seen(one: Mapping[str, Any], label_id_of: Callable[[str], str]) -> d
             if one.get(name) is not None and one[name] is not False}
     if "was" in kept and not (isinstance(kept["was"], Mapping) and isinstance(kept["was"].get("at"), (list, tuple))
                               and len(kept["was"]["at"]) >= 2 and isinstance(kept["was"].get("label_id"), str)):
-        raise BadInput(f"an object on the screen was {kept['was']!r:.80}; at and label_id of its proposal are "
+        raise BadInput(f"an object on the screen has was={kept['was']!r:.80}; at and label_id of its proposal are "
                        "expected.")
     return {"id": checked.id, "kind": checked.kind, "at": list(checked.at), "label_id": label_id, **kept}
 

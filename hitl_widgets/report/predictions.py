@@ -1,4 +1,4 @@
-"""Predictions as tables: of one label an item, and of several. Read `label_table` first."""
+"""Predictions as tables, where an item has one label and where it may have several. Read `label_table` first."""
 
 from __future__ import annotations
 
