@@ -303,6 +303,22 @@ def test_on_a_small_screen_the_whole_card_fits_between_top_and_bottom(open_card,
     notebook.page.set_viewport_size(size)
 
 
+def test_the_click_that_gives_the_card_the_keys_moves_nothing_under_the_pointer(open_card):
+    """Without the keys the line at the top was longer, and wrapped: the card moved under the click, which was lost."""
+    notebook = open_card()
+    size = notebook.page.viewport_size
+    header = notebook.card.locator(".hitl-header")
+    for width in range(1400, 900, -20):
+        notebook.page.set_viewport_size({"width": width, "height": 768})
+        heights = []
+        for act in ("blur", "focus"):
+            notebook.card.evaluate(f"(card) => card.{act}()")
+            notebook.settle()
+            heights.append(header.bounding_box()["height"])
+        assert heights[0] == heights[1], width
+    notebook.page.set_viewport_size(size)
+
+
 def test_a_picture_that_comes_while_the_card_is_out_of_view_is_shown_when_it_comes_into_view(open_card):
     """It was decoded for a width of 0, shown as broken, and stayed so."""
     notebook = open_card()

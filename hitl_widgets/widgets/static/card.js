@@ -7865,7 +7865,7 @@ var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}
 function buildHeader(session, on) {
   const focus = h(
     "span",
-    { class: "hitl-focus" },
+    { class: "hitl-focus", title: "A click on the card gives it the keys, Esc gives them back to the notebook" },
     h("span", { class: "hitl-dot", "aria-hidden": "true" }),
     h("span", { class: "hitl-focus-on", text: "Keys on" }),
     h(
