@@ -13,7 +13,7 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets import edits, quality
-from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
+from hitl_widgets.errors import BadInput, IdReused, ImageError, ModelError, StoreError
 from hitl_widgets.quality.votes import VOTE_COLUMNS
 
 # -- the model -----------------------------------------------------------------------------------------------
@@ -132,6 +132,38 @@ def test_restart_and_run_all_ends_where_it_ended_before(bench):
     pd.testing.assert_frame_equal(once[0], twice[0])
     assert once[1:] == twice[1:]
     assert first_again.model == once[2]
+
+
+@pytest.mark.parametrize(("between", "label", "status"), [
+    (lambda wb: wb.import_predictions(pd.DataFrame({"item_id": wb.pool.ids, "dark": 0.2, "light": 0.7, "striped": 0.1})),
+     "dark", "decided"),
+    (lambda wb: wb.apply(edits.rename("dark", "dim")), "dim", "decided"),
+    (lambda wb: wb.apply([edits.rename("dark", "dim"), edits.add("dark")]), "dim", "decided"),
+    (lambda wb: wb.apply(edits.merge(["dark", "light"], into="plain")), "plain", "decided"),
+    (lambda wb: wb.apply(edits.split("dark", into=["dark", "black"])), None, "to_review"),
+    (lambda wb: wb.apply(edits.retire("dark")), None, "to_review")],
+    ids=["another model", "rename", "a new label of that name", "merge", "split", "retire"])
+def test_a_decision_that_a_script_names_is_the_same_act_whatever_came_in_between(bench, between, label, status):
+    """The second run of a notebook was refused with IdReused or UnknownLabel."""
+    wb = bench(holdout=0)
+    once = wb.decide("3", label="dark", id="script-0003")
+    between(wb)
+    again = wb.decide("3", label="dark", id="script-0003")
+    assert (again.label_id, again.verdict, again.seen) == (once.label_id, once.verdict, once.seen)
+    table = wb.annotations().replace({np.nan: None})
+    assert table[["label", "status"]].to_numpy().tolist() == [[label, status]]
+    with pytest.raises(IdReused):
+        wb.decide("3", label="light", id="script-0003")
+
+
+def test_a_decision_that_a_script_names_may_say_what_was_seen_and_not_under_which_labels(bench):
+    wb = bench(holdout=0)
+    wb.decide("3", label="dark", id="script-0003", seen={"hidden": True})
+    wb.apply(edits.split("dark", into=["dim", "black"]))
+    assert wb.decide("3", label="dark", id="script-0003", seen={"hidden": True}).seen.taxonomy == 1
+    assert len(wb.history().query("kind == 'decided'")) == 1
+    with pytest.raises(IdReused):
+        wb.decide("3", label="dark", id="script-0003", seen={"hidden": False})
 
 
 def test_nothing_to_learn_from_is_said(bench):

@@ -425,6 +425,9 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
         return False
     if row.attributes and _values_of(said, lineage, row.attributes) != dict(row.values):
         return False
+    if row.text is None and said["label_id"] is not None:
+        # A best guess that an edit left in doubt has no name: `annotations` gives the answer without it.
+        return verdict == "unsure" and lineage.exactly(said["label_id"], said["taxonomy"]) is None
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
     return (row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id) \

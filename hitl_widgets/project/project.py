@@ -34,6 +34,7 @@ from ..records import (
     check_annotator,
     check_certainty,
     check_count,
+    check_event_id,
     check_flags,
     check_number,
     is_text,
@@ -298,6 +299,8 @@ class Project(Standing):
         annotator = self.who(annotator)
         position = self.pool.position(item_id)
         check_given(self, objects, label=label, labels=labels, values=values)
+        if id:
+            seen = self._sent_before(seen, id, position, annotator)
         seen = self._seen(seen, position, verdict, annotator)
         generation = self.state.generation  # another thread may take a join in before this is stored
         if self.lineage.forks.steps:
@@ -757,6 +760,25 @@ class Project(Standing):
                                    scripted=True)
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True, values=self.predicted_values(position))
+
+    def _sent_before(self, seen: Seen | Mapping[str, Any] | None, id: str, position: int, annotator: str) -> Seen | None:
+        """What a decision that is in the log already was made of, as far as whoever sends it again leaves that open.
+
+        It is the same act, so after an edit of the labels or with another model it is read as it was then.
+        """
+        check_event_id(id)
+        if seen is not None and not isinstance(seen, Seen):
+            seen = Seen.from_dict(seen)
+        if seen is not None and seen.taxonomy is not None:
+            return seen
+        former = self.log.get(id)
+        if former is None or (former.kind, former.item_id, former.annotator) != (
+                "decided", str(self.pool.ids[position]), annotator):
+            return seen
+        before = events.decision_of(former).seen
+        if seen is not None:
+            return replace(seen, taxonomy=before.taxonomy)
+        return before if before.scripted else None
 
     def _answered(self, verdict: str | None, given: str | None, values: Mapping[str, Any] | None, seen: Seen,
                   offered: Taxonomy) -> dict[str, Any]:

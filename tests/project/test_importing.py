@@ -95,6 +95,18 @@ def test_an_unsure_with_the_same_guess_does_not_swallow_an_answer(opened):
     assert stands(project) == {"i0": ("answer", "cat")}
 
 
+def test_a_best_guess_that_an_edit_left_in_doubt_is_not_replaced_by_none(opened):
+    """The import of the project's own table stored "unsure" without a guess, which stayed so when the edit was reverted."""
+    project = opened()
+    project.decide("i0", "unsure", label="cat")
+    edit = project.apply(edits.split("cat", into=["lion", "lynx"]))
+    assert import_annotations(project, project.annotations()) == 0
+    project.revert(edit.id)
+    assert project.annotations()["label"].tolist() == ["cat"]
+    assert import_annotations(project, pd.DataFrame({"item_id": ["i0"], "verdict": ["unsure"], "label": [None]}),
+                              annotator="ada") == 1
+
+
 def test_what_the_table_does_not_speak_of_is_left_as_it_is(opened):
     project = opened()
     project.decide("i0", label="cat", note="a tail", certainty=3, flags=["second_look"])
