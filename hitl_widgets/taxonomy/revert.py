@@ -87,6 +87,7 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
         by = next(other for other in lineage.steps if other.id == step.reverted_by)
         raise EditError(f"{_named(step)} was taken back already, by {by.annotator} in version {by.version}. To have it "
                         f"again, take that back: wb.revert({by.id!r}).")
+    step = _in_force(lineage, step)
     traces = _traces(lineage, step)
     later = _effective_after(lineage, step)
     if resting := [other for other in later if _traces(lineage, other).rest_on(traces)]:
@@ -101,8 +102,18 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
         raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
     back, stay = reverse(lineage, step), set(after.label_ids)
     resolution = {old: back.get(old, (old,)) for old in today.label_ids}
-    return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step_id,
+    return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step.id,
                   values=_values_back(lineage, step))
+
+
+def _in_force(lineage: Lineage, step: Step) -> Step:
+    """Return the step by which a step holds: the last one that did it again, or the step itself.
+
+    An answer that was given while it was undone is older than the step that did it again, and means what it meant
+    once that one is taken back.
+    """
+    again = {one.reverted_by for one in lineage.steps if one.reverts == step.id} - {None}
+    return next((_in_force(lineage, one) for one in lineage.steps if one.id in again), step)
 
 
 def _effective_after(lineage: Lineage, step: Step) -> list[Step]:

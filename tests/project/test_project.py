@@ -353,6 +353,26 @@ def test_an_edit_may_settle_a_tie_and_what_takes_it_back_makes_it_one_again(open
     assert not project.queue.tied.any()  # no answer means a label of today
 
 
+@pytest.mark.parametrize("edit", [
+    edits.merge(["cat", "dog"], into="dog"), edits.retire("cat", to="dog"), edits.retire("dog"),
+    edits.add("fox", like=["dog"]), edits.split("dog", into=["pug", "hound"])], ids=lambda edit: type(edit).__name__)
+def test_an_edit_that_was_done_again_is_undone_by_its_own_id_too(opened, edit):
+    """What was answered while the edit was undone was to be reviewed then."""
+    project = opened()
+    done = project.apply(edit)
+    undone = project.revert(done.id)
+    project.decide("i0", label="dog")
+    again = project.revert(undone.id)
+    project.revert(done.id)
+    [row] = project.annotations().to_dict("records")
+    assert (row["label"], row["status"]) == ("dog", "decided")
+    assert project.edits()["reverted_by"].notna().tolist() == [True, False, True, False]
+    with pytest.raises(EditError, match="was taken back already"):
+        project.revert(again.id)
+    project.revert(undone.id)  # once more
+    assert project.taxonomy.names == project.lineage.versions[2].names
+
+
 def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
     project = opened(annotators_per_item=2)
     project.decide("i0", label="cat")
