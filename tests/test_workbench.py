@@ -135,8 +135,8 @@ def test_restart_and_run_all_ends_where_it_ended_before(bench):
 
 
 @pytest.mark.parametrize(("between", "label", "status"), [
-    (lambda wb: wb.import_predictions(pd.DataFrame({"item_id": wb.pool.ids, "dark": 0.2, "light": 0.7, "striped": 0.1})),
-     "dark", "decided"),
+    (lambda wb: wb.import_predictions(pd.DataFrame({"item_id": wb.pool.ids, "dark": 0.2, "light": 0.7, "striped": 0.1}
+                                                   )), "dark", "decided"),
     (lambda wb: wb.apply(edits.rename("dark", "dim")), "dim", "decided"),
     (lambda wb: wb.apply([edits.rename("dark", "dim"), edits.add("dark")]), "dim", "decided"),
     (lambda wb: wb.apply(edits.merge(["dark", "light"], into="plain")), "plain", "decided"),

@@ -31,7 +31,7 @@ from ..records import (
 )
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
-from ..taxonomy.label_sets import is_set
+from ..taxonomy.label_sets import is_set, members
 from .evidence import named_values
 from .label_index import Pair
 from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of, with_sets
@@ -72,6 +72,7 @@ class _Row(NamedTuple):
     said: frozenset[str]
     values: Mapping[str, Value]
     attributes: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -326,7 +327,8 @@ def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spel
     return _Row(number, position, str(pool.ids[position]),
                 who(text_of(record.get("annotator")) or annotator), verdict, text, label_id, problem,
                 _certainty(record.get("certainty")), note, _flags(record.get("flags")), source,
-                text_of(record.get("model")), _instant(record.get("acted_at")), said, values, spelling.attributes)
+                text_of(record.get("model")), _instant(record.get("acted_at")), said, values, spelling.attributes,
+                spelling.names(record))
 
 
 def _require(text: str | None, values: Mapping[str, Value], task: str) -> None:
@@ -431,7 +433,14 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
     return (row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id) \
-        or (not is_set(said["label_id"]) and lineage.means(row.text, said["label_id"], said["taxonomy"]))
+        or _spelt_so(row.names, said["label_id"], said["taxonomy"], lineage)
+
+
+def _spelt_so(names: Collection[str], label_id: str, version: int | None, lineage: Lineage) -> bool:
+    """Whether these names meant a label, or all labels of a set, when it was said: an edit may have changed that."""
+    parts = members(label_id) if is_set(label_id) else (label_id,)
+    meant = {part for name in names for part in parts if lineage.means(name, part, version)}
+    return len(set(names)) == len(parts) == len(meant)
 
 
 def _values_of(said: Mapping[str, Any], lineage: Lineage, attributes: Collection[str]) -> dict[str, Value]:

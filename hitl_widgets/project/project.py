@@ -761,7 +761,8 @@ class Project(Standing):
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True, values=self.predicted_values(position))
 
-    def _sent_before(self, seen: Seen | Mapping[str, Any] | None, id: str, position: int, annotator: str) -> Seen | None:
+    def _sent_before(self, seen: Seen | Mapping[str, Any] | None, id: str, position: int,
+                     annotator: str) -> Seen | None:
         """What a decision that is in the log already was made of, as far as whoever sends it again leaves that open.
 
         It is the same act, so after an edit of the labels or with another model it is read as it was then.

@@ -63,6 +63,13 @@ class Spelling:
             self._known[said] = self._find(text, names)
         return text, *self._known[said]
 
+    def names(self, record: Mapping[Any, Any]) -> tuple[str, ...]:
+        """The names or ids of the labels that a row has, as they are spelt; one of them where an item has one label."""
+        if self.task == "multilabel":
+            return self._names(record) or ()
+        text = self.label(record)[0]
+        return () if text is None else (text,)
+
     def values(self, record: Mapping[Any, Any]) -> dict[str, Value]:
         """Read a row's values: attribute id -> value; without those that are missing.
 

@@ -218,6 +218,7 @@ class Lineage:
         self._asks: dict[int, dict[str, Step]] = {}
         self._values: dict[tuple[str, Value, int | None, int | None], tuple[Value | None, Step | None]] = {}
         self._mapped: frozenset[str] | None = None
+        self._meant: dict[tuple[str, int], str | None] = {}
 
     @property
     def has_attributes(self) -> bool:
@@ -580,20 +581,33 @@ class Lineage:
         return name in self.versions[step.version] and name not in self.versions[step.before or 0]
 
     def means(self, name_or_id: str, label_id: str | None, version: int | None) -> bool:
-        """Whether a name or id meant this label_id under a version of the taxonomy (None: the first)."""
-        try:
-            return self.versions[version or self.steps[0].version].label(name_or_id).id == label_id
-        except UnknownLabel:
-            return False
+        """Whether a name or id meant this label_id under a version of the taxonomy (None: the first).
 
-    def _formerly(self, name: str) -> list[tuple[str, int]]:
-        """List the answers that had a name which none has today: label_id and the last version that called it so."""
-        if not isinstance(name, str) or any(label.name == name.strip() for label in self.today.labels):
+        As a former name too, where none had it then.
+        """
+        version = version or self.steps[0].version
+        if (key := (name_or_id, version)) not in self._meant:
+            try:
+                self._meant[key] = self.versions[version].label(name_or_id).id
+            except UnknownLabel:
+                meanings = {self.resolve(*pair, version) for pair in self._formerly(name_or_id, version)}
+                meaning = meanings.pop() if len(meanings) == 1 else ()
+                self._meant[key] = meaning[0] if len(meaning) == 1 else None
+        return label_id is not None and self._meant[key] == label_id
+
+    def _formerly(self, name: str, to: int | None = None) -> list[tuple[str, int]]:
+        """List the answers that had a name which none has at a version (None: today).
+
+        As label_id and the last version that called it so; of a version that doesn't hold (below 0) none are known.
+        """
+        to = self.today.version if to is None else to
+        if to < 0 or not isinstance(name, str) or any(label.name == name.strip() for label in self.versions[to].labels):
             return []
         last: dict[str, int] = {}
         for version, taxonomy in self.versions.items():
-            with suppress(UnknownLabel):
-                last[taxonomy.answer(name).id] = version
+            if version <= to:
+                with suppress(UnknownLabel):
+                    last[taxonomy.answer(name).id] = version
         return list(last.items())
 
     def _fate(self, label_id: str, version: int, name: str) -> str:

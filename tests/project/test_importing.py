@@ -96,7 +96,7 @@ def test_an_unsure_with_the_same_guess_does_not_swallow_an_answer(opened):
 
 
 def test_a_best_guess_that_an_edit_left_in_doubt_is_not_replaced_by_none(opened):
-    """The import of the project's own table stored "unsure" without a guess, which stayed so when the edit was reverted."""
+    """The project's own table stored "unsure" without a guess, which stayed so when the edit was reverted."""
     project = opened()
     project.decide("i0", "unsure", label="cat")
     edit = project.apply(edits.split("cat", into=["lion", "lynx"]))
@@ -146,6 +146,33 @@ def test_the_first_import_and_gold_run_again_after_a_split_or_a_merge(opened):
     assert stands(project)["i3"] == ("answer", "pet")
     with pytest.raises(UnknownLabel, match=r"row 0 .*'cat'"):
         import_annotations(project, frame_of(item_id=["i4"], label=["cat"]))
+
+
+def test_a_table_with_former_names_that_was_imported_is_known_after_later_edits(opened):
+    """The second import raised UnknownLabel after a split, and stored its answers again after the merge was undone."""
+    project = opened()
+    merged = project.apply(edits.merge(["cat", "dog"], into="dog"))
+    frame = frame_of(item_id=["i0", "i1"], label=["cat", "owl"])
+    assert import_annotations(project, frame) == 2
+    split = project.apply(edits.split("dog", into=["pug", "hound"]))
+    assert import_annotations(project, frame) == 0
+    project.revert(split.id)
+    project.revert(merged.id)
+    assert import_annotations(project, frame) == 0
+
+
+@pytest.mark.parametrize("edit", [
+    edits.retire("cat"), edits.split("cat", into=["lion", "lynx"]), edits.split("cat", into=["cat", "lynx"]),
+    [edits.rename("cat", "lion"), edits.add("cat")], edits.merge(["cat", "dog"], into="pet")],
+    ids=["retire", "split", "split with its name", "a new label of that name", "merge"])
+def test_the_first_import_of_several_labels_an_item_runs_again_after_an_edit(opened, edit):
+    """It raised UnknownLabel, or stored the sets again with another label of the same name."""
+    project = opened(task="multilabel")
+    frame = frame_of(item_id=["i0", "i1", "i2", "i3"], labels=[("cat", "owl"), (), ("dog",), ("cat",)])
+    assert import_annotations(project, frame) == 4
+    project.apply(edit)
+    assert import_annotations(project, frame) == 0
+    assert import_annotations(project, frame_of(item_id=["i0"], labels=[("dog",)])) == 1
 
 
 def test_a_former_name_that_two_labels_had_is_told_with_what_they_became(opened):
