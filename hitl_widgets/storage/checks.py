@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from ..events import Event, standing
+from .roles import Roles
 from .schema import EVENT, N_CHECKED, TABLES, annotation_of, annotation_row, event_of
 
 # What a checksum covers: an older log has no more columns.
@@ -151,19 +152,21 @@ def schema_of(connection: sqlite3.Connection) -> int:
 # -- what follows from the events ----------------------------------------------------------------------------
 
 def is_derived_right(connection: sqlite3.Connection) -> bool:
-    """Whether the indexes and the table of annotations agree with the events.
+    """Whether the indexes, what is set aside and the table of annotations agree with the events.
 
     About 2.6 s for 100,000 events.
     """
-    if pages_fault(connection, indexes=True) is not None:
+    if pages_fault(connection, indexes=True) is not None or any(True for _ in _wrongly_aside(connection)):
         return False
     with _Expected(connection) as expected:
         return expected.holds()
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Make indexes and annotations anew from the events, in the transaction of this connection."""
+    """Make anew what follows from the events: see `is_derived_right`; in the transaction of this connection."""
     connection.execute("REINDEX").close()
+    marks = [(aside, seq) for seq, aside in _wrongly_aside(connection)]
+    connection.executemany("UPDATE event SET aside = ? WHERE seq = ?", marks).close()
     with _Expected(connection) as expected:
         expected.replace()
 
@@ -214,6 +217,54 @@ def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterat
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') {kept}"
                               "ORDER BY item_id, seq")
     return annotations_of(rows, names)
+
+
+def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """As `aside_by_roles`, of a SQLite file."""
+    if not _has_aside(connection):
+        return
+    names = ", ".join(EVENT.c.keys())
+
+    def rows(kinds: Collection[str] | None) -> Iterator[Sequence[Any]]:
+        of_kinds = "" if kinds is None else f"WHERE kind IN ({', '.join('?' * len(kinds))}) "
+        return connection.execute(f"SELECT {names} FROM event NOT INDEXED {of_kinds}ORDER BY seq", tuple(kinds or ()))
+
+    if not any(True for _ in rows(Roles.OF_OWNERS)):
+        marked = "SELECT seq FROM event NOT INDEXED WHERE aside IS NOT 0"
+        yield from [(seq, 0) for [seq] in connection.execute(marked)]
+        return
+    ids = {event_of(row).body["decision_id"] for row in rows(("retracted",))}
+    authors = {id: annotator for id, annotator in connection.execute("SELECT id, annotator FROM event NOT INDEXED")
+               if id in ids}
+    yield from aside_by_roles(rows, authors)
+
+
+def aside_by_roles(rows: Callable[[Collection[str] | None], Iterable[Sequence[Any]]], authors: Mapping[str, str]
+                   ) -> Iterator[tuple[int, int]]:
+    """Number of each event whose `aside` doesn't follow from the roles before it, and what follows: 0 or 1.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives rows of `EVENT` in their order: of some kinds, or all for None.
+    authors : mapping
+        Decision id -> whose it is, of each decision that somebody took back.
+    """
+    roles, taken_in = Roles(), set[str]()
+    for event in map(event_of, rows((*Roles.KINDS, *Roles.OF_OWNERS))):
+        if event.kind == "taken_in" and roles.permits(event) and isinstance(named := event.body.get("events"), list):
+            taken_in.update(id for id in named if isinstance(id, str))
+        elif event.kind in Roles.KINDS:
+            roles.take(event)
+    roles = Roles(taken_in)
+    for row in rows(None):
+        event = event_of(row)
+        author = authors.get(event.body["decision_id"]) if event.kind == "retracted" else None
+        aside = int(not roles.permits(event, author=author))
+        if event.kind in Roles.KINDS:
+            roles.take(event)
+        if aside != row[-1]:
+            yield row[0], aside
 
 
 def _has_aside(connection: sqlite3.Connection) -> bool:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from .checks import annotations_of
+from .checks import annotations_of, aside_by_roles
 from .roles import Roles
 from .schema import ANNOTATION, EVENT, add, batches, event_of
 
@@ -35,31 +35,14 @@ def _mark_aside(conn: sa.Connection) -> None:
     if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.OF_OWNERS))) == 0:
         conn.execute(sa.update(EVENT).where(EVENT.c.aside != 0).values(aside=0))
         return
-    roles, marked, authors = Roles(_taken_in(conn)), list[tuple[int, int]](), _authors(conn)
-    for row in _read(conn, sa.select(EVENT).order_by(EVENT.c.seq)):
-        event = event_of(row)
-        author = authors.get(event.body["decision_id"]) if event.kind == "retracted" else None
-        aside = int(not roles.permits(event, author=author))
-        if event.kind in Roles.KINDS:
-            roles.take(event)
-        if aside != row[-1]:
-            marked.append((row[0], aside))
-    if marked:
+
+    def rows(kinds: Collection[str] | None) -> Iterator[Sequence[Any]]:
+        events = sa.select(EVENT).order_by(EVENT.c.seq)
+        return _read(conn, events if kinds is None else events.where(EVENT.c.kind.in_(kinds)))
+
+    if marked := list(aside_by_roles(rows, _authors(conn))):
         conn.execute(sa.update(EVENT).where(EVENT.c.seq == sa.bindparam("of")).values(aside=sa.bindparam("is_aside")),
                      [{"of": seq, "is_aside": aside} for seq, aside in marked])
-
-
-def _taken_in(conn: sa.Connection) -> set[str]:
-    """Ids of the events that an owner took in."""
-    roles, ids = Roles(), set[str]()
-    kinds = (*Roles.KINDS, *Roles.OF_OWNERS)
-    for row in _read(conn, sa.select(EVENT).where(EVENT.c.kind.in_(kinds)).order_by(EVENT.c.seq)):
-        event = event_of(row)
-        if event.kind == "taken_in" and roles.permits(event) and isinstance(named := event.body.get("events"), list):
-            ids.update(id for id in named if isinstance(id, str))
-        elif event.kind in Roles.KINDS:
-            roles.take(event)
-    return ids
 
 
 def _authors(conn: sa.Connection) -> dict[str, str]:

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import HitlError, LogDamaged, ReadOnly, StoreError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
+from hitl_widgets.project.team import invite
 from hitl_widgets.storage import checks
 from hitl_widgets.storage.checks import checksum, content_hash
 from hitl_widgets.storage.log import Log
@@ -118,7 +119,9 @@ def test_a_row_changed_by_hand_is_told_with_the_newest_good_copy(folder: Path, s
     "DELETE FROM annotation", "UPDATE annotation SET label_id = 'L9' WHERE seq = 9",
     "UPDATE annotation SET note = 'other' WHERE item_id = 'item-11'",
     "INSERT INTO annotation (seq, item_id, annotator) VALUES (999, 'item-01', 'eve')",
-    "UPDATE annotation SET note = CAST(x'6eff' AS TEXT) WHERE seq = 9"])  # no UTF-8: was told as a log that is busy
+    "UPDATE annotation SET note = CAST(x'6eff' AS TEXT) WHERE seq = 9",  # no UTF-8: was told as a log that is busy
+    # A single bit does it, and the answer counted nowhere: with its annotation, or with that left.
+    "UPDATE event SET aside = 1 WHERE seq = 9", "UPDATE event SET aside = x'' WHERE kind = 'taxonomy'"])
 def test_annotations_that_do_not_follow_from_the_events_are_made_anew(made: Path, folder: Path, statement: str):
     said = read(made)
     by_hand(folder, statement)
@@ -127,6 +130,22 @@ def test_annotations_that_do_not_follow_from_the_events_are_made_anew(made: Path
         assert log.copies()[0].path.name.endswith("before-rebuild.db")
     with Log(folder) as log:
         assert not log.rebuilt
+    assert read(folder) == said
+
+
+@pytest.mark.parametrize(("who", "aside"), [("bob", 1), ("eve", 0)])
+def test_what_is_set_aside_follows_from_the_roles(folder: Path, who: str, aside: int):
+    project = project_of(folder)
+    invite(project, "bob")
+    project.decide("item-20", label="owl", annotator="bob")
+    with suppress(HitlError):
+        project.decide("item-21", label="owl", annotator="eve", keep_aside=True)
+    project.close()
+    said = read(folder)
+    by_hand(folder, f"UPDATE event SET aside = {aside} WHERE annotator = '{who}' AND item_id IN ('item-20', 'item-21')")
+    with Log(folder) as log:
+        assert log.rebuilt
+        assert [event.annotator for event in log.set_aside_events()] == ["eve"]
     assert read(folder) == said
 
 
