@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BadInput
 from ..records import __version__
 from .blobs import TeamFiles
-from .files import POOL_GROUPS, POOL_IDS, write_whole
+from .files import POOL_GROUPS, POOL_IDS, working_folder, write_whole
 from .forgetting import with_names
 from .location import FolderLocation, Location, ServerLocation
 from .log import Log
@@ -49,10 +49,10 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
     """
     if path.is_dir() or not path.parent.is_dir():
         raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
-    copy = folder / f"{LOG}.archive"
     TeamFiles(log, folder).fetch_all()
-    try:
-        snapshot(log, copy)
+    # A folder of this call alone: another archive may be written at the same time, with other names.
+    with working_folder(folder) as working:
+        copy = snapshot(log, working / LOG)
         id = log.id if called is None else with_names(copy, called)
         with write_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(ABOUT, json.dumps({"project": id, "version": __version__}))
@@ -61,8 +61,6 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
                 beside = folder / name
                 for file in [beside] if beside.is_file() else files_in(beside):
                     archive.write(file, file.relative_to(folder).as_posix())
-    finally:
-        copy.unlink(missing_ok=True)
     return path
 
 

@@ -80,7 +80,11 @@ def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: dateti
     if not _NAME.match(name):
         raise BadInput(f"copy name {name!r} can't be used: 1 to 80 letters, digits or _ . - are expected.")
     make_folder(folder)
-    path = snapshot(source, folder / f"{made_at.astimezone(timezone.utc):{_STAMP}}-{name}.db", derived=derived)
+    path = folder / f"{made_at.astimezone(timezone.utc):{_STAMP}}-{name}.db"
+    try:
+        snapshot(source, path, derived=derived)
+    except FileNotFoundError:  # it was removed in the making, since something in it was forgotten meanwhile
+        snapshot(source, path, derived=derived)
     for _, old in list(_stamped(folder))[KEPT:]:
         old.unlink(missing_ok=True)
     return path

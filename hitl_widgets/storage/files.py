@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
+import shutil
+import socket
 import stat
+import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +28,10 @@ POOL_GROUPS = "pool.groups"
 # Bytes that `pool.ids` may unpack to.
 POOL_IDS_LIMIT = 2**30
 _AT_ONCE = 1 << 20
+# Folders of `working_folder`; the number of a process and the name of its machine come next.
+_WORKING = ".redacting-"
+_OF_PROCESS = re.compile(r"(?P<pid>\d+)@(?P<host>.*)-[^-]*\Z", re.DOTALL)
+_KILLED_S = 3_600
 
 
 @contextmanager
@@ -60,6 +69,45 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[Path]:
+    """A new folder in a project's folder, for a copy of its log that is changed or packed; it is removed in the end.
+
+    Where the process is killed before, `clear_leftovers` removes it.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{_WORKING}{os.getpid()}@{socket.gethostname()}-", dir=folder) as made:
+        yield Path(made)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the unfinished copies of the log in a project's folder, as processes leave them that are killed.
+
+    A copy that somebody writes into ``copies/`` just now is removed, too; it has to be begun again.
+    """
+    # log.db.archive is an earlier version's.
+    for part in (*(folder / "copies").glob(".*.part*"), *folder.glob("log.db.archive*")):
+        with suppress(OSError):  # on Windows, where somebody writes it just now
+            part.unlink(missing_ok=True)
+    for made in folder.glob(f"{_WORKING}*"):
+        with suppress(FileNotFoundError):
+            if _is_ended(made.name) or time.time() - made.stat().st_mtime > _KILLED_S:
+                shutil.rmtree(made, ignore_errors=True)
+
+
+def _is_ended(name: str) -> bool:
+    """Whether a working folder is of a process of this machine that isn't there any more."""
+    found = _OF_PROCESS.match(name.removeprefix(_WORKING))
+    if found is None or found["host"] != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def share_like_folder(path: Path) -> None:

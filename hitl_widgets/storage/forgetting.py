@@ -11,8 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import sqlalchemy as sa
 from ..errors import HitlError, LogDamaged
 from ..records import new_id
 from .checks import checksum
+from .files import clear_leftovers, working_folder
 from .log import Log
 from .migrations import reseal
 from .redaction import KIND, SHORTEST_IN_TEXTS, Person, Redacted, redact, redactions_in, rename
@@ -31,8 +30,6 @@ from .schema import ABOUT, EVENT, add
 
 # The name in the table "about" of the number of redactions that were removed from everywhere.
 DONE = "redacted"
-_FOLDER = ".redacting-"
-_KILLED_S = 3_600
 # What a project keeps in its folder: the log, and arrays, in which nobody is named.
 _OWN = ("log.db", "log.db-journal", "copies", "models", "predictions", "maps", "training")
 
@@ -68,25 +65,27 @@ def complete(log: Log) -> Completed:
 
     Nothing is half done: where it is interrupted, the next call, or the next opening, does the rest.
     """
-    n = log.read(_n_redactions)
     in_log = log.rewrite(None, lambda conn: redact(conn, redactions_in(conn)))
     log.last_seq()  # `generation` is up to date then
     erased = log.erase()
-    copies, deleted = list[tuple[Path, Redacted]](), list[Path]()
-    if log.folder is not None:
-        for folder in log.folder.glob(f"{_FOLDER}*"):
-            if time.time() - folder.stat().st_mtime > _KILLED_S:  # of a call that was killed
-                shutil.rmtree(folder, ignore_errors=True)
+    copies, deleted = dict[Path, Redacted](), list[Path]()
+    while True:
         rows = log.read(lambda conn: [dict(row._mapping) for row in conn.execute(
             sa.select(EVENT).where(EVENT.c.kind == KIND).order_by(EVENT.c.seq))])
+        if log.folder is not None:
+            clear_leftovers(log.folder)  # before the copies are listed: one may become a copy in between
         for copy in log.copies():
             try:
-                copies.append((copy.path, _redact_copy(copy.path, rows)))
+                removed = _redact_copy(copy.path, rows)
+                copies.setdefault(copy.path, removed)
             except LogDamaged:
                 copy.path.unlink(missing_ok=True)
                 deleted.append(copy.path)
-    log.write(lambda conn: _set_done(conn, n))
-    return Completed(in_log, copies, deleted, erased)
+        # Where somebody else forgot meanwhile, a copy may have been put back without what they removed from it.
+        if log.read(_n_redactions) == len(rows):
+            break
+    log.write(lambda conn: _set_done(conn, len(rows)))
+    return Completed(in_log, list(copies.items()), deleted, erased)
 
 
 def _n_redactions(conn: sa.Connection) -> int:
@@ -126,9 +125,8 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
 @contextmanager
 def _opened(path: Path) -> Iterator[Log]:
     """A SQLite log, opened in a temporary folder beside it, brought to today's schema; the file itself stays."""
-    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=path.parent.parent if path.parent.name == "copies"
-                                     else path.parent) as folder:
-        shutil.copyfile(path, Path(folder, "log.db"))
+    with working_folder(path.parent.parent if path.parent.name == "copies" else path.parent) as folder:
+        shutil.copyfile(path, folder / "log.db")
         log = Log(folder, local=lambda folder: True)
         try:
             yield log

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -11,7 +13,8 @@ import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, UnknownDecision
 from hitl_widgets.project.adjudication import Adjudication
 from hitl_widgets.project.names import pseudonyms
-from hitl_widgets.storage import forgetting
+from hitl_widgets.storage import archive, backups, checks, forgetting, redaction
+from hitl_widgets.storage.files import working_folder
 from hitl_widgets.storage.log import Log
 
 N = 12
@@ -256,6 +259,57 @@ def test_an_opening_finishes_what_was_interrupted_before_anything_is_read(open_,
     assert forgetting.is_complete(again.project.log)
 
 
+def test_what_a_killed_process_has_left_of_a_copy_is_removed(open_):
+    wb = open_()
+    wb.decide("i00", label="cat", annotator=NAME)
+    copy = wb.project.log.keep_copy("one")
+    copy.with_name(f".{copy.name}.123.456.part").write_bytes(copy.read_bytes())
+    (wb.folder / "log.db.archive").write_bytes(copy.read_bytes())
+    code = ("import os, sys; from pathlib import Path; from hitl_widgets.storage.files import working_folder\n"
+            "with working_folder(Path(sys.argv[1])) as made: (made / 'log.db').write_text(sys.argv[2]); os._exit(0)")
+    subprocess.run([sys.executable, "-c", code, str(wb.folder), NAME], check=True)
+    assert any(wb.folder.glob(".redacting-*"))
+    with working_folder(wb.folder) as mine:
+        wb.people.forget(NAME)
+        assert list(wb.folder.glob(".redacting-*")) == [mine]  # of a process that is at work
+    assert NAME.encode() not in bytes_of(wb.folder)
+
+
+def test_a_copy_that_is_being_written_while_a_name_is_forgotten_does_not_have_it(open_, monkeypatch):
+    wb, other = open_(), open_()
+    wb.decide("i00", label="cat", annotator=NAME)
+
+    def meanwhile(connection):
+        monkeypatch.undo()  # once: what was read of the log has the name still
+        other.people.forget(NAME)
+        return checks.fault(connection)
+
+    monkeypatch.setattr(backups, "fault", meanwhile)
+    copy = wb.project.log.keep_copy("one")
+    assert backups.n_decisions(copy) == 1
+    assert NAME.encode() not in bytes_of(wb.folder)
+
+
+def test_two_who_forget_at_the_same_time_put_nothing_back_into_a_copy(open_, monkeypatch):
+    wb, other = open_(), open_()
+    for name in (NAME, "Carl Corb"):
+        wb.decide("i00", label="cat", annotator=name)
+    wb.project.log.keep_copy("one")
+    redact = redaction.redact
+
+    def meanwhile(conn, redactions):
+        if ".redacting-" in str(conn.engine.url):
+            monkeypatch.undo()  # once, while the first of them works on the copy
+            other.people.forget("Carl Corb")
+        return redact(conn, redactions)
+
+    monkeypatch.setattr(forgetting, "redact", meanwhile)
+    wb.people.forget(NAME)
+    assert NAME.encode() not in bytes_of(wb.folder)
+    assert b"Carl Corb" not in bytes_of(wb.folder)
+    assert forgetting.is_complete(wb.project.log)
+
+
 def test_two_copies_of_a_project_forget_a_person_in_the_same_way(open_, tmp_path):
     wb = open_()
     wb.decide("i00", label="cat", annotator=NAME)
@@ -291,6 +345,24 @@ def test_an_archive_with_pseudonyms_has_no_name_and_is_another_project(open_, tm
         assert other.annotations()[same].equals(wb.annotations()[same])
         assert other.people.threads().table["asked_by"].isin(called.values()).all()
     assert "Owen Owner" in set(wb.annotations()["annotator"])  # the project itself stays as it is
+
+
+def test_an_archive_with_pseudonyms_has_no_name_though_another_is_written_meanwhile(open_, tmp_path, monkeypatch):
+    """Both worked on one file: the names of one came into the other, or it was gone."""
+    wb = open_()
+    wb.decide("i00", label="cat", annotator=NAME)
+    with_names = forgetting.with_names
+
+    def meanwhile(copy, called):
+        made = with_names(copy, called)
+        wb.archive(tmp_path / "whole.zip")
+        return made
+
+    monkeypatch.setattr(archive, "with_names", meanwhile)
+    with zipfile.ZipFile(wb.archive(tmp_path / "shared.zip", people="pseudonyms")) as shared:
+        assert NAME.encode() not in shared.read("log.db")
+    with zipfile.ZipFile(tmp_path / "whole.zip") as whole:
+        assert NAME.encode() in whole.read("log.db")
 
 
 def test_an_archive_has_names_unless_told_otherwise(open_, tmp_path):
