@@ -120,7 +120,7 @@ def unpack(path: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
         raise BadInput(f"{folder} isn't empty; choose a new folder for the archive.")
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path} can't be read as an archive: {error}. A file that wb.archive(path) wrote is expected."
                        ) from error
     with archive:

@@ -198,7 +198,7 @@ class Database:
         for name in ("log.db-journal", POOL_IDS):
             if (self._folder / name).is_file():
                 yield name
-        for pattern in ("copies/*.db", "models/*.safetensors"):
+        for pattern in ("copies/*.db", "models/*.safetensors", "predictions/*/about.json"):
             yield from (path.relative_to(self._folder).as_posix() for path in sorted(self._folder.glob(pattern))[:1])
 
     def check_structure(self, conn: sa.Connection) -> None:

@@ -80,6 +80,14 @@ def test_an_entry_that_zipfile_cant_read_is_refused_in_words(packed: Path, tmp_p
         archive.unpack(packed, tmp_path / "new")
 
 
+def test_an_archive_of_a_format_to_come_is_refused_in_words(packed: Path, tmp_path: Path):
+    whole = bytearray(packed.read_bytes())
+    whole[whole.find(b"PK\x01\x02") + 6] = 122  # the version that is needed to unpack it
+    packed.write_bytes(whole)
+    with pytest.raises(BadInput, match="can't be read as an archive"):
+        archive.unpack(packed, tmp_path / "new")
+
+
 def test_an_archive_that_unpacks_to_more_than_is_allowed_is_refused_before_anything_is_written(packed, tmp_path):
     bomb = changed(packed, **{"models/a.safetensors": bytes(5_000_000)})
     assert bomb.stat().st_size < 100_000

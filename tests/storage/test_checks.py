@@ -256,7 +256,8 @@ def test_an_empty_or_cut_log_is_no_new_project(folder: Path, size: int, copies: 
     assert (folder / "log.db").stat().st_size == size
 
 
-@pytest.mark.parametrize("trace", ["pool.ids", "log.db-journal", "models/abc.safetensors", "copies"])
+@pytest.mark.parametrize("trace", ["pool.ids", "log.db-journal", "models/abc.safetensors", "copies",
+                                   "predictions/abc/about.json"])
 def test_a_folder_that_had_a_log_and_has_none_is_no_new_project(folder: Path, tmp_path: Path, trace: str):
     lost = tmp_path / "lost"
     if trace == "copies":
