@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from ..errors import HitlError, LogDamaged
 from ..records import new_id
 from .checks import checksum
-from .files import clear_leftovers, working_folder
+from .files import clear_leftovers, share_like_folder, working_folder
 from .log import Log
 from .migrations import reseal
 from .redaction import KIND, SHORTEST_IN_TEXTS, Person, Redacted, redact, redactions_in, rename
@@ -118,7 +118,10 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
         n = log.read(_n_redactions)
         log.write(lambda conn: _set_done(conn, n))
         log.erase()
-        log.snapshot(path)
+        # Made in the working folder: what lies unfinished beside the copies is removed by whoever else forgets.
+        made = log.snapshot(log.folder / "redacted.db")  # type: ignore[operator]
+        os.replace(made, path)
+        share_like_folder(path)
     return removed
 
 
