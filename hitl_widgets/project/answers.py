@@ -135,8 +135,9 @@ class Answers:
             of_item = {name: p for name, p in probs.loc[row["item_id"]].items() if not np.isnan(p)}
             # What one person alone said stands: others' reliability can't correct it.
             if not certain and row["n_answers"] > 1:
-                labels, tied = tuple(n for n, p in of_item.items() if p > 0.5), \
-                    tuple(n for n, p in of_item.items() if p == 0.5)
+                # Sums of floats: as many votes for a label as against it needn't give one half to the last digit.
+                tied = tuple(n for n, p in of_item.items() if abs(p - 0.5) < 1e-9)
+                labels = tuple(n for n, p in of_item.items() if p > 0.5 and n not in tied)
                 row |= {"label": None if tied else ", ".join(map(str, labels)) or NONE_OF_THEM, "labels": labels,
                         "tied": tied}
             row["prob"] = 1.0 if certain else float(np.prod([max(p, 1 - p) for p in of_item.values()]))

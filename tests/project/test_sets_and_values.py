@@ -50,6 +50,19 @@ def say(wb, item_id, **of_people):
 
 # -- consensus
 
+def test_a_tie_is_one_however_often_other_items_have_the_label(opened):
+    """The majority's share was off one half by a rounding error, and the item had "none of them" for its consensus."""
+    wb = opened(["x", "y"], task="multilabel", holdout=0)
+    for who, labels in (("ada", []), ("bob", ["x"]), ("cyd", ["y"]), ("dan", ["x", "y"])):
+        wb.decide(str(wb.pool.ids[0]), labels=labels, annotator=who)
+    for item_id in wb.pool.ids[1:4]:
+        wb.decide(str(item_id), labels=["x"], annotator="ada")
+    for method in ("auto", "majority"):
+        row = wb.consensus(method).iloc[0]
+        assert (row["labels"], row["tied"]) == ((), ("x", "y"))
+        assert pd.isna(row["label"])
+
+
 def test_each_label_is_decided_by_most_of_those_who_answered(scenes):
     say(scenes, "i0", ada="indoor", bob="indoor people", cem="people night")
     say(scenes, "i1", ada="indoor night", bob="night")
