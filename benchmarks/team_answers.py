@@ -1,7 +1,8 @@
 """Answers of a team on PostgreSQL: how soon one is stored, alone and with sixteen people, and a server that is killed.
 
 - `wb.decide` in a loop, beside the same loop on a folder (SQLite) and a row that psycopg inserts and commits;
-- sixteen people, each a process with a card: a decision a second each, from the key's message to the card's "stored";
+- sixteen people, each a process with a card: a decision a second each, from the key's message to the card's "stored",
+  once each process has described its pool, which takes some seconds of a core at the beginning of a session;
 - a session of four people during which the server is killed again and again: the card is sent again what it couldn't
   store, as the browser does. Counted are answers that were lost and answers that are there twice.
 
@@ -36,7 +37,7 @@ from hitl_widgets.errors import LogBusy
 from hitl_widgets.storage.log import Log
 
 PERSON = """
-import os, random, sys, time
+import os, random, sys, threading, time
 from datetime import datetime, timezone
 import numpy as np
 import hitl_widgets as hw
@@ -46,7 +47,10 @@ pool = hw.Pool.from_images(np.zeros((4_000, 8, 8), np.uint8))
 wb = hw.Workbench(where, pool, ["cat", "dog"], annotator=f"person-{me}", progress=False, annotators_per_item=1)
 card = wb.review(explain=None)
 card.receive({"kind": "hello"})
+time.sleep(5)
 label = wb.taxonomy.label_ids[0]
+while any(thread.name == "hitl-describing" for thread in threading.enumerate()):
+    time.sleep(0.1)
 print("ready", flush=True)
 sys.stdin.readline()
 due = time.perf_counter() + random.Random(me).random() * pause_s

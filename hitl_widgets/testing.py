@@ -17,7 +17,8 @@ import io
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -265,8 +266,10 @@ class MemoryHost:
             return Items([Item(i, self.pool.ids.index(i), strategy or "margin", i in self.blind, self.meta)
                           for i in free])
 
-    def follow(self) -> None:
+    @contextmanager
+    def following(self) -> Iterator[None]:
         """Do nothing: nobody else is here."""
+        yield
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call nobody: nothing is stored elsewhere."""

@@ -261,7 +261,7 @@ class AvailableFeatures:
             if not self._works:
                 self._works = True
                 _started.add(self)
-                threading.Thread(target=self._work, daemon=True).start()
+                threading.Thread(target=self._work, name="hitl-describing", daemon=True).start()
             self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
 
     def stop(self) -> None:

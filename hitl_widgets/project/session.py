@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -187,6 +187,13 @@ class Session:
     def follow(self) -> None:
         """Take in what others stored: decisions, edits of the taxonomy, adopted models. Listeners are told."""
         self._model.follow()
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Take in what others stored, as `follow` does; within this, this thread doesn't ask the log for it again."""
+        with self.project.state.one_look():
+            self.follow()
+            yield
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard` on another thread when somebody stored something, if the log can notify; see `Log.listen`."""

@@ -289,9 +289,7 @@ class Standing:
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items: item_id -> decision id."""
-        annotator = self.who(annotator)
-        events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
-        return {event.item_id or "": event.id for event in events_ if event is not None}
+        return self.log.standing_ids(item_ids, self.who(annotator))
 
     @property
     def round(self) -> int:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +124,7 @@ class State:
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
         self._settings, self._annotators_per_item, self._audit = settings, annotators_per_item, audit
         self.news: list[Event] = []
+        self._looks = threading.local()
         self._former: dict[int, Lineage] = {}  # generation -> the last lineage that was held of it
         self._begin()
         log.catch_up = self._caught_up
@@ -276,8 +278,27 @@ class State:
                      + (" Where rows of a table moved, open it with the ids that the texts had: ids=... stay with "
                         "their texts, row numbers don't." if self._pool.kind == "text" else ""))
 
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Look at the log once: within this, `refresh` on this thread looks again only once this process stored more.
+
+        What others store meanwhile is taken in afterwards.
+        """
+        self._looks.n_writes = -1
+        try:
+            yield
+        finally:
+            self._looks.n_writes = None
+
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
+        seen, n_writes = getattr(self._looks, "n_writes", None), self._log.n_writes
+        if seen is None or seen != n_writes:
+            self._look()
+        if seen is not None:
+            self._looks.n_writes = n_writes
+
+    def _look(self) -> None:
         with self.lock:
             since, last = self._seq, self._log.last_seq()
             if self._log.generation != self.generation:

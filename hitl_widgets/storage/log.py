@@ -103,6 +103,9 @@ _ABOUT_ITEMS = select(EVENT).where(EVENT.c.item_id.in_(_ITEMS), _ALLOWED)
 _RULES = select(EVENT).where(_RULING, EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
+_STANDING_IDS = select(ANNOTATION.c.item_id, ANNOTATION.c.decision_id).where(
+    ANNOTATION.c.item_id.in_(_ITEMS), ANNOTATION.c.annotator == bindparam("annotator"),
+    ANNOTATION.c.decision_id.is_not(None))
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
@@ -165,6 +168,8 @@ class Log:
         What messages call the project.
     generation : int
         How often the order of its events was changed, as far as this object knows: see `rewrite`.
+    n_writes : int
+        How many transactions of this object wrote, or tried to.
     id : str
         The project's own id, made once.
     created : bool
@@ -199,7 +204,7 @@ class Log:
         self._waiting: dict[_Act, None] = {}
         self._closed = self.rebuilt = False
         self.gone: str | None = None  # once it was closed: where the project has moved to, as its row of `about`
-        self.generation = 0
+        self.generation = self.n_writes = 0
         # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
         # that were made before it noticed a newer one.
         self.taken_in: int | None = None
@@ -321,7 +326,10 @@ class Log:
         try:
             self._waiting[act] = None
             with self._lock:
-                return self._settle(act) if act.stored is None else act.stored
+                try:
+                    return self._settle(act) if act.stored is None else act.stored
+                finally:
+                    self.n_writes += 1
         except Rewritten:
             assert self.catch_up is not None
             return self.append(*self.catch_up(events, made), known=known, since=since, keep_aside=keep_aside)
@@ -630,6 +638,11 @@ class Log:
         """The decision that stands for an item and an annotator, or None."""
         return self._one(_STANDING, item_id=item_id, annotator=annotator)
 
+    def standing_ids(self, item_ids: Iterable[str], annotator: str) -> dict[str, str]:
+        """The decisions of an annotator that stand for some items: item_id -> decision id."""
+        return {str(item_id): str(decision_id) for batch in batches(list(item_ids))
+                for item_id, decision_id in self._read(_rows(_STANDING_IDS, items=batch, annotator=annotator))}
+
     def latest(self, annotator: str, n: int) -> list[Event]:
         """The last n standing decisions that an annotator made on a screen, in the order of `acted_at`."""
         rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
@@ -834,11 +847,15 @@ class Log:
 
     def _write(self, act: Callable[[sa.Connection], _T]) -> _T:
         with self._lock:
-            return self._run(self._database.writer, act)
+            try:
+                return self._run(self._database.writer, act)
+            finally:
+                self.n_writes += 1
 
     def _run(self, engine: sa.Engine, act: Callable[[sa.Connection], _T], *, again: bool = False) -> _T:
         """Run an act in a transaction; `again` repeats it once where the connection had broken."""
         self._check_open()
+        pool = engine.pool
         try:
             with engine.connect() as conn:
                 try:
@@ -853,6 +870,9 @@ class Log:
             if again and self._database.is_lost(error):
                 return self._run(engine, act)
             raise self._database.explained(error) from error
+        finally:
+            if self._closed:  # meanwhile: what comes back to a pool after its end would stay open
+                pool.dispose()
 
     def _check_open(self) -> None:
         if self._closed:

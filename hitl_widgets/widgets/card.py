@@ -588,17 +588,17 @@ class Review(Widget[CardPush]):
         with self._changed:  # what is stored from here on wakes it again
             self._followed_at = time.monotonic()
             self._follow_at = self._followed_at + FOLLOW_S
-        self.host.follow()
-        news = self.host.news
-        for text in news[self._n_news:]:
-            self._push({"kind": "news", "text": text})
-        self._n_news = len(news)
-        self._push_people()
-        self._push_learning()
-        self._drop_decided()
-        if self._is_new("progress", self._progress()):  # others have answered
-            with self._changed:
-                self._count = True
+        with self.host.following():
+            news = self.host.news
+            for text in news[self._n_news:]:
+                self._push({"kind": "news", "text": text})
+            self._n_news = len(news)
+            self._push_people()
+            self._push_learning()
+            self._drop_decided()
+            if self._is_new("progress", self._progress()):  # others have answered
+                with self._changed:
+                    self._count = True
 
     def _push_people(self) -> None:
         """Push what people asked each other and are told, where it has changed since it was pushed last."""

@@ -6,6 +6,7 @@ The workbench offers a host to `Review` and to labellers of ipyannotations; for 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -100,8 +101,11 @@ class CardHost(Protocol):
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Hold the next `n` items for an annotator, besides those that are on the card already."""
 
-    def follow(self) -> None:
-        """Take in what other processes stored; quick where there is nothing. Listeners are told."""
+    def following(self) -> AbstractContextManager[None]:
+        """Take in what other processes stored; quick where there is nothing. Listeners are told.
+
+        Within this, the other methods rest on this one look at the log, and on what this process stores.
+        """
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard`, on another thread, when somebody stored something, where the log can notify.

@@ -1,5 +1,7 @@
 """The state that follows from the log is the same, whether it was read at once or followed event by event."""
 
+from threading import Thread
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,54 @@ def test_the_label_index_counts_as_a_look_at_every_item_does():
         answered = [{who: pair for who, pair in index.of(place).items() if place not in index.put_off[who]}
                     for place in range(40)]
         assert sum(index.counts().values()) == sum(map(len, answered))
+
+
+def test_within_one_look_the_log_is_asked_again_only_once_this_process_stored_something(open_):
+    project, other = open_("ada"), open_("bob")
+
+    def n_of_bob():
+        return project.tally("bob")["answered"]
+    with project.state.one_look():
+        assert n_of_bob() == 0
+        other.decide("i0", label="cat")
+        assert n_of_bob() == 0
+        project.decide("i1", label="cat")
+        assert (n_of_bob(), project.tally("ada")["answered"]) == (1, 1)
+        other.decide("i2", label="cat")
+        assert n_of_bob() == 1
+    assert n_of_bob() == 2
+
+
+def test_one_look_counts_for_its_thread_alone_and_only_where_it_succeeded(open_, monkeypatch):
+    project, other = open_("ada"), open_("bob")
+    counts = []
+    with project.state.one_look():
+        project.refresh()
+        other.decide("i0", label="cat")
+        thread = Thread(target=lambda: counts.append(project.tally("bob")["answered"]))
+        thread.start()
+        thread.join()
+    assert counts == [1]
+
+    def busy():
+        raise LogBusy("busy")
+    with project.state.one_look():
+        with monkeypatch.context() as patched:
+            patched.setattr(project.log, "last_seq", busy)
+            with pytest.raises(LogBusy):
+                project.refresh()
+        other.decide("i1", label="cat")
+        assert project.tally("bob")["answered"] == 2
+
+
+def test_the_decisions_that_stand_are_found_for_many_items_at_once(open_):
+    project, other = open_("ada"), open_("bob")
+    first = project.decide("i0", label="cat")
+    again = project.decide("i0", label="dog")
+    gone = project.decide("i1", label="cat")
+    project.retract(gone.id)
+    other.decide("i2", label="cat")
+    assert project.standing([*project.pool.ids, "elsewhere"]) == {"i0": again.id} != {"i0": first.id}
+    project.retract(again.id)
+    assert project.standing(project.pool.ids) == {"i0": first.id}
+    assert project.standing([]) == {}

@@ -684,3 +684,20 @@ def test_what_another_process_stores_is_heard_also_after_the_connection_was_cut(
         hears("img-3")
         stop()
         wait_for(lambda: not [one for one in threading.enumerate() if one.name.startswith("hitl listens")])
+
+
+def test_a_thread_that_reads_while_its_log_is_closed_leaves_no_connection_open(postgres):
+    def pid_of(conn: sa.Connection) -> int:
+        found: int = conn.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+        began.set()
+        assert may_go.wait(60)
+        return found
+    log, pids = Log(postgres.new_project_url()), list[int]()
+    began, may_go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: pids.append(log.transact(pid_of)))
+    thread.start()
+    assert began.wait(60)
+    log.close()
+    may_go.set()
+    thread.join()
+    wait_for(lambda: not postgres.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pids[0]}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -39,8 +40,10 @@ class TellingHost(MemoryHost):
         self.heard.append(heard)
         return lambda: self.heard.remove(heard)
 
-    def follow(self) -> None:
+    @contextmanager
+    def following(self) -> Iterator[None]:
         self.n_followed += 1
+        yield
 
 
 def test_a_card_follows_when_it_hears_that_something_was_stored():
@@ -60,11 +63,13 @@ def test_news_that_comes_while_a_card_follows_is_followed_again():
     began, may_go = threading.Event(), threading.Event()
 
     class Slow(TellingHost):
-        def follow(self) -> None:
-            super().follow()
-            if self.n_followed == 2:
-                began.set()
-                may_go.wait(60)
+        @contextmanager
+        def following(self) -> Iterator[None]:
+            with super().following():
+                if self.n_followed == 2:
+                    began.set()
+                    may_go.wait(60)
+                yield
 
     host = Slow()
     review = Review(host, explain=None)
