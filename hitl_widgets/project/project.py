@@ -797,7 +797,7 @@ class Project(Standing):
         """BadInput where an answer repeats something else than an answer of the same person to the same item."""
         if seen.repeat_of is None:
             return
-        former = self.log.get(seen.repeat_of)
+        former = self.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None
         if former is None or (former.kind, former.item_id, former.annotator) != ("decided", item_id, annotator):
             raise BadInput(f"seen.repeat_of is {seen.repeat_of!r}; the id of a decision of {annotator} on item "
                            f"{item_id!r} is expected.")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import LogDamaged, WrongPool
+from ..errors import HitlError, LogDamaged, WrongPool
 from ..events import Event
 from ..items.integrity import Contents, alike_in_size, shared_contents
 from ..items.near_copies import near_copies
@@ -28,6 +28,7 @@ from ..records import LABELLING
 from ..sampling.audit import Audit
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
+from ..storage.checks import UNREADABLE
 from ..storage.log import Log, gc_paused
 from ..storage.roles import Roles
 from ..storage.schema import annotation_of, microseconds
@@ -481,7 +482,12 @@ class State:
                 of_kind[event.kind].append(event)
         opening = not self._projected
         for kind, events in of_kind.items():
-            PROJECTIONS[kind](self, events)
+            try:
+                PROJECTIONS[kind](self, events)
+            except UNREADABLE as error:
+                if isinstance(error, HitlError):
+                    raise
+                raise self._log.unreadable(error) from error
             self._taken[kind] = events[-1].seq or 0
             if kind in NEWS and not opening:
                 self.news += events
@@ -556,6 +562,8 @@ class State:
         new: dict[str, None] = {}
         for event in events:
             of_labels, of_values, version = event.body["answers"], event.body.get("values", {}), event.body["taxonomy"]
+            if type(version) is not int or not all(isinstance(id, str | None) for id in of_labels.values()):
+                raise ValueError(f"known answers of version {version!r:.80} are {of_labels!r:.80}")
             for item_id, label_id in of_labels.items():
                 self.gold.pop(item_id, None)
                 if label_id is not None:  # None takes it back

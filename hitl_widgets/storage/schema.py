@@ -17,7 +17,7 @@ from sqlalchemy import Column, Float, MetaData, Table
 from sqlalchemy.dialects import postgresql
 
 from ..errors import BadInput
-from ..events import Event, canonical, is_planted, objects_of
+from ..events import ANSWERS, Event, canonical, is_planted, objects_of
 from ..records import are_values
 
 _T = TypeVar("_T")
@@ -179,6 +179,9 @@ def event_of(row: Sequence[Any]) -> Event:
     nth = body.pop("nth", None)
     if row[2] in ("adopted", "imported"):
         body = _adoption(body)
+    elif row[2] in ANSWERS and isinstance(seen := body.get("seen"), dict) \
+            and not (type(seen.get("taxonomy")) is int or seen.get("taxonomy") is None):
+        body["seen"] = {**seen, "taxonomy": None}  # an earlier version didn't check it
     return Event(seq=row[0], nth=nth if isinstance(nth, int) else None, id=row[1], kind=row[2], annotator=row[3],
                  item_id=row[4], body=body, acted_at=_EPOCH + row[5] * _MICROSECOND,
                  stored_at=_EPOCH + row[6] * _MICROSECOND, aside=len(row) > N_CHECKED and bool(row[-1]))

@@ -769,6 +769,8 @@ def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> 
         if reverts else None
     prose = _prose_of_revert(reverted.prose) if reverted else " ".join(
         from_body(edit).prose() for edit in body["edits"]) or "The taxonomy as the project began."
+    if odd := [new for new in body["resolution"].values() if not all(isinstance(one, str) for one in new)]:
+        raise ValueError(f"a label became {odd[0]!r:.80}")
     return Step(event.id, version, before, event.annotator,
                 event.acted_at, body.get("why"), tuple(body["edits"]),
                 {old: tuple(new) for old, new in body["resolution"].items()},

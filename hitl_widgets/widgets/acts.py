@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, HitlError, StoreError
-from ..records import MOST_OBJECTS, Region, Seen
+from ..records import MOST_OBJECTS, Region, Seen, is_text
 from ..taxonomy.edits import Edit, from_body
 from .messages import AnyAct, Edits, GivenObject, Ids, Objects, Rejected, Reply, Size, Values
 
@@ -72,6 +72,7 @@ class Acts:
             kind = str(act.get("kind"))
             if kind not in self._handlers:
                 raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(self._handlers)}.")
+            _check_ids(act)
             if self._comes_too_early(act):
                 waits = "an earlier decision of this tab isn't stored yet; this one waits for it."
                 return rejected(act, self._refusal or waits, again=True)
@@ -87,9 +88,9 @@ class Acts:
         except Exception:
             self._raised.add(str(act.get("decision_id")))
             raise
-        if "decision_id" in act:
+        if isinstance(act.get("decision_id"), str):
             self._refusal = ""
-            self._answered[str(act["decision_id"])] = None
+            self._answered[act["decision_id"]] = None
             while len(self._answered) > KNOWN:
                 self._answered.pop(next(iter(self._answered)), None)
         return reply
@@ -103,10 +104,17 @@ class Acts:
         return after is not None and str(after) not in self._answered and str(after) not in self._raised
 
 
+def _check_ids(act: Mapping[str, Any]) -> None:
+    """BadInput where an act can't be known again by its ids, or a reply that repeats one couldn't be sent."""
+    for name in ("decision_id", "after", "retracts", "item_id"):
+        if (value := act.get(name)) is not None and not (isinstance(value, str) and is_text(value)):
+            raise BadInput(f"{name} is {value!r:.80}; text without halves of a surrogate pair is expected.")
+
+
 def rejected(act: Any, reason: str, *, again: bool = False) -> Rejected:
     """Refuse an act, with the reason."""
     reply: Rejected = {"kind": "rejected", "reason": reason}
-    if isinstance(act, Mapping) and isinstance(act.get("decision_id"), str):
+    if isinstance(act, Mapping) and isinstance(act.get("decision_id"), str) and is_text(act["decision_id"]):
         reply["decision_id"] = act["decision_id"]
     if again:
         reply["again"] = True

@@ -17,6 +17,7 @@ from weakref import WeakSet
 from IPython.core.getipython import get_ipython
 
 from ..errors import HitlError
+from ..records import is_text
 from . import pages
 from .acts import Acts, Handler
 from .comm import Card, Feed
@@ -82,7 +83,7 @@ class Widget(pages.Listener, ABC, Generic[P]):
     def receive(self, act: Any) -> Reply:
         """Answer one act of the browser: `ready`, `stored`, `rejected` or `noted`."""
         page = act.get("page") if isinstance(act, Mapping) else None
-        if isinstance(page, str) and self._is_of_page(page, act):
+        if isinstance(page, str) and is_text(page) and self._is_of_page(page, act):
             noted: Noted = {"kind": "noted", "page": page}
             return noted
         reply = self._acts.receive(act)

@@ -154,7 +154,8 @@ def forged(folder: Path, *, kind: str, body: object, text: str | None = None, ac
 
 @pytest.mark.parametrize(("kind", "body", "text", "acted_at"), [
     ("taxonomy", [], None, None), ("taxonomy", {}, None, None), ("gold", {}, None, None),
-    ("gold", {"answers": 5}, None, None),
+    ("gold", {"answers": 5}, None, None), ("gold", {"answers": {"i1": ["a"]}, "taxonomy": 1}, None, None),
+    ("gold", {"answers": {"i1": "L1"}, "taxonomy": "1"}, None, None),
     ("presumed", {"labels": []}, None, None), ("sorted", {"act": "undone"}, None, None), ("taxonomy", 0, "{", None),
     ("gold", 0, "[" * 100_000, None), ("trained", {}, None, 10**18)])
 def test_a_log_that_says_what_was_never_written_is_damaged(tmp_path: Path, kind, body, text, acted_at):
@@ -162,6 +163,44 @@ def test_a_log_that_says_what_was_never_written_is_damaged(tmp_path: Path, kind,
     forged(tmp_path, kind=kind, body=body, text=text, acted_at=acted_at)
     with pytest.raises(LogDamaged):
         project_of(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "body"), [("consented", {}), ("gold", {}), ("thread", {}),
+                                          ("sorted", {"act": "undone"})])
+def test_what_was_never_written_is_damage_also_where_the_project_is_open(tmp_path: Path, kind: str, body: object):
+    project = project_of(tmp_path)
+    forged(tmp_path, kind=kind, body=body)
+    for _ in range(2):
+        with pytest.raises(LogDamaged, match="never writes"):
+            project.refresh()
+    project.close()
+
+
+def test_a_label_that_became_what_is_none_is_a_damaged_log(tmp_path: Path):
+    project = project_of(tmp_path)
+    project.apply(edits.rename("cat", "lion"))
+    body = dict(next(iter(project.log.events(1, kind="taxonomy"))).body) | {"edits": [], "resolution": {"L1": [{}]}}
+    project.close()
+    forged(tmp_path, kind="taxonomy", body=body | {"taxonomy": {**body["taxonomy"], "version": 3}})
+    with pytest.raises(LogDamaged):
+        project_of(tmp_path)
+
+
+@pytest.mark.parametrize("version", ["1", 1.0, True, [1]])
+def test_an_answer_under_a_version_that_is_none_stops_no_queue(tmp_path: Path, version: object):
+    """An earlier version stored whatever came, and no item was asked any more."""
+    project = Project(tmp_path, POOL, Taxonomy(["cat", "dog"]), annotator="ada", holdout=0.9, notify=lambda _: None)
+    label_id = project.taxonomy.label_ids[0]
+    for k in range(4):
+        project.log.append(Event(f"decision-{k}", "decided", "ada", project._now(), {
+            "verdict": "answer", "label": "cat", "label_id": label_id,
+            "seen": {"hidden": True, "taxonomy": version}}, f"i{k}"))
+    project.close()
+    project = project_of_renamed(tmp_path)
+    assert len(project.next(3)) == 3
+    project.apply(edits.rename("cat", "lion"))
+    assert project.annotations()["label"].tolist() == ["lion"] * 4
+    project.close()
 
 
 def test_settings_that_are_none_are_a_damaged_log(tmp_path: Path):

@@ -877,6 +877,26 @@ def test_an_act_with_odd_values_is_stored_or_refused_for_good_and_harms_nothing_
     review.close()
 
 
+def test_an_act_with_an_id_that_is_no_text_is_answered_for_good(bench):
+    """The reply repeated half a surrogate pair, and couldn't be sent: the act came again and again."""
+    import json
+    wb = bench()
+    review = wb.review(explain=None)
+    for odd in ("\ud800", 5, ["a"], {}):
+        for field in ("decision_id", "after", "retracts", "item_id", "page"):
+            for kind in ("decide", "retract", "fetch", "hello", "here"):
+                reply = review.card.answer({"kind": kind, "decision_id": new_id(), "item_id": wb.pool.ids[0],
+                                            "verdict": "skip", "acted_at": "2026-03-01T09:30:00Z", "retracts": "x",
+                                            field: odd})
+                json.dumps(reply, ensure_ascii=False).encode()
+                assert "again" not in reply, (field, odd, reply)
+    seen = {"repeat_of": "\ud800"}
+    assert "repeat_of" in review.card.answer({
+        "kind": "decide", "decision_id": new_id(), "item_id": wb.pool.ids[0], "verdict": "skip",
+        "acted_at": "2026-03-01T09:30:00Z", "seen": seen})["reason"]
+    review.close()
+
+
 def test_a_log_that_has_a_time_in_words_opens_and_can_be_edited(bench):
     from hitl_widgets import edits, events, records
     wb = bench()
