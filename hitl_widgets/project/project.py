@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from .. import events
-from ..errors import AlreadyDecided, BadInput, HitlError, IdReused, UnknownDecision
+from ..errors import AlreadyDecided, BadInput, HitlError, IdReused, LogDamaged, UnknownDecision
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
 from ..records import (
@@ -77,6 +77,8 @@ from .standing import Standing
 from .state import State, doer, in_words
 
 logger = logging.getLogger(__name__)
+# So often an opening begins anew where somebody joins or redacts at the same time.
+_TRIES = 5
 
 # How often an import is compared with the log again, when somebody answered its items meanwhile.
 N_TRIALS = 5
@@ -207,8 +209,18 @@ class Project(Standing):
             if (gone := move_of(self.log.about()).to) is not None:
                 notify(f"{self.name} has moved to {gone}; here it can be read, and nothing is stored. Open it there: "
                        f"hw.Workbench({gone!r}, ...).")
-            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed), "task": task,
-                                  **({} if group is None else {"group": group})}, start)
+            settings = {"holdout": float(holdout), "seed": int(seed), "task": task,
+                        **({} if group is None else {"group": group})}
+            for tries_left in reversed(range(_TRIES)):
+                generation = self.log.generation
+                try:
+                    self._open(taxonomy, settings, start)
+                    break
+                except (LogDamaged, *UNREADABLE):
+                    self.log.last_seq()
+                    # Somebody joined or redacted while it was read: the parts don't belong together.
+                    if not tries_left or self.log.generation == generation:
+                        raise
         except BaseException as error:
             self.log.close()
             if isinstance(error, UNREADABLE) and not isinstance(error, HitlError) and not self.log.created:

@@ -191,6 +191,9 @@ class State:
                 self._begin()
                 self._ranking.use(self._ranking.predictions)
                 self.open(shares=True)
+            except BaseException:
+                self.generation = -1  # the next look begins anew
+                raise
             finally:
                 self._notify = notify
 
@@ -307,18 +310,28 @@ class State:
                 return
             if last == since:
                 return
-            for item_id in self._log.changed_items(since) if self.presumed else ():
-                self.presumed.pop(item_id, None)
-            self._project(last)
-            if self._pool is not None:
-                before = self._placed_under
-                moved = [place for place in before.keys() | self._sent_back.keys()
-                         if before.get(place) != self._sent_back.get(place)]
-                rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=self._columns)
-                self.place(rows, self._pool.positions(rows["item_id"]))
-                self._placed_under = self._sent_back
-            self._seq = last
-            self._ahead = {seq for seq in self._ahead if seq > last}
+            try:
+                self._take_in(since, last)
+            except (LogDamaged, *UNREADABLE):
+                self._log.last_seq()
+                if self._log.generation == self.generation:
+                    raise
+                self.restart()  # somebody joined or redacted while it was read: the parts don't belong together
+
+    def _take_in(self, since: int, last: int) -> None:
+        """Take in the events after number `since`, up to `last`."""
+        for item_id in self._log.changed_items(since) if self.presumed else ():
+            self.presumed.pop(item_id, None)
+        self._project(last)
+        if self._pool is not None:
+            before = self._placed_under
+            moved = [place for place in before.keys() | self._sent_back.keys()
+                     if before.get(place) != self._sent_back.get(place)]
+            rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=self._columns)
+            self.place(rows, self._pool.positions(rows["item_id"]))
+            self._placed_under = self._sent_back
+        self._seq = last
+        self._ahead = {seq for seq in self._ahead if seq > last}
 
     def apply(self, position: int, decision: Event, former: Event | None) -> None:
         """Take in a decision that this process has just stored.

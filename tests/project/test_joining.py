@@ -604,3 +604,29 @@ def copied(folder, url):
         acts, id = source.read(acts_of), source.id
         target.rewrite(None, lambda conn: write(conn, acts))
         target.rewrite(None, lambda conn: conn.execute(sa.update(ABOUT).where(ABOUT.c.name == "id").values(value=id)))
+
+
+@pytest.mark.parametrize("reading", ["annotations", "changed_annotations"])
+def test_a_join_while_a_project_is_opened_or_looked_at_is_no_damage(two, monkeypatch, reading):
+    """A sound log was told as damaged, with the advice to go back to a copy."""
+    one, other = two
+    one.project.apply(edits.add("wolf"))
+    other.project.apply(edits.add("fox"))  # it doesn't hold: its version gets a negative number
+    other.project.decide("i9", label="fox")
+    other.project.decide("i9", label="dog", annotator="guest")
+    third = Desk(one.folder, "classify", "cleo", one.clock)
+    one.project.decide("i8", label="cat")
+    read = getattr(Log, reading)
+
+    def meanwhile(log, *values, **more):
+        monkeypatch.undo()
+        join(one.project, other.folder)
+        return read(log, *values, **more)
+
+    monkeypatch.setattr(Log, reading, meanwhile)
+    if reading == "annotations":
+        third.project.close()
+        third = Desk(one.folder, "classify", "cleo", one.clock)
+    third.project.refresh()
+    assert state_of(third.project) == state_of(one.project)
+    third.project.close()
