@@ -707,8 +707,9 @@ class _Rows:
 
 def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:
     """Find the label of the answer that a skip put off, as it was given: it still narrows the choices."""
+    undone = {event.body["decision_id"] for event in events.values() if event.kind == "retracted"}
     former, passed = skip, set[str]()
-    while former is not None and former.body["verdict"] == "skip":
+    while former is not None and (former.body["verdict"] == "skip" or former.id in undone):
         passed.add(former.id)
         replaced = former.body.get("replaces", "")
         former = None if replaced in passed else events.get(replaced)  # a log from elsewhere may go in circles

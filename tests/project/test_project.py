@@ -373,6 +373,21 @@ def test_an_edit_that_was_done_again_is_undone_by_its_own_id_too(opened, edit):
     assert project.taxonomy.names == project.lineage.versions[2].names
 
 
+def test_an_answer_that_was_taken_back_under_a_skip_is_not_asked_again_for_an_edit(opened):
+    project = opened()
+    first = project.decide("i0", label="cat")
+    project.decide("i0", "skip")
+    project.decide("i1", label="cat")
+    second = project.decide("i1", label="dog")
+    project.decide("i1", "skip")
+    project.apply(edits.split("cat", ["tom", "queen"]))
+    assert project.next(9, queue="relabel").ids == ["i0"]
+    project.retract(first.id)
+    project.retract(second.id)
+    assert project.next(9, queue="relabel").ids == ["i1"]
+    assert opened().next(9, queue="relabel").ids == ["i1"]
+
+
 def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
     project = opened(annotators_per_item=2)
     project.decide("i0", label="cat")
