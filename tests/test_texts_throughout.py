@@ -208,7 +208,7 @@ def test_spans_are_simulated_learnt_compared_and_come_back_from_a_table(opened, 
 
 def test_a_table_without_the_usual_columns_is_told_what_to_say():
     table = pd.DataFrame({"review": ["good", None, "bad"], "stars": [5, 1, 1]})
-    with pytest.raises(BadInput, match=r"or text=\.\.\. of texts"):
+    with pytest.raises(BadInput, match=r"text=\.\.\. for texts"):
         hw.Pool.from_frame(table)
     with pytest.raises(BadInput, match=r"subset=\['review'\]"):
         hw.Pool.from_frame(table, text="review", id=None)

@@ -64,7 +64,7 @@ from .messages import (
     pasts_of,
 )
 from .packing import pack_item, pack_map, pack_segments
-from .widget import WAKE_S, Job, Widget, took_over
+from .widget import WAKE_S, Job, Widget, rest_s, took_over
 from .window import Entry, Window
 
 REFILL_BELOW = 16
@@ -156,7 +156,7 @@ class Review(Widget[CardPush]):
         self._look_at: float | None = None
         self._keeps_former = True  # what changed was the model alone
         self._former: list[str] = []  # items chosen by the former model, which wait until the new model's are there
-        self._follow_at = self._followed_at = 0.0
+        self._follow_at, self._followed_at, self._rest_s = 0.0, 0.0, WAKE_S
         self._asked: int | None = None  # items of a queue beside what is open
         self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
@@ -582,7 +582,7 @@ class Review(Widget[CardPush]):
     # -- the model or the taxonomy may have changed, and others may have done something
 
     def _wake(self) -> None:
-        self._follow_at = min(self._follow_at, self._followed_at + WAKE_S)
+        self._follow_at = min(self._follow_at, self._followed_at + self._rest_s)
 
     def _follow(self) -> None:
         with self._changed:  # what is stored from here on wakes it again
@@ -599,6 +599,9 @@ class Review(Widget[CardPush]):
             if self._is_new("progress", self._progress()):  # others have answered
                 with self._changed:
                     self._count = True
+        with self._changed:
+            self._rest_s = rest_s(time.monotonic() - self._followed_at)
+            self._follow_at = max(self._follow_at, self._followed_at + self._rest_s)
 
     def _push_people(self) -> None:
         """Push what people asked each other and are told, where it has changed since it was pushed last."""

@@ -29,9 +29,20 @@ P = TypeVar("P", bound=Push)
 Job = Callable[[], object]
 
 LONGEST_PAUSE_S = 30.0
-WAKE_S = 0.1  # where others store all the time, it is looked at most so often
+# Where others store all the time, a widget looks for it after so long, or after so many times what the last look took,
+# but no later than this: sixteen people on one machine would keep it busy with looking otherwise.
+WAKE_S, REST, LONGEST_REST_S = 0.1, 20, 2.0
 # The interpreter waits so long for the job that a thread has begun.
 END_S = 10.0
+
+
+def rest_s(took_s: float) -> float:
+    """How many seconds to wait after the beginning of a look at the log, by the seconds that it took.
+
+    >>> rest_s(0.001), rest_s(0.05), rest_s(7.0)
+    (0.1, 1.0, 2.0)
+    """
+    return min(LONGEST_REST_S, max(WAKE_S, REST * took_s))
 
 
 def took_over(name: str) -> str:

@@ -297,7 +297,7 @@ def test_a_method_or_label_that_does_not_exist_is_refused():
         why.explain(0, target="Lx")
     with pytest.raises(UnknownLabel, match="Lx"):
         why.explain(0, target="La", against="Lx")
-    with pytest.raises(BadInput, match="against itself"):
+    with pytest.raises(BadInput, match="compared with itself"):
         why.explain(0, target="La", against="La")
     with pytest.raises(BadInput, match="2 items and 1 targets"):
         why.explain_many([0, 1], targets=["La"])

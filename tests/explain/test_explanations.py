@@ -92,7 +92,7 @@ def test_what_cannot_be_explained_is_refused_in_words(bench):
         wb.explain("0", target="lynx")
     with pytest.raises(BadInput, match="magic"):
         wb.explain("0", method="magic")
-    with pytest.raises(BadInput, match="against itself"):
+    with pytest.raises(BadInput, match="compared with itself"):
         wb.explain("0", target=("dark", "dark"))
     with pytest.raises(BadInput, match=r"\(label, against\)"):
         wb.explain("0", target=("dark", "light", "striped"))

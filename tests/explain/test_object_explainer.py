@@ -192,7 +192,7 @@ def test_the_map_of_a_proposal_comes_under_its_id(kind, tmp_path):
     made = maps.explain(0, "occlusion", "object:m.0")
     assert made.target == "object:m.0"
     assert part_inside(made.values, box, by=8) > 0.7
-    with pytest.raises(BadInput, match="none that the model proposes"):
+    with pytest.raises(BadInput, match="the model proposes no object"):
         maps.explain(1, "occlusion", "object:m.0")
 
 

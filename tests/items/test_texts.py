@@ -88,9 +88,9 @@ def test_ids_of_equal_texts_are_their_rows():
 
 
 def test_an_item_says_what_it_is():
-    with pytest.raises(BadInput, match=r"pool of texts; .text has"):
+    with pytest.raises(BadInput, match=r"pool of texts; take"):
         _ = hw.Pool.from_texts(["a"])[0].image
-    with pytest.raises(BadInput, match=r"pool of images; .image has"):
+    with pytest.raises(BadInput, match=r"pool of images; take"):
         _ = hw.Pool.from_images(np.zeros((1, 8, 8), np.uint8))[0].text
 
 
