@@ -2,7 +2,7 @@
 
 - `wb.decide` in a loop, beside the same loop on a folder (SQLite) and a row that psycopg inserts and commits;
 - sixteen people, each a process with a card: a decision a second each, from the key's message to the card's "stored",
-  once each process has described its pool, which takes some seconds of a core at the beginning of a session;
+  once each process has described its pool, for which all of them need minutes on two cores;
 - a session of four people during which the server is killed again and again: the card is sent again what it couldn't
   store, as the browser does. Counted are answers that were lost and answers that are there twice.
 
@@ -10,7 +10,7 @@ The server is one of the benchmark's own, whose commits wait for the disk.
 
     python benchmarks/team_answers.py [--n 300] [--people 16] [--seconds 30] [--kills 20] [--short]
 
-``--short`` asks for less of each and takes less than four minutes.
+``--short`` asks for less of each; describing takes most of its time.
 """
 
 from __future__ import annotations

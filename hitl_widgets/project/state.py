@@ -297,7 +297,7 @@ class State:
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
         seen, n_writes = getattr(self._looks, "n_writes", None), self._log.n_writes
-        if seen is None or seen != n_writes:
+        if seen != n_writes:
             self._look()
         if seen is not None:
             self._looks.n_writes = n_writes
