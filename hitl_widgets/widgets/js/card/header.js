@@ -25,11 +25,11 @@ export function buildHeader(session, on) {
   const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
   const pace = h("span", { class: "hitl-quiet hitl-pace" });
   const pending = h("span", { class: "hitl-pending", role: "status" });
-  const who = h("button", { class: "hitl-who", type: "button", title: "About this project: its purpose, and who sees what", onclick: () => session.open("project") });
+  const who = h("button", { class: "hitl-who", type: "button", onclick: () => session.open("project") });
   const badge = h("span", { class: "hitl-badge", role: "status", hidden: true });
   const questions = h("button", { class: "hitl-key-button", type: "button", title: "Ask a question; answers appear here", hidden: true, onclick: on.ask }, capOf("question"), badge, h("span", { class: "hitl-wide", text: "Questions" }));
   const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: on.help }, capOf("help"), h("span", { text: "Keys" }));
-  const header = h("div", { class: "hitl-header" }, focus,
+  const header = h("div", { class: "hitl-header hitl-one-line" }, focus,
     h("span", { class: "hitl-progress" }, done, meter, pace, pending), h("span", { class: "hitl-about" }, who, questions, help));
 
   function update() {
@@ -44,7 +44,7 @@ export function buildHeader(session, on) {
     setText(done, !setup ? "" : [`${queue ? `${queue}: ` : ""}${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : queue ? " done" : ""}`,
       !queue && !setup.n && others > 0 && `${number(others)} by others`,
       !queue && round && `${number(tally.in_round)} in round ${round}`, `${number(tally.today)} today`].filter(Boolean).join(" · "));
-    done.title = queue ? MEANS[queue] : "Items that have your answer: in all, since the last fine-tuning, today. Items done by others aren't asked of you";
+    done.title = `${done.textContent}. ${queue ? MEANS[queue] : "Items that have your answer: in all, since the last fine-tuning, today. Items done by others aren't asked of you"}`;
     meter.hidden = !of;
     if (of) /** @type {HTMLElement} */ (meter.firstChild).style.width = `${Math.min(100, (100 * n) / of)}%`;
     setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
@@ -56,6 +56,7 @@ export function buildHeader(session, on) {
     /** @type {HTMLElement} */ (questions.lastChild).hidden = fresh > 0;
     setText(badge, fresh ? `${fresh} new` : "");
     setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
+    who.title = `${who.textContent}. About this project: its purpose, and who sees what`;
   }
   return { header, update };
 }
