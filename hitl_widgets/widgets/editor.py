@@ -43,7 +43,7 @@ from .messages import (
     examples_of,
     labels_of,
 )
-from .widget import WAKE_S, Job, Widget
+from .widget import WAKE_S, Job, Widget, rest_s
 
 if TYPE_CHECKING:
     from ..project.project import Project
@@ -94,6 +94,7 @@ class TaxonomyEditor(Widget[EditorPush]):
         self._due = {"taxonomy", "counts"}
         self._pushed: object = None  # what the browser has of the taxonomy
         self._count_at = self._look_at = self._looked_at = 0.0
+        self._rest_s = WAKE_S  # between two looks at the log, by how long the last one took
         super().__init__(EditorCard, on(Hello, self._hello), on(WantPreview, self._preview), on(Apply, self._apply),
                          on(Revert, self._revert), on(SettleEdit, self._settle), on(WantExamples, self._examples))
         self._unsubscribe, self._listen = project.subscribe(self._on_change), project.listen
@@ -180,13 +181,16 @@ class TaxonomyEditor(Widget[EditorPush]):
         return min(self._look_at, self._count_at) if "counts" in self._due else self._look_at
 
     def _wake(self) -> None:
-        self._look_at = min(self._look_at, self._looked_at + WAKE_S)
+        self._look_at = min(self._look_at, self._looked_at + self._rest_s)
 
     def _look(self) -> None:
         with self._changed:  # what is stored from here on wakes it again
             self._looked_at = time.monotonic()
             self._look_at = self._looked_at + POLL_S
         self.project.refresh()
+        with self._changed:
+            self._rest_s = rest_s(time.monotonic() - self._looked_at)
+            self._look_at = max(self._look_at, self._looked_at + self._rest_s)
         if self._seen() != self._pushed:
             self._on_change("taxonomy")
 
