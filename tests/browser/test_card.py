@@ -317,7 +317,7 @@ def test_the_click_that_gives_the_card_the_keys_moves_nothing_under_the_pointer(
             heights.append(header.bounding_box()["height"])
         assert heights[0] == heights[1], width
         if notebook.card.bounding_box()["width"] >= 720:
-            header.locator(".hitl-done").evaluate("(done) => { done.textContent = '12,345 of 1,000,000 · '.repeat(4); }")
+            header.locator(".hitl-done").evaluate("(done) => { done.textContent = '12,345 of 1,000,000 · '.repeat(4) }")
             assert header.bounding_box()["height"] == heights[0] <= 43, width
     notebook.page.set_viewport_size(size)
 
