@@ -147,6 +147,18 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
     by : str or None
         Who stores it in the name of its annotator, such as whoever imports answers; their role is the one that counts.
     """
+    circumstances = {"seen": decision.seen.to_dict() or None, "content": content,
+                     "first": None if first is None else dict(first),
+                     "planted": None if decision.seen.planted else planted,
+                     "by": None if by == decision.annotator else by}
+    body = _said(decision) | {name: value for name, value in circumstances.items() if value is not None}
+    kind = "decided" if decision.seen.repeat_of is None else "repeated"
+    return Event(id=decision.id, kind=kind, annotator=decision.annotator, acted_at=decision.acted_at,
+                 stored_at=decision.stored_at, item_id=decision.item_id, body=body)
+
+
+def _said(decision: Decision) -> dict[str, Any]:
+    """What a person said with a decision, as plain JSON, without what they left out."""
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
         if (value := getattr(decision, name)) is not None:
@@ -163,19 +175,7 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
     if decision.objects is not None and decision.size is not None:
         body["objects"] = [one.to_dict() for one in decision.objects]
         body["size"] = list(decision.size)
-    if seen := decision.seen.to_dict():
-        body["seen"] = seen
-    if content is not None:
-        body["content"] = content
-    if first is not None:
-        body["first"] = dict(first)
-    if planted is not None and not decision.seen.planted:
-        body["planted"] = planted
-    if by is not None and by != decision.annotator:
-        body["by"] = by
-    kind = "decided" if decision.seen.repeat_of is None else "repeated"
-    return Event(id=decision.id, kind=kind, annotator=decision.annotator, acted_at=decision.acted_at,
-                 stored_at=decision.stored_at, item_id=decision.item_id, body=body)
+    return body
 
 
 def first_answer(standing: Event | None) -> Mapping[str, Any] | None:

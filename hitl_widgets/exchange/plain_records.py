@@ -82,31 +82,19 @@ _AS_THEY_ARE = ("certainty", "certainty_source", "note", "reason", "decision_id"
 
 def answer_to_dict(header: Header, answer: Answer) -> dict[str, Any]:
     """What an answer says, as plain JSON, without what is None or empty."""
-    body: dict[str, Any] = {"annotator": answer.annotator, "verdict": answer.verdict}
-    if answer.label_ids is not None:
-        body["label_ids"] = list(answer.label_ids)
-        body["labels"] = [*map(header.name_of, answer.label_ids)]
-    for name in _AS_THEY_ARE:
-        if (value := getattr(answer, name)) is not None:
-            body[name] = value
-    if answer.acted_at is not None:
-        body["acted_at"] = instant_text(answer.acted_at)
-    if answer.status != "decided":
-        body["status"] = answer.status
-    for name in ("flags", "values", "seen"):
-        if value := getattr(answer, name):
-            body[name] = value
-    if answer.objects is not None:
-        body["objects"] = [one.to_dict() for one in answer.objects]
-    for name in ("wrong", "missing"):
-        if (region := getattr(answer, name)) is not None:
-            body[name] = region.to_dict()
-    for name in ("touched", "first", "as_decided"):
-        if (value := getattr(answer, name)) is not None:
-            body[name] = value
-    if answer.votes:
-        body["votes"] = [answer_to_dict(header, vote) for vote in answer.votes]
-    return body
+    body = {
+        "annotator": answer.annotator, "verdict": answer.verdict,
+        **({} if answer.label_ids is None else _named(header, answer.label_ids)),
+        **{name: getattr(answer, name) for name in _AS_THEY_ARE},
+        "acted_at": None if answer.acted_at is None else instant_text(answer.acted_at),
+        "status": None if answer.status == "decided" else answer.status,
+        "flags": answer.flags or None, "values": answer.values or None, "seen": answer.seen or None,
+        "objects": None if answer.objects is None else [one.to_dict() for one in answer.objects],
+        "wrong": None if answer.wrong is None else answer.wrong.to_dict(),
+        "missing": None if answer.missing is None else answer.missing.to_dict(),
+        "touched": answer.touched, "first": answer.first, "as_decided": answer.as_decided,
+        "votes": [answer_to_dict(header, vote) for vote in answer.votes] or None}
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def instant_text(at: datetime) -> str:

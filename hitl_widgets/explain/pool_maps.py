@@ -20,7 +20,7 @@ from ..learn.blocks import Answers, Block, Loaded, Result, Work, blocks_of, run,
 from ..learn.inference import Inference
 from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, Prediction, no_bars
-from ..storage.map_blocks import MapBlocks, content_of, packed
+from ..storage.map_blocks import Entry, MapBlocks, content_of, packed
 from .attribute import NetExplainer
 from .explanations import Map, at_size, suggestion
 from .service import Explainer
@@ -140,63 +140,85 @@ def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarr
     if client is not None:
         from ..learn.dask_cluster import checked
         client = checked(client)
-    net = explainer.net_explainer(predictor)
-    method, pool, kept = net.method_of(method), inference.pool, explainer.blocks
-    errors: dict[str, str] = {}
-    ids = pool.ids
-
-    def wanted(number: int, some: np.ndarray) -> list[_Wanted]:
-        """Those items of a block whose map isn't kept, or of something else by now."""
-        entries = kept.entries(predictor.version, method, number)
-        missing = []
-        for position in some.tolist():
-            item_id = str(ids[position])
-            target = suggestion(inference, position, prediction, None, errors)
-            if target is None:
-                continue
-            parts, refused = explainer.parts_of([target], net)
-            if target in refused:
-                errors[item_id] = str(refused[target])
-                continue
-            one = _Wanted(position, target, parts[target], _stamp(pool, position))
-            entry = entries.get(item_id)
-            if entry is None or entry.key != _key(predictor, item_id, entry.key[2], method, one) \
-                    or not _unchanged(pool, position, one.stamp, entry.stamp, entry.key[2]):
-                missing.append(one)
-        return missing
-
+    maps = _Maps(explainer, inference, predictor, prediction, method)
     runs = blocks_of(positions)
-    with bars(len(positions), title=f"Explaining by {method}") as advance:
+    with bars(len(positions), title=f"Explaining by {maps.method}") as advance:
         def blocks() -> Iterator[tuple[Block, list[_Wanted]]]:
             for number, some in runs:
-                missing = wanted(number, some)
+                missing = maps.missing(number, some)
                 advance(len(some) - len(missing))
                 if missing:
-                    places = np.array([one.position for one in missing], np.int64)
-                    targets = tuple((one.target, one.parts, None if one.stamp is not None or pool.remote
-                                     else _content(pool, one.position)) for one in missing)
-                    yield Block(number, places, part_of(pool, places), targets), missing
+                    yield maps.block(number, missing), missing
 
-        for block, missing, answers in _computed(blocks(), predictor, net, inference, method, client):
-            maps = {}
-            for row, (one, blob) in enumerate(zip(missing, answers.blobs, strict=True)):
-                item_id = str(ids[one.position])
-                if blob:
-                    maps[item_id] = (_key(predictor, item_id, content_of(blob), method, one), one.stamp, blob)
-                else:
-                    errors[item_id] = answers.unreadable.get(row, "no map could be made")
-            if maps:
-                kept.put(predictor.version, method, block.number, maps)
+        for block, missing, answers in _computed(blocks(), maps, client):
+            maps.keep(block.number, missing, answers)
             advance(len(missing))
-    return ExplainedPool(pool, kept, positions=positions, method=method, model=predictor.version, errors=errors)
+    return ExplainedPool(maps.pool, maps.kept, positions=positions, method=maps.method, model=predictor.version,
+                         errors=maps.errors)
 
 
-def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], predictor: NetPredictor,
-              net: NetExplainer | TextExplainer, inference: Inference, method: str, client: Any
+class _Maps:
+    """The maps of one model by one method: which are missing, and where those that are computed are kept."""
+
+    def __init__(self, explainer: Explainer, inference: Inference, predictor: NetPredictor,
+                 prediction: Callable[[int], Prediction | None], method: str) -> None:
+        self.explainer, self.inference, self.predictor, self.prediction = explainer, inference, predictor, prediction
+        self.net = explainer.net_explainer(predictor)
+        self.method = self.net.method_of(method)
+        self.pool, self.kept = inference.pool, explainer.blocks
+        self.errors: dict[str, str] = {}
+
+    def missing(self, number: int, positions: np.ndarray) -> list[_Wanted]:
+        """Those items of a block whose map isn't kept, or of something else by now."""
+        entries = self.kept.entries(self.predictor.version, self.method, number)
+        wanted = filter(None, map(self._wanted, positions.tolist()))
+        return [one for one in wanted if not self._is_kept(one, entries.get(str(self.pool.ids[one.position])))]
+
+    def _wanted(self, position: int) -> _Wanted | None:
+        """What is to be explained of an item; None where nothing can be, and then the errors say why."""
+        target = suggestion(self.inference, position, self.prediction, None, self.errors)
+        if target is None:
+            return None
+        parts, refused = self.explainer.parts_of([target], self.net)
+        if target in refused:
+            self.errors[str(self.pool.ids[position])] = str(refused[target])
+            return None
+        return _Wanted(position, target, parts[target], _stamp(self.pool, position))
+
+    def _is_kept(self, one: _Wanted, entry: Entry | None) -> bool:
+        return entry is not None and entry.key == self._key(one, entry.key[2]) \
+            and _unchanged(self.pool, one.position, one.stamp, entry.stamp, entry.key[2])
+
+    def block(self, number: int, missing: Sequence[_Wanted]) -> Block:
+        """What is sent to whoever computes these maps."""
+        places = np.array([one.position for one in missing], np.int64)
+        targets = tuple((one.target, one.parts, None if one.stamp is not None or self.pool.remote
+                         else _content(self.pool, one.position)) for one in missing)
+        return Block(number, places, part_of(self.pool, places), targets)
+
+    def keep(self, number: int, missing: Sequence[_Wanted], answers: Answers) -> None:
+        """Keep the maps of a block; the errors say of which items there is none."""
+        maps = {}
+        for row, (one, blob) in enumerate(zip(missing, answers.blobs, strict=True)):
+            item_id = str(self.pool.ids[one.position])
+            if blob:
+                maps[item_id] = (self._key(one, content_of(blob)), one.stamp, blob)
+            else:
+                self.errors[item_id] = answers.unreadable.get(row, "no map could be made")
+        if maps:
+            self.kept.put(self.predictor.version, self.method, number, maps)
+
+    def _key(self, one: _Wanted, content: str) -> tuple[str, ...]:
+        """As `Explainer._key` has it, without another label."""
+        return (self.predictor.version, str(self.pool.ids[one.position]), content, self.method, one.target,
+                " ".join(one.parts), "", "", self.predictor.recipe)
+
+
+def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], maps: _Maps, client: Any
               ) -> Iterator[tuple[Block, list[_Wanted], Answers]]:
     """The maps of blocks, computed here or on a cluster."""
     def here(block: Block) -> Answers:
-        return maps_of(net, block.positions, method, block.targets)
+        return maps_of(maps.net, block.positions, maps.method, block.targets)
     if client is None:
         for block, missing in blocks:
             yield block, missing, here(block)
@@ -205,7 +227,7 @@ def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], predictor: NetPredi
     if first is None:
         return
     from ..learn.dask_cluster import results
-    work = work_of(predictor, first[0].positions, inference.folder_of_work, what="maps", method=method)
+    work = work_of(maps.predictor, first[0].positions, maps.inference.folder_of_work, what="maps", method=maps.method)
     sent: dict[int, list[_Wanted]] = {}
 
     def source() -> Iterator[Block]:
@@ -252,11 +274,6 @@ def maps_of(net: NetExplainer | TextExplainer, positions: np.ndarray, method: st
     return Answers(unreadable={row: str(one) for row, one in enumerate(found) if isinstance(one, HitlError)},
                    blobs=tuple(b"" if isinstance(one, HitlError) else packed(one, content)
                                for one, content in zip(found, contents, strict=True)))
-
-
-def _key(predictor: NetPredictor, item_id: str, content: str, method: str, one: _Wanted) -> tuple[str, ...]:
-    """As `Explainer._key` has it, without another label."""
-    return (predictor.version, item_id, content, method, one.target, " ".join(one.parts), "", "", predictor.recipe)
 
 
 def _content(pool: Pool, position: int) -> str:

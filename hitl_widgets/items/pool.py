@@ -217,11 +217,7 @@ class Pool:
         if text is None and image == "path" and "path" not in columns and "text" in columns:
             text = "text"
         content = image if text is None else text
-        for column in (content, *(() if id is None else (id,))):
-            if columns.count(column) != 1:
-                raise BadInput(f"one column {column!r} is expected; the frame has {some(columns, 20)}. Name yours "
-                               f"with {'image=... (text=... for texts)' if text is None else 'text=...'} and id=...; "
-                               "df.reset_index() makes a column of the index, and id=None takes the rows' numbers.")
+        _check_columns(columns, [content] if id is None else [content, id], of_texts=text is not None)
         ids: Any = range(len(df)) if id is None else df[id]
         meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
         if not remote and (storage_options is not None or cache is not None):
@@ -234,20 +230,17 @@ class Pool:
         if images.hasnans:
             raise BadInput(f"column {image!r} is empty in row {some(np.flatnonzero(images.isna()).tolist())}; leave "
                            f"such rows out with df.dropna(subset=[{image!r}]).")
-        texts = pd.api.types.infer_dtype(images) == "string"
-        if remote:
-            if not texts:
-                raise BadInput(f"column {image!r} isn't one of texts; with remote=True an address is expected in each "
-                               "row, such as 's3://bucket/a.png'.")
-            check_addresses(images, f"column {image!r}", storage_options)
-            if id is not None:
-                check_ids(df[id], f"column {id!r}")
-            files = RemoteFiles(options=storage_options, cache=cache, cache_size=cache_size, max_size=max_size,
-                                timeout=timeout)
-            return cls(images.copy().array, ids, frame=without_secrets(meta), remote=files)
-        if texts and len(addresses := images[images.str.match(ADDRESS)]):
-            _refuse_address(addresses.iloc[0], f"column {image!r}")
-        return cls(images.copy().array if texts else _as_sources(list(images)), ids, frame=meta)
+        if not remote:
+            return cls(_sources_of_column(images, f"column {image!r}"), ids, frame=meta)
+        if not _is_of_texts(images):
+            raise BadInput(f"column {image!r} isn't one of texts; with remote=True an address is expected in each "
+                           "row, such as 's3://bucket/a.png'.")
+        check_addresses(images, f"column {image!r}", storage_options)
+        if id is not None:
+            check_ids(df[id], f"column {id!r}")
+        files = RemoteFiles(options=storage_options, cache=cache, cache_size=cache_size, max_size=max_size,
+                            timeout=timeout)
+        return cls(images.copy().array, ids, frame=without_secrets(meta), remote=files)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -817,6 +810,28 @@ def _as_sources(images: Any) -> Any:
         check_pixels(stack.dtype, stack.shape[1:], "images")
         return stack
     return [_as_source(image, row) for row, image in enumerate(images)]
+
+
+def _check_columns(columns: list[Hashable], needed: list[Hashable], *, of_texts: bool) -> None:
+    """Check that a table has each column that it needs, and only once."""
+    for column in needed:
+        if columns.count(column) != 1:
+            raise BadInput(f"one column {column!r} is expected; the frame has {some(columns, 20)}. Name yours "
+                           f"with {'text=...' if of_texts else 'image=... (text=... for texts)'} and id=...; "
+                           "df.reset_index() makes a column of the index, and id=None takes the rows' numbers.")
+
+
+def _is_of_texts(column: pd.Series) -> bool:
+    return pd.api.types.infer_dtype(column) == "string"
+
+
+def _sources_of_column(images: pd.Series, name: str) -> Any:
+    """The paths, PIL images or arrays of a column; nothing that would have to be fetched."""
+    if not _is_of_texts(images):
+        return _as_sources(list(images))
+    if len(addresses := images[images.str.match(ADDRESS)]):
+        _refuse_address(addresses.iloc[0], name)
+    return images.copy().array
 
 
 def _as_source(image: Any, row: int) -> Any:

@@ -129,11 +129,7 @@ def results(client: Any, function: Callable[[Work, Block], Result], work: Work, 
             except (TimeoutError, asyncio.TimeoutError):  # two before Python 3.11
                 return
             block = waiting.pop(future)
-            if future.status != "finished":
-                _raise(future.status, told, block)
-            result: Result = told
-            if isinstance(result, Result) and result.cause == "set up":
-                raise ModelError(result.error)
+            result = _result_of(future.status, told, block)
             if isinstance(result, Result) and result.cause == "model":
                 yield block, None
             elif why := _fault(result, block, work):
@@ -158,6 +154,15 @@ def _wait_for_a_worker(client: Any, budget_s: float | None) -> None:
     except (TimeoutError, asyncio.TimeoutError) as error:  # two before Python 3.11
         raise ModelError("the cluster has no workers. Start some, such as with cluster.scale(2), or leave client "
                          "out.") from error
+
+
+def _result_of(status: str, told: Any, block: Block) -> Any:
+    """What a worker answered for a block; an error is raised where it answered nothing, or can do no block at all."""
+    if status != "finished":
+        _raise(status, told, block)
+    if isinstance(told, Result) and told.cause == "set up":
+        raise ModelError(told.error)
+    return told
 
 
 def _fault(result: Any, block: Block, work: Work) -> str:

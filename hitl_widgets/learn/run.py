@@ -506,7 +506,6 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
         return _finetune(project, registry, recipe, progress or no_bars, bars, compare_maps)
 
 
-# The steps of a fine-tuning in their order; the branches are what may come between, each with its own notice.
 def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress, bars: Bars,
               compare_maps: CompareMaps | None) -> Run:
     began = time.monotonic()
@@ -515,92 +514,167 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     with bars(None, title="Gathering the answers"):
         registry.follow()
         data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
-    method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
-    key, given = _with_values(key_of(data, recipe, method), project), registry.architecture.estimator
-    fits = given is not None and given.fits
-    if given is not None and fits:
-        key = hashlib.blake2b(f"{key} {recipe_of(given, seed=recipe.seed)}".encode(), digest_size=16).hexdigest()
+    one = _Finetuning(project, registry, recipe, data, n_round, began, progress, bars)
+    key = one.key()
     registry.values.follow()
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the suggestions all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
     if (body := registry.former_run(key)) is not None:
-        earlier = Run.from_dict(body)
-        if fits and earlier.adopted and not registry.estimators.is_live(earlier.model):
-            with suppress(ModelError):  # the same fit gives the same model, which then can predict new items too
-                refit(project, registry, data, recipe, "off", bars=bars, n_round=earlier.round)
-            registry.use_live()
-        project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
-                       "another seed.")
-        return _with_maps(earlier, data.feedback, compare_maps)
-    compared_at = registry.adopted_at
-    with bars(None, title=f"Round {n_round}: measuring the model before"):
-        baseline = baseline_of(registry, data, seed=recipe.seed)
-    checkpoint, spent_s = None, time.monotonic() - began
-    begun: str | None = None
-    if not fits and registry.architecture.estimator is None and registry.architecture.function is not None:
-        project.notify("The function given has nothing that could learn: a net of the workbench's own is trained, "
-                       "measured beside it, and adopted if it is better.")
-    if fits:
-        trained, taken = refit(project, registry, data, recipe, method, bars=bars, n_round=n_round)
-    else:
-        with bars(None, title=f"Round {n_round}: making the net to train"):
-            nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
-        begun = None if nets.anew else registry.starts_from(recipe.start)
-        checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
-        spent_s = time.monotonic() - began
-        with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
-            trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
-                                        device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
-                                        progress=partial(progress, recipe.options().n_epochs), bars=bars,
-                                        title=f"Round {n_round}: learning from {len(data.items)} items")
-    trained_s = time.monotonic() - began
-    if trained.stopped_because == "interrupted":
-        project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
-                       "epoch that was finished.")
-        raise KeyboardInterrupt
-    if trained.left_out:
-        project.notify(data.items.why_left_out(trained.left_out))
-    parent = None if is_light_net(trained.net) else begun
-    predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
-    registry.follow()
-    while True:
-        if registry.adopted_at != compared_at:
-            project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
-            compared_at = registry.adopted_at
-            with bars(None, title=f"Round {n_round}: measuring the model before"):
-                baseline = baseline_of(registry, data, seed=recipe.seed)
-        with bars(None, title=f"Round {n_round}: measuring the new model"):
-            run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
-        registry.follow()
-        if registry.adopted_at == compared_at:
-            break
-    if not fits and (cannot := _cannot_learn(registry)):
-        taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
-    n_round = project.round  # somebody else's training may have ended meanwhile
-    run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
-    if recipe.budget_s is not None and run.seconds > 1.1 * recipe.budget_s:
-        project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "
-                       f"training, {trained_s - spent_s:.0f} s for reading the items and the training, "
-                       f"{run.seconds - trained_s:.0f} s for measuring.")
-    with bars(None, title=f"Round {n_round}: learning values"), limit_torch_threads():
-        run = replace(run, of_values=fit_and_measure(project, registry, adopt=recipe.adopt,
-                                                     certainty=recipe.certainty))
-    taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
-    registry.add(trained.net, key=key, body={
-        **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,
-        "former": None if baseline.adopted is None else baseline.adopted.version,
-        "taxonomy": data.lineage.today.version, "learnt": pack(taught), **_named(trained.net)})
-    if run.adopted:
-        registry.install(trained.net, origin="trained", label_ids=data.items.label_ids,
-                         thresholds=run.thresholds, **_named(trained.net))
-    elif fits:
-        registry.use_live()  # it may be the adopted model itself, that was fitted in another session
-    registry.remove_old()
-    if checkpoint is not None:
-        checkpoint.remove()
-    project.log.keep_copy(f"round-{n_round}")
+        return _with_maps(one.repeated(Run.from_dict(body)), data.feedback, compare_maps)
+    one.look_at_model_before()
+    training = one.train(key)
+    predictor = registry.architecture.predictor(training.trained.net, data.items.label_ids)
+    run, best = one.measured(training, predictor)
+    run = one.with_values(one.finished(run, training))
+    one.store(key, run, training, best)
     return _with_maps(run, data.feedback, compare_maps)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What a run trained. `taken` says which net of several, and why; `parent` is the model that it goes on from.
+
+    `spent_s` and `trained_s` are the seconds of the run before the training, and up to its end.
+    """
+
+    trained: Trained
+    taken: str
+    parent: str | None
+    checkpoint: Checkpoint | None
+    spent_s: float
+    trained_s: float
+
+
+class _Finetuning:
+    """One run on its way: its steps after the gathering, which `_finetune` calls in their order."""
+
+    def __init__(self, project: Project, registry: Registry, recipe: Recipe, data: Data, n_round: int, began: float,
+                 progress: Progress, bars: Bars) -> None:
+        self.project, self.registry, self.recipe, self.data = project, registry, recipe, data
+        self.n_round, self.began, self.progress, self.bars = n_round, began, progress, bars
+        self.method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
+        estimator = registry.architecture.estimator
+        self.fitted = estimator if estimator is not None and estimator.fits else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.began
+
+    def key(self) -> str:
+        """The key of all that the run depends on."""
+        key = _with_values(key_of(self.data, self.recipe, self.method), self.project)
+        if self.fitted is None:
+            return key
+        return hashlib.blake2b(f"{key} {recipe_of(self.fitted, seed=self.recipe.seed)}".encode(),
+                               digest_size=16).hexdigest()
+
+    def repeated(self, earlier: Run) -> Run:
+        """A former session's run of the same key, in place of a new one."""
+        estimators = self.registry.estimators
+        if self.fitted is not None and earlier.adopted and not estimators.is_live(earlier.model):
+            with suppress(ModelError):  # the same fit gives the same model, which then can predict new items too
+                refit(self.project, self.registry, self.data, self.recipe, "off", bars=self.bars,
+                      n_round=earlier.round)
+            self.registry.use_live()
+        self.project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, "
+                            "pass another seed.")
+        return earlier
+
+    def look_at_model_before(self) -> None:
+        """Measure the model that is adopted now, with which the new one is compared."""
+        self.compared_at = self.registry.adopted_at
+        with self.bars(None, title=f"Round {self.n_round}: measuring the model before"):
+            self.baseline = baseline_of(self.registry, self.data, seed=self.recipe.seed)
+
+    def train(self, key: str) -> _Training:
+        """Fit the person's estimator, or train a net."""
+        training = self._train_net(key) if self.fitted is None else self._fit()
+        if training.trained.stopped_because == "interrupted":
+            self.project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from "
+                                "the last epoch that was finished.")
+            raise KeyboardInterrupt
+        if training.trained.left_out:
+            self.project.notify(self.data.items.why_left_out(training.trained.left_out))
+        return training
+
+    def _fit(self) -> _Training:
+        spent_s = self.seconds
+        trained, taken = refit(self.project, self.registry, self.data, self.recipe, self.method, bars=self.bars,
+                               n_round=self.n_round)
+        return _Training(trained, taken, None, None, spent_s, self.seconds)
+
+    def _train_net(self, key: str) -> _Training:
+        registry, notify = self.registry, self.project.notify
+        if registry.architecture.estimator is None and registry.architecture.function is not None:
+            notify("The function given has nothing that could learn: a net of the workbench's own is trained, measured "
+                   "beside it, and adopted if it is better.")
+        with self.bars(None, title=f"Round {self.n_round}: making the net to train"):
+            nets = start(registry, self.recipe, self.data.lineage, with_rationales=self.method != "off", notify=notify)
+        begun = None if nets.anew else registry.starts_from(self.recipe.start)
+        checkpoint = _checkpoint(self.project.folder / "training", key, nets, notify)
+        spent_s = self.seconds
+        with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
+            trained, taken = train_nets(
+                nets, self.data, self.recipe, self.method, head=registry.architecture.head,
+                device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
+                progress=partial(self.progress, self.recipe.options().n_epochs), bars=self.bars,
+                title=f"Round {self.n_round}: learning from {len(self.data.items)} items")
+        parent = None if is_light_net(trained.net) else begun
+        return _Training(trained, taken, parent, checkpoint, spent_s, self.seconds)
+
+    def measured(self, training: _Training, predictor: NetPredictor) -> tuple[Run, str | None]:
+        """The new model's figures beside those of the adopted one, whichever that is when they are done."""
+        self.registry.follow()
+        while True:
+            if self.registry.adopted_at != self.compared_at:
+                self.project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
+                self.look_at_model_before()
+            with self.bars(None, title=f"Round {self.n_round}: measuring the new model"):
+                run, best = measure(self.project, predictor, training.trained, self.data, self.baseline, self.recipe,
+                                    self.method, parent=training.parent)
+            self.registry.follow()
+            if self.registry.adopted_at == self.compared_at:
+                return run, best
+
+    def finished(self, run: Run, training: _Training) -> Run:
+        """The run with its round, its duration and what was taken, and a notice if it took much longer than asked."""
+        taken = training.taken
+        if self.fitted is None and (cannot := _cannot_learn(self.registry)):
+            taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
+        # Somebody else's training may have ended meanwhile: the round is counted again.
+        run = replace(run, round=self.project.round, taken=taken, seconds=round(self.seconds, 1))
+        if (budget_s := self.recipe.budget_s) is not None and run.seconds > 1.1 * budget_s:
+            spent_s, trained_s = training.spent_s, training.trained_s
+            self.project.notify(f"This took {run.seconds:.0f} s in place of {budget_s:g}: {spent_s:.0f} s before the "
+                                f"training, {trained_s - spent_s:.0f} s for reading the items and the training, "
+                                f"{run.seconds - trained_s:.0f} s for measuring.")
+        return run
+
+    def with_values(self, run: Run) -> Run:
+        """The run with what heads of attributes learnt beside it."""
+        with self.bars(None, title=f"Round {run.round}: learning values"), limit_torch_threads():
+            return replace(run, of_values=fit_and_measure(self.project, self.registry, adopt=self.recipe.adopt,
+                                                          certainty=self.recipe.certainty))
+
+    def store(self, key: str, run: Run, training: _Training, best: str | None) -> None:
+        """Store the run with its model, and use the model from now on if it was adopted."""
+        data, net, former = self.data, training.trained.net, self.baseline.adopted
+        taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
+        self.registry.add(net, key=key, body={
+            **run.to_dict(), "start": self.recipe.start, "seed": self.recipe.seed, "parent": training.parent,
+            "best": best, "former": None if former is None else former.version,
+            "taxonomy": data.lineage.today.version, "learnt": pack(taught), **_named(net)})
+        if run.adopted:
+            self.registry.install(net, origin="trained", label_ids=data.items.label_ids, thresholds=run.thresholds,
+                                  **_named(net))
+        elif self.fitted is not None:
+            self.registry.use_live()  # it may be the adopted model itself, that was fitted in another session
+        self.registry.remove_old()
+        if training.checkpoint is not None:
+            training.checkpoint.remove()
+        self.project.log.keep_copy(f"round-{run.round}")
 
 
 def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars: Bars) -> Run:

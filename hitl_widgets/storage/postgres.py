@@ -56,6 +56,13 @@ _AWAY = ("connection failed", "server closed the connection", "could not connect
          "starting up", "shutting down", "too many clients", "remaining connection slots", "connection is closed",
          "the connection is lost", "consuming input failed", "ssl syscall", "recovery mode", "terminating connection",
          "could not translate host name", "failed to resolve host", "no such file or directory", "connection is bad")
+# What is said of errors, by their code, after which nothing was written.
+_NOT_WRITTEN: dict[str, tuple[type[HitlError], str]] = {
+    "42501": (ReadOnly, "{place} can't be written ({words}); nothing was stored. Ask the database's owner for: GRANT "
+                        "CREATE ON DATABASE, or the rights on the project's schema."),
+    "25006": (ReadOnly, "{place} can't be written: the server takes no writes now ({words}). Nothing was stored."),
+    "53100": (DiskFull, "{place} couldn't be written: the server's disk is full ({words}). Nothing was half stored. "
+                        "Make room there and try again, without a restart.")}
 _REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for database")
 _NO_TLS = ("certificate verify failed", "server certificate for", "root certificate file",
            "server does not support SSL")
@@ -364,33 +371,13 @@ class Database:
         if isinstance(error, sa.exc.TimeoutError):
             return LogBusy(f"{place}: all {KEPT + MORE} connections of this notebook were in use for {BUSY_S} s; "
                            "nothing was stored. Try again.")
-        if any(sign in words for sign in _REFUSED) or code.startswith("28"):
-            return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
-                              "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
-        if any(sign in words for sign in _NO_TLS):
-            return StoreError(f"the server of {place} couldn't show that it is the one that is meant, so nothing was "
-                              f"sent to it ({words}). sslrootcert= has to name the certificate of who signed the "
-                              "server's, and the host has to be the name in it: docs/servers.md, \"TLS\".")
-        if not code and 'role "' in words and "does not exist" in words:
-            return StoreError(f"the server of {place} has no such user ({words}). Its administrator makes one: CREATE "
-                              "ROLE name LOGIN. The user is the one in the URL, or PGUSER, or your name on this "
-                              "machine.")
-        if code == "3D000" or ("database" in words and "does not exist" in words):
-            return StoreError(f"{place}: {words}. Make the database first: createdb NAME.")
-        if code == "3F000" and "to create in" in words:
-            return ReadOnly(f"{place} can't be opened: the project is there, and this user has no right to its schema "
-                            f"({words}); nothing was changed. Whoever made it gives that right: docs/servers.md, "
-                            "\"Making the database\".")
+        if not_let_in := _not_let_in(place, code, words):
+            return not_let_in
         if code in ("42P01", "3F000"):
             return self.damaged(f"the project's tables are gone, or this user has lost the right to them: {words}")
-        if code == "42501":
-            return ReadOnly(f"{place} can't be written ({words}); nothing was stored. Ask the database's owner for: "
-                            "GRANT CREATE ON DATABASE, or the rights on the project's schema.")
-        if code == "25006":
-            return ReadOnly(f"{place} can't be written: the server takes no writes now ({words}). Nothing was stored.")
-        if code == "53100":
-            return DiskFull(f"{place} couldn't be written: the server's disk is full ({words}). Nothing was half "
-                            "stored. Make room there and try again, without a restart.")
+        if code in _NOT_WRITTEN:
+            kind, message = _NOT_WRITTEN[code]
+            return kind(message.format(place=place, words=words))
         if code.startswith(_AGAIN) or getattr(error, "connection_invalidated", False) \
                 or (not code and any(sign in words.lower() for sign in _AWAY)):
             return LogBusy(f"{place} can't be reached, or another process holds it ({words}); nothing was lost. Try "
@@ -398,6 +385,28 @@ class Database:
         if isinstance(cause, (psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)):
             return BadInput(f"the log can't hold one of these values: {words}.")
         return StoreError(f"{place} refused: {words}.")
+
+
+def _not_let_in(place: str, code: str, words: str) -> HitlError | None:
+    """Why the server lets this user into no database, or not into the project's; None where it is something else."""
+    if any(sign in words for sign in _REFUSED) or code.startswith("28"):
+        return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
+                          "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
+    if any(sign in words for sign in _NO_TLS):
+        return StoreError(f"the server of {place} couldn't show that it is the one that is meant, so nothing was "
+                          f"sent to it ({words}). sslrootcert= has to name the certificate of who signed the "
+                          "server's, and the host has to be the name in it: docs/servers.md, \"TLS\".")
+    if not code and 'role "' in words and "does not exist" in words:
+        return StoreError(f"the server of {place} has no such user ({words}). Its administrator makes one: CREATE "
+                          "ROLE name LOGIN. The user is the one in the URL, or PGUSER, or your name on this "
+                          "machine.")
+    if code == "3D000" or ("database" in words and "does not exist" in words):
+        return StoreError(f"{place}: {words}. Make the database first: createdb NAME.")
+    if code == "3F000" and "to create in" in words:
+        return ReadOnly(f"{place} can't be opened: the project is there, and this user has no right to its schema "
+                        f"({words}); nothing was changed. Whoever made it gives that right: docs/servers.md, "
+                        "\"Making the database\".")
+    return None
 
 
 @lru_cache

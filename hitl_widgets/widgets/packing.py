@@ -35,6 +35,18 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
     """
     entry: ItemEntry = {"item_id": item.id, "chosen_by": item.chosen_by, "blind": blind, "meta": dict(item.meta),
                         "height": 0, "width": 0, "probs": []}
+    buffers = _put_picture(host, item, entry)
+    if standing := host.standing([item.id], annotator).get(item.id):
+        entry["standing"] = standing
+    if host.task in OBJECT_TASKS:
+        _put_objects(host, item, annotator, entry)
+    else:
+        _put_suggestions(host, item, entry)
+    return entry, buffers
+
+
+def _put_picture(host: CardHost, item: Item, entry: ItemEntry) -> list[bytes]:
+    """Put what the item looks like, and the texts before a text; the picture itself is returned."""
     buffers = []
     try:
         picture = host.pool.picture(item.position)
@@ -44,11 +56,11 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
             entry["before"] = [{"item_id": item_id, "text": text} for item_id, text in earlier]
     except HitlError as error:
         entry["broken"] = str(error)
-    if standing := host.standing([item.id], annotator).get(item.id):
-        entry["standing"] = standing
-    if host.task in OBJECT_TASKS:
-        _put_objects(host, item, annotator, entry)
-        return entry, buffers
+    return buffers
+
+
+def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
+    """Put what models suggest, labels and values, and how it is shown."""
     prediction, predicted = _predicted(host, item, entry)
     values = _suggested_values(host.taxonomy, predicted)
     planted = _planted(item, prediction)
@@ -67,7 +79,6 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
             entry["no_map"] = True
         if item.arm == "answer_first" and item.blind:
             entry["answer_first"] = True
-    return entry, buffers
 
 
 def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -> None:
