@@ -15,6 +15,7 @@ import torch
 from ..errors import BadInput
 from ..project.answers import Answers
 from ..project.project import Project
+from ..quality.pool_shares import shares_of_pool
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .confidence import label_rows
@@ -82,8 +83,8 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """The share of each label in the pool, as far as the training set tells.
 
     A strategy picks items whose labels aren't those of the pool. Answers to items that were drawn by chance tell the
-    shares, also where an edit left them in doubt or they were asked again for another reason. Those of all answers
-    count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
+    shares (`shares_of_pool`), also where an edit left them in doubt or they were asked again for another reason. Those
+    of all answers count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
 
     Parameters
     ----------
@@ -97,29 +98,17 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     ndarray of float64, shape (n_labels,)
         Sums to 1, unless an item may have several labels: there each is the share of the items that have the label.
     """
-    n_labels = len(items.label_ids)
-    if items.objective.of_sets:
-        return _pool_shares_of_sets(items, answers)
-    rows = label_rows(items.training_data().targets, n_labels).numpy()
-    drawn = _drawn_by_chance(items, answers)
-    counts: np.ndarray = rows[drawn].sum(axis=0) + PER_LABEL * n_labels * rows.mean(axis=0)
-    return counts / counts.sum()
-
-
-def _drawn_by_chance(items: LabelledImages, answers: Answers) -> np.ndarray:
-    drawn: np.ndarray = np.isin(items.item_ids, np.array(sorted(answers.first_asked(BY_CHANCE)), str))
-    return drawn
-
-
-def _pool_shares_of_sets(items: LabelledImages, answers: Answers) -> np.ndarray:
-    """The share of items that have each label: those of all answers count as `2 * PER_LABEL` more drawn by chance."""
-    data = items.training_data()
-    known, on, weights = known_of(data.targets, data.weights)
-    every = label_shares(on, weights).double().numpy()
-    rows = torch.from_numpy(_drawn_by_chance(items, answers))
-    n, said = known[rows].sum(dim=0).numpy(), (on * known)[rows].sum(dim=0).double().numpy()
-    shares: np.ndarray = (said + 2 * PER_LABEL * every) / (n + 2 * PER_LABEL)
-    return shares
+    n_labels, data, of_sets = len(items.label_ids), items.training_data(), items.objective.of_sets
+    order, by_chance = answers.in_order_asked(items.item_ids, BY_CHANCE)
+    n_open = answers.n_open(items.item_ids)
+    if of_sets:
+        known, on, weights = known_of(data.targets, data.weights)
+        rows = torch.where(known, on, torch.nan).double().numpy()
+        return shares_of_pool(rows[order], by_chance[order], n_open).towards(
+            label_shares(on, weights).double().numpy(), 2 * PER_LABEL)
+    rows = label_rows(data.targets, n_labels).double().numpy()
+    shares = shares_of_pool(rows[order], by_chance[order], n_open).towards(rows.mean(axis=0), PER_LABEL * n_labels)
+    return shares / shares.sum()
 
 
 # Soft labels and votes are two ways to the same lists, and each list is filled in both.

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -403,14 +403,52 @@ class Answers:
         set of str
             Ids of items that have an answer now.
         """
+        return {item_id for (item_id, _), (_, why) in self._first_asked.items() if why in reasons}
+
+    def in_order_asked(self, item_ids: Sequence[str] | np.ndarray, reasons: Collection[str]
+                       ) -> tuple[np.ndarray, np.ndarray]:
+        """Order items as somebody was first asked about them, and mark those that were asked for one of some reasons.
+
+        Parameters
+        ----------
+        item_ids : sequence of str, length n
+            Items that have an answer.
+        reasons : collection of str
+            As for `first_asked`.
+
+        Returns
+        -------
+        order : ndarray of int, shape (n,)
+            Their places in `item_ids`, the first first.
+        is_for : ndarray of bool, shape (n,)
+            In the order of `item_ids`.
+        """
+        first: dict[str, tuple[int, Any]] = {}
+        for (item_id, _), one in self._first_asked.items():
+            first[item_id] = min(first.get(item_id, one), one, key=lambda of_one: of_one[0])
+        asked = [first.get(str(item_id), (0, None)) for item_id in item_ids]
+        is_for = np.array([why in reasons for _, why in asked], np.bool_)
+        return np.argsort([seq for seq, _ in asked], kind="stable"), is_for
+
+    def n_open(self, item_ids: Sequence[str] | np.ndarray) -> int:
+        """Count the items that nobody has answered and that could be learnt from, without those of `item_ids`."""
+        queue = self._state.queue
+        open_ = ~(queue.holdout | queue.gold | queue.is_answered())
+        open_[[place for _, place in self._places(item_ids)]] = False
+        return int(np.count_nonzero(open_))
+
+    @cached_property
+    def _first_asked(self) -> dict[tuple[str, str], tuple[int, Any]]:
+        """When and why each annotator with an answer was first asked about the item: its event's number, the reason."""
         again = self._log.revisited_items()
-        first = {(item_id, annotator): why for item_id, annotator, why in zip(
-            *(self._table[name] for name in ("item_id", "annotator", "chosen_by")), strict=True)}
+        first = {(item_id, annotator): (seq, why) for seq, item_id, annotator, why in zip(
+            *(self._table[name] for name in ("seq", "item_id", "annotator", "chosen_by")), strict=True)}
         revisited = sorted(again.intersection(self._table["item_id"]))
         for event in reversed(list(self._log.events_of(revisited))):
             if event.kind == "decided" and (event.item_id, event.annotator) in first:
-                first[event.item_id, event.annotator] = event.body.get("seen", {}).get("chosen_by")
-        return {item_id for (item_id, _), why in first.items() if why in reasons}
+                why = event.body.get("seen", {}).get("chosen_by")
+                first[event.item_id or "", event.annotator] = event.seq or 0, why
+        return first
 
     def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
         """Those of the items that a model learns from, with their positions."""
@@ -425,7 +463,8 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated", "judged_states", "_all_votes", "_with_repeats"):
+            for name in ("votes", "given_votes", "adjudicated", "judged_states", "_all_votes", "_with_repeats",
+                         "_first_asked"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class BlindAnswers:
     unsure : bool
         Whether the item was answered "unsure" there, and no label was given there since.
     imported : (label_id, taxonomy version) or None
-        The label that was imported: nobody knows what its author had seen.
+        The label that was imported, or that a script put in its place: nobody knows what its author had seen.
     moved_to : (label_id, taxonomy version) or None
         What the triage made of the item. It counts where an answer measured, since that one had no place for the item.
     """
@@ -72,14 +73,15 @@ def _values_of(body: Mapping[str, Any]) -> Any:
 
 
 # One pass in the order of the acts: whether an answer measures depends on those before it.
-def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
+def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, others: Iterable[Event] = (),
                   what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
     """Tell which of one annotator's answers to one hold-out item measure.
 
     An answer measures if it was given blind, in the hold-out's own line (`LINE`), before the annotator had seen a
     suggestion for the item. Looking again changes the annotation, but not what measures; taking an answer back does.
     Where the queue asked again, after an edit or from the triage, the newer answer counts. A script that decides again
-    corrects its annotation, as a person does who looks again: its first answer counts.
+    corrects its annotation, as a person does who looks again: its first answer counts. What a script says of an item
+    that had an imported label by then is a correction of that label, and no more than imported itself.
 
     Parameters
     ----------
@@ -87,11 +89,15 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
         The "decided" events of one annotator on one item, and the item's "retracted" events, in any order.
     changed : collection of str
         Ids of decisions on something else than what the item holds now: they are as if taken back.
+    others : iterable of Event
+        The "decided" events of everybody on the item, among which there may be an import; only these are looked for.
     what : callable
         Reads from a decision what it says, None where it says nothing: the label_id, unless other things measure.
     """
     events = list(events)
     void = {event.body["decision_id"] for event in events if event.kind == "retracted"}.union(changed)
+    imported_at = min((event.seq or 0 for event in (*events, *others) if event.kind == "decided" and what(
+        event.body) is not None and event.body.get("seen", {}).get("chosen_by") == IMPORTED), default=inf)
     asked: list[Pair] = []
     scripted: list[Pair] = []
     unsure, imported, moved_to = False, None, None
@@ -108,8 +114,11 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
             imported = pair
         elif why == SORTED:
             moved_to = pair
+        elif why in LINE and (is_script := why not in QUEUED or seen.get("scripted", False)) \
+                and (event.seq or 0) > imported_at:
+            imported = pair
         elif why in LINE and pair is not None:
-            (asked if why in QUEUED and not seen.get("scripted") else scripted).append(pair)
+            (scripted if is_script else asked).append(pair)
             unsure = False
         elif why in LINE and body["verdict"] == "unsure":
             unsure = True
@@ -171,7 +180,8 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
     found: dict[tuple[str, str], tuple[Any, str]] = {}
     attributes = {attribute.id: attribute for attribute in lineage.today.attributes}
     for item_id, of_annotator in of_item.items():
-        blind = [blind_answers([*own, *back.get(item_id, ())], changed, what=_values_of)
+        every = list(itertools.chain(*of_annotator.values()))
+        blind = [blind_answers([*own, *back.get(item_id, ())], changed, others=every, what=_values_of)
                  for own in of_annotator.values()]
         for source, given in (("imported", [[one.imported] if one.imported else [] for one in blind]),
                               ("holdout", [one.labels for one in blind])):
@@ -214,7 +224,8 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[
             back.setdefault(event.item_id or "", []).append(event)
     table: dict[str, list[Any]] = {name: [] for name in ANNOTATION.c.keys()}  # noqa: SIM118 - no mapping
     for item_id, of_annotator in of_item.items():
-        blind = {name: blind_answers([*own, *back.get(item_id, ())], changed, what=lambda body: body)
+        every = list(itertools.chain(*of_annotator.values()))
+        blind = {name: blind_answers([*own, *back.get(item_id, ())], changed, others=every, what=lambda body: body)
                  for name, own in of_annotator.items()}
         given: dict[str, Any] = {name: one.labels[0] for name, one in blind.items() if one.labels} or \
             {name: one.imported for name, one in blind.items() if one.imported}

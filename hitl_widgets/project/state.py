@@ -441,7 +441,8 @@ class State:
             who = rows.annotators[row]
             answers.append((int(rows.places[row]), who, rows.blind_answer(row) if item_id not in revisited else
                             blind_answers((event for event in events[item_id]
-                                           if event.kind == "retracted" or event.annotator == who), self.changed)))
+                                           if event.kind == "retracted" or event.annotator == who), self.changed,
+                                          others=events[item_id])))
         return answers
 
     def _look_up(self, rows: _Rows) -> None:

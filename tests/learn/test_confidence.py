@@ -177,15 +177,29 @@ def test_a_net_without_such_a_layer_learns_labels_as_often_as_they_come_and_says
 
 
 def test_the_pools_shares_are_those_of_answers_drawn_by_chance(tmp_path):
-    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (200, 8, 8), dtype=np.uint8))
+    pool = hw.Pool.from_images(np.zeros((40_000, 1, 1), np.uint8), ids=map(str, range(40_000)))
     wb = hw.Workbench(tmp_path, pool, ["a", "b"], annotator="ada", holdout=0.0)
-    for place, item_id in enumerate(pool.ids):
+    for place, item_id in enumerate(pool.ids[:200]):
         chosen_by = "random" if place < 100 else "margin"
         wb.decide(item_id, label="a" if place % 100 < (90 if chosen_by == "random" else 10) else "b",
                   seen={"chosen_by": chosen_by, "taxonomy": 1})
     data = gather(wb.project, wb.registry)
     weight = 2 * PER_LABEL
-    assert data.shares == pytest.approx(np.array([90 + weight / 2, 10 + weight / 2]) / (100 + weight))
+    assert data.shares == pytest.approx(np.array([90 + weight / 2, 10 + weight / 2]) / (100 + weight), abs=1e-3)
+    wb.close()
+
+
+def test_in_a_pool_that_is_used_up_what_a_strategy_picked_counts_as_it_is(tmp_path):
+    """What chance drew was among what the strategy had left: the kind that it had asked for first was too rare."""
+    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8))
+    wb = hw.Workbench(tmp_path, pool, ["common", "rare"], annotator="ada", holdout=0.0)
+    for place, item_id in enumerate(pool.ids):
+        wb.decide(item_id, label="rare" if place < 10 else "common",
+                  seen={"chosen_by": "margin" if place < 10 else "audit", "taxonomy": 1})
+        if place == 29:
+            # Ten are open, of which 20 draws say that none is rare; 10 more count as all answers, a third of them rare.
+            assert gather(wb.project, wb.registry).shares == pytest.approx([0.75, 0.25], abs=0.01)
+    assert gather(wb.project, wb.registry).shares == pytest.approx([0.75, 0.25])
     wb.close()
 
 

@@ -258,6 +258,28 @@ def test_imported_labels_of_the_holdout_are_a_figure_of_their_own_and_do_not_dec
     assert "not measured" not in again.verdict
 
 
+@pytest.mark.parametrize("whose", ["import", "ada"])
+def test_a_scripts_correction_of_an_imported_label_is_no_blind_answer(bench, whose):
+    """Whoever corrects a label by a script has seen it: the correction decided on adoption as an answer given blind."""
+    wb = bench()
+    first, second, third = wb.holdout[:3]
+    wb.decide(third, label="dark", annotator="ada")
+    wb.import_annotations(pd.DataFrame({"item_id": [first, second, third], "label": "dark", "annotator": whose}))
+    wb.decide(first, label="light", annotator=whose)
+    other = "cleo"
+    wb.decide(second, label="light", annotator=other)
+    measuring = wb.project.measuring()
+    light = wb.taxonomy.label("light").id
+    assert measuring.holdout == {wb.pool.position(third): wb.taxonomy.label("dark").id}  # it was answered before
+    assert measuring.imported[wb.pool.position(first)] == light
+    # An answer that was asked for on a screen is blind all the same: the card doesn't show the import.
+    blind(wb, first, "striped")
+    assert measuring.holdout.keys() < wb.project.measuring().holdout.keys() == {
+        wb.pool.position(first), wb.pool.position(third)}
+    again = bench(taxonomy=None, annotator="dan")
+    assert again.project.measuring() == wb.project.measuring()
+
+
 def test_gold_and_holdout_are_two_figures(bench):
     wb = bench(model=small_net())
     label_some(wb, 40)
