@@ -98,14 +98,15 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     ndarray of float64, shape (n_labels,)
         Sums to 1, unless an item may have several labels: there each is the share of the items that have the label.
     """
-    n_labels, data, of_sets = len(items.label_ids), items.training_data(), items.objective.of_sets
+    n_labels, data = len(items.label_ids), items.training_data()
     order, by_chance = answers.in_order_asked(items.item_ids, BY_CHANCE)
     n_open = answers.n_open(items.item_ids)
-    if of_sets:
+    if items.objective.of_sets:
         known, on, weights = known_of(data.targets, data.weights)
-        rows = torch.where(known, on, torch.nan).double().numpy()
-        return shares_of_pool(rows[order], by_chance[order], n_open).towards(
-            label_shares(on, weights).double().numpy(), 2 * PER_LABEL)
+        rows, every = torch.where(known, on, torch.nan).double().numpy(), label_shares(on, weights).double().numpy()
+        found = shares_of_pool(rows[order], by_chance[order], n_open).towards(every, 2 * PER_LABEL)
+        n_pool = len(rows) + n_open  # one answer more, so that no label is always on, or never
+        return (n_pool * found + every) / (n_pool + 1)
     rows = label_rows(data.targets, n_labels).double().numpy()
     shares = shares_of_pool(rows[order], by_chance[order], n_open).towards(rows.mean(axis=0), PER_LABEL * n_labels)
     return shares / shares.sum()

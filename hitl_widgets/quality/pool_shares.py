@@ -97,16 +97,16 @@ def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> 
     >>> [round(end, 2) for end in pool.interval(0)]
     [0.2, 0.7]
     """
-    on, by_chance = np.asarray(on, np.float64), np.asarray(by_chance, np.bool_)
-    if on.ndim != 2 or by_chance.shape != on.shape[:1]:
-        raise ShapeError(f"labels of shape {on.shape} and draws of shape {by_chance.shape} were given; (n_items, "
+    given, drawn = np.asarray(on, np.float64), np.asarray(by_chance, np.bool_)
+    if given.ndim != 2 or drawn.shape != given.shape[:1]:
+        raise ShapeError(f"labels of shape {given.shape} and draws of shape {drawn.shape} were given; (n_items, "
                          "n_labels) and (n_items,) are expected.")
-    known, on, n_pool = ~np.isnan(on), np.nan_to_num(on), len(on) + n_open
+    known, values, n_pool = ~np.isnan(given), np.nan_to_num(given), len(given) + n_open
     left = n_pool - (known.cumsum(axis=0) - known)
-    sums = on.cumsum(axis=0) - on + left * on
-    weights = np.where(by_chance[:, None] & known, 1.0 / left**2, 0.0)
+    sums = values.cumsum(axis=0) - values + left * values
+    weights = np.where(drawn[:, None] & known, 1.0 / left**2, 0.0)
     total = weights.sum(axis=0)
-    least, unknown = on.sum(axis=0), n_pool - known.sum(axis=0)
+    least, unknown = values.sum(axis=0), n_pool - known.sum(axis=0)
     with np.errstate(invalid="ignore"):
         rest = ((weights * sums).sum(axis=0) / total - least).clip(0, unknown)
     return PoolShares((least + rest) / max(1, n_pool), n_pool**2 * total, least / max(1, n_pool),

@@ -203,6 +203,18 @@ def test_in_a_pool_that_is_used_up_what_a_strategy_picked_counts_as_it_is(tmp_pa
     wb.close()
 
 
+def test_where_items_may_have_several_labels_a_used_up_pool_has_their_shares_and_none_is_always_on(tmp_path):
+    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8))
+    wb = hw.Workbench(tmp_path, pool, ["common", "rare"], annotator="ada", holdout=0.0, task="multilabel")
+    for place, item_id in enumerate(pool.ids):
+        wb.decide(item_id, labels=["common", "rare"] if place < 10 else ["common"],
+                  seen={"chosen_by": "margin" if place < 10 else "audit", "taxonomy": 1})
+    shares = gather(wb.project, wb.registry).shares
+    assert shares == pytest.approx([1.0, 0.25], abs=0.01)
+    assert shares.max() < 1
+    wb.close()
+
+
 def test_the_pools_shares_hold_where_a_split_leaves_answers_in_doubt_and_asks_them_again(tmp_path):
     """An answer that was drawn by chance counted only as long as that was its last reason: a split label lost all."""
     pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (80, 8, 8), dtype=np.uint8))
