@@ -7,9 +7,11 @@ rows of some items. The queue and the light models use the same rows.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import ItemError, ModelError
 from ..items.pool import Pool
 from ..items.reading import is_remote, to_keep
 from ..storage.arrays import Rows
-from ..storage.files import make_folder
+from ..storage.files import in_turn, make_folder
 from .descriptors import (
     AT_ONCE,
     N_FITTED,
@@ -37,12 +39,17 @@ from .descriptors import (
     resized,
     unfitted_descriptors,
 )
+from .one_thread import one_thread
 from .views import Images, read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
 # Changes where other descriptors are computed from the same items.
 FORM = "edges, pixels, patches and tones, 3"
 FILE = "net.safetensors"
+# A file without content: of all kernels that describe the same pool, who holds it computes; seconds that others wait.
+_TURN, _TURN_S = "describing", 120.0
+# Items whose contents the folder's name depends on.
+_N_NAMED = 8
 # As many items, which a card may wait for, are computed at once, whatever else is being computed.
 _FEW = 16
 # Of a remote pool, since nobody asked for so many files.
@@ -55,6 +62,9 @@ LIMIT = 2**33
 
 class PoolDescriptors:
     """Descriptors of the items of a pool. Safe for many threads.
+
+    Kernels with the same folder take turns, so that each item is described once, on one core: the others take what is
+    there. Of another user's account nothing is taken, but in a folder of one's own.
 
     Parameters
     ----------
@@ -128,10 +138,13 @@ class PoolDescriptors:
         fresh: dict[int, np.ndarray] = {}
         missing = np.unique(kept.missing(positions))
         for start in range(0, len(missing), AT_ONCE):
+            wanted = missing[start:start + AT_ONCE]
+            are_there = partial(self._are_there, wanted)
             # Two threads wouldn't be faster, and would compute the same.
-            with self._computing if len(missing) > _FEW else nullcontext():
-                some = kept.missing(missing[start:start + AT_ONCE])
-                rows = self._compute(net, some)
+            with self._turn(until=are_there) if len(missing) > _FEW else nullcontext():
+                some = kept.missing(wanted)
+                with one_thread():
+                    rows = self._compute(net, some)
                 with suppress(OSError):  # a full disk, or a folder that may only be read: they are computed again
                     to_put = to_keep(self.pool, some, rows)
                     kept.put(some[to_put], rows[to_put])
@@ -145,7 +158,8 @@ class PoolDescriptors:
 
     def by(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
         """Descriptors of some items by another net, such as an older one, computed now; as `of` gives them."""
-        return self._compute(net, np.asarray(positions, np.int64))
+        with one_thread():
+            return self._compute(net, np.asarray(positions, np.int64))
 
     def holds(self, version: str) -> bool:
         """Whether the net has this version; False where none was fitted yet, and nothing is fitted to find out.
@@ -202,11 +216,26 @@ class PoolDescriptors:
         path = self._home() / FILE
         net = self._read(path)
         if net is None:
-            net = self._fit()
-            with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
+            with suppress(OSError):
                 make_folder(path.parent)
-                save_weights(net, path)
+                (path.parent / _TURN).touch()
+            with self._turn(until=path.exists):
+                net = self._read(path)  # another kernel may have fitted it meanwhile
+                if net is None:
+                    with one_thread():
+                        net = self._fit()
+                    with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
+                        save_weights(net, path)
         self._take(net)
+
+    def _are_there(self, positions: np.ndarray) -> bool:
+        return not len(self.rows.missing(positions))
+
+    @contextmanager
+    def _turn(self, *, until: Callable[[], bool]) -> Iterator[None]:
+        """Meanwhile no other thread or kernel describes many of the items; nobody waits for what is there by now."""
+        with self._computing, in_turn(self._home() / _TURN, most_s=_TURN_S, until=until):
+            yield
 
     def _take(self, net: Descriptors) -> None:
         version = weights_version(net)
@@ -214,8 +243,29 @@ class PoolDescriptors:
         self._net, self._version = net, version
 
     def _home(self) -> Path:
-        text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}{' by windows' if self._by_windows else ''}"
+        text = f"{self._form()} {self.pool.digest} {self.seed} {self._contents}{self._whose()}"
         return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def _form(self) -> str:
+        """What rows depend on beside the items."""
+        return f"{FORM} {self._view()!r}{' by windows' if self._by_windows else ''}"
+
+    @cached_property
+    def _contents(self) -> str:
+        """The contents of some items: a pool with the same ids may have other images."""
+        contents = []
+        n = 0 if self.pool.remote else _N_NAMED  # nothing is fetched for it
+        for position in np.linspace(0, len(self.pool) - 1, n).astype(int).tolist():
+            with suppress(ItemError):
+                contents.append(self.pool.content(position))
+        return " ".join(contents)
+
+    def _whose(self) -> str:
+        """The user's account, where the project's folder is somebody else's: what lies there isn't the user's own."""
+        with suppress(OSError, AttributeError):  # no such folder yet; Windows
+            if self._folder.parent.stat().st_uid != os.getuid():
+                return f" {os.getuid()}"
+        return ""
 
     def _fit(self) -> Descriptors:
         views, form, of_own_size = self._sample()

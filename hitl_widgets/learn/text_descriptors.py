@@ -6,7 +6,6 @@ are nets like any other. `TextDescriptors` gives the rows of a pool; the queue, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -165,9 +164,8 @@ class TextDescriptors(PoolDescriptors):
         assert isinstance(net, TextDescriptorNet)
         return text_rows(net, self.pool, positions)
 
-    def _home(self) -> Path:
-        text = f"{FORM} {self.pool.digest} {self.seed}"
-        return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    def _form(self) -> str:
+        return FORM
 
     def _read(self, path: Path) -> Descriptors | None:
         with suppress(OSError, safetensors.SafetensorError, ModelError):

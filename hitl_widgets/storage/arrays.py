@@ -11,27 +11,24 @@ import json
 import os
 import shutil
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DiskFull, ReadOnly, ShapeError
-from .files import make_folder, share_like_folder, write_whole
-
-try:
-    import fcntl
-except ImportError:  # Windows, where no file is cut off that another process has mapped
-    fcntl = None  # type: ignore[assignment]
+from .files import in_turn, make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
-# Seconds for which another process that makes files in a folder is waited for.
+# Seconds for which another process that makes files in a folder is waited for. Without, the one would cut off files
+# that the other has mapped already.
 _MAKING_S = 5.0
 # Room on a disk is taken by so many bytes.
 _PAGE = 4096
+# Rows whose checksums are computed together.
+_CHECKED_AT_ONCE = 4096
 
 
 class Predictions:
@@ -71,7 +68,7 @@ class Predictions:
                  "recipe": recipe}
         with suppress(OSError):  # said below
             make_folder(self.home.parent)
-        with _making(self.home.parent):
+        with in_turn(self.home.parent, most_s=_MAKING_S):
             if not self._made_for(about):
                 shutil.rmtree(self.home, ignore_errors=True)
                 self._make(about)
@@ -191,9 +188,10 @@ class KnownRows:
 
 
 class Rows:
-    """Rows of numbers for the items of a pool, on disk.
+    """Rows of numbers for the items of a pool, on disk, for as many threads and processes as there are.
 
-    Nothing is written before the first rows come, whose width is that of all.
+    Nothing is written before the first rows come, whose width is that of all. Each row has a checksum: one that was
+    only half written when the power failed, or changed since, counts as missing.
 
     Parameters
     ----------
@@ -216,22 +214,24 @@ class Rows:
         self._limit = limit
         name = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
         self._home = home
-        self._file, self._mask_file = (home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
+        self._file, self._sums_file = (home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
         self._lock = threading.Lock()
         self._rows: np.ndarray | None = None
-        self._known = np.zeros(n_items, bool)
+        # The checksum of each row, 0 where there is none; and the rows that were found to fit theirs.
+        self._sums, self._fits_sum = np.zeros(n_items, np.uint32), np.zeros(n_items, np.bool_)
         self.n_features = 0
-        with _making(home):
+        with in_turn(home, most_s=_MAKING_S):
             self._load()
 
     def _load(self) -> None:
         """Take the files on disk, where they fit."""
         with suppress(OSError, ValueError, EOFError):
             for mode in ("r", "r+"):  # the second alone would fill up a file that was cut off
-                rows, known = (np.load(file, mmap_mode=mode) for file in (self._file, self._mask_file))
-            if rows.ndim == 2 and len(rows) == len(self._known) and known.shape == self._known.shape \
-                    and (rows.dtype, known.dtype) == (np.float32, np.bool_):
-                self._rows, self._known, self.n_features = rows, known, rows.shape[1]
+                rows, sums = (np.load(file, mmap_mode=mode) for file in (self._file, self._sums_file))
+            if rows.ndim == 2 and len(rows) == len(self._sums) and sums.shape == self._sums.shape \
+                    and (rows.dtype, sums.dtype) == (np.float32, np.uint32):
+                self._rows, self._sums, self.n_features = rows, sums, rows.shape[1]
+                self._fits_sum[:] = False
 
     @property
     def has_room(self) -> bool:
@@ -239,7 +239,7 @@ class Rows:
         return self._fits(self.n_features)
 
     def _fits(self, n_features: int) -> bool:
-        return 4 * n_features * len(self._known) <= self._limit
+        return 4 * n_features * len(self._sums) <= self._limit
 
     def put(self, positions: Sequence[int] | np.ndarray, rows: np.ndarray, *, asked: bool = False) -> None:
         """Keep the rows of some items; OSError without room on the disk.
@@ -256,35 +256,49 @@ class Rows:
             if not len(positions) or not rows.shape[1] or not (asked or self._fits(rows.shape[1])):
                 return
             if rows.shape[1] != self.n_features:
-                with _making(self._home):
+                with in_turn(self._home, most_s=_MAKING_S):
                     self._load()  # another process may have made them meanwhile
                     if rows.shape[1] != self.n_features:
                         self._make(rows.shape[1])
             assert self._rows is not None
             _reserve(self._rows, positions)
+            rows = np.ascontiguousarray(rows, np.float32)
             self._rows[positions] = rows
-            self._known[positions] = True
+            self._sums[positions] = _checksums(rows)  # after the row: another process reads it from now on
+            self._fits_sum[positions] = True
 
     def _make(self, n_features: int) -> None:
         """Make the files, in which no row is known. Those in their place are left to whoever has them mapped."""
-        shape = (len(self._known), n_features)
-        self._mask_file.unlink(missing_ok=True)  # first: it says nothing of the new rows
+        shape = (len(self._sums), n_features)
+        self._sums_file.unlink(missing_ok=True)  # first: it says nothing of the new rows
         with write_whole(self._file, durable=False) as part:
             # A sparse file: rows that weren't written take no room on the disk.
             np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
-        with write_whole(self._mask_file, durable=False) as part:
-            _reserve(np.lib.format.open_memmap(part, mode="w+", dtype=np.bool_, shape=shape[:1]))
-        self._rows, self._known = (np.load(file, mmap_mode="r+") for file in (self._file, self._mask_file))
+        with write_whole(self._sums_file, durable=False) as part:
+            _reserve(np.lib.format.open_memmap(part, mode="w+", dtype=np.uint32, shape=shape[:1]))
+        self._rows, self._sums = (np.load(file, mmap_mode="r+") for file in (self._file, self._sums_file))
+        self._fits_sum[:] = False
         self.n_features = n_features
+
+    def _known(self, positions: np.ndarray) -> np.ndarray:
+        """Whether the rows of some items are kept, and fit their checksums: bool, shape (n,)."""
+        if self._rows is None:
+            self._load()  # another process may have made them meanwhile
+        sums = np.asarray(self._sums[positions])
+        unsure = np.flatnonzero((sums > 0) & ~self._fits_sum[positions])
+        for some in np.split(unsure, range(_CHECKED_AT_ONCE, len(unsure), _CHECKED_AT_ONCE)):
+            if self._rows is not None and len(some):
+                self._fits_sum[positions[some]] = _checksums(self._rows[positions[some]]) == sums[some]
+        return (sums > 0) & self._fits_sum[positions]
 
     def get(self, positions: np.ndarray | None = None) -> np.ndarray:
         """Rows of some items, or of all: float32, shape (n, n_features); NaN where none is kept."""
         with self._lock:
-            positions = np.arange(len(self._known)) if positions is None else np.asarray(positions, np.int64)
-            if self._rows is None:
-                return np.full((len(positions), 0), np.nan, np.float32)
+            positions = np.arange(len(self._sums)) if positions is None else np.asarray(positions, np.int64)
+            known = self._known(positions)
             found = np.full((len(positions), self.n_features), np.nan, np.float32)
-            known = np.asarray(self._known[positions])
+            if self._rows is None:
+                return found
             found[known] = self._rows[positions[known]]  # the others have no room on the disk
             return found
 
@@ -295,8 +309,8 @@ class Rows:
         """
         with self._lock:
             if self._rows is None:
-                return np.full((len(self._known), 0), np.nan, np.float32)
-            if len(unknown := np.flatnonzero(~self._known)):
+                return np.full((len(self._sums), 0), np.nan, np.float32)
+            if len(unknown := np.flatnonzero(~self._known(np.arange(len(self._sums))))):
                 _reserve(self._rows, unknown)
                 self._rows[unknown] = np.nan
         every: np.ndarray = np.load(self._file, mmap_mode="r")
@@ -304,14 +318,14 @@ class Rows:
 
     def some(self, n: int) -> np.ndarray:
         """Up to n of the rows that are kept, spread over the pool."""
-        known = np.flatnonzero(self._known)
+        known = np.flatnonzero(self._sums)
         return self.get(known[np.linspace(0, len(known) - 1, min(n, len(known))).astype(int)])
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions whose rows aren't kept, in their order."""
         positions = np.asarray(positions, dtype=np.int64)
         with self._lock:
-            missing: np.ndarray = positions[~self._known[positions]]
+            missing: np.ndarray = positions[~self._known(positions)]
             return missing
 
 
@@ -332,29 +346,11 @@ class Embeddings(Rows):
         super().__init__(predictions.home, n_items=len(predictions.tried), name=head, limit=limit)
 
 
-@contextmanager
-def _making(folder: Path) -> Iterator[None]:
-    """Meanwhile no other process makes files in a folder: where two make the same, one finds those of the other.
-
-    Without, the one would cut off files that the other has mapped already. Where the file system has no such lock, and
-    where somebody holds it for long, it goes on without.
-    """
-    held = None
-    if fcntl is not None:
-        with suppress(OSError):  # no such folder, or no lock
-            held = os.open(folder, os.O_RDONLY)
-            end = time.monotonic() + _MAKING_S
-            while time.monotonic() < end:
-                try:
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(0.005)
-    try:
-        yield
-    finally:
-        if held is not None:
-            os.close(held)
+def _checksums(rows: np.ndarray) -> np.ndarray:
+    """A checksum of each row, which is never 0: uint32, shape (n,)."""
+    factors = np.random.default_rng(0).integers(2**31, size=rows.shape[1]).astype(np.uint32) * 2 + 1
+    sums: np.ndarray = (rows.view(np.uint32) * factors).sum(axis=1, dtype=np.uint32) | np.uint32(1)
+    return sums
 
 
 def _reserve(array: np.ndarray, positions: Sequence[int] | np.ndarray | None = None) -> None:

@@ -15,13 +15,18 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInput
+
+try:
+    import fcntl
+except ImportError:  # Windows, where no file is cut off that another process has mapped
+    fcntl = None  # type: ignore[assignment]
 
 POOL_IDS = "pool.ids"
 POOL_GROUPS = "pool.groups"
@@ -69,6 +74,49 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def in_turn(path: Path, *, most_s: float, until: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Meanwhile no other process, and no other thread, is within for the same folder or file.
+
+    A process that is killed holds nobody up. Where the file system has no such lock, and where somebody holds it for
+    long, it goes on without.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or a file that is left alone; one that isn't there is as good as no lock.
+    most_s : float
+        Seconds to wait for the others.
+    until : callable
+        Whether the others have done it meanwhile, so that there is nothing to wait for.
+
+    Raises
+    ------
+    RuntimeError
+        When the interpreter ends meanwhile.
+    """
+    held = None
+    if fcntl is not None:
+        with suppress(OSError):  # no such folder, or no lock
+            held = os.open(path, os.O_RDONLY)
+            end, pause_s = time.monotonic() + most_s, 0.005
+            while time.monotonic() < end and not until():
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if not threading.main_thread().is_alive():
+                        os.close(held)
+                        raise RuntimeError("nobody waits at interpreter shutdown") from None
+                    time.sleep(pause_s)
+                    pause_s = min(2 * pause_s, 0.04)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
 
 
 @contextmanager

@@ -279,6 +279,71 @@ def test_rows_of_another_pool_are_not_taken(tmp_path):
     assert other.version != of_pool(tmp_path).version
 
 
+def test_kernels_that_describe_one_pool_at_once_describe_each_item_once(tmp_path, monkeypatch):
+    fits, described = [], []
+    monkeypatch.setattr(pool_descriptors, "AT_ONCE", 5)
+    monkeypatch.setattr(pool_descriptors, "fit_descriptors",
+                        lambda *some, **more: fits.append(1) or fit_descriptors(*some, **more))
+    compute = PoolDescriptors._compute
+
+    def counted(self, net, positions):
+        described.extend(positions.tolist())
+        return compute(self, net, positions)
+    monkeypatch.setattr(PoolDescriptors, "_compute", counted)
+    kernels, rows, start = [of_pool(tmp_path) for _ in range(3)], {}, threading.Barrier(3)
+
+    def ask(n):
+        start.wait()
+        rows[n] = kernels[n].of(np.arange(40))
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(fits) == 1
+    assert sorted(described) == list(range(40))
+    np.testing.assert_array_equal(rows[0], rows[1])
+    np.testing.assert_array_equal(rows[0], rows[2])
+
+
+def test_other_images_under_the_same_ids_and_another_accounts_files_are_not_taken(tmp_path, monkeypatch):
+    found = of_pool(tmp_path)
+    found.of(np.arange(40))
+    other = of_pool(tmp_path, IMAGES[40:80])
+    with torch.no_grad():
+        views = torch.from_numpy(IMAGES[40:80, None].astype(np.float32) / 255)
+        np.testing.assert_allclose(other.of(np.arange(40)), other.net(views), atol=1e-5)
+    assert of_pool(tmp_path).holds(found.version)
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1, raising=False)
+    assert not of_pool(tmp_path).holds(found.version)
+
+
+def test_describing_takes_one_thread_of_torchs_and_leaves_the_others_theirs(tmp_path, monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    compute = PoolDescriptors._compute
+
+    def elsewhere():
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+
+    def looking(self, net, positions):
+        elsewhere()
+        rows = compute(self, net, positions)
+        seen.append(torch.get_num_threads())
+        return rows
+    monkeypatch.setattr(PoolDescriptors, "_compute", looking)
+    torch.set_num_threads(3)
+    try:
+        of_pool(tmp_path).of(np.arange(30))
+        assert seen == [3, 1]
+        assert torch.get_num_threads() == 3
+        elsewhere()
+        assert seen == [3, 1, 3]
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_rows_too_many_to_be_kept_are_computed_each_time(tmp_path, monkeypatch):
     kept = of_pool(tmp_path / "a").of(np.array([5, 2, 5]))
     monkeypatch.setattr("hitl_widgets.learn.pool_descriptors.LIMIT", 1000)

@@ -149,3 +149,27 @@ def test_a_file_that_says_oddly_which_rows_are_known_counts_as_absent(tmp_path):
     for known in (np.ones(4, np.int64), np.ones((4, 2), np.bool_), np.array([None] * 4, object)):
         np.save(path, known, allow_pickle=True)
         assert Rows(tmp_path, n_items=4, name="layer").missing(np.arange(4)).tolist() == [0, 1, 2, 3]
+
+
+def test_a_row_that_was_half_written_when_the_power_failed_counts_as_missing(tmp_path):
+    rows = np.arange(40, dtype=np.float32).reshape(8, 5)
+    Rows(tmp_path, n_items=9, name="layer").put(np.arange(8), rows)
+    [path] = tmp_path.glob("embedding-*.npy")
+    on_the_disk = np.load(path, mmap_mode="r+")
+    on_the_disk[3], on_the_disk[5, 2:] = 0, 0
+    on_the_disk.flush()
+    again = Rows(tmp_path, n_items=9, name="layer")
+    assert np.isnan(again.get(np.array([3, 5, 8]))).all()
+    assert again.missing(np.arange(9)).tolist() == [3, 5, 8]
+    np.testing.assert_array_equal(again.get(np.array([7, 4])), rows[[7, 4]])
+    again.put([3], rows[[3]])
+    assert again.missing(np.arange(9)).tolist() == [5, 8]
+    assert np.isnan(again.memory_map()[5]).all()
+    assert Rows(tmp_path, n_items=9, name="layer").missing(np.arange(9)).tolist() == [5, 8]
+
+
+def test_who_finds_no_rows_sees_those_that_another_makes_later(tmp_path):
+    early, later = (Rows(tmp_path, n_items=4, name="layer") for _ in range(2))
+    later.put([1], np.full((1, 5), np.nan, np.float32))
+    assert early.missing(np.arange(4)).tolist() == [0, 2, 3]
+    assert early.get().shape == (4, 5)
