@@ -10,7 +10,7 @@ answered without it; an item belongs to the half of the person who answered it f
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,7 +82,18 @@ class Audited:
         return Estimate(k / n - k_hidden / n_hidden, low, high, n=n + n_hidden)
 
 
-# The loops are half, model and item: whether an item counts depends on all three.
+@dataclass(frozen=True)
+class _Answered:
+    """An answered item of the sample: its first answers, its half, the model that suggested, what was drawn with it."""
+
+    item_id: str
+    answers: list[Event]
+    half: str | None
+    model: tuple[int, str | None]
+    drawn_with: int
+
+
+# 16 branches: the two samples are drawn differently, and an item of them may count, be unsure or tied, or not fit.
 def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Audited:
     """Read the random sample from the log.
 
@@ -99,37 +110,49 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
         The decisions that stand, as `decisions.decisions` gives them.
     """
     queue, pool = project.queue, project.pool
-    drawn = {"holdout": np.flatnonzero(queue.holdout & queue.is_answered()), "audit": queue.audited()}
-    firsts = _first_answers(project.log.events_of(pool.ids[np.concatenate([*drawn.values()])].tolist()))
+    holdout, audited = np.flatnonzero(queue.holdout & queue.is_answered()), queue.audited()
+    firsts = _first_answers(project.log.events_of(pool.ids[np.concatenate([holdout, audited])].tolist()))
     ends = [event.seq or 0 for event in trained]
     began = table[table["model"].notna()].groupby(["round", "model"])["seq"].min().sort_values()
-    place_of: dict[Any, int] = {model: place for place, model in enumerate(began.index)}
-    rows: list[tuple[Any, ...]] = []
-    left_out = {"unsure": 0, "tied": 0}
+    age_of: dict[Any, int] = {model: age for age, model in enumerate(began.index)}
     column = project.settings.get("group")
     groups = None if column is None else pool.group_sums(column)
-    for line, places in drawn.items():
-        answered = [(item_id, firsts[item_id]) for item_id in pool.ids[places].tolist() if item_id in firsts]
-        together = {str(pool.ids[place]): -1 - place if groups is None or line != "holdout" else int(groups[place])
-                    for place in places.tolist()}
-        former = dict(zip(pool.ids[places].tolist(), queue.audit.is_hidden[places].tolist(), strict=True)) \
-            if line == "audit" else {}
-        halves = [_half(answers[0], former.get(item_id)) for item_id, answers in answered]
-        models = [_model_of(answers[0], ends) for _, answers in answered]
-        for model, place in place_of.items():
-            for (item_id, answers), of_item, half in zip(answered, models, halves, strict=True):
-                if line != "holdout" and place_of.get(of_item, -1) > place:
-                    break  # it was open at the time of this model, whose sample ends here
-                if of_item == model and half is not None and _fits(answers[0], half):
-                    right = _right([event for event in answers if _fits(event, half)], project.lineage)
-                    if isinstance(right, str):
-                        left_out[right] += 1
-                    else:
-                        rows.append((item_id, half, *model, right, together[item_id]))
+
+    def answered(place: int, *, was_hidden: bool | None, together: int) -> _Answered:
+        item_id = str(pool.ids[place])
+        answers = firsts[item_id]
+        return _Answered(item_id, answers, _half(answers[0], was_hidden), _model_of(answers[0], ends), together)
+
+    of_holdout = [answered(place, was_hidden=None, together=-1 - place if groups is None else int(groups[place]))
+                  for place in holdout.tolist() if pool.ids[place] in firsts]
+    of_order = [answered(place, was_hidden=bool(queue.audit.is_hidden[place]), together=-1 - place)
+                for place in audited.tolist() if pool.ids[place] in firsts]
+    sample = [one for items in (of_holdout, _while_open(of_order, age_of))
+              for one in sorted((one for one in items if one.model in age_of), key=lambda one: age_of[one.model])]
+    rows: list[tuple[Any, ...]] = []
+    left_out = {"unsure": 0, "tied": 0}
+    for one in sample:
+        if one.half is None or not _fits(one.answers[0], one.half):
+            continue
+        right = _right([event for event in one.answers if _fits(event, one.half)], project.lineage)
+        if isinstance(right, str):
+            left_out[right] += 1
+        else:
+            rows.append((one.item_id, one.half, *one.model, right, one.drawn_with))
     first_seq = table.groupby("item_id")["seq"].min()
     return Audited(pd.DataFrame(rows, columns=["item_id", "half", "round", "model", "right", "drawn_with"]),
                    {model: len(pool) - int((first_seq < seq).sum()) for model, seq in began.items()},
                    left_out["unsure"], left_out["tied"])
+
+
+def _while_open(items: Iterable[_Answered], age_of: Mapping[Any, int]) -> Iterator[_Answered]:
+    """Give the items of the order that were open in the time of their model: none before them is of a newer one."""
+    newest = -1
+    for one in items:
+        age = age_of.get(one.model, -1)
+        newest = max(newest, age)
+        if age == newest:
+            yield one
 
 
 def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:

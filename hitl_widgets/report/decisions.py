@@ -32,28 +32,28 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     trained : the log's events of that kind, in their order
     """
     standing = set(project.log.annotations(columns=("decision_id",))["decision_id"])
-    ends, lineage = [event.seq or 0 for event in trained], project.lineage
-    rows = []
-    for event in project.log.events(kind="decided"):
-        if event.id not in standing:
-            continue
-        body = event.body
-        seen: Mapping[str, Any] = body.get("seen", {})
-        if seen.get("planted"):
-            continue
-        version, suggestion = seen.get("taxonomy"), seen.get("suggestion")
-        rows.append((
-            event.seq, event.id, event.item_id, event.annotator, 1 + bisect_left(ends, event.seq or 0), body["verdict"],
-            None if body.get("label_id") is None else lineage.exactly(body["label_id"], version),
-            None if suggestion is None else lineage.exactly(suggestion, version),
-            (suggestion is not None or (project.task == "scale" and bool(seen.get("values"))))
-            and not seen.get("hidden", False), seen.get("chosen_by"),
-            np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
-            tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"),
-            seen.get("scripted", False)))
+    ends = [event.seq or 0 for event in trained]
+    rows = [(event.seq, event.id, event.item_id, event.annotator, 1 + bisect_left(ends, event.seq or 0),
+             *_act(event.body, project)) for event in project.log.events(kind="decided")
+            if event.id in standing and not event.body.get("seen", {}).get("planted")]
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "place"])
     table.insert(3, "place", project.pool.positions(table["item_id"].tolist()) if len(table) else np.empty(0, np.int64))
     return table.astype({"certainty": float, "shown_ms": float, "visible": bool, "scripted": bool})
+
+
+def _act(body: Mapping[str, Any], project: Project) -> tuple[Any, ...]:
+    """What a decision says, and what was on the screen: the columns from verdict on."""
+    seen: Mapping[str, Any] = body.get("seen", {})
+
+    def today(label_id: str | None) -> str | None:
+        return None if label_id is None else project.lineage.exactly(label_id, seen.get("taxonomy"))
+
+    suggestion = seen.get("suggestion")
+    suggested = suggestion is not None or (project.task == "scale" and bool(seen.get("values")))
+    return (body["verdict"], today(body.get("label_id")), today(suggestion),
+            suggested and not seen.get("hidden", False), seen.get("chosen_by"),
+            np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
+            tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"), seen.get("scripted", False))
 
 
 def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from ..quality.object_detection import detection
 from ..quality.object_tables import without_unknown
 from ..quality.prefill import PrefillBias, prefill_bias
 from ..quality.span_metrics import Figures, figures_in, spans
-from ..records import SHAPE_OF, Estimate, check_count
+from ..records import SHAPE_OF, Estimate, Proposal, check_count
+from ..taxonomy.labels import Taxonomy
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 # What a model is measured by first: average precision at an overlap of one half, F1 of points and spans.
 FIRST = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
 ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
+OBJECT = ["item_id", "kind", "label_id", "label", "x0", "y0", "x1", "y1", "points"]
 STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
 
 
@@ -159,30 +161,42 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
         if event.body["model"] == adopted.body["model"]:
             return figures if figures.n_images else None
     reference = project.reference_objects().drop_duplicates("item_id")
-    if project.propose is None or not len(reference):
+    truth = _known_objects(reference, kind)
+    if project.propose is None or not len(truth):
         return None
     proposals = {item_id: project.propose(int(place)) for item_id, place in
                  zip(reference["item_id"], reference["position"], strict=True)}
-    truth = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at, kind), _points(kind, one.at), False)
-             for image in reference.to_dict("records") for one in image["objects"]]
-    truth += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
-              for image in reference.to_dict("records") for box in image["ignore"]]
-    name_of = {label_id: project.taxonomy.name_of(label_id) for label_id in project.taxonomy.label_ids}
-    found = [(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at, kind), _points(kind, one.at),
-              one.score)
-             for item_id, of_image in proposals.items() for one in of_image if one.label_id in name_of]
-    if not truth:
-        return None
-    columns = ["item_id", "kind", "label_id", "label", "x0", "y0", "x1", "y1", "points"]
-    sizes = {image["item_id"]: (float(image["width"]), float(image["height"])) for image in
-             reference.to_dict("records")}
+    found = without_unknown(_found_objects(proposals, project.taxonomy, kind), reference)
+    items = list(reference["item_id"])
     thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
                        for label_id in project.taxonomy.label_ids}
-    found_known = without_unknown(_frame(found, [*columns, "score"]), reference)
-    items, there = list(reference["item_id"]), _frame(truth, [*columns, "crowd"])
-    measured_now: Figures = spans(_with_ends(there), _with_ends(found_known), texts=items, threshold=thresholds) \
-        if kind == "span" else detection(there, found_known, images=items, sizes=sizes, threshold=thresholds)
-    return measured_now if not math.isnan(measured_now[FIRST[kind]]) else None
+    now: Figures
+    if kind == "span":
+        now = spans(_with_ends(truth), _with_ends(found), texts=items, threshold=thresholds)
+    else:
+        sizes = {image["item_id"]: (float(image["width"]), float(image["height"])) for image in
+                 reference.to_dict("records")}
+        now = detection(truth, found, images=items, sizes=sizes, threshold=thresholds)
+    return None if math.isnan(now[FIRST[kind]]) else now
+
+
+def _known_objects(reference: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The objects of the hold-out, and the regions to be ignored as crowds."""
+    images = reference.to_dict("records")
+    rows = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at, kind), _points(kind, one.at), False)
+            for image in images for one in image["objects"]]
+    rows += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
+             for image in images for box in image["ignore"]]
+    return _frame(rows, [*OBJECT, "crowd"])
+
+
+def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxonomy, kind: str) -> pd.DataFrame:
+    """The proposed objects that have one of today's labels."""
+    name_of = {label_id: taxonomy.name_of(label_id) for label_id in taxonomy.label_ids}
+    return _frame([(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at, kind),
+                    _points(kind, one.at), one.score)
+                   for item_id, objects in proposals.items() for one in objects if one.label_id in name_of],
+                  [*OBJECT, "score"])
 
 
 def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from ..quality.learning_curve import AnswersLeft, expected_gain, points_of_round
 from ..quality.metrics import Metrics
 from ..quality.multilabel import MultilabelMetrics
 from ..quality.suggestion_effect import agreement_with_model
-from ..records import Estimate
+from ..records import Estimate, check_count
 from ..taxonomy.label_sets import is_set, members
 from .audit import Audited, audit
 from .decisions import against_others, consensus, decisions
@@ -224,61 +224,82 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     BadInput
         If more isn't a whole number, 1 or more, or the goal isn't a number above 0 and below 1.
     """
-    if isinstance(more, bool) or not isinstance(more, (int, np.integer)) or more < 1:
-        raise BadInput(f"n_answers is {more!r}; a whole number, 1 or more, is expected.")
-    if goal is not None and (isinstance(goal, bool) or not isinstance(goal, (int, float, np.number))
-                             or not 0 < goal < 1):
-        raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
-    if goal is not None and project.task != "classify":
-        raise BadInput("a goal is an accuracy of items with one label each; how many answers are left isn't estimated "
-                       f"in a project with task={project.task!r}. Leave goal out.")
+    more = check_count("n_answers", more, "a whole number, 1 or more,", least=1)
+    _check_goal(goal, project)
     project.refresh()
     trained = list(project.log.events(kind="trained"))
+    adopted = list(project.log.events(kind="adopted"))
     table = decisions(project, trained)
     blind = table[~table["visible"]]  # who saw a suggestion can't say whether it was right
     agreed = {item_id: label for item_id, (label, *_) in consensus(blind).items() if label is not None}
     truth = blind["item_id"].map(agreed | project.gold())
     known = blind[blind["suggestion"].notna() & truth.notna()].assign(right=blind["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
-    adopted = list(project.log.events(kind="adopted"))
-    line = _line(trained, adopted)
-    gained, gained_by = _gained(line, int(more))
-    likely = _likely([event for event, _ in line], int(more))
     current = project.state.adopted
     # Of one that somebody went back to, the event by which it was adopted first says what it learnt.
-    background = None if current is None else next((
-        event for event in reversed(adopted)
-        if event.body["origin"] == BACKGROUND and event.body["model"] == current.body["model"]), None)
-    measured = background if background is not None or current is None else next((
-        event for event in adopted
-        if event.body["origin"] == IMPORTED and event.body["model"] == current.body["model"]), None)
-    figures, left = dict[str, Figures](), None
-    if registry is not None and measured is not None:
-        figures = _figures_of(project, registry(), measured)
-    if registry is not None and project.task == "classify" and (
-            goal is not None or (background is not None and len(line) < 2)):
-        from ..learn import refits
-        refitted = refits.refit(project, registry(), back=int(more))
-        if len(line) < 2 and background is not None and not refitted.why:
-            (gained, gained_by), likely = refitted.gained(int(more)), refitted.likely(int(more))
-        if goal is not None:
-            rounds = None if refits.uses_light_model(registry()) else _measured([event for event, _ in line])
-            points = None if rounds is None else points_of_rounds(*rounds[:3], correlation=rounds[3])
-            left = refits.goal_of(project, refitted, points, float(goal))
+    background = _adoption_of(current, reversed(adopted), BACKGROUND)
+    measured = background or _adoption_of(current, adopted, IMPORTED)
+    figures = {} if registry is None or measured is None else _figures_of(project, registry(), measured)
+    gained, gained_by, likely, left = _expected(project, _line(trained, adopted), more, goal, registry,
+                                                in_background=background is not None)
+    coverage, aside = _of_holdout(figures.get("holdout"), trained, current)
     audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
         accuracy=_accuracy(trained, audited, adopted, measured, figures,
                            in_audit="exact match" if project.task == "multilabel" else "accuracy"),
-        labels=_labels(project, trained, table), gained=gained, gained_by=gained_by, likely=likely, more=int(more),
-        goal=left,
-        coverage=figures["holdout"].coverage if "holdout" in figures else
-        read_metrics(trained[-1].body["after"]).coverage if trained else "",
-        aside=_aside(trained[-1], current) if trained and "holdout" not in figures else "",
-        suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
-        difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias(),
-        agreement=_agreement(project), task=project.task,
+        labels=_labels(project, trained, table), gained=gained, gained_by=gained_by, likely=likely, more=more,
+        goal=left, coverage=coverage, aside=aside, suggestions=_suggestions(project, seen), times=_times(table),
+        people=_people(project, table), difficulty=_difficulty(table, known, audited), queue=project.selector.why,
+        bias=audited.bias(), agreement=_agreement(project), task=project.task,
         values=value_progress(project, trained, registry if project.taxonomy.attributes else None))
+
+
+def _check_goal(goal: float | None, project: Project) -> None:
+    if goal is None:
+        return
+    if isinstance(goal, bool) or not isinstance(goal, (int, float, np.number)) or not 0 < goal < 1:
+        raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
+    if project.task != "classify":
+        raise BadInput("a goal is an accuracy of items with one label each; how many answers are left isn't estimated "
+                       f"in a project with task={project.task!r}. Leave goal out.")
+
+
+def _adoption_of(current: Event | None, adopted: Iterable[Event], origin: str) -> Event | None:
+    """Find the first of the events by which the model in use was adopted, if it is of this origin."""
+    return None if current is None else next((
+        event for event in adopted
+        if event.body["origin"] == origin and event.body["model"] == current.body["model"]), None)
+
+
+def _expected(project: Project, line: Sequence[tuple[Event, str | None]], more: int, goal: float | None,
+              registry: Callable[[], Registry] | None, *,
+              in_background: bool) -> tuple[Estimate, int, Estimate, AnswersLeft | None]:
+    """What the last answers gained and how many those were, what the next may gain, and how many are left to a goal."""
+    rounds = [event for event, _ in line]
+    (gained, gained_by), likely = _gained(line, more), _likely(rounds, more)
+    # A model of the background has no rounds of its own: light models are refitted in their place.
+    by_refits = in_background and len(line) < 2 and project.task == "classify"
+    if registry is None or (goal is None and not by_refits):
+        return gained, gained_by, likely, None
+    from ..learn import refits
+    refitted = refits.refit(project, registry(), back=more)
+    if by_refits and not refitted.why:
+        (gained, gained_by), likely = refitted.gained(more), refitted.likely(more)
+    if goal is None:
+        return gained, gained_by, likely, None
+    measured = None if refits.uses_light_model(registry()) else _measured(rounds)
+    points = None if measured is None else points_of_rounds(*measured[:3], correlation=measured[3])
+    return gained, gained_by, likely, refits.goal_of(project, refitted, points, float(goal))
+
+
+def _of_holdout(now: Figures | None, trained: Sequence[Event], current: Event | None) -> tuple[str, str]:
+    """In words, how many items of the hold-out measured the last model, and that it isn't the adopted one."""
+    if now is not None:
+        return now.coverage, ""
+    if not trained:
+        return "", ""
+    return read_metrics(trained[-1].body["after"]).coverage, _aside(trained[-1], current)
 
 
 def _agreement(project: Project) -> pd.DataFrame:
@@ -340,15 +361,13 @@ def _as_counts(metrics: Figures) -> tuple[float, float]:
     return value * worth, worth
 
 
+# 17 branches: rows of the rounds, of the model in use and of the audit, each with what is known of it.
 def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], measured: Event | None,
               of_measured: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    of_labels, curves, former = dict[str, int](), dict[int, int](), list[str]()
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
-    for event in sorted((*trained, *learnt), key=lambda event: event.seq or 0):
-        labels = sorted((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
-        curve = max(curves.values(), default=0) + (labels != former)
-        curves[event.seq or 0], of_labels[event.body["model"]], former = curve, curve, labels
+    events = sorted((*trained, *learnt), key=lambda event: event.seq or 0)
+    curves = _curves(events)
+    rows: list[tuple[Any, ...]] = []
     for n_round, event in enumerate(trained, 1):
         body = event.body
         figures = {body.get("measured_on") or "holdout": body, **body.get("figures", {})}
@@ -356,10 +375,6 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
             if (after := read_metrics(figure["after"])).n:
                 rows.append((n_round, source, body["model"], _n_learned(event), *_first(after)[1:],
                              curves[event.seq or 0], "round", _first(after)[0]))
-    n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt}
-    origins = {event.body["model"]: event.body["origin"] for event in adopted
-               if event.body["origin"] in (BACKGROUND, IMPORTED)}
-    n_learned |= {event.body["model"]: _n_learned(event) for event in trained}
     for source, after in of_measured.items():
         if measured is not None and after.n:
             # One more where the labels were edited since it was learnt.
@@ -367,10 +382,25 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
                 + (set(measured.body["label_ids"]) != set(after.label_ids))
             rows.append((len(trained) + 1, source, measured.body["model"], int(measured.body.get("n_training", 0)),
                          *_first(after)[1:], curve, measured.body["origin"], _first(after)[0]))
-    for (n_round, model), right in audited.accuracy().items():
-        rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
-                     of_labels.get(model, 1), origins.get(model, "round"), in_audit))
+    curve_of = {event.body["model"]: curves[event.seq or 0] for event in events}
+    n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt} \
+        | {event.body["model"]: _n_learned(event) for event in trained}
+    origins = {event.body["model"]: event.body["origin"] for event in adopted
+               if event.body["origin"] in (BACKGROUND, IMPORTED)}
+    rows += [(n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
+              curve_of.get(model, 1), origins.get(model, "round"), in_audit)
+             for (n_round, model), right in audited.accuracy().items()]
     return pd.DataFrame(rows, columns=ACCURACY)
+
+
+def _curves(events: Iterable[Event]) -> dict[int, int]:
+    """Number the learning curves by the events of models, in their order: a new one begins where the labels change."""
+    curves, curve, former = dict[int, int](), 0, list[str]()
+    for event in events:
+        labels = sorted((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
+        curve += labels != former
+        curves[event.seq or 0], former = curve, labels
+    return curves
 
 
 def _aside(last: Event, event: Event | None) -> str:
@@ -383,7 +413,7 @@ def _aside(last: Event, event: Event | None) -> str:
     return f", whose model isn't the adopted one{same}"
 
 
-# The branches are what ends the line or belongs to it, and what logs of earlier versions don't say.
+# 13 branches: what ends the line or belongs to it, and what logs of earlier versions don't say.
 def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Event, str | None]]:
     """The rounds that the last one can be compared with, the oldest first, each with the model that it began from.
 

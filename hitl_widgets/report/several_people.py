@@ -66,6 +66,7 @@ class Subject:
         return self.votes.rename(columns={"label": "value", "suggestion": "suggested"})
 
 
+# 14 branches: one for each question that doesn't fit the project, and for each thing that a figure is about.
 def subject(project: Project, *, reader: str | None = None, label: str | None = None, attribute: str | None = None,
             answers: Answers | None = None) -> Subject:
     """Find the votes that a question is about.
