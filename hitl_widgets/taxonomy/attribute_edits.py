@@ -138,6 +138,7 @@ class change_attribute(Edit):
     map: Mapping[Value, Value | None] | None = field(default=None, hash=False, kw_only=True)
     _naming = ("labels",)
 
+    # 17 branches: what doesn't fit together is refused, then each field that was given is checked and kept.
     def __post_init__(self) -> None:
         changes = ("scale", "choices", "labels", "definition", "sensitive")
         if all(getattr(self, name) is None for name in changes):

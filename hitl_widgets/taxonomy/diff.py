@@ -139,18 +139,7 @@ def _of_attributes(old: Taxonomy, new: Taxonomy, label_ids: Mapping[str, str], k
     partner = _attribute_partners(old.attributes, new)
     stays = {one.id for one in partner.values()}
     edits: list[Edit] = [retire_attribute(one.name) for one in old.attributes if one.id not in stays]
-    names = {one.id: one.name for one in old.attributes if one.id in stays}
-    for after in new.attributes:
-        before = partner.get(after.id)
-        if before is not None and names[before.id] != after.name:
-            if (holder := next((id for id, name in names.items() if name == after.name), None)) is not None:
-                taken = {*names.values(), *(one.name for one in new.attributes)}
-                free = next(f"{after.name[:180]} (old{n})" for n in chain([""], count(2))
-                            if f"{after.name[:180]} (old{n})" not in taken)
-                edits.append(rename_attribute(after.name, free))
-                names[holder] = free
-            edits.append(rename_attribute(names[before.id], after.name))
-            names[before.id] = after.name
+    edits += _rename_attributes({one.id: one.name for one in old.attributes if one.id in stays}, new, partner)
     for after in new.attributes:
         labels = [label_ids[label_id] for label_id in after.labels]
         called = tuple(map(tree.call, labels))
@@ -160,6 +149,24 @@ def _of_attributes(old: Taxonomy, new: Taxonomy, label_ids: Mapping[str, str], k
         elif changed := _changed(before, after, same_labels=bool(labels) == bool(before.labels) and set(labels)
                                  == {label_id for label_id in before.labels if label_id in kept}):
             edits.append(change_attribute(after.name, **changed | ({"labels": called} if "labels" in changed else {})))
+    return edits
+
+
+def _rename_attributes(names: dict[str, str], new: Taxonomy, partner: Mapping[str, Attribute]) -> list[Edit]:
+    """Rename the attributes that stay, id -> name, to their names in `new`; whatever holds such a name makes room."""
+    edits: list[Edit] = []
+    for after in new.attributes:
+        before = partner.get(after.id)
+        if before is None or names[before.id] == after.name:
+            continue
+        if (holder := next((id for id, name in names.items() if name == after.name), None)) is not None:
+            taken = {*names.values(), *(one.name for one in new.attributes)}
+            free = next(f"{after.name[:180]} (old{n})" for n in chain([""], count(2))
+                        if f"{after.name[:180]} (old{n})" not in taken)
+            edits.append(rename_attribute(after.name, free))
+            names[holder] = free
+        edits.append(rename_attribute(names[before.id], after.name))
+        names[before.id] = after.name
     return edits
 
 
@@ -196,49 +203,65 @@ def _attribute_partners(left: Iterable[Attribute], new: Taxonomy) -> dict[str, A
     return pairs
 
 
-# Long, since its steps share what was paired already and what is left: apart, each would take and give both.
 def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
     """label_id in `new` -> label_id in `old`, for the labels that are in both."""
-    pairs: dict[str | None, str | None] = {None: None}  # the top is the top
-    left = {label.id: label for label in old.labels}
+    pairing = _Pairing(old, new)
+    pairing.pair(lambda taxonomy, label: label.id if taxonomy is old or new.has_own_id(label.id) else None,
+                 anywhere=True)
+    pairing.pair(_name)
+    for key, anywhere in ((lambda taxonomy, label: label.id, True), (_content, False), (_name, True)):
+        pairing.pair(key, anywhere=anywhere)
+        pairing.pair(_name)
+    pairing.pair_by_spelling()
+    pairing.pair(_name)
+    return {label_id: partner for label_id, partner in pairing.pairs.items() if label_id and partner}
 
-    def pair(key: Callable[[Taxonomy, Label], Any], *, anywhere: bool) -> None:
+
+class _Pairing:
+    """The labels of `new` that are in `old`, found step by step: each step pairs some of what was left by the last."""
+
+    def __init__(self, old: Taxonomy, new: Taxonomy) -> None:
+        self._old, self._new = old, new
+        self.pairs: dict[str | None, str | None] = {None: None}  # the top is the top
+        self._left = {label.id: label for label in old.labels}
+
+    def pair(self, key: Callable[[Taxonomy, Label], Any], *, anywhere: bool = False) -> None:
         """Pair the labels that alone have a key: among those whose parents are a pair, or anywhere."""
-        having: dict[Any, list[str]] = {}
-        for label in left.values():
-            having.setdefault((anywhere or label.parent, key(old, label)), []).append(label.id)
-        waiting = [(label, key(new, label)) for label in new.labels if label.id not in pairs]
-        times = Counter((anywhere or label.parent, of) for label, of in waiting)
-        for label, of in waiting:
-            if of and times[anywhere or label.parent, of] == 1 and (anywhere or label.parent in pairs):
-                match = having.get((anywhere or pairs[label.parent], of), [])
-                if len(match) == 1 and match[0] in left:
-                    pairs[label.id] = match[0]
-                    del left[match[0]]
+        def place(label: Label) -> str | None:
+            return None if anywhere else label.parent
 
-    def pair_by_spelling() -> None:
+        having: dict[Any, list[str]] = {}
+        for label in self._left.values():
+            having.setdefault((place(label), key(self._old, label)), []).append(label.id)
+        waiting = [(label, key(self._new, label)) for label in self._new.labels if label.id not in self.pairs]
+        times = Counter((place(label), of) for label, of in waiting)
+        for label, of in waiting:
+            if not of or times[place(label), of] > 1 or place(label) not in self.pairs:
+                continue
+            match = having.get((self.pairs[place(label)], of), [])
+            if len(match) == 1 and match[0] in self._left:
+                self._put(label.id, match[0])
+
+    def pair_by_spelling(self) -> None:
         """Pair what is left under a pair and has almost the same name."""
         names: dict[str | None, dict[str, str]] = {}
-        for label in left.values():
+        for label in self._left.values():
             names.setdefault(label.parent, {})[label.name] = label.id
-        for label in new.labels:
-            open_ = names.get(pairs[label.parent], {}) if label.parent in pairs and label.id not in pairs else {}
+        for label in self._new.labels:
+            if label.parent not in self.pairs or label.id in self.pairs:
+                continue
+            open_ = names.get(self.pairs[label.parent], {})
             # Among more, a similar name means little, and takes long to find.
             for name in difflib.get_close_matches(label.name, open_, n=1, cutoff=0.7) if len(open_) <= 50 else ():
-                pairs[label.id] = match = open_.pop(name)
-                del left[match]
+                self._put(label.id, open_.pop(name))
 
-    def name(taxonomy: Taxonomy, label: Label) -> str:
-        return label.name
+    def _put(self, label_id: str, match: str) -> None:
+        self.pairs[label_id] = match
+        del self._left[match]
 
-    pair(lambda taxonomy, label: label.id if taxonomy is old or new.has_own_id(label.id) else None, anywhere=True)
-    pair(name, anywhere=False)
-    for key, anywhere in ((lambda taxonomy, label: label.id, True), (_content, False), (name, True)):
-        pair(key, anywhere=anywhere)
-        pair(name, anywhere=False)
-    pair_by_spelling()
-    pair(name, anywhere=False)
-    return {label_id: partner for label_id, partner in pairs.items() if label_id and partner}
+
+def _name(taxonomy: Taxonomy, label: Label) -> str:
+    return label.name
 
 
 def _content(taxonomy: Taxonomy, label: Label) -> Any:

@@ -696,6 +696,7 @@ class Lineage:
         return tuple(label_id for label_id in remaining if label_id in self.today.answerable)
 
 
+# 15 branches: an edit of an older version means labels of then, found again today or told to be gone.
 def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping[str, str] | None = None) -> Change:
     """Apply edits that were made for the version `base` to today's taxonomy.
 
@@ -760,6 +761,7 @@ def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
                                     len(label_ids))
 
 
+# 13 branches: what a first version, a fork, a step that takes one back and logs of earlier versions don't say.
 def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> Step:
     """Read the step of an event of kind "taxonomy"."""
     body, reverts = event.body, event.body.get("reverts")

@@ -89,7 +89,7 @@ class Label:
     sensitive: str | None = None
     edge_cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
-    # One check per field, in the order in which a person meets them.
+    # 16 branches: one check per field, in the order in which a person meets them.
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)

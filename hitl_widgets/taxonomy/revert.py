@@ -6,7 +6,7 @@ What the step changed in the labels is changed back. Later steps stay, if they l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ class _Traces(NamedTuple):
                     or (self.inner and earlier.inner))
 
 
-# The branches are the reasons for which a step can't be taken back, each with its own message.
+# 15 branches: the reasons for which a step can't be taken back, each with its own message.
 def revert_step(lineage: Lineage, step_id: str) -> Change:
     """Work out today's taxonomy without one step, and what becomes of today's answers.
 
@@ -123,29 +123,34 @@ def _effective_after(lineage: Lineage, step: Step) -> list[Step]:
     return [other for other in later if other.reverted_by is None and other.reverts not in ids]
 
 
+# 19 branches: one line for each set of what changed.
 def _traces(lineage: Lineage, step: Step) -> _Traces:
     assert step.before is not None
     before, after = lineage.versions[step.before], lineage.versions[step.version]
     old, new = ({label.id: label for label in taxonomy.labels} for taxonomy in (before, after))
-    changed = {(label_id, name) for label_id in old.keys() & new.keys() for name in _FIELDS
-               if getattr(old[label_id], name) != getattr(new[label_id], name)}
-    came, went = set(new.keys() - old.keys()), set(old.keys() - new.keys())
     asked, asks = ({one.id: one for one in taxonomy.attributes} for taxonomy in (before, after))
-    fields_ = {(id, name) for id in asked.keys() & asks.keys() for name in _ATTRIBUTE_FIELDS
-               if getattr(asked[id], name) != getattr(asks[id], name)}
-    followed = set() if _names_labels(lineage, step) else {id for id, name in fields_ if name == "labels"}
-    changed |= {(id, name) for id, name in fields_ if name != "labels" or id not in followed}
+    came, went = set(new.keys() - old.keys()), set(old.keys() - new.keys())
+    changed, of_attributes = _changed(old, new, _FIELDS), _changed(asked, asks, _ATTRIBUTE_FIELDS)
+    followed = set() if _names_labels(lineage, step) else {id for id, name in of_attributes if name == "labels"}
+    moved = {label_id for label_id, name in changed if name == "parent"}
+    above = {new[label_id].parent for label_id in came | moved} | {old[label_id].parent for label_id in went | moved}
     of_before, of_after = ({(id, label_id) for id, one in attributes.items() for label_id in one.labels}
                            for attributes in (asked, asks))
-    moved = {label_id for label_id, name in changed if name == "parent"}
-    above = {labels[label_id].parent for labels, ids in ((new, came | moved), (old, went | moved)) for label_id in ids}
     answers = {label_id for label_id, stands in step.resolution.items() if stands != (label_id,)}
     answers |= {label_id for other in answers for label_id in step.resolution[other]}
-    return _Traces(came | (asks.keys() - asked.keys()), went | (asked.keys() - asks.keys()), changed,
-                   followed, answers | set(step.values), {label_id for label_id in above if label_id},
-                   {label_id for _, label_id in of_before - of_after if label_id not in went},
-                   {label_id for _, label_id in of_after - of_before if label_id not in came},
-                   before.inner_answers != after.inner_answers)
+    return _Traces(
+        came=came | (asks.keys() - asked.keys()), went=went | (asked.keys() - asks.keys()),
+        changed=changed | (of_attributes - {(id, "labels") for id in followed}), followed=followed,
+        answers=answers | set(step.values), needed={label_id for label_id in above if label_id},
+        asked={label_id for _, label_id in of_before - of_after} - went,
+        asks={label_id for _, label_id in of_after - of_before} - came,
+        inner=before.inner_answers != after.inner_answers)
+
+
+def _changed(before: Mapping[str, object], after: Mapping[str, object], names: Iterable[str]) -> set[tuple[str, str]]:
+    """List the fields, as (id, field), in which labels or attributes differ that are in both."""
+    return {(id, name) for id in before.keys() & after.keys() for name in names
+            if getattr(before[id], name) != getattr(after[id], name)}
 
 
 def _names_labels(lineage: Lineage, step: Step) -> bool:
@@ -166,21 +171,25 @@ def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
     labels = {label.id: replace(label, **was.get(label.id, {})) for label in taxonomy.labels  # type: ignore[arg-type]
               if label.id not in traces.came}
     labels |= {label.id: label for label in before.labels if label.id in traces.went}
-    # What comes back, or moves back, follows what it followed then.
     back = {label_id for label_id in labels if label_id in traces.went or "parent" in was.get(label_id, {})}
+    former = (taxonomy.former_ids - traces.went) | traces.came
+    inner = before.inner_answers if traces.inner else taxonomy.inner_answers
+    return Taxonomy([labels[label_id] for label_id in _in_order(labels, back, before)],
+                    version=taxonomy.version + 1, former_ids=former, inner_answers=inner,
+                    attributes=_attributes_without(lineage, step, taxonomy, was))
+
+
+def _in_order(label_ids: Collection[str], back: set[str], before: Taxonomy) -> list[str]:
+    """Order the labels: what comes back, or moves back, follows what it followed before."""
     follow: dict[str | None, list[str]] = {}
     previous: str | None = None
     for label in before.labels:
         if label.id in back:
             follow.setdefault(previous, []).append(label.id)
-        elif label.id in labels:
+        elif label.id in label_ids:
             previous = label.id
-    order = [*follow.get(None, ()), *(label_id for kept in labels if kept not in back
-                                      for label_id in (kept, *follow.get(kept, ())))]
-    former = (taxonomy.former_ids - traces.went) | traces.came
-    inner = before.inner_answers if traces.inner else taxonomy.inner_answers
-    return Taxonomy([labels[label_id] for label_id in order], version=taxonomy.version + 1, former_ids=former,
-                    inner_answers=inner, attributes=_attributes_without(lineage, step, taxonomy, was))
+    return [*follow.get(None, ()), *(label_id for kept in label_ids if kept not in back
+                                     for label_id in (kept, *follow.get(kept, ())))]
 
 
 def _attributes_without(lineage: Lineage, step: Step, taxonomy: Taxonomy, was: Mapping[str, Mapping[str, object]]
@@ -195,13 +204,18 @@ def _attributes_without(lineage: Lineage, step: Step, taxonomy: Taxonomy, was: M
             continue
         new = dict(was.get(one.id, {}))
         if one.id in asked and one.id in asks and "labels" not in new:
-            old, of = asked[one.id].labels, asks[one.id].labels
-            new["labels"] = tuple(dict.fromkeys([*(id for id in one.labels if id in old or id not in of),
-                                                 *(id for id in old if id not in of)]))
-            if one.labels and not new["labels"]:
-                raise TaxonomyError(f"the attribute {one.name!r} would be asked of no label.")
+            new["labels"] = _labels_without(one, asked[one.id].labels, asks[one.id].labels)
         attributes.append(replace(one, **new))  # type: ignore[arg-type]
     return [*attributes, *(one for id, one in asked.items() if id not in asks)]
+
+
+def _labels_without(attribute: Attribute, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
+    """List the labels of which an attribute is asked without a step by which `before` became `after`."""
+    labels = tuple(dict.fromkeys([*(id for id in attribute.labels if id in before or id not in after),
+                                  *(id for id in before if id not in after)]))
+    if attribute.labels and not labels:
+        raise TaxonomyError(f"the attribute {attribute.name!r} would be asked of no label.")
+    return labels
 
 
 def _values_back(lineage: Lineage, step: Step) -> ValueMaps:

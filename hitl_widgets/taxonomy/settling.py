@@ -51,21 +51,25 @@ def settling(lineage: Lineage, step_id: str) -> Change | AlreadyThere:
     """
     step = unsettled_step(lineage, step_id)
     assert step.before is not None
-    twins = {old: new for earlier in reversed(lineage.forks.path(step.before))
-             if (applied := lineage.forks.applied(earlier)) is not None for old, new in applied.twins.items()}
     if step.reverts is not None:
-        taken_back = next((one for one in lineage.forks.steps.values() if one.id == step.reverts), None)
-        if taken_back is None:
-            return revert_step(lineage, step.reverts)._replace(settles=step_id)
-        held = next((one for one in lineage.steps if one.settles == step.reverts), None)
-        if held is None:
-            raise EditError(f"edit {step_id!r} takes back {step.reverts!r}, which isn't applied here: there is nothing "
-                            f"to take back. Leave it with wb.edits.settle({step_id!r}, apply=False).")
-        return revert_step(lineage, held.id)._replace(settles=step_id)
+        return revert_step(lineage, _step_to_revert(lineage, step_id, step.reverts))._replace(settles=step_id)
     edits = [from_body(body) for body in step.edits]
     before, after, today = (lineage.versions[step.before], lineage.versions[step.version], lineage.today)
     made = [label for label in after.labels if label.id not in before]
     if made and all(isinstance(edit, add) and not edit.like for edit in edits) and all(
             label.id in today.answerable and today.path(label.id) == after.path(label.id) for label in made):
         return AlreadyThere(today.version)
+    twins = {old: new for earlier in reversed(lineage.forks.path(step.before))
+             if (applied := lineage.forks.applied(earlier)) is not None for old, new in applied.twins.items()}
     return change(edits, step.before, lineage, twins=twins)._replace(settles=step_id)
+
+
+def _step_to_revert(lineage: Lineage, step_id: str, reverts: str) -> str:
+    """Find the step of today's line that is taken back by settling one that takes back the step `reverts`."""
+    if all(one.id != reverts for one in lineage.forks.steps.values()):
+        return reverts
+    held = next((one for one in lineage.steps if one.settles == reverts), None)
+    if held is None:
+        raise EditError(f"edit {step_id!r} takes back {reverts!r}, which isn't applied here: there is nothing "
+                        f"to take back. Leave it with wb.edits.settle({step_id!r}, apply=False).")
+    return held.id

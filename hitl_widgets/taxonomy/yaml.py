@@ -112,7 +112,7 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     return text
 
 
-# The branches are the shapes in which a label may be written, and what is refused of them, line by line.
+# 17 branches: the shapes in which a label may be written, and what is refused of them, line by line.
 def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], allowed: Collection[str]) -> None:
     if isinstance(entries, Mapping):
         entries = _List((_entry_of(name, value) for name, value in entries.items()), line=_line(entries))
