@@ -196,6 +196,7 @@ class Seen:
     threshold: float | None = None
     threshold_probability: float | None = None
 
+    # 16 branches: one check for each part, with its own message.
     def __post_init__(self) -> None:
         for name in ("objects", "withheld"):
             if isinstance(getattr(self, name), list):
@@ -458,6 +459,7 @@ class ObjectAnswer:
     was: Mapping[str, Any] | None = None
     quote: str | None = None
 
+    # 22 branches: one check for each part, with its own message.
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not 1 <= len(self.id) <= 80 or not is_text(self.id):
             raise BadInput(f"an object has the id {self.id!r:.100}; a text of 1 to 80 characters is expected.")
@@ -592,6 +594,7 @@ class Decision:
     objects: tuple[ObjectAnswer, ...] | None = None
     size: tuple[int, int] | None = None
 
+    # 23 branches: one check for each part, and for parts that contradict each other, with its own message.
     def __post_init__(self) -> None:
         check_event_id(self.id)
         check_annotator(self.annotator)
@@ -690,6 +693,7 @@ def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flags))
 
 
+# 18 branches: one for each way in which verdict, values and what was seen can contradict each other.
 def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> str:
     """Tell the verdict where only attributes are asked, from the values that were given and those seen.
 
@@ -722,6 +726,7 @@ def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> 
     return "answer" if not visible else "accept" if same else "correct"
 
 
+# 14 branches: one for each way in which verdict, label and what was seen can contradict each other.
 def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, str | None]:
     """Tell the verdict that follows from what was said and seen, and its label_id.
 

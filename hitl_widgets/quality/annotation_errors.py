@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds
-from .object_matching import IN_DOUBT, columns_of, coordinates, kinds_in, sizes_told, with_label_ids
+from .object_matching import IN_DOUBT, columns_of, coordinates, kinds_in, known_sizes, with_label_ids
 from .suspected_objects import suspicions
 
 COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "label_id", "expected", "expected_id", "x0",
@@ -30,6 +30,7 @@ class _Thing(NamedTuple):
     in_doubt: bool
 
 
+# 17 branches: the checks of two tables, and rows of doubts about an object or about one that is missing.
 def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
                   sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
     """List the annotated objects that are probably wrong, where a model contradicts them for certain.
@@ -95,7 +96,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
                        "expected.")
     kind = str(next(iter(kinds), "box"))
     names = _names([objects, predictions], key)
-    size_of = _sizes(objects, sizes)
+    size_of = known_sizes(objects, sizes)
     proposed = _things(predictions, kind, key)
     rows: list[tuple[Any, ...]] = []
     for (item, annotator), there, gone in _images(objects, kind, key, proposed):
@@ -149,12 +150,3 @@ def _names(tables: Sequence[pd.DataFrame], key: str) -> dict[Any, str]:
         for label, name in zip(table[key], told, strict=True):
             names.setdefault(label, name)
     return names
-
-
-def _sizes(objects: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
-    """Height and width of each image, where they are known."""
-    found: dict[Any, tuple[float, float]] = {}
-    if {"width", "height"} <= set(objects):
-        found = {item: (height, width) for item, height, width in
-                 objects[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-    return found | {item: (height, width) for item, (width, height) in sizes_told(sizes, objects).items()}

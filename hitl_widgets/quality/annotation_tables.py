@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..events import Event
@@ -37,6 +38,7 @@ HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "labe
 
 
 # The branches are the states of a row, told for whole columns at once.
+# 16 branches: what makes an answer lost, presumed, outdated or planted, each in a few lines over whole columns.
 def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
                      presumed: Mapping[str, str] | None = None, changed: Collection[str] = ()) -> pd.DataFrame:
     """Make a DataFrame of the annotations, under today's labels or under those of an older version.
@@ -417,6 +419,7 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
 SET_CONSENSUS_COLUMNS = ["item_id", "label", "labels", "share", "shares", "n_answers", "tied"]
 
 
+# 14 branches: each label is decided on its own, in columns; the rows then name what was decided.
 def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
                       adjudicated: Mapping[str, Mapping[str, bool]] | None = None) -> pd.DataFrame:
     """Make a table of the labels that most annotators gave each item, where an item may have several.
@@ -442,28 +445,21 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
         the tied labels).
     """
     today, overruled = lineage.today, adjudicated or {}
-    label_ids = today.label_ids
+    column_of = {label_id: k for k, label_id in enumerate(today.label_ids)}
     item, items = pd.factorize(rows["item_id"])
-    column = rows["label_id"].map({label_id: k for k, label_id in enumerate(label_ids)}).to_numpy(np.int64)
+    column = rows["label_id"].map(column_of).to_numpy(np.int64)
     said = rows["value"].to_numpy(np.bool_)
-    on, known = np.zeros((2, len(items), len(label_ids)), np.int64)
+    on, known = np.zeros((2, len(items), len(column_of)), np.int64)
     np.add.at(on, (item, column), said)
     np.add.at(known, (item, column), 1)
     has, tied = 2 * on > known, (known > 0) & (2 * on == known)
     for place, item_id in enumerate(items):
-        if item_id in overruled:
-            for k, label_id in enumerate(label_ids):
-                if label_id in overruled[item_id]:
-                    has[place, k], tied[place, k] = overruled[item_id][label_id], False
+        for label_id, is_on in overruled.get(item_id, {}).items():
+            if label_id in column_of:
+                has[place, column_of[label_id]], tied[place, column_of[label_id]] = is_on, False
     answer = pd.factorize(pd.MultiIndex.from_arrays([item, rows["annotator"]]))[0] if len(rows) else item
-    of_answer = np.zeros(answer.max(initial=-1) + 1, np.int64)
-    of_answer[answer] = item
-    n_answers, n_same = np.bincount(of_answer, minlength=len(items)), np.zeros(len(items))
-    for chosen in (has, has | tied):
-        differs = np.zeros(len(of_answer), np.bool_)
-        np.logical_or.at(differs, answer, said != chosen[item, column])
-        n_same = np.maximum(n_same, np.bincount(of_answer, ~differs, minlength=len(items)))
-    names = list(map(today.name_of, label_ids))
+    n_answers, n_same = _whole_answers(answer, item, said, [chosen[item, column] for chosen in (has, has | tied)])
+    names = list(map(today.name_of, today.label_ids))
     table = []
     for place, item_id in enumerate(items):
         labels, between = (tuple(name for name, there in zip(names, row[place], strict=True) if there)
@@ -473,3 +469,17 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
                       n_same[place] / n_answers[place], shares, int(n_answers[place]), between))
     found: pd.DataFrame = pd.DataFrame(table, columns=SET_CONSENSUS_COLUMNS)
     return found.assign(label=pd.Series([row[1] for row in table], dtype=object))
+
+
+def _whole_answers(answer: npt.NDArray[np.int64], item: npt.NDArray[np.int64], said: npt.NDArray[np.bool_],
+                   sets: Sequence[npt.NDArray[np.bool_]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Count the answers to each item, and those that say the same of every label as the set with which most agree."""
+    n_items = item.max(initial=-1) + 1
+    of_answer = np.zeros(answer.max(initial=-1) + 1, np.int64)
+    of_answer[answer] = item
+    n_same = np.zeros(n_items)
+    for chosen in sets:
+        differs = np.zeros(len(of_answer), np.bool_)
+        np.logical_or.at(differs, answer, said != chosen)
+        n_same = np.maximum(n_same, np.bincount(of_answer, ~differs, minlength=n_items))
+    return np.bincount(of_answer, minlength=n_items), n_same

@@ -374,6 +374,7 @@ def _only(encoded: EncodedVotes, some: npt.NDArray[np.bool_]) -> EncodedVotes:
                    rows=encoded.rows[some].reset_index(drop=True))
 
 
+# 17 branches: the reasons why a coefficient has no value, no interval over items or none over people.
 def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_too: bool = True) -> pd.DataFrame:
     """Every coefficient, over items, and over items and people."""
     counts = encoded.counts()

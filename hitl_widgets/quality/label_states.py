@@ -36,6 +36,7 @@ IN_WORDS = {"kept": "keep a suggested label", "kept_wrong": "keep a suggested la
             "left_off_wrong": "leave off a label that wasn't suggested, but is right"}
 
 
+# 15 branches: states may come from sets, from mappings or from nothing, and suggestions too.
 def label_states(votes: pd.DataFrame, label_ids: Sequence[str],
                  states: Sequence[Mapping[str, bool | None]] | None = None) -> pd.DataFrame:
     """Make the table of states of a table of votes whose labels are sets.
@@ -75,22 +76,31 @@ def label_states(votes: pd.DataFrame, label_ids: Sequence[str],
     if states is not None and len(states) != len(votes):
         raise ShapeError(f"there are states of {len(states)} votes, and {len(votes)} votes; one mapping for each is "
                          "expected.")
-    given: list[list[bool | None]] = [[None] * len(label_ids) if not isinstance(label, str) else
-             [label_id in members(label) for label_id in label_ids] for label in votes["label_id"]]
-    if states is not None:
-        given = [[state.get(label_id) for label_id in label_ids] for state in states]
-    suggested = [[None] * len(label_ids)] * len(votes) if "suggestion" not in votes else [
-        [label_id in members(label) for label_id in label_ids] if isinstance(label, str) and label.startswith("+")
-        else [None] * len(label_ids) for label in votes["suggestion"]]
     carried = votes[[name for name in CARRIED if name in votes]]
     table = carried.loc[carried.index.repeat(len(label_ids))].reset_index(drop=True)
     table.insert(2, "label_id", np.tile(np.array(label_ids, dtype=object), len(votes)))
-    for place, (name, rows) in enumerate((("value", given), ("suggestion", suggested))):
+    if states is None:
+        values = [state for label in votes["label_id"] for state in _in_set(label, label_ids)]
+    else:
+        values = [state.get(label_id) for state in states for label_id in label_ids]
+    suggested: list[bool | None] = [None] * len(table)
+    if "suggestion" in votes:
+        suggested = [state for label in votes["suggestion"]
+                     for state in _in_set(label if str(label).startswith("+") else None, label_ids)]
+    for place, (name, cells) in enumerate((("value", values), ("suggestion", suggested))):
         column = np.empty(len(table), dtype=object)
-        column[:] = [cell for row in rows for cell in row]
+        column[:] = cells
         table.insert(3 + place, name, column)
     table = table[table["value"].notna()].reset_index(drop=True)
     return table.assign(value=table["value"].astype(bool))
+
+
+def _in_set(label: Any, label_ids: Sequence[str]) -> list[bool | None]:
+    """Whether each label is in a set; None of all where there is no set."""
+    if not isinstance(label, str):
+        return [None] * len(label_ids)
+    on = members(label)
+    return [label_id in on for label_id in label_ids]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

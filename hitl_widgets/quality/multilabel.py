@@ -243,6 +243,7 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
                              n_unsure, n_tied, n_in_doubt, n_items)
 
 
+# 15 branches: three figures in one formula, and what holds where nothing can be compared or nothing differs.
 def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLike, figure: str = "macro_f1", *,
                  groups: npt.ArrayLike | None = None) -> Estimate:
     """Gain of one model over another on the same items: after minus before.

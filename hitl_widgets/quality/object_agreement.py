@@ -20,7 +20,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import distances, match_by_overlap, overlaps
 from ..records import Estimate, check_count
-from .object_matching import Floats, columns_of, coordinates, kinds_in, reviewed_pairs, sizes_told
+from .object_matching import Floats, columns_of, coordinates, kinds_in, known_sizes, reviewed_pairs
 from .pairwise import unseen
 from .resampling import ALIKE, around
 from .span_agreement import FIGURES as SPAN_FIGURES
@@ -282,24 +282,12 @@ class _Given:
     @classmethod
     def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
            sizes: Mapping[Any, tuple[float, float]] | None) -> _Given:
-        if not isinstance(objects, pd.DataFrame):
-            raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() "
-                           "makes it.")
-        key = "label_id" if "label_id" in objects else "label"
-        if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
-            raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and "
-                             f"{', '.join(columns_of(objects))} are expected, as wb.objects() has them.")
+        rows, kind, key = _checked(objects)
         told = reviewed if reviewed is not None else reviewed_pairs(objects)
-        rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
-        rows = rows.reset_index(drop=True)
-        kinds = kinds_in(rows)
-        if len(kinds) > 1:
-            raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
-                           "expected.")
-        ats = coordinates(rows, kinds[0]) if len(rows) else []
+        ats = coordinates(rows, kind) if len(rows) else []
         label, labels = pd.factorize(rows[key])
         named = dict(zip(rows[key], rows["label"], strict=True)) if "label" in rows else {}
-        by: dict[tuple[Any, Any], _Objects] = {}
+        by: dict[Any, _Objects] = {}
         images: dict[Any, list[Any]] = {}
         whole = rows if told is None else pd.concat([rows[["item_id", "annotator"]], told[["item_id", "annotator"]]])
         for item, annotator in whole[["item_id", "annotator"]].drop_duplicates().itertuples(index=False):
@@ -307,16 +295,29 @@ class _Given:
             images.setdefault(item, []).append(annotator)
         for who, places in rows.groupby(["item_id", "annotator"], sort=False).indices.items():
             by[who] = ([ats[place] for place in places], np.asarray(label[places], np.int64))
-        known = {}
-        if {"width", "height"} <= set(rows):
-            known = {item: (height, width) for item, height, width in
-                     rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-        known |= {item: (height, width) for item, (width, height) in sizes_told(sizes, objects).items()}
-        if kinds[0] == "point" and (unknown := [item for item in images if not min(known.get(item, (0, 0))) > 0]):
+        known = known_sizes(rows, sizes)
+        if kind == "point" and (unknown := [item for item in images if not min(known.get(item, (0, 0))) > 0]):
             raise BadInput(f"the size of image {unknown[0]!r} isn't known; points need it, as columns width and height "
                            "or as sizes={item_id: (width, height)}.")
-        return cls(kinds[0], by, images, list(labels), [named.get(one, one) for one in labels], known,
-                   told is not None)
+        return cls(kind, by, images, list(labels), [named.get(one, one) for one in labels], known, told is not None)
+
+
+def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+    """The rows of objects that are there, their one kind, and the column that tells labels apart."""
+    if not isinstance(objects, pd.DataFrame):
+        raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() "
+                       "makes it.")
+    key = "label_id" if "label_id" in objects else "label"
+    if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
+        raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and "
+                         f"{', '.join(columns_of(objects))} are expected, as wb.objects() has them.")
+    rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
+    rows = rows.reset_index(drop=True)
+    kinds = kinds_in(rows)
+    if len(kinds) > 1:
+        raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
+                       "expected.")
+    return rows, str(kinds[0]), key
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds, clusters, overlaps
-from .object_matching import Floats, Ints, columns_of, coordinates, kinds_in, reviewed_pairs, sizes_told
+from .object_matching import Floats, Ints, columns_of, coordinates, kinds_in, known_sizes, reviewed_pairs
 
 CONSENSUS = "consensus"
 # Objects of two people that overlap by as much are the same.
@@ -145,6 +145,7 @@ class _Votes:
     asked_person: Ints
     asked_object: Ints
 
+    # 13 branches: an image is seen by one person or by several, who reviewed it whole or left objects in it.
     @classmethod
     def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
            sizes: Mapping[Any, tuple[float, float]] | None) -> _Votes:
@@ -162,7 +163,7 @@ class _Votes:
         worth = np.where(rows["status"].eq("unsure"), UNSURE, 1.0)
         ats, group, n_groups = rows["at"].tolist(), np.full(len(rows), -1, np.int64), 0
         asked: list[tuple[int, int, int]] = []
-        known = _sizes(rows, sizes)
+        known = known_sizes(rows, sizes)
         for item, found in rows.groupby("item_id", sort=False).indices.items():
             places = np.asarray(found, np.int64)
             if len(reviewers[item]) < 2:
@@ -172,10 +173,7 @@ class _Votes:
             if kind == "point" and item not in known:
                 raise BadInput(f"the size of image {item!r} isn't known; points need it, as columns width and height "
                                "or as sizes={item_id: (width, height)}.")
-            own = [ats[place] for place in places]
-            overlap = overlaps(kind, own, own, size=known.get(item))
-            if kind == "span":  # the same words may have two spans: of equal overlaps that of the same label is meant
-                overlap += SAME_LABEL * (label[places][:, None] == label[places][None, :]) * (overlap > 0)
+            overlap = _overlaps(kind, [ats[place] for place in places], label[places], known.get(item))
             for part in clusters(overlap, person[places], SAME):
                 group[places[part]] = n_groups
                 theirs = dict(zip(person[places[part]].tolist(), places[part].tolist(), strict=True))
@@ -183,6 +181,14 @@ class _Votes:
                 n_groups += 1
         of_votes = np.array(asked, np.int64).reshape(-1, 3)
         return cls(rows, kind, person, label, group, people, np.asarray(worth, np.float64), *of_votes.T)
+
+
+def _overlaps(kind: str, ats: Sequence[Sequence[float]], label: Ints, size: tuple[float, float] | None) -> Floats:
+    """How far the objects of an image overlap each other."""
+    overlap = overlaps(kind, ats, ats, size=size)
+    if kind == "span":  # the same words may have two spans: of equal overlaps that of the same label is meant
+        overlap += SAME_LABEL * (label[:, None] == label[None, :]) * (overlap > 0)
+    return overlap
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,15 +312,6 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         str(kinds[0])
 
 
-def _sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
-    """Height and width of each image, where they are known."""
-    found: dict[Any, tuple[float, float]] = {}
-    if {"width", "height"} <= set(rows):
-        found = {item: (height, width) for item, height, width in
-                 rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
-    return found | {item: (height, width) for item, (width, height) in sizes_told(sizes, rows).items()}
-
-
 def _joined(votes: _Votes, weights: _Weights) -> pd.DataFrame:
     """One row for each group that stands."""
     weight = weights.for_being
@@ -360,21 +357,23 @@ def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict
         stands = members[named][int(np.where(votes.label[members][named] == best, weight[named], -1.0).argmax())]
         row |= {name: rows.at[stands, name] for name in ("label", "label_id") if name in rows}
     row |= _place(votes, members, weights.for_place[who])
-    for name, value in (("decision_id", None), ("model", None), ("iou_to_proposal", np.nan), ("score", np.nan)):
-        if name in row:
-            row[name] = value
-    for name in ("origin", "act", "object_id"):
-        if name in row:
-            of_value: dict[Any, float] = {}
-            for value, worth in zip(rows[name].iloc[members], weight, strict=True):
-                of_value[value] = of_value.get(value, 0.0) + float(worth)
-            row[name] = max(of_value, key=lambda value: of_value[value])
+    of_one_person = {"decision_id": None, "model": None, "iou_to_proposal": np.nan, "score": np.nan}
+    row |= {name: nothing for name, nothing in of_one_person.items() if name in row}
+    row |= {name: _heaviest(rows[name].iloc[members], weight) for name in ("origin", "act", "object_id") if name in row}
     if "certainty" in row:
         given = rows["certainty"].iloc[members].to_numpy(np.float64)
         row["certainty"] = float(np.nanmean(given)) if np.isfinite(given).any() else np.nan
     doubt = bool(rows["status"].iloc[members].isin(["unsure", "to_review"]).all())
     row["status"] = "to_review" if not named.any() else "unsure" if tied or doubt else "decided"
     return {**row, "annotator": CONSENSUS}
+
+
+def _heaviest(values: Iterable[Any], weight: Floats) -> Any:
+    """The value of the most weight; of several the first."""
+    of_value: dict[Any, float] = {}
+    for value, worth in zip(values, weight, strict=True):
+        of_value[value] = of_value.get(value, 0.0) + float(worth)
+    return max(of_value, key=lambda value: of_value[value])
 
 
 def _place(votes: _Votes, members: Ints, weight: Floats) -> dict[str, Any]:

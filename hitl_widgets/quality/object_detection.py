@@ -318,12 +318,12 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
         encoded = encode(truth, table, images=images, sizes=sizes)
         if encoded.kind == "span":
             raise BadInput("these are spans of texts; quality.compare_spans(truth, before, after) compares them.")
-        name = figure or ("f1" if encoded.kind == "point" else "map50")
-        known = POINT_FIGURES if encoded.kind == "point" else AP_FIGURES
+        usual, known, of = ("f1", POINT_FIGURES, point_figures) if encoded.kind == "point" else \
+            ("map50", AP_FIGURES, ap_figures)
+        name = figure or usual
         if name not in known:
             raise BadInput(f"figure {name!r} can't be compared; one of {', '.join(known)} is expected.")
         curves, n = _matched(encoded, limit).curves(), len(encoded.images)
-        of = point_figures if encoded.kind == "point" else ap_figures
         values.append(float(of(curves, None)[1][name][0]))
         samples.append(of(curves, resampled(encoded, groups, resamples, seed))[1][name])
     gain = values[1] - values[0]

@@ -180,6 +180,15 @@ def sizes_told(sizes: Mapping[Any, tuple[float, float]] | None, *tables: pd.Data
     return told | dict(sizes or {})
 
 
+def known_sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
+    """Height and width of each image, where a table's columns, its `attrs` or what is passed tell them."""
+    found: dict[Any, tuple[float, float]] = {}
+    if {"width", "height"} <= set(rows):
+        found = {item: (height, width) for item, height, width in
+                 rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
+    return found | {item: (height, width) for item, (width, height) in sizes_told(sizes, rows).items()}
+
+
 def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
     """Read who reviewed which images from a table's `attrs["reviewed"]`: item_id and annotator; None where it has none.
 

@@ -58,6 +58,7 @@ def answered(table: Table) -> Iterator[Answered]:
             yield Answered(row, (width, height), objects_in(json.loads(text)))
 
 
+# 16 branches: which objects count under today's labels, and what spans and boxes have apart.
 def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, changed: Collection[str] = (),
                   spans: bool = False) -> pd.DataFrame:
     """Make a table of the objects that stand, under today's labels: a row for each.
@@ -84,14 +85,12 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
     rows: list[tuple[Any, ...]] = []
     for row, _, objects in answered(table):
         version, outdated = table["taxonomy"][row], table["decision_id"][row] in changed
-        whole = "planted" if table["planted"][row] else "to_review" if outdated else \
-            "unsure" if table["verdict"][row] == "unsure" else "decided"
         for one in objects:
             if not (one.is_there or deleted) or gone(one.label_id, version) or spans != (one.kind == "span"):
                 continue
             label_id = None if outdated else today(one.label_id, version)
-            status = "to_review" if label_id is None and whole != "planted" else \
-                "unsure" if whole == "decided" and one.unsure else whole
+            status = "planted" if table["planted"][row] else "to_review" if label_id is None else \
+                "unsure" if table["verdict"][row] == "unsure" or one.unsure else "decided"
             points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
             rows.append((table["item_id"][row], table["annotator"][row], one.id, one.kind,
                          None if label_id is None else lineage.today.name_of(label_id), label_id,

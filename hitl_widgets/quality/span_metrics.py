@@ -287,17 +287,11 @@ class _Counted:
     n_true: list[npt.NDArray[np.int64]]
     n_predicted: list[npt.NDArray[np.int64]]
 
+    # 17 branches: texts, labels and schemes are counted in turn, with a threshold for all labels or for each.
     @classmethod
     def of(cls, truth: pd.DataFrame, predictions: pd.DataFrame, texts: Iterable[Any] | None,
            threshold: float | Mapping[Any, float]) -> _Counted:
-        for what, table in (("truth", truth), ("predictions", predictions)):
-            if isinstance(table, pd.DataFrame) and (
-                    missing := [name for name in ("item_id", "label", "start", "end")
-                                if name not in table and not (name == "label" and "label_id" in table)]):
-                raise ShapeError(f"the table of {what} lacks {' and '.join(missing)}; item_id, label, start and end "
-                                 "are expected, as wb.objects() has them.")
-        truth, predictions = (table.assign(kind="span") if isinstance(table, pd.DataFrame) and "kind" not in table
-                              else table for table in (truth, predictions))
+        truth, predictions = _as_spans("truth", truth), _as_spans("predictions", predictions)
         scored = isinstance(predictions, pd.DataFrame) and "score" in predictions
         encoded = encode(truth, predictions if scored else predictions.assign(score=1.0), images=texts,
                          kind="span", best_first=False)
@@ -309,14 +303,8 @@ class _Counted:
         n, m = len(encoded.images), 1 + len(encoded.labels)
         counts = [{scheme: np.zeros((n, 5)) for scheme in SCHEMES} for _ in range(m)]
         n_true, n_predicted = ([np.zeros(n, np.int64) for _ in range(m)] for _ in range(2))
-        true, found = encoded.true, encoded.predicted
         for text in range(n):
-            there = _of_text(true, text, np.ones(len(true), bool) & ~true.ignored)
-            spare = _of_text(true, text, true.ignored)
-            said = _of_text(found, text, found.score >= limits[found.label] if len(found) else np.zeros(0, bool))
-            if spare:
-                said = [one for one in said if any(_is_on(one, other) for other in there)
-                        or not any(_is_on(one, other) for other in spare)]
+            there, said = _to_compare(encoded, text, limits)
             for place in range(m):
                 own_there, own_said = ([one for one in some if place == 0 or one.label == place - 1]
                                        for some in (there, said))
@@ -325,6 +313,27 @@ class _Counted:
                     for scheme, row in count(own_there, own_said).items():
                         counts[place][scheme][text] = row
         return cls(encoded, counts, n_true, n_predicted)
+
+
+def _as_spans(what: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of spans for its columns, and note their kind."""
+    if not isinstance(table, pd.DataFrame):
+        return table  # `encode` refuses it
+    if missing := [name for name in ("item_id", "label", "start", "end")
+                   if name not in table and not (name == "label" and "label_id" in table)]:
+        raise ShapeError(f"the table of {what} lacks {' and '.join(missing)}; item_id, label, start and end "
+                         "are expected, as wb.objects() has them.")
+    return table if "kind" in table else table.assign(kind="span")
+
+
+def _to_compare(encoded: Encoded, text: int, limits: Floats) -> tuple[list[_Span], list[_Span]]:
+    """List the true spans of a text and its predictions from these scores on, without those on what is ignored."""
+    true, found = encoded.true, encoded.predicted
+    there = _of_text(true, text, np.ones(len(true), bool) & ~true.ignored)
+    spare = _of_text(true, text, true.ignored)
+    said = _of_text(found, text, found.score >= limits[found.label] if len(found) else np.zeros(0, bool))
+    return there, [one for one in said if not any(_is_on(one, other) for other in spare)
+                   or any(_is_on(one, other) for other in there)]
 
 
 def _of_text(rows: Rows, text: int, kept: npt.NDArray[np.bool_]) -> list[_Span]:
@@ -348,26 +357,33 @@ def count(there: Sequence[_Span], said: Sequence[_Span]) -> dict[str, tuple[int,
         True spans, and predictions, which choose in this order.
     """
     near = [[place for place, true in enumerate(there) if _is_on(one, true)] for one in said]
-    same = [[there[place][:2] == one[:2] for place in places] for one, places in zip(said, near, strict=True)]
-    named = [[there[place].label == one.label for place in places] for one, places in zip(said, near, strict=True)]
-    found = {}
-    for scheme in SCHEMES:
-        taken, counts = set[int](), [0, 0, 0, 0, 0]
-        for one, places, is_same, is_named in zip(said, near, same, named, strict=True):
-            free = [(place, a, b) for place, a, b in zip(places, is_same, is_named, strict=True) if place not in taken]
-            right = [place for place, a, b in free if (b if scheme == "type" else a and (b or scheme != "strict"))]
-            if right:
-                best = right[0] if scheme != "type" else min(right, key=lambda place: _apart(one, there[place]))
-                counts[_CORRECT] += 1
-                taken.add(best)
-            elif free:
-                counts[_PARTIAL if scheme == "partial" else _INCORRECT] += 1
-                taken.add(free[0][0])
-            else:
-                counts[_SPURIOUS] += 1
-        counts[_MISSED] = len(there) - len(taken)
-        found[scheme] = (counts[0], counts[1], counts[2], counts[3], counts[4])
-    return found
+    return {scheme: _count_in(scheme, there, said, near) for scheme in SCHEMES}
+
+
+def _count_in(scheme: str, there: Sequence[_Span], said: Sequence[_Span], near: Sequence[Sequence[int]]
+              ) -> tuple[int, int, int, int, int]:
+    """Count in one scheme; `near` are the places of the true spans that each prediction is on."""
+    taken, counts = set[int](), [0, 0, 0, 0, 0]
+    for one, places in zip(said, near, strict=True):
+        free = [place for place in places if place not in taken]
+        right = [place for place in free if _is_right(scheme, one, there[place])]
+        if right:
+            counts[_CORRECT] += 1
+            taken.add(min(right, key=lambda place: _apart(one, there[place])))
+        elif free:
+            counts[_PARTIAL if scheme == "partial" else _INCORRECT] += 1
+            taken.add(free[0])
+        else:
+            counts[_SPURIOUS] += 1
+    counts[_MISSED] = len(there) - len(taken)
+    return counts[0], counts[1], counts[2], counts[3], counts[4]
+
+
+def _is_right(scheme: str, said: _Span, there: _Span) -> bool:
+    """Whether a prediction on a true span counts as correct: by its label, by its place, or by both."""
+    if scheme == "type":
+        return said.label == there.label
+    return said[:2] == there[:2] and (scheme != "strict" or said.label == there.label)
 
 
 def _apart(one: _Span, other: _Span) -> int:

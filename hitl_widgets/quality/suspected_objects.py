@@ -59,6 +59,7 @@ class Suspicion(NamedTuple):
     expected_id: str | None
 
 
+# 19 branches: one kind of error after the other, since each looks only at what the ones before left unexplained.
 def suspicions(kind: str, objects: Sequence[Any], proposals: Sequence[Any], *, deleted: Sequence[Any] = (),
                size: tuple[float, float] | None = None) -> list[Suspicion]:
     """List the objects of one image that may be wrong, the least probable first; one for each object at most.
@@ -92,24 +93,31 @@ def suspicions(kind: str, objects: Sequence[Any], proposals: Sequence[Any], *, d
         if place in grouped or not (overlap[place] > 0).any():
             continue
         best = int(overlap[place].argmax())
+        expected_id = sure[best].label_id
         if overlap[place, best] >= SAME:
             explained[best] = True
-            agreeing = max((one.score for one, of in zip(sure, overlap[place], strict=True)
-                            if of >= SAME and one.label_id == thing.label_id), default=0.0)
-            weak = _weaker(kind, thing, proposals, size)
-            if agreeing == 0.0:
-                found.append(Suspicion("wrong label", _right(scores[best], weak), place, thing.at,
-                                       sure[best].label_id))
+            agreed = any(of >= SAME and other.label_id == thing.label_id
+                         for other, of in zip(sure, overlap[place], strict=True))
+            if not agreed:
+                right = _right(scores[best], _weaker(kind, thing, proposals, size))
+                found.append(Suspicion("wrong label", right, place, thing.at, expected_id))
         elif overlap[place, best] > APART and overlap[:, best].argmax() == place:
             explained[best] = True
-            found.append(Suspicion("wrong place", _right(scores[best], 0.0), place, thing.at, sure[best].label_id))
-    gone = overlaps(kind, [one.at for one in deleted], theirs, size=size) if deleted else np.zeros((0, len(sure)))
-    for place, one in enumerate(sure):
-        if explained[place] or overlap[:, place].max(initial=0.0) > APART:
-            continue
-        score = one.score * (DELETED if gone[:, place].max(initial=0.0) >= SAME else 1.0)
-        found.append(Suspicion("missing", 1 - score, None, one.at, one.label_id))
+            found.append(Suspicion("wrong place", _right(scores[best], 0.0), place, thing.at, expected_id))
+    unexplained = ~explained & (overlap.max(axis=0, initial=0.0) <= APART)
+    found += _missing(kind, [sure[place] for place in np.flatnonzero(unexplained)], deleted, size)
     return sorted(found, key=lambda one: one.right)
+
+
+def _missing(kind: str, unexplained: Sequence[Any], deleted: Sequence[Any], size: tuple[float, float] | None
+             ) -> list[Suspicion]:
+    """List the proposals that no object explains; one that was deleted is less probable."""
+    if not unexplained:
+        return []
+    gone = overlaps(kind, [one.at for one in deleted], [one.at for one in unexplained], size=size).max(axis=0) \
+        if deleted else np.zeros(len(unexplained))
+    return [Suspicion("missing", 1 - one.score * (DELETED if there >= SAME else 1.0), None, one.at, one.label_id)
+            for one, there in zip(unexplained, gone, strict=True)]
 
 
 def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any]]) -> pd.DataFrame:

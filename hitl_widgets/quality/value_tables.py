@@ -82,10 +82,8 @@ def values_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
         rows.append((table["item_id"][row], table["annotator"][row], place, None if status == "to_review" else today,
                      np.nan if certainty is None else float(certainty), table["decision_id"][row], status))
     rows.sort(key=lambda row: row[:3])
-    columns = list(zip(*rows, strict=True)) or [() for _ in VALUE_COLUMNS]
-    table_ = {name: pd.Series(column, dtype=float if name == "certainty" else object)
-              for name, column in zip(VALUE_COLUMNS, columns, strict=True)}
-    return pd.DataFrame({**table_, "attribute": pd.Series([names[row[2]] for row in rows], dtype=object)})
+    found = pd.DataFrame(rows, columns=VALUE_COLUMNS, dtype=object).astype({"certainty": float})
+    return found.assign(attribute=pd.Series([names[row[2]] for row in rows], dtype=object))
 
 
 def value_votes(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
