@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -16,14 +17,17 @@ from typing import Any
 from .errors import BadInput
 from .records import (
     MOST_WITH_DELETED,
+    OBJECT_TARGET,
     Decision,
     ObjectAnswer,
+    ObjectReason,
     Region,
     Seen,
     are_values,
     check_annotator,
     check_event_id,
     check_instant,
+    objects_on_screen,
 )
 
 # `docs/architecture.md` says what the body of each holds.
@@ -102,6 +106,8 @@ class Event:
 # before a suggestion was shown, what was planted when they answered the item before, and who stored it for them.
 DERIVED = ("replaces", "content", "first", "planted", "by")
 _GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
+# What was explained follows from what was on the screen.
+_GIVEN_OF_REASON = ("id", "reason", "wrong", "missing", "method", "display")
 
 
 def _version_seen(body: Mapping[str, Any]) -> int:
@@ -115,6 +121,9 @@ def comparable(body: Mapping[str, Any]) -> str:
     fields = {k: v for k, v in body.items() if k not in DERIVED}
     if fields.get("seen", {}).get("scripted"):
         del fields["seen"]
+        if isinstance(fields.get("reasons"), list):
+            fields["reasons"] = [{name: one.get(name) for name in _GIVEN_OF_REASON} for one in fields["reasons"]
+                                 if isinstance(one, Mapping)]
         # What became of the proposals follows from what the script would have seen.
         if isinstance(fields.get("objects"), list):
             fields["objects"] = [{name: one.get(name) for name in _GIVEN_OF_OBJECT} for one in fields["objects"]
@@ -175,6 +184,8 @@ def _said(decision: Decision) -> dict[str, Any]:
     if decision.objects is not None and decision.size is not None:
         body["objects"] = [one.to_dict() for one in decision.objects]
         body["size"] = list(decision.size)
+    if decision.reasons:
+        body["reasons"] = [one.to_dict() for one in decision.reasons]
     return body
 
 
@@ -215,14 +226,42 @@ def decision_of(event: Event) -> Decision:
     """Read the decision from an event of kind "decided" or "repeated"."""
     body = event.body
     touched = body.get("touched")
-    regions: dict[str, Any] = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}
+    feedback: dict[str, Any] = {"reason": body.get("reason"), **{
+        name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}}
+    if reasons := reasons_of(body):
+        feedback = {"reasons": reasons} | (feedback if "reasons" in body else {})
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
                     seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
-                    reason=body.get("reason"), values=values if are_values(values := body.get("values", {})) else {},
+                    values=values if are_values(values := body.get("values", {})) else {},
                     touched=None if touched is None else tuple(touched), **objects_of(body),
-                    **regions)
+                    **feedback)
+
+
+def reasons_of(body: Mapping[str, Any]) -> tuple[ObjectReason, ...]:
+    """What a decision's body says of the explanations of single objects, without what can't be that.
+
+    Before each object could have its own, a decision had one reason, of the object that the map on the screen was of:
+    it is read as that object's.
+    """
+    seen = body.get("seen", {})
+    if "reasons" in body:
+        given = body["reasons"] if isinstance(body["reasons"], list) else []
+    elif body.get("reason") and str(target := seen.get("target")).startswith(OBJECT_TARGET):
+        given = [{"id": one["id"], "at": former["at"], "label_id": former["label_id"],
+                  **{name: body[name] for name in ("reason", "wrong", "missing") if name in body},
+                  **{name: seen[name] for name in ("method", "display") if name in seen}}
+                 for one in objects_on_screen(seen.get("objects")) if OBJECT_TARGET + str(one["id"]) == target
+                 for former in [one.get("was") or one]][:1]
+    else:
+        return ()
+    read: dict[str, ObjectReason] = {}
+    for one in given[:MOST_WITH_DELETED]:
+        with suppress(BadInput, TypeError):
+            reason = ObjectReason.from_dict(one)
+            read.setdefault(reason.id, reason)
+    return tuple(read.values())
 
 
 def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "p
 OBJECT_TASKS: tuple[str, ...] = tuple(SHAPE_OF)
 # A decision has so many objects at most.
 MOST_OBJECTS = 1_000
+# Before the id of an object, as a map's target.
+OBJECT_TARGET = "object:"
 # With the proposals that were deleted.
 MOST_WITH_DELETED = 2 * MOST_OBJECTS
 # What became of an object that was proposed, or where it came from.
@@ -517,6 +519,83 @@ _FIELDS = tuple(f.name for f in fields(ObjectAnswer))
 _KNOWN = frozenset(_FIELDS)
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectReason:
+    """An annotator's word on why a model finds one object.
+
+    Parameters
+    ----------
+    id : str
+        The object's.
+    reason : "right" or "wrong"
+    at : tuple of float
+        Where the object lay that was explained: its proposal, or where there was none, the object itself.
+    label_id : str
+        The label that was explained.
+    wrong, missing : Region or None
+        The region that should not have counted, and the one that should have.
+    method : str or None
+        Of the map that was on the screen; None when none was visible.
+    display : "overlay", "side_by_side", "hot" or None
+        How the map was shown.
+
+    Raises
+    ------
+    BadInput
+        When a part can't be used, or a reason that is right has a wrong region.
+    """
+
+    id: str
+    reason: Reason
+    at: tuple[float, ...]
+    label_id: str
+    wrong: Region | None = None
+    missing: Region | None = None
+    method: str | None = None
+    display: Display | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not 1 <= len(self.id) <= 80 or not isinstance(self.label_id, str):
+            raise BadInput(f"a reason is of the object {self.id!r:.100} with the label {self.label_id!r:.40}; the id "
+                           "of an object, and of a label, are expected.")
+        if len(self.at) < 2 or not all(map(_is_number, self.at)):
+            raise BadInput(f"the reason of object {self.id!r} is of a place {str(self.at)[:80]}; the object's "
+                           "coordinates are expected.")
+        check_reason(self.reason, self.wrong)
+        if self.reason is None:
+            raise BadInput(f"nothing is said of the reason of object {self.id!r}; 'right', 'wrong' or a region is "
+                           "expected.")
+        if not _is_text(self.method) or self.display not in (None, *get_args(Display)):
+            raise BadInput(f"the reason of object {self.id!r} has method {self.method!r:.40} and display "
+                           f"{self.display!r:.40}; a saliency method, one of {', '.join(get_args(Display))}, or None "
+                           "are expected.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; what is None is left out."""
+        values = {name: getattr(self, name) for name in ("id", "reason", "label_id", "method", "display")}
+        regions = {name: region.to_dict() for name in ("wrong", "missing") if (region := getattr(self, name))}
+        return {**{name: value for name, value in values.items() if value is not None}, "at": list(self.at), **regions}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> ObjectReason:
+        """Read what `to_dict` wrote; BadInput where it can't be one."""
+        known = {f.name for f in fields(cls)}
+        if not isinstance(body, Mapping) or not {"id", "reason", "at", "label_id"} <= body.keys() <= known \
+                or not isinstance(body["at"], (list, tuple)):
+            raise BadInput(f"the reason of an object is {body!r:.80}; a mapping with id, reason, at and label_id is "
+                           "expected.")
+        regions = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if body.get(name) is not None}
+        return cls(**{**body, "at": tuple(body["at"]), **regions})
+
+
+def check_reason(reason: Any, wrong: Region | None) -> None:
+    """BadInput where a reason is none, or one that is right has a wrong region."""
+    if reason not in (None, *get_args(Reason)):
+        raise BadInput(f"reason {reason!r} is unknown; 'right', 'wrong' or None is expected.")
+    if reason == "right" and wrong is not None:
+        raise BadInput("a reason that is right has no wrong region; say reason='wrong', or leave the region out.")
+
+
 def objects_on_screen(objects: Any) -> tuple[Mapping[str, Any], ...]:
     """List objects as a log has them, of `Seen.objects` and `Seen.withheld` or of a decision, without what can't be."""
     sound: list[Mapping[str, Any]] = []
@@ -566,6 +645,12 @@ class Decision:
     touched : tuple of str or None
         Ids of the labels and attributes that the annotator changed or confirmed by hand; the others were left as they
         were suggested. None where nobody recorded it.
+    objects : tuple of ObjectAnswer or None
+        Where objects are asked for, all that are in the item, and the proposals that were deleted.
+    size : (int, int) or None
+        Width and height of the image of these objects.
+    reasons : tuple of ObjectReason
+        The annotator's word on the explanations of single objects.
 
     Raises
     ------
@@ -593,6 +678,7 @@ class Decision:
     touched: tuple[str, ...] | None = None
     objects: tuple[ObjectAnswer, ...] | None = None
     size: tuple[int, int] | None = None
+    reasons: tuple[ObjectReason, ...] = ()
 
     # 23 branches: one check for each part, and for parts that contradict each other, with its own message.
     def __post_init__(self) -> None:
@@ -615,10 +701,7 @@ class Decision:
             what = "no label" if self.label_id is not None else "no values"
             raise BadInput(f"a skip carries {what}, but {self.label or dict(self.values)!r} was given; "
                            "'unsure' keeps a best guess.")
-        if self.reason not in (None, *get_args(Reason)):
-            raise BadInput(f"reason {self.reason!r} is unknown; 'right', 'wrong' or None is expected.")
-        if self.reason == "right" and self.wrong is not None:
-            raise BadInput("a reason that is right has no wrong region; say reason='wrong', or leave the region out.")
+        check_reason(self.reason, self.wrong)
         check_certainty(self.certainty)
         check_flags(self.flags)
         if self.note is not None and (not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE):

@@ -29,7 +29,7 @@ from PIL import Image
 from .errors import AlreadyDecided, ImageError, TextError, UnknownDecision, UnknownItem
 from .items.images import Picture
 from .items.texts import snippet
-from .objects.deciding import as_seen, given_shapes, judge_objects, verdict_of
+from .objects.deciding import as_seen, given_shapes, judge_objects, judge_reasons, verdict_of
 from .project.shown_objects import Shown
 from .records import (
     OBJECT_TASKS,
@@ -384,8 +384,8 @@ class MemoryHost:
                values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
                touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
                flags: Sequence[str] = (), reason: str | None = None, wrong: Region | None = None,
-               missing: Region | None = None, seen: Seen | None = None, id: str | None = None,
-               annotator: str | None = None, acted_at: datetime | None = None,
+               missing: Region | None = None, reasons: Mapping[str, Any] | None = None, seen: Seen | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
                known: Collection[str] | None = None) -> Decision:
         """Store a decision; the same `id` a second time changes nothing."""
         id, annotator = id or new_id(), annotator or self.annotator
@@ -411,7 +411,8 @@ class MemoryHost:
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
                                 seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,
                                 reason=cast(Any, reason), wrong=wrong, missing=missing, values=values,
-                                touched=None if touched is None else tuple(touched), objects=answers, size=size)
+                                touched=None if touched is None else tuple(touched), objects=answers, size=size,
+                                reasons=judge_reasons(reasons or {}, answers or (), seen or Seen(), dict))
             if id not in {d.id for d in self.decisions}:
                 self.log.append(("decided", decision))
             if decision.closes:

@@ -316,6 +316,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "votes": lambda wb: wb.votes(), "consensus": lambda wb: wb.consensus(), "progress": lambda wb: wb.progress(),
     "labels_table": lambda wb: wb.labels_table(), "values": lambda wb: wb.values(),
     "objects": lambda wb: [wb.objects(), wb.objects(deleted=True)],
+    "reasons": lambda wb: wb.reasons(),
     "decide": lambda wb: wb.decide(IDS[-1], **said(kind_of(wb), N - 1)),
     "retract": lambda wb: wb.retract(wb.annotations()["decision_id"].iloc[0]),
     "gold": lambda wb: [wb.gold(), wb.gold(wb.gold())],
@@ -381,9 +382,9 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
 }
 
 # These change nothing that the others read: they share one project.
-READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "objects", "preview",
-           "next", "relabel_queue", "predict", "predict_values", "predict_objects", "probs", "embeddings", "explain",
-           "explain_all", "check_explanations", "model", "training_set",
+READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "objects", "reasons",
+           "preview", "next", "relabel_queue", "predict", "predict_values", "predict_objects", "probs", "embeddings",
+           "explain", "explain_all", "check_explanations", "model", "training_set",
            "models", "models.flips", "models.embeddings", "edits", "edits.counts", "edits.unsettled", "people",
            "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
            "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",

@@ -19,7 +19,18 @@ from ..project.given_objects import answered_objects
 from ..project.importing import is_known, known_answers
 from ..project.importing_objects import COORDINATES
 from ..project.names import Pseudonyms, pseudonyms
-from ..records import LABELLING, MOST_OBJECTS, Bars, Decision, ObjectAnswer, Seen, check_annotator, new_id, utc_now
+from ..records import (
+    LABELLING,
+    MOST_OBJECTS,
+    Bars,
+    Decision,
+    ObjectAnswer,
+    ObjectReason,
+    Seen,
+    check_annotator,
+    new_id,
+    utc_now,
+)
 from ..storage.log import gc_paused
 from ..taxonomy.label_sets import is_set, members, set_id
 from .files import PoolNames, Source
@@ -40,7 +51,8 @@ _UNDECIDED = {"to_review": "They were to be reviewed in the project that they co
               "presumed": "They were only presumed in the project that they come from: nobody's answer.",
               "planted": "They were given to a suggestion that was wrong on purpose: nobody's answer."}
 # What is said of an answer's making, which doesn't hold of one that was changed elsewhere.
-_OF_THE_SCREEN = ("decision_id", "acted_at", "seen", "first", "touched", "reason", "wrong", "missing")
+_OF_THE_SCREEN = ("decision_id", "acted_at", "seen", "first", "touched", "reason", "wrong", "missing",
+                  "reasons")
 _LATER = "Its annotator answered later in this project, and that stands."
 _AS_IT_IS = "The project's own stays as it is."
 
@@ -393,8 +405,18 @@ class _Importer:
         return Decision(id=decision_id, item_id=item_id, annotator=annotator, certainty=answer.certainty,
                         note=answer.note, flags=answer.flags, seen=seen, touched=touched,
                         acted_at=answer.acted_at or self._now, **fields,
+                        reasons=self._reasons(position, answer),
                         **explanation_feedback(project.pool, position, reason=answer.reason, wrong=answer.wrong,
                                                missing=answer.missing))
+
+    def _reasons(self, position: int, answer: Answer) -> tuple[ObjectReason, ...]:
+        """What is said of the explanations of single objects, under the project's labels."""
+        if answer.reasons and self._contents.header.shape is None:
+            self._losses.add("reason of an object", "The project asks for no objects.", len(answer.reasons))
+            return ()
+        return tuple(replace(one, label_id=self._labels.today(one.label_id), **explanation_feedback(
+            self._project.pool, position, reason=one.reason, wrong=one.wrong, missing=one.missing))
+            for one in answer.reasons)
 
     def _label_id(self, answer: Answer) -> str | None:
         if answer.label_ids is None or self._project.task == "scale":

@@ -19,6 +19,7 @@ from ..records import (
     VERDICTS,
     CertaintySource,
     ObjectAnswer,
+    ObjectReason,
     Reason,
     Region,
     are_values,
@@ -92,6 +93,7 @@ def answer_to_dict(header: Header, answer: Answer) -> dict[str, Any]:
         "objects": None if answer.objects is None else [one.to_dict() for one in answer.objects],
         "wrong": None if answer.wrong is None else answer.wrong.to_dict(),
         "missing": None if answer.missing is None else answer.missing.to_dict(),
+        "reasons": [one.to_dict() for one in answer.reasons] or None,
         "touched": answer.touched, "first": answer.first, "as_decided": answer.as_decided,
         "votes": [answer_to_dict(header, vote) for vote in answer.votes] or None}
     return {name: value for name, value in body.items() if value is not None}
@@ -218,6 +220,8 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "objects": (lambda value: isinstance(value, (list, tuple)) and len(value) <= MOST_WITH_DELETED,
                 f"a list of at most {MOST_WITH_DELETED:,} objects"),
     "reason": (lambda value: value in get_args(Reason), "'right' or 'wrong'"),
+    "reasons": (lambda value: isinstance(value, (list, tuple)) and len(value) <= MOST_WITH_DELETED,
+                f"a list of at most {MOST_WITH_DELETED:,} reasons of objects"),
     "seen": (lambda value: isinstance(value, Mapping), "an object"),
     "first": (lambda value: isinstance(value, Mapping), "an object"),
     "decision_id": (_text, "an id"), "touched": (_texts, "a list of ids"),
@@ -234,8 +238,8 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 _OF_ITEM = ("item_id", "name", "size", "text", "split", "metadata", "gold", "answers", "predictions")
 _OF_GOLD = ("label_ids", "labels", "values")
 _OF_ANSWER = ("annotator", "verdict", "label_ids", "labels", "certainty", "certainty_source", "flags", "note",
-              "acted_at", "status", "values", "objects", "reason", "wrong", "missing", "seen", "decision_id", "touched",
-              "first", "as_decided", "share", "n_answers", "votes")
+              "acted_at", "status", "values", "objects", "reason", "wrong", "missing", "reasons", "seen",
+              "decision_id", "touched", "first", "as_decided", "share", "n_answers", "votes")
 _OF_PREDICTION = ("model", "probs", "objects")
 
 
@@ -317,6 +321,8 @@ class _Reader:
                 of[name] = tuple(of[name])
         if "objects" in of:
             of["objects"] = tuple(map(self._object, of["objects"]))
+        if "reasons" in of:
+            of["reasons"] = tuple(map(self._reason, of["reasons"]))
         if "votes" in of:
             of["votes"] = tuple(map(self.answer, of["votes"]))
         return Answer(**of)
@@ -326,6 +332,14 @@ class _Reader:
             one = body if isinstance(body, ObjectAnswer) else ObjectAnswer.from_dict(body)
         except TypeError as error:
             raise BadInput(f"an object is {body!r:.80}: {error}.") from error
+        self._check_label(one.label_id)
+        return one
+
+    def _reason(self, body: Any) -> ObjectReason:
+        try:
+            one = ObjectReason.from_dict(body)
+        except TypeError as error:
+            raise BadInput(f"the reason of an object is {body!r:.80}: {error}.") from error
         self._check_label(one.label_id)
         return one
 

@@ -209,14 +209,18 @@ class ProjectRecords:
         if note is not None and (called := self._called.text(note)) != note:
             note = called
             lost.add("name in a note", _BY_PSEUDONYM)
-        regions = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}
+        reasons = tuple(replace(one, label_id=now) for one in events.reasons_of(body)
+                        if (now := self._lineage.exactly(one.label_id, version)) is not None)
+        whole = body if "reasons" in body or not reasons else {}
+        regions = {name: Region.from_dict(whole[name]) for name in ("wrong", "missing") if name in whole}
         return Answer(
             self._called.of(event.annotator), body["verdict"],
             None if label_id is None or self._of_objects else members(label_id),
             body.get("certainty"), seen.get("certainty"), tuple(sorted(body.get("flags", ()))), note,
-            event.acted_at, status, self._values(body, version, lost), objects, body.get("reason"),
+            event.acted_at, status, self._values(body, version, lost), objects, whole.get("reason"),
             regions.get("wrong"), regions.get("missing"), seen, event.id,
-            None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"), as_decided)
+            None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"), as_decided,
+            reasons=reasons)
 
     def _status(self, event: events.Event, version: int | None) -> tuple[str, str | None]:
         """The status of an answer, as in `Workbench.annotations`, and today's id of its label."""

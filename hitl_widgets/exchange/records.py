@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import UnknownLabel
-from ..records import SHAPE_OF, CertaintySource, ObjectAnswer, Reason, Region, Verdict
+from ..records import SHAPE_OF, CertaintySource, ObjectAnswer, ObjectReason, Reason, Region, Verdict
 from ..taxonomy.labels import Taxonomy
 from .label_names import named_labels
 
@@ -71,6 +71,8 @@ class Answer:
         Of a consensus: the share of the answers that agree, and how many there are.
     votes : tuple of Answer
         Of a consensus: the answers that it is made of.
+    reasons : tuple of ObjectReason
+        The annotator's word on the explanations of single objects.
     """
 
     annotator: str
@@ -95,6 +97,7 @@ class Answer:
     share: float | None = None
     n_answers: int | None = None
     votes: tuple[Answer, ...] = ()
+    reasons: tuple[ObjectReason, ...] = ()
 
     def without(self, *names: str) -> Answer:
         """The same answer with these fields as if they had never been given."""
@@ -373,6 +376,9 @@ def _of_answer(header: Header, item: str, answer: Answer) -> Counter[Fact]:  # n
     for name in ("wrong", "missing"):
         if (region := getattr(answer, name)) is not None:
             put("marked region", name, _plain(region.to_dict()))
+    for judged in answer.reasons:
+        put("reason of an object", judged.id, header.name_of(judged.label_id), _plain(
+            {name: value for name, value in judged.to_dict().items() if name not in ("id", "label_id")}))
     if answer.seen:
         put("what was shown", _plain(answer.seen))
     if answer.first is not None:

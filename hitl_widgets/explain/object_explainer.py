@@ -28,10 +28,10 @@ from ..learn.object_predictors import AT_ONCE, Detector, OwnDetector, Torchvisio
 from ..learn.object_views import padded, resized
 from ..learn.predict import private_copy
 from ..objects.shapes import Shape, as_shape, bounds_of
-from ..records import Attribution, Bars, Proposal, no_bars
+from ..records import OBJECT_TARGET, Attribution, Bars, Proposal, no_bars
 from .explanations import Explanations, token_table
 from .kept_maps import KeptMaps
-from .object_maps import METHODS, OBJECT, Score, gradcam_of, occlusion_of, score_of_best
+from .object_maps import METHODS, Score, gradcam_of, occlusion_of, score_of_best
 from .span_explainer import METHOD as OF_SPANS
 from .span_explainer import SpanExplainer
 
@@ -136,7 +136,7 @@ class ObjectExplainer:
                repr(sorted(map(str, one.labels))))
         with self._lock:
             if content is not None and (kept := self._kept.get(key)) is not None:
-                return replace(kept, target=f"{OBJECT}{one.id}")
+                return replace(kept, target=f"{OBJECT_TARGET}{one.id}")
             try:
                 pixels = image()
                 values = self._values(pixels, one, method)
@@ -146,7 +146,7 @@ class ObjectExplainer:
                 raise ModelError(f"the model raised on item {item_id!r} while an object was explained: "
                                  f"{type(error).__name__}: {error}.") from error
             box = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
-            made = Attribution(item_id=item_id, method=method, target=f"{OBJECT}{one.id}", model=self.version,
+            made = Attribution(item_id=item_id, method=method, target=f"{OBJECT_TARGET}{one.id}", model=self.version,
                                values=values, box=box, signed=method == "occlusion")
             if content is not None:
                 self._kept.put(key, made)
@@ -244,7 +244,7 @@ class ObjectMaps:
         ModelError
             Without a model, or when the method doesn't serve it.
         """
-        object_id = target.removeprefix(OBJECT)
+        object_id = target.removeprefix(OBJECT_TARGET)
         one = next((one for one in self.detects.proposals(position) if one.id == object_id), None)
         if one is None:
             raise BadInput(f"the model proposes no object {object_id!r} in item {str(self.pool.ids[position])!r}; a "

@@ -21,8 +21,6 @@ from ..errors import ModelError
 Score: TypeAlias = Callable[[Tensor], Tensor]
 
 METHODS = ("gradcam", "occlusion")
-# Before the id of an object, as a map's target.
-OBJECT = "object:"
 # In an object and half of its sides around it, windows of half its sides are hidden, moved by half of that; further
 # away windows of a sixth of the view's sides, side by side.
 HALVES, SIXTHS = 2, 6

@@ -14,9 +14,8 @@ from ..errors import BadInput, HitlError, ModelError
 from ..items.tokens import tokens
 from ..learn.span_predictors import SpanDetector, checked_spans, predicted_spans
 from ..objects.overlap import overlaps
-from ..records import Attribution
+from ..records import OBJECT_TARGET, Attribution
 from .kept_maps import KeptMaps
-from .object_maps import OBJECT
 
 if TYPE_CHECKING:
     from .object_explainer import Explained
@@ -91,12 +90,12 @@ class SpanExplainer:
                 except Exception as error:  # a person's model, which may raise anything
                     raise ModelError(f"the model raised on item {item_id!r} while a span was explained: "
                                      f"{type(error).__name__}: {error}.") from error
-                kept = Attribution(item_id=item_id, method=METHOD, target=f"{OBJECT}{one.id}", model=self.version,
-                                   values=values[None], box=(0.0, 0.0, float(len(read)), 1.0), signed=True,
-                                   tokens=places)
+                kept = Attribution(item_id=item_id, method=METHOD, target=f"{OBJECT_TARGET}{one.id}",
+                                   model=self.version, values=values[None], box=(0.0, 0.0, float(len(read)), 1.0),
+                                   signed=True, tokens=places)
                 if content is not None:
                     self._kept.put(key, kept)
-            return replace(kept, target=f"{OBJECT}{one.id}")
+            return replace(kept, target=f"{OBJECT_TARGET}{one.id}")
 
     def _values(self, text: str, one: Explained) -> tuple[np.ndarray, np.ndarray]:
         """The tokens of a text, and how far the score falls without each."""

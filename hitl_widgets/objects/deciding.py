@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from ..errors import BadInput
-from ..records import MOST_OBJECTS, VERDICTS, Decision, KindOfShape, ObjectAnswer, Proposal, Seen
+from ..records import MOST_OBJECTS, VERDICTS, Decision, KindOfShape, ObjectAnswer, ObjectReason, Proposal, Seen
 from .overlap import iou_pair
 from .shapes import Shape, as_shape, inside, shape
 
@@ -83,6 +83,51 @@ def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
     gone = [one for id, one in before.items() if id not in left and _origin(one) == "model"]
     answers += [_deleted(one, name_of) for one in gone]
     return tuple(answers if text is None else [replace(one, quote=text[slice(*map(int, one.at))]) for one in answers])
+
+
+def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
+                  check: Callable[..., Mapping[str, Any]]) -> tuple[ObjectReason, ...]:
+    """Tell what was explained of each object whose explanation an annotator judged.
+
+    Parameters
+    ----------
+    reasons : mapping
+        Id of an object, or of a proposal that was deleted -> "right", "wrong", or a mapping of reason, wrong, missing,
+        method and display: see `ObjectReason`.
+    objects : iterable of ObjectAnswer
+        Those of the decision.
+    seen : Seen
+        What was on the screen. A proposal is explained as it was proposed, whatever became of it.
+    check : callable
+        Checks reason, wrong and missing, and gives them as an `ObjectReason` has them.
+
+    Raises
+    ------
+    BadInput
+        When there is no such object, or what is said of it can't be used.
+    """
+    if not isinstance(reasons, Mapping):
+        raise BadInput(f"reasons is {reasons!r:.80}; a mapping is expected, of an object's id to 'wrong', 'right' or a "
+                       "mapping with reason, wrong and missing.")
+    explained = {one.id: (one.at, one.label_id) for one in objects}
+    for one in seen.objects:
+        former = one.get("was") or one
+        explained[str(one["id"])] = tuple(former["at"]), former["label_id"]
+    judged = []
+    for id, given in reasons.items():
+        if id not in explained:
+            raise BadInput(f"a reason was given for object {id!r:.80}, which is neither among the objects nor was it "
+                           f"proposed; there are {', '.join(map(repr, [*explained][:5])) or 'none'}. An object that "
+                           "you add gets an id of yours by hw.Box(..., id='a').")
+        of = {"reason": None, "wrong": None, "missing": None, "method": None, "display": None}
+        said = given if isinstance(given, Mapping) else {"reason": given}
+        if odd := sorted(map(str, set(said) - set(of))):
+            raise BadInput(f"the reason of object {id!r} has {', '.join(odd)[:80]}; {', '.join(of)} are known.")
+        of |= said
+        at, label_id = explained[id]
+        judged.append(ObjectReason(id, at=at, label_id=label_id, method=of.pop("method"), display=of.pop("display"),
+                                   **check(**of)))
+    return tuple(judged)
 
 
 def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import BadInput
 from ..items.pool import Pool
 from ..objects.shapes import Span, inside
-from ..records import Item, PredictedValue, Prediction, Region, Seen
+from ..records import OBJECT_TARGET, Item, PredictedValue, Prediction, Region, Seen
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
@@ -23,8 +23,6 @@ from ..taxonomy.labels import Taxonomy
 
 # So many of the largest probabilities are shown, and kept with a decision.
 SHOWN_PROBS = 5
-# Before an object's id, where a map is about one object.
-OBJECT = "object:"
 
 
 def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
@@ -61,7 +59,7 @@ def is_of_attribute(target: str, taxonomy: Taxonomy) -> bool:
 
 def is_of_object(target: str) -> bool:
     """Whether a map's target is an object: "object:" and its id."""
-    return target.startswith(OBJECT)
+    return target.startswith(OBJECT_TARGET)
 
 
 def suggested_id(suggestion: str, offered: Taxonomy) -> str:

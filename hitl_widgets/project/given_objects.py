@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, ModelError, UnknownLabel
-from ..objects.deciding import accepted, checked_seen, given_shapes, judge_objects, verdict_of
-from ..records import SHAPE_OF, Item, ObjectAnswer, Seen
+from ..objects.deciding import accepted, checked_seen, given_shapes, judge_objects, judge_reasons, verdict_of
+from ..records import SHAPE_OF, Item, ObjectAnswer, ObjectReason, Seen
 from ..taxonomy.label_sets import set_id
 from ..taxonomy.labels import Taxonomy
+from .evidence import explanation_feedback
 from .shown_objects import Shown, shown
 
 if TYPE_CHECKING:
@@ -66,6 +68,26 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
             "size": size}
 
 
+def given_reasons(project: Project, position: int, reasons: Mapping[str, Any] | None,
+                  objects: Iterable[ObjectAnswer] | None, seen: Seen) -> tuple[ObjectReason, ...]:
+    """Check an annotator's word on the explanations of single objects of an item: see `deciding.judge_reasons`.
+
+    Parameters
+    ----------
+    project : Project
+    position : int
+        Of the item in the pool.
+    reasons : mapping or None
+        See `Workbench.decide`.
+    objects : iterable of ObjectAnswer or None
+        Those of the decision, with the proposals that were deleted.
+    seen : Seen
+        What was on the screen, checked.
+    """
+    return () if reasons is None else judge_reasons(
+        reasons, objects or (), seen, partial(explanation_feedback, project.pool, position))
+
+
 def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
     """Check the objects that were on a screen, and those that were withheld.
 
@@ -93,13 +115,16 @@ def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: b
                 arm_probability=item.arm_probability if arm == item.arm else None)
 
 
-def check_given(project: Project, objects: Iterable[Any] | None, **others: object) -> None:
+def check_given(project: Project, objects: Iterable[Any] | None, reasons: Mapping[str, Any] | None = None,
+                **others: object) -> None:
     """BadInput where a project was given what it doesn't ask for.
 
     Parameters
     ----------
     project : Project
     objects : iterable or None
+    reasons : mapping or None
+        Of single objects.
     **others
         label, labels and values, None where they weren't given.
     """
@@ -107,6 +132,9 @@ def check_given(project: Project, objects: Iterable[Any] | None, **others: objec
         if objects is not None:
             raise BadInput(f"objects=[...] was given, and a project with task={project.task!r} asks for none; make one "
                            "with task='boxes', 'polygons' or 'points', of texts with task='spans'.")
+        if reasons is not None:
+            raise BadInput(f"reasons= was given, which are of single objects, and a project with task={project.task!r} "
+                           "asks for none; pass reason=, wrong= and missing=.")
         return
     if given := [name for name, value in others.items() if value is not None]:
         raise BadInput(f"{given[0]}= was given, and this project asks for the objects in an item; pass objects=[hw."

@@ -66,7 +66,7 @@ from . import assignments, opening, policy, threads
 from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
-from .given_objects import answered_objects, check_given, seen_objects, seen_of_objects
+from .given_objects import answered_objects, check_given, given_reasons, seen_objects, seen_of_objects
 from .hidden_tests import HiddenTests, plantable
 from .importing import WITHDRAWN, is_known, known_answers
 from .notices import People
@@ -252,7 +252,8 @@ class Project(Standing):
                objects: Iterable[Any] | None = None, touched: Iterable[str] | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Any = None, missing: Any = None,
-               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
+               reasons: Mapping[str, Any] | None = None, seen: Seen | Mapping[str, Any] | None = None,
+               id: str | None = None, annotator: str | None = None,
                acted_at: datetime | None = None, known: Collection[str] | None = None,
                keep_aside: bool = False) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
@@ -283,6 +284,9 @@ class Project(Standing):
             Of the explanation; a wrong or missing region says "wrong" by itself.
         wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size
             What should not have counted, and what should have.
+        reasons : mapping or None
+            Where objects are asked for, the same of single objects: an object's id -> "right", "wrong", or a mapping
+            with reason, wrong and missing, and method and display of the map that was on the screen.
         seen : Seen, mapping or None
             What was on the screen; without it the current prediction is recorded and the decision marked as scripted.
         id : str or None
@@ -310,7 +314,7 @@ class Project(Standing):
         """
         annotator = self.who(annotator)
         position = self.pool.position(item_id)
-        check_given(self, objects, label=label, labels=labels, values=values)
+        check_given(self, objects, reasons, label=label, labels=labels, values=values)
         if id:
             seen = self._sent_before(seen, id, position, annotator)
         seen = self._seen(seen, position, verdict, annotator)
@@ -334,6 +338,7 @@ class Project(Standing):
             touched=touched_ids(touched, offered, objects=self.task in OBJECT_TASKS),
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
+            reasons=given_reasons(self, position, reasons, answer.get("objects"), seen),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         event = events.decided(decision, content=self.content(position), first=events.first_answer(standing),
                                planted=events.planted_before(standing),

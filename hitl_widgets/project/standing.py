@@ -16,7 +16,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput
 from ..items.pool import Pool
-from ..quality.annotation_tables import history_table, label_rows, with_sets
+from ..quality.annotation_tables import history_table, label_rows, reasons_table, with_sets
 from ..quality.object_consensus import consensus_objects
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
 from ..quality.object_tables import images_table, objects_table, reviewed_images
@@ -224,11 +224,19 @@ class Standing:
     def reasons(self) -> dict[str, list[Decision]]:
         """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
         marked: dict[str, list[Decision]] = {}
-        for event in self.log.marking():
-            if event.id in self.state.changed:
-                continue
-            marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
+        for decision in self._judging():
+            if decision.wrong or decision.missing or any(one.wrong or one.missing for one in decision.reasons):
+                marked.setdefault(decision.item_id, []).append(decision)
         return marked
+
+    def reasons_table(self) -> pd.DataFrame:
+        """List what people say of explanations; see `Workbench.reasons`."""
+        self.refresh()
+        return reasons_table(self._judging(), self.lineage)
+
+    def _judging(self) -> list[Decision]:
+        """The decisions that stand and judge an explanation of their item as it is now."""
+        return [events.decision_of(event) for event in self.log.judging() if event.id not in self.state.changed]
 
     def gold(self) -> dict[str, str]:
         """List the known answers: item_id -> today's label_id, as far as that is certain."""

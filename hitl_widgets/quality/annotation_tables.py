@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..events import Event
-from ..records import CLOSING, LABELLING
+from ..records import CLOSING, LABELLING, Decision
 from ..taxonomy.history import Lineage, factorize
 from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
@@ -35,6 +35,8 @@ MAX_WEIGHT = 3.0
 
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
+REASON_COLUMNS = ["item_id", "annotator", "object_id", "label", "label_id", "reason", "wrong", "missing", "method",
+                  "display", "model", "decision_id"]
 
 
 # The branches are the states of a row, told for whole columns at once.
@@ -377,6 +379,31 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
              e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
              e.stored_at, dict(e.body)) for e in log]
     return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+
+
+def reasons_table(decisions: Iterable[Decision], lineage: Lineage) -> pd.DataFrame:
+    """Make a table of what decisions say of explanations, of their item or of single objects: see `Workbench.reasons`.
+
+    Parameters
+    ----------
+    decisions : iterable of Decision
+    lineage : Lineage
+    """
+    rows: list[tuple[Any, ...]] = []
+    for decision in decisions:
+        seen = decision.seen
+        judged: list[tuple[Any, ...]] = [(one.id, one.label_id, one.method, one.display, one)
+                                         for one in decision.reasons]
+        if decision.reason is not None:
+            judged.append((None, seen.target, seen.method, seen.display, decision))
+        for object_id, target, method, display, one in judged:
+            known = target is not None and any(target in version for version in lineage.versions.values())
+            label_id = lineage.exactly(target, seen.taxonomy) if known else None
+            rows.append((decision.item_id, decision.annotator, object_id,
+                         None if label_id is None else lineage.today.name_of(label_id), label_id, one.reason, one.wrong,
+                         one.missing, method, display, seen.model, decision.id))
+    rows.sort(key=lambda row: row[:2])
+    return pd.DataFrame(rows, columns=REASON_COLUMNS, dtype=object)
 
 
 def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -117,10 +117,9 @@ _LATELY = select(ANNOTATION.c.shown_ms).order_by(ANNOTATION.c.seq.desc()).limit(
 _TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
 # An answer to a suggestion that was wrong on purpose is no vote.
 _COUNTS = func.coalesce(ANNOTATION.c.planted, 0) == 0
-# No other key of a body has these names, and quotes inside a note are escaped.
-_MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
-    _COUNTS, EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
-).order_by(EVENT.c.seq)
+# No other key of a body has this name, and quotes inside a note are escaped.
+_JUDGING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
+    _COUNTS, EVENT.c.body.contains('"reason":"', autoescape=True)).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(
     EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted")), _ALLOWED).distinct()
 # Of the index alone: no row is read.
@@ -668,9 +667,9 @@ class Log:
         """
         return list(map(Unplaced._make, self._read(_rows(_UNPLACED, labels=list(label_ids)))))
 
-    def marking(self) -> list[Event]:
-        """The standing decisions that mark a region of their item, in the order in which they were stored."""
-        return list(map(self._event, self._read(_rows(_MARKING))))
+    def judging(self) -> list[Event]:
+        """The standing decisions that judge an explanation, in the order in which they were stored."""
+        return list(map(self._event, self._read(_rows(_JUDGING))))
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 when there is none. `generation` is up to date then."""

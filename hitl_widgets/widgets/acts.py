@@ -15,9 +15,9 @@ from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, HitlError, StoreError
-from ..records import MOST_OBJECTS, Region, Seen, is_text
+from ..records import MOST_OBJECTS, MOST_WITH_DELETED, Region, Seen, is_text
 from ..taxonomy.edits import Edit, from_body
-from .messages import AnyAct, Edits, GivenObject, Ids, Objects, Rejected, Reply, Size, Values
+from .messages import AnyAct, Edits, GivenObject, Ids, Objects, Reasons, Rejected, Reply, Size, Values
 
 A = TypeVar("A", bound=AnyAct)
 
@@ -235,6 +235,22 @@ def _object(one: Any) -> GivenObject:
                                 "unsure": unsure})
 
 
+def _reasons(act: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    value = act.get(name)
+    if not isinstance(value, Mapping) or len(value) > MOST_WITH_DELETED:
+        raise BadInput(f"{name} is {value!r:.80}; what was said of the explanation of each object is expected, by its "
+                       "id.")
+    return {str(id): _reason(str(id), one) for id, one in value.items()}
+
+
+def _reason(id: str, one: Any) -> dict[str, Any]:
+    if not isinstance(one, Mapping) or not set(one) <= {"reason", "wrong", "missing", "method", "display"}:
+        raise BadInput(f"what was said of object {id!r:.80} is {one!r:.80}; reason, and perhaps wrong, missing, method "
+                       "and display are expected.")
+    regions = {name: Region.from_dict(one[name]) for name in ("wrong", "missing") if one.get(name) is not None}
+    return {**{name: one[name] for name in ("reason", "method", "display") if name in one}, **regions}
+
+
 def _is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -268,6 +284,6 @@ def _edits(act: Mapping[str, Any], name: str) -> tuple[Edit, ...]:
 
 READERS: dict[Any, Callable[[Mapping[str, Any], str], Any]] = {
     str: _text, float: _number, int: _whole, bool: _flag, tuple[str, ...]: _texts,
-    Ids: _ids, Values: _values, Objects: _objects, Size: _size, datetime: _instant, Edits: _edits,
+    Ids: _ids, Values: _values, Objects: _objects, Reasons: _reasons, Size: _size, datetime: _instant, Edits: _edits,
     Region: lambda act, name: Region.from_dict(act[name]),
     Seen: lambda act, name: Seen.from_dict(act.get(name) or {})}

@@ -301,8 +301,8 @@ class Review(Widget[CardPush]):
             act.item_id, verdict, label=None if self.task in OBJECT_TASKS else act.label_id, values=act.values,
             objects=act.objects, touched=act.touched,
             certainty=act.certainty, note=act.note, flags=act.flags, reason=act.reason, wrong=act.wrong,
-            missing=act.missing, seen=act.seen, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
-            known=act.known, **self._keeping)
+            missing=act.missing, reasons=act.reasons, seen=act.seen, id=act.decision_id, annotator=act.annotator,
+            acted_at=act.acted_at, known=act.known, **self._keeping)
 
     def _kept_aside(self, act: SignedAct) -> str | None:
         """Why an act that was stored just now is kept aside, where it is."""

@@ -161,8 +161,8 @@ class CardHost(Protocol):
                values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
                touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
                flags: Sequence[str] = (), reason: str | None = None, wrong: Region | None = None,
-               missing: Region | None = None, seen: Seen | None = None, id: str | None = None,
-               annotator: str | None = None, acted_at: datetime | None = None,
+               missing: Region | None = None, reasons: Mapping[str, Any] | None = None, seen: Seen | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
                known: Collection[str] | None = None) -> Decision:
         """Store a decision. The same `id` a second time changes nothing.
 

@@ -18,10 +18,12 @@ from ..errors import HitlError
 from ..records import (
     CertaintySource,
     Decision,
+    Display,
     KindOfShape,
     LearningState,
     ObjectAct,
     ObjectAnswer,
+    ObjectReason,
     Reason,
     Region,
     Seen,
@@ -60,7 +62,28 @@ class GivenObject(_GivenObjectMore):
     label_id: str
 
 
+class RegionEntry(TypedDict):
+    """Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside."""
+
+    size: tuple[int, int]
+    runs: list[int]
+
+
+class _ObjectReasonMore(TypedDict, total=False):
+    wrong: RegionEntry | None
+    missing: RegionEntry | None
+    method: str
+    display: Display
+
+
+class ObjectReasonEntry(_ObjectReasonMore):
+    """What was said of the explanation of one object, by the map that was on the screen: `method` and `display`."""
+
+    reason: Reason
+
+
 Objects = Annotated[tuple[GivenObject, ...], "objects, each with id, kind, at and label_id"]
+Reasons = Annotated[dict[str, ObjectReasonEntry], "the id of an object -> what was said of its explanation"]
 
 MOST_PAST_OBJECTS = 2_000  # of the past decisions that are pushed
 
@@ -128,7 +151,7 @@ class Decide(SignedAct):
     `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and
     attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`:
     all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids
-    of those that were in focus or changed.
+    of those that were in focus or changed, and `reasons` what was said of the explanations of single ones.
     """
 
     KIND: ClassVar = "decide"
@@ -147,6 +170,7 @@ class Decide(SignedAct):
     touched: tuple[str, ...] | None = None
     objects: Objects | None = None
     size: Size | None = None
+    reasons: Reasons | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -538,12 +562,14 @@ class _ObjectMore(TypedDict, total=False):
     certainty: float
     unsure: bool
     doubt: bool
+    reason: ObjectReasonEntry
 
 
 class ObjectEntry(_ObjectMore):
     """An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before.
 
-    `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt.
+    `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. `reason`:
+    what the annotator said of its explanation.
     """
 
     id: str
@@ -600,13 +626,6 @@ class ItemEntry(_ItemMore):
     height: int
     width: int
     probs: list[tuple[str, float]]
-
-
-class RegionEntry(TypedDict):
-    """Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside."""
-
-    size: tuple[int, int]
-    runs: list[int]
 
 
 class _PastMore(TypedDict, total=False):
@@ -1299,12 +1318,17 @@ def past_of(decision: Decision, *, with_objects: bool = True) -> PastDecision:
     if decision.objects is not None:
         past["counts"] = dict(Counter(one.label_id for one in decision.objects if one.is_there))
         if with_objects:
-            past["objects"] = [_object_entry(one) for one in decision.objects]
+            reasons = {one.id: one for one in decision.reasons}
+            past["objects"] = [_object_entry(one, reasons.get(one.id)) for one in decision.objects]
     return past
 
 
-def _object_entry(one: ObjectAnswer) -> ObjectEntry:
-    return cast("ObjectEntry", {name: value for name, value in one.to_dict().items() if name != "label"})
+def _object_entry(one: ObjectAnswer, reason: ObjectReason | None) -> ObjectEntry:
+    entry = {name: value for name, value in one.to_dict().items() if name != "label"}
+    if reason is not None:
+        entry["reason"] = {name: value for name, value in reason.to_dict().items()
+                           if name not in ("id", "at", "label_id")}
+    return cast("ObjectEntry", entry)
 
 
 def object_target(object_id: str) -> str:

@@ -389,8 +389,9 @@ class Workbench:
                objects: Sequence[Any] | None = None, touched: Sequence[str] | None = None,
                certainty: float | None = None, note: str | None = None,
                flags: Sequence[str] = (), reason: str | None = None, wrong: Any = None,
-               missing: Any = None, seen: Seen | Mapping[str, Any] | None = None,
-               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
+               missing: Any = None, reasons: Mapping[str, Any] | None = None,
+               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None,
+               annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
         Parameters
@@ -424,6 +425,9 @@ class Workbench:
         wrong, missing : ndarray of bool, shape (H, W), or Region, or list of (start, end), optional
             At the item's size: what should not have counted, and what should have. For a text, the spans of its
             characters.
+        reasons : mapping, optional
+            Where objects are asked for, the same of single objects: the id of an object or of a proposal -> "right",
+            "wrong", or a mapping: ``{"wrong": mask}``. `wb.reasons()` lists them.
         seen : Seen or mapping, optional
             What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
         id : str, optional
@@ -446,8 +450,8 @@ class Workbench:
         item_id = item_id.id if isinstance(item_id, Item) else item_id
         return self.project.decide(item_id, verdict, label=label, labels=labels, values=values,
                                    objects=objects, touched=touched, certainty=certainty, note=note,
-                                   flags=flags, reason=reason, wrong=wrong, missing=missing, seen=seen, id=id,
-                                   annotator=annotator, acted_at=acted_at)
+                                   flags=flags, reason=reason, wrong=wrong, missing=missing, reasons=reasons,
+                                   seen=seen, id=id, annotator=annotator, acted_at=acted_at)
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
@@ -1471,6 +1475,17 @@ class Workbench:
             In a project of another task.
         """
         return self.project.objects(deleted=deleted, consensus=consensus)
+
+    def reasons(self) -> pd.DataFrame:
+        """What people say of explanations: a row for each reason that was judged right or wrong, of what stands.
+
+        Columns: item_id, annotator, object_id (where objects are asked for, the object whose explanation it is; None
+        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), reason
+        ("right" or "wrong"), wrong and missing (the regions that should not have counted, and that should have: a
+        `Region` or None; ``.mask()`` is an array of bool), method and display of the map that was on the screen,
+        model (that it explained), decision_id.
+        """
+        return self.project.reasons_table()
 
     def history(self) -> pd.DataFrame:
         """Every event of the log, one row each, in the order in which it was stored."""

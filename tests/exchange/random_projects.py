@@ -227,6 +227,10 @@ class RandomProject:
                 given |= {"flags": self.some(FLAGS, 1, 3)}
             if self.task not in ("scale", *SHAPE_OF) and self.maybe(0.3):
                 given |= {"reason": "wrong", self.one(["wrong", "missing"]): self.region(item_id)}
+            if (proposed := given["seen"].objects) and self.maybe(0.5):
+                how = {"method": "occlusion", "display": "overlay"} if self.maybe() else {}
+                given["reasons"] = {proposed[0]["id"]: self.one(["right", "wrong", {
+                    self.one(["wrong", "missing"]): self.region(item_id), "reason": "wrong", **how}])}
         if verdict == "unsure":
             given["verdict"] = "unsure"
         elif verdict == "skip":

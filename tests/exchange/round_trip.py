@@ -32,7 +32,7 @@ ITEM = {"item_id": "item", "name": "file name", "size": "size of an item", "text
 ANSWER = {"annotator": "answer", "verdict": None, "label_ids": None, "certainty": "certainty",
           "certainty_source": "whether a certainty was given or carried over", "flags": None, "note": "note",
           "acted_at": "time of an answer", "status": None, "values": None, "objects": None, "reason": "reason",
-          "wrong": None, "missing": None, "seen": "what was shown", "decision_id": "id of an answer",
+          "wrong": None, "missing": None, "reasons": None, "seen": "what was shown", "decision_id": "id of an answer",
           "touched": "what was changed by hand", "first": "first answer", "as_decided": "label as it was decided then",
           "share": "share of a consensus", "n_answers": "number of answers of a consensus", "votes": None}
 OBJECT = {"id": None, "kind": None, "at": None, "label_id": None, "label": None, "certainty": "certainty of an object",
@@ -127,6 +127,9 @@ def _of_answer(header: Header, item: str, answer: Answer) -> Said:
     for field in ("wrong", "missing"):
         if (region := getattr(answer, field)) is not None:
             _put(found, "marked region", *who, field, region.size, region.runs)
+    for judged in answer.reasons:
+        _put(found, "reason of an object", *who, judged.id, judged.reason, judged.at, _name(header, judged.label_id),
+             judged.wrong, judged.missing, judged.method, judged.display)
     if answer.objects is not None:
         _put(found, "that objects were looked for", *who)
         for one in answer.objects:

@@ -13,7 +13,8 @@ unique in the taxonomy: the path where two labels have one name) and ``label_ids
 is enough); ``certainty`` (0 to 10) and ``certainty_source``; ``flags``; ``note``; ``acted_at`` (ISO form, UTC);
 ``status`` (left out where it is "decided"); ``values`` (attribute id -> value); ``objects`` (id, kind, at, label_id,
 label, and where there are some certainty, unsure, origin, act, iou, score, was, quote); ``reason``; ``wrong`` and
-``missing`` (regions: size as [height, width], and runs); ``seen`` (what was on the screen); ``decision_id``;
+``missing`` (regions: size as [height, width], and runs); ``reasons`` (the same of single objects: id, reason, at,
+label_id, and where there are some wrong, missing, method, display); ``seen`` (what was on the screen); ``decision_id``;
 ``touched``; ``first`` (what was answered before a suggestion was shown); ``as_decided`` ([label_id, label, version of
 the taxonomy] as they were then); and of a consensus ``share``, ``n_answers`` and ``votes``, which are answers.
 """

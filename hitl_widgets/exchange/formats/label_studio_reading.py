@@ -40,7 +40,7 @@ _OF_PREDICTIONS = frozenset((
     "id", "result", "model_version", "score", "created_ago", "created_at", "updated_at", "meta", "mislabeling",
     "cluster", "neighbors", "model", "model_run", "task", "project", "state"))
 # Fields of an answer that say ids of labels.
-_WITH_IDS = ("label_ids", "labels", "values", "objects", "seen", "first", "touched", "as_decided", "votes")
+_WITH_IDS = ("label_ids", "labels", "values", "objects", "reasons", "seen", "first", "touched", "as_decided", "votes")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")
 # Whose answer it is where the file doesn't say.
 NOBODY = "import"

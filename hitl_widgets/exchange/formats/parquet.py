@@ -12,8 +12,8 @@ is made of, the number of the consensus), annotator ("consensus" for what stands
 (where there is exactly one), labels and label_ids, certainty, certainty_source, flags, note, acted_at, status, values
 (attribute id -> value, as JSON), reason, suggestion, model and arm (what was on the screen), decision_id, share,
 n_answers, has_objects (whether objects were looked for), touched, as_decided (label_id, label and version of the
-taxonomy as they were then), and as JSON wrong and missing (regions), seen (all that was on the screen) and first (what
-was answered before a suggestion was shown).
+taxonomy as they were then), and as JSON wrong and missing (regions), reasons (of single objects), seen (all that was on
+the screen) and first (what was answered before a suggestion was shown).
 
 objects.parquet has a row for each object, where there are some: answer or prediction (the number of what it belongs
 to), object_id, kind, label, label_id, x0, y0, x1, y1 (of a box; for a point x0 and y0), points (for a polygon), start
@@ -73,7 +73,7 @@ def _schemas() -> dict[str, pa.Schema]:
             ("decision_id", text), ("share", number), ("n_answers", whole), ("has_objects", pa.bool_()),
             ("touched", texts),
             ("as_decided", pa.struct([("label_id", text), ("label", text), ("taxonomy", pa.int64())])),
-            ("wrong", text), ("missing", text), ("seen", text), ("first", text)]),
+            ("wrong", text), ("missing", text), ("reasons", text), ("seen", text), ("first", text)]),
         "objects": pa.schema([
             *of_item, ("answer", whole), ("prediction", whole), ("object_id", text), ("kind", text), ("label", text),
             ("label_id", text), ("x0", number), ("y0", number), ("x1", number), ("y1", number),
@@ -205,7 +205,8 @@ class _Writer:
             answer.objects is not None, answer.touched,
             None if decided is None else dict(zip(("label_id", "label", "taxonomy"), decided, strict=True)),
             *(None if region is None else _filled(region.to_dict()) for region in (answer.wrong, answer.missing)),
-            shown, None if answer.first is None else _filled(answer.first),
+            _filled([one.to_dict() for one in answer.reasons]) if answer.reasons else None, shown,
+            None if answer.first is None else _filled(answer.first),
             characters=len(shown or "") + len(answer.note or ""))
         for one in answer.objects or ():
             self._object(item_id, number, None, one)
@@ -376,7 +377,7 @@ def _item(row: _Row) -> dict[str, Any]:
 
 _AS_THEY_ARE = ("annotator", "verdict", "label_ids", "certainty", "certainty_source", "flags", "note", "acted_at",
                 "status", "reason", "decision_id", "share", "n_answers", "touched")
-_AS_JSON = ("values", "wrong", "missing", "seen", "first")
+_AS_JSON = ("values", "wrong", "missing", "reasons", "seen", "first")
 
 
 def _answers(rows: Mapping[int, _Row], objects: Mapping[tuple[str, int], list[dict[str, Any]]]) -> list[dict[str, Any]]:

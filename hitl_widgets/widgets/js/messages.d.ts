@@ -37,6 +37,21 @@ export interface GivenObject {
   label_id: string;
 }
 
+/** Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside. */
+export interface RegionEntry {
+  size: [number, number];
+  runs: number[];
+}
+
+/** What was said of the explanation of one object, by the map that was on the screen: `method` and `display`. */
+export interface ObjectReasonEntry {
+  wrong?: RegionEntry | null;
+  missing?: RegionEntry | null;
+  method?: string;
+  display?: "overlay" | "side_by_side" | "hot";
+  reason: "right" | "wrong";
+}
+
 /** The greeting of a page that has opened. One that is older than the tab's latest is ignored. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is to be seen in it. `takes`: its person wants to act in it, though another page is active. */
 export interface Hello {
   kind: "hello";
@@ -63,7 +78,7 @@ export interface Leave {
   kind: "leave";
 }
 
-/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`: all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed. */
+/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`: all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed, and `reasons` what was said of the explanations of single ones. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -85,6 +100,7 @@ export interface Decide {
   touched?: string[];
   objects?: GivenObject[];
   size?: [number, number];
+  reasons?: Record<string, ObjectReasonEntry>;
 }
 
 /** The retraction of a decision. */
@@ -429,7 +445,7 @@ export interface WasObject {
   label_id: string;
 }
 
-/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. */
+/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. `reason`: what the annotator said of its explanation. */
 export interface ObjectEntry {
   score?: number;
   origin?: "model" | "person";
@@ -439,6 +455,7 @@ export interface ObjectEntry {
   certainty?: number;
   unsure?: boolean;
   doubt?: boolean;
+  reason?: ObjectReasonEntry;
   id: string;
   kind: "box" | "polygon" | "point" | "span";
   at: number[];
@@ -476,12 +493,6 @@ export interface ItemEntry {
   height: number;
   width: number;
   probs: [string, number][];
-}
-
-/** Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside. */
-export interface RegionEntry {
-  size: [number, number];
-  runs: number[];
 }
 
 /** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. */
