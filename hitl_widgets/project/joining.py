@@ -220,10 +220,10 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
         state = State(log, project._pool, Ranking(), project.settings, annotators_per_item=1, audit=0.0,
                       now=project._now, notify=lambda sentence: None)
         state.open(shares=True)
-        for event in log.events(kind=ANSWERS):
-            decision_of(event)
-        for event in log.events(kind=("adopted", "imported")):
-            if not is_text(event.body["model"]):
+        for event in log.events():  # of whatever kind: `history` reads each
+            if event.kind in ANSWERS:
+                decision_of(event)
+            elif event.kind in ("adopted", "imported") and not is_text(event.body["model"]):
                 raise ValueError(f"a model is called {event.body['model']!r}")
         log.read(redactions_in)
     except (HitlError, *UNREADABLE) as error:

@@ -75,11 +75,18 @@ class Verdict:
 
     @classmethod
     def of(cls, event: Event) -> Verdict:
-        """Read an event of kind "adjudicated" that is no undo."""
+        """Read an event of kind "adjudicated" that is no undo; ValueError where it doesn't have the form of one."""
         body = event.body
+        draw, answers = body.get("draw"), body.get("answers", [])
+        texts = [body["cause"], *(value for name in ("label_id", "label", "note", "plan", "stood")
+                                  if (value := body.get(name)) is not None)]
+        if type(body["taxonomy"]) is not int or not isinstance(answers, list) \
+                or not all(isinstance(text, str) for text in (*texts, *answers)) \
+                or not (draw is None or type(draw) in (int, float)):
+            raise ValueError(f"a verdict says {dict(body)!r:.200}")
         return cls(event.id, event.item_id or "", event.annotator, event.acted_at, body["cause"],
                    body.get("label_id"), body.get("label"), body["taxonomy"], body.get("note"),
-                   tuple(body.get("answers", ())), body.get("plan"), body.get("draw"), body.get("stood"))
+                   tuple(answers), body.get("plan"), draw, body.get("stood"))
 
     def body(self) -> dict[str, Any]:
         """Write what an event says of it, without who, when and which item."""

@@ -19,8 +19,9 @@ from ..events import Event, standing
 from .roles import Roles
 from .schema import EVENT, N_CHECKED, TABLES, annotation_of, annotation_row, event_of
 
-# What a checksum covers: an older log has no more columns.
+# What a checksum covers: the oldest logs have no more columns.
 _EVENTS = f"SELECT {', '.join(EVENT.c.keys()[:N_CHECKED])} FROM event"
+_ORDERED_EVENTS = f"SELECT {', '.join(EVENT.c.keys()[:N_CHECKED + 1])} FROM event"
 # An annotation of an event after the last one, whose decision isn't there: not just a number that was damaged.
 _DECIDED_LATER = "SELECT seq FROM annotation WHERE seq > ? AND decision_id IS NOT NULL " \
                  "AND decision_id NOT IN (SELECT id FROM event) LIMIT 1"
@@ -56,6 +57,23 @@ def is_intact(row: Sequence[Any]) -> bool:
         return _checksum(seq, id, kind, acted_at, stored_at, content_hash(annotator, item_id, body)) == expected
     except UnicodeEncodeError:
         return False
+
+
+def rows_fault(rows: Iterable[Sequence[Any]]) -> str | None:
+    """The first fault in successive rows of `EVENT`: in what a checksum covers, or in their order; None without one.
+
+    A tick is in no checksum. It is wrong where it is less than the one before, or than the instant at which the event
+    was stored: then the events' order isn't the one in which they were stored (decisions/0008-checksums.md).
+    """
+    least = 0
+    for row in rows:
+        if not is_intact(row):
+            return f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs"
+        for tick in row[N_CHECKED:N_CHECKED + 1]:
+            if type(tick) is not int or tick < max(least, row[6]):
+                return f"event {row[0]} ({row[1]!r}) has the tick {tick!r}, which isn't its place in the log's order"
+            least = tick
+    return None
 
 
 def pages_fault(connection: sqlite3.Connection, *, indexes: bool) -> str | None:
@@ -105,14 +123,12 @@ def events_fault(connection: sqlite3.Connection, since: int = 0, until: int | No
             return f"its last event has number {last:,}, but an annotation follows from event {gone[0]:,}: some are " \
                    "missing at the end"
         until = last if until is None else until
-        for row in connection.execute(f"{_EVENTS} WHERE seq > ? AND seq <= ?", (since, until)):
-            if not is_intact(row):
-                return f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs"
+        of_events = _ORDERED_EVENTS if _has(connection, "tick") else _EVENTS
+        return rows_fault(connection.execute(f"{of_events} WHERE seq > ? AND seq <= ? ORDER BY seq", (since, until)))
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
         return f"an event holds text that is none: {error}"
-    return None
 
 
 def seal(connection: sqlite3.Connection) -> str:
@@ -213,7 +229,7 @@ class _Expected:
 def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The rows of `ANNOTATION` that follow from all events; of the columns after the first three those of `names`."""
     # NOT INDEXED: an index may be what is damaged.
-    kept = "AND aside = 0 " if _has_aside(connection) else ""
+    kept = "AND aside = 0 " if _has(connection, "aside") else ""
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') {kept}"
                               "ORDER BY item_id, seq")
     return annotations_of(rows, names)
@@ -221,7 +237,7 @@ def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterat
 
 def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     """As `aside_by_roles`, of a SQLite file."""
-    if not _has_aside(connection):
+    if not _has(connection, "aside"):
         return
     names = ", ".join(EVENT.c.keys())
 
@@ -267,8 +283,8 @@ def aside_by_roles(rows: Callable[[Collection[str] | None], Iterable[Sequence[An
             yield row[0], aside
 
 
-def _has_aside(connection: sqlite3.Connection) -> bool:
-    return any(name == "aside" for _, name, *_ in connection.execute("PRAGMA table_info(event)"))
+def _has(connection: sqlite3.Connection, column: str) -> bool:
+    return any(name == column for _, name, *_ in connection.execute("PRAGMA table_info(event)"))
 
 
 def annotations_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -444,7 +444,7 @@ class Log:
                     self._roles.take(event)
         self._roles_known = last_seq
         if redacted := self._redactions_of != self.generation:
-            self._redactions, self._redactions_of = redactions_in(conn), self.generation
+            self._redactions, self._redactions_of = self._redactions_in(conn), self.generation
         return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
@@ -463,8 +463,14 @@ class Log:
         """What was redacted in this project, as far as this process knows."""
         if self._redactions_of != self.generation and not self._closed:
             generation = self.generation
-            self._redactions, self._redactions_of = self._read(redactions_in), generation
+            self._redactions, self._redactions_of = self._read(self._redactions_in), generation
         return self._redactions
+
+    def _redactions_in(self, conn: sa.Connection) -> Redactions:
+        try:
+            return redactions_in(conn)
+        except UNREADABLE as error:
+            raise self.unreadable(error) from error
 
     def read(self, act: Callable[[sa.Connection], _T]) -> _T:
         """Do something on a connection that only reads."""

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
 from .blobs import BLOBS
-from .checks import is_intact
+from .checks import rows_fault
 from .location import ServerLocation
 from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of, typed
 
@@ -200,9 +200,8 @@ class Database:
         starts = [0] if n <= 2 * half else [int(at.timestamp()) * half % (n - half), n - half]
         for start in starts:
             window = sa.select(EVENT).where(EVENT.c.seq > start, EVENT.c.seq <= start + 2 * half // len(starts))
-            for row in conn.execute(window):
-                if not is_intact(row):
-                    raise self.damaged(f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs")
+            if fault := rows_fault(conn.execute(window.order_by(EVENT.c.seq))):
+                raise self.damaged(fault)
         return True
 
     def rebuild(self, conn: sa.Connection, *, keep_copy: Callable[[], object]) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..events import Event, canonical, undo_id
+from ..records import check_annotator
 from .checks import checksum
 from .schema import CLAIM, EVENT
 
@@ -73,12 +74,14 @@ class Redactions:
         return bool(self._people or self.notes)
 
     def take(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event of kind "redacted"."""
+        """Take in the body of an event of kind "redacted"; ValueError where no event of this package has such a one."""
         if body.get("of") == "note":
-            self.notes.update(map(str, body["events"]))
+            self.notes.update(_texts(*body["events"]))
         elif "hash" in body:
-            of = self._people.setdefault((body["salt"], _checked_hardness(body["hardness"])), {})
-            of[body["hash"]] = Person(body["number"], bool(body.get("texts", True)))
+            salt, digest, number = _texts(body["salt"], body["hash"], body["number"])
+            check_annotator(number)
+            self._people.setdefault((salt, _checked_hardness(body["hardness"])), {})[digest] = \
+                Person(number, bool(body.get("texts", True)))
             self._known.clear()
 
     def person(self, name: str) -> Person | None:
@@ -106,10 +109,18 @@ class Redactions:
                        body=change.body(event.id, event.kind, event.body))
 
 
+def _texts(*values: Any) -> tuple[str, ...]:
+    """Values of a body, of which each must be a text."""
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"a redaction says {values!r:.200}, and text is expected")
+    return values
+
+
 def _checked_hardness(given: Sequence[int]) -> tuple[int, int, int]:
     """The parameters of a hash; ValueError where working it out would take too long, or can't be done."""
     n, r, p = given
-    if not (1 < n <= MOST_HARDNESS and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 4):
+    if not (all(type(one) is int for one in given) and 1 < n <= MOST_HARDNESS and n & (n - 1) == 0
+            and 1 <= r <= 16 and 1 <= p <= 4):
         raise ValueError(f"a name is redacted with the hardness {given!r}")
     return n, r, p
 

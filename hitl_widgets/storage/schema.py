@@ -65,7 +65,8 @@ EVENT = Table(
     Column("aside", Integer, nullable=False),  # 1 where the act was outside its person's role: it counts nowhere
     sa.Index("ix_event_annotator_seq", "annotator", "seq").ddl_if(dialect="postgresql"),
 )
-# Columns of an event that its checksum doesn't cover, since they follow from the log as a whole.
+# The last two columns of an event aren't in its checksum: what is set aside follows from the log as a whole, and a tick
+# is checked by its order (`checks.rows_fault`).
 N_CHECKED = len(EVENT.c) - 2
 
 ANNOTATION = Table(
@@ -166,9 +167,14 @@ def _well_formed(event: Event) -> bool:
         return False
     try:
         # A decision may come to stand only later, when another is taken back; that undo must not fail.
-        return event.kind == "retracted" or all(map(_PLAIN.__contains__, map(type, annotation_of(event).values())))
+        return event.kind == "retracted" or all(map(_is_plain, annotation_of(event).values()))
     except (AttributeError, TypeError):
         return False
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be a cell of the table of annotations: no database keeps larger whole numbers."""
+    return type(value) in _PLAIN and not (type(value) is int and not -2**63 <= value < 2**63)
 
 
 def event_of(row: Sequence[Any]) -> Event:

@@ -25,7 +25,7 @@ from sqlalchemy import bindparam, delete, select
 from ..errors import BadInput, DiskFull, HitlError, StoreError
 from ..records import Bars, new_id, no_bars
 from .blobs import POOL, TeamFiles
-from .checks import is_intact
+from .checks import rows_fault
 from .files import make_folder, write_whole
 from .location import FolderLocation, Location, ServerLocation, cache_folder
 from .log import GENERATION, Log
@@ -375,9 +375,8 @@ def _open(conn: sa.Connection, generation: int) -> None:
 
 def _check(log: Log, rows: Sequence[Sequence[Any]]) -> None:
     """Raise LogDamaged where an event isn't as it was stored."""
-    for row in rows:
-        if not is_intact(row):
-            raise log.unreadable(ValueError(f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs"))
+    if fault := rows_fault(rows):
+        raise log.unreadable(ValueError(fault))
 
 
 def _reader(log: Log) -> Reader:

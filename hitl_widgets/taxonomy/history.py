@@ -333,17 +333,28 @@ class Lineage:
     def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
         """List of which answers of a version each of today's is made: with whether that answer is this one for certain.
 
-        Answers of which nothing is left are in none; labels that were added since are made of none.
+        Answers of which nothing is left are in none; labels that were added since are made of none. Where answers with
+        a label have to be asked again, those without it say of what it may mean today that the item hasn't that either.
         """
         if version not in self._sources:
             sources: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
+            likely: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
             # Of a version that the log doesn't have, nothing is known.
             for old in self.versions[version].label_ids if version in self.versions else ():
                 meaning = self.resolve(old, version)
                 for new in meaning:
                     sources[new].append((old, len(meaning) == 1))
-            self._sources[version] = sources
+                for new in () if meaning or version < 0 else self._came_of(old, version):
+                    likely[new].append((old, False))
+            self._sources[version] = {label_id: of_label or likely[label_id] for label_id, of_label in sources.items()}
         return self._sources[version]
+
+    def _came_of(self, label_id: str, version: int) -> tuple[str, ...]:
+        """List today's answers that came of a label, though those with it have to be asked again."""
+        came: tuple[str, ...] = (label_id,)
+        for step in self.stages(version):
+            came = tuple(dict.fromkeys(new for old in came for new in step.resolution.get(old, (old,)) or (old,)))
+        return tuple(one for one in came if one in self.today.answerable)
 
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
         """Today's label_id, or that of the version `to`, if it is certain; else None."""

@@ -225,3 +225,17 @@ def test_label_states_follow_like_and_merges(scenes: hw.Workbench) -> None:
     assert lineage.label_states(set_id([night]), 1) == {indoor: False, people: False, night: True, crowd: False}
     assert lineage.resolve(set_id([people, night]), 1) == (people, crowd)
     assert lineage.cause_of_doubt(set_id([people, night]), 1) == lineage.steps[-1]
+    scenes.apply(edits.retire("crowd"))  # where people were on they are asked again; where they were off they stay off
+    lineage = scenes.project.lineage
+    assert lineage.label_states(set_id([people]), 1) == {indoor: False, people: None, night: False}
+    assert lineage.label_states(set_id([night]), 1) == {indoor: False, people: False, night: True}
+
+
+def test_what_is_added_among_a_label_that_is_then_retired_stays_off_where_that_was_off(scenes: hw.Workbench) -> None:
+    indoor, people, night = scenes.taxonomy.label_ids
+    scenes.apply(edits.add("crowd", like=["people"]))
+    crowd = scenes.taxonomy.label("crowd").id
+    scenes.apply(edits.retire("people"))
+    lineage = scenes.project.lineage
+    assert lineage.label_states(set_id([people]), 1) == {indoor: False, night: False, crowd: None}
+    assert lineage.label_states(set_id([night]), 1) == {indoor: False, night: True, crowd: False}

@@ -396,7 +396,7 @@ def test_a_damaged_folder_is_refused_and_nothing_changes(two):
 
 @pytest.mark.parametrize(("kind", "body"), [
     ("decided", {"verdict": "xyzzy"}), ("thread", {}), ("gold", {}), ("adopted", {}), ("taxonomy", {}),
-    ("redacted", {"of": "note"}),
+    ("redacted", {"of": "note"}), ("consented", ["a", "list"]), ("trained", 5), ("decided", {"verdict": 5}),
     ("redacted", {"of": "person", "hash": "x", "number": "person 1", "salt": "s", "hardness": [2**30, 8, 1]})])
 def test_a_folder_that_says_what_no_project_could_be_opened_with_is_refused_and_nothing_changes(two, kind, body):
     one, other = two

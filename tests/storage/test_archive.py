@@ -146,7 +146,7 @@ def forged(folder: Path, *, kind: str, body: object, text: str | None = None, ac
         seq = log.last_seq() + 1
         event = Event(f"forged-{seq:04}", "created", "eve", log._now(), {})
         row = {**row_of(event), "kind": kind, "body": json.dumps(body) if text is None else text, "seq": seq,
-               "stored_at": 0, "tick": seq, "aside": 0}
+               "stored_at": 0, "tick": 2**52 + seq, "aside": 0}
         if acted_at is not None:
             row["acted_at"] = acted_at
         log._write(lambda conn: add(conn, EVENT, [{**row, "checksum": checksum(row)}]))
@@ -156,6 +156,12 @@ def forged(folder: Path, *, kind: str, body: object, text: str | None = None, ac
     ("taxonomy", [], None, None), ("taxonomy", {}, None, None), ("gold", {}, None, None),
     ("gold", {"answers": 5}, None, None), ("gold", {"answers": {"i1": ["a"]}, "taxonomy": 1}, None, None),
     ("gold", {"answers": {"i1": "L1"}, "taxonomy": "1"}, None, None),
+    ("adjudicated", {"cause": "slip", "taxonomy": 1, "label_id": [None]}, None, None),
+    ("adjudicated", {"cause": "slip", "taxonomy": 1, "answers": [[1]]}, None, None),
+    ("redacted", {"of": "person", "hash": "ab", "number": "person ab", "salt": "cd"}, None, None),
+    ("redacted", {"of": "person", "hash": ["a"], "number": "p", "salt": "c", "hardness": [2, 1, 1]}, None, None),
+    ("redacted", {"of": "person", "hash": "a", "number": 7, "salt": "c", "hardness": [2, 1, 1]}, None, None),
+    ("redacted", {"of": "note", "events": [1]}, None, None),
     ("presumed", {"labels": []}, None, None), ("sorted", {"act": "undone"}, None, None), ("taxonomy", 0, "{", None),
     ("gold", 0, "[" * 100_000, None), ("trained", {}, None, 10**18)])
 def test_a_log_that_says_what_was_never_written_is_damaged(tmp_path: Path, kind, body, text, acted_at):
@@ -166,13 +172,27 @@ def test_a_log_that_says_what_was_never_written_is_damaged(tmp_path: Path, kind,
 
 
 @pytest.mark.parametrize(("kind", "body"), [("consented", {}), ("gold", {}), ("thread", {}),
-                                          ("sorted", {"act": "undone"})])
+                                          ("sorted", {"act": "undone"}),
+                                          ("adjudicated", {"cause": "slip", "taxonomy": 1, "label_id": [None]})])
 def test_what_was_never_written_is_damage_also_where_the_project_is_open(tmp_path: Path, kind: str, body: object):
     project = project_of(tmp_path)
     forged(tmp_path, kind=kind, body=body)
     for _ in range(2):
         with pytest.raises(LogDamaged, match="never writes"):
             project.refresh()
+    project.close()
+
+
+@pytest.mark.parametrize("body", [
+    {"of": "note", "events": 5}, {"of": "person", "hash": "ab", "number": "person ab", "salt": "cd"},
+    {"of": "person", "hash": "ab", "number": "person ab", "salt": "cd", "hardness": [2.0, 1, 1]}])
+def test_a_redaction_that_was_never_written_stops_an_open_project_in_words(tmp_path: Path, body: object):
+    """A KeyError came of the next decision."""
+    project = project_of(tmp_path)
+    forged(tmp_path, kind="redacted", body=body)
+    for _ in range(2):
+        with pytest.raises(LogDamaged, match="never writes"):
+            project.decide("i1", label="cat")
     project.close()
 
 

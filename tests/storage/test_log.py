@@ -199,8 +199,9 @@ def test_one_id_with_two_meanings_is_refused_and_its_whole_batch_with_it(log: Lo
     Event("decision-1", "decided", "ann", NOON, {"verdict": "skip", "note": ["not", "text"]}, item_id="img-1"),
     Event("decision-1", "decided", "ann", NOON, {"verdict": "skip", "seen": "nothing"}, item_id="img-1"),
     Event("decision-1", "decided", "ann", NOON, {"verdict": "skip"}, item_id="caf\udce9.png"),
+    Event("decision-1", "decided", "ann", NOON, {"verdict": "skip", "certainty": 2**63}, item_id="img-1"),
 ], ids=["no item", "no verdict", "takes nothing back", "nan", "a set", "a note that is no text",
-        "seen that is no mapping", "half a surrogate pair"])
+        "seen that is no mapping", "half a surrogate pair", "a number beyond 64 bits"])
 def test_an_event_that_cant_be_written_down_is_refused_in_words_and_the_next_is_stored(log: Log, event: Event):
     with pytest.raises(BadInput):
         log.append(decision("before"), event)
