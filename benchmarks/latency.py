@@ -96,11 +96,11 @@ wb = opened("light", pool, [f"label {k}" for k in range(10)])
 known = [item_id for item_id in pool.ids if item_id not in set(wb.holdout)][:len(pool) * 2 // 5]
 wb.import_annotations(pd.DataFrame({"item_id": known, "label": [f"label {digits[int(i)]}" for i in known]}))
 review, n_learnt = wb.review(), 0
-wb._learning.learn()
+wb.session.learns.learn()
 def learn():
     global n_learnt
     while os.path.exists("learning"):
-        wb._learning.learn()
+        wb.session.learns.learn()
         n_learnt += 1
 open("learning", "w").close()
 threading.Thread(target=learn, daemon=True).start()

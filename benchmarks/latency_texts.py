@@ -65,14 +65,14 @@ wb = hw.Workbench("FOLDER", pool, names, annotator="bench", seed=0, arms={"blind
 known = pool.ids[-N_ANSWERED:]
 wb.import_annotations(pd.DataFrame({"item_id": known, "label": [names[complains[int(i)]] for i in known]}))
 wb.review().close()
-wb._learning.learn()
+wb.session.learns.learn()
 review, n_learnt = wb.review(), 0  # every text comes with what the model says of it
 """
 LEARN = """
 def learn():
     global n_learnt
     while os.path.exists("learning"):
-        wb._learning.learn()
+        wb.session.learns.learn()
         n_learnt += 1
 open("learning", "w").close()
 threading.Thread(target=learn, daemon=True).start()

@@ -334,7 +334,7 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "explain": lambda wb: wb.explain(IDS[:2], method(wb), **about(wb, "ink")),
     "explain_all": lambda wb: wb.explain_all(method(wb), n=3),
     "check_explanations": lambda wb: wb.check_explanations(method(wb), 2), "model": lambda wb: wb.model(),
-    "adopt": lambda wb: wb.adopt(wb.models()["model"].iloc[0] if wb._adopted else
+    "adopt": lambda wb: wb.adopt(wb.models()["model"].iloc[0] if wb.project.adopted() else
                                  finder(wb.project.task) if wb.project.task in OF_OBJECTS else net(items_of(wb))),
     "training_set": lambda wb: len(wb.training_set()), "archive": lambda wb: wb.archive(wb.folder.parent / "p.zip"),
     "from_archive": lambda wb: Workbench.from_archive(wb.archive(wb.folder.parent / "p.zip"), wb.folder.parent / "q",

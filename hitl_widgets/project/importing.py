@@ -21,12 +21,15 @@ from ..items.pool import Pool
 from ..records import (
     LABELLING,
     LONGEST_NOTE,
+    OBJECT_TASKS,
     VERDICTS,
+    Bars,
     Decision,
     Seen,
     check_certainty,
     check_flags,
     new_id,
+    no_bars,
     utc_now,
 )
 from ..taxonomy.attributes import Value
@@ -86,8 +89,8 @@ class _Row(NamedTuple):
 
 
 def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mapping[Any, Any], *,
-                       annotator: str = "import") -> int:
-    """Store labels that people already have.
+                       annotator: str = "import", bars: Bars = no_bars) -> int:
+    """Store labels that people already have; where objects are asked for, these.
 
     Importing the same table again changes nothing: what an annotator once said of an item, in any way, isn't stored
     again, also where it was retracted or revised since. Labels are known by their former names too, where these mean
@@ -104,6 +107,8 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
         `Project.labels_table`.
     annotator : str
         Who gave the labels, where the frame doesn't say.
+    bars : Bars
+        Shows what is done.
 
     Returns
     -------
@@ -116,6 +121,16 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
         With the number of the first row that can't be used, counted from 0, or of two rows in which one annotator gives
         different answers to one item; nothing was stored then.
     """
+    if project.task in OBJECT_TASKS:
+        from .importing_objects import import_objects
+        with bars(None, title="Importing objects"):
+            return import_objects(project, frame, annotator=annotator)  # type: ignore[arg-type]
+    title = f"Importing {len(frame):,} labels" if isinstance(frame, pd.DataFrame) else "Importing"
+    with bars(None, title=title):
+        return _import_labels(project, frame, annotator)
+
+
+def _import_labels(project: Project, frame: pd.DataFrame | pd.Series | Mapping[Any, Any], annotator: str) -> int:
     project.require_importing()
     frame = _as_frame(frame, project)
     rows, n_undecided = _rows_of(frame, project, annotator)

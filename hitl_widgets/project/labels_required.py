@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import BadInput
 from ..records import OBJECT_TASKS
-from .project import Project
+
+if TYPE_CHECKING:
+    from .project import Project
 
 
 def require_labels(project: Project, what: str, instead: str) -> None:

@@ -56,7 +56,6 @@ from ..storage.log import Log
 from ..storage.moved import move_of
 from ..storage.roles import FOR_OTHERS, IMPORTING, NEEDS, OWNER, Need
 from ..taxonomy import history
-from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
@@ -68,7 +67,7 @@ from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
 from .given_objects import answered_objects, check_given, given_reasons, seen_objects, seen_of_objects
 from .hidden_tests import HiddenTests, plantable
-from .importing import WITHDRAWN, is_known, known_answers
+from .known_answers import set_gold
 from .notices import People
 from .object_scores import ObjectScores
 from .preview import Applied, Preview
@@ -526,26 +525,7 @@ class Project(Standing):
             Item id -> label, or a table with the columns item_id (or id) and label. Labels are known by their former
             names too, where these mean one label today. None in place of a label withdraws the known answer.
         """
-        self.refresh()
-        answers: dict[str, str | None] = {}
-        values: dict[str, dict[str, Value] | None] = {}
-        for given, one in known_answers(self, known).items():
-            item_id = str(self.pool.ids[self.pool.position(given)])
-            if one is WITHDRAWN:
-                answers |= {item_id: None} if item_id in self.state.gold else {}
-                values |= {item_id: None} if item_id in self.state.gold_values else {}
-                continue
-            if not is_known(one, self.state.gold.get(item_id), self.lineage):
-                if one.problem is not None:
-                    raise one.problem
-                answers[item_id] = one.label_id
-            if one.values and self.state.gold_values_of(item_id) != one.values:
-                values[item_id] = dict(one.values)
-        if answers or values:
-            self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version,
-                                 **({"values": values} if values else {})})
-            self.refresh()
-            self.tell("decisions")
+        set_gold(self, known)
         return self.gold()
 
     def check_plantable(self) -> None:

@@ -31,7 +31,7 @@ from ..quality.value_agreement import ValueAgreement, value_agreement
 from ..quality.value_bias import ValueBias, value_bias
 from ..quality.value_consensus import ValueConsensus, value_consensus
 from ..quality.votes_about import names_of_states
-from ..records import OBJECT_TASKS
+from ..records import OBJECT_TASKS, Bars, no_bars
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import NONE_OF_THEM, members
 
@@ -254,6 +254,19 @@ def schools_of(project: Project, reader: str, *, label: str | None = None, attri
         return ByLabel({name: schools(subject(project, reader=reader, label=name, answers=answers).votes, **how)
                         for name in project.taxonomy.names})
     return schools(about.votes, **how)
+
+
+def consensus_table(project: Project, method: str = "auto", *, attribute: str | None = None,
+                    bars: Bars = no_bars) -> pd.DataFrame:
+    """The consensus of labels or, with an attribute and where values are asked alone, of values.
+
+    See `Workbench.consensus`.
+    """
+    require_labels(project, "this consensus is", "wb.objects(consensus=True) joins several people's objects")
+    with bars(None, title="Finding the consensus"):
+        if attribute is not None or project.task == "scale":
+            return value_table(project, attribute, method)
+        return project.answers().consensus(method)
 
 
 def value_table(project: Project, attribute: str | None, method: str = "auto") -> pd.DataFrame:

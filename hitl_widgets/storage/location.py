@@ -107,13 +107,14 @@ class ServerLocation:
 Location = FolderLocation | ServerLocation
 
 
-def locate(given: str | os.PathLike[str]) -> Location:
+def locate(given: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Location:
     """Tell where a project lies, by what was passed as its folder: a path, or the URL of a server.
 
     Raises
     ------
     BadInput
-        When it is neither, or a URL lacks its project or is one of another database.
+        When it is neither, or a URL lacks its project or is one of another database; or when there is a `cache`, which
+        is for a project on a server, beside a folder.
 
     Examples
     --------
@@ -128,6 +129,9 @@ def locate(given: str | os.PathLike[str]) -> Location:
         if _MEANT_AS_URL.match(str(text)) or _PASSWORD_WITHIN.search(str(text)):
             raise BadInput(f"what was passed as the project's folder looks like a server's address, and isn't its URL "
                            f"as a string; {EXPECTED}.")
+        if cache is not None:
+            raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {text!r} is a folder, which "
+                           "keeps its own files. Leave cache out.")
         return FolderLocation(Path(given).absolute())  # a notebook may change its working directory
     return _server(text)
 

@@ -51,7 +51,7 @@ class Edits:
             When a key can't be used.
         """
         from ..widgets.editor import TaxonomyEditor
-        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
+        return self._wb._widgets.take_over(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
 
     def triage(self, label: str | None = None, size: int = 16,
                keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
@@ -80,8 +80,8 @@ class Edits:
         wb = self._wb
         wb.project.require_pool()
         require_labels(wb.project, "the triage is", "wb.people.second_looks() lists the objects that may be wrong")
-        return wb._opened(Triage(UnplacedItems(wb.project, label), lambda positions: wb.inference.features(positions),
-                                    size=size, keys=keys))
+        return wb._widgets.take_over(Triage(UnplacedItems(wb.project, label), size=size, keys=keys,
+                                            features=lambda positions: wb.inference.features(positions)))
 
     def presume(self, tolerance: float = 0.05) -> Presumption:
         """Label items in doubt automatically, once enough of them were checked by people.
@@ -109,7 +109,7 @@ class Edits:
             raise BadInput("only labels can be presumed, and this project asks for values of attributes alone: answer "
                            'the items in doubt with wb.review(queue="relabel").')
         project.refresh()
-        with wb._bars(None, title="Proposing labels for the items in doubt"):
+        with wb._services.bars(None, title="Proposing labels for the items in doubt"):
             return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
                            seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
 

@@ -65,8 +65,8 @@ class Models:
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         self._wb.project.require_pool()
-        self._wb._require_labels()
-        with self._wb._bars(None, title="Comparing two models"):
+        self._wb._services.require_labels()
+        with self._wb._services.bars(None, title="Comparing two models"):
             from ..report.flips import flips
             return flips(self._wb.project, self._wb.registry, before, after, n=n)
 
@@ -84,8 +84,8 @@ class Models:
         ModelError
             Without a model, or when its last layer isn't found; the message says how to name it.
         """
-        self._wb._require_labels()
-        with self._wb._bars(None, title="Computing embeddings"):
+        self._wb._services.require_labels()
+        with self._wb._services.bars(None, title="Computing embeddings"):
             from ..explain.explanations import ids_of
             positions = None if item_ids is None else [self._wb.pool.position(item_id) for item_id in ids_of(item_ids)]
             return self._wb.inference.embeddings(positions)

@@ -219,7 +219,7 @@ class People:
             .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
         """
         from ..report.several_people import schools_of
-        with self._wb._bars(None, title="Looking for schools of thought"):
+        with self._wb._services.bars(None, title="Looking for schools of thought"):
             return schools_of(self._wb.project, self._wb.annotator, label=label, attribute=attribute, level=level,
                               n_boot=n_boot, seed=seed)
 
@@ -295,8 +295,8 @@ class People:
         from ..widgets.adjudication import AdjudicationDesk
         wb = self._wb
         require_labels(wb.project, "verdicts are", "wb.objects(consensus=True) joins the objects of several people")
-        session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._bars)
-        return wb._opened(AdjudicationDesk(session, keys=keys))
+        session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._services.bars)
+        return wb._widgets.take_over(AdjudicationDesk(session, keys=keys))
 
     def own(self) -> OwnPage:
         """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
@@ -348,7 +348,7 @@ class People:
         coordinates).
         """
         from ..project.names import as_seen_by
-        with self._wb._bars(None, title="Estimating how likely each answer is right"):
+        with self._wb._services.bars(None, title="Estimating how likely each answer is right"):
             frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
         if self._wb.project.task == "scale":
             certainty = self._wb.values().drop_duplicates("decision_id").set_index("decision_id")["certainty"]
@@ -358,7 +358,7 @@ class People:
                 "attribute": frame["attribute_id"].map(names), "value": frame["value"], "expected": frame["expected"],
                 "certainty": frame["decision_id"].map(certainty).astype(float), "right": frame["right"].astype(float),
                 "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
-        if self._wb._asks_for_objects:
+        if self._wb._services.asks_for_objects:
             return as_seen_by(self._wb.project, pd.DataFrame({
                 "item_id": frame["item_id"], "annotator": frame["annotator"], "object_id": frame["object_id"],
                 "error": frame["error"], **{name: pd.Series([
@@ -511,7 +511,7 @@ class People:
         item_id, suggestion, label (that you gave), taken (whether it is the suggestion), acted_at.
         """
         wb = self._wb
-        if not wb._sitting:
+        if not wb._widgets.sitting:
             wb.session.end_sitting()
         return wb.project.people.planted(wb.annotator)
 

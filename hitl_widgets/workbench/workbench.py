@@ -1,75 +1,48 @@
 """The workbench: one object in which a person labels, trains a model and looks at what came of it. Read `Workbench`.
 
-It wires the project (log, queue, taxonomy) to learning, explaining and the widgets, importing each when it is first
-used. The daily verbs are its methods; the rest stands behind `Workbench.models`, `Workbench.edits` and
-`Workbench.people`.
+The daily verbs are its methods, each a call of one function; the rest stands behind `Workbench.models`,
+`Workbench.edits` and `Workbench.people`. What they work with, the project, its models and what explains them, is in
+`services.Services`.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from weakref import WeakSet, ref
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..drawing import html
-from ..errors import BadInput, HitlError, ModelError
-from ..items.part import positions_of
+from ..errors import BadInput
 from ..items.pool import Pool
-from ..project import policy as policy_
-from ..project.adaptive import adapt
-from ..project.evidence import is_of_attribute, is_of_object
 from ..project.importing import import_annotations
-from ..project.labels_required import require_labels
-from ..project.project import Project
-from ..project.relabel import by_features
-from ..project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
-from ..quality.label_errors import SuspectedErrors
-from ..records import (
-    OBJECT_TASKS,
-    SHAPE_OF,
-    Attribution,
-    Bars,
-    Decision,
-    Item,
-    Items,
-    PredictedValue,
-    Seen,
-    check_methods,
-    no_bars,
-)
+from ..project.known_answers import gold_by_name
+from ..project.moving import move_project
+from ..records import OBJECT_TASKS, Decision, Item, Items, Seen
 from ..sampling.queue import AUDIT_SHARE
-from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive as archive_
-from ..storage import transfer
-from ..storage.location import ServerLocation, locate
-from ..storage.moved import MOVE
-from ..storage.roles import MOVING, NEEDS
+from ..storage.location import locate
 from ..taxonomy.labels import Taxonomy
-from ..widgets.bars import Bar, say
+from . import explaining, predicting, training
 from .accessor import Accessor
 from .edits import Edits
 from .models import Models
 from .people import People
+from .reviewing import OpenWidgets
+from .services import GivenModel, open_services
 
 if TYPE_CHECKING:
-    from ..drawing.figures import Drawing
     from ..exchange.export import Exported
     from ..exchange.importing import Imported
     from ..explain.explanations import Explanations
     from ..explain.object_explainer import ObjectMaps
     from ..explain.pool_maps import ExplainedPool
     from ..explain.service import Explainer
-    from ..learn.background import BackgroundLearning
     from ..learn.data import LabelledImages
     from ..learn.detector_model import DetectorModel
     from ..learn.inference import Inference
@@ -83,16 +56,8 @@ if TYPE_CHECKING:
     from ..project.preview import Applied, Preview
     from ..report.object_progress import ObjectProgress
     from ..report.progress import Progress
-    from ..widgets.adjudication import AdjudicationDesk
     from ..widgets.card import Review
-    from ..widgets.editor import TaxonomyEditor
     from ..widgets.ipyannotations.labeller import LabellerReview
-    from ..widgets.triage import Triage
-
-W = TypeVar("W", "AdjudicationDesk", "TaxonomyEditor", "Triage")
-
-# The user name of every account on Binder and in Jupyter's own images: it names nobody.
-NOBODY = "jovyan"
 
 
 class Workbench:
@@ -187,57 +152,16 @@ class Workbench:
                  purpose: str | None = None, names: bool | None = None,
                  arms: Mapping[str, float] | None = None, task: str | None = None,
                  cache: str | os.PathLike[str] | None = None) -> None:
-        location = locate(folder)
-        if cache is not None and not isinstance(location, ServerLocation):
-            raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {os.fspath(folder)!r} is a "
-                           "folder, which keeps its own files. Leave cache out.")
-        if pool is not None and not isinstance(pool, Pool):
-            raise BadInput(f"pool is a {type(pool).__name__}; make one with hw.Pool.from_images(...) or "
-                           "hw.Pool.from_frame(...).")
-        if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
-            taxonomy = Taxonomy(taxonomy)
-        if device not in ("auto", "cpu"):  # whoever names another has torch loaded, or will at once
-            from ..learn.predict import pick_device
-            pick_device(device)
-        who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
-        self._bars: Bars = Bar if progress else no_bars
-        with self._bars(None, title=f"Opening {location.name}"):
-            self.project = Project(folder, pool, taxonomy, annotator=who, holdout=holdout,
-                                   annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
-                                   purpose=purpose, names=names, arms=arms, task=task, cache=cache, notify=say)
-        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         # For opening the project again, at another place.
         self._opened_with = {"pool": pool, "model": model, "preprocess": preprocess, "device": device, "head": head,
                              "annotator": annotator, "annotators_per_item": annotators_per_item, "audit": audit,
                              "progress": progress}
-        self._registry: Registry | None = None
-        self._explainer: Explainer | None = None
-        self._value_explainer: Explainer | None = None
-        self._learning: BackgroundLearning | None = None
-        self._wiring = threading.RLock()
-        # Every widget that was opened: the browser may still show one that another has taken over.
-        self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage | AdjudicationDesk] = WeakSet()
-        self._open: dict[type, TaxonomyEditor | Triage | AdjudicationDesk] = {}
-        self.session = Session(
-            self.project, ModelAccess(self._ask, self._embeddings, self._explain,
-                                      self._label_errors, self._follow, self._describe),
-            pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY,
-            bars=self._bars)
-        self._objects: ObjectRegistry | None = None
-        self._object_maps: ObjectMaps | None = None
-        if pool is not None:
-            self.project.ordering = by_features(lambda positions: self.inference.features(positions),
-                                             seed=self.project.settings["seed"])
-            self.project.suggest_values, self.project.selector.spread = self._suggest_values, self._spread
-        try:
-            if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
-                with self._bars(None, title=f"Opening the model of {location.name}"):
-                    self.detectors.open() if self._asks_for_objects else self.registry.open()
-        except BaseException as error:
-            self.project.abandon()
-            if isinstance(error, KeyError):  # of the event of the adopted model
-                raise self.project.log.unreadable(error) from error
-            raise
+        self._services = open_services(
+            folder, pool, taxonomy, GivenModel(model, preprocess, device, head), annotator=annotator, holdout=holdout,
+            annotators_per_item=annotators_per_item, seed=seed, audit=audit, progress=progress, group=group,
+            purpose=purpose, names=names, arms=arms, task=task, cache=cache)
+        self._widgets = OpenWidgets(self._services)
+        self.project, self.session = self._services.project, self._services.session
 
     # -- what is there
 
@@ -271,25 +195,9 @@ class Workbench:
         return [str(item_id) for item_id in self.pool.ids[self.project.queue.holdout]]
 
     @property
-    def _sitting(self) -> bool:
-        """Whether a card is open on which somebody may be labelling."""
-        from ..widgets.card import Review
-        return any(isinstance(widget, Review) and not widget._closed for widget in list(self._widgets))
-
-    @property
     def registry(self) -> Registry:
         """The versions of this project's model; loads torch when first used."""
-        with self._wiring:
-            if self._registry is None:
-                from ..learn.registry import registry_of
-                arguments = {**self._model_arguments, "net": None, "preprocess": None, "head": None} \
-                    if self._asks_for_objects else self._model_arguments
-                self._registry = registry_of(self.project, bars=self._bars, **arguments)
-            return self._registry
-
-    @property
-    def _asks_for_objects(self) -> bool:
-        return self.project.task in OBJECT_TASKS
+        return self._services.registry
 
     @property
     def detectors(self) -> ObjectRegistry:
@@ -300,54 +208,27 @@ class Workbench:
         BadInput
             In a project of another task.
         """
-        if not self._asks_for_objects:
-            raise BadInput(f"this project has task={self.project.task!r}, and no model that finds objects; "
-                           "wb.predict() has what its model says.")
-        with self._wiring:
-            if self._objects is None:
-                from ..learn.object_registry import ObjectRegistry
-                self._objects = ObjectRegistry(self.project, model=self._model_arguments["net"],
-                                               device=self._model_arguments["device"])
-            return self._objects
+        return self._services.detectors
 
     @property
     def inference(self) -> Inference:
         """The model that was adopted last, here or by another process, and what it was asked so far."""
-        self._follow()
-        return self.registry.inference
+        return self._services.inference
 
     @property
     def explainer(self) -> Explainer:
         """Explains the adopted model; loads captum when first used."""
-        with self._wiring:
-            if self._explainer is None:
-                from ..learn.imported import refuse_without_net
-                if self.inference.version is not None:
-                    refuse_without_net(self.inference.predictor)  # at once: captum takes seconds to load
-                from ..explain.service import Explainer
-                self._explainer = Explainer(self.inference, self.folder / "maps", content=self.project.content)
-            return self._explainer
+        return self._services.explainer
 
     @property
     def value_explainer(self) -> Explainer:
         """Explains the adopted heads for attributes; loads captum when first used."""
-        with self._wiring:
-            if self._value_explainer is None:
-                from ..explain.service import Explainer
-                self._value_explainer = Explainer(self.registry.values, self.folder / "maps",
-                                                  content=self.project.content)
-            return self._value_explainer
+        return self._services.value_explainer
 
     @property
     def object_maps(self) -> ObjectMaps:
         """Explains the objects that the adopted detector finds; loads captum when first used."""
-        detectors = self.detectors
-        with self._wiring:
-            if self._object_maps is None:
-                from ..explain.object_explainer import ObjectMaps
-                self._object_maps = ObjectMaps(detectors, self.pool, SHAPE_OF[self.project.task], self.folder / "maps",
-                                               content=self.project.content)
-            return self._object_maps
+        return self._services.object_maps
 
     def __repr__(self) -> str:
         try:
@@ -358,22 +239,8 @@ class Workbench:
                f"{self.annotator!r} labelling>"
 
     def _repr_html_(self) -> str:
-        title = f"Workbench {self.project.name}"
-        about = f"{len(self.taxonomy)} labels (version {self.taxonomy.version}), {self.annotator} labelling"
-        try:
-            pool = self.pool
-        except BadInput:
-            return html.page(title, html.paragraph(f"No pool. {about}."))
-        tally, counts = self.session.tally(), self.project.counts()
-        most = max(1, int(counts["decided"].max())) if len(counts) else 1
-        adopted = self._adopted
-        return html.page(
-            title, html.paragraph(f"{len(pool):,} items, {about}, round {tally['round']}."),
-            html.paragraph(f"{tally['answered']:,} answered by {self.annotator}, {tally['open']:,} open, "
-                           f"{tally['holdout']:,} answers measure. "
-                           + (f"Model {adopted}." if adopted else "No model yet.")),
-            html.table(["label", "answers", ""], [(row.label, int(row.decided), html.bar(row.decided / most))
-                                                  for row in counts.head(30).itertuples()]))
+        from ..report.overview import overview
+        return overview(self.session, self._services.adopted)
 
     def __enter__(self) -> Workbench:
         return self
@@ -487,15 +354,7 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When an item or label isn't known, or one is missing; nothing was stored then.
         """
-        if known is not None and (len(known) or isinstance(known, pd.DataFrame)):
-            require_labels(self.project, "known answers are", "the hold-out, which is answered blind, measures")
-        gold = self.project.set_gold({} if known is None else known)
-        if self.project.task == "scale":
-            return {item_id: {self.taxonomy.attribute(name).name: value for name, value in values.items()}
-                    for item_id, values in self.project.gold_values().items()}
-        if self.project.task == "multilabel":
-            return {item_id: self.taxonomy.names_in(label_id) for item_id, label_id in gold.items()}
-        return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
+        return gold_by_name(self.project, known)
 
     def import_annotations(self, df: pd.DataFrame | pd.Series | Mapping[Any, str], annotator: str = "import") -> int:
         """Store labels that people already have.
@@ -527,12 +386,7 @@ class Workbench:
             With the number of the first row that can't be used (from 0), or of two rows in which one person answers an
             item differently; nothing was stored then.
         """
-        if self.project.task in OBJECT_TASKS:
-            from ..project.importing_objects import import_objects
-            with self._bars(None, title="Importing objects"):
-                return import_objects(self.project, df, annotator=annotator)  # type: ignore[arg-type]
-        with self._bars(None, title=f"Importing {len(df):,} labels" if isinstance(df, pd.DataFrame) else "Importing"):
-            return import_annotations(self.project, df, annotator=annotator)
+        return import_annotations(self.project, df, annotator=annotator, bars=self._services.bars)
 
     def import_predictions(self, df: pd.DataFrame, model: str = "imported", *, adopt: bool = True,
                            partial: bool = False) -> str:
@@ -581,17 +435,7 @@ class Workbench:
         >>> wb.predict()["label"].tolist()
         ['cat', 'dog', 'cat']
         """
-        self.project.require_pool()
-        self.project.require("imported")
-        if self._asks_for_objects:
-            with self._bars(None, title="Loading the model"):
-                from ..learn.importing_objects import import_objects
-            return import_objects(self.project, self.detectors, df, name=model, adopt=adopt, bars=self._bars)
-        self._require_labels()
-        with self._bars(None, title="Loading the model"):
-            from ..learn.importing_predictions import import_predictions
-        return import_predictions(self.project, self.registry, df, name=model, adopt=adopt, partial=partial,
-                                  bars=self._bars)
+        return training.import_predictions(self._services, df, model, adopt=adopt, partial=partial)
     def export(self, path: str | os.PathLike[str], format: str | None = None, labels: str = "consensus", *,
                dry_run: bool = False, overwrite: bool = False, images: str | None = None, to_review: bool = False,
                presumed: bool = False, unanswered: bool = False, predictions: bool = False,
@@ -639,7 +483,8 @@ class Workbench:
         from ..exchange.export import export
         return export(self.project, Path(path), format, labels=labels, dry_run=dry_run, overwrite=overwrite,
                       images=images, to_review=to_review, presumed=presumed, unanswered=unanswered,
-                      predictions=predictions, people=people, options=options, bars=self._bars, notify=say)
+                      predictions=predictions, people=people, options=options, bars=self._services.bars,
+                      notify=self.project.notify)
 
     def import_file(self, path: str | os.PathLike[str], format: str | None = None, *, annotator: str = "import",
                     dry_run: bool = False, rename: Mapping[str, str] | None = None, **options: Any) -> Imported:
@@ -675,23 +520,9 @@ class Workbench:
         """
         from ..exchange.importing import import_file
         found = import_file(self.project, Path(path), format, annotator=annotator, dry_run=dry_run, rename=rename,
-                            options=options, bars=self._bars)
-        say(found.words)
-        return found if dry_run else self._with_predictions(found)
-
-    def _with_predictions(self, found: Imported) -> Imported:
-        """Import what models predict in a file; what can't be is in the report."""
-        own = set(self.models()["model"]) if found.predictions else ()
-        for name in found.predictions:
-            if name in own:
-                continue
-            try:
-                self.import_predictions(found.prediction_table(name), found.model_name(name), partial=True,
-                                        adopt=self.project.adopted() is None)
-            except HitlError as error:
-                say(f"The predictions of {name!r} weren't imported: {error}")
-                found = found.without_predictions(name, str(error))
-        return found
+                            options=options, bars=self._services.bars)
+        self.project.notify(found.words)
+        return found if dry_run else training.import_predictions_of(self._services, found)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], format: str | None = None, *,
@@ -819,7 +650,7 @@ class Workbench:
             "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong; the
             open items otherwise.
         """
-        with self._bars(None, title="Choosing the next items"):
+        with self._services.bars(None, title="Choosing the next items"):
             return self.session.peek(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
@@ -845,7 +676,7 @@ class Workbench:
         (the id of the one that left it in doubt), prose and why of that edit. In a project that asks for objects also
         objects: the ids of those whose label is in doubt.
         """
-        with self._bars(None, title="Ordering the items in doubt"):
+        with self._services.bars(None, title="Ordering the items in doubt"):
             return self.project.relabel_queue(annotator)
 
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
@@ -893,44 +724,8 @@ class Workbench:
             When an argument can't be used, somebody else than the owner sets the arms, or the labeller gives something
             else, such as boxes.
         """
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        check_strategy(strategy)
-        if learn is not None and not isinstance(learn, bool):
-            raise BadInput(f"learn is {learn!r}; True, False or None is expected.")
-        if arms is not None:
-            if blind or view is not None:
-                raise BadInput("arms sets the shares of items shown in each way; a review with blind=True, or with a "
-                               "labeller of ipyannotations, shows every item blind. Leave one of the two out.")
-            policy_.set_policy(self.project, arms=policy_.check_arms(arms))
-        if queue == SECOND_LOOK_QUEUE:
-            with self._bars(None, title="Estimating how likely each answer is right"):
-                self.session.update_second_looks()
-            self.session.tell_whose_second_looks()
-        self.project.next(0, queue=queue)  # BadInput without a pool, or when there is no such queue
-        adapt(self.project, self.annotator)
-        if view is not None:
-            if certainty != "keep" or keys is not None:
-                raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
-                               "of its own. Leave them out, or leave view out to get the card.")
-            from ..widgets.ipyannotations.labeller import LabellerReview
-            with self._wiring:
-                labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
-                self._widgets.add(labeller)
-            self._learn(learn)
-            return labeller
-        if explain is not None:
-            check_methods(explain, self.pool.kind)
-        if explain == "gradcam" and self._asks_for_objects and self.pool.kind == "image" and \
-                (model := self.detectors.adopted) and model.net is None:
-            explain = "occlusion"  # a detector that is known by its predict alone has no gradients
-        from ..widgets.card import Review
-        with self._wiring:
-            review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
-                            keys=keys, queue=queue)
-            self._widgets.add(review)
-        self._learn(learn)
-        return review
+        return self._widgets.review(n, strategy=strategy, explain=explain, blind=blind, certainty=certainty, keys=keys,
+                                    view=view, queue=queue, arms=arms, learn=learn)
 
     # -- the model
 
@@ -960,35 +755,7 @@ class Workbench:
         ModelError
             Without a model, or when it can't be used.
         """
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
-                                     or not budget_s > 0):
-            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-        if self.project.task == "scale" or self._asks_for_objects:
-            self._refuse_client(client)
-            return self.predict_objects(n) if self._asks_for_objects else self.predict_values(n)
-        with self._bars(None, title="Loading the model"):
-            self.inference.require_model()
-        positions = np.argsort(self.project.queue.draws) if n is None else \
-            np.array([item.position for item in self.next(n)], np.int64)
-        if client is None and budget_s is not None:
-            self.session.predict(positions, budget_s=budget_s, bars=self._bars)
-            ranking = self.project.ranking.frozen()
-        else:
-            _, ranking = self.inference.ask_in_blocks(positions, client=client, budget_s=budget_s, bars=self._bars)
-        predictions = ranking.predictions
-        assert predictions is not None
-        positions = np.sort(positions) if n is None else positions
-        from ..report.predictions import label_table
-        return label_table(self.project, positions if budget_s is None else positions[predictions.tried[positions]],
-                           ranking)
-
-    def _refuse_client(self, client: Any) -> None:
-        """BadInput where a client is given in a project without a model of labels."""
-        if client is not None:
-            raise BadInput(f"this project has task={self.project.task!r}, and only models of labels run on a cluster; "
-                           "leave client out.")
+        return predicting.predict(self._services, n, budget_s, client)
 
     def embeddings(self, item_ids: Any = None, *, client: Any = None) -> np.ndarray:
         """What the adopted model's last layer reads of each item: its embedding; what is missing is computed and kept.
@@ -1017,20 +784,7 @@ class Workbench:
         UnknownItem
             When there is no such item.
         """
-        self._require_labels()
-        with self._bars(None, title="Loading the model"):
-            self.inference.require_model()
-        positions = None if item_ids is None else positions_of(self.pool, item_ids)
-        return self.inference.embeddings_in_blocks(positions, client=client, bars=self._bars)
-
-    def _require_labels(self) -> None:
-        """BadInput in a project that asks for values alone, or for objects."""
-        if self._asks_for_objects:
-            raise BadInput("this project asks for objects, and its model says no label of a whole image; "
-                           "wb.predict_objects() has what is proposed, and wb.objects() what people said.")
-        if self.project.task == "scale":
-            raise BadInput("this project asks for values alone, so there is no model of labels; wb.predict() has the "
-                           "values that are suggested, and wb.values() those that were given.")
+        return predicting.embeddings(self._services, item_ids, client)
 
     def predict_values(self, n: int | None = None) -> pd.DataFrame:
         """Values of attributes that the adopted heads predict, for every item or for the next n of the queue.
@@ -1052,18 +806,7 @@ class Workbench:
         ModelError
             Without heads: they are learnt by `finetune`, and in the background while a card is open.
         """
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        from ..learn.predicted_table import predicted_table
-        registry = self.registry.values
-        registry.follow()
-        if (model := registry.adopted) is None:
-            raise ModelError(registry.missing or "there are no heads for attributes yet; give some 20 values, then run "
-                             "wb.finetune(), or label on with the card open.")
-        positions = np.arange(len(self.pool)) if n is None else \
-            np.array([item.position for item in self.next(n)], np.int64)
-        with self._bars(None, title="Predicting values"):
-            return predicted_table(registry, model, self.project.lineage, positions, self.pool.ids[positions])
+        return predicting.predict_values(self._services, n)
 
     def predict_objects(self, n: int | None = None) -> pd.DataFrame:
         """Objects that the adopted model finds, in every item or in the next n of the queue.
@@ -1089,16 +832,7 @@ class Workbench:
         BadInput
             In a project of another task.
         """
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        detectors = self.detectors
-        self.project.require_pool()
-        model = detectors.require()
-        positions = np.arange(len(self.pool)) if n is None else \
-            np.array([item.position for item in self.next(n)], np.int64)
-        with self._bars(len(positions), title="Searching objects") as advance:
-            detectors.ask(positions, model, advance)
-        return detectors.table(positions, model)
+        return predicting.predict_objects(self._services, n)
 
     def probs(self) -> np.ndarray:
         """Probabilities of the adopted model: float32, shape (n_items, n_labels).
@@ -1106,7 +840,7 @@ class Workbench:
         Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
         yet. Once all items are predicted it is the memory map itself, before that an array in memory.
         """
-        self._require_labels()
+        self._services.require_labels()
         return self.project.ranking.probs(self.project.lineage)
 
     def finetune(self, epochs: int | None = None, budget_s: float | None = None, start: str = "adopted",
@@ -1182,21 +916,10 @@ class Workbench:
         TrainingStopped
             When the loss is NaN; the adopted model stays.
         """
-        self.project.require("trained")
-        with self._bars(None, title="Loading torch"):
-            from ..learn.run import Recipe, finetune
-            from ..widgets.live import Live
-        if self._asks_for_objects:
-            from ..learn.object_run import ObjectRecipe, finetune_objects
-            seed = self.project.settings["seed"] if seed is None else seed
-            return finetune_objects(self.project, self.detectors, ObjectRecipe(
-                epochs, budget_s, start, adopt, seed, certainty, lr), bars=self._bars)
-        recipe = Recipe(epochs=epochs, budget_s=budget_s, start=start, adopt=adopt,
-                        seed=self.project.settings["seed"] if seed is None else seed, reasons=reasons,
-                        certainty=certainty, backbone_lr_scale=backbone_lr_scale, lr=lr, batch_size=batch_size,
-                        weight_decay=weight_decay, augment=augment, min_steps=min_steps)
-        return finetune(self.project, self.registry, recipe, progress=Live if self._bars is Bar else None,
-                        bars=self._bars, compare_maps=self._compare_maps)
+        return training.finetune(
+            self._services, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed, reasons=reasons,
+            certainty=certainty, backbone_lr_scale=backbone_lr_scale, lr=lr, batch_size=batch_size,
+            weight_decay=weight_decay, augment=augment, min_steps=min_steps)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None,
                 *, attribute: str | None = None, object: Any = None) -> Explanations:
@@ -1234,30 +957,8 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
-        if self._asks_for_objects:
-            return self._explain_objects(item_ids, method, object, target=target, attribute=attribute)
-        if object is not None:
-            raise BadInput("object=... was given, and this project asks for none; leave it out.")
-        if attribute is None and self.project.task == "scale":
-            if len(self.taxonomy.attributes) > 1:
-                raise BadInput("name the attribute whose values are to be explained: attribute=, one of "
-                               f"{', '.join(one.name for one in self.taxonomy.attributes)}.")
-            attribute = self.taxonomy.attributes[0].id
-        if attribute is not None:
-            self._follow()
-            with self._bars(None, title="Loading the model"):
-                from ..explain.explanations import explain_values
-                explainer = self.value_explainer
-            return explain_values(explainer, self.registry.values, item_ids, bars=self._bars, method=method,
-                                  attribute=self.taxonomy.attribute(attribute), target=target)
-        explainer = self._loaded_explainer()
-        from ..explain.explanations import explain, ids_of
-        item_ids = ids_of(item_ids)
-        if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
-            self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64),
-                                 bars=self._bars)
-        return explain(explainer, self.inference, item_ids, prediction=self.project.prediction, method=method,
-                       target=target, bars=self._bars)
+        return explaining.explain(self._services, item_ids, method=method, target=target, attribute=attribute,
+                                  one=object)
 
     def explain_all(self, method: str = "gradcam", *, n: int | None = None, client: Any = None) -> ExplainedPool:
         """Saliency maps for the adopted model's suggestion, of every item or of the next n of the queue, kept on disk.
@@ -1287,16 +988,7 @@ class Workbench:
         DiskFull
             Where there is no room; an image of 224 x 224 takes 30 to 100 KB.
         """
-        self._require_labels()
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        explainer = self._loaded_explainer()
-        from ..explain.pool_maps import explain_pool
-        positions = np.arange(len(self.pool)) if n is None else \
-            np.array([item.position for item in self.next(n)], np.int64)
-        predictor, ranking = self.inference.ask_in_blocks(positions, client=client, bars=self._bars)
-        return explain_pool(explainer, self.inference, positions, predictor=predictor, method=method, client=client,
-                            prediction=lambda position: self.project.prediction(position, ranking), bars=self._bars)
+        return explaining.explain_all(self._services, method, n=n, client=client)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
@@ -1328,13 +1020,7 @@ class Workbench:
         BadInput
             When there is no such method, or n or budget_s can't be used.
         """
-        self._require_labels()
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
-        if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
-            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
-        return self._loaded_explainer().check([methods] if isinstance(methods, str) else methods, n,
-                                              budget_s=budget_s, bars=self._bars)
+        return explaining.check_explanations(self._services, methods, n, budget_s)
 
     def model(self, version: str | None = None) -> Model | DetectorModel:
         """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
@@ -1359,12 +1045,7 @@ class Workbench:
         BadInput
             When there is no such version; the message names those there are.
         """
-        if self._asks_for_objects:
-            self._follow()
-            return self.detectors.model(version)
-        self._require_labels()
-        self._follow()
-        return self.registry.model(version)
+        return training.model(self._services, version)
 
     def adopt(self, version_or_net: Any) -> str:
         """Adopt a former model, or one of your own.
@@ -1390,13 +1071,7 @@ class Workbench:
         ModelError
             When the version's weights are gone, or the net doesn't fit.
         """
-        self.project.require_pool()
-        self.project.require("adopted")
-        if self._asks_for_objects:
-            return self.detectors.adopt(version_or_net)
-        if not isinstance(version_or_net, str):
-            self._require_labels()
-        return self.registry.adopt(version_or_net)
+        return training.adopt(self._services, version_or_net)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
@@ -1406,9 +1081,7 @@ class Workbench:
         certainty : str
             As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
-        from ..learn.training_set import training_set
-        self._require_labels()
-        return training_set(self.project, self.registry, certainty=certainty)
+        return training.training_set(self._services, certainty)
 
     # -- reading
 
@@ -1536,12 +1209,8 @@ class Workbench:
             without what each annotator answers too high or too low). Of one with choices: item_id, value (missing where
             tied), share, n_answers, tied. With ``task="scale"`` and no attribute all of them, with a column attribute.
         """
-        require_labels(self.project, "this consensus is", "wb.objects(consensus=True) joins several people's objects")
-        with self._bars(None, title="Finding the consensus"):
-            if attribute is not None or self.project.task == "scale":
-                from ..report.several_people import value_table
-                return value_table(self.project, attribute, method)
-            return self.project.answers().consensus(method)
+        from ..report.several_people import consensus_table
+        return consensus_table(self.project, method, attribute=attribute, bars=self._services.bars)
 
     def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress | ObjectProgress:
         """What the rounds so far achieved, and what the next answers are likely to gain.
@@ -1672,160 +1341,11 @@ class Workbench:
         StoreError
             When the project has moved somewhere else, or one of the places can't be used.
         """
-        location = locate(place)
-        if cache is not None and not isinstance(location, ServerLocation):
-            raise BadInput(f"cache={os.fspath(cache)!r} is for a project on a server, and {os.fspath(place)!r} is a "
-                           "folder, which keeps its own files. Leave cache out.")
-        self.project.require_role(MOVING)
-        moved = transfer.move(self.project.log, self.project.files, location, cache=cache, bars=self._bars)
-        self.project.log.gone = self.project.log.about().get(MOVE)
-        self.close()
-        for name in moved.lost:
-            say(f"{name} was damaged and didn't move; train again, or adopt another version.")
-        say(f"{self.project.name} is at {moved.to} now: {moved.n_events:,} events, "
-            f"{moved.n_files:,} {'file' if moved.n_files == 1 else 'files'}.")
-        arguments = {**self._opened_with, **({} if cache is None else {"cache": cache})}
-        return Workbench(place, **arguments)
+        move_project(self.project, place, cache=cache, close=self.close, bars=self._services.bars)
+        return Workbench(place, **{**self._opened_with, **({} if cache is None else {"cache": cache})})
 
     def close(self) -> None:
         """Close the widgets and the log, and end learning in the background."""
-        if self._learning is not None:
-            self._learning.stop()
-        for widget in list(self._widgets):
-            widget.end("The project was closed.")
-        self._open.clear()
+        self._widgets.close()
         self.session.close()
         self.project.close()
-
-    # -- wiring
-
-    @property
-    def _adopted(self) -> str | None:
-        """The version of the model in use; None where none was asked for yet."""
-        if self._objects is not None:
-            return self._objects.version
-        return None if self._registry is None else self._registry.adopted
-
-    def _follow(self) -> None:
-        """Take up the model that another process adopted; a project in which nobody adopted any needs no registry."""
-        self.project.follow()
-        if self.project.state.adopted is not None and self._asks_for_objects:
-            self.detectors.follow()
-        elif self.project.state.adopted is not None:
-            self.registry.follow()
-        if self.project.state.adopted_values is not None:
-            self.registry.values.follow()
-
-    def _learn(self, learn: bool | None) -> None:
-        """Start or stop learning in the background, as `review` was asked; only `finetune` learns objects."""
-        if self._asks_for_objects:
-            return
-        event = self.project.state.adopted
-        if learn is None:
-            learn = self.project.task == "scale" or (
-                self._model_arguments["net"] is None and (event is None or event.body["own"]))
-        if not learn:
-            if self._learning is not None:
-                self._learning.stop()
-            return
-        with self._wiring:
-            if self._learning is None:
-                from ..learn.background import BackgroundLearning
-                self._learning = BackgroundLearning(self.project, lambda: self.registry, notify=self.project.notify)
-                self.session.learns = self._learning
-        this = ref(self)  # a thread that outlives the workbench doesn't keep it
-
-        def labelling() -> bool:
-            wb = this()
-            return wb is not None and wb._labelling
-        self._learning.start(labelling)
-
-    @property
-    def _labelling(self) -> bool:
-        """Whether a card or a labeller is open, by somebody whose role allows that a model is adopted."""
-        roles = self.project.state.roles
-        return roles.allows(self.annotator, NEEDS["adopted"]) and any(
-            not getattr(widget, "_closed", True) for widget in list(self._widgets)
-            if getattr(widget, "NAME", "labeller") in ("review", "labeller"))
-
-    def _loaded_explainer(self) -> Explainer:
-        """The explainer, with a sign of life while torch and captum are imported; ModelError without a model."""
-        with self._bars(None, title="Loading the model"):
-            self.inference.require_model()
-            return self.explainer
-
-    def _ask(self, positions: np.ndarray) -> None:
-        """Have the adopted model predict these items, or search them for objects."""
-        if self._asks_for_objects:
-            self.detectors.ask(positions)
-        else:
-            self.inference.ask(positions)
-
-    def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
-        if (registry := self._registry) is None or registry.architecture.own:
-            return None
-        return registry.inference.stored_embeddings(positions)
-
-    def _describe(self, positions: np.ndarray) -> np.ndarray:
-        return self.registry.descriptors.of(positions)
-
-    def _suggest_values(self, position: int) -> Mapping[str, PredictedValue]:
-        return {} if self.project.state.adopted_values is None else self.registry.values.predicted(position)
-
-    def _spread(self, rows: np.ndarray) -> np.ndarray | None:
-        return None if self.project.state.adopted_values is None else self.registry.values.spread(rows)
-
-    def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
-        if is_of_object(target):
-            return self.object_maps.explain(position, method, target)
-        if is_of_attribute(target, self.taxonomy):
-            values = self.registry.values
-            return self.value_explainer.explain(position, method, values.target(target, position), against)
-        return self.explainer.explain(position, method, target, against)
-
-    def _explain_objects(self, item_ids: Any, method: str, one: Any, **others: object) -> Explanations:
-        if given := [name for name, value in others.items() if value is not None]:
-            raise BadInput(f"{given[0]}= was given, and this project asks for objects; pass object=, the id of a "
-                           f"proposal or hw.{SHAPE_OF[self.project.task].capitalize()}(..., label=...).")
-        with self._bars(None, title="Loading the model"):
-            from ..explain.explanations import ids_of
-            from ..explain.object_explainer import explain_objects
-            maps = self.object_maps
-        return explain_objects(maps, ids_of(item_ids), one, method=method, name_of=self.taxonomy.name_of,
-                               label_id_of=lambda label: self.taxonomy.answer(label).id, bars=self._bars)
-
-    def _label_errors(self) -> SuspectedErrors:
-        if self._asks_for_objects:
-            from ..project.object_suspects import suspected
-            if self.project.state.adopted is not None:
-                self.detectors.tell_out_of_sample()
-            return SuspectedErrors(suspected(self.project), self.project.log.standing_of)
-        if self.project.task == "scale":
-            from ..learn.value_suspects import suspected_values
-            return SuspectedErrors(suspected_values(self.project, self.registry), self.project.log.standing_of)
-        from ..learn.soft_labels import suspected_answers
-        answers = suspected_answers(self.project, self.registry.untrained_embeddings,
-                                    predicted=self.registry.imported_probs)
-        return SuspectedErrors(answers, self.project.log.standing_of)
-
-    def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:
-        from ..explain.explanations import before_and_after
-        labels = self.project.answers().training().set_index("item_id")["label_id"].to_dict()
-        return before_and_after(self.registry, regions, n_round, labels=labels, **how)
-
-    def _opened(self, widget: W) -> W:
-        """The widget, which takes the place of the one of its kind that was opened before."""
-        with self._wiring:
-            if (former := self._open.get(type(widget))) is not None:
-                from ..widgets.widget import took_over
-                former.close(took_over("editor" if former.NAME == "editor" else "page"))
-            self._open[type(widget)] = widget
-            self._widgets.add(widget)
-        return widget
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return NOBODY

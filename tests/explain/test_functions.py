@@ -148,7 +148,7 @@ def test_no_probability_of_a_function_outweighs_all_else():
 def test_the_card_draws_a_functions_map_by_the_usual_method(bench):
     wb = bench(pool=hw.Pool.from_images(IMAGES), taxonomy=["plain", "red"], model=redness)
     red = wb.taxonomy.label("red").id
-    drawn = wb._explain(2, "gradcam", red, None)
+    drawn = wb._services.attribution(2, "gradcam", red, None)
     assert (drawn.method, drawn.values.shape) == ("kernelshap", (SIDE, SIDE))
     found = wb.explain([wb.pool.ids[2]])
     np.testing.assert_array_equal(found.maps[0], drawn.values)

@@ -205,7 +205,7 @@ def test_the_thread_rests_longer_than_it_learns(bench, monkeypatch):
     wb.review()
     label(wb, EVERY)
     wait_for(lambda: adoptions(wb) and wb.session.learning.name == "waiting")
-    learns = wb._learning
+    learns = wb.session.learns
     assert learns._rest_s() > 1e6
     label(wb, EVERY)
     assert learns.due()
@@ -618,14 +618,14 @@ def test_an_open_card_learns_and_a_closed_one_ends_it(bench):
     wait_for(lambda: adoptions(wb) and wb.session.learning.name == "waiting")
     assert "learning" in heard
     assert wb.session.learning.out_of_fold.n == 25 or wb.session.learning.out_of_fold.n >= EVERY
-    thread = wb._learning._thread
+    thread = wb.session.learns._thread
     card.close()
     thread.join(LIMIT_S)
     assert not thread.is_alive()
     assert wb.session.learning.name == "off"
     wb.review()
     assert wb.session.learning.name == "waiting"
-    thread = wb._learning._thread
+    thread = wb.session.learns._thread
     wb.close()
     assert not thread.is_alive()
 

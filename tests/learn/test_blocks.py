@@ -363,7 +363,7 @@ def meanwhile(wb, n, act):
             if act and title == "Predicting" and done >= n:
                 act.pop()()
         yield advance
-    wb._bars = acting
+    wb._services.bars = acting
 
 
 def test_the_table_is_of_the_model_that_was_asked_where_another_is_adopted_meanwhile(bench, client):

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from shades import TRUTH, label_some, small_net
 
 import hitl_widgets as hw
-import hitl_widgets.workbench.workbench
+import hitl_widgets.workbench.services
 from hitl_widgets.widgets import bars
 from hitl_widgets.widgets.bars import Bar, say
 
@@ -136,7 +136,7 @@ def shown(monkeypatch):
 
         def __exit__(self, *error):
             pass
-    monkeypatch.setattr(hitl_widgets.workbench.workbench, "Bar", Recorded)
+    monkeypatch.setattr(hitl_widgets.workbench.services, "Bar", Recorded)
     return opened
 
 
