@@ -8,62 +8,46 @@ claims) is done by one thread in the background, the person's next items first. 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast, get_args
 from weakref import WeakValueDictionary
 
 from ..errors import AlreadyDecided, BadInput, HitlError
 from ..records import LABELLING, OBJECT_TASKS, Decision, Items, Task
-from . import window
 from .acts import on
+from .card_people import CardPeople, Pushed
 from .comm import Card
-from .host import AssigningHost, CardHost, LearningHost, PolicyHost, RolesHost, ThreadHost
+from .host import CardHost, LearningHost, own_labels
 from .keys import configured
 from .messages import (
     NOTED,
-    About,
-    Ask,
     CardPush,
     CardReady,
     Certainty,
-    Consent,
-    ConsentQuestion,
     Decide,
-    Dismiss,
     End,
     Fetch,
     Hello,
     More,
     Name,
     Noted,
-    NoticeEntry,
     Progress,
     Rejected,
-    Respond,
     Retract,
-    Settle,
-    SignedAct,
-    Stop,
     Stored,
-    ThreadEntry,
     WantArchive,
     WantExamples,
     WantMap,
     WantSegments,
-    cases_of,
-    examples_of,
     labels_of,
     learning_of,
     pasts_of,
 )
-from .packing import pack_item, pack_map, pack_segments
+from .packing import check_size, pack_archive, pack_examples, pack_item, pack_map, pack_segments
 from .widget import WAKE_S, Job, Widget, rest_s, took_over
 from .window import Entry, Window
 
@@ -73,10 +57,33 @@ AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked 
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 NEAR = 6  # as many items that the new model chose come before those that the former one chose go
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
-EXAMPLES = 6  # of a label, shown for it and as many against
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
-THREADS = 200  # questions that the browser has, the latest
 FOLLOW_S = 2.0  # how often an open card looks for what others stored
+
+
+class Following:
+    """When a card looks for what others stored: every two seconds or soon after it is woken, less often if it is slow.
+
+    It has no lock: whoever holds it sees to that.
+    """
+
+    def __init__(self) -> None:
+        self.at = 0.0  # the next time, of `time.monotonic`
+        self._began, self._rest_s = 0.0, WAKE_S
+
+    def wake(self) -> None:
+        """Somebody stored something."""
+        self.at = min(self.at, self._began + self._rest_s)
+
+    def begin(self) -> None:
+        """A look begins now."""
+        self._began = time.monotonic()
+        self.at = self._began + FOLLOW_S
+
+    def end(self) -> None:
+        """It is over."""
+        self._rest_s = rest_s(time.monotonic() - self._began)
+        self.at = max(self.at, self._began + self._rest_s)
 
 
 class Errand(NamedTuple):
@@ -138,49 +145,39 @@ class Review(Widget[CardPush]):
     CLOSING = "Another card has taken over."
 
     def __init__(self, host: CardHost, *, n: int | None = None, strategy: Any = None,
-                 explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None,
-                 queue: str | None = None) -> None:
+                 explain: str | Sequence[str] | None = "gradcam", blind: bool = False, certainty: Certainty = "keep",
+                 keys: Mapping[str, str | Sequence[str]] | None = None, queue: str | None = None) -> None:
         if certainty not in get_args(Certainty):
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
         self.task: Task = cast("Task", host.task)
-        self.queue, self.keys = queue, configured(
-            keys or {}, "card", self.task, host.pool.kind)
+        self.queue, self.keys = queue, configured(keys or {}, "card", self.task, host.pool.kind)
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._window = Window(n)
         self._end: str | None = None
         self._ask_again_at = 0.0
         self._look_at: float | None = None
         self._keeps_former = True  # what changed was the model alone
-        self._former: list[str] = []  # items chosen by the former model, which wait until the new model's are there
-        self._follow_at, self._followed_at, self._rest_s = 0.0, 0.0, WAKE_S
+        self._following = Following()
         self._asked: int | None = None  # items of a queue beside what is open
         self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
         self._greeted: dict[str | None, int] = {}  # by tab
         self._count = True  # progress is due
-        self._taxonomy = host.taxonomy
-        self._own = self._own_labels()
+        self._taxonomy, self._own = host.taxonomy, own_labels(host)
         self._labels = labels_of(host.taxonomy, self._own)
-        self._asks = host if isinstance(host, ThreadHost) else None
-        self._tells = host if isinstance(host, PolicyHost) else None
         self._learns = host if isinstance(host, LearningHost) else None
-        self._roles = host if isinstance(host, RolesHost) else None
-        self._reading = self._reads()
-        # An answer is never lost to a role: one that isn't allowed any more is kept aside.
-        self._keeping: dict[str, Any] = {} if self._roles is None else {"keep_aside": True}
-        self._told: dict[str, object] = {}  # what of the people's part the browser has, by kind of push
+        self._pushed = Pushed()
+        self._people = CardPeople(host, self._pushed, push=self._push, errand=self._errand,
+                                  choose_anew=self._choose_anew, drop_planted=self._drop_planted)
         take_over(host, self)
         super().__init__(Card, on(Hello, self._hello), on(Decide, self._decide), on(Retract, self._retract),
                          on(More, self._more), on(Name, self._name), on(Fetch, self._fetch), on(WantMap, self._map),
                          on(WantExamples, self._examples), on(WantArchive, self._archive),
-                         on(WantSegments, self._segments), on(Ask, self._ask), on(Respond, self._respond),
-                         on(Settle, self._settle), on(Consent, self._consent), on(Dismiss, self._dismiss),
-                         on(Stop, self._stop))
+                         on(WantSegments, self._segments), *self._people.handlers)
         self._unsubscribe, self._listen = host.subscribe(self._on_change), host.listen
 
     def __repr__(self) -> str:
@@ -189,12 +186,10 @@ class Review(Widget[CardPush]):
 
     def _let_go(self) -> None:
         with self._changed:
-            waiting, self._former = self._window.cut() + self._former, []
+            waiting = self._window.take_all()
         if waiting:
             self.host.release(waiting, self.host.annotator)
-        if self._tells is not None:  # the sitting is over
-            with suppress(HitlError):
-                self._tells.end_sitting(self.host.annotator)
+        self._people.end()
 
     # -- acts: answered at once
 
@@ -205,10 +200,10 @@ class Review(Widget[CardPush]):
                     return NOTED
                 self._greeted[act.tab] = act.n
         self._resend(act.have)
-        self._told.clear()
+        self._pushed.forget()
         self._errand(2.5, self._push_past)
         self._errand(2.6, self._count_asked)
-        self._errand(2.7, self._push_people)
+        self._errand(2.7, self._people.push)
         self._errand(2.8, self._push_learning)
         return self._ready()
 
@@ -251,7 +246,7 @@ class Review(Widget[CardPush]):
         return NOTED
 
     def _archive(self, _: WantArchive) -> Noted:
-        self._errand(3.0, self._push_archive)
+        self._errand(3.0, lambda: self._push(*pack_archive(self.host)))
         return NOTED
 
     def _name(self, act: Name) -> CardReady:
@@ -260,34 +255,33 @@ class Review(Widget[CardPush]):
             return self._ready()  # sent twice
         self.host.rename_annotator(act.annotator)
         with self._changed:
-            waiting, self._former = self._window.cut() + self._former, []
+            waiting = self._window.take_all()
             self._window.forget()
             self._end = None
             self._stir()
         if waiting:
             self.host.release(waiting, former)
-        self._told.clear()
-        self._own = self._own_labels()
+        self._pushed.forget()
+        self._own = own_labels(self.host)
         self._labels = labels_of(self._taxonomy, self._own)
         self._errand(2.5, self._push_past)
-        self._errand(2.7, self._push_people)
+        self._errand(2.7, self._people.push)
         return self._ready()
 
     def _decide(self, act: Decide) -> Stored | Rejected:
         try:
             decision = self._store(act)
         except AlreadyDecided as error:
-            self._follow_at = 0.0
+            self._following.at = 0.0
             self._errand(2.5, self._push_past)  # the page learns which decision stands
             return {"kind": "rejected", "decision_id": act.decision_id, "reason": str(error), "decided": True}
-        if (why := self._kept_aside(act)) is not None:
+        if (why := self._people.kept_aside(act)) is not None:
             with self._changed:
                 self._window.drop([entry for entry in self._window.entries if entry.item.id == decision.item_id])
                 self._stir()
             return {"kind": "stored", "decision_id": decision.id, "aside": why}
         with self._changed:
             self._window.decide(decision)
-            self._former = [item_id for item_id in self._former if item_id != decision.item_id]  # an undo may show it
             self._gone.append((decision.item_id, decision.id))
             self._stir()
         return {"kind": "stored", "decision_id": decision.id}
@@ -296,34 +290,17 @@ class Review(Widget[CardPush]):
         # Of values alone, and of objects, the verdict follows from what was seen.
         verdict = None if self.task in ("scale", *OBJECT_TASKS) and act.verdict in LABELLING else act.verdict
         if act.objects is not None and act.size is not None:
-            self._check_size(act.item_id, act.size)
+            check_size(self.host, act.item_id, act.size)
         return self.host.decide(
             act.item_id, verdict, label=None if self.task in OBJECT_TASKS else act.label_id, values=act.values,
-            objects=act.objects, touched=act.touched,
-            certainty=act.certainty, note=act.note, flags=act.flags, reason=act.reason, wrong=act.wrong,
-            missing=act.missing, reasons=act.reasons, seen=act.seen, id=act.decision_id, annotator=act.annotator,
-            acted_at=act.acted_at, known=act.known, **self._keeping)
-
-    def _kept_aside(self, act: SignedAct) -> str | None:
-        """Why an act that was stored just now is kept aside, where it is."""
-        why = None if self._roles is None else self._roles.kept_aside(act.decision_id, act.annotator)
-        if why is not None:
-            self._errand(0.2, self._push_people)
-        return why
-
-    def _check_size(self, item_id: str, size: tuple[int, int]) -> None:
-        height, width = self.host.pool.size(self.host.item(item_id).position)
-        if size != (width, height) and self.host.pool.kind == "text":
-            raise BadInput(f"the text {item_id!r} has {width:,} characters now, and it had {size[0]:,} when its spans "
-                           "were marked. Reload the page to see it as it is; what you marked fits another text.")
-        if size != (width, height):
-            raise BadInput(f"the image {item_id!r} is {width} x {height} pixels now, and it was {size[0]} x {size[1]} "
-                           "when its objects were marked. Reload the page to see it as it is; your objects are kept.")
+            objects=act.objects, touched=act.touched, certainty=act.certainty, note=act.note, flags=act.flags,
+            reason=act.reason, wrong=act.wrong, missing=act.missing, reasons=act.reasons, seen=act.seen,
+            id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at, known=act.known, **self._people.keeping)
 
     def _retract(self, act: Retract) -> Stored:
         decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
-                                     **self._keeping)
-        if (why := self._kept_aside(act)) is not None:
+                                     **self._people.keeping)
+        if (why := self._people.kept_aside(act)) is not None:
             return {"kind": "stored", "decision_id": act.decision_id, "aside": why}
         with self._changed:
             if decision.seen.chosen_by in AGAIN or decision.replaces is not None:  # what it revised stands again
@@ -334,67 +311,26 @@ class Review(Widget[CardPush]):
             self._stir()
         return {"kind": "stored", "decision_id": act.decision_id}
 
-    # -- acts of people towards each other
-
-    def _ask(self, act: Ask) -> Stored:
-        if self._asks is None:
-            raise BadInput("questions can't be asked here.")
-        self._asks.ask(act.text, item_id=act.item_id, label_id=act.label_id, **_signature(act))
-        return self._spoken(act)
-
-    def _respond(self, act: Respond) -> Stored:
-        if self._asks is not None:
-            self._asks.reply(act.thread, act.text, **_signature(act))
-        return self._spoken(act)
-
-    def _settle(self, act: Settle) -> Stored:
-        if self._asks is not None:
-            self._asks.settle(act.thread, act.how, label_id=act.label_id, text=act.text, **_signature(act))
-        return self._spoken(act)
-
-    def _consent(self, act: Consent) -> Stored:
-        if self._tells is not None:
-            self._tells.consent(act.to, act.yes, policy=act.policy, **_signature(act))
-            if not act.yes:
-                self._errand(0.1, self._drop_planted)
-            with self._changed:
-                self._look_at, self._keeps_former = time.monotonic(), False  # what waits was drawn without this answer
-        return self._spoken(act)
-
     def _drop_planted(self) -> None:
         """Take out what waits with a suggestion that is wrong on purpose: only what is on the screen stays."""
-        if self._former:
+        if self._window.former:
             self._drop_former(keep=1)
         with self._changed:
-            gone = [entry for entry in self._window.entries[1:] if entry.item.planted]
-            self._window.drop(gone)
+            gone = self._window.take_planted()
             self._stir()
         if gone:
-            item_ids = [entry.item.id for entry in gone]
-            self._push({"kind": "drop", "item_ids": item_ids, "keep": 1})
-            self.host.release(item_ids, self.host.annotator)
-
-    def _dismiss(self, act: Dismiss) -> Stored:
-        if self._tells is not None:
-            self._tells.dismiss(act.notice, **_signature(act))
-        return self._spoken(act)
-
-    def _stop(self, _: Stop) -> Noted:
-        if self._tells is not None:
-            self._errand(2.0, partial(self._end_sitting, self._tells))
-        return NOTED
-
-    def _end_sitting(self, host: PolicyHost) -> None:
-        host.end_sitting(self.host.annotator)
-        self._push_people()
-
-    def _spoken(self, act: SignedAct) -> Stored:
-        self._errand(0.2, self._push_people)
-        return {"kind": "stored", "decision_id": act.decision_id}
+            self._push({"kind": "drop", "item_ids": gone, "keep": 1})
+            self.host.release(gone, self.host.annotator)
 
     def _errand(self, place: float, job: Job) -> None:
         with self._changed:
             self._errands.append(Errand(place, job))
+            self._changed.notify_all()
+
+    def _choose_anew(self) -> None:
+        """Note that what waits was chosen for what doesn't hold any more, such as another role."""
+        with self._changed:
+            self._look_at, self._keeps_former = time.monotonic(), False
             self._changed.notify_all()
 
     def _stir(self) -> None:
@@ -410,29 +346,13 @@ class Review(Widget[CardPush]):
         self._start()
 
     def _ready(self) -> CardReady:
-        about, consent = self._about()
+        about, consent = self._people.about()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
                 "annotator_is_default": bool(self.host.annotator_is_default), "task": self.task,
                 "taxonomy": self._labels, "certainty": self.certainty, "methods": list(self.methods),
                 "keys": self.keys, "n": self.n, "queue": self.queue, "temporary": on_temporary_server(),
-                "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent,
-                "reading": self._reads()}
-
-    def _reads(self) -> str | None:
-        return None if self._roles is None else self._roles.reading(self.host.annotator)
-
-    def _own_labels(self) -> tuple[str, ...]:
-        """The labels that are offered first, where an item may have several: those assigned to the annotator."""
-        if self.task != "multilabel" or not isinstance(self.host, AssigningHost):
-            return ()
-        return tuple(self.host.own_labels(self.host.annotator))
-
-    def _about(self) -> tuple[About | None, ConsentQuestion | None]:
-        if self._tells is None:
-            return None, None
-        annotator = self.host.annotator
-        return (cast("About | None", self._tells.about(annotator)),
-                cast("ConsentQuestion | None", self._tells.asks_consent(annotator)))
+                "progress": self._progress(), "people": self._people.can_ask, "about": about, "consent": consent,
+                "reading": self._people.reading()}
 
     # -- pushes: prepared in the background
 
@@ -441,7 +361,7 @@ class Review(Widget[CardPush]):
         now = time.monotonic()
         if self._look_at is not None and now >= self._look_at:
             return self._look
-        if now >= self._follow_at:
+        if now >= self._following.at:
             return self._follow
         soonest = min([*self._item_jobs(), *self._errands], key=lambda errand: errand.place, default=None)
         may_wait = soonest is None or soonest.place >= 3
@@ -455,17 +375,11 @@ class Review(Widget[CardPush]):
 
     def _item_jobs(self) -> list[Errand]:
         """List what the browser lacks of the items that wait."""
-        jobs = []
-        for place, entry in enumerate(self._window.entries):
-            if not entry.pushed:
-                if self.host.pool.is_fetching(entry.item.position):  # one that is slow doesn't hold up the others
-                    continue
-                jobs.append(Errand(place, partial(self._push_item, entry)))
-                continue
-            # A map may come a few items later than its item, a second method's a window later.
-            jobs += [Errand(place + 3.5 + window.SIZE * order, partial(self._push_map, entry, method))
-                     for order, method in enumerate(self.methods) if method not in entry.mapped]
-        if self._former and all(entry.pushed for entry in self._window.entries[:NEAR]) and not self._is_refill_due():
+        jobs = [Errand(place, partial(self._push_item, entry) if method is None else
+                       partial(self._push_map, entry, method))
+                for place, entry, method in self._window.lacking(self.methods, self.host.pool.is_fetching)]
+        if self._window.former and all(entry.pushed for entry in self._window.entries[:NEAR]) and \
+                not self._is_refill_due():
             jobs.append(Errand(0.4, self._drop_former))
         return jobs
 
@@ -478,16 +392,14 @@ class Review(Widget[CardPush]):
 
     def _wakes_at(self) -> float:
         asks_again = [self._ask_again_at] if len(self._window) < REFILL_BELOW else []
-        return min([self._follow_at, *asks_again, *([] if self._look_at is None else [self._look_at])])
+        return min([self._following.at, *asks_again, *([] if self._look_at is None else [self._look_at])])
 
     def _refill(self) -> None:
         with self._changed:
             room, showing = self._window.ask()
         annotator = self.host.annotator
-        items = Items([])
-        if room > 0:
-            items = self.host.claim(room, annotator=annotator, strategy=self.strategy, showing=showing,
-                                    queue=self.queue)
+        items = Items([]) if room <= 0 else self.host.claim(
+            room, annotator=annotator, strategy=self.strategy, showing=showing, queue=self.queue)
         self.host.pool.fetch_ahead([item.position for item in items], first=True, then=self._notify)
         with suppress(HitlError):  # each item that it concerns will say so
             self.host.prepare(items[:REFILL_BELOW // 2])
@@ -538,22 +450,7 @@ class Review(Widget[CardPush]):
             self._push({"kind": "thumbnail", "item_id": item_id}, [self.host.pool.thumbnail(position)])
 
     def _push_examples(self, label: Any) -> None:
-        names = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
-                 for name in names]
-        cases = cases_of(label)
-        names += [(False, name) for name in cases if (False, name) not in names]
-        examples, buffers = examples_of(names, self.host.example, EXAMPLES, cases)
-        self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
-
-    def _push_archive(self) -> None:
-        name = f"{self.host.project_id[:8]}-{datetime.now().astimezone():%Y-%m-%d-%H%M}.zip"
-        with tempfile.TemporaryDirectory(prefix="hitl-") as folder:
-            try:
-                data = self.host.archive(Path(folder, name)).read_bytes()
-            except (HitlError, OSError) as error:
-                self._push({"kind": "archive", "name": name, "problem": f"No archive was made: {error}"})
-                return
-        self._push({"kind": "archive", "name": name}, [data])
+        self._push(*pack_examples(self.host, label))
 
     def _push_progress(self) -> None:
         with self._changed:
@@ -561,7 +458,7 @@ class Review(Widget[CardPush]):
         for item_id, decision_id in gone:
             self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
         progress = self._progress()
-        self._is_new("progress", progress)
+        self._pushed.is_new("progress", progress)
         self._push({"kind": "progress", "progress": progress})
         self._push_learning()
 
@@ -582,57 +479,30 @@ class Review(Widget[CardPush]):
     # -- the model or the taxonomy may have changed, and others may have done something
 
     def _wake(self) -> None:
-        self._follow_at = min(self._follow_at, self._followed_at + self._rest_s)
+        self._following.wake()
 
     def _follow(self) -> None:
         with self._changed:  # what is stored from here on wakes it again
-            self._followed_at = time.monotonic()
-            self._follow_at = self._followed_at + FOLLOW_S
+            self._following.begin()
         with self.host.following():
             news = self.host.news
             for text in news[self._n_news:]:
                 self._push({"kind": "news", "text": text})
             self._n_news = len(news)
-            self._push_people()
+            self._people.push()
             self._push_learning()
             self._drop_decided()
-            if self._is_new("progress", self._progress()):  # others have answered
+            if self._pushed.is_new("progress", self._progress()):  # others have answered
                 with self._changed:
                     self._count = True
         with self._changed:
-            self._rest_s = rest_s(time.monotonic() - self._followed_at)
-            self._follow_at = max(self._follow_at, self._followed_at + self._rest_s)
-
-    def _push_people(self) -> None:
-        """Push what people asked each other and are told, where it has changed since it was pushed last."""
-        if self._asks is not None:
-            threads = cast("list[ThreadEntry]", list(self._asks.threads())[-THREADS:])
-            if self._is_new("threads", threads):
-                self._push({"kind": "threads", "threads": threads})
-        if self._tells is not None or self._roles is not None:
-            (about, consent), reading = self._about(), self._reads()
-            aside = None if self._roles is None else self._roles.aside(self.host.annotator)
-            if self._is_new("about", (about, consent, reading, aside)):
-                self._push({"kind": "about", "about": about, "consent": consent, "reading": reading, "aside": aside})
-            with self._changed:
-                if self._reading != reading:  # what waits was chosen for another role
-                    self._reading, self._look_at, self._keeps_former = reading, time.monotonic(), False
-        if self._tells is not None:
-            notices = cast("list[NoticeEntry]", list(self._tells.notices(self.host.annotator)))
-            if self._is_new("notices", notices):
-                self._push({"kind": "notices", "notices": notices})
+            self._following.end()
 
     def _push_learning(self) -> None:
         """Push what the model learns in the background, where it has changed since it was pushed last."""
         learning = None if self._learns is None else learning_of(self._learns.learning)
-        if self._is_new("learning", learning):
+        if self._pushed.is_new("learning", learning):
             self._push({"kind": "learning", "learning": learning})
-
-    def _is_new(self, kind: str, state: object) -> bool:
-        with self._changed:
-            new = kind not in self._told or self._told[kind] != state
-            self._told[kind] = state
-            return new
 
     def _drop_decided(self) -> None:
         """Drop items that this annotator decided in another notebook, or in a script, since they were pushed."""
@@ -640,10 +510,7 @@ class Review(Widget[CardPush]):
             pushed = [entry for entry in self._window.entries if entry.pushed]
         standing = self.host.standing([entry.item.id for entry in pushed], self.host.annotator)
         with self._changed:
-            decided = [entry for entry in pushed if entry in self._window.entries
-                       and standing.get(entry.item.id, entry.standing) != entry.standing]
-            if decided:
-                self._window.drop(decided)
+            if decided := self._window.drop_decided(pushed, standing):
                 self._gone += [(entry.item.id, standing[entry.item.id]) for entry in decided]
                 self._stir()
 
@@ -654,20 +521,19 @@ class Review(Widget[CardPush]):
             elif what == "learning":
                 self._errand(2.8, self._push_learning)
             elif what == "assigned":
-                self._look_at, self._keeps_former = time.monotonic(), False  # what waits may be somebody else's now
-                self._changed.notify_all()
+                self._choose_anew()  # what waits may be somebody else's now
             elif what == "people":
-                self._errand(0.2, self._push_people)
+                self._errand(0.2, self._people.push)
             elif what in ("taxonomy", "model") and self._look_at is None:
                 self._look_at = time.monotonic() + SETTLE_S
                 self._changed.notify_all()
 
     def _look(self) -> None:
-        taxonomy, own = self.host.taxonomy, self._own_labels()
+        taxonomy, own = self.host.taxonomy, own_labels(self.host)
         with self._changed:
             self._look_at = None
             self._stir()
-            self._former += self._window.cut(KEPT)
+            self._window.former += self._window.cut(KEPT)
             keeps, self._keeps_former = self._keeps_former, True
             if taxonomy is not self._taxonomy or own != self._own:
                 self._taxonomy, self._own, self._labels, keeps = taxonomy, own, labels_of(taxonomy, own), False
@@ -679,15 +545,10 @@ class Review(Widget[CardPush]):
     def _drop_former(self, keep: int = KEPT) -> None:
         """Take out what the former model chose; under a new model only once its own items wait in the browser."""
         with self._changed:
-            gone = [item_id for item_id in self._former if item_id not in self._window.item_ids]
-            self._former = []
+            gone = self._window.take_former()
             self._push({"kind": "drop", "item_ids": gone, "keep": keep})
         if gone:
             self.host.release(gone, self.host.annotator)
-
-
-def _signature(act: SignedAct) -> dict[str, Any]:
-    return {"id": act.decision_id, "annotator": act.annotator, "acted_at": act.acted_at}
 
 
 def on_temporary_server() -> bool:

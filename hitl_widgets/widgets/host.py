@@ -312,3 +312,10 @@ class AdjudicationHost(Protocol):
 
     def verdicts(self, n: int = 50) -> Sequence[Mapping[str, Any]]:
         """List the annotator's last verdicts that stand: `hitl_widgets.widgets.messages.PastVerdict`."""
+
+
+def own_labels(host: CardHost) -> tuple[str, ...]:
+    """The labels that are offered first, where an item may have several: those assigned to the annotator."""
+    if host.task != "multilabel" or not isinstance(host, AssigningHost):
+        return ()
+    return tuple(host.own_labels(host.annotator))

@@ -5,23 +5,39 @@ What can't be packed becomes a message with the reason, so that a person can dec
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from ..drawing.overlay import quantise
-from ..errors import HitlError
+from ..errors import BadInput, HitlError
 from ..items.superpixels import clickable
 from ..records import OBJECT_TASKS, Item, PredictedValue, Prediction
 from ..taxonomy.label_sets import is_set, members
-from ..taxonomy.labels import Taxonomy
+from ..taxonomy.labels import Label, Taxonomy
 from .host import CardHost
-from .messages import ItemEntry, ObjectEntry, PushMap, Segments, SuggestedValue, object_target, step_of
+from .messages import (
+    Archive,
+    Examples,
+    ItemEntry,
+    ObjectEntry,
+    PushMap,
+    Segments,
+    SuggestedValue,
+    cases_of,
+    examples_of,
+    object_target,
+    step_of,
+)
 
 SHOWN = 5  # predictions on the card
 SHOWN_IN_LIST = 30  # where each stands beside its label
+EXAMPLES = 6  # of a label, shown for it and as many against
 
 
 def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tuple[ItemEntry, list[bytes]]:
@@ -251,3 +267,35 @@ def pack_segments(host: CardHost, item: Item) -> tuple[Segments, list[Any]]:
         return message, []
     message["height"], message["width"] = numbers.shape
     return message, [np.ascontiguousarray(numbers, "<u2")]
+
+
+def pack_examples(host: CardHost, label: Label) -> tuple[Examples, list[bytes]]:
+    """Pack the examples of a label, those against it, and those that are hard to see, with their pictures."""
+    names = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+             for name in names]
+    cases = cases_of(label)
+    names += [(False, name) for name in cases if (False, name) not in names]
+    examples, buffers = examples_of(names, host.example, EXAMPLES, cases)
+    return {"kind": "examples", "label_id": label.id, "examples": examples}, buffers
+
+
+def pack_archive(host: CardHost) -> tuple[Archive, list[bytes]]:
+    """Pack the whole project as an archive to download, or the reason why there is none."""
+    name = f"{host.project_id[:8]}-{datetime.now().astimezone():%Y-%m-%d-%H%M}.zip"
+    with tempfile.TemporaryDirectory(prefix="hitl-") as folder:
+        try:
+            data = host.archive(Path(folder, name)).read_bytes()
+        except (HitlError, OSError) as error:
+            return {"kind": "archive", "name": name, "problem": f"No archive was made: {error}"}, []
+    return {"kind": "archive", "name": name}, [data]
+
+
+def check_size(host: CardHost, item_id: str, size: tuple[int, int]) -> None:
+    """BadInput where an item hasn't the size any more that it had when its objects were marked."""
+    height, width = host.pool.size(host.item(item_id).position)
+    if size != (width, height) and host.pool.kind == "text":
+        raise BadInput(f"the text {item_id!r} has {width:,} characters now, and it had {size[0]:,} when its spans "
+                       "were marked. Reload the page to see it as it is; what you marked fits another text.")
+    if size != (width, height):
+        raise BadInput(f"the image {item_id!r} is {width} x {height} pixels now, and it was {size[0]} x {size[1]} "
+                       "when its objects were marked. Reload the page to see it as it is; your objects are kept.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..records import Decision, Item, Prediction
@@ -55,6 +55,7 @@ class Window:
     def __init__(self, n: int | None, size: int = SIZE) -> None:
         self.n, self.size = n, size
         self.entries: list[Entry] = []
+        self.former: list[str] = []  # items chosen by the former model, which wait until the new model's are there
         self._decided: dict[str, Entry] = {}  # by decision id
         self._closing: dict[str, str] = {}  # by decision id, the item that it closed
         self._decided_since: set[str] = set()  # items, since more were asked for
@@ -107,6 +108,7 @@ class Window:
             while len(self._decided) > REMEMBERED:
                 del self._decided[next(iter(self._decided))]
         self._decided_since.add(decision.item_id)
+        self.former = [item_id for item_id in self.former if item_id != decision.item_id]  # an undo may show it
         if decision.closes:
             self._closing[decision.id] = decision.item_id
 
@@ -121,11 +123,46 @@ class Window:
         """Take out items that were decided elsewhere."""
         self.entries = [entry for entry in self.entries if entry not in entries]
 
+    def drop_decided(self, entries: Iterable[Entry], standing: Mapping[str, str]) -> list[Entry]:
+        """Take out those of the entries whose decision that stands (by item id) is another one than when they came."""
+        decided = [entry for entry in entries if entry in self.entries
+                   and standing.get(entry.item.id, entry.standing) != entry.standing]
+        self.drop(decided)
+        return decided
+
+    def take_planted(self) -> list[str]:
+        """Take out items with a suggestion that is wrong on purpose, but the first item; their ids are returned."""
+        gone = [entry for entry in self.entries[1:] if entry.item.planted]
+        self.drop(gone)
+        return [entry.item.id for entry in gone]
+
     def cut(self, keep: int = 0) -> list[str]:
         """Take out all but the first `keep`; their ids are returned, to be released."""
         item_ids = [entry.item.id for entry in self.entries[keep:]]
         del self.entries[keep:]
         return item_ids
+
+    def take_all(self) -> list[str]:
+        """Take out all items, those of the former model too; their ids are returned, to be released."""
+        waiting, self.former = self.cut() + self.former, []
+        return waiting
+
+    def take_former(self) -> list[str]:
+        """Take out those of the former model that the new one didn't choose again; their ids are returned."""
+        here = self.item_ids
+        gone, self.former = [item_id for item_id in self.former if item_id not in here], []
+        return gone
+
+    def lacking(self, methods: Sequence[str], is_fetching: Callable[[int], bool]
+                ) -> Iterator[tuple[float, Entry, str | None]]:
+        """What the browser lacks: its place, the smaller the sooner, the entry, and None or the method of its map."""
+        for place, entry in enumerate(self.entries):
+            if entry.pushed:
+                # A map may come a few items later than its item, a second method's a window later.
+                yield from ((place + 3.5 + SIZE * order, entry, method) for order, method in enumerate(methods)
+                            if method not in entry.mapped)
+            elif not is_fetching(entry.item.position):  # one that is slow doesn't hold up the others
+                yield place, entry, None
 
     def forget(self, *decision_ids: str) -> None:
         """Bring back no item of these decisions; without any, of none until now."""
