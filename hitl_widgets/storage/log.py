@@ -7,34 +7,31 @@ databases' own parts are in `sqlite` and `postgres`.
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import os
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
 
-from ..errors import AlreadyDecided, BadInput, IdReused, LogDamaged, StoreError
-from ..events import KINDS, Event, canonical, standing, stored
+from ..errors import BadInput, LogDamaged, StoreError
+from ..events import KINDS, Event
 from ..records import LABELLING, utc_now
+from .appending import GENERATION, Act, Appender, Rewritten, about_value
 from .backups import Copy, listed
-from .checks import UNREADABLE, Outdated, checksum, is_intact
+from .checks import UNREADABLE, Outdated, is_intact
 from .derived import derive
 from .location import Location, ServerLocation, locate
 from .lock import is_local
-from .migrations import SCHEMA, is_current, make, migrate, reseal
+from .migrations import is_current, make, migrate, reseal
 from .moved import MOVE, Move, refusal
-from .redaction import KIND as REDACTED
 from .redaction import Redactions, redactions_in
-from .roles import Roles
 from .schema import (
     ABOUT,
     ANNOTATION,
@@ -43,21 +40,15 @@ from .schema import (
     OF_LABELS,
     about_of,
     add,
-    annotation_of,
     batches,
     event_of,
-    instant,
     microseconds,
-    row_of,
+    rows_of,
 )
 from .sqlite import Database
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
-
-
-class Rewritten(Exception):
-    """The events were brought into another order after the act that is to be stored was made."""
 
 
 class Unplaced(NamedTuple):
@@ -75,8 +66,6 @@ class Unplaced(NamedTuple):
 
 # A reader keeps writers waiting for one chunk, which is tens of milliseconds.
 _CHUNK = 2_000
-# The name in the table "about" of how often the events were brought into another order.
-GENERATION = "generation"
 
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
@@ -84,23 +73,10 @@ _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
 _ALLOWED = EVENT.c.aside == 0
 
 
-def _about(name: str) -> sa.ScalarSelect[str]:
-    return select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery()
-
-
-_LAST_SEQ = select(func.max(EVENT.c.seq), _about(GENERATION))
-_LAST_TICK = select(EVENT.c.tick).order_by(EVENT.c.seq.desc()).limit(1).scalar_subquery()
-_RULING = EVENT.c.kind.in_((*Roles.KINDS, REDACTED))
-_LAST_RULE = select(func.max(EVENT.c.seq)).where(_RULING).scalar_subquery()
-_TO_APPEND = select(func.max(EVENT.c.seq), _LAST_TICK, _LAST_RULE,
-                    *map(_about, ("schema", "id", MOVE, GENERATION)))
-_LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
+_LAST_SEQ = select(func.max(EVENT.c.seq), about_value(GENERATION))
 _NEXT_NAME = select(func.min(EVENT.c.annotator)).where(EVENT.c.annotator > bindparam("name"))
-_COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
-_KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _IDS = select(EVENT.c.id).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
 _ABOUT_ITEMS = select(EVENT).where(EVENT.c.item_id.in_(_ITEMS), _ALLOWED)
-_RULES = select(EVENT).where(_RULING, EVENT.c.seq > _SINCE).order_by(EVENT.c.seq)
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
 _STANDING_IDS = select(ANNOTATION.c.item_id, ANNOTATION.c.decision_id).where(
@@ -136,8 +112,6 @@ _UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._field
     | (_ANSWERS & ANNOTATION.c.label_id.in_(bindparam("labels", expanding=True)))).order_by(EVENT.c.seq)
 # What every reading of the annotations needs to tell which row is the newest.
 _KEY_COLUMNS = ("seq", "item_id", "annotator", "decision_id")
-_FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
-                                   ANNOTATION.c.annotator == bindparam("by"))
 
 
 class Log:
@@ -165,8 +139,6 @@ class Log:
         Where it lies.
     name : str
         What messages call the project.
-    generation : int
-        How often the order of its events was changed, as far as this object knows: see `rewrite`.
     n_writes : int
         How many transactions of this object wrote, or tried to.
     id : str
@@ -200,22 +172,19 @@ class Log:
         self.location = location if isinstance(location, Location) else locate(location)
         self.name, self._now = self.location.name, now
         self._lock = threading.Lock()
-        self._waiting: dict[_Act, None] = {}
+        self._waiting: dict[Act, None] = {}
         self._closed = self.rebuilt = False
         self.gone: str | None = None  # once it was closed: where the project has moved to, as its row of `about`
-        self.generation = self.n_writes = 0
+        self.n_writes = 0
         # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
         # that were made before it noticed a newer one.
         self.taken_in: int | None = None
         self.catch_up: Callable[[Sequence[Event], int | None], Sequence[Event]] | None = None
-        self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
         self._aside: tuple[int, int, tuple[Event, ...]] = 0, 0, ()  # of a generation, up to an event
         self._aside_lock = threading.Lock()
-        self._redactions, self._redactions_of = Redactions(), -1  # of a generation
         self._database = _database(self.location, engine=engine, local=local)
         # A server's clock is the same for all; whoever passes another one means it.
         self._clock = self._database.clock if now is utc_now else sa.null()
-        self._to_append = _TO_APPEND.add_columns(self._clock)
         try:
             self.created = self._create({} if coming is None else {"id": coming[0], **Move(coming_from=coming[1]).row})
             self._read(self._database.check_structure)
@@ -228,7 +197,9 @@ class Log:
                 raise refusal(about.get(MOVE), self.name) or AssertionError
             if not is_coming and not self._read(lambda conn: self._database.check(conn, at=now())):
                 self._rebuild()
-            self.id, self.generation = about["id"], int(about.get(GENERATION, 0))
+            self.id = about["id"]
+            self._appender = Appender(self._database, self._event, self._redactions_in, name=self.name, id=self.id,
+                                      now=now, clock=self._clock, generation=int(about.get(GENERATION, 0)))
         except BaseException:
             self.close()
             raise
@@ -260,6 +231,11 @@ class Log:
     def server(self) -> ServerLocation | None:
         """Where the log lies on a server; None where it lies in a folder."""
         return self.location if isinstance(self.location, ServerLocation) else None
+
+    @property
+    def generation(self) -> int:
+        """How often the order of its events was changed, as far as this object knows: see `rewrite`."""
+        return self._appender.generation
 
     def close(self) -> None:
         """Give up the log. Closing twice is closing once."""
@@ -321,7 +297,7 @@ class Log:
         if not events:
             return []
         made = self.taken_in if generation is None else generation
-        act = _Act(events, known, since, made, keep_aside=keep_aside)
+        act = Act(events, known, since, made, keep_aside=keep_aside)
         try:
             self._waiting[act] = None
             with self._lock:
@@ -335,124 +311,22 @@ class Log:
         finally:
             self._waiting.pop(act, None)
 
-    def _settle(self, mine: _Act) -> list[Event]:
+    def _settle(self, mine: Act) -> list[Event]:
         # One commit serves every thread that came to wait while the last one was written: on a slow disk eight threads
         # wait for two commits, not for eight. An act that was committed while its caller was interrupted is recognised
         # by its ids and not stored twice.
         acts = list(self._waiting)
         try:
-            events = self._run(self._database.writer, lambda conn: self._store(conn, acts), again=True)
+            events = self._run(self._database.writer, lambda conn: self._appender.store(conn, acts), again=True)
         except (BadInput, OverflowError, TypeError, Rewritten):
             if acts == [mine]:
                 raise
             acts = [mine]  # another thread's mistake isn't mine
-            events = self._run(self._database.writer, lambda conn: self._store(conn, acts), again=True)
+            events = self._run(self._database.writer, lambda conn: self._appender.store(conn, acts), again=True)
         for act in acts:
             act.stored = [events[event.id] for event in act.events]
             self._waiting.pop(act, None)
         return [events[event.id] for event in mine.events]
-
-    def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
-        nth = dict[str, int]()
-        parts = self._parts(acts)
-        # All that has to be read for most acts is asked at once: on a server each question is a way there and back.
-        start, *answers = self._database.rows(conn, (self._to_append, {}), *_about_part(parts[0], nth))
-        last_seq, tick, at, redacted = self._start_appending(conn, acts, start[0])
-        if redacted:
-            parts, answers = self._parts(acts), []
-        seq, by_id = last_seq, dict[str, Event]()
-        for part in parts:
-            known, *last = answers or self._database.rows(conn, *_about_part(part, nth))
-            answers = []
-            for annotator, rows in zip(_new_in(part, nth), last, strict=True):
-                nth[annotator] = _n_of(conn, annotator, rows)
-            before = {event.id: event for event in map(self._event, known)}
-            aside = {row[1] for row in known if row[-1]}
-            _check_since(part, before.values(), last_seq)
-            new: dict[str, Event] = {}
-            rows = []
-            for event, row, act in part:
-                former = before.get(event.id) or new.get(event.id)
-                if former is None:
-                    if act.known is not None:
-                        _check_known(event, act.known, (one for one in (*before.values(), *new.values())
-                                                        if one.id not in aside))
-                    seq += 1
-                    nth[event.annotator] = n = nth[event.annotator] + 1
-                    tick = max(tick + 1, microseconds(at))
-                    if not (allowed := self._allows(event, before, new, keep_aside=act.keep_aside)):
-                        aside.add(event.id)
-                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n, aside=not allowed)
-                    if former.kind in Roles.KINDS:
-                        self._roles.take(former)
-                        self._roles_of = -1  # read anew next time: this transaction may fail yet
-                    full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n)}
-                    rows.append({**full, "checksum": checksum(full), "tick": tick, "aside": int(not allowed)})
-                elif not former.same_act(event):
-                    raise IdReused(f"event id {event.id!r} is in the log already and says: {_brief(former)}. It came "
-                                   f"again with: {_brief(event)}. A new act needs a new id; leave id out to get one.")
-                by_id[event.id] = former
-            if rows:
-                with self._database.at_once(conn):
-                    add(conn, EVENT, rows)
-                    _update_annotations(conn, *([event for event in events.values() if event.id not in aside]
-                                                for events in (before, new)))
-                    if part is parts[-1]:
-                        self._database.notify(conn, seq)
-        return by_id
-
-    def _parts(self, acts: Sequence[_Act]) -> list[_Part]:
-        """The events of some acts, as they may be stored, in parts that are small enough for one statement each."""
-        return list(batches([(*self._without_redacted(event, row), act) for act in acts
-                             for event, row in zip(act.events, act.rows, strict=True)]))
-
-    def _allows(self, event: Event, before: Mapping[str, Event], new: Mapping[str, Event], *, keep_aside: bool) -> bool:
-        """Whether the role of an event's person allows it; NotAllowed where it doesn't and isn't to be kept aside."""
-        if not self._roles.in_force and event.kind not in Roles.OF_OWNERS:
-            return True
-        whose = None
-        if event.kind == "retracted":
-            decision = before.get(event.body["decision_id"]) or new.get(event.body["decision_id"])
-            whose = None if decision is None else decision.annotator
-        if not keep_aside:
-            self._roles.check(event, author=whose)
-            return True
-        return self._roles.permits(event, author=whose)
-
-    def _start_appending(self, conn: sa.Connection, acts: Sequence[_Act], row: Sequence[Any]
-                         ) -> tuple[int, int, datetime, bool]:
-        """The number and the tick of the newest event, the time, and whether more was redacted since the last look.
-
-        The roles that hold are known then.
-        """
-        last_seq, tick, last_rule, schema, id, move, generation, clock = row
-        self._check_same(schema, id, move)
-        if int(generation or 0) != self.generation and any(act.since is not None for act in acts):
-            raise AlreadyDecided("the events of this project were brought into another order while answers were made "
-                                 "ready, by joining or redacting; nothing was stored. Try again.")
-        self.generation = int(generation or 0)
-        if any(act.generation not in (None, self.generation) for act in acts):
-            raise Rewritten
-        last_seq = last_seq or 0
-        if self._roles_of != self.generation or self._roles_known > last_seq:
-            self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
-        if (last_rule or 0) > self._roles_known:
-            for event in map(self._event, _rows(_RULES, since=self._roles_known)(conn)):
-                if event.kind == REDACTED:
-                    self._redactions_of = -1
-                else:
-                    self._roles.take(event)
-        self._roles_known = last_seq
-        if redacted := self._redactions_of != self.generation:
-            self._redactions, self._redactions_of = self._redactions_in(conn), self.generation
-        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
-
-    def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
-        """An act as it may be stored: under a number where its person was forgotten, without a note that was."""
-        if not self._redactions:
-            return event, row
-        applied = self._redactions.applied(event)
-        return (event, row) if applied is event else (applied, row_of(applied))
 
     def who(self, name: str) -> str:
         """The number in place of a person's name that was forgotten in this project; every other name as it is."""
@@ -461,10 +335,9 @@ class Log:
     @property
     def redactions(self) -> Redactions:
         """What was redacted in this project, as far as this process knows."""
-        if self._redactions_of != self.generation and not self._closed:
-            generation = self.generation
-            self._redactions, self._redactions_of = self._read(self._redactions_in), generation
-        return self._redactions
+        if not self._closed:
+            self._appender.look_up_redactions(self._read)
+        return self._appender.redactions
 
     def _redactions_in(self, conn: sa.Connection) -> Redactions:
         try:
@@ -489,21 +362,9 @@ class Log:
             except (sa.exc.DBAPIError, self._database.Error) as error:
                 raise self._database.explained(error) from error
 
-    def _check_same(self, schema: str | None, id: str | None, move: str | None) -> None:
-        """StoreError where the log isn't the one that was opened any more, or the project has moved."""
-        if schema != str(SCHEMA):
-            raise StoreError(f"the log of {self.name} was changed by another hitl_widgets (schema {schema}; this one "
-                             f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
-                             "kernel with that version.")
-        if id != self.id:
-            raise StoreError(f"the log of {self.name} was replaced by the log of another project ({id}; this one is "
-                             f"{self.id}) while it was open here; nothing was stored. Open the project again.")
-        if (why := refusal(move, self.name)) is not None:
-            raise why
-
     def append_within(self, conn: sa.Connection, *events: Event) -> list[Event]:
         """As `append`, in the transaction of a `rewrite`."""
-        by_id = self._store(conn, [_Act(events)])
+        by_id = self._appender.store(conn, [Act(events)])
         return [by_id[event.id] for event in events]
 
     def rewrite(self, name: str | None, change: Callable[[sa.Connection], _T]) -> _T:
@@ -533,15 +394,15 @@ class Log:
             self.keep_copy(name)
 
         def act(conn: sa.Connection) -> _T:
-            schema, id, move = conn.execute(select(_about("schema"), _about("id"), _about(MOVE))).one()
-            self._check_same(schema, id, move)
+            schema, id, move = conn.execute(select(about_value("schema"), about_value("id"), about_value(MOVE))).one()
+            self._appender.check_same(schema, id, move)
             result = change(conn)
             n, first, last = conn.execute(select(func.count(), func.min(EVENT.c.seq), func.max(EVENT.c.seq))).one()
             if n and (first, last) != (1, n):
                 raise StoreError(f"{n:,} events are numbered from {first:,} to {last:,}; 1 to {n:,} is expected. "
                                  "Nothing was changed.")
             derive(conn)
-            generation = int(conn.scalar(select(_about(GENERATION))) or 0) + 1
+            generation = int(conn.scalar(select(about_value(GENERATION))) or 0) + 1
             conn.execute(delete(ABOUT).where(ABOUT.c.name == GENERATION))
             add(conn, ABOUT, [{"name": GENERATION, "value": str(generation)}])
             reseal(conn)
@@ -615,7 +476,7 @@ class Log:
                 generation, since, found = self.generation, 0, ()
             if since < last:
                 statement = select(EVENT).where(EVENT.c.seq > since, EVENT.c.seq <= last, EVENT.c.aside != 0)
-                found = (*found, *map(self._event, self._read(_rows(statement.order_by(EVENT.c.seq)))))
+                found = (*found, *map(self._event, self._read(rows_of(statement.order_by(EVENT.c.seq)))))
                 self._aside = generation, last, found
             return list(found)
 
@@ -632,7 +493,7 @@ class Log:
 
     def known_ids(self, ids: Sequence[str]) -> set[str]:
         """Those of these ids that an event has, whatever it is about."""
-        return {str(row[0]) for batch in batches(ids) for row in self._read(_rows(_IDS, ids=batch))}
+        return {str(row[0]) for batch in batches(ids) for row in self._read(rows_of(_IDS, ids=batch))}
 
     def is_retracted(self, decision: Event) -> bool:
         """Whether a decision was taken back, by whomever."""
@@ -646,11 +507,11 @@ class Log:
     def standing_ids(self, item_ids: Iterable[str], annotator: str) -> dict[str, str]:
         """The decisions of an annotator that stand for some items: item_id -> decision id."""
         return {str(item_id): str(decision_id) for batch in batches(list(item_ids))
-                for item_id, decision_id in self._read(_rows(_STANDING_IDS, items=batch, annotator=annotator))}
+                for item_id, decision_id in self._read(rows_of(_STANDING_IDS, items=batch, annotator=annotator))}
 
     def latest(self, annotator: str, n: int) -> list[Event]:
         """The last n standing decisions that an annotator made on a screen, in the order of `acted_at`."""
-        rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
+        rows = self._read(rows_of(_LATEST, annotator=annotator, n=n))
         return [self._event(row) for row in reversed(rows)]
 
     def recent_items(self, annotator: str, n: int) -> list[str]:
@@ -660,27 +521,27 @@ class Log:
     def paces(self, n: int) -> list[float]:
         """Seconds from paint to key press, for those of the last n standing decisions that were timed on a screen."""
         # Older logs may have a text where a number belongs.
-        return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n)) if isinstance(row[0], (int, float))]
+        return [row[0] / 1000 for row in self._read(rows_of(_TIMED, n=n)) if isinstance(row[0], (int, float))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
         """The last n standing answers, newest first: item_id, label_id and the taxonomy's version as decided."""
-        return [tuple(row) for row in self._read(_rows(_NEWEST, n=n))]
+        return [tuple(row) for row in self._read(rows_of(_NEWEST, n=n))]
 
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
         """Standing decisions that place their item nowhere in the taxonomy, in the order in which they were stored.
 
         They are unsure, flagged "not_in_taxonomy", or answered with one of `label_ids`, as decided.
         """
-        return list(map(Unplaced._make, self._read(_rows(_UNPLACED, labels=list(label_ids)))))
+        return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
     def judging(self) -> list[Event]:
         """The standing decisions that judge an explanation, in the order in which they were stored."""
-        return list(map(self._event, self._read(_rows(_JUDGING))))
+        return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 when there is none. `generation` is up to date then."""
         last, generation = self._read(lambda conn: conn.execute(_LAST_SEQ).one())
-        self.generation = int(generation or 0)
+        self._appender.generation = int(generation or 0)
         return last or 0
 
     def annotators(self) -> list[str]:
@@ -713,7 +574,7 @@ class Log:
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
         """All that was stored about some items, as decisions and retractions, in the order of each item."""
         for batch in batches(item_ids):
-            yield from map(self._event, sorted(self._read(_rows(_ABOUT_ITEMS, items=batch))))
+            yield from map(self._event, sorted(self._read(rows_of(_ABOUT_ITEMS, items=batch))))
 
     def annotations(self, *, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """The standing annotation of each (item, annotator), as columns.
@@ -771,7 +632,7 @@ class Log:
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
         statement = select(*(ANNOTATION.c[name] for name in names))
         rows = [row for batch in batches(item_ids)
-                for row in self._read(_rows(statement.where(ANNOTATION.c.item_id.in_(_ITEMS)), items=batch))]
+                for row in self._read(rows_of(statement.where(ANNOTATION.c.item_id.in_(_ITEMS)), items=batch))]
         rows += chain.from_iterable(self._since(statement, since))
         newest = {row[1:3]: row for row in rows}.values()  # what changed meanwhile came again, further on
         return {name: [row[column] for row in newest] for column, name in enumerate(names)}
@@ -781,12 +642,12 @@ class Log:
 
     def _chunks(self, statement: sa.Select[Any], since: int) -> Iterator[Sequence[Any]]:
         """The rows of a statement in the order of `seq`, its first column, a chunk at a time."""
-        while rows := self._read(_rows(statement, since=since)):
+        while rows := self._read(rows_of(statement, since=since)):
             yield rows
             since = rows[-1][0]
 
     def _one(self, statement: sa.Select[Any], **values: str) -> Event | None:
-        rows = self._read(_rows(statement, **values))
+        rows = self._read(rows_of(statement, **values))
         return self._event(rows[0]) if rows else None
 
     def unreadable(self, error: Exception) -> LogDamaged:
@@ -912,100 +773,6 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-class _Act:
-    """What one call of `append` wants stored, and the events as stored once they are."""
-
-    __slots__ = ("events", "generation", "keep_aside", "known", "rows", "since", "stored")
-
-    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None, since: int | None = None,
-                 generation: int | None = None, *, keep_aside: bool = False) -> None:
-        self.events, self.known, self.since, self.generation = events, known, since, generation
-        self.keep_aside = keep_aside
-        self.rows = [row_of(event) for event in events]
-        self.stored: list[Event] | None = None
-
-
-# Events that are stored together, each with its row and the act that it is part of.
-_Part: TypeAlias = Sequence[tuple[Event, dict[str, Any], _Act]]
-
-
-def _new_in(part: _Part, nth: Mapping[str, int]) -> list[str]:
-    """The annotators of some events that `nth` doesn't know yet."""
-    return [name for name in dict.fromkeys(event.annotator for event, _, _ in part) if name not in nth]
-
-
-def _about_part(part: _Part, nth: Mapping[str, int]) -> list[tuple[sa.Select[Any], dict[str, Any]]]:
-    """What has to be read before some events are stored: what is known of them, and each annotator's last event."""
-    item_ids = {event.item_id for event, _, _ in part if event.kind in ("decided", "retracted")}
-    return [(_KNOWN, {"ids": [event.id for event, _, _ in part], "items": list(item_ids)}),
-            *((_LAST_OF, {"annotator": name}) for name in _new_in(part, nth))]
-
-
-def _n_of(conn: sa.Connection, annotator: str, last: Sequence[Sequence[str]]) -> int:
-    """How many events of an annotator the log has: the number of the last one, where it has one."""
-    n = json.loads(last[0][0]).get("nth") if last else 0
-    return n if isinstance(n, int) else conn.execute(_COUNT_OF, {"annotator": annotator}).scalar_one()
-
-
-def _numbered(body: str, nth: int) -> str:
-    """Add to a body, as JSON text, the event's number among those of its annotator."""
-    return f'{body[:-1]}{"" if body == "{}" else ","}"nth":{nth}}}'
-
-
-def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:
-    """Raise AlreadyDecided where a decision, no skip, stands that whoever decides doesn't know of."""
-    former = standing(other for other in in_log if other.item_id == event.item_id
-                      and (other.kind == "retracted" or other.annotator == event.annotator))
-    if former is not None and former.id not in known and former.body["verdict"] != "skip":
-        answer = former.body.get("label") or former.body["verdict"]
-        raise AlreadyDecided(f"you decided this item in another tab or notebook meanwhile: {answer}. That stands; go "
-                             "back to it to change it.")
-
-
-def _check_since(part: _Part, in_log: Collection[Event], last_seq: int) -> None:
-    """Raise AlreadyDecided where something was stored about an item after what whoever decides knows of.
-
-    What this transaction itself stores, after number `last_seq`, isn't meant, nor what is sent again.
-    """
-    newest: dict[str | None, int] = {}
-    ids = {event.id for event in in_log}
-    for event in in_log:
-        if event.seq is not None and event.seq <= last_seq:
-            newest[event.item_id] = max(event.seq, newest.get(event.item_id, 0))
-    for event, _, act in part:
-        if act.since is not None and event.id not in ids and newest.get(event.item_id, 0) > act.since:
-            raise AlreadyDecided(f"item {event.item_id!r} was answered while answers to it were made ready; nothing "
-                                 "was stored. Try again.")
-
-
-def _update_annotations(conn: sa.Connection, before: Sequence[Event], new: Sequence[Event]) -> None:
-    """Bring the annotations up to date with new events; `before` holds all that the log had on their items."""
-    changed = _changed_pairs(before, new)
-    stale = {(event.item_id, event.annotator) for event in before if event.kind == "decided"} & changed.keys()
-    if stale:
-        conn.execute(_FORGET, [{"of_item": item_id, "by": annotator} for item_id, annotator in stale])
-    if changed:
-        by_item: defaultdict[str | None, list[Event]] = defaultdict(list)
-        for event in (*before, *new):
-            by_item[event.item_id].append(event)
-        add(conn, ANNOTATION, [
-            {"seq": seq, "item_id": item_id, "annotator": annotator, **annotation_of(standing(
-                event for event in by_item[item_id] if event.kind == "retracted" or event.annotator == annotator))}
-            for (item_id, annotator), seq in changed.items()])
-
-
-def _changed_pairs(before: Sequence[Event], new: Sequence[Event]) -> dict[tuple[str | None, str], int | None]:
-    """(item, annotator) of each annotation that new events may change -> the number of the last such event."""
-    decided = {event.id: event for event in (*before, *new) if event.kind == "decided"}
-    changed: dict[tuple[str | None, str], int | None] = {}
-    for event in new:
-        # A retraction may be by another annotator, or come before its decision.
-        decision = decided.get(event.body["decision_id"] if event.kind == "retracted" else event.id)
-        if decision is not None and decision.item_id == event.item_id:
-            changed[decision.item_id, decision.annotator] = event.seq
-    return changed
-
-
 def _newest_rows(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """The last row of each (item, annotator), where one stands.
 
@@ -1015,16 +782,3 @@ def _newest_rows(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
     last = {pair: row for row, pair in enumerate(pairs)}.values()
     kept = [row for row in last if table["decision_id"][row] is not None]
     return {name: [column[row] for row in kept] for name, column in table.items()}
-
-
-def _rows(statement: sa.Select[Any], **values: Any) -> Callable[[sa.Connection], Sequence[Any]]:
-    def rows(conn: sa.Connection) -> Sequence[Any]:
-        cursor = conn.execute(statement, values).cursor
-        return cursor.fetchall() if cursor else ()  # plain tuples: a Row for each would take as long again
-
-    return rows
-
-
-def _brief(event: Event) -> str:
-    body = canonical(event.body)
-    return f"{event.annotator} {event.kind} {event.item_id!r} {body if len(body) <= 200 else body[:200] + ' ...'}"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -315,3 +315,12 @@ def about_of(conn: sa.Connection) -> dict[str, str]:
     if not sa.inspect(conn).has_table(ABOUT.name):
         return {}
     return {row.name: row.value for row in conn.execute(sa.select(ABOUT))}
+
+
+def rows_of(statement: sa.Select[Any], **values: Any) -> Callable[[sa.Connection], Sequence[Any]]:
+    """What reads the rows of a statement with these values, on the connection that it is given."""
+    def rows(conn: sa.Connection) -> Sequence[Any]:
+        cursor = conn.execute(statement, values).cursor
+        return cursor.fetchall() if cursor else ()  # plain tuples: a Row for each would take as long again
+
+    return rows

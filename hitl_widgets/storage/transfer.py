@@ -24,11 +24,12 @@ from sqlalchemy import bindparam, delete, select
 
 from ..errors import BadInput, DiskFull, HitlError, StoreError
 from ..records import Bars, new_id, no_bars
+from .appending import GENERATION
 from .blobs import POOL, TeamFiles
 from .checks import rows_fault
 from .files import make_folder, write_whole
 from .location import FolderLocation, Location, ServerLocation, cache_folder
-from .log import GENERATION, Log
+from .log import Log
 from .moved import Move, move_of, read_move, told
 from .schema import ABOUT, ANNOTATION, EVENT, about_of, add
 
