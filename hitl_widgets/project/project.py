@@ -26,7 +26,6 @@ from ..records import (
     OBJECT_TASKS,
     TASKS,
     Decision,
-    Item,
     Items,
     PredictedValue,
     Proposal,
@@ -34,12 +33,9 @@ from ..records import (
     check_annotator,
     check_certainty,
     check_count,
-    check_event_id,
     check_flags,
     check_number,
     is_text,
-    judge,
-    judge_values,
     new_id,
     utc_now,
 )
@@ -58,14 +54,14 @@ from ..storage.roles import FOR_OTHERS, IMPORTING, NEEDS, OWNER, Need
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
-from ..taxonomy.label_sets import is_set, members, set_id
-from ..taxonomy.labels import Label, Taxonomy
+from ..taxonomy.labels import Taxonomy
 from ..taxonomy.revert import revert_step
 from . import assignments, opening, policy, threads
 from .asking import Asking
 from .editing import Editing
-from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
-from .given_objects import answered_objects, check_given, given_reasons, seen_objects, seen_of_objects
+from .evidence import explanation_feedback, touched_ids
+from .given_answers import answered, as_offered, check_repeat, given_label, sent_before, what_was_seen
+from .given_objects import answered_objects, check_given, given_reasons
 from .hidden_tests import HiddenTests, plantable
 from .known_answers import set_gold
 from .notices import People
@@ -165,8 +161,7 @@ class Project(Standing):
     """
 
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2,
-                 annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
+                 annotator: str, holdout: float = 0.2, annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
                  names: bool | None = None, arms: Mapping[str, float] | None = None, task: str | None = None,
                  cache: str | os.PathLike[str] | None = None, now: Callable[[], datetime] = utc_now,
@@ -315,20 +310,20 @@ class Project(Standing):
         position = self.pool.position(item_id)
         check_given(self, objects, reasons, label=label, labels=labels, values=values)
         if id:
-            seen = self._sent_before(seen, id, position, annotator)
-        seen = self._seen(seen, position, verdict, annotator)
+            seen = sent_before(self, seen, id, position, annotator)
+        seen = what_was_seen(self, seen, position, verdict, annotator)
         generation = self.state.generation  # another thread may take a join in before this is stored
         if self.lineage.forks.steps:
-            seen = _as_offered(seen, label, self.lineage)
+            seen = as_offered(seen, label, self.lineage)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         decision_id = id or new_id()
         answer: dict[str, Any]
         if self.task in OBJECT_TASKS:
             answer = answered_objects(self, position, objects, verdict, seen, offered, decision_id)
         else:
-            answer = self._answered(verdict, self._given_label(label, labels, offered), values, seen, offered)
+            answer = answered(self, verdict, given_label(self, label, labels, offered), values, seen, offered)
         item_id = str(self.pool.ids[position])
-        self._check_repeat(seen, item_id, annotator)
+        check_repeat(self, seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
         # An own repeat revises nothing.
         standing = self.log.standing_of(item_id, annotator) if has_seen and seen.repeat_of is None else None
@@ -482,7 +477,7 @@ class Project(Standing):
         UnknownItem, UnknownLabel, BadInput
             When a label isn't among an item's candidates; nothing was stored then.
         """
-        places = {self.pool.position(item_id): self._given_label(None, label, self.taxonomy) or ""
+        places = {self.pool.position(item_id): given_label(self, None, label, self.taxonomy) or ""
                   if self.task == "multilabel" else self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.state.lock:
             self.refresh()
@@ -738,92 +733,6 @@ class Project(Standing):
             return in_words(event, self.lineage, reader=self.annotator)
         return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))
 
-    def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None, annotator: str) -> Seen:
-        """Complete what was on screen, as the log will keep it; for a script the current prediction."""
-        if seen is not None:
-            seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
-        if seen is None or seen.taxonomy not in self.lineage.versions:
-            self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
-        if seen is not None:
-            # The screen named another reason, so as not to tell.
-            seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, self.lineage)
-            return seen if self.task not in OBJECT_TASKS else \
-                seen_objects(seen, self.lineage.versions[seen.taxonomy or self.taxonomy.version])
-        # A script that says neither accept nor correct answers an item that is asked blind as a person would.
-        hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
-            position) and self.asking.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
-        if self.task in OBJECT_TASKS:
-            return seen_of_objects(self, Item(str(self.pool.ids[position]), position, "script", hidden), annotator,
-                                   scripted=True)
-        return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
-                        scripted=True, values=self.predicted_values(position))
-
-    def _sent_before(self, seen: Seen | Mapping[str, Any] | None, id: str, position: int,
-                     annotator: str) -> Seen | None:
-        """What a decision that is in the log already was made of, as far as whoever sends it again leaves that open.
-
-        It is the same act, so after an edit of the labels or with another model it is read as it was then.
-        """
-        check_event_id(id)
-        if seen is not None and not isinstance(seen, Seen):
-            seen = Seen.from_dict(seen)
-        if seen is not None and seen.taxonomy is not None:
-            return seen
-        former = self.log.get(id)
-        if former is None or (former.kind, former.item_id, former.annotator) != (
-                "decided", str(self.pool.ids[position]), annotator):
-            return seen
-        before = events.decision_of(former).seen
-        if seen is not None:
-            return replace(seen, taxonomy=before.taxonomy)
-        return before if before.scripted else None
-
-    def _answered(self, verdict: str | None, given: str | None, values: Mapping[str, Any] | None, seen: Seen,
-                  offered: Taxonomy) -> dict[str, Any]:
-        """What a label or values say, as fields of a `Decision`: verdict, label, label_id and values."""
-        if self.task == "scale":
-            checked = named_values(values, offered, None)
-            verdict = judge_values(verdict, checked, seen)
-            return {"verdict": verdict,
-                    "values": dict(seen.visible_values) if verdict == "accept" and not checked else checked}
-        verdict, label_id = judge(verdict, given, seen)
-        return {"verdict": verdict, "label": None if label_id is None else offered.name_as_answered(label_id),
-                "label_id": label_id, "values": named_values(values, offered, label_id)}
-
-    def _check_repeat(self, seen: Seen, item_id: str, annotator: str) -> None:
-        """BadInput where an answer repeats something else than an answer of the same person to the same item."""
-        if seen.repeat_of is None:
-            return
-        former = self.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None
-        if former is None or (former.kind, former.item_id, former.annotator) != ("decided", item_id, annotator):
-            raise BadInput(f"seen.repeat_of is {seen.repeat_of!r}; the id of a decision of {annotator} on item "
-                           f"{item_id!r} is expected.")
-
-    def _given_label(self, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
-        """The label_id of what was given, or the id of the set; BadInput where the project asks for something else."""
-        several = self.task == "multilabel"
-        if self.task == "scale" and (label is not None or labels is not None):
-            raise BadInput("this project asks for values of attributes alone; pass values={...} without a label.")
-        if labels is not None and not several:
-            raise BadInput("labels=[...] was given, and this project has one label an item; pass label=..., or make a "
-                           "project with task='multilabel'.")
-        if not several:
-            return None if label is None else self._answer(label, offered).id
-        if label is not None and (labels is not None or not is_set(label)):
-            raise BadInput(f"label={label!r} was given, and an item of this project may have several labels; pass "
-                           f"labels=[{label!r}].")
-        if label is not None:
-            return offered.label_set(members(label))
-        if labels is None:
-            return None
-        if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-            return offered.label_set(labels)  # raises what is expected
-        return set_id(self._answer(one, offered).id for one in labels)
-
-    def _answer(self, name_or_id: str, offered: Taxonomy) -> Label:
-        """Find an answer of the taxonomy that was offered; of today's also by its former name."""
-        return self.lineage.answer(name_or_id) if offered is self.taxonomy else offered.answer(name_or_id)
-
     def content(self, position: int) -> str | None:
         """Read what an item holds now, as the log keeps it: its hash, and for a file its size and time."""
         self.require_pool()
@@ -833,13 +742,3 @@ class Project(Standing):
         """Tell the listeners what changed; see `subscribe`."""
         for listener in tuple(self._listeners):
             listener(what)
-
-
-def _as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
-    """What was on a screen that showed a version which doesn't hold any more, since a join came in between."""
-    version = seen.taxonomy
-    if seen.scripted or version is None or label is None or label in lineage.versions[version]:
-        return seen
-    numbers = [number for number in lineage.forks.steps if lineage.versions[number].version == version]
-    number = next((number for number in reversed(numbers) if label in lineage.versions[number]), None)
-    return seen if number is None else replace(seen, taxonomy=number)

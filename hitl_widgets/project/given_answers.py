@@ -1,0 +1,126 @@
+"""What an answer was given as, and what was on the screen then, as a decision keeps them. Read `answered` first.
+
+`given_objects` does the same where objects are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .. import events
+from ..errors import BadInput
+from ..records import OBJECT_TASKS, Item, Seen, check_event_id, is_text, judge, judge_values
+from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import is_set, members, set_id
+from ..taxonomy.labels import Label, Taxonomy
+from .evidence import named_values, seen_now, seen_on_screen
+from .given_objects import seen_objects, seen_of_objects
+
+if TYPE_CHECKING:
+    from .project import Project
+
+
+def answered(project: Project, verdict: str | None, given: str | None, values: Mapping[str, Any] | None, seen: Seen,
+             offered: Taxonomy) -> dict[str, Any]:
+    """What a label or values say, as fields of a `Decision`: verdict, label, label_id and values."""
+    if project.task == "scale":
+        checked = named_values(values, offered, None)
+        verdict = judge_values(verdict, checked, seen)
+        return {"verdict": verdict,
+                "values": dict(seen.visible_values) if verdict == "accept" and not checked else checked}
+    verdict, label_id = judge(verdict, given, seen)
+    return {"verdict": verdict, "label": None if label_id is None else offered.name_as_answered(label_id),
+            "label_id": label_id, "values": named_values(values, offered, label_id)}
+
+
+def given_label(project: Project, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
+    """The label_id of what was given, or the id of the set; BadInput where the project asks for something else."""
+    several = project.task == "multilabel"
+    if project.task == "scale" and (label is not None or labels is not None):
+        raise BadInput("this project asks for values of attributes alone; pass values={...} without a label.")
+    if labels is not None and not several:
+        raise BadInput("labels=[...] was given, and this project has one label an item; pass label=..., or make a "
+                       "project with task='multilabel'.")
+    if not several:
+        return None if label is None else _answer(project, label, offered).id
+    if label is not None and (labels is not None or not is_set(label)):
+        raise BadInput(f"label={label!r} was given, and an item of this project may have several labels; pass "
+                       f"labels=[{label!r}].")
+    if label is not None:
+        return offered.label_set(members(label))
+    if labels is None:
+        return None
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        return offered.label_set(labels)  # raises what is expected
+    return set_id(_answer(project, one, offered).id for one in labels)
+
+
+def _answer(project: Project, name_or_id: str, offered: Taxonomy) -> Label:
+    """Find an answer of the taxonomy that was offered; of today's also by its former name."""
+    return project.lineage.answer(name_or_id) if offered is project.taxonomy else offered.answer(name_or_id)
+
+
+def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None,
+                  annotator: str) -> Seen:
+    """Complete what was on screen, as the log will keep it; for a script the current prediction."""
+    if seen is not None:
+        seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
+    if seen is None or seen.taxonomy not in project.lineage.versions:
+        project.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
+    if seen is not None:
+        # The screen named another reason, so as not to tell.
+        seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, project.lineage)
+        return seen if project.task not in OBJECT_TASKS else \
+            seen_objects(seen, project.lineage.versions[seen.taxonomy or project.taxonomy.version])
+    # A script that says neither accept nor correct answers an item that is asked blind as a person would.
+    item_id = str(project.pool.ids[position])
+    hidden = verdict not in ("accept", "correct") and (
+        project.queue.is_blind(position) or (project.queue.audit.is_drawn(position) and
+                                             project.asking.arms.of(annotator, item_id, audited=True).arm == "blind"))
+    if project.task in OBJECT_TASKS:
+        return seen_of_objects(project, Item(item_id, position, "script", hidden), annotator, scripted=True)
+    return seen_now(project.prediction(position), hidden=hidden, chosen_by="script", taxonomy=project.taxonomy.version,
+                    scripted=True, values=project.predicted_values(position))
+
+
+def sent_before(project: Project, seen: Seen | Mapping[str, Any] | None, id: str, position: int,
+                annotator: str) -> Seen | None:
+    """What a decision that is in the log already was made of, as far as whoever sends it again leaves that open.
+
+    It is the same act, so after an edit of the labels or with another model it is read as it was then.
+    """
+    check_event_id(id)
+    if seen is not None and not isinstance(seen, Seen):
+        seen = Seen.from_dict(seen)
+    if seen is not None and seen.taxonomy is not None:
+        return seen
+    former = project.log.get(id)
+    if former is None or (former.kind, former.item_id, former.annotator) != (
+            "decided", str(project.pool.ids[position]), annotator):
+        return seen
+    before = events.decision_of(former).seen
+    if seen is not None:
+        return replace(seen, taxonomy=before.taxonomy)
+    return before if before.scripted else None
+
+
+def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
+    """What was on a screen that showed a version which doesn't hold any more, since a join came in between."""
+    version = seen.taxonomy
+    if seen.scripted or version is None or label is None or label in lineage.versions[version]:
+        return seen
+    numbers = [number for number in lineage.forks.steps if lineage.versions[number].version == version]
+    number = next((number for number in reversed(numbers) if label in lineage.versions[number]), None)
+    return seen if number is None else replace(seen, taxonomy=number)
+
+
+def check_repeat(project: Project, seen: Seen, item_id: str, annotator: str) -> None:
+    """BadInput where an answer repeats something else than an answer of the same person to the same item."""
+    if seen.repeat_of is None:
+        return
+    former = project.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None
+    if former is None or (former.kind, former.item_id, former.annotator) != ("decided", item_id, annotator):
+        raise BadInput(f"seen.repeat_of is {seen.repeat_of!r}; the id of a decision of {annotator} on item "
+                       f"{item_id!r} is expected.")
