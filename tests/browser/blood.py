@@ -15,7 +15,7 @@ import tempfile, numpy as np, pandas as pd, hitl_widgets as hw
 from dataclasses import replace
 from pathlib import Path
 from hitl_widgets.project.shown_objects import Shown
-from hitl_widgets.records import Items, Proposal
+from hitl_widgets.records import Attribution, Items, Proposal
 from hitl_widgets.widgets.card import Review
 review = None  # closed before the project is, when another test begins
 bccd = Path("DATA")
@@ -52,6 +52,16 @@ def opened(wb, **more):
     global review
     review = Review(wb.session, **({"explain": None} | more))
     return review
+def explains(wb):
+    # Of each object a map that is hot at its upper left corner.
+    def explanation(position, *, method, target, against=None):
+        shown = wb.session.shown_objects(wb.session.item(wb.pool.ids[position]))
+        x, y = next(one["at"] for one in shown.objects if f"object:{one['id']}" == target)[:2]
+        down, across = np.mgrid[:48, :64] * 10
+        values = np.exp(-((across - x) ** 2 + (down - y) ** 2) / 900).astype(np.float32)
+        item_id, box = str(wb.pool.ids[position]), (0, 0, 640, 480)
+        return Attribution(item_id, method, target, "a1b2c3", values, box, False, against)
+    wb.session.explanation = explanation
 def of(item_id):
     table = wb.objects(deleted=True)
     rows = table[table.item_id == item_id].astype(object).where(lambda t: t.notna(), None)

@@ -121,6 +121,8 @@ proposes(wb, off)
 opened(wb{more})
 review"""
 CORRECTED = ["Tab", "1", "Tab", "Tab", "ArrowRight", "ArrowRight", "Tab", "x", "e", "Shift+8", "u"]
+MAPPED = "explains(wb)\nopened(wb, explain=('gradcam',))"
+MARKED = ["Tab", "Tab", "w", "Tab", "b", "[", "[", "[", *["ArrowUp", "ArrowLeft"] * 2, "Space", "ArrowUp", "Space"]
 TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
 
 
@@ -168,6 +170,12 @@ def go_offline(notebook: Notebook) -> None:
         notebook.page.keyboard.press(key)
     notebook.card.get_by_text("The kernel hasn't answered").wait_for(timeout=60_000)
     notebook.card.focus()
+
+
+def mapped(notebook: Notebook) -> None:
+    """The map of the object in focus has come."""
+    notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for").wait_for()
+    notebook.settle()
 
 
 def drop(notebook: Notebook) -> None:
@@ -238,6 +246,9 @@ SCENES: dict[str, Scene] = {
     "objects": Scene([CELLS.replace("{more}", "")], CORRECTED, wait=ASKED),
     "objects-dark": Scene([CELLS.replace("{more}", "")], CORRECTED, settings=DARK, wait=ASKED),
     "objects-narrow": Scene([CELLS.replace("{more}", "")], CORRECTED, width=560, height=1500, wait=ASKED),
+    "objects-reason": Scene([CELLS.replace("opened(wb{more})", MAPPED)], MARKED, wait=ASKED, after=mapped),
+    "objects-reason-dark": Scene([CELLS.replace("opened(wb{more})", MAPPED)], MARKED, settings=DARK, wait=ASKED,
+                                 after=mapped),
     "objects-drawn": Scene([CELLS.replace("{more}", ", blind=True")],
                            ["n", *["Shift+ArrowDown"] * 4, " ", "Shift+ArrowRight"], wait=ASKED),
     "objects-keys": Scene([CELLS.replace("{more}", "")], ["?"]),

@@ -152,6 +152,49 @@ def test_undo_goes_on_after_the_decision_and_a_reload_keeps_the_draft(open_card,
     assert notebook.value("wb.history().kind.tolist().count('retracted')") == 1
 
 
+REASONS = """
+wb = cells(3, least=8, most=12)
+proposes(wb)
+explains(wb)
+opened(wb, explain=("gradcam",))
+review"""
+_MARK_IS_KEPT = """() => Object.entries(localStorage).some(([key, kept]) => key.includes('/draft/')
+  && JSON.parse(kept).kept.objects.reasons.some(({reason}) => reason.wrong))"""
+
+
+def test_the_reason_of_one_object_is_judged_and_marked_by_keys_alone(open_card, lab):
+    notebook = open_card(REASONS)
+    notebook.save()
+    press(notebook, "w")
+    assert "Tab takes an object first" in notebook.card.locator(".hitl-footer").inner_text()
+    press(notebook, "Tab")
+    notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
+    press(notebook, "w", "b", "ArrowUp", "ArrowUp", " ", "ArrowUp", " ", "z", "Tab")  # the second stroke is taken back
+    assert notebook.card.locator(".hitl-object-rows").get_by_text("wrong reason").count() == 1
+    notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
+    press(notebook, "r")
+    assert "reason right" in in_focus(notebook)
+    notebook.page.wait_for_function(_MARK_IS_KEPT, timeout=20_000)
+    item = notebook.item
+    notebook.page.reload(wait_until="commit")
+    lab.wait_for_kernel(notebook)
+    take(notebook)
+    assert "reason right" in in_focus(notebook)
+    assert decide(notebook, "x", "Enter") == item
+    said = ("[[one.id[-2:], one.reason, one.method, one.display, one.wrong and one.wrong.n_pixels] "
+            "for one in wb.project.latest()[-1].reasons]")
+    (first, *how, n_pixels), right = stored(notebook, said)
+    assert [first, *how] == [".0", "wrong", "gradcam", "overlay"]
+    assert 0.2 < n_pixels / (3.1416 * (0.06 * 640)**2) < 1.1  # one spot of the brush, perhaps cut off at the edge
+    assert right == [".1", "right", "gradcam", "overlay", None]
+    press(notebook, "z")  # the decision comes back with what was marked
+    assert notebook.item == item
+    assert notebook.card.locator(".hitl-object-rows").get_by_text("wrong reason").count() == 1
+    decide(notebook, "Enter")
+    assert [one[:2] for one in stored(notebook, said)] == [[".0", "wrong"], [".1", "right"]]
+    assert notebook.page.evaluate("() => window.pointed") == 0
+
+
 LEARNS = """
 wb = cells(30, least=5, most=14)
 few = sorted(wb.pool.ids, key=lambda i: len(boxes_of(i)))[:6]

@@ -283,3 +283,119 @@ test("held down, the key that deletes goes on slowly, and each deletion is taken
   assert.deepEqual(annotating.objects.list.map(({ id }) => id), ["a.0"]);
   assert.equal(annotating.objects.focus, "a.0");
 });
+
+const mapOf = (session, id, target) => session.push({ kind: "map", item_id: id, method: "gradcam", target, height: 1, width: 1, box: [0, 0, 200, 100], signed: false }, [new Uint8Array(1)]);
+const paint = (session, x) => session.withBrush((brush, of, marks) => brush.paint(of, marks, { x, y: 50 }));
+
+test("a reason is judged of the object in focus, by the map that is on the screen, and goes with the decision", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.judge("wrong");
+  assert.match(session.notice.text, /Tab takes an object first/);
+  session.nextBrush();
+  assert.equal(session.brush.kind, null, "nothing is in focus");
+  key(session, "Tab"); // a.2
+  session.judge("wrong");
+  assert.match(session.notice.text, /No map is shown/);
+  mapOf(session, "a", "object:a.2");
+  session.judge("wrong");
+  key(session, "Tab"); // a.1
+  mapOf(session, "a", "object:a.1");
+  session.nextBrush();
+  assert.deepEqual(session.brush.cursor, { x: 14, y: 15 }, "it begins at the object");
+  session.brush.radius = 1 / 50;
+  paint(session, 100);
+  assert.match(session.annotating.objects.describe(() => "cell"), /reason wrong/);
+  session.accept();
+  const [act] = decided(kernel);
+  assert.deepEqual(Object.keys(act.reasons), ["a.2", "a.1"]);
+  assert.deepEqual(act.reasons["a.2"], { reason: "wrong", method: "gradcam", display: "overlay" });
+  assert.deepEqual([act.reasons["a.1"].reason, act.reasons["a.1"].wrong.size], ["wrong", [100, 200]]);
+  assert.deepEqual([act.reason, act.wrong, act.verdict], [null, null, "accept"], "it is no correction, and not of the whole image");
+  assert.deepEqual(session.annotating.objects.judgements, {}, "the next image begins without");
+});
+
+test("of an object that the person added, and of a blind image, there is no reason to judge", () => {
+  const { session } = open();
+  fill(session, "a");
+  session.annotating.act("draw");
+  session.judge("wrong");
+  assert.match(session.notice.text, /You added this object/);
+  const other = open().session;
+  other.push(item("b", { blind: true }), [new Uint8Array(4)]);
+  other.annotating.act("draw");
+  other.judge("wrong");
+  assert.match(other.notice.text, /shown blind/);
+  other.nextBrush();
+  assert.match(other.notice.text, /shown blind/);
+  assert.equal(other.brush.kind, null);
+});
+
+test("strokes and judgements are steps: undo takes them back one by one, with the brush in hand or not", () => {
+  const { session } = open();
+  fill(session, "a");
+  key(session, "Tab");
+  key(session, "ArrowRight");
+  mapOf(session, "a", "object:a.2");
+  session.judge("right");
+  session.judge("wrong");
+  session.nextBrush();
+  session.brush.radius = 1 / 50;
+  paint(session, 50);
+  paint(session, 150);
+  const { objects } = session.annotating;
+  const said = () => [objects.reasonOf("a.2")?.reason, objects.marks.regions?.count("wrong") ?? 0];
+  const two = said()[1];
+  session.undo();
+  assert.deepEqual(said(), ["wrong", two / 2]);
+  assert.equal(session.brush.kind, "wrong");
+  session.undo();
+  assert.deepEqual(said(), ["wrong", 0]);
+  session.escape();
+  session.undo();
+  assert.deepEqual(said(), ["right", 0]);
+  session.undo();
+  assert.deepEqual([said(), objects.list[2].at[0]], [[undefined, 0], 21]);
+  session.undo();
+  assert.equal(objects.list[2].at[0], 20);
+});
+
+test("what was marked outlives a reload, and undo of the decision; it is there when the decision is looked at again", () => {
+  const { session, kernel, storage } = open();
+  fill(session, "a", "b");
+  key(session, "Tab");
+  mapOf(session, "a", "object:a.2");
+  session.nextBrush();
+  paint(session, 50);
+  session.escape();
+  session.keepDraft();
+  const again = open({ storage });
+  fill(again.session, "a", "b");
+  const { wrong } = again.session.annotating.objects.reasonOf("a.2");
+  assert.deepEqual(wrong, session.annotating.objects.reasonOf("a.2").wrong);
+  again.session.accept();
+  again.session.undo();
+  assert.deepEqual(again.session.annotating.objects.reasonOf("a.2").wrong, wrong);
+  again.session.accept();
+  assert.deepEqual(decided(again.kernel).map((act) => act.reasons["a.2"].wrong), [wrong, wrong]);
+  again.session.step(-1);
+  assert.deepEqual(again.session.annotating.objects.reasonOf("a.2").wrong, wrong);
+  again.session.accept();
+  assert.deepEqual(decided(again.kernel)[2].reasons["a.2"].wrong, wrong, "a revision says it again");
+  assert.equal(decided(kernel).length, 0);
+});
+
+test("what is said of a proposal's reason stays when it is deleted; the mark on what isn't proposed is nobody's", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  key(session, "Tab");
+  mapOf(session, "a", "object:a.2");
+  session.judge("wrong");
+  session.annotating.act("delete");
+  session.accept();
+  const [act] = decided(kernel);
+  assert.deepEqual([act.objects.map(({ id }) => id), act.reasons["a.2"].reason], [["a.0", "a.1"], "wrong"]);
+  const past = { objects: entriesOf(session.queue.past.at(-1).instance) };
+  assert.deepEqual(past.objects.at(-1), { id: "a.2", kind: "box", at: [20, 10, 28, 20], label_id: "L0", origin: "model", act: "deleted",
+    was: { at: [20, 10, 28, 20], label_id: "L0" }, score: 0.7, reason: { reason: "wrong", method: "gradcam", display: "overlay" } });
+});

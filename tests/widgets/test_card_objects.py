@@ -173,3 +173,39 @@ def test_a_table_of_keys_has_no_key_twice(task: str) -> None:
 def test_the_keys_of_other_tasks_are_as_they_were() -> None:
     assert configured({}, "card", "classify") == configured({})
     assert "draw" not in configured({}, "card", "multilabel")
+
+
+def test_what_is_said_of_an_objects_reason_is_kept_and_comes_back_later(wb: hw.Workbench, review: Review) -> None:
+    rbc = wb.taxonomy.label_ids[0]
+    region = {"size": [20, 30], "runs": [100, 5, 495]}
+    seen = {"objects": [{**_box(rbc), "score": 0.7}, {**_box(rbc, (10, 2, 20, 8)), "id": "b", "score": 0.6}]}
+    reasons = {"a": {"reason": "wrong", "wrong": region, "method": "gradcam", "display": "overlay"},
+               "b": {"reason": "wrong"}}
+    act = _act("img-0", [_box(rbc)], seen=seen, size=[30, 20], reasons=reasons)
+    assert review.receive(act)["kind"] == "stored"
+    assert wb.reasons()[["object_id", "reason", "method", "display"]].values.tolist() == [
+        ["a", "wrong", "gradcam", "overlay"], ["b", "wrong", None, None]]
+    there, deleted = past_of(wb.session.latest()[-1])["objects"]
+    assert there["reason"] == reasons["a"]
+    assert (deleted["act"], deleted["reason"]) == ("deleted", reasons["b"])
+
+
+@pytest.mark.parametrize("reasons", [[], {"a": "wrong"}, {"a": {"reason": "wrong", "where": 1}},
+                                     {"z": {"reason": "wrong"}},
+                                     {"a": {"reason": "wrong", "wrong": {"size": [2, 2], "runs": [1, 3]}}},
+                                     {"a": {"reason": "perhaps"}}, {"a": {"wrong": 3}}])
+def test_a_reason_of_an_object_that_cant_be_is_refused_in_words(wb: hw.Workbench, review: Review, reasons: Any) -> None:
+    act = _act("img-0", [_box(wb.taxonomy.label_ids[0])], size=[30, 20], seen={}, reasons=reasons)
+    reply = review.receive(act)
+    assert reply["kind"] == "rejected"
+    assert not list(wb.project.log.events(kind="decided"))
+
+
+def test_a_card_of_made_up_objects_keeps_reasons_too() -> None:
+    host = MemoryHost(rings(3), CELLS, task="boxes")
+    review = Review(host)
+    seen = {"objects": _packed(host)["objects"]}
+    review.receive(_act(host.pool.ids[0], [], seen=seen, size=[28, 28], reasons={
+        seen["objects"][0]["id"]: {"reason": "right"}}))
+    review.close()
+    assert [(one.id, one.reason) for one in host.decisions[0].reasons] == [(seen["objects"][0]["id"], "right")]

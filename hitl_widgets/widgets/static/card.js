@@ -832,6 +832,291 @@ function release(item) {
   item.picture = void 0;
 }
 
+// hitl_widgets/drawing/colours.json
+var colours_default = {
+  unsigned: {
+    first_code: 0,
+    last_code: 255,
+    colours: [
+      "#000004",
+      "#0c0826",
+      "#240c4f",
+      "#420a68",
+      "#5d126e",
+      "#781c6d",
+      "#932667",
+      "#ae305c",
+      "#c73e4c",
+      "#dd513a",
+      "#ed6925",
+      "#f8850f",
+      "#fca50a",
+      "#fac62d",
+      "#f2e661",
+      "#fcffa4"
+    ]
+  },
+  signed: {
+    first_code: 1,
+    last_code: 255,
+    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
+  },
+  regions: { wrong: "#e6007e", missing: "#0096c8" }
+};
+
+// hitl_widgets/widgets/js/card/overlay.js
+var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
+function tableOf({ colours, first_code, last_code }) {
+  const rgb = colours.map(rgbOf);
+  const out = new Uint8ClampedArray(256 * 3);
+  for (let v = 0; v < 256; v++) {
+    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
+    const low = Math.min(Math.floor(at), rgb.length - 2);
+    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+  }
+  return out;
+}
+var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
+function smoothstep(x, from, to) {
+  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+var COVERS = {
+  over: (strength) => smoothstep(strength, 0, 0.6),
+  // the item stays visible where nothing counts
+  beside: () => 1,
+  hot: (strength) => smoothstep(strength, 0.15, 0.45)
+  // a mask: only its opacity is used
+};
+function colourise(values, signed, cover = "over") {
+  const words2 = wordsOf(signed, cover);
+  const out = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = words2[values[i]];
+  return new Uint8ClampedArray(out.buffer);
+}
+var WORDS = /* @__PURE__ */ new Map();
+function wordsOf(signed, cover) {
+  const name = `${cover} ${signed}`;
+  let words2 = WORDS.get(name);
+  if (!words2) {
+    const rgba = new Uint8ClampedArray(256 * 4);
+    for (let v = 0; v < 256; v++) {
+      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
+    }
+    words2 = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words2);
+  }
+  return words2;
+}
+function gradient(signed) {
+  return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
+}
+
+// hitl_widgets/widgets/js/card/regions.js
+var KINDS = (
+  /** @type {const} */
+  ["wrong", "missing"]
+);
+var STROKES = 50;
+var made = 0;
+function encode(mask) {
+  const runs = [];
+  let value2 = 0;
+  let from = 0;
+  for (let i = 0; i <= mask.length; i++) {
+    if (i < mask.length && mask[i] === value2) continue;
+    runs.push(i - from);
+    from = i;
+    value2 = 1 - value2;
+  }
+  return runs;
+}
+function decode2(runs, n_pixels) {
+  const mask = new Uint8Array(n_pixels);
+  let at = 0;
+  runs.forEach((run, i) => {
+    if (i % 2) mask.fill(1, at, at + run);
+    at += run;
+  });
+  return mask;
+}
+var Regions = class {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
+  constructor(width, height, before = {}) {
+    this.number = ++made;
+    this.width = width;
+    this.height = height;
+    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    this.counts = { wrong: 0, missing: 0 };
+    for (const kind of KINDS) {
+      const region = before[kind];
+      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
+    }
+    this.strokes = [];
+    this.begun = 0;
+    this.version = 0;
+  }
+  /** @param {Kind} kind @param {number[]} runs */
+  #put(kind, runs) {
+    this.masks[kind] = decode2(runs, this.width * this.height);
+    this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
+  }
+  /** From here on a stroke is drawn, which can be taken back as one. */
+  begin() {
+    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
+    if (this.strokes.length > STROKES) this.strokes.shift();
+    this.begun++;
+  }
+  /** What was marked before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
+  get before() {
+    const last = this.strokes.at(-1);
+    return Object.fromEntries(KINDS.flatMap((kind) => last && last[kind].length > 1 ? [[kind, { size: [this.height, this.width], runs: last[kind] }]] : []));
+  }
+  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
+   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
+  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    const [dx, dy] = [x - from.x, y - from.y];
+    const length2 = dx * dx + dy * dy;
+    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
+    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
+    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
+    for (let row = top; row <= bottom; row++) {
+      for (let column = left; column <= right; column++) {
+        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
+        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
+        const under = column === Math.floor(x) && row === Math.floor(y);
+        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
+        const at = row * this.width + column;
+        this.counts[kind] += value2 - this.masks[kind][at];
+        this.counts[other] -= this.masks[other][at];
+        this.masks[kind][at] = value2;
+        this.masks[other][at] = 0;
+      }
+    }
+    this.version++;
+  }
+  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  fill(kind, parts, part, { erase = false } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (const at of this.#pixels(parts, part)) {
+      this.counts[kind] += value2 - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value2;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
+  mark(kind, start, end, { erase = false } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (let at = start; at < end; at++) {
+      this.counts[kind] += value2 - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value2;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Whether all of some characters are marked. @param {Kind} kind @param {number} start @param {number} end */
+  marks(kind, start, end) {
+    const at = this.masks[kind].indexOf(0, start);
+    return end > start && (at < 0 || at >= end);
+  }
+  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
+  spans(kind) {
+    const spans = [];
+    const mask = this.masks[kind];
+    for (let start = this.counts[kind] ? mask.indexOf(1) : -1; start >= 0; ) {
+      const stop = mask.indexOf(0, start);
+      const end = stop < 0 ? mask.length : stop;
+      spans.push([start, end]);
+      start = stop < 0 ? -1 : mask.indexOf(1, end);
+    }
+    return spans;
+  }
+  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
+  covers(kind, parts, part) {
+    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
+    return true;
+  }
+  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
+  *#pixels(parts, part) {
+    const { left, top, right, bottom } = parts.bounds[part];
+    const [across2, down2] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down2); row < Math.min(this.height, (bottom + 1) * down2); row++) {
+      for (let column = Math.floor(left * across2); column < Math.min(this.width, (right + 1) * across2); column++) {
+        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
+      }
+    }
+  }
+  /** @returns {boolean} whether there was a stroke to take back */
+  undo() {
+    const before = this.strokes.pop();
+    if (!before) return false;
+    for (const kind of KINDS) this.#put(kind, before[kind]);
+    this.version++;
+    return true;
+  }
+  /** How many pixels are marked. @param {Kind} kind */
+  count(kind) {
+    return this.counts[kind];
+  }
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
+  region(kind) {
+    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
+  }
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
+   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(times) {
+    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, at = 0; y < height; y++) {
+      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
+      for (let x = 0; x < width; x++, at += 4) {
+        const i = row + Math.min(this.width - 1, Math.floor(x / times));
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
+      }
+    }
+    return { width, height, pixels };
+  }
+};
+
+// hitl_widgets/widgets/js/card/marks.js
+var Marks = class {
+  /** @param {Judgement | null} [before] */
+  constructor(before) {
+    this.reason = before?.reason ?? null;
+    const [height, width] = (before?.wrong ?? before?.missing)?.size ?? [0, 0];
+    this.regions = before && width ? new Regions(width, height, before) : null;
+    this.method = before?.method;
+    this.display = before?.display;
+  }
+  /** As a decision has it. */
+  get judgement() {
+    return { reason: this.reason, wrong: this.regions?.region("wrong") ?? null, missing: this.regions?.region("missing") ?? null };
+  }
+  /** Whether anything is said. */
+  get judged() {
+    return this.reason !== null || KINDS.some((kind) => this.regions?.count(kind));
+  }
+  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+   * @param {Reason} reason @returns {string} what happened, in words */
+  judge(reason) {
+    if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    this.reason = this.reason === reason ? null : reason;
+    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "The reason is not judged";
+  }
+};
+
 // hitl_widgets/widgets/js/objects/shapes.js
 var LEAST = 1;
 var SIDES = (
@@ -957,16 +1242,21 @@ var ImageObjects = class _ImageObjects {
   /** @param {ObjectsOf} of */
   static of({ kind, size, shown, given, memory }) {
     const present = (given ?? shown).filter(({ act: act3 }) => act3 !== "deleted");
-    return new _ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory });
+    return new _ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory }).judgedAs(given);
   }
   /** @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @returns {ImageObjects | null} */
   static fromDraft(draft, memory) {
     if (!draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || !draft.size) return null;
     const { kind, size, shown, list, touched, focus } = draft;
-    const objects = new _ImageObjects({ kind, size, shown, list, answered: draft.answered, memory });
+    const objects = new _ImageObjects({ kind, size, shown, list, answered: draft.answered, memory }).judgedAs(draft.reasons);
     for (const id of touched) objects.known.add(id);
     if (focus !== null) objects.take(focus);
     return objects;
+  }
+  /** With what was said before of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
+  judgedAs(entries = []) {
+    for (const { id, reason } of entries) if (reason) this.reasons.set(id, new Marks(reason));
+    return this;
   }
   /** @param {{kind: Shape["kind"], size: import("./types.d.ts").Size, shown: ObjectEntry[], list: readonly Shape[], answered: boolean, memory?: Memory}} of */
   constructor({ kind, size, shown, list, answered, memory = newMemory() }) {
@@ -983,6 +1273,7 @@ var ImageObjects = class _ImageObjects {
     this.alone = false;
     this.version = 0;
     this.known = /* @__PURE__ */ new Set();
+    this.reasons = /* @__PURE__ */ new Map();
     this.steps = [];
     this.tag = "";
     this.pass = { ids: [], at: -1 };
@@ -1084,6 +1375,42 @@ var ImageObjects = class _ImageObjects {
     this.change(tag, { at }, words2, goes_on);
     return true;
   }
+  /** What is said of the explanation of the object in focus. @returns {Marks | null} */
+  get marks() {
+    if (this.focus === null) return null;
+    const marks = this.reasons.get(this.focus) ?? new Marks();
+    this.reasons.set(this.focus, marks);
+    return marks;
+  }
+  /** Something was said of it: a step that can be taken back. @param {import("../card/marks.js").Judgement} before what was said until then */
+  judged(before) {
+    this.step("reason", this.list, "what was said of the reason");
+    this.steps[this.steps.length - 1].judged = before;
+  }
+  /** Whether the last step said something of the explanation of the object in focus. */
+  get judging() {
+    const last = this.steps.at(-1);
+    return last?.judged !== void 0 && last.focus === this.focus;
+  }
+  /** How much was marked: goes up with each stroke. */
+  get marked() {
+    return [...this.reasons.values()].reduce((n, { regions }) => n + (regions?.version ?? 0), 0);
+  }
+  /** What is said of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
+  reasonOf(id) {
+    const marks = this.reasons.get(id);
+    if (!marks?.judged) return null;
+    const { judgement: { reason, wrong, missing }, method, display } = marks;
+    return { reason: reason ?? "wrong", ...wrong && { wrong }, ...missing && { missing }, ...method && { method }, ...display && { display } };
+  }
+  /** As a decision has them; of those that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
+  get judgements() {
+    const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
+    return Object.fromEntries([...this.reasons.keys()].flatMap((id) => {
+      const reason = there.has(id) ? this.reasonOf(id) : null;
+      return reason ? [[id, reason]] : [];
+    }));
+  }
   /** @returns {string | null} what was taken back, in words */
   undo() {
     const { drawing } = this;
@@ -1098,6 +1425,7 @@ var ImageObjects = class _ImageObjects {
     this.drawing = null;
     this.take(step.focus);
     this.vertex = step.vertex;
+    if (step.judged && step.focus !== null) this.reasons.set(step.focus, new Marks(step.judged));
     return `Taken back: ${step.words}`;
   }
   // What is said of the object in focus
@@ -1246,7 +1574,7 @@ var ImageObjects = class _ImageObjects {
   toDraft() {
     if (this.empty) return null;
     const { size, kind, shown, list, touched, focus, answered } = this;
-    return { size, kind, shown, list: [...list], touched, focus, answered };
+    return { size, kind, shown, list: [...list], touched, focus, answered, reasons: Object.entries(this.judgements).map(([id, reason]) => ({ id, reason })) };
   }
   // In words
   /** @param {(label_id: string) => string} nameOf @returns {string} */
@@ -1262,6 +1590,7 @@ var ImageObjects = class _ImageObjects {
       became2 === "moved" || became2 === "relabelled" ? became2 : "",
       current.certainty === null ? "" : `certainty ${current.certainty}`,
       current.unsure ? "unsure" : "",
+      this.reasons.get(current.id)?.reason ? `reason ${this.reasons.get(current.id)?.reason}` : "",
       this.problemWith(current) ?? "",
       this.vertex === null ? "" : `corner ${this.vertex + 1} of ${current.at.length / 2}`
     ].filter(Boolean).join(", ");
@@ -1633,14 +1962,14 @@ var TextSpans = class _TextSpans extends ImageObjects {
   /** @override @param {ObjectsOf & {units: Units}} of @returns {TextSpans} */
   static of({ size, shown, given, memory, units }) {
     const present = (given ?? shown).filter(({ act: act3 }) => act3 !== "deleted");
-    return new _TextSpans({ kind: "span", size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory, units });
+    return new _TextSpans({ kind: "span", size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory, units }).judgedAs(given);
   }
   /** Null where it is of another text. @override @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @param {Units} [units] @returns {TextSpans | null} */
   static fromDraft(draft, memory, units) {
     if (!units || !draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || draft.size?.[0] !== units.length) return null;
     const { size, shown, list, quotes = [], touched, focus, answered } = draft;
     if (list.some(({ at }, i) => units.quote(at[0], at[1]) !== quotes[i])) return null;
-    const spans = new _TextSpans({ kind: "span", size, shown, list, answered, memory, units });
+    const spans = new _TextSpans({ kind: "span", size, shown, list, answered, memory, units }).judgedAs(draft.reasons);
     for (const id of touched) spans.known.add(id);
     if (focus !== null) spans.take(focus);
     return spans;
@@ -1873,255 +2202,6 @@ var TextSpans = class _TextSpans extends ImageObjects {
   }
 };
 
-// hitl_widgets/drawing/colours.json
-var colours_default = {
-  unsigned: {
-    first_code: 0,
-    last_code: 255,
-    colours: [
-      "#000004",
-      "#0c0826",
-      "#240c4f",
-      "#420a68",
-      "#5d126e",
-      "#781c6d",
-      "#932667",
-      "#ae305c",
-      "#c73e4c",
-      "#dd513a",
-      "#ed6925",
-      "#f8850f",
-      "#fca50a",
-      "#fac62d",
-      "#f2e661",
-      "#fcffa4"
-    ]
-  },
-  signed: {
-    first_code: 1,
-    last_code: 255,
-    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
-  },
-  regions: { wrong: "#e6007e", missing: "#0096c8" }
-};
-
-// hitl_widgets/widgets/js/card/overlay.js
-var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
-function tableOf({ colours, first_code, last_code }) {
-  const rgb = colours.map(rgbOf);
-  const out = new Uint8ClampedArray(256 * 3);
-  for (let v = 0; v < 256; v++) {
-    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
-    const low = Math.min(Math.floor(at), rgb.length - 2);
-    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
-  }
-  return out;
-}
-var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
-function smoothstep(x, from, to) {
-  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
-  return t * t * (3 - 2 * t);
-}
-var COVERS = {
-  over: (strength) => smoothstep(strength, 0, 0.6),
-  // the item stays visible where nothing counts
-  beside: () => 1,
-  hot: (strength) => smoothstep(strength, 0.15, 0.45)
-  // a mask: only its opacity is used
-};
-function colourise(values, signed, cover = "over") {
-  const words2 = wordsOf(signed, cover);
-  const out = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = words2[values[i]];
-  return new Uint8ClampedArray(out.buffer);
-}
-var WORDS = /* @__PURE__ */ new Map();
-function wordsOf(signed, cover) {
-  const name = `${cover} ${signed}`;
-  let words2 = WORDS.get(name);
-  if (!words2) {
-    const rgba = new Uint8ClampedArray(256 * 4);
-    for (let v = 0; v < 256; v++) {
-      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
-      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
-    }
-    words2 = new Uint32Array(rgba.buffer);
-    WORDS.set(name, words2);
-  }
-  return words2;
-}
-function gradient(signed) {
-  return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
-}
-
-// hitl_widgets/widgets/js/card/regions.js
-var KINDS = (
-  /** @type {const} */
-  ["wrong", "missing"]
-);
-var STROKES = 50;
-function encode(mask) {
-  const runs = [];
-  let value2 = 0;
-  let from = 0;
-  for (let i = 0; i <= mask.length; i++) {
-    if (i < mask.length && mask[i] === value2) continue;
-    runs.push(i - from);
-    from = i;
-    value2 = 1 - value2;
-  }
-  return runs;
-}
-function decode2(runs, n_pixels) {
-  const mask = new Uint8Array(n_pixels);
-  let at = 0;
-  runs.forEach((run, i) => {
-    if (i % 2) mask.fill(1, at, at + run);
-    at += run;
-  });
-  return mask;
-}
-var Regions = class {
-  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
-  constructor(width, height, before = {}) {
-    this.width = width;
-    this.height = height;
-    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
-    this.counts = { wrong: 0, missing: 0 };
-    for (const kind of KINDS) {
-      const region = before[kind];
-      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
-    }
-    this.strokes = [];
-    this.version = 0;
-  }
-  /** @param {Kind} kind @param {number[]} runs */
-  #put(kind, runs) {
-    this.masks[kind] = decode2(runs, this.width * this.height);
-    this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
-  }
-  /** From here on a stroke is drawn, which can be taken back as one. */
-  begin() {
-    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
-    if (this.strokes.length > STROKES) this.strokes.shift();
-  }
-  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
-   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
-   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
-  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
-    const value2 = erase ? 0 : 1;
-    const other = kind === "wrong" ? "missing" : "wrong";
-    const [dx, dy] = [x - from.x, y - from.y];
-    const length2 = dx * dx + dy * dy;
-    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
-    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
-    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
-    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
-    for (let row = top; row <= bottom; row++) {
-      for (let column = left; column <= right; column++) {
-        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
-        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
-        const under = column === Math.floor(x) && row === Math.floor(y);
-        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
-        const at = row * this.width + column;
-        this.counts[kind] += value2 - this.masks[kind][at];
-        this.counts[other] -= this.masks[other][at];
-        this.masks[kind][at] = value2;
-        this.masks[other][at] = 0;
-      }
-    }
-    this.version++;
-  }
-  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
-  fill(kind, parts, part, { erase = false } = {}) {
-    const value2 = erase ? 0 : 1;
-    const other = kind === "wrong" ? "missing" : "wrong";
-    for (const at of this.#pixels(parts, part)) {
-      this.counts[kind] += value2 - this.masks[kind][at];
-      this.counts[other] -= this.masks[other][at];
-      this.masks[kind][at] = value2;
-      this.masks[other][at] = 0;
-    }
-    this.version++;
-  }
-  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
-  mark(kind, start, end, { erase = false } = {}) {
-    const value2 = erase ? 0 : 1;
-    const other = kind === "wrong" ? "missing" : "wrong";
-    for (let at = start; at < end; at++) {
-      this.counts[kind] += value2 - this.masks[kind][at];
-      this.counts[other] -= this.masks[other][at];
-      this.masks[kind][at] = value2;
-      this.masks[other][at] = 0;
-    }
-    this.version++;
-  }
-  /** Whether all of some characters are marked. @param {Kind} kind @param {number} start @param {number} end */
-  marks(kind, start, end) {
-    const at = this.masks[kind].indexOf(0, start);
-    return end > start && (at < 0 || at >= end);
-  }
-  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
-  spans(kind) {
-    const spans = [];
-    const mask = this.masks[kind];
-    for (let start = this.counts[kind] ? mask.indexOf(1) : -1; start >= 0; ) {
-      const stop = mask.indexOf(0, start);
-      const end = stop < 0 ? mask.length : stop;
-      spans.push([start, end]);
-      start = stop < 0 ? -1 : mask.indexOf(1, end);
-    }
-    return spans;
-  }
-  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
-  covers(kind, parts, part) {
-    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
-    return true;
-  }
-  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
-  *#pixels(parts, part) {
-    const { left, top, right, bottom } = parts.bounds[part];
-    const [across2, down2] = [this.width / parts.width, this.height / parts.height];
-    for (let row = Math.floor(top * down2); row < Math.min(this.height, (bottom + 1) * down2); row++) {
-      for (let column = Math.floor(left * across2); column < Math.min(this.width, (right + 1) * across2); column++) {
-        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
-      }
-    }
-  }
-  /** @returns {boolean} whether there was a stroke to take back */
-  undo() {
-    const before = this.strokes.pop();
-    if (!before) return false;
-    for (const kind of KINDS) this.#put(kind, before[kind]);
-    this.version++;
-    return true;
-  }
-  /** How many pixels are marked. @param {Kind} kind */
-  count(kind) {
-    return this.counts[kind];
-  }
-  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
-  region(kind) {
-    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
-  }
-  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
-   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
-  drawn(times) {
-    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
-    const pixels = new Uint8ClampedArray(width * height * 4);
-    for (let y = 0, at = 0; y < height; y++) {
-      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
-      for (let x = 0; x < width; x++, at += 4) {
-        const i = row + Math.min(this.width - 1, Math.floor(x / times));
-        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
-        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
-      }
-    }
-    return { width, height, pixels };
-  }
-};
-
 // hitl_widgets/widgets/js/card/draft.js
 var FLAGS = (
   /** @type {const} */
@@ -2137,10 +2217,11 @@ var flagName = (flag) => FLAGS[
   flag
 ] ?? flag;
 var beforeOf = (past) => !past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] };
-var Draft = class {
+var Draft = class extends Marks {
   /** @param {Past} [past] what was said of a decision that is looked at again
    * @param {ByHand} [by_hand] what the browser kept @param {KeptObjects} [kept] and of objects */
   constructor(past, by_hand, kept) {
+    super(past);
     this.before = by_hand ? by_hand.before : beforeOf(past);
     this.labels = new Map(by_hand?.labels);
     this.values = new Map(by_hand?.values);
@@ -2150,19 +2231,10 @@ var Draft = class {
     this.former = null;
     this.flags = new Set(past?.flags);
     this.note = past?.note ?? "";
-    this.reason = past?.reason ?? null;
-    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
-    this.regions = past && width ? new Regions(width, height, past) : null;
   }
   /** As a decision has it. */
   get said() {
-    return {
-      note: this.note.trim() || null,
-      flags: [...this.flags],
-      reason: this.reason,
-      wrong: this.regions?.region("wrong") ?? null,
-      missing: this.regions?.region("missing") ?? null
-    };
+    return { note: this.note.trim() || null, flags: [...this.flags], ...this.judgement };
   }
   /** @returns {ByHand} */
   get by_hand() {
@@ -2183,19 +2255,12 @@ var Draft = class {
   }
   /** Nothing is said. */
   get empty() {
-    return (this.objects ? this.objects.empty : !this.kept && !this.former) && !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
+    return (this.objects ? this.objects.empty : !this.kept && !this.former) && !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.judged;
   }
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);
     return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
-  }
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
-   * @param {Reason} reason @returns {string} what happened, in words */
-  judge(reason) {
-    if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
-    this.reason = this.reason === reason ? null : reason;
-    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "The reason is not judged";
   }
 };
 
@@ -2217,6 +2282,7 @@ function entriesOf(objects) {
   const left = objects.list.map((object) => {
     const act3 = objects.became(object);
     const { score, origin, proposal, certainty, unsure } = object;
+    const reason = objects.reasonOf(object.id);
     return (
       /** @type {ObjectEntry} */
       {
@@ -2227,13 +2293,15 @@ function entriesOf(objects) {
         ...score === null ? {} : { score },
         ...proposal && act3 !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {},
         ...certainty === null ? {} : { certainty },
-        ...unsure ? { unsure } : {}
+        ...unsure ? { unsure } : {},
+        ...reason && { reason }
       }
     );
   });
   const gone = objects.shown.flatMap((entry) => {
     if (there.has(entry.id) || (entry.origin ?? "model") !== "model") return [];
     const was = entry.was ?? { at: entry.at, label_id: entry.label_id };
+    const reason = objects.reasonOf(entry.id);
     return [
       /** @type {ObjectEntry} */
       {
@@ -2244,7 +2312,8 @@ function entriesOf(objects) {
         origin: "model",
         act: "deleted",
         was,
-        ...typeof entry.score === "number" ? { score: entry.score } : {}
+        ...typeof entry.score === "number" ? { score: entry.score } : {},
+        ...reason && { reason }
       }
     ];
   });
@@ -2308,14 +2377,14 @@ var Annotating = class {
     const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
     if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
-    const made = (more) => {
+    const made2 = (more) => {
       const of = { kind, size, shown, memory, ...more };
       return units ? TextSpans.of({ ...of, units }) : ImageObjects.of(of);
     };
-    if (this.session.revising) return made({ given: this.#entriesOf(this.session.revising.past, shown) });
+    if (this.session.revising) return made2({ given: this.#entriesOf(this.session.revising.past, shown) });
     const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
     const again = shown.some(({ origin }) => origin !== void 0);
-    const objects = made(before ? { given: before } : again ? { given: shown } : {});
+    const objects = made2(before ? { given: before } : again ? { given: shown } : {});
     if (before) {
       objects.shown = shown;
       objects.answered = false;
@@ -2341,6 +2410,7 @@ var Annotating = class {
       kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
       kept.size = [item.width, item.height];
       kept.shown = this.#visible(item);
+      kept.reasons.clear();
       this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Check that they fit." };
     } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
     else Object.assign(item, draft.kept.screen);
@@ -2360,6 +2430,15 @@ var Annotating = class {
   get target() {
     const { current = null } = this.objects ?? {};
     return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
+  }
+  /** What is said of the explanation of the object in focus; null where there is none to be explained. @returns {import("./marks.js").Marks | null} */
+  get marks() {
+    return this.target ? this.objects?.marks ?? null : null;
+  }
+  /** Why nothing can be said of an explanation now. */
+  get unexplained() {
+    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
+    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.` : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
   }
   /** @param {string} target @returns {string} */
   named(target) {
@@ -2436,11 +2515,14 @@ var Annotating = class {
     if (guess) return { verdict: "unsure", label_id, words: `Unsure, with ${objects.words()}`, guess: true };
     return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
   }
-  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched">} */
+  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
   said({ verdict, guess }) {
     const { objects } = this;
-    if (!objects || verdict === "skip" || verdict === "unsure" && !guess && objects.empty) return {};
-    return { objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
+    if (!objects) return {};
+    const { judgements } = objects;
+    const judged2 = Object.keys(judgements).length ? { reasons: judgements } : {};
+    if (verdict === "skip" || verdict === "unsure" && !guess && objects.empty) return judged2;
+    return { ...judged2, objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
   }
   /** What was on the screen, for the log. @returns {object} */
   get seen() {
@@ -2848,12 +2930,12 @@ var Brush = class {
     this.clearing = null;
     this.words = null;
   }
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Marks} marks
    * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
-  next(item, draft, tinted = []) {
+  next(item, marks, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
-    draft.regions ??= new Regions(item.width, item.height);
+    marks.regions ??= new Regions(item.width, item.height);
     if (this.kind === "wrong") this.words = isText(item.picture) ? new Marking(item.picture, tinted) : null;
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
@@ -2891,47 +2973,47 @@ var Brush = class {
     return other;
   }
   /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
-   * @param {Item} item @param {Draft} draft @param {boolean} begins */
-  fill({ parts }, draft, begins) {
-    const { regions } = draft;
+   * @param {Item} item @param {Marks} marks @param {boolean} begins */
+  fill({ parts }, marks, begins) {
+    const { regions } = marks;
     if (!this.kind || !regions || !parts) return;
     if (begins) regions.begin();
     if (begins || this.clearing === null) this.clearing = this.erasing || regions.covers(this.kind, parts, this.part);
     regions.fill(this.kind, parts, this.part, { erase: this.clearing });
-    this.#judge(draft);
+    this.#judge(marks);
   }
-  /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
-  press(item, draft) {
-    if (this.words) this.#markWords(this.words, draft);
-    else if (this.in_parts) this.fill(item, draft, true);
-    else this.paint(item, draft, this.cursor);
+  /** What the keys' brush does where it stands. @param {Item} item @param {Marks} marks */
+  press(item, marks) {
+    if (this.words) this.#markWords(this.words, marks);
+    else if (this.in_parts) this.fill(item, marks, true);
+    else this.paint(item, marks, this.cursor);
   }
-  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Draft} draft */
-  #markWords({ range: [start, end] }, draft) {
-    const { regions } = draft;
+  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Marks} marks */
+  #markWords({ range: [start, end] }, marks) {
+    const { regions } = marks;
     if (!this.kind || !regions) return;
     regions.begin();
     regions.mark(this.kind, start, end, { erase: this.erasing || regions.marks(this.kind, start, end) });
-    this.#judge(draft);
+    this.#judge(marks);
   }
-  /** A region says by itself that the reason is wrong. @param {Draft} draft */
-  #judge(draft) {
-    if (KINDS.some((kind) => draft.regions?.count(kind))) draft.reason = "wrong";
+  /** A region says by itself that the reason is wrong. @param {Marks} marks */
+  #judge(marks) {
+    if (KINDS.some((kind) => marks.regions?.count(kind))) marks.reason = "wrong";
   }
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
-   * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
-  paint(item, draft, at, from) {
-    const { regions } = draft;
+   * @param {Item} item @param {Marks} marks @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(item, marks, at, from) {
+    const { regions } = marks;
     if (!this.kind || !regions) return;
     if (this.in_parts) {
       if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return;
-      if (this.over(item, at) || !from) this.fill(item, draft, !from);
+      if (this.over(item, at) || !from) this.fill(item, marks, !from);
       return;
     }
     if (!from) regions.begin();
     regions.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    this.#judge(draft);
+    this.#judge(marks);
   }
 };
 
@@ -3028,7 +3110,7 @@ var DraftStore = class {
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
@@ -3979,6 +4061,10 @@ var CardSession = class extends Session {
   get explained() {
     return this.labels.get(this.peeked ?? "") ?? this.focused;
   }
+  /** What the person says of the explanation of the item, or where objects are asked for of the one in focus. @returns {import("./marks.js").Marks | null} */
+  get marks() {
+    return this.annotating.on ? this.annotating.marks : this.draft;
+  }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
@@ -4342,15 +4428,31 @@ var CardSession = class extends Session {
   /** @param {import("./types.d.ts").Reason} reason */
   judge(reason) {
     if (!this.item || this.face) return;
-    if (!this.saliency && this.draft.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
-    this.say(this.draft.judge(reason));
+    const { marks } = this;
+    if (!marks) return this.say(this.annotating.unexplained);
+    if (!this.saliency && marks.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    const before = this.annotating.on ? marks.judgement : null;
+    const words2 = marks.judge(reason);
+    if (before && before.reason !== marks.reason) this.#judged(marks, before);
+    this.say(words2);
+  }
+  /** Something was said of the explanation of an object, by the map that is on the screen.
+   * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
+  #judged(marks, before) {
+    const { saliency, annotating: { objects } } = this;
+    const { method, display } = marks;
+    objects?.judged({ ...before, method, display });
+    if (saliency) Object.assign(marks, { method: saliency.by ?? saliency.method, display: this.display.mode });
   }
   /** The brush in hand: for what is wrong, for what is missing, or none. */
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
-    this.say(this.brush.next(item, this.draft, tintOf(this.saliency)));
+    if (!this.marks) return this.say(this.annotating.unexplained);
+    this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
+    const { bounds } = this.annotating;
+    if (bounds && this.brush.kind === "wrong") this.brush.cursor = { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2 };
     this.#wantParts();
   }
   /** The brush marks whole parts of the item, or spots again. */
@@ -4383,10 +4485,18 @@ var CardSession = class extends Session {
       this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
     }
   }
-  /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
+  /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
   withBrush(step) {
-    if (!this.item || !this.brush.kind) return;
-    step(this.brush, this.item, this.draft);
+    const { item, marks } = this;
+    if (!item || !this.brush.kind) return;
+    if (!marks) this.brush.kind = null;
+    else {
+      const regions = marks.regions ??= new Regions(item.width, item.height);
+      const { begun } = regions;
+      const { reason } = marks;
+      step(this.brush, item, marks);
+      if (this.annotating.on && regions.begun > begun) this.#judged(marks, { reason, ...regions.before });
+    }
     this.changed();
   }
   /** @param {string} note */
@@ -4488,8 +4598,9 @@ var CardSession = class extends Session {
   }
   undo() {
     if (this.closed || this.needs_name || this.watching || this.#refuses()) return;
-    if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
-    if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
+    const { objects } = this.annotating;
+    if (this.brush.kind && (objects ? objects.judging && objects.undo() : this.draft.regions?.undo())) return this.say("The last stroke is taken back");
+    if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects2) => objects2.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
@@ -5439,8 +5550,12 @@ var QUOTED2 = 60;
 function became(session, objects, object) {
   const what = objects.became(object);
   const words2 = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? objects.isProposal(object) ? "" : "✓" : what;
-  return [words2, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
+  return [words2, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", reasonOf(objects, object), objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
 }
+var reasonOf = (objects, { id }) => {
+  const reason = objects.reasons.get(id)?.reason;
+  return reason ? `${reason} reason` : "";
+};
 function heading(session) {
   const { item, annotating, setup } = session;
   const { objects } = annotating;
@@ -5507,7 +5622,7 @@ function buildObjectList(session, colourOf) {
         drawn2.get(object.id)
       );
       const focused = object === current;
-      const looks = `${focused} ${objects.isProposal(object)}`;
+      const looks = `${focused} ${objects.isProposal(object)} ${reasonOf(objects, object)}`;
       if (at.object === object && at.looks === looks) continue;
       Object.assign(at, { object, looks });
       const key3 = session.keys.get(object.label_id) ?? "";
@@ -6534,16 +6649,16 @@ function buildReason(session) {
   );
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
-    const { draft, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
+    const { marks, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || session.answering.alone && !item?.target;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
-    setAttribute(right, "aria-pressed", String(draft.reason === "right"));
-    setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
+    setAttribute(right, "aria-pressed", String(marks?.reason === "right"));
+    setAttribute(wrong, "aria-pressed", String(marks?.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
     const text = isText(item?.picture) ? item.picture : null;
     parts.hidden = tool === null || text !== null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, draft.regions?.spans(kind) ?? []) : `${draft.regions?.count(kind).toLocaleString("en")} px`}`);
+    const marked = KINDS.filter((kind) => marks?.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, marks?.regions?.spans(kind) ?? []) : `${marks?.regions?.count(kind).toLocaleString("en")} px`}`);
     words2.hidden = !tool && !marked.length;
     words2.parentElement?.classList.toggle("hitl-has-bottom", !words2.hidden);
     const how = in_words ? "Space marks · ⇧ arrows more · . next strongest · E erases" : !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
@@ -7316,11 +7431,12 @@ function buildReader(session) {
     }
   }
   function drawMarks() {
-    const { draft: { regions }, brush } = session;
+    const { brush } = session;
+    const regions = session.marks?.regions;
     const shown = text();
     const fits = shown !== null && shown === view.text && regions?.width === shown.n;
     const in_hand = fits && brush.kind && brush.words?.text === shown ? brush.words.range : null;
-    const state = `${fits ? regions.version : ""} ${in_hand} ${brush.erasing}`;
+    const state = `${fits ? `${regions.number} ${regions.version}` : ""} ${in_hand} ${brush.erasing}`;
     if (state === marked) return;
     marked = state;
     for (const kind of KINDS) {
@@ -7650,13 +7766,14 @@ function buildStage(session) {
     lay(canvas, saliency, item);
   }
   function drawRegions(item) {
-    const { draft: { regions }, brush: { kind, erasing, cursor, in_parts } } = session;
+    const { marks, brush: { kind, erasing, cursor, in_parts } } = session;
+    const regions = marks?.regions;
     const visible = Boolean(regions && item?.picture && regions.width === item.width && regions.height === item.height);
     marked.hidden = !visible;
     brush.hidden = !visible || !kind || in_parts;
     drawParts(visible && kind && in_parts ? item : void 0);
     if (!regions || !item || !visible) return;
-    const state = `${regions.version} ${regions.width} ${item.item_id}`;
+    const state = `${regions.number} ${regions.version}`;
     if (state !== painted) {
       painted = state;
       const { width, height, pixels } = regions.drawn(MARKED_SIDE / Math.max(item.width, item.height));
@@ -8185,8 +8302,9 @@ function render(el, session) {
     return session.answering.key(pressed(event), digitOf(event) ?? "", event.repeat);
   }
   function onObject(event) {
-    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking || session.brush.kind) return false;
-    if (event.key === "Tab" && event.target !== root) return false;
+    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking) return false;
+    if (event.key === "Tab" ? event.target !== root : session.brush.kind) return false;
+    session.brush.kind = null;
     return session.annotating.key(event) || event.key === " " && event.target === root;
   }
   function onKey(event) {

@@ -36,15 +36,17 @@ export function entriesOf(objects) {
   const left = objects.list.map((object) => {
     const act = objects.became(object);
     const { score, origin, proposal, certainty, unsure } = object;
+    const reason = objects.reasonOf(object.id);
     return /** @type {ObjectEntry} */ ({ .../** @type {any} */ (sent.get(object.id)), origin, act, ...(score === null ? {} : { score }),
       ...(proposal && act !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {}),
-      ...(certainty === null ? {} : { certainty }), ...(unsure ? { unsure } : {}) });
+      ...(certainty === null ? {} : { certainty }), ...(unsure ? { unsure } : {}), ...(reason && { reason }) });
   });
   const gone = objects.shown.flatMap((entry) => {
     if (there.has(entry.id) || (entry.origin ?? "model") !== "model") return [];
     const was = entry.was ?? { at: entry.at, label_id: entry.label_id };
+    const reason = objects.reasonOf(entry.id);
     return [/** @type {ObjectEntry} */ ({ id: entry.id, kind: entry.kind, at: was.at, label_id: was.label_id, origin: "model", act: "deleted", was,
-      ...(typeof entry.score === "number" ? { score: entry.score } : {}) })];
+      ...(typeof entry.score === "number" ? { score: entry.score } : {}), ...(reason && { reason }) })];
   });
   return [...left, ...gone];
 }
@@ -146,6 +148,7 @@ export class Annotating {
       kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
       kept.size = [item.width, item.height];
       kept.shown = this.#visible(item);
+      kept.reasons.clear();
       this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Check that they fit." };
     } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
     else Object.assign(item, draft.kept.screen); // the model may have learnt since: they changed what was on the screen then
@@ -166,6 +169,16 @@ export class Annotating {
   get target() {
     const { current = null } = this.objects ?? {};
     return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
+  }
+
+  /** What is said of the explanation of the object in focus; null where there is none to be explained. @returns {import("./marks.js").Marks | null} */
+  get marks() { return this.target ? this.objects?.marks ?? null : null; }
+
+  /** Why nothing can be said of an explanation now. */
+  get unexplained() {
+    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
+    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.`
+      : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
   }
 
   /** @param {string} target @returns {string} */
@@ -253,11 +266,14 @@ export class Annotating {
     return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
   }
 
-  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched">} */
+  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
   said({ verdict, guess }) {
     const { objects } = this;
-    if (!objects || verdict === "skip" || (verdict === "unsure" && !guess && objects.empty)) return {};
-    return { objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
+    if (!objects) return {};
+    const { judgements } = objects;
+    const judged = Object.keys(judgements).length ? { reasons: judgements } : {};
+    if (verdict === "skip" || (verdict === "unsure" && !guess && objects.empty)) return judged;
+    return { ...judged, objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
   }
 
   /** What was on the screen, for the log. @returns {object} */

@@ -83,16 +83,16 @@ export function buildReason(session) {
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
 
   function update() {
-    const { draft, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
+    const { marks, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || (session.answering.alone && !item?.target);
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
-    setAttribute(right, "aria-pressed", String(draft.reason === "right"));
-    setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
+    setAttribute(right, "aria-pressed", String(marks?.reason === "right"));
+    setAttribute(wrong, "aria-pressed", String(marks?.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
     const text = isText(item?.picture) ? item.picture : null;
     parts.hidden = tool === null || text !== null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, draft.regions?.spans(kind) ?? []) : `${draft.regions?.count(kind).toLocaleString("en")} px`}`);
+    const marked = KINDS.filter((kind) => marks?.regions?.count(kind)).map((kind) => `${kind}: ${text ? quotesOf(text, marks?.regions?.spans(kind) ?? []) : `${marks?.regions?.count(kind).toLocaleString("en")} px`}`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     const how = in_words ? "Space marks · ⇧ arrows more · . next strongest · E erases" : !in_parts ? "mouse, or arrows and Space · E erases · [ ] size"

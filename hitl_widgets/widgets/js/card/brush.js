@@ -5,7 +5,7 @@ import { isText } from "../text/item_text.js";
 import { Marking } from "../text/marking.js";
 import { KINDS, Regions } from "./regions.js";
 
-/** @typedef {import("./draft.js").Draft} Draft */
+/** @typedef {import("./marks.js").Marks} Marks */
 /** @typedef {import("./types.d.ts").Item} Item */
 
 export class Brush {
@@ -27,12 +27,12 @@ export class Brush {
     this.words = null;
   }
 
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Marks} marks
    * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
-  next(item, draft, tinted = []) {
+  next(item, marks, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
-    draft.regions ??= new Regions(item.width, item.height);
+    marks.regions ??= new Regions(item.width, item.height);
     if (this.kind === "wrong") this.words = isText(item.picture) ? new Marking(item.picture, tinted) : null;
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
@@ -68,48 +68,48 @@ export class Brush {
   }
 
   /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
-   * @param {Item} item @param {Draft} draft @param {boolean} begins */
-  fill({ parts }, draft, begins) {
-    const { regions } = draft;
+   * @param {Item} item @param {Marks} marks @param {boolean} begins */
+  fill({ parts }, marks, begins) {
+    const { regions } = marks;
     if (!this.kind || !regions || !parts) return;
     if (begins) regions.begin();
     if (begins || this.clearing === null) this.clearing = this.erasing || regions.covers(this.kind, parts, this.part);
     regions.fill(this.kind, parts, this.part, { erase: this.clearing });
-    this.#judge(draft);
+    this.#judge(marks);
   }
 
-  /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
-  press(item, draft) {
-    if (this.words) this.#markWords(this.words, draft);
-    else if (this.in_parts) this.fill(item, draft, true);
-    else this.paint(item, draft, this.cursor);
+  /** What the keys' brush does where it stands. @param {Item} item @param {Marks} marks */
+  press(item, marks) {
+    if (this.words) this.#markWords(this.words, marks);
+    else if (this.in_parts) this.fill(item, marks, true);
+    else this.paint(item, marks, this.cursor);
   }
 
-  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Draft} draft */
-  #markWords({ range: [start, end] }, draft) {
-    const { regions } = draft;
+  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Marks} marks */
+  #markWords({ range: [start, end] }, marks) {
+    const { regions } = marks;
     if (!this.kind || !regions) return;
     regions.begin();
     regions.mark(this.kind, start, end, { erase: this.erasing || regions.marks(this.kind, start, end) });
-    this.#judge(draft);
+    this.#judge(marks);
   }
 
-  /** A region says by itself that the reason is wrong. @param {Draft} draft */
-  #judge(draft) { if (KINDS.some((kind) => draft.regions?.count(kind))) draft.reason = "wrong"; }
+  /** A region says by itself that the reason is wrong. @param {Marks} marks */
+  #judge(marks) { if (KINDS.some((kind) => marks.regions?.count(kind))) marks.reason = "wrong"; }
 
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
-   * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
-  paint(item, draft, at, from) {
-    const { regions } = draft;
+   * @param {Item} item @param {Marks} marks @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(item, marks, at, from) {
+    const { regions } = marks;
     if (!this.kind || !regions) return;
     if (this.in_parts) {
       if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return; // beside the item
-      if (this.over(item, at) || !from) this.fill(item, draft, !from);
+      if (this.over(item, at) || !from) this.fill(item, marks, !from);
       return;
     }
     if (!from) regions.begin();
     regions.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    this.#judge(draft);
+    this.#judge(marks);
   }
 }

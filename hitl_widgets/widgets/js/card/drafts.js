@@ -29,7 +29,7 @@ export class DraftStore {
 
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {

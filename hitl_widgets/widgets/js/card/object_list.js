@@ -18,8 +18,14 @@ const QUOTED = 60; // characters of a span's quote
 function became(session, objects, object) {
   const what = objects.became(object);
   const words = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? (objects.isProposal(object) ? "" : "✓") : what;
-  return [words, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
+  return [words, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", reasonOf(objects, object), objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
 }
+
+/** What was said of the explanation of an object, in words. @param {ImageObjects} objects @param {Shape} object */
+const reasonOf = (objects, { id }) => {
+  const reason = objects.reasons.get(id)?.reason;
+  return reason ? `${reason} reason` : "";
+};
 
 /** What the model proposes, or why nothing is. @param {CardSession} session @returns {[string, string]} a heading, and the rest */
 function heading(session) {
@@ -84,7 +90,7 @@ export function buildObjectList(session, colourOf) {
     for (const object of shown) {
       const at = /** @type {Row} */ (drawn.get(object.id));
       const focused = object === current;
-      const looks = `${focused} ${objects.isProposal(object)}`;
+      const looks = `${focused} ${objects.isProposal(object)} ${reasonOf(objects, object)}`;
       if (at.object === object && at.looks === looks) continue;
       Object.assign(at, { object, looks });
       const key = session.keys.get(object.label_id) ?? "";

@@ -9,6 +9,7 @@ import { REGIONS } from "./overlay.js";
 
 export const KINDS = /** @type {const} */ (["wrong", "missing"]);
 const STROKES = 50; // that can be taken back
+let made = 0;
 
 /** Run lengths along the rows, the first one outside. @param {Uint8Array} mask @returns {number[]} */
 export function encode(mask) {
@@ -35,6 +36,8 @@ export function decode(runs, n_pixels) {
 export class Regions {
   /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
   constructor(width, height, before = {}) {
+    /** Its number among all, by which what is drawn of it is known. */
+    this.number = ++made;
     this.width = width;
     this.height = height;
     /** @type {Record<Kind, Uint8Array>} */
@@ -47,6 +50,8 @@ export class Regions {
     }
     /** The masks before each stroke, as run lengths. @type {Record<Kind, number[]>[]} */
     this.strokes = [];
+    /** How many strokes were ever begun. */
+    this.begun = 0;
     this.version = 0;
   }
 
@@ -60,6 +65,13 @@ export class Regions {
   begin() {
     this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
     if (this.strokes.length > STROKES) this.strokes.shift();
+    this.begun++;
+  }
+
+  /** What was marked before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
+  get before() {
+    const last = this.strokes.at(-1);
+    return Object.fromEntries(KINDS.flatMap((kind) => (last && last[kind].length > 1 ? [[kind, { size: [this.height, this.width], runs: last[kind] }]] : [])));
   }
 
   /** A round spot, or the way to it from the last one. A pixel is of one kind only.

@@ -162,8 +162,9 @@ export function render(el, session) {
 
   /** A key for the objects of the item: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} */
   function onObject(event) {
-    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking || session.brush.kind) return false;
-    if (event.key === "Tab" && event.target !== root) return false; // from one button to the next
+    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking) return false;
+    if (event.key === "Tab" ? event.target !== root : session.brush.kind) return false; // Tab: from one button to the next
+    session.brush.kind = null; // the next object has a reason of its own
     return session.annotating.key(event) || (event.key === " " && event.target === root); // the notebook doesn't scroll below it
   }
 

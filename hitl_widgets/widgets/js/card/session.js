@@ -15,6 +15,7 @@ import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 import { readable } from "./reading.js";
 import { Refusals } from "./refusals.js";
+import { Regions } from "./regions.js";
 import { keepMap, mainTarget, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
 import { isSet, membersOf } from "./sets.js";
@@ -154,6 +155,9 @@ export class CardSession extends Session {
 
   /** The label whose meaning is shown. @returns {Label | undefined} */
   get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
+
+  /** What the person says of the explanation of the item, or where objects are asked for of the one in focus. @returns {import("./marks.js").Marks | null} */
+  get marks() { return this.annotating.on ? this.annotating.marks : this.draft; }
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
@@ -542,8 +546,22 @@ export class CardSession extends Session {
   /** @param {import("./types.d.ts").Reason} reason */
   judge(reason) {
     if (!this.item || this.face) return;
-    if (!this.saliency && this.draft.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
-    this.say(this.draft.judge(reason));
+    const { marks } = this;
+    if (!marks) return this.say(this.annotating.unexplained);
+    if (!this.saliency && marks.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    const before = this.annotating.on ? marks.judgement : null;
+    const words = marks.judge(reason);
+    if (before && before.reason !== marks.reason) this.#judged(marks, before);
+    this.say(words);
+  }
+
+  /** Something was said of the explanation of an object, by the map that is on the screen.
+   * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
+  #judged(marks, before) {
+    const { saliency, annotating: { objects } } = this;
+    const { method, display } = marks;
+    objects?.judged({ ...before, method, display });
+    if (saliency) Object.assign(marks, { method: saliency.by ?? saliency.method, display: this.display.mode });
   }
 
   /** The brush in hand: for what is wrong, for what is missing, or none. */
@@ -551,7 +569,10 @@ export class CardSession extends Session {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
-    this.say(this.brush.next(item, this.draft, tintOf(this.saliency)));
+    if (!this.marks) return this.say(this.annotating.unexplained);
+    this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
+    const { bounds } = this.annotating;
+    if (bounds && this.brush.kind === "wrong") this.brush.cursor = { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2 };
     this.#wantParts();
   }
 
@@ -588,10 +609,18 @@ export class CardSession extends Session {
     }
   }
 
-  /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
+  /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
   withBrush(step) {
-    if (!this.item || !this.brush.kind) return;
-    step(this.brush, this.item, this.draft);
+    const { item, marks } = this;
+    if (!item || !this.brush.kind) return;
+    if (!marks) this.brush.kind = null; // the object that it was for isn't in focus any more
+    else {
+      const regions = marks.regions ??= new Regions(item.width, item.height);
+      const { begun } = regions;
+      const { reason } = marks;
+      step(this.brush, item, marks);
+      if (this.annotating.on && regions.begun > begun) this.#judged(marks, { reason, ...regions.before });
+    }
     this.changed();
   }
 
@@ -706,7 +735,8 @@ export class CardSession extends Session {
 
   undo() {
     if (this.closed || this.needs_name || this.watching || this.#refuses()) return;
-    if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
+    const { objects } = this.annotating;
+    if (this.brush.kind && (objects ? objects.judging && objects.undo() : this.draft.regions?.undo())) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
     // Not the decision before: the last one was refused a moment ago, and nobody can have read of that yet.

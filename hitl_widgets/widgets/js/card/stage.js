@@ -237,13 +237,14 @@ export function buildStage(session) {
 
   /** @param {Item | undefined} item */
   function drawRegions(item) {
-    const { draft: { regions }, brush: { kind, erasing, cursor, in_parts } } = session;
+    const { marks, brush: { kind, erasing, cursor, in_parts } } = session;
+    const regions = marks?.regions;
     const visible = Boolean(regions && item?.picture && regions.width === item.width && regions.height === item.height);
     marked.hidden = !visible;
     brush.hidden = !visible || !kind || in_parts;
     drawParts(visible && kind && in_parts ? item : undefined);
     if (!regions || !item || !visible) return;
-    const state = `${regions.version} ${regions.width} ${item.item_id}`;
+    const state = `${regions.number} ${regions.version}`;
     if (state !== painted) {
       painted = state;
       const { width, height, pixels } = regions.drawn(MARKED_SIDE / Math.max(item.width, item.height));

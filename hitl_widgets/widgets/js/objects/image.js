@@ -35,6 +35,7 @@
 //
 // The order of Tab: objects that nobody touched come first, by the least score; those without a score are last.
 
+import { Marks } from "../card/marks.js";
 import { newId } from "../outbox.js";
 import { boundsOf, boxAround, problemOf, rounded, same } from "./shapes.js";
 
@@ -49,7 +50,8 @@ import { boundsOf, boxAround, problemOf, rounded, same } from "./shapes.js";
 /** What is being made. A polygon has no object before it is closed. `placing`: arrows move it; `sizing`: they move its
  * right and lower side. `plain`: nothing was done to it yet, so another label still changes its size.
  * @typedef {{how: "placing" | "sizing", id: string, plain: boolean} | {how: "corners", spots: Spot[], cursor: Spot, label_id: string}} Drawing */
-/** `selection`: what of a text was selected then. @typedef {{list: readonly Shape[], focus: string | null, vertex: number | null, words: string, selection?: readonly [number, number] | null}} Step */
+/** `selection`: what of a text was selected then; `judged`: what was said of the explanation of the object in focus before.
+ * @typedef {{list: readonly Shape[], focus: string | null, vertex: number | null, words: string, selection?: readonly [number, number] | null, judged?: import("../card/marks.js").Judgement}} Step */
 
 export const MOST = 1000; // objects in a decision
 const STEPS = 1000; // that can be taken back
@@ -71,17 +73,23 @@ export class ImageObjects {
   /** @param {ObjectsOf} of */
   static of({ kind, size, shown, given, memory }) {
     const present = (given ?? shown).filter(({ act }) => act !== "deleted");
-    return new ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== undefined, memory });
+    return new ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== undefined, memory }).judgedAs(given);
   }
 
   /** @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @returns {ImageObjects | null} */
   static fromDraft(draft, memory) {
     if (!draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || !draft.size) return null;
     const { kind, size, shown, list, touched, focus } = draft;
-    const objects = new ImageObjects({ kind, size, shown, list, answered: draft.answered, memory });
+    const objects = new ImageObjects({ kind, size, shown, list, answered: draft.answered, memory }).judgedAs(draft.reasons);
     for (const id of touched) objects.known.add(id);
     if (focus !== null) objects.take(focus);
     return objects;
+  }
+
+  /** With what was said before of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
+  judgedAs(entries = []) {
+    for (const { id, reason } of entries) if (reason) this.reasons.set(id, new Marks(reason));
+    return this;
   }
 
   /** @param {{kind: Shape["kind"], size: import("./types.d.ts").Size, shown: ObjectEntry[], list: readonly Shape[], answered: boolean, memory?: Memory}} of */
@@ -108,6 +116,8 @@ export class ImageObjects {
     this.version = 0;
     /** Ids of what was in focus or changed. @type {Set<string>} */
     this.known = new Set();
+    /** What was said of the explanations of objects, also of those that were deleted. @type {Map<string, Marks>} */
+    this.reasons = new Map();
     /** @type {Step[]} */
     this.steps = [];
     /** What the last step was, as long as nothing else happened since. */
@@ -217,6 +227,46 @@ export class ImageObjects {
     return true;
   }
 
+  /** What is said of the explanation of the object in focus. @returns {Marks | null} */
+  get marks() {
+    if (this.focus === null) return null;
+    const marks = this.reasons.get(this.focus) ?? new Marks();
+    this.reasons.set(this.focus, marks);
+    return marks;
+  }
+
+  /** Something was said of it: a step that can be taken back. @param {import("../card/marks.js").Judgement} before what was said until then */
+  judged(before) {
+    this.step("reason", this.list, "what was said of the reason");
+    this.steps[this.steps.length - 1].judged = before;
+  }
+
+  /** Whether the last step said something of the explanation of the object in focus. */
+  get judging() {
+    const last = this.steps.at(-1);
+    return last?.judged !== undefined && last.focus === this.focus;
+  }
+
+  /** How much was marked: goes up with each stroke. */
+  get marked() { return [...this.reasons.values()].reduce((n, { regions }) => n + (regions?.version ?? 0), 0); }
+
+  /** What is said of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
+  reasonOf(id) {
+    const marks = this.reasons.get(id);
+    if (!marks?.judged) return null;
+    const { judgement: { reason, wrong, missing }, method, display } = marks;
+    return { reason: reason ?? "wrong", ...(wrong && { wrong }), ...(missing && { missing }), ...(method && { method }), ...(display && { display }) };
+  }
+
+  /** As a decision has them; of those that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
+  get judgements() {
+    const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
+    return Object.fromEntries([...this.reasons.keys()].flatMap((id) => {
+      const reason = there.has(id) ? this.reasonOf(id) : null;
+      return reason ? [[id, reason]] : [];
+    }));
+  }
+
   /** @returns {string | null} what was taken back, in words */
   undo() {
     const { drawing } = this;
@@ -231,6 +281,7 @@ export class ImageObjects {
     this.drawing = null;
     this.take(step.focus);
     this.vertex = step.vertex;
+    if (step.judged && step.focus !== null) this.reasons.set(step.focus, new Marks(step.judged));
     return `Taken back: ${step.words}`;
   }
 
@@ -382,7 +433,7 @@ export class ImageObjects {
   toDraft() {
     if (this.empty) return null;
     const { size, kind, shown, list, touched, focus, answered } = this;
-    return { size, kind, shown, list: [...list], touched, focus, answered };
+    return { size, kind, shown, list: [...list], touched, focus, answered, reasons: Object.entries(this.judgements).map(([id, reason]) => ({ id, reason })) };
   }
 
   // In words
@@ -396,7 +447,7 @@ export class ImageObjects {
     const became = this.became(current);
     return [`${place} of ${this.list.length}: ${nameOf(current.label_id)}`, current.score === null ? "added" : `score ${current.score.toFixed(2)}`,
       became === "moved" || became === "relabelled" ? became : "", current.certainty === null ? "" : `certainty ${current.certainty}`,
-      current.unsure ? "unsure" : "", this.problemWith(current) ?? "",
+      current.unsure ? "unsure" : "", this.reasons.get(current.id)?.reason ? `reason ${this.reasons.get(current.id)?.reason}` : "", this.problemWith(current) ?? "",
       this.vertex === null ? "" : `corner ${this.vertex + 1} of ${current.at.length / 2}`].filter(Boolean).join(", ");
   }
 

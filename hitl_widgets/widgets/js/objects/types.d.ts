@@ -13,6 +13,7 @@ export interface Spot { x: number; y: number }
 export interface ObjectEntry {
   id: string; kind: Kind; at: number[]; label_id: string; score?: number | null; origin?: "model" | "person";
   was?: { at: number[]; label_id: string } | null; certainty?: number | null; unsure?: boolean; act?: string; label?: string;
+  reason?: import("../messages.d.ts").ObjectReasonEntry;
 }
 
 /** An object as it stands; never changed in place. `score` and `proposal` are null where a person added it. */
@@ -31,7 +32,8 @@ export interface Memory { label_id: string | null; sizes: Map<string, [number, n
 export interface ObjectsOf { kind: Kind; size: Size; shown: ObjectEntry[]; given?: ObjectEntry[]; memory?: Memory }
 
 /** What the browser keeps of objects that aren't decided yet. */
-export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean; quotes?: string[] }
+export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean; quotes?: string[];
+  reasons?: { id: string; reason: import("../messages.d.ts").ObjectReasonEntry }[] }
 
 /** The part of the item that is in view, in its pixels. */
 export interface View { x: number; y: number; width: number; height: number }

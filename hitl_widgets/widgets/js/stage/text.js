@@ -61,11 +61,12 @@ export function buildReader(session) {
 
   /** What is marked, and the words in hand. */
   function drawMarks() {
-    const { draft: { regions }, brush } = session;
+    const { brush } = session;
+    const regions = session.marks?.regions;
     const shown = text();
     const fits = shown !== null && shown === view.text && regions?.width === shown.n;
     const in_hand = fits && brush.kind && brush.words?.text === shown ? brush.words.range : null;
-    const state = `${fits ? regions.version : ""} ${in_hand} ${brush.erasing}`;
+    const state = `${fits ? `${regions.number} ${regions.version}` : ""} ${in_hand} ${brush.erasing}`;
     if (state === marked) return;
     marked = state;
     for (const kind of KINDS) {

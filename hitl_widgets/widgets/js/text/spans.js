@@ -38,7 +38,7 @@ export class TextSpans extends ImageObjects {
   /** @override @param {ObjectsOf & {units: Units}} of @returns {TextSpans} */
   static of({ size, shown, given, memory, units }) {
     const present = (given ?? shown).filter(({ act }) => act !== "deleted");
-    return new TextSpans({ kind: "span", size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== undefined, memory, units });
+    return new TextSpans({ kind: "span", size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== undefined, memory, units }).judgedAs(given);
   }
 
   /** Null where it is of another text. @override @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @param {Units} [units] @returns {TextSpans | null} */
@@ -46,7 +46,7 @@ export class TextSpans extends ImageObjects {
     if (!units || !draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || draft.size?.[0] !== units.length) return null;
     const { size, shown, list, quotes = [], touched, focus, answered } = draft;
     if (list.some(({ at }, i) => units.quote(at[0], at[1]) !== quotes[i])) return null;
-    const spans = new TextSpans({ kind: "span", size, shown, list, answered, memory, units });
+    const spans = new TextSpans({ kind: "span", size, shown, list, answered, memory, units }).judgedAs(draft.reasons);
     for (const id of touched) spans.known.add(id);
     if (focus !== null) spans.take(focus);
     return spans;
