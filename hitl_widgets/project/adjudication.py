@@ -169,6 +169,7 @@ class Adjudication:
         item_id = str(self.project.pool.ids[position])
         return Case(item_id, position, self._answers(item_id))
 
+    # 14 branches: a verdict may have no label and no note, be of no plan, or be sent again.
     def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *, note: str | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
         """Store the verdict on an item; its label overrules the votes, which are kept as they were given.

@@ -526,7 +526,7 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     return tables.annotation_table(_as_of(log, version, lineage), lineage, version=version)
 
 
-# What stands comes as columns, and what a later decision replaced comes as events: both are joined here.
+# 17 branches: what stands comes as columns, and what a later decision replaced comes as events: both are joined here.
 def _as_of(log: Log, version: int, lineage: Lineage) -> dict[str, list[Any]]:
     """List the annotations that stood under an older version of the taxonomy.
 

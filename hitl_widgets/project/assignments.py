@@ -372,15 +372,20 @@ def _checked_where(project: Project, where: Mapping[str, Any] | None) -> dict[st
         if columns.count(str(column)) != 1:
             raise BadInput(f"the pool's metadata have no column {column!r}; they have "
                            f"{_some([repr(one) for one in columns]) or 'none'}.")
-        values = tuple(given) if isinstance(given, (list, tuple, set, frozenset, np.ndarray)) else (given,)
-        values = tuple(value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64)
-                       else value.isoformat() if hasattr(value, "isoformat") else value for value in values)
-        odd = [value for value in values if not _is_plain(value)]
-        if odd or not values:
+        several = isinstance(given, (list, tuple, set, frozenset, np.ndarray))
+        values = tuple(map(_as_plain, given if several else (given,)))
+        if not values or not all(map(_is_plain, values)):
             raise BadInput(f"where[{column!r}] is {given!r:.80}; a text, a number, True, False, None or a list of "
                            "these is expected, since it is kept in the log.")
         checked[str(column)] = tuple(dict.fromkeys(values))
     return checked
+
+
+def _as_plain(value: Any) -> Any:
+    """A value of NumPy as Python's own, and an instant as a text."""
+    if isinstance(value, np.generic) and not isinstance(value, np.datetime64):
+        return value.item()
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _checked_items(project: Project, items: Iterable[Any]) -> tuple[str, ...]:

@@ -180,25 +180,29 @@ def known_answers(project: Project, known: Any) -> dict[str, Known]:
     if not isinstance(known, (Mapping, pd.Series, pd.DataFrame)):
         raise BadInput(f"gold takes a mapping of item id to {_ANSWER[task]}, a Series or a DataFrame with the columns "
                        f"item_id and {_COLUMN[task]}, not {type(known).__name__}.")
-    answers: dict[str, Known] = {}
     if isinstance(known, pd.DataFrame):
         records: list[tuple[Mapping[Any, Any], bool]] = [
             (record, False) for record in _as_frame(known, project).to_dict("records")]
     else:
         records = [(_record(item_id, given, task), given is None) for item_id, given in known.items()]
     spelling = Spelling(project.lineage, task, set().union(*(map(str, record) for record, _ in records)))
+    answers: dict[str, Known] = {}
     for record, withdrawn in records:
-        item_id, one = record["item_id"], WITHDRAWN
-        if not withdrawn and not _is_none(record):
-            one = Known(*spelling.label(record), spelling.values(record))
-            if one.text is None and not one.values:
-                raise BadInput(f"item {item_id!r} has no {'value' if task == 'scale' else 'label'}; leave such rows "
-                               "out, for instance with dropna().")
-        item = text_of(item_id) or ""
+        item, one = text_of(record["item_id"]) or "", \
+            WITHDRAWN if withdrawn or _is_none(record) else _known(record, spelling)
         if (former := answers.setdefault(item, one)) != one:
-            raise BadInput(f"item {item_id!r} is named twice, as {former.text or dict(former.values)!r} and as "
-                           f"{one.text or dict(one.values)!r}; an item has one known answer.")
+            raise BadInput(f"item {record['item_id']!r} is named twice, as {former.text or dict(former.values)!r} and "
+                           f"as {one.text or dict(one.values)!r}; an item has one known answer.")
     return answers
+
+
+def _known(record: Mapping[Any, Any], spelling: Spelling) -> Known:
+    """Read the known answer of a row."""
+    one = Known(*spelling.label(record), spelling.values(record))
+    if one.text is None and not one.values:
+        raise BadInput(f"item {record['item_id']!r} has no {'value' if spelling.task == 'scale' else 'label'}; leave "
+                       "such rows out, for instance with dropna().")
+    return one
 
 
 def is_known(answer: Known, given: Pair | None, lineage: Lineage) -> bool:
@@ -235,13 +239,7 @@ def _as_frame(table: Any, project: Project) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame):
         raise BadInput(f"a DataFrame with the columns item_id and {_COLUMN[task]} is expected, or a Series or mapping "
                        f"of item id to {_ANSWER[task]}, not {type(table).__name__}.")
-    for name in ("item_id", "id"):
-        if name not in table and "item_id" not in table and name in table.index.names:
-            table = table.reset_index(level=name)
-    if "item_id" not in table:
-        table = table.rename(columns={"id": "item_id"})
-    if repeated := sorted({str(name) for name in table.columns if list(table.columns).count(name) > 1}):
-        raise BadInput(f"the table has more than one column {repeated[0]!r}; one of each name is expected.")
+    table = _with_item_id(table)
     if {"attribute", "value"} <= set(table.columns) and "item_id" in table and "label" not in table:
         table = _wide(table)
     if task == "multilabel":
@@ -254,6 +252,18 @@ def _as_frame(table: Any, project: Project) -> pd.DataFrame:
     if missing:
         raise BadInput(f"the table has the columns {list(map(str, table.columns))}; {missing} is missing. Rename yours "
                        "with df.rename(columns={...}).")
+    return table
+
+
+def _with_item_id(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table the column item_id where it has it as id, or in the index; BadInput for two columns of one name."""
+    for name in ("item_id", "id"):
+        if name not in table and "item_id" not in table and name in table.index.names:
+            table = table.reset_index(level=name)
+    if "item_id" not in table:
+        table = table.rename(columns={"id": "item_id"})
+    if repeated := sorted({str(name) for name in table.columns if list(table.columns).count(name) > 1}):
+        raise BadInput(f"the table has more than one column {repeated[0]!r}; one of each name is expected.")
     return table
 
 
@@ -319,7 +329,7 @@ def _places(pool: Pool, item_ids: Sequence[Any]) -> list[int]:
     return list(map(int, places))
 
 
-# The branches are what may be wrong with a row, each with its own message.
+# 13 branches: what may be wrong with a row, each with its own message.
 def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spelling: Spelling, *, annotator: str,
          said: frozenset[str], who: Callable[[str], str]) -> _Row:
     if position < 0:
@@ -430,7 +440,7 @@ def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str]
     return before
 
 
-# The branches are the columns that a table may have or lack.
+# 18 branches: the columns that a table may have or lack.
 def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
     """Whether a decision says what a row says; what the table has no column for isn't compared."""
     verdict = said["verdict"]

@@ -82,6 +82,7 @@ def read_probabilities(project: Project, table: Any, *, partial: bool = False) -
 
 # -- items ---------------------------------------------------------------------------------------------------
 
+# 14 branches: one for each thing that may be wrong with the items of a table, with its own message.
 def items_of(table: Any, pool: Pool) -> tuple[pd.DataFrame, np.ndarray]:
     """The table with a plain index, and the position of each row's item.
 

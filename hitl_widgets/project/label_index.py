@@ -282,6 +282,7 @@ class LabelIndex:
         given = self.values.given(annotator, at)
         return asks if of_values is None or given is None else np.where(given, of_values, asks)
 
+    # 13 branches: most are conditional expressions, for all items or some of them and for labels that may be missing.
     def tied(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
         """Find the items of which as many annotators gave one of today's labels as another.
 
@@ -322,6 +323,7 @@ class LabelIndex:
         since: Positions = at[given]
         return since
 
+    # 14 branches: all items or some of them, and answers that were put off, which are kept apart from the others.
     def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False,
              at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
         """For each item, the largest number that `up` gives for one of its answers.

@@ -6,7 +6,7 @@ folder the log is readable to all who have it. Read `People` first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -138,32 +138,31 @@ class People:
         """Tell a person which suggestions had been planted since they were told last."""
         project = self._project
         project.refresh()
-        agreements = project.state.agreements
-        began = agreements.consents.get((annotator, PLANTED))
-        if began is None:  # nothing was ever planted for them
+        if project.state.agreements.consents.get((annotator, PLANTED)) is None:  # nothing was ever planted for them
             return
-        told = agreements.told.get(annotator, ())
-        # Where logs were joined, events have other numbers, and some came in between: all are looked at again.
-        since = 0 if project.log.generation else max((event.body.get("upto", 0) for event in told), default=0)
-        events = list(project.log.events(since, kind="decided", annotator=annotator))
-        known = {decision_id for event in told for decision_id in event.body.get("decisions", ())}
-        last = {event.item_id: event.seq or 0 for event in events if event.id in known}
-        planted = [event for event in events if event.body.get("seen", {}).get("planted")
-                   and (event.seq or 0) > last.get(event.item_id, 0)]
+        planted = self._planted_since_told(annotator)
         if not planted:
             return
         latest = {event.item_id or "": event for event in planted}
-        lines, n_taken = [], 0
-        for item_id, event in latest.items():
-            line, taken = self._debriefed(item_id, event)
-            lines.append(line)
-            n_taken += taken
+        debriefed = [self._debriefed(item_id, event) for item_id, event in latest.items()]
+        lines, n_taken = [line for line, _ in debriefed], sum(taken for _, taken in debriefed)
         suggestion = "suggestion" if len(lines) == 1 else "suggestions"
         self._append("told", {
             "kind": "debrief", "text": f"{len(lines)} {suggestion} that you saw in this sitting had been made wrong on "
             f"purpose; you took {n_taken} of them. These answers are no votes.", "lines": lines,
             "decisions": [event.id for event in latest.values()], "upto": planted[-1].seq}, annotator,
             id=_id("debrief", annotator, planted[-1].id))
+
+    def _planted_since_told(self, annotator: str) -> list[Event]:
+        """List a person's decisions in sight of planted suggestions since they were told of such ones last."""
+        log, told = self._project.log, self._project.state.agreements.told.get(annotator, ())
+        # Where logs were joined, events have other numbers, and some came in between: all are looked at again.
+        since = 0 if log.generation else max((event.body.get("upto", 0) for event in told), default=0)
+        events = list(log.events(since, kind="decided", annotator=annotator))
+        known = {decision_id for event in told for decision_id in event.body.get("decisions", ())}
+        last = {event.item_id: event.seq or 0 for event in events if event.id in known}
+        return [event for event in events if event.body.get("seen", {}).get("planted")
+                and (event.seq or 0) > last.get(event.item_id, 0)]
 
     def planted(self, annotator: str) -> pd.DataFrame:
         """A person's own planted suggestions that they were told of: item_id, suggestion, label, taken, acted_at."""
@@ -224,6 +223,7 @@ class People:
 
     # -- figures about people
 
+    # 13 branches: what makes an answer the first of its person, and what makes it one to a test.
     def gold_answers(self, annotators: Sequence[str] | None = None) -> pd.DataFrame:
         """Each person's first answer to each gold item, where it was asked as a test.
 
@@ -254,13 +254,10 @@ class People:
                 first.setdefault((event.item_id or "", event.annotator), event)
         rows = []
         for (item_id, annotator), event in first.items():
-            body, seen = event.body, event.body.get("seen", {})
-            visible = seen.get("suggestion") is not None and not seen.get("hidden", False)
-            if visible or seen.get("planted") or seen.get("chosen_by") in NO_TEST \
-                    or (event.seq or 0) < since.get(item_id, 0) or body["verdict"] not in LABELLING:
+            if (event.seq or 0) < since.get(item_id, 0) or not _is_test(event.body):
                 continue
-            rows.append((item_id, annotator, lineage.exactly(body["label_id"], seen.get("taxonomy")),
-                         truth_of(gold[item_id], lineage), event.acted_at))
+            label_id = lineage.exactly(event.body["label_id"], event.body.get("seen", {}).get("taxonomy"))
+            rows.append((item_id, annotator, label_id, truth_of(gold[item_id], lineage), event.acted_at))
         return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
 
     def table(self, reader: str) -> tuple[pd.DataFrame, str]:
@@ -299,6 +296,14 @@ class People:
                                   acted_at=acted_at or utc_now()))
         except IdReused:
             project.refresh()
+
+
+def _is_test(body: Mapping[str, Any]) -> bool:
+    """Whether a decision gives a label as a test asks for it: with no suggestion in sight, and none planted."""
+    seen = body.get("seen", {})
+    visible = seen.get("suggestion") is not None and not seen.get("hidden", False)
+    return body["verdict"] in LABELLING and not visible and not seen.get("planted") \
+        and seen.get("chosen_by") not in NO_TEST
 
 
 def _id(what: str, annotator: str, about: str) -> str:

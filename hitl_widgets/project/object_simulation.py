@@ -107,6 +107,7 @@ class ObjectPerson:
                 "certainty": decision.certainty, "right": right, "missed": missed,
                 **{name: acts.count(name) for name in COLUMNS[-5:]}}, clock  # type: ignore[arg-type]
 
+    # 16 branches: what a person may do with each object, in the order in which chance is asked.
     def _answer(self, kind: str, true: Sequence[Shape], seen: Seen, size: tuple[float, float],
                 rng: np.random.Generator) -> list[Shape]:
         """The objects that are left in the image."""

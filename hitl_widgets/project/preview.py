@@ -116,6 +116,7 @@ class Preview:
         return html.page(f"Preview for taxonomy v{self.version}", html.paragraph(self.prose), *parts,
                          *map(html.paragraph, self._lines()))
 
+    # 13 branches: a sentence for each thing that an edit may do.
     def _lines(self, whose: str = "") -> Iterator[str]:
         if self.n_kept or not (self.values_kept or self.values_to_review or self.values_gone):
             yield f"{_n(self.n_kept, 'answer')} carried over as they are"
@@ -213,6 +214,7 @@ class LabelCounts(NamedTuple):
     all: LabelCount
 
 
+# 15 branches: answers, values and presumed labels are counted, of which a project may have none.
 def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *, seconds: Sequence[float],
             label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None, several: bool = False
             ) -> Preview:

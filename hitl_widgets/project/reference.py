@@ -72,7 +72,7 @@ def _values_of(body: Mapping[str, Any]) -> Any:
     return body.get("values") or None
 
 
-# One pass in the order of the acts: whether an answer measures depends on those before it.
+# 22 branches: one pass in the order of the acts, since whether an answer measures depends on those before it.
 def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, others: Iterable[Event] = (),
                   what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
     """Tell which of one annotator's answers to one hold-out item measure.
@@ -146,6 +146,7 @@ def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) 
 VALUE_COLUMNS = ["item_id", "position", "attribute_id", "value", "source"]
 
 
+# 14 branches: items, sources and attributes in turn; what is known for certain replaces what was answered.
 def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage: Lineage, *,
                      changed: Collection[str] = (), gold: Mapping[str, Mapping[str, Value]] | None = None
                      ) -> pd.DataFrame:
@@ -170,25 +171,17 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
         "imported" for hold-out items of whose author nobody knows what they had seen). Where there are several
         annotators, the median on a scale, and the choice of most; tied choices are left out.
     """
-    of_item: dict[str, dict[str, list[Event]]] = {}
-    back: dict[str, list[Event]] = {}
-    for event in events:
-        if event.kind == "decided":
-            of_item.setdefault(event.item_id or "", {}).setdefault(event.annotator, []).append(event)
-        elif event.kind == "retracted":
-            back.setdefault(event.item_id or "", []).append(event)
     found: dict[tuple[str, str], tuple[Any, str]] = {}
-    attributes = {attribute.id: attribute for attribute in lineage.today.attributes}
-    for item_id, of_annotator in of_item.items():
+    for item_id, of_annotator in _by_item(events).items():
         every = list(itertools.chain(*of_annotator.values()))
-        blind = [blind_answers([*own, *back.get(item_id, ())], changed, others=every, what=_values_of)
-                 for own in of_annotator.values()]
+        blind = [blind_answers(own, changed, others=every, what=_values_of) for own in of_annotator.values()]
         for source, given in (("imported", [[one.imported] if one.imported else [] for one in blind]),
                               ("holdout", [one.labels for one in blind])):
-            for attribute_id, attribute in attributes.items():
-                votes = [value for pairs in given if (value := _first_value(pairs, attribute_id, lineage)) is not None]
-                if votes and (value := _middle(votes, attribute)) is not None:
-                    found[item_id, attribute_id] = value, source
+            for attribute in lineage.today.attributes:
+                value = _middle([value for pairs in given
+                                 if (value := _first_value(pairs, attribute.id, lineage)) is not None], attribute)
+                if value is not None:
+                    found[item_id, attribute.id] = value, source
     for item_id, values in (gold or {}).items():
         if item_id in places:
             found |= {(item_id, attribute_id): (value, "gold") for attribute_id, value in values.items()}
@@ -196,6 +189,19 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
             for (item_id, attribute_id), (value, source) in found.items()]
     table: pd.DataFrame = pd.DataFrame(rows, columns=VALUE_COLUMNS)
     return table.astype({"position": np.int64, "value": object})
+
+
+def _by_item(events: Iterable[Event]) -> dict[str, dict[str, list[Event]]]:
+    """Item_id -> annotator -> the annotator's decisions on the item, and what was taken back there."""
+    decided: dict[str, dict[str, list[Event]]] = {}
+    back: dict[str, list[Event]] = {}
+    for event in events:
+        if event.kind == "decided":
+            decided.setdefault(event.item_id or "", {}).setdefault(event.annotator, []).append(event)
+        elif event.kind == "retracted":
+            back.setdefault(event.item_id or "", []).append(event)
+    return {item_id: {name: [*own, *back.get(item_id, ())] for name, own in of_annotator.items()}
+            for item_id, of_annotator in decided.items()}
 
 
 def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[str, list[Any]]:
@@ -215,17 +221,11 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[
     dict of list
         Columns as of the log's table of annotations: a row for each item and annotator.
     """
-    of_item: dict[str, dict[str, list[Event]]] = {}
-    back: dict[str, list[Event]] = {}
-    for event in events:
-        if event.kind == "decided" and "objects" in event.body:
-            of_item.setdefault(event.item_id or "", {}).setdefault(event.annotator, []).append(event)
-        elif event.kind == "retracted":
-            back.setdefault(event.item_id or "", []).append(event)
     table: dict[str, list[Any]] = {name: [] for name in ANNOTATION.c.keys()}  # noqa: SIM118 - no mapping
-    for item_id, of_annotator in of_item.items():
+    about_objects = (event for event in events if event.kind != "decided" or "objects" in event.body)
+    for item_id, of_annotator in _by_item(about_objects).items():
         every = list(itertools.chain(*of_annotator.values()))
-        blind = {name: blind_answers([*own, *back.get(item_id, ())], changed, others=every, what=lambda body: body)
+        blind = {name: blind_answers(own, changed, others=every, what=lambda body: body)
                  for name, own in of_annotator.items()}
         given: dict[str, Any] = {name: one.labels[0] for name, one in blind.items() if one.labels} or \
             {name: one.imported for name, one in blind.items() if one.imported}
@@ -247,7 +247,9 @@ def _first_value(pairs: Iterable[Any], attribute_id: str, lineage: Lineage) -> V
 
 
 def _middle(votes: Sequence[Any], attribute: Attribute) -> Value | None:
-    """The median on a scale, the most frequent choice, or None where choices are tied."""
+    """The median on a scale, the most frequent choice, or None where choices are tied or there are no votes."""
+    if not votes:
+        return None
     if attribute.kind == "choices":
         counts = Counter(votes).most_common(2)
         return None if len(counts) > 1 and counts[0][1] == counts[1][1] else counts[0][0]
@@ -347,7 +349,7 @@ class ReferenceLabels:
             self._verdicts[position] = given
         self._revision += 1
 
-    # One pass over the answers: an item is tied, in doubt or unsure only where the case before doesn't hold.
+    # 17 branches: one pass over the answers; an item is tied, in doubt or unsure only where no case before holds.
     def measuring(self, lineage: Lineage) -> Measuring:
         """List the items that measure: hold-out, gold and imported."""
         key = (self._revision, lineage.today.version)

@@ -207,6 +207,7 @@ class RelabelQueue:
         own[asked.places], others[asked.places] = asked.own, asked.others
         return own, others
 
+    # 13 branches: whom an item may be asked depends on votes, routes, presumed labels and labels that are looked for.
     def _asked(self, annotator: str, *, assigned: bool = True) -> _Asked:
         """As `asked`, only for the items of which something is known: few of a large pool."""
         queue, lineage, index = self._state.queue, self._state.lineage, self._state.label_index

@@ -55,7 +55,7 @@ class _Answer(NamedTuple):
     values: Mapping[str, Value]
 
 
-# One loop, as a person works: what is decided next depends on what was asked and decided before.
+# 16 branches: one loop, as a person works; what is decided next depends on what was asked and decided before.
 def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
              queue: str | None = None, values: Mapping[Any, Mapping[str, Value]] | None = None,

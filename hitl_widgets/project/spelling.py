@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -122,23 +122,28 @@ def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
     """
     columns = set(map(str, table.columns))
     if {"item_id", "label", "value"} <= columns and not columns & {"labels", "label_ids", "label_id"}:
-        keys = [name for name in ("item_id", "annotator", "certainty") if name in columns]
-        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for record in table.to_dict("records"):
-            row = rows.setdefault(tuple(text_of(record[name]) for name in keys), {name: record[name] for name in keys})
-            label_id = taxonomy.answer(text_of(record["label"]) or "").id
-            on = _is_on(record["value"], record["label"], record["item_id"])
-            if row.setdefault("on", {}).setdefault(label_id, on) != on:
-                raise BadInput(f"item {record['item_id']!r} has label {record['label']!r} on in one row and off in "
-                               "another; leave one of them out.")
-        return pd.DataFrame([{**{name: row[name] for name in keys}, "labels": _those_on(row["on"], taxonomy, row)}
-                             for row in rows.values()], columns=[*keys, "labels"])
+        return _sets_of_rows(table, [name for name in ("item_id", "annotator", "certainty") if name in columns],
+                             taxonomy)
     named = {name: taxonomy.label(name).id for name in taxonomy.names if name in columns - _OF_ROWS}
     if not named or columns & set(SET_COLUMNS) or "item_id" not in columns:
         return table
     sets: list[Any] = [_those_on({label_id: _is_on(record[name], name, record["item_id"]) for name, label_id
                                   in named.items()}, taxonomy, record) for record in table.to_dict("records")]
     return table.assign(labels=sets)
+
+
+def _sets_of_rows(table: pd.DataFrame, keys: Sequence[str], taxonomy: Taxonomy) -> pd.DataFrame:
+    """One row for all the rows of a table that have the same keys, and each say of one label whether it is on."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in table.to_dict("records"):
+        row = rows.setdefault(tuple(text_of(record[name]) for name in keys), {name: record[name] for name in keys})
+        label_id = taxonomy.answer(text_of(record["label"]) or "").id
+        on = _is_on(record["value"], record["label"], record["item_id"])
+        if row.setdefault("on", {}).setdefault(label_id, on) != on:
+            raise BadInput(f"item {record['item_id']!r} has label {record['label']!r} on in one row and off in "
+                           "another; leave one of them out.")
+    return pd.DataFrame([{**{name: row[name] for name in keys}, "labels": _those_on(row["on"], taxonomy, row)}
+                         for row in rows.values()], columns=[*keys, "labels"])
 
 
 # Columns of a table that are no labels'.
@@ -176,6 +181,7 @@ def text_of(value: Any) -> str | None:
     return None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
 
 
+# 14 branches: one for each way in which several labels may be written.
 def names_of(value: Any, lineage: Lineage) -> tuple[str, ...] | None:
     """Read the labels of one cell; () for none of them, and None where it is missing.
 

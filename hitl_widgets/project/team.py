@@ -175,6 +175,7 @@ def reading(project: Project, annotator: str) -> str | None:
     return f"{READS[role]}: this card is for reading. {_listed(known.owners)} can invite you."
 
 
+# 14 branches: most are words that differ between one and several.
 def aside_in_words(project: Project, annotator: str) -> str | None:
     """Say to a person how many of their answers are kept aside, and to an owner which people's; None where none is."""
     known = project.state.roles

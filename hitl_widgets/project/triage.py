@@ -20,6 +20,7 @@ from ..events import undo_id as undo_id_of
 from ..items.text_features import distinctive_words, readable_texts
 from ..records import LABELLING, Decision, Seen, new_id, utc_now
 from ..taxonomy import edits
+from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import members, set_id
 from ..taxonomy.labels import Taxonomy
 from .evidence import seen_now
@@ -150,7 +151,7 @@ class UnplacedItems:
             return self._label
         return other_label(taxonomy)
 
-    # Many conditions, but one pass: which reason an item waits for depends on what the row says and on what came later.
+    # 13 branches: which reason an item waits for depends on what the row says and on what came later.
     def waiting(self) -> list[Unplaced]:
         """List the items that wait for triage, each item once, in the order in which they began to wait.
 
@@ -160,17 +161,10 @@ class UnplacedItems:
         project = self.project
         project.refresh()
         lineage, other = project.lineage, self.label
-        if project.task == "multilabel":  # as many sets may have it as there are
-            with project.state.lock:
-                given = list(project.state.label_index.counts())
-            label_ids = {pair[0] for pair in given if other in members(lineage.exactly(*pair))}
-        else:
-            label_ids = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
-                         if other is not None and lineage.exactly(label_id, version) == other}
         sorted_at = {item_id: event.seq or 0 for event in standing_acts(project.log.events(kind="sorted"))
-                for item_id in event.body["item_ids"]}
+                     for item_id in event.body["item_ids"]}
         waiting: dict[str, Unplaced] = {}
-        rows = project.log.unplaced(label_ids)
+        rows = project.log.unplaced(self._meaning_other(lineage, other))
         places = project.pool.positions([row.item_id for row in rows]).tolist()
         for row, place in zip(rows, places, strict=True):
             is_other = row.verdict != "unsure" and other in members(lineage.exactly(row.label_id, row.taxonomy))
@@ -180,6 +174,15 @@ class UnplacedItems:
                 continue
             waiting[row.item_id] = Unplaced(row.item_id, place, why, row.annotator, row.note)
         return list(waiting.values())
+
+    def _meaning_other(self, lineage: Lineage, other: str | None) -> set[str]:
+        """Ids of labels or sets, of any version, by which "something else" may have been answered."""
+        if self.project.task == "multilabel":  # as many sets may have it as there are
+            with self.project.state.lock:
+                given = list(self.project.state.label_index.counts())
+            return {pair[0] for pair in given if other in members(lineage.exactly(*pair))}
+        return {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
+                if other is not None and lineage.exactly(label_id, version) == other}
 
     def words(self, groups: Sequence[Sequence[Unplaced]], *, n: int = N_WORDS) -> list[list[str]]:
         """The words that set each group of texts apart from the others, and from texts of the pool drawn by chance.
