@@ -8,9 +8,9 @@ answers measure is decided in `project.reference`.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ..sampling.ranking import families, likeliest, todays_probs
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import members
 from ..taxonomy.labels import Taxonomy
+
+if TYPE_CHECKING:
+    from ..project.project import Project
 
 # Kinds of items that measure, the one that decides first, and what they are called.
 SOURCES = {"holdout": "hold-out", "gold": "gold", "imported": "imported labels, exposure not recorded"}
@@ -137,72 +140,91 @@ class Figures:
     best: str | None
 
 
-# The branches are what may be missing: a model to compare with, groups, or the items of one kind.
-def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, *, new: Outputs,
-               adopted: Outputs | None, best: Outputs | None, why_alone: str = "there was no model before",
-               n_holdout: int, learnt: Collection[int] = (), why: str = "",
-               groups: np.ndarray | None = None, of_sets: bool = False) -> Figures:
-    """Compare models on the items that measure, under the newest taxonomy of a lineage.
+# The new model, the adopted one, and the best so far where that is another.
+Models = tuple[Outputs, Outputs | None, Outputs | None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The items that measure at one moment, and where they are in the models' outputs.
+
+    Attributes
+    ----------
+    measuring : Measuring
+    lineage : Lineage
+        Of the same moment.
+    rows : mapping
+        Position of each item that the models were asked about -> its row in their outputs; others are left out.
+    n_holdout : int
+        How many items the hold-out has.
+    groups : ndarray, shape (n_items of the pool,), or None
+        The group of each item, where the hold-out is drawn by whole groups.
+    """
+
+    measuring: Measuring
+    lineage: Lineage
+    rows: Mapping[int, int]
+    n_holdout: int
+    groups: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, project: Project, positions: Iterable[int] | None = None) -> Reference:
+        """Read what measures from a project; the outputs are of items at these positions, of all if missing."""
+        with project.state.lock:
+            measuring, lineage = project.measuring(), project.lineage
+        asked = measuring.all if positions is None else positions
+        column = project.settings.get("group")
+        return cls(measuring, lineage, {position: row for row, position in enumerate(asked)},
+                   int(project.queue.holdout.sum()), None if column is None else project.pool.group_sums(column))
+
+
+# 17 branches: which kinds of items there are to measure on, and which of them decides.
+def figures_of(reference: Reference, *, new: Outputs, adopted: Outputs | None, best: Outputs | None,
+               why_alone: str = "there was no model before", learnt: Collection[int] = (), why: str = "",
+               of_sets: bool = False) -> Figures:
+    """Compare models on the items that measure, under the taxonomy of that moment.
 
     Parameters
     ----------
-    measuring : Measuring
-        The items, with labels read at the same time as `lineage`.
-    rows : mapping
-        Position of each item that the models were asked about -> its row in their outputs; others are left out.
-    lineage : Lineage
+    reference : Reference
+        The items.
     new : Outputs
     adopted, best : Outputs or None
         The adopted model and the best one so far; None where there is none, or they are the same.
     why_alone : str
         Why there is no adopted model to compare with.
-    n_holdout : int
-        How many items the hold-out has.
     learnt : collection of int
         Positions of gold items that one of the models learnt once: they measure memory, and are left out.
     why : str
         The reason to give where there is no item to measure on.
-    groups : ndarray, shape (n_items of the pool,), optional
-        The group of each item, where the hold-out is drawn by whole groups.
     of_sets : bool
         Whether an item may have several labels.
     """
+    measuring, models = reference.measuring, (new, adopted, best)
     by_source, verdict, leader = dict[str, Figure](), None, None
     for source in SOURCES:
         truth = {position: label_id for position, label_id in getattr(measuring, source).items()
-                 if position in rows and (source != "gold" or position not in learnt)}
-        holdout = source == "holdout"
-        if not truth and not (holdout and (measuring.n_unsure or measuring.tied or measuring.n_in_doubt)):
+                 if position in reference.rows and (source != "gold" or position not in learnt)}
+        left_out = {} if source != "holdout" else {
+            "n_unsure": measuring.n_unsure, "n_tied": len(measuring.tied), "n_in_doubt": measuring.n_in_doubt}
+        if not truth and not any(left_out.values()):
             continue
-        at_pool = np.array(list(truth), np.int64)
-        at, labels = np.array([rows[position] for position in truth], np.int64), list(truth.values())
-        if of_sets:
-            compared = _Sets(truth, measuring.unknown.get(source, {}), lineage, at, (new, adopted, best),
-                             None if groups is None else groups[at_pool])
-            counts = {} if not holdout else _counts(measuring, n_holdout)
-            by_source[source] = compared.figure(counts, why_alone if labels else why)
-            if verdict is None and source in DECIDING and truth:
-                verdict, leader = compared.decide()
-                if adopted is None and verdict.adopted:
-                    verdict = Verdict(adopted=True, why=why_alone)
-            continue
-        said = [None if model is None else _Said(model.today(lineage, at), model.top(lineage, at, at_pool))
-                for model in (new, adopted, best)]
-        counts = {} if not holdout else _counts(measuring, n_holdout)
-        of_groups = None if groups is None else groups[at_pool]
-        by_source[source] = _figure(said[0], said[1], labels, lineage.today, counts, why_alone if labels else why,
-                                    of_groups)
+        compared = _Sets(reference, truth, models, measuring.unknown.get(source, {})) if of_sets else \
+            _Labels(reference, truth, models)
+        counts = {**left_out, "n_items": reference.n_holdout} if left_out else {}
+        by_source[source] = compared.figure(counts, why_alone if truth else why)
         if verdict is None and source in DECIDING and truth:
-            verdict, leader = _decide(said, labels, lineage.today, (new, adopted, best), of_groups)
+            verdict, leader = compared.decide()
             if adopted is None and verdict.adopted:
                 verdict = Verdict(adopted=True, why=why_alone)
     reason = f"not measured: {why}" if why else "not measured"
     return Figures(by_source, verdict or Verdict(adopted=True, why=reason), leader)
 
 
-def _counts(measuring: Measuring, n_holdout: int) -> dict[str, int]:
-    return {"n_unsure": measuring.n_unsure, "n_tied": len(measuring.tied), "n_in_doubt": measuring.n_in_doubt,
-            "n_items": n_holdout}
+def _rows_and_groups(reference: Reference, truth: Mapping[int, str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows of items in the models' outputs, and their groups."""
+    rows = np.array([reference.rows[position] for position in truth], np.int64)
+    return rows, None if reference.groups is None else reference.groups[np.array(list(truth), np.int64)]
 
 
 class _Sets:
@@ -210,23 +232,19 @@ class _Sets:
 
     Parameters
     ----------
+    reference : Reference
     truth : mapping of int to str
         Position -> id of the set of labels.
+    models : Models
     not_known : mapping of int to tuple of str
         Position -> ids of the labels of which nothing is known, as in `Measuring.unknown`.
-    lineage : Lineage
-    at : ndarray of int
-        Rows of the items in the models' outputs.
-    models : tuple of (Outputs or None)
-        The new one, the adopted one, the best so far.
-    groups : ndarray, optional
-        Of the items.
     """
 
-    def __init__(self, truth: Mapping[int, str], not_known: Mapping[int, tuple[str, ...]], lineage: Lineage,
-                 at: np.ndarray, models: tuple[Outputs | None, Outputs | None, Outputs | None],
-                 groups: np.ndarray | None) -> None:
-        self._today, self._groups = lineage.today, groups
+    def __init__(self, reference: Reference, truth: Mapping[int, str], models: Models,
+                 not_known: Mapping[int, tuple[str, ...]]) -> None:
+        lineage = reference.lineage
+        at, self._groups = _rows_and_groups(reference, truth)
+        self._today = lineage.today
         label_ids = self._today.label_ids
         self._truth = np.full((len(truth), len(label_ids)), np.nan)
         for row, (position, chosen) in enumerate(truth.items()):
@@ -255,7 +273,6 @@ class _Sets:
 
     def figure(self, counts: Mapping[str, int], why: str) -> Figure:
         """The metrics of the new and the adopted model, and the gains on the items that both predicted."""
-        assert self._new is not None
         after = self._metrics(self._new, **counts)
         if self._adopted is None or not len(self._truth):
             return Figure(self._metrics(None), after, Estimate(math.nan, why=why))
@@ -269,7 +286,6 @@ class _Sets:
         if not self._known.any():
             return Verdict(adopted=True, why="not measured: none of the items can be read"), None
         truth, groups = self._truth[self._known], None if self._groups is None else self._groups[self._known]
-        assert self._new is not None
         verdict = Verdict(adopted=True, why="") if self._adopted is None else better_sets(
             truth, self._on(self._new), self._on(self._adopted), None if self._best is None else self._on(self._best),
             groups)
@@ -287,38 +303,55 @@ class _Said(NamedTuple):
     top: np.ndarray
 
 
-def _figure(after: _Said | None, before: _Said | None, labels: list[str], today: Taxonomy,
-            counts: Mapping[str, int], why: str, groups: np.ndarray | None) -> Figure:
-    """The metrics of both models, and the gain on the items that both predicted."""
-    assert after is not None
-    names = [today.name_of(label_id) for label_id in today.label_ids]
-    metrics = metrics_of(after.probs, labels, today.label_ids, names, groups=groups, top=after.top, **counts)
-    if before is None:
-        none = metrics_of(np.empty((0, len(names))), [], today.label_ids, names)
-        return Figure(none, metrics, Estimate(math.nan, why=why))
-    known, (now, then) = _right([after, before], labels, today)
-    gain = compare(then, now, None if groups is None else groups[known])
-    return Figure(metrics_of(before.probs, labels, today.label_ids, names, groups=groups, top=before.top, **counts),
-                  metrics, gain)
+class _Labels:
+    """Models on the same items, each of which has one label.
 
+    Parameters
+    ----------
+    reference, truth, models
+        As for `_Sets`; the truth is the id of a label.
+    """
 
-def _decide(said: list[_Said | None], labels: list[str], today: Taxonomy, models: tuple[Outputs | None, ...],
-            groups: np.ndarray | None) -> tuple[Verdict, str | None]:
-    """Whether to adopt the new model, and the version that got most items right."""
-    there = [(model, of_model) for model, of_model in zip(models, said, strict=True)
-             if model is not None and of_model is not None]
-    known, right = _right([of_model for _, of_model in there], labels, today)
-    if not known.any():
-        return Verdict(adopted=True, why="not measured: none of the items can be read"), None
-    of = {model.version: of_model for (model, _), of_model in zip(there, right, strict=True)}
-    new, adopted, best = models
-    assert new is not None
-    verdict = Verdict(adopted=True, why="") if adopted is None else \
-        better(of[new.version], of[adopted.version], None if best is None else of[best.version],
-               None if groups is None else groups[known])
-    # Of a tie the older one: a new model that isn't adopted is never the best.
-    older = [model.version for model in (best, adopted, new if verdict.adopted else None) if model is not None]
-    return verdict, max(older, key=lambda version: int(of[version].sum()))
+    def __init__(self, reference: Reference, truth: Mapping[int, str], models: Models) -> None:
+        lineage, places = reference.lineage, np.array(list(truth), np.int64)
+        at, self._groups = _rows_and_groups(reference, truth)
+        self._today, self._labels = lineage.today, list(truth.values())
+        self._new, self._adopted, self._best = models
+        self._after, self._before, self._former = (
+            None if model is None else _Said(model.today(lineage, at), model.top(lineage, at, places))
+            for model in models)
+
+    def _metrics(self, said: _Said | None, **counts: int) -> Metrics:
+        names = [self._today.name_of(label_id) for label_id in self._today.label_ids]
+        return metrics_of(np.empty((0, len(names))), [], self._today.label_ids, names) if said is None else \
+            metrics_of(said.probs, self._labels, self._today.label_ids, names, groups=self._groups, top=said.top,
+                       **counts)
+
+    def figure(self, counts: Mapping[str, int], why: str) -> Figure:
+        """The metrics of the new and the adopted model, and the gain on the items that both predicted."""
+        after = self._metrics(self._after, **counts)
+        if self._after is None or self._before is None:
+            return Figure(self._metrics(None), after, Estimate(math.nan, why=why))
+        known, (now, then) = _right([self._after, self._before], self._labels, self._today)
+        gain = compare(then, now, None if self._groups is None else self._groups[known])
+        return Figure(self._metrics(self._before, **counts), after, gain)
+
+    def decide(self) -> tuple[Verdict, str | None]:
+        """Whether to adopt the new model, and the version that got most items right."""
+        there = [(model, said) for model, said in ((self._new, self._after), (self._adopted, self._before),
+                                                   (self._best, self._former)) if model and said]
+        known, right = _right([said for _, said in there], self._labels, self._today)
+        if not known.any():
+            return Verdict(adopted=True, why="not measured: none of the items can be read"), None
+        of = {model.version: of_model for (model, _), of_model in zip(there, right, strict=True)}
+        adopted, best = self._adopted, self._best
+        verdict = Verdict(adopted=True, why="") if adopted is None else \
+            better(of[self._new.version], of[adopted.version], None if best is None else of[best.version],
+                   None if self._groups is None else self._groups[known])
+        # Of a tie the older one: a new model that isn't adopted is never the best.
+        older = [model.version for model in (best, adopted, self._new if verdict.adopted else None)
+                 if model is not None]
+        return verdict, max(older, key=lambda version: int(of[version].sum()))
 
 
 def _right(said: list[_Said], labels: list[str], today: Taxonomy) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -31,6 +31,7 @@ from ..quality.metrics import Metrics
 from ..quality.multilabel import MultilabelMetrics, multilabel_metrics
 from ..records import Bars, Estimate, no_bars
 from ..taxonomy.history import Lineage
+from .architecture import Architecture
 from .average import cnn_of, is_average_net
 from .callables import CallableNet
 from .checkpoint import Checkpoint
@@ -45,7 +46,7 @@ from .learnt import learnt_gold, pack
 from .light import is_light_net
 from .light_rows import LightRows
 from .losses import PARTIAL
-from .measurement import SOURCES, Figure, Figures, Outputs, figures_of
+from .measurement import SOURCES, Figure, Figures, Outputs, Reference, figures_of
 from .nets import is_kmeans_net, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
@@ -617,9 +618,8 @@ class _Finetuning:
         spent_s = self.seconds
         with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
             trained, taken = train_nets(
-                nets, self.data, self.recipe, self.method, head=registry.architecture.head,
-                device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
-                progress=partial(self.progress, self.recipe.options().n_epochs), bars=self.bars,
+                nets, self.data, self.recipe, self.method, registry.architecture, spent_s=spent_s,
+                checkpoint=checkpoint, progress=partial(self.progress, self.recipe.options().n_epochs), bars=self.bars,
                 title=f"Round {self.n_round}: learning from {len(self.data.items)} items")
         parent = None if is_light_net(trained.net) else begun
         return _Training(trained, taken, parent, checkpoint, spent_s, self.seconds)
@@ -966,8 +966,8 @@ def _kept_apart(registry: Registry) -> bool:
     return True
 
 
-def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
-               device: str, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
+def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"],
+               architecture: Architecture, *, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
                progress: ShowTraining = show_no_training, bars: Bars = no_bars,
                title: str = "Learning") -> tuple[Trained, str]:
     """Train the net and its rivals; return which was taken, with the reason ("" where there is no rival).
@@ -975,9 +975,10 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
     For `progress`, `bars` and `title` see `train_and_choose`. The budget for the training is what is left after the
     time spent before, and without the time that measuring will take.
     """
+    device = architecture.device
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
     labelled = replace(data.items.training_data(rationales), shares=data.shares)
-    options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head,
+    options = recipe.options(rationale_method="invariance" if method == "off" else method, head=architecture.head,
                              n_measured=len(data.reference_positions))
     if options.budget_s is not None:
         options = replace(options, budget_s=max(options.budget_s - spent_s, 0.01 * options.budget_s))
@@ -1003,24 +1004,20 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     after = Outputs(predictor.version, predictor.predict(data.reference_positions.tolist()), data.items.label_ids,
                     thresholds)
     versions = [parent, *(model.version for model in (baseline.adopted, baseline.best) if model is not None)]
-    rows = {position: row for row, position in enumerate(data.reference_positions.tolist())}
-    with project.state.lock:  # labels and truth of one moment: the taxonomy may have changed during the training
-        measuring, lineage = project.measuring(), project.lineage
+    # Read now: the taxonomy may have changed during the training.
+    reference = Reference.of(project, data.reference_positions.tolist())
     learnt = learnt_gold(project, versions)
-    column = project.settings.get("group")
-    figures = figures_of(measuring, rows, lineage, new=after, adopted=baseline.adopted, best=baseline.best,
-                         why_alone=baseline.why, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
-                         why=data.why_no_reference, groups=None if column is None else project.pool.group_sums(column),
-                         of_sets=predictor.multilabel)
+    figures = figures_of(reference, new=after, adopted=baseline.adopted, best=baseline.best, why_alone=baseline.why,
+                         learnt=learnt, why=data.why_no_reference, of_sets=predictor.multilabel)
     measured_on = next((source for source in SOURCES if source in figures.by_source
                         and figures.by_source[source].after.n), next(iter(figures.by_source), ""))
-    figure = figures.by_source.get(measured_on) or _nothing(lineage, data.why_no_reference,
+    figure = figures.by_source.get(measured_on) or _nothing(reference.lineage, data.why_no_reference,
                                                             of_sets=predictor.multilabel)
     adopted, verdict = (figures.verdict.adopted, figures.verdict.why) if recipe.adopt == "better" else \
         (recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {figures.verdict.why}")
     run = Run(before=figure.before, after=figure.after, gain=figure.gain, measured_on=measured_on,
               figures=figures.by_source, verdict=verdict, model=predictor.version, adopted=adopted,
-              n_gold_learnt=len(learnt.intersection(rows)), n_training=trained.n_training,
+              n_gold_learnt=len(learnt.intersection(reference.rows)), n_training=trained.n_training,
               n_validation=0 if trained.out_of_fold else trained.n_validation, history=trained.history,
               stopped_because=trained.stopped_because, seconds=0.0, round=0, net=trained.net,
               calibrated=trained.calibrated, thresholds=thresholds)

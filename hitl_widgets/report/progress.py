@@ -18,7 +18,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
-from ..learn.measurement import SOURCES, Outputs, figures_of
+from ..learn.measurement import SOURCES, Outputs, Reference, figures_of
 from ..project.arms import ARMS
 from ..project.names import sees_names
 from ..project.notices import FEWEST
@@ -320,21 +320,17 @@ def _agreement(project: Project) -> pd.DataFrame:
 def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Figures]:
     """Measure the adopted model of the background, or imported, as a round's is, on each kind of items that measure."""
     from ..learn.learnt import unpack
-    with project.state.lock:
-        measuring, lineage = project.measuring(), project.lineage
+    reference = Reference.of(project)
     checksums = unpack(adopted.body["learnt"]) if adopted.body.get("learnt") else np.empty(0, np.uint32)
-    learnt = {place for place in measuring.gold if zlib.crc32(str(project.pool.ids[place]).encode()) in checksums}
-    places = list(measuring.all)
+    learnt = {place for place in reference.measuring.gold
+              if zlib.crc32(str(project.pool.ids[place]).encode()) in checksums}
+    places = list(reference.rows)
     version = adopted.body["model"]
     if not places or not registry.path(version).exists():
         return {}
     predictor = registry.predictor(registry.find(version))
-    column = project.settings.get("group")
-    figures = figures_of(measuring, {place: row for row, place in enumerate(places)}, lineage,
-                         new=Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"])),
-                         adopted=None, best=None, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
-                         groups=None if column is None else project.pool.group_sums(column),
-                         of_sets=predictor.multilabel)
+    new = Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"]))
+    figures = figures_of(reference, new=new, adopted=None, best=None, learnt=learnt, of_sets=predictor.multilabel)
     return {source: figure.after for source, figure in figures.by_source.items() if isinstance(figure.after, Metrics)}
 
 
