@@ -223,7 +223,7 @@ class People:
 
     # -- figures about people
 
-    # 13 branches: what makes an answer the first of its person, and what makes it one to a test.
+    # 14 branches: what makes an answer the first of its person, and what makes it one to a test.
     def gold_answers(self, annotators: Sequence[str] | None = None) -> pd.DataFrame:
         """Each person's first answer to each gold item, where it was asked as a test.
 

@@ -214,7 +214,6 @@ class LabelCounts(NamedTuple):
     all: LabelCount
 
 
-# 15 branches: answers, values and presumed labels are counted, of which a project may have none.
 def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *, seconds: Sequence[float],
             label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None, several: bool = False
             ) -> Preview:
@@ -238,31 +237,47 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
         Whether an item may have several labels.
     """
     trial = lineage.then(change.event(id="not-stored", annotator="nobody", acted_at=lineage.steps[-1].acted_at))
-    kept, to_review, lost = Counter[str](), Counter[str](), set[Pair]()
-    n_settled = n_items = n_presumed = 0
-    for pair, n in (label_index.counts() if label_index is not None else {}).items():
-        before, after = lineage.exactly(*pair), trial.exactly(*pair)
-        if before is None:
-            n_settled += n if after is not None else 0
-        elif after is not None:
-            kept[lineage.today.name_of(before)] += n
-        else:
-            to_review[lineage.today.name_of(before)] += n
-            lost.add(pair)
-    if label_index is not None and lost:
-        spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
-        n_presumed = sum(not lost.isdisjoint(label_index.of(place).values()) for place in spared)
-        n_items = label_index.n_items(lost) - n_presumed
-    values: _Values = _values(label_index, lineage, trial) if label_index is not None else _Values({}, {}, {})
-    if label_index is not None and (trial.mapped or trial.asks):
-        new = label_index.values_in_doubt(trial) & ~label_index.values_in_doubt(lineage)
-        n_items += int((new & (label_index.look(lambda pair: pair in lost) == 0)).sum())
+    answers, values = _Answers(), _Values({}, {}, {})
+    n_items = n_presumed = 0
+    if label_index is not None:
+        answers, values = _answers(label_index, lineage, trial), _values(label_index, lineage, trial)
+        if answers.lost:
+            spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
+            n_presumed = sum(not answers.lost.isdisjoint(label_index.of(place).values()) for place in spared)
+            n_items = label_index.n_items(answers.lost) - n_presumed
+        if trial.mapped or trial.asks:
+            new = label_index.values_in_doubt(trial) & ~label_index.values_in_doubt(lineage)
+            n_items += int((new & (label_index.look(lambda pair: pair in answers.lost) == 0)).sum())
     return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy,
                    values_kept=values.kept, values_to_review=values.to_review, values_gone=values.gone,
-                   kept=dict(kept), to_review=dict(to_review), n_items=n_items, n_presumed=n_presumed,
-                   n_settled=n_settled + values.n_settled, timed=bool(len(seconds)),
+                   kept=dict(answers.kept), to_review=dict(answers.to_review), n_items=n_items, n_presumed=n_presumed,
+                   n_settled=answers.n_settled + values.n_settled, timed=bool(len(seconds)),
                    seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
                    model=_outputs(trial, label_ids, several=several))
+
+
+@dataclass
+class _Answers:
+    """What would become of answers, by the name of their label today; `lost` are those that would be in doubt."""
+
+    kept: Counter[str] = field(default_factory=Counter)
+    to_review: Counter[str] = field(default_factory=Counter)
+    lost: set[Pair] = field(default_factory=set)
+    n_settled: int = 0
+
+
+def _answers(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Answers:
+    found = _Answers()
+    for pair, n in label_index.counts().items():
+        before, after = lineage.exactly(*pair), trial.exactly(*pair)
+        if before is None:
+            found.n_settled += n if after is not None else 0
+        elif after is not None:
+            found.kept[lineage.today.name_of(before)] += n
+        else:
+            found.to_review[lineage.today.name_of(before)] += n
+            found.lost.add(pair)
+    return found
 
 
 class _Values(NamedTuple):

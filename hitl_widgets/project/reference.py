@@ -72,7 +72,7 @@ def _values_of(body: Mapping[str, Any]) -> Any:
     return body.get("values") or None
 
 
-# 22 branches: one pass in the order of the acts, since whether an answer measures depends on those before it.
+# 26 branches: one pass in the order of the acts, since whether an answer measures depends on those before it.
 def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, others: Iterable[Event] = (),
                   what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
     """Tell which of one annotator's answers to one hold-out item measure.

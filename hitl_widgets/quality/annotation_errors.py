@@ -30,7 +30,10 @@ class _Thing(NamedTuple):
     in_doubt: bool
 
 
-# 17 branches: the checks of two tables, and rows of doubts about an object or about one that is missing.
+NOTHING = _Thing((), None, 0.0, None, False)
+
+
+# 14 branches: the checks of two tables, which may have labels by id or by name, and then a row for each doubt.
 def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
                   sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
     """List the annotated objects that are probably wrong, where a model contradicts them for certain.
@@ -101,13 +104,11 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
     rows: list[tuple[Any, ...]] = []
     for (item, annotator), there, gone in _images(objects, kind, key, proposed):
         for one in suspicions(kind, there, proposed.get(item, ()), deleted=gone, size=size_of.get(item)):
-            thing = None if one.place is None else there[one.place]
-            if thing is not None and thing.in_doubt:
-                continue
-            label = None if thing is None else thing.label_id
-            rows.append((item, annotator, None if thing is None else thing.id, one.error, 1 - one.right,
-                         names.get(label), label, names.get(one.expected_id), one.expected_id,
-                         *bounds([one.at], kind)[0].tolist()))
+            thing = NOTHING if one.place is None else there[one.place]
+            if not thing.in_doubt:
+                rows.append((item, annotator, thing.id, one.error, 1 - one.right, names.get(thing.label_id),
+                             thing.label_id, names.get(one.expected_id), one.expected_id,
+                             *bounds([one.at], kind)[0].tolist()))
     table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     table = table.astype(dict.fromkeys(("score", "x0", "y0", "x1", "y1"), np.float64))
     if kind == "span":

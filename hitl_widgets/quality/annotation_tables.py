@@ -39,7 +39,6 @@ REASON_COLUMNS = ["item_id", "annotator", "object_id", "label", "label_id", "rea
                   "display", "model", "decision_id"]
 
 
-# The branches are the states of a row, told for whole columns at once.
 # 16 branches: what makes an answer lost, presumed, outdated or planted, each in a few lines over whole columns.
 def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
                      presumed: Mapping[str, str] | None = None, changed: Collection[str] = ()) -> pd.DataFrame:
