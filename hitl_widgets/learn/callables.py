@@ -352,6 +352,7 @@ def names_of_outputs(net: nn.Module) -> list[str]:
     return [str(names[number]) for number in sorted(names)] if isinstance(names, dict) else []
 
 
+# 18 branches: the ways in which classes may name labels are listed, then tried in their order.
 def column_order(classes: Sequence[Any], label_ids: Sequence[str],
                  names: Iterable[Mapping[str, str]]) -> tuple[int, ...]:
     """Which of a classifier's columns each label has.
@@ -379,21 +380,18 @@ def column_order(classes: Sequence[Any], label_ids: Sequence[str],
     (1, 0)
     """
     said = [str(one) for one in classes]
-    every = [dict(one) for one in names]
-    ways = [[one.get(label_id, "") for label_id in label_ids] for one in [*every[:1], {i: i for i in label_ids},
-                                                                         *every[1:]]]
+    named = [[one.get(label_id, "") for label_id in label_ids] for one in map(dict, names)]
+    places = {name: column for column, name in enumerate(said)}
+    ways = [(way, places) for way in (*named[:1], list(label_ids), *named[1:])]
     numbers = [int(one) if isinstance(one, (bool, int)) or (isinstance(one, float) and one.is_integer()) else None
                for one in classes]
     if None not in numbers:
-        said_as = {str(number): column for column, number in enumerate(numbers)}
-        ways_of_numbers = [list(map(str, range(len(label_ids))))]
-    else:
-        said_as, ways_of_numbers = {}, []
-    for wanted, columns in [*((way, {name: column for column, name in enumerate(said)}) for way in ways),
-                            *((way, said_as) for way in ways_of_numbers)]:
+        ways.append(([str(number) for number in range(len(label_ids))],
+                     {str(number): column for column, number in enumerate(numbers)}))
+    for wanted, columns in ways:
         if len(columns) == len(said) and len(set(wanted)) == len(wanted) and set(wanted) == set(columns):
             return tuple(columns[name] for name in wanted)
-    labels = ways[0] if every else list(label_ids)
+    labels = named[0] if named else list(label_ids)
     raise ModelError(f"the model's classes_ are {_listed(said)}, and the labels {_listed(labels)}. The same names, in "
                      f"any order, are expected, or label_ids, or the numbers 0 to {len(label_ids) - 1}. Fit the model "
                      "to these labels, or give the project the labels of the model.")

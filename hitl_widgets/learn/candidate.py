@@ -259,6 +259,7 @@ class _Rows:
         return fit_light(rows, targets, weights, n_labels=n_labels, draws=data.draws, shares=data.shares)
 
 
+# 13 branches: there may be no model to compare with, or too few answers that are fair to both.
 def compare_with(project: Project, registry: Registry, new: Candidate, former: Event | None) -> Comparison:
     """Whether a candidate takes the place of the adopted model.
 

@@ -472,7 +472,7 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
         yield views, targets[some], torch.ones(len(some)) if weights is None else weights[some]
 
 
-# One pass over the views, which may be read from disk: an odd shape is only known as such once all were seen.
+# 19 branches: one pass over the views, which may be read from disk; an odd shape is only known once all were seen.
 def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
     """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be used.
 

@@ -121,6 +121,7 @@ class EstimatorVersions:
                 return self._keep(EstimatorNet(ordered, table))
         return table
 
+    # 13 branches: one for each reason why the project's model stays, with its own notice.
     def takes_over(self, event: Event, path: Path) -> bool:
         """Whether the estimator that was passed is to be adopted in place of the adopted model; tells why, or why not.
 

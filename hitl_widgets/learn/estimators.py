@@ -300,20 +300,25 @@ class Estimator:
         if not ((probs >= 0) & (probs <= 1 + 1e-3)).all():
             raise ModelError(f"{self.name}.predict_proba gave numbers that are no probabilities (below 0, above 1 or "
                              "NaN).")
-        if self.columns is not None:
-            n_columns = 1 + max((column for column in self.columns if column is not None), default=-1)
-            if n_columns > probs.shape[1]:
-                raise Unusable(f"{self.name}.predict_proba gave {probs.shape[1]} columns, and its classes_ are "
-                               f"{n_columns}.")
-            ordered = np.zeros((n, len(self.columns)), np.float32)
-            for place, column in enumerate(self.columns):
-                if column is not None:
-                    ordered[:, place] = probs[:, column]
-            probs = ordered
+        probs = self._in_order(probs)
         if not self.multilabel and (np.abs(probs.sum(axis=1) - 1) > 1e-2).any():
             raise ModelError(f"the probabilities of {self.name} for an item sum to {float(probs.sum(axis=1)[0]):.3f}; "
                              "1 is expected.")
         return probs.clip(0, 1)
+
+    def _in_order(self, probs: np.ndarray) -> np.ndarray:
+        """The columns in the order of the labels; 0 for a label that the model doesn't know."""
+        if self.columns is None:
+            return probs
+        n_columns = 1 + max((column for column in self.columns if column is not None), default=-1)
+        if n_columns > probs.shape[1]:
+            raise Unusable(f"{self.name}.predict_proba gave {probs.shape[1]} columns, and its classes_ are "
+                           f"{n_columns}.")
+        ordered = np.zeros((len(probs), len(self.columns)), np.float32)
+        for place, column in enumerate(self.columns):
+            if column is not None:
+                ordered[:, place] = probs[:, column]
+        return ordered
 
     def _of_each_label(self, output: Sequence[Any]) -> np.ndarray:
         """The probability that each label is on, from an array (n, 2) for each, as MultiOutputClassifier gives them."""

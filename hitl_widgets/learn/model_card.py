@@ -86,6 +86,7 @@ class Record:
     n_training: int | None = None
 
 
+# 24 branches: a model may have been trained here, measured by a later run, adopted from elsewhere, or nothing of these.
 def record_of(log: Log, version: str, *, taxonomy: int | None) -> Record:
     """What a log says of a model.
 
@@ -125,6 +126,7 @@ def _run(body: Mapping[str, Any]) -> Run | ObjectRun:
     return ObjectRun.from_dict(body) if body.get("kind") == "objects" else Run.from_dict(body)
 
 
+# 14 branches: one pass over the log, then one over each item's annotators, whose last answer counts if it is a label.
 def _answers(log: Log, taught: Event) -> tuple[int, int]:
     """How many answers stood for the items that a model learnt, when it had learnt them, and by how many annotators."""
     sums = set(unpack(taught.body["learnt"]).tolist())
@@ -177,19 +179,13 @@ def card(config: Mapping[str, Any], record: Record, *, net: str, use: str) -> st
     return "\n".join(lines) + "\n"
 
 
+# 17 branches: what a measurement has depends on the kind of model, and on the run that made it.
 def _measured(record: Record) -> list[str]:
     run, when = (record.run, "") if record.run is not None else (record.next_run, "before")
     metrics = None if run is None else run.before if when else run.after
     n = _n(metrics)
     if run is None or metrics is None or not n:
-        lines = ["Not measured: no item with a known answer was there when it was trained." if run is not None else
-                 "Not measured.", ""]
-        if record.out_of_fold.get("n"):
-            right, n = (record.out_of_fold[name] for name in ("right", "n"))
-            lines += [f"Out of fold (each item predicted by a head that did not learn it) {right:,} of {n:,} of the "
-                      "items that it learnt from were right. Nobody drew these by chance, so that this is no estimate "
-                      "for the pool.", ""]
-        return lines
+        return _not_measured(record, run)
     source = SOURCES_IN_WORDS.get(run.measured_on, "items with a known answer")
     noun = " texts" if isinstance(metrics, SpanMetrics) else " images" if isinstance(metrics, Detection) else ""
     lines = [f"Measured on {source}. n = {n:,}{noun}. Figures have 95 % intervals." +
@@ -205,6 +201,17 @@ def _measured(record: Record) -> list[str]:
     lines += ["", "| label | n |" + "".join(f" {name} |" for name in _columns(metrics)),
               "|---|---|" + "---|" * len(_columns(metrics)), *_rows(metrics), ""]
     return [*lines, "### Gain over the model before", "", *_gain(record, run, measured_later=bool(when))]
+
+
+def _not_measured(record: Record, run: Run | ObjectRun | None) -> list[str]:
+    lines = ["Not measured: no item with a known answer was there when it was trained." if run is not None else
+             "Not measured.", ""]
+    if record.out_of_fold.get("n"):
+        right, n = (record.out_of_fold[name] for name in ("right", "n"))
+        lines += [f"Out of fold (each item predicted by a head that did not learn it) {right:,} of {n:,} of the "
+                  "items that it learnt from were right. Nobody drew these by chance, so that this is no estimate "
+                  "for the pool.", ""]
+    return lines
 
 
 def _gain(record: Record, run: Run | ObjectRun, *, measured_later: bool) -> list[str]:
@@ -252,6 +259,7 @@ def _confidence(record: Record, objects: bool) -> list[str]:
     return [*lines, ""]
 
 
+# 18 branches: a sentence for each thing that may not be known.
 def _unknown(config: Mapping[str, Any], record: Record, items: str) -> list[str]:
     lines = []
     run = record.run or record.next_run

@@ -136,6 +136,7 @@ class _Described:
         self._modules: dict[int, str] = {}
         self._kept: list[Any] = []  # so that no id is given twice
 
+    # 13 branches: what a module may hold: weights, which may be missing, attributes, and other modules.
     def module(self, module: nn.Module, path: str) -> dict[str, Any]:
         if id(module) in self._modules:
             return {"again": self._modules[id(module)]}
@@ -175,6 +176,7 @@ class _Described:
             self.tensors[name] = held
         return {"tensor": self._names[key], "learns": tensor.requires_grad}
 
+    # 17 branches: one for each kind of value.
     def value(self, value: Any, path: str) -> Any:
         if value is None or type(value) in (bool, int, float, str):
             return value
@@ -197,6 +199,7 @@ class _Described:
             return {"is": "tensor", "of": self.tensor(value, path)}
         return self._by_name(value, path)
 
+    # 14 branches: one for each kind of value that is made anew by a class or a function with a name.
     def _by_name(self, value: Any, path: str) -> dict[str, Any]:
         what = f"attribute {path!r} of the net"
         if isinstance(value, functools.partial):

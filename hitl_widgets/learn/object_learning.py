@@ -115,6 +115,7 @@ class Fitting:
     flips: tuple[bool, bool] | None = None
 
 
+# 18 branches: some images join the training late, where there are many, and give the thresholds then.
 def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fitting, *, begin: ObjectNet | None = None,
                 unlabelled: Sequence[np.ndarray] = (),
                 show: Callable[[int, float], object] = lambda step, loss: None) -> Fitted:

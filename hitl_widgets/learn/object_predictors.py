@@ -231,6 +231,7 @@ def _checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], most: 
 Shapes = Callable[[int, int, int], tuple["tuple[float, ...] | None", str]]
 
 
+# 16 branches: the columns that a model may give or lack, for each kind of object.
 def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, Sequence[Any], np.ndarray]:
     """Boxes, labels and scores, of one length."""
     missing = {"labels", "scores"} - set(output)
@@ -241,9 +242,7 @@ def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, S
         raise ModelError(f"the model gave {', '.join(map(str, sorted(output)))} for an image, without "
                          f"{' and '.join(sorted(missing))}.")
     scores = as_array(output["scores"]).astype(np.float64).reshape(-1)
-    labels = output["labels"]
-    labels = as_array(labels).tolist() if not isinstance(labels, (list, tuple)) else list(labels)
-    boxes = None
+    labels, boxes = as_list(output["labels"]), None
     if "boxes" in output:
         boxes = as_array(output["boxes"]).astype(np.float64)
         boxes = boxes.reshape(-1, 4) if boxes.size % 4 == 0 and (boxes.size == 0 or boxes.shape[-1] == 4) else boxes
@@ -253,10 +252,20 @@ def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, S
         raise ModelError(f"the model gave {', '.join(f'{n} {name}' for name, n in lengths.items())} for an image"
                          + ("" if boxes is None else f", boxes of shape {boxes.shape}")
                          + "; as many of each are expected, and boxes of shape (n, 4).")
+    check_labels(labels)
+    return boxes, labels, scores
+
+
+def as_list(labels: Any) -> list[Any]:
+    """The labels that a model gave, as a list."""
+    return list(labels) if isinstance(labels, (list, tuple)) else as_array(labels).tolist()
+
+
+def check_labels(labels: Sequence[Any]) -> None:
+    """Raise ModelError where labels that a model gave are neither names nor numbers of labels."""
     if not all(isinstance(label, (str, int, np.integer)) or (isinstance(label, float) and label.is_integer())
                for label in labels):
         raise ModelError(f"the model gave the labels {str(labels)[:60]}; names, or numbers of labels, are expected.")
-    return boxes, labels, scores
 
 
 def _as_many(name: str, values: Any, n: int) -> Any:

@@ -187,6 +187,7 @@ class ObjectRun:
         verdict = "adopted" if self.adopted else "not adopted: the former model stands"
         return f"round {self.round}: model {self.model}, {verdict}"
 
+    # 14 branches: a line for each thing that is known of a run.
     def _lines(self) -> list[str]:
         steps = int(self.history["step"].max()) if len(self.history) else 0
         items, objects = ("texts", "spans") if self.after.kind == "span" else ("images", "objects")
@@ -276,6 +277,7 @@ def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectR
             raise
 
 
+# 13 branches: the steps of a fine-tuning in their order, and what may come between, each with its own notice.
 def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, bars: Bars) -> ObjectRun:
     began = time.monotonic()
     with bars(None, title=f"Gathering the corrected {registry.items}"):
@@ -323,6 +325,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     return run
 
 
+# 18 branches: texts or images, with or without certainties; what can't teach is left out.
 def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     """The images or texts that people answered for certain, with their objects under today's labels.
 
@@ -342,12 +345,8 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     images, item_ids, left_out, said = list[Any](), [], list[str](), list[Any]()
     word = "text" if kind == "span" else "image"
     for row in _rows(table):
-        try:
-            item: Any = project.pool.load(int(row.position))
-        except ItemError:
-            left_out.append(str(row.item_id))
-            continue
-        if (len(item) != row.width) if kind == "span" else (item.shape[:2] != (row.height, row.width)):
+        item = _loaded(project, row, kind)
+        if item is None:
             left_out.append(str(row.item_id))
             continue
         objects: Sequence[ObjectAnswer] = [one for one in row.objects if one.label_id in number_of]
@@ -372,6 +371,16 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
                        f"wb.review(). Hold-out and gold {word}s measure, they never teach.")
     digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
     return Gathered(images, item_ids, label_ids, answers.lineage.today.version, digest)
+
+
+def _loaded(project: Project, row: Any, kind: str) -> Any:
+    """An answered item; None where it can't be read, or has another size than when it was answered."""
+    try:
+        item: Any = project.pool.load(int(row.position))
+    except ItemError:
+        return None
+    is_same = len(item) == row.width if kind == "span" else item.shape[:2] == (row.height, row.width)
+    return item if is_same else None
 
 
 def _mean_certainties(table: pd.DataFrame) -> dict[str, float]:
@@ -477,6 +486,7 @@ def _unlabelled(project: Project, seed: int) -> list[Any]:
     return images
 
 
+# 15 branches: images or texts; and no object to measure on, no model before, or two models to compare.
 def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
               model: ObjectModel, recipe: ObjectRecipe) -> ObjectRun:
     """Former and new model on the same hold-out images, and whether the new one is adopted."""

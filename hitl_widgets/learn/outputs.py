@@ -41,7 +41,7 @@ class Look(NamedTuple):
     sigmoid: bool
 
 
-# All that is told of a net comes from one run of it, whose outputs every part of this reads.
+# 18 branches: all that is told of a net comes from one run of it, whose outputs every part of this reads.
 def look_at(net: nn.Module, views: Batch) -> Look | None:
     """Run a net on a few views; None where it takes none of them, or gives no logits.
 

@@ -451,7 +451,7 @@ class _Trial:
         return None
 
 
-# The branches are the ways in which a view is found, in the order in which they are tried.
+# 14 branches: the ways in which a view is found, in the order in which they are tried.
 def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
                 channels: tuple[int, ...]) -> Preprocess:
     """The first of the usual views that the net can take; `channels` are tried in this order."""

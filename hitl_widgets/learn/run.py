@@ -295,35 +295,28 @@ class Run:
         return [] if self.of_values is None else self.of_values.lines()
 
     def _repr_html_(self) -> str:
+        title = _capitalised(self._title())
         if self._is_of_values:
-            return html.page(self._title()[0].upper() + self._title()[1:], *map(html.paragraph, self._value_lines()))
+            return html.page(title, *map(html.paragraph, self._value_lines()))
+        notes = [html.paragraph(f"{_capitalised(note)}.") for note in self._notes()]
+        training = map(html.paragraph, [
+            f"{_capitalised(self._training())}.", *self._calibration(),
+            *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance(), *self._value_lines()])
         if isinstance(self.after, MultilabelMetrics):
-            return html.page(
-                self._title()[0].upper() + self._title()[1:],
-                *set_html(self._figure, SOURCES.get(self.measured_on, "")),
-                html.paragraph(self._gain_in_words("macro F1")),
-                *(html.paragraph(note[0].upper() + note[1:] + ".") for note in self._notes()),
-                html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
-                *(html.paragraph(line) for line in
-                  [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance(),
-                   *self._value_lines()]))
-        accuracies = [(f"{title}{name}", metrics[figure])
-                      for title, figure in (("", "accuracy"), ("balanced, ", "balanced_accuracy"))
+            return html.page(title, *set_html(self._figure, SOURCES.get(self.measured_on, "")),
+                             html.paragraph(self._gain_in_words("macro F1")), *notes, *training)
+        accuracies = [(f"{kind}{name}", metrics[figure])
+                      for kind, figure in (("", "accuracy"), ("balanced, ", "balanced_accuracy"))
                       for name, metrics in (("before", self.before), ("after", self.after))]
         recalls = self.table().iloc[:len(self.after.names)]
         return html.page(
-            self._title()[0].upper() + self._title()[1:],
+            title,
             html.table([f"accuracy on {SOURCES[self.measured_on]}" if self.measured_on else "accuracy", "", "", "n"], [
                 (name, _bar(share), _percent(share, share.low, share.high), share.n) for name, share in accuracies]),
-            html.paragraph(self._gain_in_words()),
-            *(html.paragraph(note[0].upper() + note[1:] + ".") for note in self._notes()),
+            html.paragraph(self._gain_in_words()), *notes,
             html.table(["recall of", "before", "", "after", "", "n"], [
                 (row.label, _bar(row.before), _percent(row.before), _bar(row.after), _percent(row.after), int(row.n))
-                for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(),
-            html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
-            *(html.paragraph(line) for line in
-              [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance(),
-               *self._value_lines()]))
+                for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(), *training)
 
     def _title(self) -> str:
         verdict = "adopted" if self.adopted else "not adopted: the former model stands"
@@ -436,6 +429,10 @@ def _share_right(metrics: Metrics | MultilabelMetrics) -> float | None:
 
 def _passes(n: float) -> str:
     return "1 pass" if n == 1 else f"{n:.0f} passes" if n >= 10 else f"{n:.3g} passes"
+
+
+def _capitalised(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _bar(share: float) -> html.Html:
@@ -925,6 +922,7 @@ def _named(net: nn.Module) -> dict[str, Any]:
     return net.about if isinstance(net, EstimatorNet) else {}
 
 
+# 21 branches: the nets that a run may start from, of which the first is taken that fits.
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
           notify: Callable[[str], None] = lambda text: None) -> Nets:
     """Make the net to train from; where the workbench makes its own nets, with what a light model learns from.

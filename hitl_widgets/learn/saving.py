@@ -146,6 +146,7 @@ def _about(version: str, label_ids: Sequence[str], labels: Sequence[str], record
                            if label_id in record.thresholds}}
 
 
+# 13 branches: one for each kind of net that the workbench makes.
 def _build_of(net: nn.Module, n_labels: int) -> Build:
     """How a net is made again, whoever made it."""
     if isinstance(net, ObjectNet):
@@ -257,6 +258,7 @@ if __name__ == "__main__":
 '''
 
 
+# 13 branches: what texts, a person's own net and a person's own function need apart.
 def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "") -> str:
     """The source of `load.py`."""
     texts = config["kind"] == "text"

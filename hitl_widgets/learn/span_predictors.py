@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ModelError
 from .object_net import LEAST_SCORE
-from .object_predictors import Candidate, as_array
+from .object_predictors import Candidate, as_array, as_list, check_labels
 from .span_net import SpanNet, encoded, find_spans
 
 # Texts that a model is given at once, and spans of a text that are kept.
@@ -149,14 +149,11 @@ def _checked(output: Mapping[str, Any], n_characters: int, most: int, least: flo
     spans = as_array(output["spans"]).astype(np.float64)
     spans = spans.reshape(0, 2) if not spans.size else spans
     scores = as_array(output["scores"]).astype(np.float64).reshape(-1)
-    labels = output["labels"]
-    labels = as_array(labels).tolist() if not isinstance(labels, (list, tuple)) else list(labels)
+    labels = as_list(output["labels"])
     if spans.shape != (len(scores), 2) or len(labels) != len(scores):
         raise ModelError(f"the model gave spans of shape {spans.shape}, {len(labels)} labels and {len(scores)} scores "
                          "for a text; as many of each are expected, and spans of shape (n, 2).")
-    if not all(isinstance(label, (str, int, np.integer)) or (isinstance(label, float) and label.is_integer())
-               for label in labels):
-        raise ModelError(f"the model gave the labels {str(labels)[:60]}; names, or numbers of labels, are expected.")
+    check_labels(labels)
     faults: Counter[str] = Counter()
     kept: list[Candidate] = []
     with np.errstate(invalid="ignore"):

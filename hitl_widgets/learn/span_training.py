@@ -148,6 +148,7 @@ def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[lis
     return first, later
 
 
+# 13 branches: one loop, in which further texts join late, a budget may end it, and texts without words teach nothing.
 def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], options: SpanOptions,
            rng: np.random.Generator, *, join: Callable[[SpanNet], object], show: Callable[[int, float], object],
            until: float | None) -> tuple[SpanNet, str]:

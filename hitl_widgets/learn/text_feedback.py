@@ -59,6 +59,7 @@ class TextFeedback:
         return measure_text_reliance(predictor, marked, self.others, seed=seed) if marked else None
 
 
+# 14 branches: which texts may teach, and why regions in them can't be used.
 def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *, exact: np.ndarray, quiet: bool = False
                      ) -> TextFeedback | None:
     """The marked words of a training set's texts, and of texts that were skipped or answered unsure.

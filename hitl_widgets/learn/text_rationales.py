@@ -132,19 +132,15 @@ def words_in_texts(masks: Mapping[int, Masks], texts: Mapping[int, str], *, view
     kept: list[list[np.ndarray]] = []
     left_out: dict[int, str] = {}
     for row, pair in masks.items():
-        text, found = texts[row], tokens_of(texts[row])
-        regions = [np.zeros(len(text), bool), np.zeros(len(text), bool)]
+        regions = [np.zeros(len(texts[row]), bool), np.zeros(len(texts[row]), bool)]
         for region, name, mask in zip(regions, ("wrong", "missing"), pair, strict=True):
             if mask is None or not mask.any():
                 continue
-            marked = marked_tokens(text, mask.ravel())
-            if not len(marked):
-                left_out[row] = f"the {name} region holds no word"
-            elif len(marked) == len(found):
-                left_out[row] = f"the {name} region covers all words"
-            else:
-                for start, end in marked:
-                    region[start:end] = True
+            marked, why = _marked_words(texts[row], mask)
+            if why:
+                left_out[row] = f"the {name} region {why}"
+            for start, end in marked:
+                region[start:end] = True
         if regions[0].any() or regions[1].any():
             rows.append(row)
             kept.append(regions)
@@ -155,6 +151,14 @@ def words_in_texts(masks: Mapping[int, Masks], texts: Mapping[int, str], *, view
             side[place, :len(region)] = region
     return TextRationales(np.array(rows, np.int64), torch.from_numpy(both[0]), torch.from_numpy(both[1]), left_out,
                           texts=tuple(texts[row] for row in rows), view_of=view_of)
+
+
+def _marked_words(text: str, mask: np.ndarray) -> tuple[Tokens, str]:
+    """The words in a region, none where they can't be used, and then why."""
+    marked = marked_tokens(text, mask.ravel())
+    if not len(marked):
+        return marked, "holds no word"
+    return (marked[:0], "covers all words") if len(marked) == len(tokens_of(text)) else (marked, "")
 
 
 def replaced(text: str, tokens: Tokens, words: Sequence[str]) -> str:

@@ -104,7 +104,7 @@ class TrainingOptions:
     min_steps: int | None = None
     n_measured: int = 0
 
-    # Each branch checks one option, with its own message.
+    # 18 branches: each checks one option, with its own message.
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "min_steps", "patience"):
             value = getattr(self, name)

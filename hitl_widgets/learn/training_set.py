@@ -112,7 +112,7 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     return shares / shares.sum()
 
 
-# Soft labels and votes are two ways to the same lists, and each list is filled in both.
+# 13 branches: soft labels and votes are two ways to the same lists, and each list is filled in both.
 def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight",
                  answers: Answers | None = None) -> LabelledImages:
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.

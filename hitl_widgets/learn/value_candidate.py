@@ -146,6 +146,7 @@ def draws_of(project: Project, positions: np.ndarray) -> np.ndarray:
     return np.asarray(pool_draws(project.pool, positions))
 
 
+# 13 branches: there may be no heads to compare with, nothing new to compare on, or attributes that had no head.
 def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandidate,
                         former: Event | None) -> ValueComparison:
     """Whether heads take the place of the adopted ones.

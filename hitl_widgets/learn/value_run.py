@@ -201,6 +201,7 @@ def fit_and_measure(project: Project, registry: Registry, *, adopt: str, certain
     return ValueRun(model.version, adopted, why, len(new.taught), figures)
 
 
+# 15 branches: there may be no heads before, no items that measure, or none of some attribute.
 def _measured(project: Project, registry: Registry, new: ValueCandidate, model: ValueModel
               ) -> tuple[dict[str, ValueFigure], Verdict]:
     """The figures of each attribute, on the items of one source, and the verdict on all attributes together."""
@@ -264,6 +265,7 @@ def _carried(said: Predicted, was: Attribute, now: Attribute, lineage: Lineage, 
     return values if now.scale is None else [number(value) for value in values], low_ends, high_ends
 
 
+# 13 branches: values on a scale or choices, of a model before that may not know the attribute.
 def _figure(attribute: Attribute, known: Sequence[Any], at: list[int], said: Sequence[Said | None], source: str,
             groups: np.ndarray | None) -> tuple[ValueFigure, pd.DataFrame]:
     """The figure of one attribute, and how wrong each item's value is before and after, as parts of the scale."""

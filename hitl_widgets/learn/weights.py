@@ -83,12 +83,7 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
     differing = [f"{name} is {in_file[name]} in the file and {in_net[name]} in the net"
                  for name in sorted(in_file.keys() & in_net.keys()) if in_file[name] != in_net[name]]
     differing += [f"{name} is only in the file" for name in sorted(in_file.keys() - in_net.keys())]
-    twin = copy.deepcopy(net)
-    shared = {tensor.data_ptr() for _, tensor in _weights(net)}
-    for module in twin.modules():  # a copy may share what nobody else writes into, such as a table of probabilities
-        for name, buffer in module.named_buffers(recurse=False):
-            if buffer.numel() and buffer.data_ptr() in shared:
-                setattr(module, name, buffer.clone())
+    twin = _twin(net)
     if not differing:
         try:
             missing, _ = safetensors.torch.load_model(twin, str(path), strict=False)
@@ -100,4 +95,15 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
         raise ModelError(f"the weights in {Path(path).name} are of another net: {'; '.join(differing[:5])}{more}. "
                          "Pass the model that this project was begun with; if this is it, name its last layer: "
                          "hw.Workbench(..., head='fc').")
+    return twin
+
+
+def _twin(net: nn.Module) -> nn.Module:
+    """A copy that shares no weights: a deep copy may share what nobody else writes into, such as a table."""
+    twin = copy.deepcopy(net)
+    shared = {tensor.data_ptr() for _, tensor in _weights(net)}
+    for module in twin.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.numel() and buffer.data_ptr() in shared:
+                setattr(module, name, buffer.clone())
     return twin
