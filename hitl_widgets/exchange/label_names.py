@@ -59,22 +59,8 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
     >>> labels.taxonomy.names
     ('cat', 'hat / Boot', 'shoe / Boot')
     """
-    given = list(dict.fromkeys(names))
+    paths = _paths(dict.fromkeys(names))
     wanted = label_ids or {}
-    last: dict[tuple[str, ...], int] = {}  # names that become the same one are counted up
-    paths: dict[tuple[str, ...], str | None] = {}  # path -> the name that was given; None of labels above others
-    for name in given:
-        sound = sound_name(name)
-        path = tuple(sound.split(SEPARATOR))
-        wanted_path = path
-        n = last.get(path, 1)
-        while paths.get(path) is not None:
-            n += 1
-            path = (*path[:-1], f"{sound.rpartition(SEPARATOR)[2][:LONGEST - 8]} ({n})")
-        last[wanted_path] = n
-        paths[path] = name
-        for depth in range(1, len(path)):
-            paths.setdefault(path[:depth], None)
     ids: dict[tuple[str, ...], str] = {}
     taken = set(wanted.values())
     for path, given_as in sorted(paths.items(), key=lambda one: len(one[0])):
@@ -88,6 +74,25 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
     return NamedLabels(taxonomy, {ids[path]: SEPARATOR.join(path) for path in kept.values()},
                        {name: ids[path] for name, path in kept.items()},
                        sum(SEPARATOR.join(path) != name for name, path in kept.items()))
+
+
+def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
+    """The path of each name as a label can have it -> the name; None for labels that are only above others."""
+    last: dict[tuple[str, ...], int] = {}  # names that become the same one are counted up
+    paths: dict[tuple[str, ...], str | None] = {}  # path -> the name that was given; None of labels above others
+    for name in names:
+        sound = sound_name(name)
+        path = tuple(sound.split(SEPARATOR))
+        wanted_path = path
+        n = last.get(path, 1)
+        while paths.get(path) is not None:
+            n += 1
+            path = (*path[:-1], f"{sound.rpartition(SEPARATOR)[2][:LONGEST - 8]} ({n})")
+        last[wanted_path] = n
+        paths[path] = name
+        for depth in range(1, len(path)):
+            paths.setdefault(path[:depth], None)
+    return paths
 
 
 def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedLabels:

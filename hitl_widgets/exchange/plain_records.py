@@ -51,28 +51,23 @@ def header_to_dict(header: Header) -> dict[str, Any]:
 
 def record_to_dict(header: Header, record: ItemRecord) -> dict[str, Any]:
     """What a record says, as plain JSON, without what is None or empty."""
-    body: dict[str, Any] = {"item_id": record.item_id}
-    for name in ("name", "text", "split"):
-        if (value := getattr(record, name)) is not None:
-            body[name] = value
-    if record.size is not None:
-        body["size"] = list(record.size)
-    if record.metadata:
-        body["metadata"] = record.metadata
-    if record.gold_ids is not None or record.gold_values:
-        body["gold"] = {**({} if record.gold_ids is None else _named(header, record.gold_ids)),
-                        **({"values": record.gold_values} if record.gold_values else {})}
-    if record.answers:
-        body["answers"] = [answer_to_dict(header, answer) for answer in record.answers]
-    if record.predictions:
-        body["predictions"] = [
-            {"model": one.model, **({"probs": dict(one.probs)} if one.probs else {}),
-             **({"objects": [each.to_dict() for each in one.objects]} if one.objects else {})}
-            for one in record.predictions]
-    return body
+    gold = {} if record.gold_ids is None else _named(header, record.gold_ids)
+    body = {
+        "item_id": record.item_id, "name": record.name, "text": record.text, "split": record.split,
+        "size": None if record.size is None else list(record.size), "metadata": record.metadata or None,
+        "gold": gold | ({"values": record.gold_values} if record.gold_values else {}) or None,
+        "answers": [answer_to_dict(header, answer) for answer in record.answers] or None,
+        "predictions": [_prediction_to_dict(one) for one in record.predictions] or None}
+    return {name: value for name, value in body.items() if value is not None}
 
 
-def _named(header: Header, label_ids: Iterable[str]) -> dict[str, list[str]]:
+def _prediction_to_dict(prediction: Prediction) -> dict[str, Any]:
+    body = {"model": prediction.model, "probs": dict(prediction.probs),
+            "objects": [one.to_dict() for one in prediction.objects]}
+    return {name: value for name, value in body.items() if name == "model" or value}
+
+
+def _named(header: Header, label_ids: Iterable[str]) -> dict[str, Any]:
     label_ids = list(label_ids)
     return {"label_ids": label_ids, "labels": [*map(header.name_of, label_ids)]}
 

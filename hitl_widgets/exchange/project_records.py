@@ -118,10 +118,7 @@ class ProjectRecords:
         ids = self._project.pool.ids
         for start in range(0, len(ids), AT_ONCE):
             batch = [str(one) for one in ids[start:start + AT_ONCE]]
-            acts: dict[str, list[events.Event]] = {}
-            for event in self._project.log.events_of(batch):
-                if (event.seq or 0) <= self._until:
-                    acts.setdefault(str(event.item_id), []).append(event)
+            acts = self._acts_of(batch)
             pool, stop = self._project.pool, start + len(batch)
             names, metas, probs = pool.file_names(start, stop), pool.metas(start, stop), self._probs(start, stop)
             if self.header.shape is not None:  # their sizes are told
@@ -157,6 +154,14 @@ class ProjectRecords:
 
     # -- answers ---------------------------------------------------------------------------------------------
 
+    def _acts_of(self, item_ids: Sequence[str]) -> dict[str, list[events.Event]]:
+        """Item id -> its acts, up to the one with which the export began."""
+        acts: dict[str, list[events.Event]] = {}
+        for event in self._project.log.events_of(item_ids):
+            if (event.seq or 0) <= self._until:
+                acts.setdefault(str(event.item_id), []).append(event)
+        return acts
+
     def _answers(self, acts: Iterable[events.Event]) -> list[Answer]:
         """What stands of an item, of each annotator; what doesn't is counted."""
         acts = list(acts)
@@ -176,20 +181,26 @@ class ProjectRecords:
             if standing is None:
                 continue
             of_answer = Losses()
-            answer = self._answer(standing, of_answer)
-            if answer.status not in self._kept:
-                reason = LEFT_OUT[answer.status]
-                # Values count whatever became of the label, as in `Workbench.consensus(attribute=...)`.
-                if not answer.values or answer.status == "planted" or standing.id in self._changed:
-                    self.lost.add("answer", reason)
-                    continue
-                self.lost.add("label", reason)
-                answer = replace(answer.without("label_ids", "as_decided", "status"), verdict="answer")
+            answer = self._of_status(self._answer(standing, of_answer), standing)
+            if answer is None:
+                continue
             answers.append(answer)
             self._renamed.add(answer.annotator)
             if of_answer:
                 self.lost.update(of_answer)
         return answers
+
+    def _of_status(self, answer: Answer, standing: events.Event) -> Answer | None:
+        """The answer, without its label where that isn't written; None where nothing is left, which is counted."""
+        if answer.status in self._kept:
+            return answer
+        reason = LEFT_OUT[answer.status]
+        # Values count whatever became of the label, as in `Workbench.consensus(attribute=...)`.
+        if not answer.values or answer.status == "planted" or standing.id in self._changed:
+            self.lost.add("answer", reason)
+            return None
+        self.lost.add("label", reason)
+        return replace(answer.without("label_ids", "as_decided", "status"), verdict="answer")
 
     def _answer(self, event: events.Event, lost: Losses) -> Answer:
         body = event.body
@@ -279,15 +290,9 @@ class ProjectRecords:
         stands = self._consensus.get(item_id)
         if len(answers) < 2 and (stands is None or not stands.get("judged")):
             return tuple(answers)
-        telling = [one for one in answers if one.verdict in LABELLING and (
-            one.label_ids is not None or one.objects is not None or self.header.task == "scale")]
-        if len(telling) == 1 and not (stands or {}).keys() & {"label_ids", "objects"}:
-            # The others skipped it, were unsure, or gave a label that is in doubt: what one person said stands.
-            one = telling[0]
-            there = None if one.objects is None else tuple(each for each in one.objects if each.is_there)
-            stands = {"label_ids": one.label_ids, "values": one.values, "objects": there, "share": 1.0,
-                      **(stands or {})}
         stands = stands or {}
+        if not stands.keys() & {"label_ids", "objects"}:
+            stands = {**self._of_the_only_one(answers), **stands}
         label_ids: tuple[str, ...] | None = stands.get("label_ids")
         self.lost.add("label", _TIED, stands.get("n_tied", 0))
         self.lost.add("value of an attribute", _TIED_VALUE, stands.get("n_tied_values", 0))
@@ -296,6 +301,16 @@ class ProjectRecords:
         nothing = label_ids is None and objects is None and not values
         return (Answer(CONSENSUS, "unsure" if nothing else "answer", label_ids, values=values, objects=objects,
                        share=stands.get("share"), n_answers=len(answers), votes=tuple(answers)),)
+
+    def _of_the_only_one(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        """What one person said where the others skipped it, were unsure, or gave a label in doubt; else nothing."""
+        telling = [one for one in answers if one.verdict in LABELLING and (
+            one.label_ids is not None or one.objects is not None or self.header.task == "scale")]
+        if len(telling) != 1:
+            return {}
+        (one,) = telling
+        there = None if one.objects is None else tuple(each for each in one.objects if each.is_there)
+        return {"label_ids": one.label_ids, "values": one.values, "objects": there, "share": 1.0}
 
     def _probs(self, start: int, stop: int) -> _Probs | None:
         """What the adopted model says of consecutive items; None where objects are asked for."""
@@ -353,26 +368,28 @@ def _proposals(project: Project, position: int, header: Header) -> Iterator[Pred
 
 def _consensus(project: Project) -> dict[str, dict[str, Any]]:
     """What stands over all annotators of each item that several answered, or that was adjudicated."""
-    found: dict[str, dict[str, Any]] = {}
     if project.task in OBJECT_TASKS:
         return _object_consensus(project)
-    taxonomy = project.taxonomy
-    if project.task != "scale":
-        ids = {taxonomy.name_of(label_id): label_id for label_id in taxonomy.label_ids}
-        answers = project.answers()
-        table = answers.consensus()
-        several = (table["n_answers"] > 1) | table["item_id"].isin(list(answers.adjudicated))
-        for row in table[several].itertuples(index=False):
-            several_each = project.task == "multilabel"
-            # Tied labels are left out; without any other, no label would say that there is nothing in the item.
-            named = (row.labels if row.labels or not row.tied else None) if several_each else \
-                ((row.label,) if isinstance(row.label, str) else None)
-            found[str(row.item_id)] = {"label_ids": None if named is None else tuple(sorted(ids[one] for one in named)),
-                                       "share": None if named is None or row.share != row.share else float(row.share),
-                                       "judged": str(row.item_id) in answers.adjudicated,
-                                       "n_tied": len(row.tied) if several_each and named else 0}
-    if taxonomy.attributes:
+    found = {} if project.task == "scale" else _label_consensus(project)
+    if project.taxonomy.attributes:
         _add_values(project, found)
+    return found
+
+
+def _label_consensus(project: Project) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    ids = {project.taxonomy.name_of(label_id): label_id for label_id in project.taxonomy.label_ids}
+    answers, several_each = project.answers(), project.task == "multilabel"
+    table = answers.consensus()
+    several = (table["n_answers"] > 1) | table["item_id"].isin(list(answers.adjudicated))
+    for row in table[several].itertuples(index=False):
+        # Tied labels are left out; without any other, no label would say that there is nothing in the item.
+        named = (row.labels if row.labels or not row.tied else None) if several_each else \
+            ((row.label,) if isinstance(row.label, str) else None)
+        found[str(row.item_id)] = {"label_ids": None if named is None else tuple(sorted(ids[one] for one in named)),
+                                   "share": None if named is None or row.share != row.share else float(row.share),
+                                   "judged": str(row.item_id) in answers.adjudicated,
+                                   "n_tied": len(row.tied) if several_each and named else 0}
     return found
 
 

@@ -121,15 +121,30 @@ def _document(source: Source, name: str | None, split: str | None, folder: str) 
 # -- labels ---------------------------------------------------------------------------------------------------
 
 
-def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> Header:
-    for document in documents:
-        hitl = document.hitl
-        if len(documents) == 1 and hitl and (header := _own_header(document, task)) is not None:
-            return header
-    names: list[str] = []
-    ids: dict[str, str] = {}
-    supers: dict[str, str] = {}
-    given: list[tuple[_Document, str, str]] = []
+@dataclass
+class _Categories:
+    """The categories of all documents, in their order: where each stands, its key and its name."""
+
+    all: list[tuple[_Document, str, str]] = field(default_factory=list)
+    # Name of a category -> its label_id where we wrote it, and its supercategory.
+    ids: dict[str, str] = field(default_factory=dict)
+    supers: dict[str, str] = field(default_factory=dict)
+
+    def add(self, document: _Document, key: str, category: Mapping[str, Any], lost: Losses) -> None:
+        name = category.get("name")
+        name = name if isinstance(name, str) and name.strip() else f"category {key}"
+        self.all.append((document, key, name))
+        above = category.get("supercategory")
+        if isinstance(above, str) and above not in (*_NONE, name) and self.supers.setdefault(name, above) != above:
+            lost.add("place of a label in the hierarchy", "A category comes twice, under two others.")
+        if isinstance(own := _mapping(category.get("hitl")).get("label_id"), str):
+            self.ids[name] = own
+        for odd in category.keys() - _OF_CATEGORIES:
+            lost.add(f"{odd} of a category", "Labels have no such field here.")
+
+
+def _categories(documents: Sequence[_Document], lost: Losses) -> _Categories:
+    categories = _Categories()
     for document in documents:
         keys = set[str]()
         for n, category in enumerate(document.entries("categories")):
@@ -138,28 +153,25 @@ def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> H
             if key in keys:
                 raise BadInput(f"{where} has the id {key} of another category; each needs its own.")
             keys.add(key)
-            name = category.get("name")
-            name = name if isinstance(name, str) and name.strip() else f"category {key}"
-            names.append(name)
-            given.append((document, key, name))
-            if isinstance(above := category.get("supercategory"), str) and above not in (*_NONE, name) \
-                    and supers.setdefault(name, above) != above:
-                lost.add("place of a label in the hierarchy", "A category comes twice, under two others.")
-            if isinstance(own := _mapping(category.get("hitl")).get("label_id"), str):
-                ids[name] = own
-            for odd in category.keys() - _OF_CATEGORIES:
-                lost.add(f"{odd} of a category", "Labels have no such field here.")
-    if not names:
+            categories.add(document, key, category, lost)
+    if not categories.all:
         raise BadInput(f"{documents[0].where} has no categories; at least one with id and name is expected.")
-    labels = labels_of_file(names, ids)
+    return categories
+
+
+def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> Header:
+    if len(documents) == 1 and documents[0].hitl and (header := _own_header(documents[0], task)) is not None:
+        return header
+    categories = _categories(documents, lost)
+    labels = labels_of_file([name for *_, name in categories.all], categories.ids)
     if labels.n_changed:
         lost.add("name of a category", "It has characters, or a length, that names of labels can't have.",
                  labels.n_changed)
-    for document, key, name in given:
+    for document, key, name in categories.all:
         document.label_ids[key] = labels.ids[name]
     task = task or _own_task(documents) or _task_of(documents)
-    taxonomy = _under_supercategories(labels.taxonomy, {labels.ids[name]: above for name, above in supers.items()},
-                                      _used(documents), lost)
+    supers = {labels.ids[name]: above for name, above in categories.supers.items()}
+    taxonomy = _under_supercategories(labels.taxonomy, supers, _used(documents), lost)
     info = {name: value for document in documents[:1] for name in ("info", "licenses")
             if (value := document.body.get(name)) and not _mapping(value).get("hitl")}
     called = {one: name for one, name in labels.names.items() if " / " in name}
@@ -276,25 +288,32 @@ class _Reader:
             record = replace(record, name=name)
         elif name is not None and name != record.name and self.source.has(name):
             self.images[record.item_id] = name
-        answers = list(record.answers)
+        answers = self._answers(document, record.answers, annotations, is_own=hitl is not None)
+        told = [Prediction(model, objects=tuple(objects)) for model, objects in predictions.items()]
+        return replace(record, size=size, metadata=self._metadata(image, record.metadata), answers=answers,
+                       predictions=(*record.predictions, *told))
+
+    def _answers(self, document: _Document, own: Sequence[Answer],
+                 annotations: Sequence[tuple[int, Mapping[str, Any]]], *, is_own: bool) -> tuple[Answer, ...]:
+        """The answers on an image with their objects; where `hitl` has none, one of all annotations."""
         of_answer: dict[int, list[ObjectAnswer]] = defaultdict(list)
         for n, annotation in annotations:
             one = self._object(document, f"{document.where}: annotations[{n}]", annotation)
             if one is not None:
                 n_answer = _mapping(annotation.get("hitl")).get("answer", 0)
-                of_answer[n_answer if n_answer in range(len(answers)) else 0].append(one)
-        if not answers and annotations and not of_answer:
+                of_answer[n_answer if n_answer in range(len(own)) else 0].append(one)
+        if not own and annotations and not of_answer:
             self.lost.add("answer", NOTHING_READ)
-        elif not answers and (annotations or self.empty):
-            answers = [Answer(CONSENSUS, objects=())]
-        elif not answers and hitl is None:
-            self.lost.add("whether somebody looked for objects", "An image without annotations may be one at which "
-                          "nobody looked; pass empty=True where all images were labelled.")
+            return ()
+        if not own and not annotations and not self.empty:
+            if not is_own:
+                self.lost.add("whether somebody looked for objects", "An image without annotations may be one at which "
+                              "nobody looked; pass empty=True where all images were labelled.")
+            return ()
+        answers = [*own] or [Answer(CONSENSUS, objects=())]
         for n, objects in of_answer.items():
             answers[n] = replace(answers[n], objects=_of_own_ids([*objects, *(answers[n].objects or ())]))
-        told = [Prediction(model, objects=tuple(objects)) for model, objects in predictions.items()]
-        return replace(record, size=size, metadata=self._metadata(image, record.metadata), answers=tuple(answers),
-                       predictions=(*record.predictions, *told))
+        return tuple(answers)
 
     def _name(self, document: _Document, image: Mapping[str, Any]) -> str | None:
         """The path of an image's file inside the folder, where it is there; else the name that the file gives."""
@@ -348,16 +367,20 @@ class _Reader:
         n_keypoints = one.get("num_keypoints")
         if isinstance(n_keypoints, int) and n_keypoints > 0:
             self.lost.add("keypoint", f"This is about {self.header.task}.", n_keypoints)
+        return self._polygon(one) if self.kind == "polygon" else self._box(one, where)
+
+    def _polygon(self, one: Mapping[str, Any]) -> list[float] | None:
+        rings = _rings(one)
+        if not rings:
+            self.lost.add("object", "It has no outline of points, and this is about polygons: pass task='boxes' for "
+                          "its box.")
+            return None
+        if len(rings) > 1:
+            self.lost.add("part of an object", "A polygon is one outline; the largest part is kept.", len(rings) - 1)
+        return max(rings, key=lambda ring: area("polygon", ring))
+
+    def _box(self, one: Mapping[str, Any], where: str) -> list[float] | None:
         rings, bbox = _rings(one), one.get("bbox")
-        if self.kind == "polygon":
-            if not rings:
-                self.lost.add("object", "It has no outline of points, and this is about polygons: pass task='boxes' "
-                              "for its box.")
-                return None
-            if len(rings) > 1:
-                self.lost.add("part of an object", "A polygon is one outline; the largest part is kept.",
-                              len(rings) - 1)
-            return max(rings, key=lambda ring: area("polygon", ring))
         if one.get("segmentation") and not (rings and _is_box(rings, bbox)):
             self.lost.add("outline of an object", "This is about boxes.")
         if bbox is None and rings:

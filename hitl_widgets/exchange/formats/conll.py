@@ -72,19 +72,25 @@ def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord |
     if answer is None or answer.verdict not in LABELLING or answer.objects is None or text is None \
             or not is_text(text.replace("\0", "")):
         return None
-    words = tokens(text).tolist()
-    starts, ends = {start for start, _ in words}, {end for _, end in words}
-    kept: list[ObjectAnswer] = []
-    for one in sorted(answer.with_plain_objects().objects or (), key=lambda one: (one.at[0], -one.at[1])):
-        start, end = int(one.at[0]), int(one.at[1])
-        fits = (start in starts and end in ends) or (
-            bool(options["split_words"]) and not text[start].isspace() and not text[end - 1].isspace())
-        if fits and (not kept or kept[-1].at[1] <= start):
-            kept.append(one)
-    plain = Answer(answer.annotator, "answer", objects=tuple(kept))
+    kept = _beside_each_other(answer.with_plain_objects().objects or (), text, split_words=bool(options["split_words"]))
+    plain = Answer(answer.annotator, "answer", objects=kept)
     if options["comments"]:
         return ItemRecord(record.item_id, size=record.size, text=text, answers=(plain,))
     return _joined(ItemRecord(record.item_id, size=record.size, text=text, answers=(replace(plain, annotator=""),)))
+
+
+def _beside_each_other(objects: Iterable[ObjectAnswer], text: str, *, split_words: bool) -> tuple[ObjectAnswer, ...]:
+    """The spans that tags of words can hold, ascending; of two that overlap the first one."""
+    words = tokens(text).tolist()
+    starts, ends = {start for start, _ in words}, {end for _, end in words}
+    kept: list[ObjectAnswer] = []
+    for one in sorted(objects, key=lambda one: (one.at[0], -one.at[1])):
+        start, end = int(one.at[0]), int(one.at[1])
+        fits = (start in starts and end in ends) or (
+            split_words and not text[start].isspace() and not text[end - 1].isspace())
+        if fits and (not kept or kept[-1].at[1] <= start):
+            kept.append(one)
+    return tuple(kept)
 
 
 def _joined(record: ItemRecord) -> ItemRecord:
@@ -130,18 +136,11 @@ def reduce_header(header: Header, options: Options) -> Header:
 def write(header: Header, records: Iterable[ItemRecord], target: Target, options: Options) -> None:
     """Write a block for each record."""
     _check(options)
-    labels = [header.taxonomy.path(label.id) for label in header.taxonomy.labels]
     first = True
     with target.text() as file:
         for record in records:
-            lines = []
             answer, text = record.answers[0], str(record.text)
-            if options["comments"]:
-                lines = [*([f"# labels = {json_text(labels)}"] if first else []),
-                         *(["# inner_answers = true"] if first and header.taxonomy.inner_answers else []),
-                         f"# id = {quoted(record.item_id)}",
-                         *([f"# annotator = {quoted(answer.annotator)}"] if answer.annotator else []),
-                         f"# text = {quoted(text)}"]
+            lines = _comments(header, record, first=first) if options["comments"] else []
             spans = [(int(one.at[0]), int(one.at[1]), escaped(header.name_of(one.label_id)))
                      for one in answer.objects or ()]
             words = _words(text, [one[:2] for one in spans])
@@ -152,6 +151,20 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
                 file.write("\n")  # on the first line of a file it would be a byte order mark
             file.write("\n".join(lines) + "\n\n" if lines else "")
             first = False
+
+
+def _comments(header: Header, record: ItemRecord, *, first: bool) -> list[str]:
+    """The lines above a record's words; above the first record those of the labels too."""
+    lines = []
+    if first:
+        labels = [header.taxonomy.path(label.id) for label in header.taxonomy.labels]
+        lines.append(f"# labels = {json_text(labels)}")
+    if first and header.taxonomy.inner_answers:
+        lines.append("# inner_answers = true")
+    lines.append(f"# id = {quoted(record.item_id)}")
+    if annotator := record.answers[0].annotator:
+        lines.append(f"# annotator = {quoted(annotator)}")
+    return [*lines, f"# text = {quoted(str(record.text))}"]
 
 
 def _check(options: Options) -> None:
@@ -272,28 +285,33 @@ def _blocks(source: Source, lost: Losses) -> Iterator[_Block]:
             block = None
         last = number
         where = f"{source.path}, line {number:,}"
-        columns = _COLUMNS.split(line.strip(" \t"))
-        if columns[0] == _DOCUMENT:
+        if _COLUMNS.split(line.strip(" \t"))[0] == _DOCUMENT:
             if block is not None:
                 yield block
             block, starts = None, True
             continue
         if block is None:
             block, starts = _Block(where, starts=starts), False
-        if line.startswith("#") and not block.words and (comment := _COMMENT.match(line)):
-            block.comments[comment[1]] = comment[2]
-        elif line.startswith("#") and (len(columns) < 2 or not _TAG.match(columns[-1])):
-            lost.add("comment", "It says nothing of labels that is known here.")
-        elif len(columns) < 2 or not _TAG.match(columns[-1]):
-            raise BadInput(f"{where} is {line!r:.80}; a word and its tag, O or one such as B-PER, are expected, with "
-                           "a blank or a tab between.")
-        else:
-            lost.add("column", "Only the first column, the word, and the last one, its tag, are read.",
-                     len(columns) - 2)
-            block.words.append(columns[0])
-            block.tags.append(columns[-1])
+        _add_line(block, line, where, lost)
     if block is not None:
         yield block
+
+
+def _add_line(block: _Block, line: str, where: str, lost: Losses) -> None:
+    """Add a word with its tag, or a comment."""
+    if line.startswith("#") and not block.words and (comment := _COMMENT.match(line)):
+        block.comments[comment[1]] = comment[2]
+        return
+    columns = _COLUMNS.split(line.strip(" \t"))
+    if len(columns) > 1 and _TAG.match(columns[-1]):
+        lost.add("column", "Only the first column, the word, and the last one, its tag, are read.", len(columns) - 2)
+        block.words.append(columns[0])
+        block.tags.append(columns[-1])
+    elif line.startswith("#"):
+        lost.add("comment", "It says nothing of labels that is known here.")
+    else:
+        raise BadInput(f"{where} is {line!r:.80}; a word and its tag, O or one such as B-PER, are expected, with a "
+                       "blank or a tab between.")
 
 
 def _texts(blocks: Iterable[_Block], *, joined: bool) -> Iterator[list[_Block]]:

@@ -318,14 +318,7 @@ class _Reader:
     def _answer(self, rows: Sequence[tuple[str, dict[str, str]]]) -> Answer:
         header, (where, of) = self._header, rows[0]
         label = of.get("labels" if header.task == "multilabel" else "label")
-        objects: tuple[ObjectAnswer, ...] | None = None
-        if header.shape is not None:
-            placed = [(at, row) for at, row in rows if any(name in row for name in PLACES[header.shape])
-                      and row.get("act") != "deleted"]
-            if "n_objects" in of or (not self._own and of.get("verdict") != "skip"):
-                objects = tuple(self._object(row, at, number) for number, (at, row) in enumerate(placed, 1))
-                if self._own and _whole(of.get("n_objects", "0"), "n_objects") != len(objects):
-                    raise BadInput(f"n_objects is {of['n_objects']}, and there are {len(objects)} rows of objects.")
+        objects = self._objects(rows)
         certainty = of.get("certainty") if header.shape is None or self._of_object != "certainty" else None
         values = {attribute.id: attribute.check(cell) if attribute.choices else _number(cell, name)
                   for name, attribute in self._attributes.items() if (cell := of.get(name)) is not None}
@@ -343,6 +336,18 @@ class _Reader:
             _one_of(of.get("reason"), "reason", ("right", "wrong")),  # type: ignore[arg-type]
             decision_id=of.get("decision_id"), share=None if "share" not in of else _number(of["share"], "share"),
             n_answers=None if n_answers is None else _whole(n_answers, "n_answers"))
+
+    def _objects(self, rows: Sequence[tuple[str, dict[str, str]]]) -> tuple[ObjectAnswer, ...] | None:
+        """The objects of an answer; None where it says nothing of objects."""
+        shape, (_, of) = self._header.shape, rows[0]
+        if shape is None or not ("n_objects" in of or (not self._own and of.get("verdict") != "skip")):
+            return None
+        placed = [(at, row) for at, row in rows if any(name in row for name in PLACES[shape])
+                  and row.get("act") != "deleted"]
+        objects = tuple(self._object(row, at, number) for number, (at, row) in enumerate(placed, 1))
+        if self._own and _whole(of.get("n_objects", "0"), "n_objects") != len(objects):
+            raise BadInput(f"n_objects is {of['n_objects']}, and there are {len(objects)} rows of objects.")
+        return objects
 
     def _flags(self, cell: str) -> tuple[str, ...]:
         flags = re.findall(r"[^\s,;()\[\]{}'\"]+", cell)

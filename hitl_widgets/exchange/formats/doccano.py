@@ -282,8 +282,7 @@ class _Reader:
         note = self._note(line)
         user = line.get("username")
         who = user.strip()[:200] if isinstance(user, str) and is_text(user) else ""
-        boxes = _boxes(line, where) if self._header.shape == "box" and "bbox" in line else None
-        entries = boxes if self._header.shape == "box" else _entries(line, where)
+        entries = self._entries(line, where)
         if entries is None or not (entries or self._empty):
             if entries is not None:
                 self._lost.add("example without labels", "Nobody can tell whether somebody looked at it and found "
@@ -291,19 +290,30 @@ class _Reader:
             if note is not None:
                 self._lost.add("note", "It stands beside no answer.")
             return ()
-        if self._header.shape is not None:
-            objects = tuple(self._shapes(line, entries, where))
-            if entries and not objects:
-                self._lost.add("answer", NOTHING_READ)
-                return ()
-            return (Answer(who, objects=objects, note=note),)
+        if self._header.shape is None:
+            label_ids = self._label_ids(entries, where)
+            return () if label_ids is None else (Answer(who, label_ids=label_ids, note=note),)
+        objects = tuple(self._shapes(line, entries, where))
+        if entries and not objects:
+            self._lost.add("answer", NOTHING_READ)
+            return ()
+        return (Answer(who, objects=objects, note=note),)
+
+    def _entries(self, line: Mapping[str, Any], where: str) -> Sequence[Any] | None:
+        """The labels, spans or boxes of a line, whichever the task asks for; None where it says nothing of them."""
+        if self._header.shape != "box":
+            return _entries(line, where)
+        return _boxes(line, where) if "bbox" in line else None
+
+    def _label_ids(self, entries: Sequence[Any], where: str) -> tuple[str, ...] | None:
+        """The labels of the whole item; None, and counted, where the task can't have them."""
         names = [_name(one) for one in entries if _span(one, where) is None]
         self._lost.add("object", "This file is one of labels for the whole item.", len(entries) - len(names))
         ids = tuple(dict.fromkeys(self._header.ids[name] for name in names if name in self._header.ids))
         if self._header.task == "classify" and len(ids) != 1:
             self._lost.add("answer", f"It has {len(ids)} labels, and an item of this task has one.")
-            return ()
-        return (Answer(who, label_ids=ids, note=note),)
+            return None
+        return ids
 
     def _note(self, line: Mapping[str, Any]) -> str | None:
         comments = line.get("Comments")

@@ -190,9 +190,9 @@ class _Rows:
         elif self._header.shape is not None:
             cells["objects"] = self._objects(record.answers)
         for name, attribute in self._attributes.items():
-            cells[name] = _joined(attribute, [one.values[attribute.id] for one in (
-                [consensus] if consensus is not None and attribute.id in consensus.values else votes)
-                if attribute.id in one.values and one.verdict in LABELLING])
+            of = [consensus] if consensus is not None and attribute.id in consensus.values else votes
+            cells[name] = _joined(attribute, [one.values[attribute.id] for one in of
+                                              if attribute.id in one.values and one.verdict in LABELLING])
         return {name: cells.get(name) for name in self._features}
 
     def _whole(self, record: ItemRecord) -> str:
@@ -212,8 +212,7 @@ class _Rows:
                  and (places := self._places(one.label_ids)) is not None]
         stands = None if consensus is None else self._places(consensus.label_ids)
         if consensus is None and given:
-            first, *rest = Counter(places for _, places in given).most_common(2)
-            stands = first[0] if not rest or first[1] > rest[0][1] else None
+            stands = _most_common(places for _, places in given)
         shares = [sum(place in places for _, places in given) / len(given) for place in range(len(self._place))] \
             if given else None
         gold = self._places(record.gold_ids)
@@ -242,6 +241,12 @@ class _Rows:
                     for name in names:
                         lists[name].append(cells[name])
         return lists
+
+
+def _most_common(votes: Iterable[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """What most votes say; None where two things have as many."""
+    first, *rest = Counter(votes).most_common(2)
+    return first[0] if not rest or first[1] > rest[0][1] else None
 
 
 def _place_of(one: ObjectAnswer) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -171,33 +171,45 @@ class _Plan:
 
     def _find_label(self, options: Options) -> tuple[str, str, list[str]]:
         """The task, the column of labels, and their names."""
-        features, wanted = self._first.features, self._named(options, "label")
-        objects = next((name for name in ("objects", "annotations") if name in self._first.names), None)
-        if wanted is None and objects is not None:
-            of = features.get(objects)
-            of = _inner(of) or of
-            category = (of.get("category") or of.get("label")) if isinstance(of, dict) else None
-            if isinstance(of, dict) and "bbox" in of and (
-                    given := _class_names(category) or _class_names(_inner(category))):
-                return "boxes", objects, given
-        order = [wanted] if wanted is not None else sorted(self._first.names, key=lambda name: (
-            _LABEL.index(name) if name in _LABEL else len(_LABEL)))
-        for name in order:
-            if (given := _class_names(features.get(name))) is not None:
-                return "classify", name, given
-        for name in order:
-            if (given := _class_names(_inner(features.get(name)))) is not None and (
-                    wanted is not None or name in ("labels", "tags") or "tokens" not in self._first.names):
-                return "multilabel", name, given
-        for name in order:
-            if name is not None and (wanted is not None or name in _LABEL) and self._is_text(name):
-                found = {str(row[name]): None for file in self._files for _, row in file.rows([name])
-                         if row.get(name) is not None}
-                if found:
-                    return "classify", name, list(found)
+        wanted = self._named(options, "label")
+        if wanted is None and (objects := self._column_of_objects()) is not None:
+            return objects
+        names = self._first.names if wanted is None else [wanted]
+        order = sorted(names, key=lambda name: _LABEL.index(name) if name in _LABEL else len(_LABEL))
+        # A list of classes beside tokens has one for each token; it is of the item where somebody says so, or its name.
+        lists = [name for name in order if wanted is not None or name in ("labels", "tags")
+                 or "tokens" not in self._first.names]
+        texts = [name for name in order if wanted is not None or name in _LABEL]
+        features = self._first.features
+        ways: tuple[tuple[str, list[str], Callable[[str], list[str] | None]], ...] = (
+            ("classify", order, lambda name: _class_names(features.get(name))),
+            ("multilabel", lists, lambda name: _class_names(_inner(features.get(name)))),
+            ("classify", texts, self._texts_in))
+        for task, columns, names_in in ways:
+            for column in columns:
+                if given := names_in(column):
+                    return task, column, given
         raise BadInput(f"{self._first.path} has the columns {', '.join(self._first.names)[:300]!r}, and none is a "
                        "ClassLabel, a list of them, a text column label, or objects with bbox and category. Pass "
                        "label=, the column with the labels.")
+
+    def _column_of_objects(self) -> tuple[str, str, list[str]] | None:
+        """The column of boxes with a class each, as `_find_label` gives it; None where there is none."""
+        name = next((name for name in ("objects", "annotations") if name in self._first.names), None)
+        feature = self._first.features.get(name or "")
+        of = _inner(feature) or feature
+        if name is None or not isinstance(of, dict) or "bbox" not in of:
+            return None
+        category = of.get("category") or of.get("label")
+        given = _class_names(category) or _class_names(_inner(category))
+        return ("boxes", name, given) if given else None
+
+    def _texts_in(self, name: str) -> list[str]:
+        """The different texts of a column, in their order; none where it isn't one of texts."""
+        if not self._is_text(name):
+            return []
+        return list({str(row[name]): None for file in self._files for _, row in file.rows([name])
+                     if row.get(name) is not None})
 
     def records(self) -> Iterator[ItemRecord]:
         """The records, one after the other."""
@@ -258,16 +270,7 @@ class _Plan:
 
     def _objects(self, value: Any, where: str) -> Iterator[ObjectAnswer]:
         """Boxes, from lists of one length or from a list of mappings."""
-        if isinstance(value, dict):
-            boxes, categories = value.get("bbox"), value.get("category", value.get("label"))
-        elif isinstance(value, list) and all(isinstance(one, dict) for one in value):
-            boxes = [one.get("bbox") for one in value]
-            categories = [one.get("category", one.get("label")) for one in value]
-        else:
-            boxes = categories = None
-        if not isinstance(boxes, list) or not isinstance(categories, list) or len(boxes) != len(categories):
-            raise BadInput(f"{where} has objects {value!r:.80}; bbox and category of each are expected.")
-        for number, (box, category) in enumerate(zip(boxes, categories, strict=True), 1):
+        for number, (box, category) in enumerate(_boxes_and_categories(value, where), 1):
             if not isinstance(box, (list, tuple)) or len(box) != 4 or not all(
                     isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < 1e9 for one in box):
                 raise BadInput(f"{where} has the bbox {box!r:.80}; [x, y, width, height] is expected.")
@@ -275,3 +278,17 @@ class _Plan:
             x, y, width, height = box
             yield ObjectAnswer(str(number), "box", (x, y, x + width, y + height), label_id,
                                self.header.name_of(label_id))
+
+
+def _boxes_and_categories(value: Any, where: str) -> Iterator[tuple[Any, Any]]:
+    """Box and category of each object, from lists of one length or from a list of mappings."""
+    if isinstance(value, dict):
+        boxes, categories = value.get("bbox"), value.get("category", value.get("label"))
+    elif isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        boxes = [one.get("bbox") for one in value]
+        categories = [one.get("category", one.get("label")) for one in value]
+    else:
+        boxes = categories = None
+    if not isinstance(boxes, list) or not isinstance(categories, list) or len(boxes) != len(categories):
+        raise BadInput(f"{where} has objects {value!r:.80}; bbox and category of each are expected.")
+    return zip(boxes, categories, strict=True)

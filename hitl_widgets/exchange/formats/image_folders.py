@@ -135,12 +135,9 @@ def _places(images: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
     """The split and the folder of the label of each image, by its path."""
     folders = [PurePosixPath(image).parts[:-1] for image in images]
     inside = [parts for parts in folders if parts]
-    # Folders that hold all the others say nothing, but for the last one.
-    n_above = 0
-    while inside and all(len(parts) > n_above + 1 and parts[n_above] == inside[0][n_above] for parts in inside):
-        n_above += 1
-    whole = next((SPLITS[part.lower()] for part in inside[0][:n_above] if part.lower() in SPLITS), None) \
-        if inside else None
+    above = _above(inside)
+    n_above = len(above)
+    whole = next((SPLITS[part.lower()] for part in above if part.lower() in SPLITS), None)
     are_splits = whole is None and all(parts[n_above].lower() in SPLITS for parts in inside) and any(
         len(parts) > n_above + 1 for parts in inside)
     for parts in folders:
@@ -149,6 +146,14 @@ def _places(images: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
             yield SPLITS[rest[0].lower()], rest[1] if len(rest) > 1 else None
         else:
             yield whole, rest[0] if rest else None
+
+
+def _above(folders: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The folders that hold all the others, from the top, but for the last one: they say nothing of an image."""
+    n_above = 0
+    while folders and all(len(parts) > n_above + 1 and parts[n_above] == folders[0][n_above] for parts in folders):
+        n_above += 1
+    return folders[0][:n_above] if folders else ()
 
 
 def _own_labels(source: Source) -> dict[str, tuple[str, str]]:

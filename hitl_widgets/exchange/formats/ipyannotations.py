@@ -168,25 +168,29 @@ def _entries(body: Any, where: str) -> Iterator[_Entry]:
         with inside(at):
             if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
                 yield _Entry(at, nameable(entry[0]), entry[1])
-                continue
-            found = mapping(entry)
-            key = next((key for key in _ITEM_KEYS if found.get(key) is not None), None)
-            data_key = next((key for key in _DATA_KEYS if key in found), None)
-            if key is None or data_key is None:
-                raise BadInput(f"{str(entry)[:80]!r} is no answer to an item; an object with item_id and data is "
-                               "expected.")
-            item = found[key]
-            who = NOBODY if found.get("annotator") is None else found["annotator"]
-            with inside(".annotator"):
-                who = nameable(who)
-            rest = {}
-            for name in ("name", "text"):
-                with inside(f".{name}"):
-                    rest[name] = None if found.get(name) is None else text(found[name])
-            with inside(f".{key}"):
-                is_number = isinstance(item, int) and not isinstance(item, bool)
-                item = str(n) if key == "text" else nameable(str(item) if is_number else item)
-            yield _Entry(f"{at}.{data_key}", item, found[data_key], who.strip()[:200] or NOBODY, **rest)
+            else:
+                yield _entry(entry, n, at)
+
+
+def _entry(entry: Any, n: int, at: str) -> _Entry:
+    """An answer that is an object with the item, the data and what else is known."""
+    found = mapping(entry)
+    key = next((key for key in _ITEM_KEYS if found.get(key) is not None), None)
+    data_key = next((key for key in _DATA_KEYS if key in found), None)
+    if key is None or data_key is None:
+        raise BadInput(f"{str(entry)[:80]!r} is no answer to an item; an object with item_id and data is expected.")
+    item = found[key]
+    who = NOBODY if found.get("annotator") is None else found["annotator"]
+    with inside(".annotator"):
+        who = nameable(who)
+    rest = {}
+    for name in ("name", "text"):
+        with inside(f".{name}"):
+            rest[name] = None if found.get(name) is None else text(found[name])
+    with inside(f".{key}"):
+        is_number = isinstance(item, int) and not isinstance(item, bool)
+        item = str(n) if key == "text" else nameable(str(item) if is_number else item)
+    return _Entry(f"{at}.{data_key}", item, found[data_key], who.strip()[:200] or NOBODY, **rest)
 
 
 def _task(entries: Iterable[_Entry]) -> str:

@@ -68,18 +68,22 @@ def as_tasks(body: Any, controls: Mapping[str, Control]) -> list[dict[str, Any]]
         raise BadInput(f"{str(body)[:80]!r} is no list of tasks. Export JSON or JSON-MIN from Label Studio.")
     for n, entry in enumerate(entries):
         with inside(f"[{n}]"):
-            mapping(entry)
-            if "data" in entry:
-                with inside(".data"):
-                    mapping(entry["data"])
-            elif not _MIN_KEYS & entry.keys():
-                raise BadInput(f"{str(sorted(entry))[:80]} are its keys; a task has 'data', and 'annotations' where "
-                               "somebody answered.")
+            _check_entry(entry)
     if any("data" not in entry for entry in entries):
         names = controls.keys() or _controls_of_min(entries)
         return [entry if "data" in entry else _from_min(entry, names, controls) for entry in entries]
     return [{**entry, "annotations": entry["completions"]} if "completions" in entry and "annotations" not in entry
             else entry for entry in entries]
+
+
+def _check_entry(entry: Any) -> None:
+    mapping(entry)
+    if "data" in entry:
+        with inside(".data"):
+            mapping(entry["data"])
+    elif not _MIN_KEYS & entry.keys():
+        raise BadInput(f"{str(sorted(entry))[:80]} are its keys; a task has 'data', and 'annotations' where somebody "
+                       "answered.")
 
 
 def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
@@ -190,6 +194,7 @@ def _kind(one: _Found) -> str | None:
     return None if one.shapes else _SHAPE_OF_TAG.get(one.tag)
 
 
+# 18 branches: most are for a file without labels, or one without an interface.
 def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown: Mapping[str, tuple[str, str]],
             data: Sequence[Mapping[str, Any]], *, control: str | None, task: str | None) -> Plan:
     """Make the plan for a file of anybody.
@@ -210,32 +215,36 @@ def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown:
     BadInput
         When no control can be read, or there is none of that name.
     """
-    if control is not None and control not in found:
-        raise BadInput(f"control={control!r:.80} is no control here; one of {', '.join(found) or 'none'} is expected.")
     kinds = {name: kind for name, one in found.items() if (kind := _kind(one)) is not None}
-    name = control if control is not None else _chosen(found, kinds, task)
-    if control is not None and kinds.get(control) not in ("choices", *TASK_OF):
-        raise BadInput(f"control {control!r:.80} is a {found[control].tag}, which gives no labels.")
-    attributes: dict[str, tuple[Attribute, dict[str, str]]] = {}
-    for other, kind in kinds.items():
-        if other != name and not found[other].is_of_regions and (
-                made := _attribute(other, found[other], kind, controls.get(other), attributes)) is not None:
-            attributes[other] = made
+    name = _chosen(found, kinds, task) if control is None else _checked_control(control, found, kinds)
+    attributes = _attributes(found, {other: kind for other, kind in kinds.items() if other != name}, controls)
     if name is None and not attributes:
         raise BadInput("no choices, boxes, polygons, points, spans or ratings are in it: there is nothing to read. An "
                        "interface, config.xml beside tasks.json, gives the labels of tasks that nobody answered.")
-    chosen = name or ""
+    one, its_control = (None, None) if name is None else (found[name], controls.get(name))
     kind = "scale" if name is None else kinds[name]
-    if kind == "choices":
-        multiple = found[chosen].most > 1 or task == "multilabel" or (
-            chosen in controls and controls[chosen].settings.get("choice", "single") != "single")
-        kind = "multilabel" if multiple else "classify"
-    header, ids, n = _header(TASK_OF.get(kind, kind), "image", found.get(chosen), controls.get(chosen),
+    if one is not None and kind == "choices":
+        kind = "multilabel" if task == "multilabel" or _takes_several(one, its_control) else "classify"
+    header, ids, n = _header(TASK_OF.get(kind, kind), "image", one, its_control,
                              [attribute for attribute, _ in attributes.values()])
-    to = controls[chosen].to_name if chosen in controls else next((one.to_name for one in controls.values()), "")
-    tag, key = shown[to] if to in shown else _key(data, kind)
+    asking = its_control or next(iter(controls.values()), None)
+    tag, key = shown.get("" if asking is None else asking.to_name) or _key(data, kind)
     is_text = kind == "span" or (kind not in TASK_OF and tag.lower() != "image")
     return Plan(replace(header, kind="text" if is_text else "image"), name, ids, attributes, key, n_renamed=n)
+
+
+def _checked_control(control: str, found: Mapping[str, _Found], kinds: Mapping[str, str]) -> str:
+    """The control that somebody named, if it gives labels."""
+    if control not in found:
+        raise BadInput(f"control={control!r:.80} is no control here; one of {', '.join(found) or 'none'} is expected.")
+    if kinds.get(control) not in ("choices", *TASK_OF):
+        raise BadInput(f"control {control!r:.80} is a {found[control].tag}, which gives no labels.")
+    return control
+
+
+def _takes_several(one: _Found, control: Control | None) -> bool:
+    """Whether an item may have several of a control's choices."""
+    return one.most > 1 or (control is not None and control.settings.get("choice", "single") != "single")
 
 
 def _chosen(found: Mapping[str, _Found], kinds: Mapping[str, str], task: str | None) -> str | None:
@@ -270,6 +279,18 @@ def _description(tag: Mapping[str, str]) -> dict[str, Any]:
                all(sign in "0123456789abcdefABCDEF" for sign in colour[1:]) else {})}
 
 
+def _attributes(found: Mapping[str, _Found], kinds: Mapping[str, str], controls: Mapping[str, Control]
+                ) -> dict[str, tuple[Attribute, dict[str, str]]]:
+    """Name of a control of the whole item -> the attribute that it asks for, and its choices, where it can be one."""
+    attributes: dict[str, tuple[Attribute, dict[str, str]]] = {}
+    for name, kind in kinds.items():
+        if found[name].is_of_regions:
+            continue
+        if (made := _attribute(name, found[name], kind, controls.get(name), attributes)) is not None:
+            attributes[name] = made
+    return attributes
+
+
 def _attribute(name: str, one: _Found, kind: str, control: Control | None,
                others: Mapping[str, Any]) -> tuple[Attribute, dict[str, str]] | None:
     title = sound_name(name).replace(SEPARATOR, "/")
@@ -287,20 +308,25 @@ def _attribute(name: str, one: _Found, kind: str, control: Control | None,
 
 
 def _scale(one: _Found, settings: Mapping[str, str]) -> tuple[float, float] | None:
-    ends: list[float | None] = []
-    for name, stars in (("min", 1), ("max", settings.get("maxRating", _OWN_STARS))):
-        try:
-            ends.append(float(stars if one.tag == "rating" else settings[name]))
-        except (KeyError, ValueError):
-            ends.append(None)
-    low = min([*([] if ends[0] is None else [ends[0]]), *one.numbers[:1]], default=None)
-    high = max([*([] if ends[1] is None else [ends[1]]), *one.numbers[1:]], default=None)
+    """The ends of a scale: those of the settings, and further where numbers were given; None where there are none."""
+    ends = (1, settings.get("maxRating", _OWN_STARS)) if one.tag == "rating" else map(settings.get, ("min", "max"))
+    low_end, high_end = map(_numbers_in, ends)
+    low = min([*low_end, *one.numbers[:1]], default=None)
+    high = max([*high_end, *one.numbers[1:]], default=None)
     if low is None or high is None or not abs(low) <= 1e9 or not abs(high) <= 1e9:
         return None
     high = max(high, low + 1) if high - low < 1e-9 else high
     whole = all(float(end).is_integer() for end in (low, high, *one.numbers)) and high - low < MAX_STEPS \
         and (one.tag == "rating" or settings.get("step") == "1" or not settings)
     return (int(low), int(high)) if whole else (float(low), float(high))
+
+
+def _numbers_in(setting: str | int | None) -> list[float]:
+    """The number that a setting says; none where it says none."""
+    try:
+        return [] if setting is None else [float(setting)]
+    except ValueError:
+        return []
 
 
 def _key(data: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...errors import BadInput
-from ...records import OBJECT_TASKS, ObjectAnswer
+from ...records import OBJECT_TASKS, ObjectAnswer, Verdict
 from ..files import Source
 from ..format import Contents, Options
 from ..losses import NOTHING_READ, Losses
@@ -220,10 +220,7 @@ class _Reader:
         names = [] if is_text else _names(shown)
         if not is_text and (inner := next((one for one in (shown, *names) if self._source.has(one)), None)) is not None:
             self.images[item_id] = inner
-        size = _size(own.get("size"), ".meta.hitl.size") or (
-            (len(shown), 1) if is_text and not own else None if is_text else self._source.size_of(item_id, *names))
-        if size is None and not is_text:
-            size = self._size_in(task)
+        size = _size(own.get("size"), ".meta.hitl.size") or self._size_of(item_id, task, shown, names, is_own=bool(own))
         self._count_rest(task)
         record = ItemRecord(item_id, size=size, text=shown if is_text else None, metadata=self._metadata(task, own),
                             name=_optional(own, "name") if own else next(iter(names), None),
@@ -246,6 +243,13 @@ class _Reader:
         more = {name: value for name, value in meta.items() if name != "hitl"} if isinstance(meta, dict) else {}
         with inside(".meta.hitl.metadata"):
             return {**more, **rest, **mapping(own.get("metadata", {}))}
+
+    def _size_of(self, item_id: str, task: Mapping[str, Any], shown: str, names: Sequence[str], *, is_own: bool
+                 ) -> tuple[int, int] | None:
+        """The size of an item where we didn't write it into the file."""
+        if self._header.kind == "text":
+            return None if is_own else (len(shown), 1)
+        return self._source.size_of(item_id, *names) or self._size_in(task)
 
     def _size_in(self, task: Mapping[str, Any]) -> tuple[int, int] | None:
         for kind in ("annotations", "predictions"):
@@ -301,13 +305,28 @@ class _Reader:
 
     def _answer(self, annotation: Mapping[str, Any], said: Any, label_ids: tuple[str, ...] | None,
                 objects: tuple[ObjectAnswer, ...], values: Mapping[str, Any]) -> Answer | None:
-        has_objects = self._header.task in OBJECT_TASKS
         if said is not None:
-            answer = self._own_answer(said)
-            if objects:
-                answer = replace(answer, objects=objects + (answer.objects or ()))
-            return replace(answer, values={**answer.values, **values},
-                           label_ids=answer.label_ids if label_ids is None else label_ids)
+            return self._own_answer(said, label_ids, objects, values)
+        answer = self._empty_answer(annotation)
+        if annotation.get("was_cancelled") or annotation.get("skipped"):
+            self._lost.add("label", "an answer that was skipped has none", len(label_ids or ()))
+            self._lost.add("object", "an answer that was skipped has none", len(objects))
+            return replace(answer, verdict="skip")
+        if self._header.task in OBJECT_TASKS:
+            if annotation.get("result") and not objects and not values:
+                self._lost.add("answer", NOTHING_READ)
+                return None
+            return replace(answer, label_ids=label_ids, values=values, objects=objects)
+        if label_ids is None and self._header.task == "multilabel":
+            label_ids = ()
+        if label_ids is None and not values:
+            self._lost.add("answer", "nothing was chosen in it")
+            return None
+        verdict: Verdict = "unsure" if label_ids is None and self._header.task == "classify" else "answer"
+        return replace(answer, verdict=verdict, label_ids=label_ids, values=values)
+
+    def _empty_answer(self, annotation: Mapping[str, Any]) -> Answer:
+        """Who answered, when, and how long it took."""
         seen = {}
         if annotation.get("lead_time") is not None:
             with inside(".lead_time"):
@@ -315,26 +334,11 @@ class _Reader:
         at = next((one for one in map(annotation.get, ("updated_at", "created_at")) if one is not None), None)
         with inside(".updated_at" if annotation.get("updated_at") is not None else ".created_at"):
             acted_at = None if at is None else instant(at)
-        who = _person(annotation.get("completed_by"))
-        if annotation.get("was_cancelled") or annotation.get("skipped"):
-            self._lost.add("label", "an answer that was skipped has none", len(label_ids or ()))
-            self._lost.add("object", "an answer that was skipped has none", len(objects))
-            return Answer(who, "skip", acted_at=acted_at, seen=seen)
-        if has_objects and annotation.get("result") and not objects and not values:
-            self._lost.add("answer", NOTHING_READ)
-            return None
-        if not has_objects and label_ids is None:
-            if self._header.task == "multilabel":
-                label_ids = ()
-            elif not values:
-                self._lost.add("answer", "nothing was chosen in it")
-                return None
-            elif self._header.task == "classify":
-                return Answer(who, "unsure", values=values, acted_at=acted_at, seen=seen)
-        return Answer(who, label_ids=label_ids, values=values, objects=objects if has_objects else None,
-                      acted_at=acted_at, seen=seen)
+        return Answer(_person(annotation.get("completed_by")), acted_at=acted_at, seen=seen)
 
-    def _own_answer(self, said: Any) -> Answer:
+    def _own_answer(self, said: Any, label_ids: tuple[str, ...] | None, objects: tuple[ObjectAnswer, ...],
+                    values: Mapping[str, Any]) -> Answer:
+        """An answer as we wrote it, with what its results say by now."""
         with inside(".meta.hitl.answer"):
             body = mapping(said)
             if not self._plan.is_own:
@@ -345,10 +349,15 @@ class _Reader:
                 body = {name: value for name, value in body.items() if name not in _WITH_IDS}
                 if ms is not None:
                     body["seen"] = {"shown_ms": ms}
-        return answer_from_dict(self._header, body, ".meta.hitl.answer", self._lost)
+        answer = answer_from_dict(self._header, body, ".meta.hitl.answer", self._lost)
+        if objects:
+            answer = replace(answer, objects=objects + (answer.objects or ()))
+        return replace(answer, values={**answer.values, **values},
+                       label_ids=answer.label_ids if label_ids is None else label_ids)
 
     # -- results ---------------------------------------------------------------------------------------------
 
+    # 16 branches: one for each kind of result.
     def _said(self, record: ItemRecord, results: Sequence[Mapping[str, Any]], *, score: float | None = None,
               is_prediction: bool = False) -> tuple[tuple[str, ...] | None, tuple[ObjectAnswer, ...], dict[str, Any]]:
         """Labels, objects and values of attributes that some results say."""
@@ -420,6 +429,20 @@ class _Reader:
         if at is None:
             return []
         label_id = self._label_id(names[0])
+        more = self._more_of_object(result, score=score, is_prediction=is_prediction)
+        comment = result.get("meta")
+        if isinstance(comment, dict) and comment.get("text"):
+            self._lost.add("comment on an object", "objects have no notes here")
+        object_id = result.get("id")
+        plain = {"id": object_id if isinstance(object_id, str) and 1 <= len(object_id) <= 80 else f"object-{n}",
+                 "kind": self._header.shape, "at": list(at), "label_id": label_id,
+                 "label": self._header.taxonomy.name_of(label_id), "quote": quote}
+        if odd := more.keys() - {"id", "certainty", "unsure", "origin", "act", "iou", "score", "was", "quote"}:
+            raise BadInput(f".meta.hitl.object has the unknown field {min(odd)!r:.80}.")
+        return [ObjectAnswer.from_dict({**plain, **more})]
+
+    def _more_of_object(self, result: Mapping[str, Any], *, score: float | None, is_prediction: bool) -> dict[str, Any]:
+        """What a result says of an object beside its place and its label, in our own fields."""
         own = self._own(result).get("object", {})
         more: dict[str, Any] = {}
         with inside(".meta.hitl.object"):
@@ -433,16 +456,7 @@ class _Reader:
                 more["score"] = number(score if result.get("score") is None else result["score"])
         if is_prediction and not own:
             more |= {"origin": "model", "act": "accepted"}
-        comment = result.get("meta")
-        if isinstance(comment, dict) and comment.get("text"):
-            self._lost.add("comment on an object", "objects have no notes here")
-        object_id = result.get("id")
-        plain = {"id": object_id if isinstance(object_id, str) and 1 <= len(object_id) <= 80 else f"object-{n}",
-                 "kind": self._header.shape, "at": list(at), "label_id": label_id,
-                 "label": self._header.taxonomy.name_of(label_id), "quote": quote}
-        if odd := more.keys() - {"id", "certainty", "unsure", "origin", "act", "iou", "score", "was", "quote"}:
-            raise BadInput(f".meta.hitl.object has the unknown field {min(odd)!r:.80}.")
-        return [ObjectAnswer.from_dict({**plain, **more})]
+        return more
 
     def _place(self, record: ItemRecord, result: Mapping[str, Any], shape: str) -> tuple[float, ...] | None:
         if record.size is None:
@@ -492,12 +506,18 @@ class _Reader:
                 probs = {known_label(label_id, self._header): number(p) for label_id, p in
                          mapping(own["probs"]).items()}
         else:
-            with inside(".result"):
-                p = next((number(result["score"]) for result in results if result.get("score") is not None), score)
-            fits = p is not None and 0 <= p <= 1
-            probs = dict.fromkeys(label_ids or (), p) if p is not None and fits else {}
-            self._lost.add("prediction", "it has no probability from 0 to 1", 0 if fits else len(label_ids or ()))
+            probs = self._probs(label_ids or (), results, score)
         return [Prediction(model, probs, objects)]
+
+    def _probs(self, label_ids: Sequence[str], results: Sequence[Mapping[str, Any]],
+               score: float | None) -> dict[str, float]:
+        """The first score of some results, or of all together, as each label's probability, where it can be one."""
+        with inside(".result"):
+            p = next((number(result["score"]) for result in results if result.get("score") is not None), score)
+        if p is None or not 0 <= p <= 1:
+            self._lost.add("prediction", "it has no probability from 0 to 1", len(label_ids))
+            return {}
+        return dict.fromkeys(label_ids, p)
 
 
 def _optional(own: Mapping[str, Any], name: str) -> str | None:

@@ -65,6 +65,10 @@ def _percent(pixels: float, of: int) -> float:
     return min(percent, 100.0) if percent < 100 + 1e-9 else percent
 
 
+# A key that values of only this shape have.
+_SHAPE_WITH = {"points": "polygon", "rle": "brush", "vertices": "vector", "radiusX": "ellipse"}
+
+
 def shape_of(result: Mapping[str, Any]) -> str | None:
     """What a result is: "box", "polygon", "point", "ellipse", "span", one of `OTHERS`; None where it is no region."""
     value = result.get("value")
@@ -74,14 +78,9 @@ def shape_of(result: Mapping[str, Any]) -> str | None:
     for start in OTHERS:
         if kind.startswith(start):
             return start
-    if "points" in value:
-        return "polygon"
-    if "rle" in value:
-        return "brush"
-    if "vertices" in value:
-        return "vector"
-    if "radiusX" in value:
-        return "ellipse"
+    for key, shape in _SHAPE_WITH.items():
+        if key in value:
+            return shape
     if "x" in value and "y" in value:
         return "point" if kind.startswith("keypoint") or "height" not in value else "box"
     return "span" if "start" in value and "end" in value else None
@@ -113,6 +112,21 @@ def read_region(shape: str, kind: str, value: Mapping[str, Any],
     BadInput
         Where a number is missing or none.
     """
+    points, turned = _outline(shape, value, size)
+    if kind == "point":
+        return (rounded(points[0]), None) if shape == "point" else (None, None)
+    if shape == "point" or ((shape == "polygon") != (kind == "polygon") and shape != "box"):
+        return None, None
+    if kind == "polygon":
+        return (rounded([one for point in points for one in point]), None) if len(set(points)) > 2 else (None, None)
+    xs, ys = zip(*points, strict=True)
+    lost = "shape of an ellipse" if shape == "ellipse" else "rotation of a box" if turned else None
+    at = (min(xs), min(ys), max(xs), max(ys))
+    return (rounded(at), lost) if at[0] < at[2] and at[1] < at[3] else (None, None)
+
+
+def _outline(shape: str, value: Mapping[str, Any], size: tuple[int, int]) -> tuple[list[tuple[float, float]], float]:
+    """The points of a region in pixels, as it is turned, and by how many degrees."""
     width, height = size
     if shape == "polygon":
         points = [(_number(pair, 0, "points") * width / 100, _number(pair, 1, "points") * height / 100)
@@ -126,16 +140,7 @@ def read_region(shape: str, kind: str, value: Mapping[str, Any],
     if turned and shape in ("box", "ellipse"):
         # Around the corner at the top left of a box, the middle of an ellipse.
         points = _turned(points, math.radians(turned), (numbers[0], numbers[1]))
-    if kind == "point":
-        return (rounded(points[0]), None) if shape == "point" else (None, None)
-    if shape == "point" or ((shape == "polygon") != (kind == "polygon") and shape != "box"):
-        return None, None
-    if kind == "polygon":
-        return (rounded([one for point in points for one in point]), None) if len(set(points)) > 2 else (None, None)
-    xs, ys = zip(*points, strict=True)
-    lost = "shape of an ellipse" if shape == "ellipse" else "rotation of a box" if turned else None
-    at = (min(xs), min(ys), max(xs), max(ys))
-    return (rounded(at), lost) if at[0] < at[2] and at[1] < at[3] else (None, None)
+    return points, turned
 
 
 def _corners(shape: str, numbers: list[float]) -> list[tuple[float, float]]:

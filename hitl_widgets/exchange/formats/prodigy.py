@@ -161,22 +161,26 @@ def _answer(header: Header, record: ItemRecord, answer: Answer) -> dict[str, Any
         return line
     there = [one for one in answer.objects or () if one.is_there]
     if header.shape == "span":
-        cut, words = _tokens(record.text or "", [one.at for one in there])
-        starts = {start: n for n, (start, _) in enumerate(cut)}
-        ends = {end: n for n, (_, end) in enumerate(cut)}
-        line["tokens"] = words
-        line["spans"] = []
-        for one in there:
-            start, end = int(one.at[0]), int(one.at[1])
-            span = {"start": start, "end": end, "label": header.name_of(one.label_id)}
-            if one.quote is not None:
-                span["text"] = one.quote
-            if start in starts and end in ends:
-                span |= {"token_start": starts[start], "token_end": ends[end]}
-            line["spans"].append(span)
-    else:
-        line["spans"] = [_shape(one, header.name_of(one.label_id)) for one in there]
+        return line | _tokens_and_spans(header, record.text or "", there)
+    line["spans"] = [_shape(one, header.name_of(one.label_id)) for one in there]
     return line
+
+
+def _tokens_and_spans(header: Header, text: str, objects: Sequence[ObjectAnswer]) -> dict[str, Any]:
+    """The fields of a text's spans: its tokens, and each span with the tokens where it begins and ends."""
+    cut, words = _tokens(text, [one.at for one in objects])
+    starts = {start: n for n, (start, _) in enumerate(cut)}
+    ends = {end: n for n, (_, end) in enumerate(cut)}
+    spans = []
+    for one in objects:
+        start, end = int(one.at[0]), int(one.at[1])
+        span: dict[str, Any] = {"start": start, "end": end, "label": header.name_of(one.label_id)}
+        if one.quote is not None:
+            span["text"] = one.quote
+        if start in starts and end in ends:
+            span |= {"token_start": starts[start], "token_end": ends[end]}
+        spans.append(span)
+    return {"tokens": words, "spans": spans}
 
 
 def _tokens(text: str, spans: Iterable[Sequence[float]]) -> tuple[list[tuple[int, int]], list[dict[str, Any]]]:
@@ -312,17 +316,29 @@ class _Found:
         self._look_at_labels(item, line, where, is_text=is_text)
 
     def _look_at_labels(self, item: str, line: dict[str, Any], where: str, *, is_text: bool) -> None:
-        config = line.get("config") if isinstance(line.get("config"), Mapping) else {}
-        assert isinstance(config, Mapping)
+        """Note the labels of a line in their order, and what they are signs of."""
+        config: Any = line.get("config") if isinstance(line.get("config"), Mapping) else {}
         names = [_option(one, where) for one in line.get("options") or ()]
-        chosen = [*map(str, line.get("accept") or ())]
-        if "options" in line or "accept" in line:
-            self._signs.add("choice")
-            if config.get("choice_style") == "multiple" or len(chosen) > 1:
-                self._signs.add("several")
         if isinstance(config.get("labels"), list):
             names += [one for one in config["labels"] if isinstance(one, str)]
+        chosen = [*map(str, line.get("accept") or ())]
         spans = [_span(one, where) for one in line.get("spans") or ()]
+        names += [*_chosen(line, chosen), *(one["label"] for one in spans)]
+        self._look_at_choice(line, config, len(chosen))
+        self._look_at_spans(line, config, spans, is_text=is_text)
+        if isinstance(label := line.get("label"), str):
+            names.append(label)
+            self._look_at_label(item, line, label)
+        self.labels.update(dict.fromkeys(name for name in names if name))
+
+    def _look_at_choice(self, line: Mapping[str, Any], config: Mapping[str, Any], n_chosen: int) -> None:
+        if "options" in line or "accept" in line:
+            self._signs.add("choice")
+            if config.get("choice_style") == "multiple" or n_chosen > 1:
+                self._signs.add("several")
+
+    def _look_at_spans(self, line: Mapping[str, Any], config: Mapping[str, Any], spans: Sequence[Mapping[str, Any]], *,
+                       is_text: bool) -> None:
         view = line["_view_id"] if isinstance(line.get("_view_id"), str) else None
         if spans or "tokens" in line or view in _SPAN_VIEWS or view == "image_manual":
             self._signs.add("spans" if is_text else "shapes")
@@ -330,14 +346,12 @@ class _Found:
         if any(one.get("type") in ("polygon", "freehand") for one in spans) or (
                 isinstance(modes, list) and "rect" not in modes):
             self._signs.add("polygons")
-        names += [*_chosen(line, chosen), *(one["label"] for one in spans)]
-        if isinstance(label := line.get("label"), str):
-            self._signs.add("label")
-            names.append(label)
-            if line.get("answer", "accept") == "accept" and \
-                    self._accepted.setdefault((item, _annotator(line)), label) != label:
-                self._signs.add("several")
-        self.labels.update(dict.fromkeys(name for name in names if name))
+
+    def _look_at_label(self, item: str, line: Mapping[str, Any], label: str) -> None:
+        self._signs.add("label")
+        is_accepted = line.get("answer", "accept") == "accept"
+        if is_accepted and self._accepted.setdefault((item, _annotator(line)), label) != label:
+            self._signs.add("several")
 
     @property
     def task(self) -> str:
@@ -411,10 +425,10 @@ class _Reader:
         if self._header.kind == "text" and isinstance(text, str):
             return ItemRecord(item_id, name=_name_in(line), size=(len(text), 1), text=text, metadata=metadata)
         name = _name_in(line)
-        if name is None and isinstance(image, str) and image != line.get("id") and not image.startswith("data:"):
-            name = image if inner_path(image) is not None else PurePosixPath(image.replace("\\", "/")).name or None
-        elif isinstance(image, str) and image.startswith("data:"):
+        if isinstance(image, str) and image.startswith("data:"):
             self._lost.add("image in the file", "Images inside a file aren't unpacked; the item is found by its name.")
+        elif name is None and isinstance(image, str) and image != line.get("id"):
+            name = _name_of_path(image)
         width, height = line.get("width"), line.get("height")
         size = (width, height) if type(width) is int and type(height) is int else self._source.size_of(item_id, name)
         return ItemRecord(item_id, name=name, size=size, metadata=metadata)
@@ -435,11 +449,7 @@ class _Reader:
 
     def _answer(self, line: Mapping[str, Any], where: str) -> Answer | None:
         """What a line says was answered, in Prodigy's own fields."""
-        for name in ("relations", "arcs"):
-            if isinstance(some := line.get(name), list):
-                self._lost.add("relation", "Objects have no relations here.", len(some))
-        if self._header.shape == "span" and "tokens" in line and not _has_our_tokens(line):
-            self._lost.add("tokens of a text", "A text is cut into words anew; spans count characters.")
+        self._count_lost(line)
         verdict = line.get("answer")
         if verdict not in (None, "accept", "reject", "ignore"):
             raise BadInput(f"{where}: answer is {verdict!r:.80}; 'accept', 'reject' or 'ignore' is expected.")
@@ -449,17 +459,33 @@ class _Reader:
         if verdict == "reject":
             self._lost.add("rejected answer", _REJECTED)
             return None
-        who, when = _annotator(line), _instant(line.get("_timestamp"))
+        answer = Answer(_annotator(line), acted_at=_instant(line.get("_timestamp")))
         if verdict == "ignore":
-            return Answer(who, "skip", acted_at=when)
-        if self._header.shape is not None:
-            spans = [_span(one, where) for one in line.get("spans") or ()]
-            text = str(line.get("text", ""))
-            objects = [found for n, one in enumerate(spans) if (found := self._object(one, n, text, where)) is not None]
-            if spans and not objects:
-                self._lost.add("answer", NOTHING_READ)
-                return None
-            return Answer(who, objects=tuple(objects), acted_at=when)
+            return replace(answer, verdict="skip")
+        if self._header.shape is None:
+            return self._with_labels(answer, line)
+        return self._with_objects(answer, line, where)
+
+    def _count_lost(self, line: Mapping[str, Any]) -> None:
+        """Count what a line says that an answer has no place for."""
+        for name in ("relations", "arcs"):
+            if isinstance(some := line.get(name), list):
+                self._lost.add("relation", "Objects have no relations here.", len(some))
+        if self._header.shape == "span" and "tokens" in line and not _has_our_tokens(line):
+            self._lost.add("tokens of a text", "A text is cut into words anew; spans count characters.")
+
+    def _with_objects(self, answer: Answer, line: Mapping[str, Any], where: str) -> Answer | None:
+        """An answer with the objects of its line; None, and counted, where none of them can be read."""
+        spans = [_span(one, where) for one in line.get("spans") or ()]
+        text = str(line.get("text", ""))
+        objects = [found for n, one in enumerate(spans) if (found := self._object(one, n, text, where)) is not None]
+        if spans and not objects:
+            self._lost.add("answer", NOTHING_READ)
+            return None
+        return replace(answer, objects=tuple(objects))
+
+    def _with_labels(self, answer: Answer, line: Mapping[str, Any]) -> Answer | None:
+        """An answer with the labels of its line; None, and counted, where the task can't have them."""
         if line.get("accept") is None and line.get("label") is None:
             self._lost.add("answer", "It has no label.")
             return None
@@ -468,7 +494,7 @@ class _Reader:
         if len(ids) != 1 and self._header.task == "classify":
             self._lost.add("answer", f"It has {len(ids)} labels; an item of this file has one.")
             return None
-        return Answer(who, label_ids=ids, acted_at=when)
+        return replace(answer, label_ids=ids)
 
     def _object(self, one: Mapping[str, Any], n: int, text: str, where: str) -> ObjectAnswer | None:
         """One span, box or polygon; None, and counted, where it can't be one here."""
@@ -485,8 +511,14 @@ class _Reader:
             at = span_at(text, one.get("start"), one.get("end"), quote, where, self._lost, utf16=self._utf16)
             return None if at is None else ObjectAnswer(f"s{n}", "span", at, label_id, one["label"],
                                                         quote=text[at[0]:at[1]], score=score)
-        place = _place(one, where)
-        kind = self._header.shape
+        if (place := self._place(one, where)) is None:
+            return None
+        return ObjectAnswer(f"s{n}", self._header.shape, tuple(place.ravel().tolist()), label_id,  # type: ignore[arg-type]
+                            one["label"], score=score)
+
+    def _place(self, one: Mapping[str, Any], where: str) -> np.ndarray | None:
+        """The points of a shape as the task has them; None, and counted, where it can't have them."""
+        place, kind = _place(one, where), self._header.shape
         if kind == "box" and place.shape != (2, 2):
             x, y = place.T
             if len(place) != 4 or len({*x.tolist()}) != 2 or len({*y.tolist()}) != 2:
@@ -499,8 +531,7 @@ class _Reader:
         if len(place) < 2 + (kind == "polygon"):
             self._lost.add("object", "It has too few points.")
             return None
-        return ObjectAnswer(f"s{n}", kind, tuple(place.ravel().tolist()), label_id, one["label"],  # type: ignore[arg-type]
-                            score=score)
+        return place
 
 
 def _together(former: Answer, answer: Answer) -> Answer:
@@ -518,8 +549,13 @@ def _name_in(line: Mapping[str, Any]) -> str | None:
     assert isinstance(meta, Mapping)
     for value in (line.get("path"), meta.get("file")):
         if isinstance(value, str) and value and is_text(value):
-            return value if inner_path(value) is not None else PurePosixPath(value.replace("\\", "/")).name or None
+            return _name_of_path(value)
     return None
+
+
+def _name_of_path(path: str) -> str | None:
+    """A path where it can be one inside a folder, else its last part."""
+    return path if inner_path(path) is not None else PurePosixPath(path.replace("\\", "/")).name or None
 
 
 def _instant(value: Any) -> datetime | None:

@@ -256,8 +256,15 @@ class _Reader:
             self.images[record.item_id] = image
         size = file.size or (self._files.size(image, record.item_id, name) if self._files is not None
                              else self._source.size_of(record.item_id, name))
+        objects = self._objects(file, from_one=one_based if self._one_based is None or file.own else self._one_based)
+        if file.objects and not objects:
+            self._lost.add("answer", NOTHING_READ)
+            return replace(record, size=size)
+        return replace(record, size=size, answers=(Answer(annotator, objects=objects),))
+
+    def _objects(self, file: _File, *, from_one: bool) -> tuple[ObjectAnswer, ...]:
+        """The boxes of a file in pixels from 0 on; those that can't be one are counted."""
         objects: list[ObjectAnswer] = []
-        from_one = one_based if self._one_based is None or file.own else self._one_based
         for number, (label, (x0, y0, x1, y1)) in enumerate(file.objects, 1):
             if from_one:
                 if x0 < 1 or y0 < 1:
@@ -268,10 +275,7 @@ class _Reader:
             if at is not None:
                 label_id = self._label_ids[label]
                 objects.append(ObjectAnswer(str(number), "box", at, label_id, self._header.names[label_id]))
-        if file.objects and not objects:
-            self._lost.add("answer", NOTHING_READ)
-            return replace(record, size=size)
-        return replace(record, size=size, answers=(Answer(annotator, objects=tuple(objects)),))
+        return tuple(objects)
 
     def _image(self, file: _File) -> str | None:
         """The path of the image in the folder, where it is there."""
