@@ -379,7 +379,7 @@ class MemoryHost:
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
                            (0, 0, width, height), self.signed, against)
 
-    # The parameters are those of `CardHost.decide`, each a field of the decision.
+    # 21 branches: the parameters are those of `CardHost.decide`, each a field of the decision with its own default.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
                touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
@@ -388,38 +388,45 @@ class MemoryHost:
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
                known: Collection[str] | None = None) -> Decision:
         """Store a decision; the same `id` a second time changes nothing."""
-        id, annotator = id or new_id(), annotator or self.annotator
+        id, annotator, seen = id or new_id(), annotator or self.annotator, seen or Seen()
         with self._lock:
             if self.refuse is not None:
                 raise self.refuse
-            if is_set(label):
-                label = self.taxonomy.label_set(members(label))
-            name = None if label is None else self.taxonomy.name_as_answered(label) if is_set(label) \
-                else self.taxonomy.label(label).name
+            label, name = self._named(label)
             values = {name: self.taxonomy.attribute(name).check(value) for name, value in (values or {}).items()}
             if verdict is None and self.task == "scale":
-                verdict = judge_values(None, values, seen or Seen())
+                verdict = judge_values(None, values, seen)
             answers, size = None, None
             if self.task in OBJECT_TASKS:
-                verdict, answers, size = self._judged(item_id, objects, verdict, seen or Seen(), id)
+                verdict, answers, size = self._judged(item_id, objects, verdict, seen, id)
                 label = name = None if answers is None else set_id(one.label_id for one in answers if one.is_there)
-            standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
-            former = next((d for d in self.decisions if standing and d.id == standing[-1]), None)
+            before = [d for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
+            former = before[-1] if before else None
             if known is not None and former and former.id not in known and former.verdict != "skip":
                 raise AlreadyDecided("you decided this item in another tab or notebook meanwhile.")
             # A Decision checks its verdict and its reason itself.
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
-                                seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,
+                                seen, acted_at or utc_now(), replaces=former.id if former else None,
                                 reason=cast(Any, reason), wrong=wrong, missing=missing, values=values,
                                 touched=None if touched is None else tuple(touched), objects=answers, size=size,
-                                reasons=judge_reasons(reasons or {}, answers or (), seen or Seen(), dict))
-            if id not in {d.id for d in self.decisions}:
-                self.log.append(("decided", decision))
-            if decision.closes:
-                self._closed.add((item_id, annotator))
-            else:
-                self._skipped = [i for i in self._skipped if i != item_id] + [item_id]
+                                reasons=judge_reasons(reasons or {}, answers or (), seen, dict))
+            self._store(decision)
             return decision
+
+    def _named(self, label: str | None) -> tuple[str | None, str | None]:
+        """A label or a set of labels as it is kept, and its name."""
+        if is_set(label):
+            label = self.taxonomy.label_set(members(label))
+            return label, self.taxonomy.name_as_answered(label)
+        return label, None if label is None else self.taxonomy.label(label).name
+
+    def _store(self, decision: Decision) -> None:
+        if decision.id not in {d.id for d in self.decisions}:
+            self.log.append(("decided", decision))
+        if decision.closes:
+            self._closed.add((decision.item_id, decision.annotator))
+        else:
+            self._skipped = [i for i in self._skipped if i != decision.item_id] + [decision.item_id]
 
     def _judged(self, item_id: str, objects: Iterable[Any] | None, verdict: str | None, seen: Seen, decision_id: str
                 ) -> tuple[str, tuple[ObjectAnswer, ...] | None, tuple[int, int] | None]:

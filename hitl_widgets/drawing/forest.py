@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ..records import Estimate
 from .figures import BLUE, GREY, ORANGE, Drawing, new_figure, tidy
@@ -35,16 +36,8 @@ def plot_forest(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]], *,
     ends = [end for _, estimate in lines if estimate is not None
             for end in (estimate.value, estimate.low, estimate.high) if np.isfinite(end)]
     for place, (_, estimate) in enumerate(lines):
-        if estimate is None:
-            continue
-        if np.isnan(estimate):
-            axes.text(0.01, place, estimate.why or "not measured", fontsize=7, color=GREY, va="center",
-                      transform=axes.get_yaxis_transform())
-            continue
-        colour = ORANGE if estimate.low > 0 or estimate.high < 0 else BLUE
-        axes.errorbar([estimate.value], [place], fmt="s" if colour == ORANGE else "o", color=colour, markersize=5,
-                      xerr=[[estimate.value - estimate.low], [estimate.high - estimate.value]], elinewidth=1.2,
-                      capsize=2, markerfacecolor=colour if estimate.tells else "white")
+        if estimate is not None:
+            _draw_estimate(axes, place, estimate)
     axes.set_yticks(range(len(lines)), [name if estimate is None else f"{name}  (n = {estimate.n:,})"
                                         for name, estimate in lines])
     for tick, (_, estimate) in zip(axes.get_yticklabels(), lines, strict=True):
@@ -58,3 +51,16 @@ def plot_forest(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]], *,
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     axes.set_title(title, fontsize=9, loc="left")
     return figure
+
+
+def _draw_estimate(axes: Axes, place: int, estimate: Estimate) -> None:
+    """Draw a mark with its interval at a row; where nothing was measured, the reason."""
+    if np.isnan(estimate):
+        axes.text(0.01, place, estimate.why or "not measured", fontsize=7, color=GREY, va="center",
+                  transform=axes.get_yaxis_transform())
+        return
+    differs = estimate.low > 0 or estimate.high < 0
+    colour = ORANGE if differs else BLUE
+    axes.errorbar([estimate.value], [place], fmt="s" if differs else "o", color=colour, markersize=5,
+                  xerr=[[estimate.value - estimate.low], [estimate.high - estimate.value]], elinewidth=1.2,
+                  capsize=2, markerfacecolor=colour if estimate.tells else "white")

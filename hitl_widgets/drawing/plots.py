@@ -156,13 +156,8 @@ def plot_progress(progress: Rounds) -> Drawing:
         tidy(axes)
         if not axes.get_legend_handles_labels()[0]:
             _say_nothing(axes, nothing)
-            continue
-        axes.set_xlabel(xlabel, fontsize=8)
-        axes.set_ylabel(ylabel, fontsize=8)
-        axes.set_ylim(0, None if axes is times or (axes is accuracy and first == "mean absolute error") else 1.02)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        # Beside the panel, where it covers no point.
-        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
+        else:
+            _finish_panel(axes, xlabel, ylabel, are_shares=ylabel not in ("seconds, median", "mean absolute error"))
     rounds = [int(n) for table in (share, progress.times) for n in table["round"]]
     for axes in (stood, times):
         axes.set_xlim(0.5, max([2, *rounds]) + 0.5)
@@ -184,6 +179,15 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
         axes.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
         axes.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
                       markersize=5, capsize=2, label="likely")
+
+
+def _finish_panel(axes: Axes, xlabel: str, ylabel: str, *, are_shares: bool) -> None:
+    axes.set_xlabel(xlabel, fontsize=8)
+    axes.set_ylabel(ylabel, fontsize=8)
+    axes.set_ylim(0, 1.02 if are_shares else None)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    # Beside the panel, where it covers no point.
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
 
 
 def _say_nothing(axes: Axes, why: str) -> None:

@@ -177,21 +177,13 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
     """
     pool = values.pool
     positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
-    pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
-    if attribute.scale is not None and target is not None:
-        raise BadInput(f"attribute {attribute.name!r} has a scale, so that a map shows what makes its value larger; "
-                       "leave target out.")
-    if len(pair) != 2 or any(choice not in (None, *attribute.choices) for choice in pair):
-        raise BadInput(f"target is {target!r}; of attribute {attribute.name!r} one of {', '.join(attribute.choices)} "
-                       "is expected, or two of them, or None for the choice that is suggested.")
+    chosen, other = _checked_choices(attribute, target)
     values.predictor  # noqa: B018 - a property that raises without heads
-    against = None if pair[1] is None else values.output(attribute, pair[1])
+    against = None if other is None else values.output(attribute, other)
     errors: dict[str, str] = {}
     targets: list[str | None] = []
     for position in positions:
-        said = values.predicted(position).get(attribute.id)
-        choice = pair[0] if pair[0] is not None or said is None or attribute.scale is not None else said.value
-        found = values.output(attribute, choice) if said is not None and (choice is None or choice != pair[1]) else None
+        found = _output_to_explain(values, attribute, position, chosen, other)
         if found is None:
             errors[str(pool.ids[position])] = f"nothing is predicted for attribute {attribute.name!r} of this item, " \
                 "or it is what the target is compared with."
@@ -200,6 +192,29 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
               for one in targets]
     return _explained(explainer, pool, positions, method, targets, against, errors, bars,
                       targets=[(own, against) if own and against else own for own in targets], titles=titles)
+
+
+def _checked_choices(attribute: Attribute, target: Any) -> tuple[str | None, str | None]:
+    """The choice that is to be explained, and the one that it is compared with; None for each that isn't named."""
+    if attribute.scale is not None and target is not None:
+        raise BadInput(f"attribute {attribute.name!r} has a scale, so that a map shows what makes its value larger; "
+                       "leave target out.")
+    pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
+    if len(pair) != 2 or any(choice not in (None, *attribute.choices) for choice in pair):
+        raise BadInput(f"target is {target!r}; of attribute {attribute.name!r} one of {', '.join(attribute.choices)} "
+                       "is expected, or two of them, or None for the choice that is suggested.")
+    return pair
+
+
+def _output_to_explain(values: ValueRegistry, attribute: Attribute, position: int, choice: Any,
+                       other: str | None) -> str | None:
+    """The output of a choice, or of the one that is suggested; None where none is, or it is the other one."""
+    predicted = values.predicted(position).get(attribute.id)
+    if predicted is None:
+        return None
+    if choice is None and attribute.scale is None:
+        choice = predicted.value
+    return None if choice is not None and choice == other else values.output(attribute, choice)
 
 
 def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], method: str, labels: Sequence[str | None],

@@ -313,11 +313,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
     BadInput
         When there is no such method, or the object is something else.
     """
-    of_spans = maps.kind == "span"
-    method = OF_SPANS if of_spans and method == "gradcam" else method  # the default names the best that there is
-    if method not in ((OF_SPANS,) if of_spans else METHODS):
-        raise BadInput(f"method is {method!r}; " + (f"for a span {OF_SPANS!r} is there." if of_spans else
-                                                   f"for an object {' and '.join(METHODS)} are there."))
+    method = _checked_method(method, of_spans=maps.kind == "span")
     shape: Shape | None = None if one is None or isinstance(one, str) else as_shape(one, maps.kind)
     if shape is not None and shape.label is None:
         raise BadInput(f"the {maps.kind} that is to be explained has no label; pass label=...")
@@ -333,7 +329,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
                 object_id, at, label_id, title = _object_of(maps, position, one, shape, label_id_of, name_of)
                 result = maps.explain_at(position, method, object_id, at, label_id)
                 made.append(result)
-                arrays.append(token_table(result, maps.pool.load(position)) if of_spans else
+                arrays.append(token_table(result, maps.pool.load(position)) if maps.kind == "span" else
                               resample(result, maps.pool.size(position)))
                 titles.append(title)
             except HitlError as error:
@@ -344,6 +340,17 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
             advance(1)
     return Explanations(maps.pool, item_ids=names, method=method, titles=titles, maps=arrays, attributions=made,
                         errors=errors, targets=[None if result is None else result.target for result in made])
+
+
+def _checked_method(method: str, *, of_spans: bool) -> str:
+    """The method of that name; "gradcam", the default, stands for the best that there is."""
+    if of_spans and method in ("gradcam", OF_SPANS):
+        return OF_SPANS
+    if of_spans:
+        raise BadInput(f"method is {method!r}; for a span {OF_SPANS!r} is there.")
+    if method not in METHODS:
+        raise BadInput(f"method is {method!r}; for an object {' and '.join(METHODS)} are there.")
+    return method
 
 
 def _object_of(maps: ObjectMaps, position: int, one: Any, shape: Shape | None, label_id_of: Callable[[str], str],

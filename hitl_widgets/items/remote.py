@@ -150,17 +150,21 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
                        "Make them of one kind, or let fsspec read credentials from its configuration and leave "
                        "storage_options out.")
     for kind in sorted(kinds):
-        # http and https share options, so that both are looked at.
-        alike = ("http", "https") if kind in ("http", "https") else (kind,)
         if (told := _all_options(kind, options)) != _without_secrets(kind, told):
-            # What follows the third slash says nothing of the server.
-            starts = {"/".join(address.split("/", 3)[:3]) for address in addresses}
-            servers = {_server_of(start) for start in starts if start.partition("://")[0].lower() in alike}
-            if len(servers) > 1:
-                raise BadInput(f"{name} has addresses of {len(servers):,} servers, such as {some(sorted(servers))}, "
-                               "and each of them would get the credentials that storage_options, or fsspec's "
-                               "configuration, may hold. Make a table of one server (http:// and https:// are two), "
-                               "or leave such options out.")
+            _check_one_server(addresses, kind, name)
+
+
+def _check_one_server(addresses: pd.Series, kind: str, name: str) -> None:
+    """Refuse addresses of several servers, each of which would get the credentials of one."""
+    # http and https share options, so that both are looked at.
+    alike = ("http", "https") if kind in ("http", "https") else (kind,)
+    # What follows the third slash says nothing of the server.
+    starts = {"/".join(address.split("/", 3)[:3]) for address in addresses}
+    servers = {_server_of(start) for start in starts if start.partition("://")[0].lower() in alike}
+    if len(servers) > 1:
+        raise BadInput(f"{name} has addresses of {len(servers):,} servers, such as {some(sorted(servers))}, and each "
+                       "of them would get the credentials that storage_options, or fsspec's configuration, may hold. "
+                       "Make a table of one server (http:// and https:// are two), or leave such options out.")
 
 
 def _check_options(options: Any) -> None:
@@ -591,6 +595,7 @@ class RemoteFiles:
                 self._filesystems[key] = cls(skip_instance_cache=True, **options)
             return self._filesystems[key]
 
+    # 15 branches: one for each way in which fetching fails.
     def _failure(self, error: Exception) -> Failure:
         status = _status_of(error)
         if isinstance(error, _TooLargeError):

@@ -125,33 +125,36 @@ class Selector:
             return self._default_over_values(queue.n_training())
         if self.over_objects():
             return self._default_over_objects(queue.n_training())
-        n_labels = len(lineage.today.label_ids)
-        enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         measured, has_model = self.measured() or {"n": 0, "right": 0}, self.ranking.predictions is not None
+        phase, why = self._phase_of(len(lineage.today.label_ids), queue.n_training(), measured, has_model=has_model)
+        with self._lock:
+            if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
+                phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less
+        self._enter(phase, why)
+        return "diverse_margin" if phase == "uncertain" else "typiclust"
+
+    def _phase_of(self, n_labels: int, n_training: int, measured: Mapping[str, int], *, has_model: bool
+                  ) -> tuple[str, str]:
+        """Which items are asked now, "typical", "uncertain" or "untrained" (typical ones too), and why."""
+        enough = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels)
         right = measured["right"] / max(1, measured["n"])
         enough_right = SETS_RIGHT_ENOUGH if self.ranking.multilabel else RIGHT_ENOUGH
         good = right >= enough_right and measured["n"] >= min(TYPICAL_AT_MOST, MEASURED_PER_LABEL * n_labels)
         if has_model and (good or n_training >= enough):
             because = (f"it gets {right:.0%} of {measured['n']} answers right that it hadn't learnt" if good else
                        f"{n_training} items are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST})")
-            phase, why = "uncertain", (
+            return "uncertain", (
                 f"uncertain items, where the model's two best {'sets of ' * self.ranking.multilabel}labels are close, "
                 "and which are unlike each other: its "
                 f"uncertainty is informative now that {because}")
-        elif n_training < enough:
-            phase, why = "typical", (
+        if n_training < enough:
+            return "typical", (
                 f"typical items until the model gets {enough_right:.0%} of the answers right that it hasn't learnt, or "
                 f"{enough} are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST}; {n_training} so "
                 "far): a model that knows little is uncertain about the wrong ones")
-        else:
-            phase, why = "untrained", (f"typical items: {n_training} answers are enough to learn from, but there is no "
-                                       "model yet; uncertain items follow once one was learnt, in the background "
-                                       "while wb.review() is open, or by wb.finetune()")
-        with self._lock:
-            if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
-                phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less
-        self._enter(phase, why)
-        return "diverse_margin" if phase == "uncertain" else "typiclust"
+        return "untrained", (f"typical items: {n_training} answers are enough to learn from, but there is no model "
+                             "yet; uncertain items follow once one was learnt, in the background while wb.review() is "
+                             "open, or by wb.finetune()")
 
     def _default_over_values(self, n_training: int) -> str:
         """Name of the default where only values are asked: typical items, later those of which least is known."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -77,6 +77,7 @@ def base_id(id: str) -> str:
     return found[1] if found else id
 
 
+# 16 branches: loops over both logs, one after the other in the order in which ids and numbers are settled.
 def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     """Join what two logs hold; `union(a, b).acts` is `union(b, a).acts`, and groups in any way.
 
@@ -100,12 +101,8 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     final: list[tuple[Act, _Origin]] = [(act, logs[place]) for place in (0, 1) for act in alone[place]]
     renamed: dict[tuple[int, str], str] = {}
     for base, group in contested.items():
-        for place, variants in enumerate(_by_meaning(group)):
-            first, origin, meaning = variants[0]
-            if not any(act.id == base for act, _ in group):  # somebody's own way to make ids
-                id = first.id
-            else:
-                id = base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}"
+        for id, variants in _by_id(base, group):
+            first, origin, _ = variants[0]
             renamed |= {(log.number, act.id): id for act, log, _ in variants if act.id != id}
             final.append((first._replace(id=id), origin))
     steps = Steps.of([log for log in logs if log.keys], [act for act, _ in final if act.kind in Roles.KINDS])
@@ -116,13 +113,20 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     of_log = [_Local(log, steps, {old: new for (number, old), new in renamed.items() if number == log.number})
               for log in logs]
     acts = {act.id: act for act in (of_log[origin.number].written(act) for act, origin in final)}
-    ordered = sorted(acts.values(), key=lambda act: (act.tick, act.id))
-    before = {act.id for act in mine}
     had, theirs_now = ({renamed.get((place, act.id), act.id) for act in log.acts} for place, log in enumerate(logs))
-    return Union(ordered, tuple(act for act in ordered if act.id not in had),
-                 tuple(act for act in ordered if act.id in had and act.id in theirs_now),
-                 tuple(act for act in ordered if MARK in act.id and act.kind != "taxonomy" and act.id not in before),
-                 tuple(steps.id_of(key) for key in steps.losing), ordered != list(mine))
+    return _compared(mine, sorted(acts.values(), key=lambda act: (act.tick, act.id)), had, theirs_now,
+                     forks=tuple(steps.id_of(key) for key in steps.losing))
+
+
+def _compared(mine: Sequence[Act], acts: list[Act], had: Set[str], theirs: Set[str], *,
+              forks: tuple[str, ...]) -> Union:
+    """The union, by what of it each log had before, under the ids that its acts have now."""
+    before = {act.id for act in mine}
+    return Union(acts, new=tuple(act for act in acts if act.id not in had),
+                 same=tuple(act for act in acts if act.id in had and act.id in theirs),
+                 conflicting=tuple(act for act in acts if MARK in act.id and act.kind != "taxonomy"
+                                   and act.id not in before),
+                 forks=forks, changed=acts != list(mine))
 
 
 class _Origin:
@@ -198,16 +202,9 @@ class Steps:
 
         A step whose maker's role doesn't allow it, by these acts that gave roles, doesn't hold.
         """
-        steps, parents = cls(), dict[str, str | None]()
         refused = _refused([act for log in logs for acts in log.steps.values() for act in acts], roles)
-        for log in logs:
-            for key, acts in log.steps.items():
-                for act in acts:
-                    former = steps.acts.get(key)
-                    if former is None or ((act in refused, *_first(act, log))
-                                          < (former[0] in refused, *_first(*former))):
-                        steps.acts[key] = act, log
-                parents[key] = log.parents[key]
+        steps = cls(_first_of_each(logs, refused))
+        parents = {key: parent for log in logs for key, parent in log.parents.items()}
         children: defaultdict[str | None, list[str]] = defaultdict(list)
         for key in sorted(steps.acts, key=lambda key: (steps.acts[key][0].tick, key)):
             children[parents[key]].append(key)
@@ -229,6 +226,18 @@ class Steps:
         """The id of a step: of one that doesn't hold, never that of one which may be made of today's version."""
         base = base_id(self.acts[key][0].id)
         return base if self.number_of[key] >= 0 else f"{base[:_MOST]}{MARK}{key}"
+
+
+def _first_of_each(logs: Sequence[_Origin], refused: Set[Act]) -> dict[str, tuple[Act, _Origin]]:
+    """Key of a step -> the act that made it first, and its log; one that isn't refused comes before those that are."""
+    found: dict[str, tuple[Act, _Origin]] = {}
+    for log in logs:
+        for key, act in ((key, act) for key, acts in log.steps.items() for act in acts):
+            former = found.get(key)
+            if former is None or ((act in refused, *_first(act, log))
+                                  < (former[0] in refused, *_first(*former))):
+                found[key] = act, log
+    return found
 
 
 def _refused(steps: Iterable[Act], giving: Iterable[Act]) -> set[Act]:
@@ -288,6 +297,17 @@ def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]],
         else:
             contested[base] = [(act, log) for acts, log in ((mine, logs[0]), (theirs, logs[1])) for act in acts]
     return alone, contested
+
+
+def _by_id(base: str, group: Sequence[tuple[Act, _Origin]]) -> Iterator[tuple[str, list[tuple[Act, _Origin, str]]]]:
+    """Part acts of one id by what they say; each with the id that it has in the union."""
+    is_there = any(act.id == base for act, _ in group)  # else ids are made in somebody's own way, and stay as they are
+    for place, variants in enumerate(_by_meaning(group)):
+        first, _, meaning = variants[0]
+        if not is_there:
+            yield first.id, variants
+        else:
+            yield base if place == 0 else f"{base[:_MOST]}{MARK}{meaning}", variants
 
 
 def _by_meaning(group: Iterable[tuple[Act, _Origin]]) -> list[list[tuple[Act, _Origin, str]]]:

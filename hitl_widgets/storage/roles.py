@@ -192,6 +192,7 @@ class Roles:
         return roles
 
 
+# 14 branches: one for each kind of act that needs more, or less, than its kind says.
 def asked(event: Event, *, author: str | None = None) -> tuple[str, Need]:
     """Who does what an event says, and what that needs.
 

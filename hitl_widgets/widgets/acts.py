@@ -215,6 +215,7 @@ def _objects(act: Mapping[str, Any], name: str) -> tuple[GivenObject, ...]:
     return tuple(_object(one) for one in value)
 
 
+# 15 branches: a check for each field.
 def _object(one: Any) -> GivenObject:
     if not isinstance(one, Mapping) or set(one) - {"id", "kind", "at", "label_id", "certainty", "unsure"}:
         raise BadInput(f"an object is {one!r:.80}; id, kind, at, label_id, and perhaps certainty and unsure are "

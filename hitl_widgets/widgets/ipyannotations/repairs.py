@@ -166,16 +166,19 @@ def check_is_served(widget: Any, items: str = "image") -> None:
         lacking = f"has no {' and no '.join(missing)}" if missing else "isn't an ipywidget"
         raise BadInput(f"view is a {name}, which {lacking}. {SERVED}, or any widget with its display, on_submit and "
                        "on_undo.")
-    draw = getattr(widget, "display_function", None)
-    module = getattr(getattr(draw, "func", draw), "__module__", None) or ""
-    if isinstance(widget, ipyannotations.text.TextTagger) or module.startswith("ipyannotations.text"):
-        shown = "text"
-    else:
-        shown = "image" if module.startswith("ipyannotations.images") or kind_of(widget) else items
-    if shown != items:
+    if (shown := _kind_shown(widget)) not in (None, items):
         module = "text" if shown == "text" else "images"
         raise BadInput(f"view is a {name} of ipyannotations.{module}, and the pool's items are {items}s. "
                        f"{SERVED.replace('images', 'text') if items == 'text' else SERVED}.")
+
+
+def _kind_shown(widget: Any) -> str | None:
+    """The kind of items that a labeller shows, "image" or "text"; None where nothing tells."""
+    draw = getattr(widget, "display_function", None)
+    module = getattr(getattr(draw, "func", draw), "__module__", None) or ""
+    if isinstance(widget, ipyannotations.text.TextTagger) or module.startswith("ipyannotations.text"):
+        return "text"
+    return "image" if module.startswith("ipyannotations.images") or kind_of(widget) else None
 
 
 def is_a_caption(name: str, widget: Any) -> bool:
