@@ -379,7 +379,7 @@ class MemoryHost:
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
                            (0, 0, width, height), self.signed, against)
 
-    # 21 branches: the parameters are those of `CardHost.decide`, each a field of the decision with its own default.
+    # 23 branches: the parameters are those of `CardHost.decide`, each a field of the decision with its own default.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
                touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
