@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL import Image
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..project.project import Project
 
 _ORIENTATION = 0x0112  # of EXIF; 1 is upright
+# So many images that can't be copied are listed one by one.
+_N_NAMED = 20
+_WITHOUT_ITEM = "Its item isn't written."
 _ABSENT = "In this format an item without labels is one in which there is nothing; nobody has said so of these."
 
 
@@ -100,15 +103,19 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         check_free(path, folder=chosen.folder, overwrite=overwrite)
         _check_apart(project, path, chosen)
     looked = _Looked(chosen, records, given)
+    suffixes = _suffixes(project.pool)
     if dry_run:
+        if way == "copy":
+            looked.fetch = lambda record: _image(project.pool, record, suffixes(record)).close()
         with bars(len(records), title=f"Looking at what {chosen.title} can hold") as bar:
             report = looked.report(path, bar)
         notify(report)
         return looked.exported(path, [])
     with written_whole(path, folder=chosen.folder, overwrite=overwrite) as draft, \
             bars(len(records), title=f"Writing {path.name}") as bar, gc_paused():
-        target = Target(draft, folder=chosen.folder, suffix_of=_suffixes(project.pool),
-                        copy_image=_copier(project.pool, chosen) if way == "copy" else None)
+        target = Target(draft, folder=chosen.folder, suffix_of=suffixes,
+                        copy_image=_copier(project.pool) if way == "copy" else None)
+        looked.fetch = target.fetch
         chosen.write(looked.header, looked.reduced(bar), target, given)
         report = looked.report(path, bar)
         if chosen.folder:
@@ -119,12 +126,22 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
 
 
 class _Looked:
-    """What a format takes of a project's records, while the losses are counted: the log is gone through once."""
+    """What a format takes of a project's records, while the losses are counted: the log is gone through once.
+
+    Attributes
+    ----------
+    fetch : callable
+        Called with each record before the format takes it; ItemError where its image can't be copied, and the record is
+        left out.
+    """
+
+    fetch: Callable[[ItemRecord], None]
 
     def __init__(self, chosen: Format, records: ProjectRecords, options: Mapping[str, Any]) -> None:
         self._chosen, self._records, self._options = chosen, records, options
         self.header = chosen.reduce_header(records.header, options)
-        self._losses, self._n = Losses(), 0
+        self._losses, self._n, self._unreadable = Losses(), 0, 0
+        self.fetch = lambda record: None
         self._losses.compare(header_facts(records.header), header_facts(self.header), chosen.why, _otherwise(chosen))
         self._all: Iterator[ItemRecord] | None = None
 
@@ -141,13 +158,25 @@ class _Looked:
                 bar(1000)
             unheld = not chosen.holds_unanswered and not record.answers
             reduced = None if unheld else chosen.reduce(header, record, self._options)
+            why, otherwise = {**chosen.why, "item": _ABSENT} if unheld else chosen.why, _otherwise(chosen)
+            if reduced is not None:
+                try:
+                    self.fetch(reduced)
+                except ItemError as error:
+                    reduced, why, otherwise = None, {"item": self._why_unreadable(error)}, _WITHOUT_ITEM
             if reduced is not record:
-                why = {**chosen.why, "item": _ABSENT} if unheld else chosen.why
-                self._losses.count(lost_facts(whole, record, reduced), why, _otherwise(chosen))
+                self._losses.count(lost_facts(whole, record, reduced), why, otherwise)
             if reduced is not None:
                 self._n += 1
                 yield reduced
         self._losses.update(self._records.lost)
+
+    def _why_unreadable(self, error: ItemError) -> str:
+        self._unreadable += 1
+        if self._unreadable > _N_NAMED:
+            return "Its image can't be copied either."
+        cure = "images='reference'" if "reference" in self._chosen.ways else "format='csv'"
+        return f"Its image can't be copied: {error} An export with {cure} has its labels."
 
     def report(self, path: Path, bar: Any) -> str:
         """What was counted, in words, once all records were looked at: those that a format didn't ask for, too."""
@@ -224,24 +253,25 @@ def _suffixes(pool: Pool) -> Callable[[ItemRecord], str]:
     return suffix_of
 
 
-def _copier(pool: Pool, chosen: Format) -> Callable[[ItemRecord, Path], None]:
+def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
     """Writes the image of a record: its file as it is, or, turned upright or from memory, a PNG."""
     def copy(record: ItemRecord, path: Path) -> None:
-        position = pool.position(record.item_id)
-        try:
-            source = PurePosixPath(pool.file_name(position) or "")
-            file = pool.open_file(position) if path.suffix.lower() == source.suffix.lower() else None
-            if file is not None:
-                with file, path.open("wb") as copied:
-                    shutil.copyfileobj(file, copied)
+        with _image(pool, record, path.suffix) as image:
+            if isinstance(image, Image.Image):
+                image.save(path, "PNG")
             else:
-                Image.fromarray(pool.load(position)).save(path, "PNG")
-        except ItemError as error:
-            cure = "images='reference' writes the labels alone" if "reference" in chosen.ways else \
-                f"wb.decide({record.item_id!r}, 'skip', flags=['bad_data']) takes its label back, and other formats, " \
-                "such as format='csv', hold labels alone"
-            raise ItemError(f"{error} Its image can't be copied; {cure}.") from error
+                with path.open("wb") as copied:
+                    shutil.copyfileobj(image, copied)
     return copy
+
+
+def _image(pool: Pool, record: ItemRecord, suffix: str) -> IO[bytes] | Image.Image:
+    """The image of a record as a file with this ending holds it: the file of the pool, or what is written as a PNG."""
+    position = pool.position(record.item_id)
+    as_it_is = suffix.lower() == PurePosixPath(pool.file_name(position) or "").suffix.lower() and (
+        suffix.lower() != ".png" or _is_upright(pool, record.item_id))  # other endings are of files that are upright
+    file = pool.open_file(position) if as_it_is else None
+    return Image.fromarray(pool.load(position)) if file is None else file
 
 
 def _is_upright(pool: Pool, item_id: str) -> bool:

@@ -348,7 +348,7 @@ class Target:
         The temporary place.
     folder : bool
     copy_image : callable or None
-        (record, path) -> None: writes the image of a record; None where images are referred to.
+        (record, path) -> None: writes the image of a record, or raises ItemError; None where images are referred to.
     """
 
     def __init__(self, path: Path, *, folder: bool, copy_image: Callable[[ItemRecord, Path], None] | None = None,
@@ -357,6 +357,7 @@ class Target:
         self._copy_image, self._suffix_of = copy_image, suffix_of
         self._stems: dict[str, str] = {}
         self._taken = set[str]()
+        self._next: tuple[str, Path] | None = None
         self.files: list[str] = []
 
     @property
@@ -398,6 +399,21 @@ class Target:
         self._stems[record.item_id] = stem
         return stem
 
+    def fetch(self, record: ItemRecord) -> None:
+        """Copy the image of the next record, for `image` to put into its place; ItemError where it can't be copied."""
+        if self._copy_image is not None:
+            path = self.path.with_name(f".next{self._suffix_of(record)}")
+            self._copy_image(record, path)
+            self._next = record.item_id, path
+
+    def _copy(self, record: ItemRecord, path: Path) -> None:
+        assert self._copy_image is not None
+        if self._next is not None and self._next[0] == record.item_id:
+            os.replace(self._next[1], path)
+            self._next = None
+        else:
+            self._copy_image(record, path)
+
     def image(self, record: ItemRecord, folder: str = "images") -> str:
         """The name by which a file of labels calls the image of a record; it is copied where images are.
 
@@ -411,16 +427,14 @@ class Target:
             return record.name or record.item_id
         name = f"{folder}/{self.stem(record)}{self._suffix_of(record)}" if folder else \
             f"{self.stem(record)}{self._suffix_of(record)}"
-        self._copy_image(record, self.file(name))
+        self._copy(record, self.file(name))
         return name
-
 
     def image_bytes(self, record: ItemRecord) -> tuple[str, bytes]:
         """A name for the image of a record, and the content of the file that would be copied."""
-        assert self._copy_image is not None
         name = f"{self.stem(record)}{self._suffix_of(record)}"
         path = self.path / f".one{PurePosixPath(name).suffix}"
-        self._copy_image(record, path)
+        self._copy(record, path)
         content = path.read_bytes()
         path.unlink()
         return name, content

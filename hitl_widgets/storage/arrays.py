@@ -19,9 +19,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DiskFull, ReadOnly, ShapeError
-from .files import in_turn, make_folder, share_like_folder, write_whole
+from .files import InUse, in_turn, is_free, make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
+# What the files of a model's folder were made for; who uses them holds it.
+_ABOUT = "about.json"
+# Folders in it for other pools that are used at the same time, so many at most.
+_OF_ANOTHER_POOL, _MOST_POOLS = "pool-", 20
 # Seconds for which another process that makes files in a folder is waited for. Without, the one would cut off files
 # that the other has mapped already.
 _MAKING_S = 5.0
@@ -37,17 +41,19 @@ class Predictions:
     Parameters
     ----------
     folder : Path
-        Where all model versions are kept; this one gets a folder named by its version.
+        Where all model versions are kept; this one gets a folder named by its version. While another process uses that
+        one for another pool, it is a folder in it.
     model : str
         The model's version, a content hash.
     label_ids : sequence of str
         The label of each column.
     ids_digest : str
-        Digest of the pool's ids; rows made for other ids are thrown away.
+        Digest of the pool's ids; rows made for other ids are thrown away, unless a process uses them.
     n_items : int
         Number of rows.
     recipe : str
-        What the rows depend on beside weights and items, such as the preprocessing; rows of another are thrown away.
+        What the rows depend on beside weights and items, such as the preprocessing; rows of another are thrown away,
+        unless a process uses them.
 
     Attributes
     ----------
@@ -69,9 +75,13 @@ class Predictions:
         with suppress(OSError):  # said below
             make_folder(self.home.parent)
         with in_turn(self.home.parent, most_s=_MAKING_S):
-            if not self._made_for(about):
-                shutil.rmtree(self.home, ignore_errors=True)
+            places = [self.home, *(self.home / f"{_OF_ANOTHER_POOL}{n}" for n in range(_MOST_POOLS))]
+            own = next((home for home in places if _made_for(home, about)), None)
+            self.home = next(filter(_is_free, places), places[-1]) if own is None else own
+            if own is None:
+                _clear(self.home)
                 self._make(about)
+            self._in_use = InUse(self.home / _ABOUT)
             self._rows: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
             self.tried: np.ndarray = np.load(self.home / "tried.npy", mmap_mode="r+")
         self.probs = KnownRows(self._rows, self.tried)
@@ -98,6 +108,7 @@ class Predictions:
             except OSError as error:
                 raise self._no_room(error) from error
             self._rows[positions] = probs
+            self._rows.flush()  # the disk may get the mark first otherwise, and the power may fail between the two
             self.tried[positions] = True  # after the row: another process reads it from now on
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
@@ -105,15 +116,6 @@ class Predictions:
         positions = np.asarray(positions, dtype=np.int64)
         missing: np.ndarray = positions[~self.tried[positions]]
         return missing
-
-    def _made_for(self, about: dict[str, object]) -> bool:
-        try:
-            probs, tried = (np.load(self.home / name, mmap_mode="r") for name in ("probs.npy", "tried.npy"))
-            return bool(json.loads((self.home / "about.json").read_text("utf-8")) == about
-                        and (probs.shape, probs.dtype) == ((about["n_items"], len(self.label_ids)), np.float32)
-                        and (tried.shape, tried.dtype) == ((about["n_items"],), np.bool_))
-        except (OSError, ValueError, EOFError):
-            return False
 
     def _make(self, about: dict[str, object]) -> None:
         try:
@@ -126,7 +128,7 @@ class Predictions:
         except OSError as error:
             raise self._no_room(error) from error
         # Written last: a folder without it was never completed, and is made again.
-        with write_whole(self.home / "about.json") as part:
+        with write_whole(self.home / _ABOUT) as part:
             part.write_text(json.dumps(about), "utf-8")
 
     def _fill(self, n_items: int) -> None:
@@ -140,6 +142,31 @@ class Predictions:
     def _no_room(self, error: OSError) -> DiskFull:
         return DiskFull(f"predictions can't be kept in {self.home} ({error.strerror}). Make room on the disk and try "
                         "again, without a restart; no answer is lost.")
+
+
+def _made_for(home: Path, about: dict[str, Any]) -> bool:
+    """Whether a folder has the files of a model and pool."""
+    try:
+        probs, tried = (np.load(home / name, mmap_mode="r") for name in ("probs.npy", "tried.npy"))
+        return bool(json.loads((home / _ABOUT).read_text("utf-8")) == about
+                    and (probs.shape, probs.dtype) == ((about["n_items"], len(about["label_ids"])), np.float32)
+                    and (tried.shape, tried.dtype) == ((about["n_items"],), np.bool_))
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _is_free(home: Path) -> bool:
+    return is_free(home / _ABOUT)
+
+
+def _clear(home: Path) -> None:
+    """Remove the files of a folder that no process uses, but not the folders in it that one uses."""
+    with suppress(OSError):
+        for path in home.iterdir():
+            if not path.is_dir():
+                path.unlink()
+            elif _is_free(path):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class KnownRows:

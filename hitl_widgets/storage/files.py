@@ -14,6 +14,7 @@ import stat
 import tempfile
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -117,6 +118,38 @@ def in_turn(path: Path, *, most_s: float, until: Callable[[], bool] = lambda: Fa
     finally:
         if held is not None:
             os.close(held)
+
+
+class InUse:
+    """A mark on a file that this process uses it, as long as this object is there; for `is_free`.
+
+    Where the file system has no such lock, nothing is marked.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        if fcntl is not None:
+            with suppress(OSError):
+                held = os.open(path, os.O_RDONLY)
+                weakref.finalize(self, os.close, held)
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def is_free(path: Path) -> bool:
+    """Whether no process has a file `InUse`; True where that can't be told."""
+    if fcntl is not None:
+        with suppress(OSError):
+            held = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            finally:
+                os.close(held)
+    return True
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -529,3 +530,29 @@ def test_a_file_of_nobody_is_that_of_whoever_is_named_and_can_be_corrected(tmp_p
     with hw.Workbench.from_file(tmp_path / "x.csv", tmp_path / "q", annotator="ada", holdout=0) as wb:
         wb.decide("a", label="ham")
         assert set(wb.annotations()["annotator"]) == {"ada", "import"}
+
+
+@pytest.mark.parametrize(("format", "cure"), [("image_folders", "format='csv'"), ("label_studio", "images='reference'")])
+def test_an_image_that_cannot_be_copied_is_left_out_and_reported_with_its_reason(format, cure, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for n in range(5):
+        Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{n}.png")
+    with hw.Workbench(tmp_path / "p", hw.Pool.from_images(folder), ["cat", "dog"], annotator="ann") as wb:
+        for item_id in wb.pool.ids:
+            wb.decide(item_id, label="cat")
+        (folder / "1.png").write_bytes(b"no image")
+        (folder / "3.png").unlink()
+        looked = wb.export(tmp_path / "out", format, images="copy", dry_run=True)
+        out = wb.export(tmp_path / "out", format, images="copy")
+    pd.testing.assert_frame_equal(looked.lost, out.lost)
+    assert (looked.n, out.n) == (3, 3)
+    why = out.lost.loc[out.lost["what"] == "item", "why"].tolist()
+    assert len(why) == 2
+    for name, reason in zip(("1.png", "3.png"), sorted(why), strict=True):
+        assert name in reason
+        assert reason.startswith("Its image can't be copied: ")
+        assert cure in reason
+    assert sorted(Path(name).name for name in out.files if name.endswith(".png")) == ["0.png", "2.png", "4.png"]
+    assert not list((tmp_path / "out").rglob(".next*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -173,3 +174,34 @@ def test_who_finds_no_rows_sees_those_that_another_makes_later(tmp_path):
     later.put([1], np.full((1, 5), np.nan, np.float32))
     assert early.missing(np.arange(4)).tolist() == [0, 2, 3]
     assert early.get().shape == (4, 5)
+
+
+def of_pool(folder, digest, n_items=10):
+    return Predictions(folder, model="m", label_ids=["a", "b"], ids_digest=digest, n_items=n_items)
+
+
+def test_kernels_with_different_pools_leave_each_other_their_predictions(tmp_path):
+    one = of_pool(tmp_path, "one")
+    one.put([1], np.array([[0.25, 0.75]], np.float32))
+    Rows(one.home, n_items=10, name="layer").put([1], np.ones((1, 3), np.float32))
+    other = of_pool(tmp_path, "other")
+    other.put([2], np.array([[0.5, 0.5]], np.float32))
+    assert Rows(other.home, n_items=10, name="layer").missing(np.arange(10)).tolist() == list(range(10))
+    for again, row in ((of_pool(tmp_path, "one"), 1), (of_pool(tmp_path, "other"), 2)):
+        assert again.tried.nonzero()[0].tolist() == [row]
+    third = of_pool(tmp_path, "third")
+    assert len({one.home, other.home, third.home}) == 3
+    del one, again  # whose notebook was closed: the room is taken by who needs it
+    gc.collect()
+    fourth = of_pool(tmp_path, "fourth")
+    assert fourth.home == tmp_path / "m"
+    assert of_pool(tmp_path, "other").tried.nonzero()[0].tolist() == [2]
+    assert sorted(path.name for path in tmp_path.rglob("about.json")) == ["about.json"] * 3
+
+
+def test_the_disk_has_rows_before_they_are_marked_as_known(tmp_path, monkeypatch):
+    kept, marked = predictions(tmp_path), []
+    monkeypatch.setattr(np.memmap, "flush", lambda rows: marked.append((rows[7].tolist(), bool(kept.tried[7]))))
+    kept.put([7], np.array([[1, 0, 0]], np.float32))
+    assert marked == [([1, 0, 0], False)]
+    assert kept.tried[7]
