@@ -532,7 +532,8 @@ def test_a_file_of_nobody_is_that_of_whoever_is_named_and_can_be_corrected(tmp_p
         assert set(wb.annotations()["annotator"]) == {"ada", "import"}
 
 
-@pytest.mark.parametrize(("format", "cure"), [("image_folders", "format='csv'"), ("label_studio", "images='reference'")])
+@pytest.mark.parametrize(("format", "cure"), [("image_folders", "format='csv'"),
+                                              ("label_studio", "images='reference'")])
 def test_an_image_that_cannot_be_copied_is_left_out_and_reported_with_its_reason(format, cure, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
