@@ -65,6 +65,8 @@ N_SETTLED = 8
 LATEST_ANSWERED = 2_048
 # Without a net of the person's, the first typical items may take longer, once: the descriptors are fitted then.
 FEATURES_S = 3.0
+# Of so many items a question takes long enough: its first items are drawn by chance unless descriptors are at hand.
+MANY, FEATURES_OF_MANY_S = 1_000_000, 0.2
 # A simulated annotator waits for the descriptors of all items, this many seconds at most.
 DESCRIBED_S = 600.0
 
@@ -542,7 +544,8 @@ class Session:
         if has_model:
             self.predict(self._here(answered), budget_s=budget_s)
         has_embeddings = self._model.embeddings(first) is not None
-        self._features.prepare(np.union1d(answered, first), budget_s=0 if has_embeddings else max(budget_s, FEATURES_S),
+        longest_s = max(budget_s, FEATURES_S) if len(self.pool) < MANY else FEATURES_OF_MANY_S
+        self._features.prepare(np.union1d(answered, first), budget_s=0 if has_embeddings else longest_s,
                                then=None if has_embeddings or self.pool.remote else
                                project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))
 

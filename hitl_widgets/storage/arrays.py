@@ -82,7 +82,7 @@ class Predictions:
                 _clear(self.home)
                 self._make(about)
             self._in_use = InUse(self.home / _ABOUT)
-            self._rows: np.ndarray = np.load(self.home / "probs.npy", mmap_mode="r+")
+            self._rows: np.memmap = np.load(self.home / "probs.npy", mmap_mode="r+")
             self.tried: np.ndarray = np.load(self.home / "tried.npy", mmap_mode="r+")
         self.probs = KnownRows(self._rows, self.tried)
 

@@ -11,6 +11,7 @@ import hitl_widgets as hw
 from hitl_widgets.errors import ModelError
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.items.features import AvailableFeatures
+from hitl_widgets.project import session
 from hitl_widgets.testing import wait_for
 
 IMAGES, LABELS = digits_on_photographs(120, size=32, seed=1)
@@ -92,6 +93,26 @@ def test_the_first_items_of_a_project_without_a_model_are_typical_and_of_many_ki
     assert {item.chosen_by for item in items} == {"typiclust", "audit"}
     assert wb.next(20).ids == items.ids
     wb.close()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_first_question_of_a_large_pool_hardly_waits_for_descriptors(many, tmp_path, monkeypatch):
+    waits, prepare = [], AvailableFeatures.prepare
+
+    def recorded(features, positions, *, budget_s, then=None):
+        waits.append(budget_s)
+        prepare(features, positions, budget_s=budget_s if many else 60, then=then)
+    monkeypatch.setattr(AvailableFeatures, "prepare", recorded)
+    monkeypatch.setattr(session, "MANY", 120 if many else 121)
+    with hw.Workbench(tmp_path, hw.Pool.from_images(IMAGES), sorted(set(LABELS)), annotator="ada", holdout=0) as wb:
+        describe = Slow()
+        wb.session._features._describe = describe
+        if not many:
+            describe.gate.set()
+        items = wb.next(20)
+        assert {item.chosen_by for item in items} == {"random" if many else "typiclust", "audit"}
+        assert (waits[0] < 1) == many
+        describe.gate.set()
 
 
 def test_opening_a_project_and_preparing_nothing_loads_no_torch(tmp_path):
