@@ -81,6 +81,9 @@ def complete(log: Log) -> Completed:
             except LogDamaged:
                 copy.path.unlink(missing_ok=True)
                 deleted.append(copy.path)
+            except FileNotFoundError:
+                if copy.path.exists():  # else it made way for a newer copy meanwhile
+                    raise
         # Where somebody else forgot meanwhile, a copy may have been put back without what they removed from it.
         if log.read(_n_redactions) == len(rows):
             break
@@ -109,8 +112,9 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
         missing = [row for row in redactions if row["id"] not in known]
 
         def change(conn: sa.Connection) -> Redacted:
-            last = int(conn.scalar(sa.select(sa.func.max(EVENT.c.seq))) or 0)
-            rows = [{**row, "seq": seq} for seq, row in enumerate(missing, last + 1)]
+            last, tick = conn.execute(sa.select(sa.func.max(EVENT.c.seq), sa.func.max(EVENT.c.tick))).one()
+            # One that came with another folder may have been made before the copy's last events.
+            rows = [{**row, "seq": seq, "tick": max(row["tick"], tick)} for seq, row in enumerate(missing, last + 1)]
             if rows:
                 add(conn, EVENT, [{**row, "checksum": checksum(row)} for row in rows])
             return redact(conn, redactions_in(conn))

@@ -302,14 +302,7 @@ class Lineage:
 
     def _is_removed(self, label_id: str, version: int, to: int) -> bool:
         """Whether a label that means nothing any more was removed, and isn't there with others under it."""
-        if version < 0:
-            return False
-        meaning: tuple[str, ...] = (label_id,)
-        for step in self.stages(version, to):
-            before, meaning = meaning, compose({label_id: meaning}, step.resolution)[label_id]
-            if not meaning:
-                return all(gone not in self.versions[step.version] for gone in before)
-        return False
+        return version > 0 and not any(one in self.versions[to] for one in self._came_of(label_id, version, to))
 
     def label_states(self, label_id: str, version: int | None) -> dict[str, bool | None]:
         """Tell which of today's labels an item has, by a set of labels that was given under some version.
@@ -344,17 +337,18 @@ class Lineage:
                 meaning = self.resolve(old, version)
                 for new in meaning:
                     sources[new].append((old, len(meaning) == 1))
-                for new in () if meaning or version < 0 else self._came_of(old, version):
-                    likely[new].append((old, False))
+                for new in () if meaning or version < 0 else self._came_of(old, version, self.today.version):
+                    if new in self.today.answerable:
+                        likely[new].append((old, False))
             self._sources[version] = {label_id: of_label or likely[label_id] for label_id, of_label in sources.items()}
         return self._sources[version]
 
-    def _came_of(self, label_id: str, version: int) -> tuple[str, ...]:
-        """List today's answers that came of a label, though those with it have to be asked again."""
+    def _came_of(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
+        """List what came of a label: labels that were taken away, too, and also where answers have to be asked again."""
         came: tuple[str, ...] = (label_id,)
-        for step in self.stages(version):
+        for step in self.stages(version, to):
             came = tuple(dict.fromkeys(new for old in came for new in step.resolution.get(old, (old,)) or (old,)))
-        return tuple(one for one in came if one in self.today.answerable)
+        return came
 
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
         """Today's label_id, or that of the version `to`, if it is certain; else None."""

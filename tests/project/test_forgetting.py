@@ -310,6 +310,23 @@ def test_two_who_forget_at_the_same_time_put_nothing_back_into_a_copy(open_, mon
     assert forgetting.is_complete(wb.project.log)
 
 
+def test_a_copy_that_makes_way_for_a_newer_one_meanwhile_stops_nobody_from_forgetting(open_, monkeypatch):
+    """Opening a project ended in a FileNotFoundError while others joined folders and made copies."""
+    wb = open_()
+    wb.decide("i00", label="cat", annotator=NAME)
+    wb.project.log.keep_copy("one")
+    wb.project.log.keep_copy("two")
+    copies = wb.project.log.copies()
+
+    def listed():
+        copies[-1].path.unlink()
+        return copies
+
+    monkeypatch.setattr(wb.project.log, "copies", listed)
+    wb.people.forget(NAME)
+    assert NAME.encode() not in bytes_of(wb.folder)
+
+
 def test_two_copies_of_a_project_forget_a_person_in_the_same_way(open_, tmp_path):
     wb = open_()
     wb.decide("i00", label="cat", annotator=NAME)

@@ -438,6 +438,19 @@ def test_a_person_whom_one_folder_forgot_stays_forgotten(two, forgets):
     assert not any(b"guest" in path.read_bytes() for path in one.folder.rglob("*") if path.is_file())
 
 
+def test_a_copy_stays_good_when_a_redaction_comes_that_is_older_than_its_last_event(two):
+    """Its events would have lain in another order than that of their ticks, and the copy would have been deleted."""
+    one, other = two
+    other.project.decide("i7", label="dog", annotator="guest")
+    other.project.annotator = "guest"
+    forget(other.project, "guest")
+    one.project.decide("i6", label="dog", annotator="guest")
+    join(one.project, other.folder)
+    copies = one.project.log.copies()
+    assert [copy.n_decisions for copy in copies] == [6]
+    assert b"guest" not in copies[0].path.read_bytes()
+
+
 def test_an_edit_by_somebody_who_lost_their_role_elsewhere_waits_to_be_settled(tmp_path):
     clock = [0]
     one = Desk(tmp_path / "one", "classify", "ada", clock)
