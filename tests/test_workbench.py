@@ -285,6 +285,14 @@ def test_after_a_taxonomy_edit_labelling_and_training_go_on(bench):
     assert again.registry.adopted == run.model
 
 
+def test_the_taxonomy_is_that_of_now_where_another_kernel_edits_it(bench):
+    one, other = bench(), bench()
+    one.apply(edits.add("violet"))
+    assert "violet" in other.taxonomy.names  # it had the labels of its last call
+    other.close()
+    assert "violet" in other.taxonomy.names
+
+
 def test_a_model_that_was_refused_leaves_no_project_behind(bench):
     with pytest.raises(ModelError):
         bench(model=small_net(2))

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import io
+import warnings
+from functools import lru_cache
 
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8a8a"
+# Fonts of Linux, macOS and Windows with Chinese, Japanese and Korean letters, which matplotlib's own font hasn't.
+_WIDE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Zen Hei",
+         "WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans", "Hiragino Sans GB",
+         "Apple SD Gothic Neo", "Heiti TC", "Arial Unicode MS", "Microsoft YaHei", "SimHei", "Yu Gothic", "Meiryo",
+         "MS Gothic", "Malgun Gothic", "NanumGothic")
 
 
 class Drawing(Figure):
     """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported.
 
-    Its texts are shown as they are: a ``$`` in the name of a label begins no formula.
+    Its texts are shown as they are: a ``$`` in the name of a label begins no formula, and letters that matplotlib's font
+    hasn't come from one of the machine that has them. Where there is none they are boxes, without a warning for each.
     """
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw the figure; matplotlib calls it."""
         for text in self.findobj(Text):
             text.set_parse_math(False)
-        super().draw(renderer)
+            if not text.get_text().isascii():
+                text.set_fontfamily(list(dict.fromkeys((*text.get_fontfamily(), *_wide_fonts()))))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
+            super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         return png(self), {"width": int(100 * self.get_figwidth()), "height": int(100 * self.get_figheight())}
+
+
+@lru_cache(maxsize=1)
+def _wide_fonts() -> tuple[str, ...]:
+    """Those of `_WIDE` that this machine has; matplotlib would warn of the others."""
+    there = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _WIDE if name in there)
 
 
 def new_figure(width: float, height: float) -> Drawing:

@@ -345,6 +345,11 @@ class Log:
         except UNREADABLE as error:
             raise self.unreadable(error) from error
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here, so that nothing can be read from it any more."""
+        return self._closed
+
     def read(self, act: Callable[[sa.Connection], _T]) -> _T:
         """Do something on a connection that only reads."""
         return self._read(act)

@@ -190,7 +190,7 @@ def _texts(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _ids(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = act.get(name)
-    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) and is_text(text) for text in value):
         raise BadInput(f"{name} is {value!r:.80}; a list of one id or more, as text, is expected.")
     return tuple(value)
 

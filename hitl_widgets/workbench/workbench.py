@@ -177,7 +177,9 @@ class Workbench:
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """Today's taxonomy."""
+        """Today's taxonomy, also as others have just edited it; of a closed workbench the one that it knew last."""
+        if not self.project.log.closed:
+            self.project.refresh()
         return self.project.taxonomy
 
     @property

@@ -1,11 +1,13 @@
 """Plots that can be read: titles, whole rounds, legends beside the points, and maps that stand out."""
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from hitl_widgets.drawing import figures
 from hitl_widgets.drawing.figures import new_figure, png
 from hitl_widgets.drawing.plots import plot_gain, plot_maps, plot_progress
 from hitl_widgets.quality.metrics import compare, measure
@@ -120,3 +122,14 @@ def test_a_dollar_in_the_name_of_a_label_is_a_dollar(name):
     axes.legend(title=name)
     figure.suptitle(name)
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_names_in_letters_that_the_font_has_not_warn_of_nothing_and_take_a_font_that_has_them(monkeypatch):
+    monkeypatch.setattr(figures, "_wide_fonts", lambda: ("STIXGeneral",))
+    figure = new_figure(2, 2)
+    title = figure.subplots().set_title("\u732b and \ue001")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert png(figure)
+        assert png(figure)
+    assert title.get_fontfamily()[1:] == ["STIXGeneral"]
