@@ -331,20 +331,17 @@ class Lineage:
         """
         if version not in self._sources:
             sources: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
-            likely: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
             # Of a version that the log doesn't have, nothing is known.
             for old in self.versions[version].label_ids if version in self.versions else ():
                 meaning = self.resolve(old, version)
-                for new in meaning:
+                came = () if meaning or version < 0 else self._came_of(old, version, self.today.version)
+                for new in meaning or (one for one in came if one in self.today.answerable):
                     sources[new].append((old, len(meaning) == 1))
-                for new in () if meaning or version < 0 else self._came_of(old, version, self.today.version):
-                    if new in self.today.answerable:
-                        likely[new].append((old, False))
-            self._sources[version] = {label_id: of_label or likely[label_id] for label_id, of_label in sources.items()}
+            self._sources[version] = sources
         return self._sources[version]
 
     def _came_of(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
-        """List what came of a label: labels that were taken away, too, and also where answers have to be asked again."""
+        """List what came of a label: also labels that were taken away, and where answers have to be asked again."""
         came: tuple[str, ...] = (label_id,)
         for step in self.stages(version, to):
             came = tuple(dict.fromkeys(new for old in came for new in step.resolution.get(old, (old,)) or (old,)))

@@ -240,5 +240,9 @@ def test_what_is_added_among_a_label_that_is_then_retired_stays_off_where_that_w
     assert lineage.label_states(set_id([people]), 1) == {indoor: False, night: False, crowd: None}
     assert lineage.label_states(set_id([night]), 1) == {indoor: False, night: True, crowd: False}
     assert lineage.resolve(set_id([people, night]), 1) == ()  # the people may be a crowd: asked again
-    scenes.apply(edits.retire("crowd"))
-    assert scenes.project.lineage.resolve(set_id([people, night]), 1) == (set_id([night]),)  # nothing is left to be asked
+    scenes.apply(edits.add("dusk", like=["night", "indoor"]))
+    dusk = scenes.taxonomy.label("dusk").id
+    scenes.apply(edits.retire("night"))  # where night was on it may be dusk: it was taken for off, as indoor was off
+    assert scenes.project.lineage.label_states(set_id([night]), 1) == {indoor: False, crowd: False, dusk: None}
+    scenes.apply([edits.retire("dusk"), edits.retire("crowd")])
+    assert scenes.project.lineage.resolve(set_id([people, night]), 1) == (set_id([]),)  # nothing is left of them

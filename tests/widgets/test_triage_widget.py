@@ -339,7 +339,7 @@ def test_pictures_come_as_binary_and_a_broken_one_says_why(opened, monkeypatch):
 
 @pytest.mark.parametrize("act", [
     {"kind": "dance"}, {"kind": "assign", "item_ids": "item-00", "label_id": "x"}, {"kind": "assign", "item_ids": []},
-    {"kind": "pictures", "item_ids": [1]}, {"kind": "pictures", "item_ids": ["item-00", "\ud800"]}, {"kind": "undo"}, 7])
+    {"kind": "pictures", "item_ids": [1]}, {"kind": "pictures", "item_ids": ["\ud800"]}, {"kind": "undo"}, 7])
 def test_what_can_not_be_read_is_rejected_with_a_reason(opened, act):
     _, _, browser = opened
     reply = browser.desk.receive({"decision_id": new_id(), "annotator": "ann", "acted_at": AT, **act}
