@@ -26,7 +26,7 @@ class Drawing(Figure):
     """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported.
 
     Its texts are shown as they are: a ``$`` in the name of a label begins no formula, and letters that matplotlib's
-    font hasn't come from one of the machine that has them. Where there is none they are boxes, without a warning for each.
+    font hasn't come from one of the machine that has them. Where there is none they are boxes, without a warning.
     """
 
     def draw(self, renderer: RendererBase) -> None:
