@@ -40,8 +40,8 @@ class Audited:
         round, model, right (whether the answer agrees with the suggestion), drawn_with (a number that hold-out items of
         one group have in common, where the hold-out is drawn by whole groups, and any other item has to itself).
     n_open : dict
-        (round, model) -> how many items nobody had answered when that model began to suggest: the pool of which its
-        figure tells.
+        (round, model) -> how many items, without gold, nobody had answered when that model began to suggest: the pool
+        of which its figure tells.
     n_unsure, n_tied : int
         Items of the sample that were answered unsure, and those on which annotators are tied: they don't count.
     """
@@ -98,8 +98,8 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
     """Read the random sample from the log.
 
     An answer counts if it was the annotator's first to the item, and was given on a screen, whether it stands or was
-    revised since: looking again doesn't change what the sample says. Labels that people brought with them, and answers
-    of scripts, are no part of the pool that is asked.
+    revised since: looking again doesn't change what the sample says. Labels that people brought with them, answers
+    of scripts, and gold, which somebody chose, are no part of the pool that is asked.
 
     Parameters
     ----------
@@ -140,8 +140,11 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
         else:
             rows.append((one.item_id, one.half, *one.model, right, one.drawn_with))
     first_seq = table.groupby("item_id")["seq"].min()
+    places = pool.positions(first_seq.index.tolist())
+    first_seq = first_seq[(places >= 0) & ~queue.gold[places]]
+    n_asked = len(pool) - int(np.count_nonzero(queue.gold))
     return Audited(pd.DataFrame(rows, columns=["item_id", "half", "round", "model", "right", "drawn_with"]),
-                   {model: len(pool) - int((first_seq < seq).sum()) for model, seq in began.items()},
+                   {model: n_asked - int((first_seq < seq).sum()) for model, seq in began.items()},
                    left_out["unsure"], left_out["tied"])
 
 

@@ -220,9 +220,10 @@ class Queue:
     def audited(self) -> npt.NDArray[np.intp]:
         """Positions of the audit, in its random order, up to the first item that is still open.
 
-        Items that somebody skipped don't end it. Hold-out items are none of the audit.
+        Items that somebody skipped don't end it. Hold-out items are none of the audit, and neither is gold, which is
+        asked in a line of its own, some of it never.
         """
-        order, others = self.audit.order, ~self.holdout
+        order, others = self.audit.order, ~(self.holdout | self.gold)
         open_ = others & (self._n_closed == 0)
         open_[[place for put_off in self._skipped.values() for place in put_off]] = False
         if len(first := self.audit.first(open_, 1)):
