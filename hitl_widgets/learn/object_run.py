@@ -486,34 +486,47 @@ def _unlabelled(project: Project, seed: int) -> list[Any]:
     return images
 
 
-# 15 branches: images or texts; and no object to measure on, no model before, or two models to compare.
+class _Compared:
+    """Former and new model on the same hold-out images: their figures, and the gain of one over the other."""
+
+    def __init__(self, project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
+                 model: ObjectModel) -> None:
+        self._kind, positions = registry.kind, reference["position"].tolist()
+        self._truth, self._sizes = truth_of(project, reference, registry.kind)
+        self.item_ids = [str(item_id) for item_id in reference["item_id"]]
+        self.n_objects = int((~self._truth["crowd"]).sum())
+        column = project.settings.get("group")
+        self._groups = None if column is None else dict(zip(
+            self.item_ids, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
+        usual = dict.fromkeys(project.lineage.today.label_ids, THRESHOLD)
+        self._limits = [usual | registry.thresholds(one) for one in (before, model)]
+        self._tables = [registry.table([], model) if one is None else
+                        without_unknown(registry.table(positions, one), reference) for one in (before, model)]
+        self.before = self._figures(0, [] if before is None else self.item_ids)
+        self.after = self._figures(1, self.item_ids)
+
+    def _figures(self, which: int, item_ids: list[str]) -> Figures:
+        truth, limit = self._truth if item_ids else self._truth.iloc[:0], self._limits[which]
+        if self._kind == "span":
+            return spans(truth, self._tables[which], texts=item_ids, threshold=limit, groups=self._groups)
+        return detection(truth, self._tables[which], images=item_ids, sizes=self._sizes, threshold=limit,
+                         groups=self._groups)
+
+    def gain(self, figure: str) -> Estimate:
+        """How much better the new model is by a figure."""
+        before, after = self._tables
+        if self._kind == "span":
+            return compare_spans(self._truth, before, after, figure, texts=self.item_ids, threshold=self._limits,
+                                 groups=self._groups)
+        return compare_detection(self._truth, before, after, figure, images=self.item_ids, sizes=self._sizes,
+                                 threshold=self._limits, groups=self._groups)
+
+
 def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
               model: ObjectModel, recipe: ObjectRecipe) -> ObjectRun:
     """Former and new model on the same hold-out images, and whether the new one is adopted."""
-    truth, sizes = truth_of(project, reference, registry.kind)
-    item_ids = [str(item_id) for item_id in reference["item_id"]]
-    column = project.settings.get("group")
-    groups = None if column is None else dict(zip(
-        item_ids, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
-    tables, limits, figures = [], [], list[Figures]()
-    for one in (before, model):
-        table = without_unknown(registry.table(reference["position"].tolist(), one), reference) \
-            if one is not None else registry.table([], model)
-        limit = dict.fromkeys(project.lineage.today.label_ids, THRESHOLD) | registry.thresholds(one)
-        images = item_ids if one is not None else []
-        there = truth if images else truth.iloc[:0]
-        figures.append(spans(there, table, texts=images, threshold=limit, groups=groups) if registry.kind == "span"
-                       else detection(there, table, images=images, sizes=sizes, threshold=limit, groups=groups))
-        tables.append(table)
-        limits.append(limit)
-    main, n_objects = MAIN[registry.kind], int((~truth["crowd"]).sum())
-
-    def compared(figure: str) -> Estimate:
-        if registry.kind == "span":
-            return compare_spans(truth, tables[0], tables[1], figure, texts=item_ids, threshold=limits, groups=groups)
-        return compare_detection(truth, tables[0], tables[1], figure, images=item_ids, sizes=sizes, threshold=limits,
-                                 groups=groups)
-    if not n_objects:
+    compared, main = _Compared(project, registry, reference, before, model), MAIN[registry.kind]
+    if not compared.n_objects:
         unmeasured = NO_HOLDOUT.replace("image", registry.items[:-1])
         gain = Estimate(math.nan, why=unmeasured)
         adopted, verdict = True, unmeasured if not len(reference) else \
@@ -522,15 +535,15 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
         gain = Estimate(math.nan, why="there was no model before")
         adopted, verdict = True, "the first model that was measured"
     else:
-        gain = compared(main)
-        adopted, verdict = _verdict(gain, main, len(item_ids), registry.items)
+        gain = compared.gain(main)
+        adopted, verdict = _verdict(gain, main, len(reference), registry.items)
         if gain.value == 0 and main in FINER:  # the same objects are found: where they lie decides
-            adopted, verdict = _verdict(compared(FINER[main]), FINER[main], len(item_ids), registry.items)
+            adopted, verdict = _verdict(compared.gain(FINER[main]), FINER[main], len(reference), registry.items)
             verdict = f"{main} is that of the former model; {verdict}"
     if recipe.adopt != "better":
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
-    return ObjectRun(figures[0], figures[1], gain, model.version, adopted, verdict, 0, 0, 0.0, 0, pd.DataFrame(),
-                     measured_on="holdout" if n_objects else "")
+    return ObjectRun(compared.before, compared.after, gain, model.version, adopted, verdict, 0, 0, 0.0, 0,
+                     pd.DataFrame(), measured_on="holdout" if compared.n_objects else "")
 
 
 def _verdict(gain: Estimate, main: str, n_images: int, items: str) -> tuple[bool, str]:

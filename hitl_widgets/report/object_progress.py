@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 # What a model is measured by first: average precision at an overlap of one half, F1 of points and spans.
 FIRST = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
 ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
-OBJECT = ["item_id", "kind", "label_id", "label", "x0", "y0", "x1", "y1", "points"]
 STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
 
 
@@ -160,8 +159,9 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     for event, figures in zip(reversed(trained), reversed(measured), strict=True):
         if event.body["model"] == adopted.body["model"]:
             return figures if figures.n_images else None
+    from ..learn.object_run import truth_of
     reference = project.reference_objects().drop_duplicates("item_id")
-    truth = _known_objects(reference, kind)
+    truth, sizes = truth_of(project, reference, kind)
     if project.propose is None or not len(truth):
         return None
     proposals = {item_id: project.propose(int(place)) for item_id, place in
@@ -171,52 +171,26 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
                        for label_id in project.taxonomy.label_ids}
     now: Figures
-    if kind == "span":
-        now = spans(_with_ends(truth), _with_ends(found), texts=items, threshold=thresholds)
+    if kind == "span":  # the starts and ends of spans are the sides of their boxes
+        now = spans(truth, found.assign(start=found["x0"], end=found["x1"]), texts=items, threshold=thresholds)
     else:
-        sizes = {image["item_id"]: (float(image["width"]), float(image["height"])) for image in
-                 reference.to_dict("records")}
         now = detection(truth, found, images=items, sizes=sizes, threshold=thresholds)
     return None if math.isnan(now[FIRST[kind]]) else now
 
 
-def _known_objects(reference: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The objects of the hold-out, and the regions to be ignored as crowds."""
-    images = reference.to_dict("records")
-    rows = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at, kind), _points(kind, one.at), False)
-            for image in images for one in image["objects"]]
-    rows += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
-             for image in images for box in image["ignore"]]
-    return _frame(rows, [*OBJECT, "crowd"])
-
-
 def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxonomy, kind: str) -> pd.DataFrame:
     """The proposed objects that have one of today's labels."""
+    rows: list[tuple[Any, ...]] = []
     name_of = {label_id: taxonomy.name_of(label_id) for label_id in taxonomy.label_ids}
-    return _frame([(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at, kind),
-                    _points(kind, one.at), one.score)
-                   for item_id, objects in proposals.items() for one in objects if one.label_id in name_of],
-                  [*OBJECT, "score"])
-
-
-def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame:
-    table = pd.DataFrame(list(rows), columns=list(names), dtype=object)
-    numbers = {name: float for name in ("x0", "y0", "x1", "y1", "score") if name in table}
-    return table.astype({**numbers, **({"crowd": bool} if "crowd" in table else {})})
-
-
-def _with_ends(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of spans with their starts and ends, which are the sides of their boxes."""
-    return table.assign(start=table["x0"], end=table["x1"])
-
-
-def _points(kind: str, at: Sequence[float]) -> Any:
-    return tuple(zip(at[::2], at[1::2], strict=True)) if kind == "polygon" else None
-
-
-def _corners(box: Sequence[float]) -> tuple[float, ...]:
-    x0, y0, x1, y1 = box
-    return x0, y0, x1, y0, x1, y1, x0, y1
+    for item_id, objects in proposals.items():
+        for one in objects:
+            if one.label_id in name_of:
+                points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if kind == "polygon" else None
+                rows.append((item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at, kind), points,
+                             one.score))
+    table = pd.DataFrame(rows, columns=["item_id", "kind", "label_id", "label", "x0", "y0", "x1", "y1", "points",
+                                        "score"], dtype=object)
+    return table.astype(dict.fromkeys(("x0", "y0", "x1", "y1", "score"), float))
 
 
 def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.DataFrame, figure: str,
