@@ -680,7 +680,7 @@ class Decision:
     size: tuple[int, int] | None = None
     reasons: tuple[ObjectReason, ...] = ()
 
-    # 23 branches: one check for each part, and for parts that contradict each other, with its own message.
+    # 20 branches: one check for each part, and for parts that contradict each other, with its own message.
     def __post_init__(self) -> None:
         check_event_id(self.id)
         check_annotator(self.annotator)

@@ -35,6 +35,7 @@ def answered(project: Project, verdict: str | None, given: str | None, values: M
             "label_id": label_id, "values": named_values(values, offered, label_id)}
 
 
+# 15 branches: one for each way in which a project refuses one label or several, and for each in which it takes them.
 def given_label(project: Project, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
     """The label_id of what was given, or the id of the set; BadInput where the project asks for something else."""
     several = project.task == "multilabel"
