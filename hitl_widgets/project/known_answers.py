@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..events import Event
 from ..taxonomy.attributes import Value
 from .importing import WITHDRAWN, is_known, known_answers
+from .label_index import Pair
 from .labels_required import require_labels
 
 if TYPE_CHECKING:
@@ -50,3 +53,49 @@ def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
     if project.task == "multilabel":
         return {item_id: taxonomy.names_in(label_id) for item_id, label_id in gold.items()}
     return {item_id: taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
+
+
+def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, Value], int | None]],
+                 since: dict[str, int], events: Iterable[Event]) -> list[str]:
+    """Take in events of kind "gold", in the log's order.
+
+    Parameters
+    ----------
+    labels : dict
+        item_id -> the label that is known and the taxonomy's version that it is of; changed.
+    values : dict
+        item_id -> the values that are known, by attribute id, and their version; changed.
+    since : dict
+        item_id -> the number of the event since which something is known of it; changed.
+    events : iterable of Event
+
+    Returns
+    -------
+    list of str
+        The items that the events are about, each once.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError
+        If an event says what is never written.
+    """
+    items: dict[str, None] = {}
+    for event in events:
+        of_labels, of_values, version = event.body["answers"], event.body.get("values", {}), event.body["taxonomy"]
+        if type(version) is not int or not all(isinstance(id, str | None) for id in of_labels.values()):
+            raise ValueError(f"known answers of version {version!r:.80} are {of_labels!r:.80}")
+        for item_id, label_id in of_labels.items():
+            labels.pop(item_id, None)
+            if label_id is not None:  # None takes it back
+                labels[item_id] = label_id, version
+        for item_id, of_item in of_values.items():
+            values.pop(item_id, None)
+            if of_item is not None:
+                values[item_id] = of_item, version
+        for item_id in (*of_labels, *of_values):
+            items[item_id] = None
+            if item_id in labels or item_id in values:
+                since.setdefault(item_id, event.seq or 0)
+            else:
+                since.pop(item_id, None)
+    return list(items)

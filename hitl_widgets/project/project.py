@@ -317,11 +317,9 @@ class Project(Standing):
             seen = as_offered(seen, label, self.lineage)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         decision_id = id or new_id()
-        answer: dict[str, Any]
-        if self.task in OBJECT_TASKS:
-            answer = answered_objects(self, position, objects, verdict, seen, offered, decision_id)
-        else:
-            answer = answered(self, verdict, given_label(self, label, labels, offered), values, seen, offered)
+        of_objects = self.task in OBJECT_TASKS
+        answer = answered_objects(self, position, objects, verdict, seen, offered, decision_id) if of_objects else \
+            answered(self, verdict, given_label(self, label, labels, offered), values, seen, offered)
         item_id = str(self.pool.ids[position])
         check_repeat(self, seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
@@ -329,7 +327,7 @@ class Project(Standing):
         standing = self.log.standing_of(item_id, annotator) if has_seen and seen.repeat_of is None else None
         decision = Decision(
             id=decision_id, item_id=item_id, annotator=annotator, **answer,
-            touched=touched_ids(touched, offered, objects=self.task in OBJECT_TASKS),
+            touched=touched_ids(touched, offered, objects=of_objects),
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             reasons=given_reasons(self, position, reasons, answer.get("objects"), seen),

@@ -21,8 +21,7 @@ import numpy.typing as npt
 
 from ..errors import HitlError, LogDamaged, WrongPool
 from ..events import Event
-from ..items.integrity import Contents, alike_in_size, shared_contents
-from ..items.near_copies import near_copies
+from ..items.integrity import Contents
 from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.audit import Audit
@@ -35,8 +34,10 @@ from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from .assignments import Assignments
+from .copies import changed_in_words, copies_in_holdout
 from .doubt import Doubt
 from .joining import renumbered
+from .known_answers import take_gold_in
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
@@ -45,8 +46,6 @@ from .threads import take_in as take_threads_in
 from .verdicts import Verdicts
 
 CONTENT_BUDGET_S = 0.05
-COPIES_BUDGET_S = 0.5
-NEAR_COPIES_BUDGET_S = 0.25
 # The decisions of so many hold-out items are read without asking first which have more than one.
 FEW = 50
 COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by", "planted")
@@ -225,34 +224,8 @@ class State:
                              "are absent from this pool; their answers are kept.")
             self.place(table, places)
             self.compare_contents(table, places, budget_s=CONTENT_BUDGET_S)
-            if pool.kind == "text":
-                self._tell_near_copies(places[places >= 0] if len(places) else None)
-                return
-            self._tell_copies(zip(places.tolist(), table["content"], strict=True))
-            if not len(places):  # nothing is answered yet: the items themselves are read, as far as there is time
-                self._tell_copies((place, self.contents.of(place)) for place in
-                                  alike_in_size(pool, budget_s=COPIES_BUDGET_S))
-
-    def _tell_copies(self, contents: Iterable[tuple[int, str | None]]) -> None:
-        """Say which hold-out items are the same as items that may train: whoever learnt one knows the other."""
-        assert self._pool is not None
-        if self.queue.holdout.any() and (shared := shared_contents(contents, self.queue.holdout)):
-            one, other = (repr(str(self._pool.ids[place])) for place in shared[0])
-            have = _counted(len(shared), "hold-out item has", "hold-out items have")
-            self._notify(f"{self._log.name}: {have} the same content as items that may train, such as {one} and "
-                         f"{other}: a model that learnt one knows the other. Leave copies out of the pool, or begin a "
-                         "project with group=, a metadata column that keeps them together.")
-
-    def _tell_near_copies(self, places: npt.NDArray[np.int64] | None) -> None:
-        """Say which hold-out texts are nearly the same as texts that may train, of those answered or of all."""
-        assert self._pool is not None
-        if self.queue.holdout.any() and (pairs := near_copies(self._pool, self.queue.holdout, positions=places,
-                                                              budget_s=NEAR_COPIES_BUDGET_S)):
-            one, other = (repr(str(self._pool.ids[place])) for place in pairs[0])
-            are = _counted(len(pairs), "hold-out text is", "hold-out texts are")
-            self._notify(f"{self._log.name}: {are} the same as texts that may train, or nearly, such as {one} "
-                         f"and {other}: a model that learnt one knows the other. Leave copies out of the pool, or "
-                         "begin a project with group=, a metadata column that keeps them together.")
+            for copies in copies_in_holdout(pool, self.queue.holdout, places, table["content"], self.contents.of):
+                self._notify(f"{self._log.name}: {copies}")
 
     def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
         """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.
@@ -276,11 +249,7 @@ class State:
             stands = self._log.changed_annotations(self._log.last_seq(), item_ids, columns=self._columns)
             assert self._pool is not None
             self.place(stands, self._pool.positions(stands["item_id"]))
-        some = ", ".join(map(repr, item_ids[:3])) + (", ..." if len(item_ids) > 3 else "")
-        self._notify(f"{self._log.name}: the content of {len(item_ids):,} answered items has changed ({some}); "
-                     "their answers are to be reviewed, and the items are asked again."
-                     + (" Where rows of a table moved, open it with the ids that the texts had: ids=... stay with "
-                        "their texts, row numbers don't." if self._pool.kind == "text" else ""))
+        self._notify(f"{self._log.name}: {changed_in_words(item_ids, self._pool.kind)}")
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
@@ -533,12 +502,6 @@ class State:
     def _take_trainings(self, events: Sequence[Event]) -> None:
         self.n_trained, self.trained_at = self.n_trained + len(events), microseconds(events[-1].acted_at)
 
-    def _take_adoptions(self, events: Sequence[Event]) -> None:
-        self.adopted = events[-1]
-
-    def _take_adopted_values(self, events: Sequence[Event]) -> None:
-        self.adopted_values = events[-1]
-
     def _take_verdicts(self, events: Sequence[Event]) -> None:
         items = list(self.verdicts.take_in(events))
         if self._pool is None:
@@ -566,34 +529,10 @@ class State:
             if self._doubt is not None:
                 self.queue.in_doubt[list(self._judged)] = False
 
-    def _take_assigned(self, events: Sequence[Event]) -> None:
-        self.assignments.take_in(events)
-
-    def _take_threads(self, events: Sequence[Event]) -> None:
-        take_threads_in(self.threads, events)
-
     def _take_gold(self, events: Sequence[Event]) -> None:
-        new: dict[str, None] = {}
-        for event in events:
-            of_labels, of_values, version = event.body["answers"], event.body.get("values", {}), event.body["taxonomy"]
-            if type(version) is not int or not all(isinstance(id, str | None) for id in of_labels.values()):
-                raise ValueError(f"known answers of version {version!r:.80} are {of_labels!r:.80}")
-            for item_id, label_id in of_labels.items():
-                self.gold.pop(item_id, None)
-                if label_id is not None:  # None takes it back
-                    self.gold[item_id] = label_id, version
-            for item_id, values in of_values.items():
-                self.gold_values.pop(item_id, None)
-                if values is not None:
-                    self.gold_values[item_id] = values, version
-            for item_id in (*of_labels, *of_values):
-                new[item_id] = None
-                if item_id in self.gold or item_id in self.gold_values:
-                    self.gold_since.setdefault(item_id, event.seq or 0)
-                else:
-                    self.gold_since.pop(item_id, None)
+        new = take_gold_in(self.gold, self.gold_values, self.gold_since, events)
         if self._pool is not None:
-            for place, item_id in zip(self._pool.positions(list(new)).tolist(), new, strict=True):
+            for place, item_id in zip(self._pool.positions(new).tolist(), new, strict=True):
                 if place >= 0:
                     self.queue.gold[place] = item_id in self.gold or item_id in self.gold_values
                     self.reference.set_gold(place, self.gold.get(item_id))
@@ -603,25 +542,6 @@ class State:
         of_item, version = self.gold_values.get(item_id, ({}, None))
         today = {name: self.lineage.value(name, value, version) for name, value in of_item.items()}
         return {name: value for name, value in today.items() if value is not None}
-
-    def _take_repeated(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self.repeated.setdefault(event.annotator, set()).add(event.item_id or "")
-
-    def _take_created(self, events: Sequence[Event]) -> None:
-        self.agreements.take_created(events)
-
-    def _take_roles(self, events: Sequence[Event]) -> None:
-        self.agreements.take_roles(events)
-
-    def _take_policies(self, events: Sequence[Event]) -> None:
-        self.agreements.take_policies(events)
-
-    def _take_consents(self, events: Sequence[Event]) -> None:
-        self.agreements.take_consents(events)
-
-    def _take_told(self, events: Sequence[Event]) -> None:
-        self.agreements.take_told(events)
 
     def _take_presumed(self, events: Sequence[Event]) -> None:
         answered_since = [set(self._log.changed_items(event.seq or 0)) for event in events]
@@ -645,16 +565,32 @@ class State:
                 place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
 
 
+def _take_adoptions(state: State, events: Sequence[Event]) -> None:
+    state.adopted = events[-1]
+
+
+def _take_adopted_values(state: State, events: Sequence[Event]) -> None:
+    state.adopted_values = events[-1]
+
+
+def _take_repeated(state: State, events: Sequence[Event]) -> None:
+    for event in events:
+        state.repeated.setdefault(event.annotator, set()).add(event.item_id or "")
+
+
 # Kind of event -> what takes events of this kind in, in the log's order: for opening and for following. Decisions and
 # retractions aren't here: what stands after them lies in the log's table of annotations, which `State.place` takes in.
 PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
-    "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
-    "created": State._take_created, "role": State._take_roles, "policy": State._take_policies,
-    "consented": State._take_consents, "told": State._take_told, "thread": State._take_threads,
-    "repeated": State._take_repeated, "adjudicated": State._take_verdicts,
-    "adopted_values": State._take_adopted_values, "assigned": State._take_assigned,
-    "settled": State._take_settled}
+    "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": _take_adoptions,
+    "created": lambda state, events: state.agreements.take_created(events),
+    "role": lambda state, events: state.agreements.take_roles(events),
+    "policy": lambda state, events: state.agreements.take_policies(events),
+    "consented": lambda state, events: state.agreements.take_consents(events),
+    "told": lambda state, events: state.agreements.take_told(events),
+    "thread": lambda state, events: take_threads_in(state.threads, events),
+    "repeated": _take_repeated, "adjudicated": State._take_verdicts, "adopted_values": _take_adopted_values,
+    "assigned": lambda state, events: state.assignments.take_in(events), "settled": State._take_settled}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread", "assigned")
 
@@ -763,7 +699,3 @@ def doer(event: Event, reader: str) -> str:
 def midnight(now: datetime) -> int:
     """Find the beginning of the day where the person sits, in microseconds since 1970."""
     return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
-
-
-def _counted(n: int, one: str, several: str) -> str:
-    return f"1 {one}" if n == 1 else f"{n:,} {several}"
