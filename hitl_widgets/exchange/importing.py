@@ -12,34 +12,27 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, HitlError, UnknownLabel
-from ..objects.shapes import Shape, shape
-from ..project.evidence import explanation_feedback
-from ..project.given_objects import answered_objects
+from ..errors import BadInput, HitlError
 from ..project.importing import is_known, known_answers
 from ..project.importing_objects import COORDINATES
-from ..project.names import Pseudonyms, pseudonyms
+from ..project.names import Pseudonyms
 from ..records import (
     LABELLING,
-    MOST_OBJECTS,
     Bars,
     Decision,
     ObjectAnswer,
-    ObjectReason,
-    Seen,
     check_annotator,
     new_id,
-    utc_now,
 )
 from ..storage.log import gc_paused
-from ..taxonomy.label_sets import is_set, members, set_id
 from .files import PoolNames, Source
 from .format import Contents
-from .losses import NOTHING_READ, Losses, in_short, losses_page
+from .losses import Losses, in_short, losses_page
 from .project_records import header_of
 from .recognising import suggesting
-from .records import CONSENSUS, DECIMALS, Answer, Header, ItemRecord, Prediction, Value, header_facts
+from .records import DECIMALS, Answer, ItemRecord, Prediction, header_facts
 from .registry import find_format
+from .translating import Translator
 
 if TYPE_CHECKING:
     from ..project.project import Project
@@ -141,22 +134,15 @@ class _Importer:
 
     def __init__(self, project: Project, contents: Contents, *, annotator: str, rename: Mapping[str, str],
                  title: str) -> None:
-        self._project, self._contents, self._annotator, self._title = project, contents, annotator, title
+        self._project, self._contents, self._title = project, contents, title
         self._losses, self._names = Losses(), PoolNames(project.pool)
         project.refresh()
-        self._today = project.taxonomy
         header = contents.header
         if header.task != project.task:
             raise BadInput(f"the file has task={header.task!r}, and this project task={project.task!r}. Make a "
                            "project of the file with hw.Workbench.from_file(path, folder).")
-        self._labels = _Labels(project, header, rename)
-        self._attributes = {one.id: found for one in header.taxonomy.attributes
-                            if (found := _attribute(self._today, one)) is not None}
+        self._translator = Translator(project, header, self._losses, annotator=annotator, rename=rename)
         self._predictions: dict[str, dict[str, Prediction]] = {}
-        self._unseen: dict[str | None, Seen] = {}
-        self._now = utc_now()
-        # A file that was exported with pseudonyms is about this project's own people.
-        self._people = Pseudonyms(pseudonyms(project)).back()
 
     def run(self, *, dry_run: bool) -> Imported:
         """Read everything, then store all that is new at once."""
@@ -252,27 +238,27 @@ class _Importer:
     def _note_header(self) -> None:
         """Count what the file says of its labels and of its project, and this project doesn't."""
         theirs, ours = self._contents.header, header_of(self._project, Pseudonyms({}))
-        theirs = replace(theirs, about={name: self._people.text(value) if isinstance(value, str) else value
+        theirs = replace(theirs, about={name: self._translator.people.text(value) if isinstance(value, str) else value
                                         for name, value in theirs.about.items()})
         self._losses.add("edit of the taxonomy", "A project keeps its own history; wb.archive(path) moves a whole "
                                                  "project.", len(theirs.history) - 1)
         for (what, value), n in (header_facts(theirs.without("history")) - header_facts(ours)).items():
-            if what == "label of the taxonomy" and theirs.ids.get(value[0]) in self._labels.ids:
+            if what == "label of the taxonomy" and theirs.ids.get(value[0]) in self._translator.labels.ids:
                 continue  # known by another name
             self._losses.add(what, "The project's taxonomy stays as it is." if what != "about the project"
                              else _AS_IT_IS, n)
 
     def _note_gold(self, position: int, record: ItemRecord, gold: dict[str, Any]) -> None:
         item_id, task = str(self._project.pool.ids[position]), self._project.task
-        values = self._values(record.gold_values)
+        values = self._translator.values(record.gold_values)
         if task == "scale":
             if values:
-                gold[item_id] = {self._today.attribute(one).name: value for one, value in values.items()}
+                gold[item_id] = {self._translator.today.attribute(one).name: value for one, value in values.items()}
         elif record.gold_ids is not None:
             if self._contents.header.shape is not None:
                 self._losses.add("gold", "A project of objects has no known answers.")
                 return
-            ids = [self._labels.today(label_id) for label_id in record.gold_ids]
+            ids = [self._translator.labels.today(label_id) for label_id in record.gold_ids]
             if task != "multilabel" and len(set(ids)) != 1:
                 self._losses.add("gold", "It has no label, or several, and an item of this project has one.")
                 return
@@ -306,8 +292,9 @@ class _Importer:
             if (record.split == "holdout") != holdout:
                 self._losses.add("split", "The hold-out is drawn when a project is made, and stays as it was drawn.")
         for one in record.predictions:
-            probs = {self._labels.today(label_id): p for label_id, p in one.probs.items()}
-            objects = tuple(replace(each, label_id=self._labels.today(each.label_id)) for each in one.objects)
+            today = self._translator.labels.today
+            probs = {today(label_id): p for label_id, p in one.probs.items()}
+            objects = tuple(replace(each, label_id=today(each.label_id)) for each in one.objects)
             self._predictions.setdefault(one.model, {})[str(pool.ids[position])] = Prediction(one.model, probs, objects)
 
     # -- answers ---------------------------------------------------------------------------------------------
@@ -317,15 +304,15 @@ class _Importer:
         project = self._project
         ids = [str(project.pool.ids[position]) for position, _ in batch]
         before, by_id = _said_of(project.log.events_of(sorted(set(ids))))
-        given = [(position, item_id, record, answer) for (position, record), item_id in zip(batch, ids, strict=True)
+        given = [(position, item_id, answer) for (position, record), item_id in zip(batch, ids, strict=True)
                  for answer in self._given(record)]
         taken = project.log.known_ids([one.decision_id for *_, one in given if one.decision_id is not None])
         content = cache(project.content)  # of an item once, however many answered it
         made: list[events.Event] = []
         n_known = 0
-        for position, item_id, record, answer in given:
+        for position, item_id, answer in given:
             own = answer if answer.decision_id not in taken else answer.without("decision_id")
-            decision = self._decision(position, item_id, record, own)
+            decision = self._translator.decision(position, item_id, own)
             if decision is None:
                 continue
             past = before.get((item_id, decision.annotator), [])
@@ -338,7 +325,7 @@ class _Importer:
                 continue
             if answer.decision_id in by_id:  # changed since, in a tool that kept the id
                 own = own.without(*_OF_THE_SCREEN)
-                decision = self._decision(position, item_id, record, own)
+                decision = self._translator.decision(position, item_id, own)
                 assert decision is not None
             if (decision := self._in_place(decision, past)) is not None:
                 made.append(events.decided(decision, content=content(position), first=own.first))
@@ -352,7 +339,7 @@ class _Importer:
         """A decision that replaces what stands of its annotator; None, and counted, where that came later."""
         standing = events.standing(past) if past else None
         # What a file doesn't say the time of counts as of now.
-        if standing is not None and self._now != decision.acted_at < standing.acted_at:
+        if standing is not None and self._translator.now != decision.acted_at < standing.acted_at:
             self._losses.add("answer", _LATER)
             return None
         replaces = None if standing is None else standing.id
@@ -366,189 +353,6 @@ class _Importer:
                     self._losses.add("answer", _UNDECIDED[one.status])
                 else:
                     yield one
-
-    def _decision(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
-        """The decision that says what an answer says; None where it says nothing that a project can take."""
-        try:
-            return self._made(position, item_id, record, answer)
-        except UnknownLabel:
-            raise
-        except (BadInput, HitlError) as error:
-            raise type(error)(f"item {item_id!r}, the answer of {answer.annotator or self._annotator!r}: {error}"
-                              ) from error
-
-    def _made(self, position: int, item_id: str, record: ItemRecord, answer: Answer) -> Decision | None:
-        project, task = self._project, self._project.task
-        annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
-        annotator = project.who(self._people.of(annotator))
-        if answer.note is not None:
-            answer = replace(answer, note=self._people.text(answer.note))
-        decision_id = answer.decision_id or new_id()
-        seen, values = self._seen(answer), self._values(answer.values)
-        fields: dict[str, Any]
-        if self._contents.header.shape is not None:
-            some = self._objects(position, answer, seen, decision_id)
-            if some is None:
-                return None
-            fields = some
-        else:
-            label_id = self._label_id(answer)
-            if answer.verdict in LABELLING and label_id is None and not values:
-                self._losses.add("answer", "It has no label." if task != "scale" else "It has no value.")
-                return None
-            name = None if label_id is None else self._today.name_as_answered(label_id)
-            fields = {"verdict": answer.verdict, "label": name, "label_id": label_id, "values": values}
-            if answer.verdict in ("accept", "correct") and seen.suggestion is None and not seen.values:
-                fields["verdict"] = "answer"
-        touched = None if answer.touched is None else tuple(
-            self._labels.ids.get(one, self._attributes.get(one, one)) for one in answer.touched)
-        return Decision(id=decision_id, item_id=item_id, annotator=annotator, certainty=answer.certainty,
-                        note=answer.note, flags=answer.flags, seen=seen, touched=touched,
-                        acted_at=answer.acted_at or self._now, **fields,
-                        reasons=self._reasons(position, answer),
-                        **explanation_feedback(project.pool, position, reason=answer.reason, wrong=answer.wrong,
-                                               missing=answer.missing))
-
-    def _reasons(self, position: int, answer: Answer) -> tuple[ObjectReason, ...]:
-        """What is said of the explanations of single objects, under the project's labels."""
-        if answer.reasons and self._contents.header.shape is None:
-            self._losses.add("reason of an object", "The project asks for no objects.", len(answer.reasons))
-            return ()
-        return tuple(replace(one, label_id=self._labels.today(one.label_id), **explanation_feedback(
-            self._project.pool, position, reason=one.reason, wrong=one.wrong, missing=one.missing))
-            for one in answer.reasons)
-
-    def _label_id(self, answer: Answer) -> str | None:
-        if answer.label_ids is None or self._project.task == "scale":
-            return None
-        ids = [self._labels.today(label_id) for label_id in answer.label_ids]
-        if self._project.task == "multilabel":
-            return set_id(ids)
-        if len(ids) > 1:
-            raise BadInput(f"it has {len(ids)} labels, and an item of this project has one. Make a project with "
-                           "task='multilabel'.")
-        return ids[0] if ids else None
-
-    def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
-                 ) -> dict[str, Any] | None:
-        """The fields of a decision on objects; None where it has some, and none of them can be used."""
-        if answer.objects is None:
-            return answered_objects(self._project, position, None, answer.verdict, seen, self._today, decision_id)
-        height, width = self._project.pool.size(position)
-        text = self._project.pool.load(position) if self._contents.header.shape == "span" else None
-        there = [found for one in answer.objects if one.is_there
-                 and (found := self._object(one, (width, height), text, shown=bool(seen.objects))) is not None]
-        if not there and answer.verdict != "unsure" and any(one.is_there for one in answer.objects):
-            self._losses.add("answer", NOTHING_READ)
-            return None
-        if len(there) > MOST_OBJECTS:
-            raise BadInput(f"it has {len(there):,} objects; {MOST_OBJECTS:,} are possible.")
-        if len({one.id for one in there}) < len(there):
-            raise BadInput("two of its objects have one id; each needs its own.")
-        label_id = set_id(one.label_id for one in there)
-        verdict = answer.verdict if answer.verdict == "unsure" or seen.objects else "answer"
-        deleted = [replace(one, label_id=self._labels.today(one.label_id), was=self._was(one.was))
-                   for one in answer.objects if not one.is_there]
-        return {"verdict": verdict, "label": self._today.name_as_answered(label_id), "label_id": label_id,
-                "objects": (*there, *deleted), "size": (width, height)}
-
-    def _object(self, one: ObjectAnswer, size: tuple[int, int], text: str | None, *, shown: bool
-                ) -> ObjectAnswer | None:
-        """An object as the project takes it; None, and counted, where it can't."""
-        label_id = self._labels.today(one.label_id)
-        found = self._shape(one, *size)
-        if found is None:
-            return None
-        quote = None if text is None else text[slice(*map(int, found.at))]
-        if quote is not None and one.quote is not None and quote != one.quote:
-            self._losses.add("object", "Its words aren't those of the text at its place.")
-            return None
-        more: dict[str, Any] = {"origin": one.origin, "act": one.act, "iou": one.iou, "score": one.score,
-                                "was": self._was(one.was)} if shown else {}
-        return ObjectAnswer(id=one.id, kind=one.kind, at=found.at, label_id=label_id,
-                            label=self._today.name_of(label_id), certainty=one.certainty, unsure=one.unsure,
-                            quote=quote, **more)
-
-    def _was(self, was: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        if was is None:
-            return None
-        if (label_id := self._known(was.get("label_id"))) is None:
-            self._losses.add("what became of a proposal", "It was proposed with a label that the project doesn't have.")
-            return None
-        return {**was, "label_id": label_id}
-
-    def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
-        """An object as the project takes it: inside its image; None, and counted, where nothing of it is."""
-        at = one.at
-        if one.kind in ("box", "polygon"):
-            x, y = at[::2], at[1::2]
-            if min(x) < 0 or min(y) < 0 or max(x) > width or max(y) > height:
-                sides = (width, height)
-                at = tuple(min(max(float(value), 0.0), float(sides[n % 2])) for n, value in enumerate(at))
-                x, y = at[::2], at[1::2]
-                if max(x) - min(x) <= 0 or max(y) - min(y) <= 0:
-                    self._losses.add("object", "It lies outside of its image, or has no area.")
-                    return None
-                self._losses.add("part of an object", "It lies outside of its image, and was cut off at the border.")
-        elif (one.kind == "point" and not (0 <= at[0] <= width and 0 <= at[1] <= height)) \
-                or (one.kind == "span" and not at[1] <= width):
-            self._losses.add("object", "It lies outside of its item.")
-            return None
-        try:
-            return shape(one.kind, at, certainty=one.certainty)
-        except BadInput as error:
-            self._losses.add("object", f"It can't be used: {str(error)[:200]}")
-            return None
-
-    def _seen(self, answer: Answer) -> Seen:
-        """What was on the screen, with the labels of this project; for a file that doesn't say, that nobody looked."""
-        version = self._today.version
-        if not answer.seen:
-            if (unseen := self._unseen.get(answer.certainty_source)) is None:
-                unseen = self._unseen[answer.certainty_source] = Seen(
-                    taxonomy=version, chosen_by="import", scripted=True, certainty=answer.certainty_source)
-            return unseen
-        body = dict(answer.seen)
-        for name in ("suggestion", "target", "against"):
-            if isinstance(label := body.get(name), str):
-                body[name] = self._known(label)
-        for name in ("objects", "withheld"):
-            if isinstance(some := body.get(name), (list, tuple)):
-                body[name] = [{**one, "label_id": label} for one in some if isinstance(one, Mapping)
-                              and (label := self._known(one.get("label_id"))) is not None]
-        if isinstance(probs := body.get("probs"), Mapping):
-            body["probs"] = {label: p for one, p in probs.items() if (label := self._known(one)) is not None}
-        if isinstance(given := body.get("values"), Mapping):
-            body["values"] = self._values(given)
-        if body.get("target") is None or body.get("against") == body.get("target"):
-            body.pop("against", None)
-        if body.get("suggestion") is None:
-            body.pop("planted", None)
-        body.pop("repeat_of", None)
-        return replace(Seen.from_log(body), taxonomy=version)
-
-    def _known(self, label_id: Any) -> str | None:
-        """Today's id of a label that was on a screen; None where the project doesn't have it."""
-        if not isinstance(label_id, str):
-            return None
-        if is_set(label_id):
-            ids = [self._labels.ids.get(one) for one in members(label_id)]
-            return None if None in ids else set_id(one for one in ids if one is not None)
-        return self._labels.ids.get(label_id)
-
-    def _values(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        for attribute, value in values.items():
-            name = self._attributes.get(attribute)
-            if name is None:
-                self._losses.add("value of an attribute", "The taxonomy has no such attribute; wb.apply("
-                                                          "hw.edits.add_attribute(...)) adds it.")
-            elif self._today.attribute(name).kind == "ordinal" and isinstance(value, float) and not value.is_integer():
-                self._losses.add("value of an attribute", "It lies between two steps of the scale, as what stands over "
-                                                          "several people may.")
-            else:
-                found[name] = self._today.attribute(name).check(value)
-        return found
 
     def _says_the_same(self, decision: Decision, event: events.Event) -> bool:
         """Whether an annotator said this before, whatever became of it since."""
@@ -567,61 +371,6 @@ class _Importer:
         return (None if former is None else lineage.exactly(former, version)) == decision.label_id and \
             {name: lineage.value(name, value, version) for name, value in body.get("values", {}).items()} \
             == dict(decision.values)
-
-
-class _Labels:
-    """The labels of a file, as those of a project: by their path, name, former name or id."""
-
-    def __init__(self, project: Project, header: Header, rename: Mapping[str, str]) -> None:
-        self.ids: dict[str, str] = {}
-        self._header = header
-        unknown: list[str] = []
-        today = project.taxonomy
-        if odd := sorted(set(rename) - set(header.ids)):
-            raise BadInput(f"rename names {odd[0]!r}, which isn't a label of the file; it has "
-                           f"{', '.join(list(header.ids)[:20])}.")
-        for label in header.taxonomy.labels:
-            found = _match(project, header, label.id, rename.get(header.names[label.id]))
-            if found is not None:
-                self.ids[label.id] = found
-            elif label.id in header.taxonomy.answerable:
-                unknown.append(header.names[label.id])
-        self._unknown = set(unknown)
-        self._hint = f"The taxonomy v{today.version} has {', '.join(today.names[:20])}. Pass rename={{...}} from the " \
-                     "file's names to yours, or add them first: wb.apply(hw.edits.add(name))."
-
-    def today(self, label_id: str) -> str:
-        """The project's id of a label of the file; UnknownLabel where it has none."""
-        if label_id not in self.ids:
-            names = ", ".join(sorted(self._unknown)[:10]) or self._header.name_of(label_id)
-            raise UnknownLabel(f"the file has labels that the project doesn't: {names}. {self._hint}")
-        return self.ids[label_id]
-
-
-def _match(project: Project, header: Header, label_id: str, name: str | None) -> str | None:
-    """Today's id for a label of a file."""
-    today = project.taxonomy
-    if name is None:
-        own = header.taxonomy.label(label_id)
-        if label_id in today.answerable and today.label(label_id).name == own.name:
-            return label_id
-        name = header.names[label_id]
-        for spelt in (header.taxonomy.path(label_id), name):
-            if spelt in today and (found := today.label(spelt).id) in today.answerable:
-                return found
-    try:
-        return project.lineage.answer(name).id
-    except UnknownLabel:
-        return label_id if label_id in today.answerable else None
-
-
-def _attribute(today: Any, one: Any) -> str | None:
-    for name in (one.name, one.id):
-        try:
-            return str(today.attribute(name).id)
-        except HitlError:
-            continue
-    return None
 
 
 def _once_each(new: Sequence[events.Event]) -> list[events.Event]:
