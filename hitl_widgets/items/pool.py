@@ -6,12 +6,10 @@ a person sees them. A pool holds columns, not an object per item, so that a mill
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +25,8 @@ from PIL import Image
 from ..drawing.html import page, paragraph, table, thumbnails
 from ..errors import BadInput, ItemError, UnknownItem
 from ..records import Item, Items
-from .ids import AT_ONCE, Ids, as_texts, checksums, some
+from .id_index import IdIndex
+from .ids import AT_ONCE, Ids, checksums, some
 from .images import (
     Picture,
     as_seen,
@@ -117,10 +116,7 @@ class Pool:
         self._folder, self._remote = folder, remote
         self._root = folder or Path.cwd()
         self._ids = Ids.of(ids, len(sources), self.kind)
-        # In place of a dict, which would take a million objects: positions in the order of their ids' checksums.
-        self._sorted, self._order = _sorted_with_places(self._ids.checksums)
-        self._refuse_duplicates()
-        self._also: dict[str, int] = {}
+        self._index = IdIndex(self._ids)
 
     @classmethod
     def from_images(cls, images: Any, ids: Iterable[Hashable] | None = None,
@@ -385,7 +381,7 @@ class Pool:
         pool = Pool(self._sources, texts, frame=self._frame if meta is None else meta, folder=self._folder,
                     remote=self._remote)
         pool._root = self._root
-        pool._also = {**self._also, **{str(self._ids[position]): position for position in ids}}
+        pool._index.also = {**self._index.also, **{str(self._ids[position]): position for position in ids}}
         return pool
 
     def position(self, item_id: Hashable) -> int:
@@ -399,48 +395,12 @@ class Pool:
         position = int(self.positions([item_id])[0])
         if position < 0:
             raise UnknownItem(f"item {item_id!r} isn't among the pool's {len(self):,}, which has "
-                              f"{some(self._like(str(item_id)))}. Choose an id of pool.ids.")
+                              f"{some(self._index.like(str(item_id)))}. Choose an id of pool.ids.")
         return position
 
     def positions(self, item_ids: Iterable[Hashable]) -> np.ndarray:
         """Where each of these items is: int64, shape (n,), -1 for those that aren't in the pool."""
-        if isinstance(item_ids, Ids):
-            return self._positions_of(item_ids)
-        texts = as_texts(item_ids)
-        found = np.full(len(texts), -1, np.int64)
-        for start in range(0, len(texts), AT_ONCE):
-            found[start:start + AT_ONCE] = self._found(texts[start:start + AT_ONCE])
-        return found
-
-    def _positions_of(self, ids: Ids) -> np.ndarray:
-        """The positions of a pool's ids, most of which follow one another here as they do there."""
-        found = np.full(len(ids), -1, np.int64)
-        following = 0
-        for start, block in ids.blocks():
-            n = block.count(b"\0") + 1
-            if not self._also and self._ids.holds(following, block):
-                found[start:start + n] = np.arange(following, following + n)
-            else:
-                found[start:start + n] = self._found(block.decode().split("\0"))
-            following = int(found[start:start + n].max()) + 1
-        return found
-
-    def _found(self, texts: list[str]) -> np.ndarray:
-        wanted, crcs = np.fromiter(texts, object, len(texts)), checksums(texts)
-        at = np.searchsorted(self._sorted, crcs)
-        found = np.full(len(texts), -1, np.int64)
-        left = np.arange(len(texts))
-        while left.size:  # once more for as many ids as share a checksum, which is seldom more than two
-            left = left[at[left] < len(self)]
-            left = left[self._sorted[at[left]] == crcs[left]]
-            place = self._order[at[left]]
-            same = self._ids[place] == wanted[left]
-            found[left[same]] = place[same]
-            left = left[~same]
-            at[left] += 1
-        for row in np.flatnonzero(found < 0).tolist() if self._also else ():
-            found[row] = self._also.get(texts[row], -1)
-        return found
+        return self._index.positions(item_ids)
 
     def meta(self, position: int) -> dict[str, Any]:
         """What else is known of an item, ready for JSON; a value that is missing, NaN or infinite is None."""
@@ -741,38 +701,6 @@ class Pool:
                 with _in_memory:
                     source.load()  # now, for an image that is loaded can't be drafted smaller by `_shrink`
                     yield source
-
-    def _refuse_duplicates(self) -> None:
-        twins = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
-        suspects = self._ids[self._order[np.union1d(twins, twins + 1)]]
-        if repeated := sorted(item_id for item_id, n in Counter(suspects).items() if n > 1):
-            raise BadInput(f"{len(repeated):,} ids are there more than once: {some(repeated)}. Each item needs an id "
-                           "of its own; pass ids=..., or drop the copies.")
-
-    def _like(self, item_id: str) -> list[str]:
-        """Ids that hold the wanted one's file name, or else that are spelt like it."""
-        stem = PurePath(item_id).stem.casefold()
-        holding: list[str] = []
-        for _, block in self._ids.blocks() if stem and "\0" not in stem else ():
-            if stem in (text := block.decode()).casefold():
-                holding += [known for known in text.split("\0") if stem in known.casefold()]
-            if len(holding) >= 3:
-                break
-        first = self._ids[:2000].tolist()  # difflib takes some 10 us for each
-        return holding[:3] or difflib.get_close_matches(item_id, first, cutoff=0.5) or first[:3]
-
-
-def _sorted_with_places(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Checksums in ascending order, and the position of each; both in one sort of one array, which is the quickest."""
-    if len(sums) > 1 << 32:
-        order = np.argsort(sums, kind="stable")
-        return sums[order], order
-    both = (sums.astype(np.uint64) << np.uint64(32)) | np.arange(len(sums), dtype=np.uint64)
-    both.sort()
-    places = (both & np.uint64(0xFFFFFFFF)).astype(np.int32 if len(sums) < 1 << 31 else np.int64)
-    both >>= np.uint64(32)
-    return both.astype(np.uint32), places
-
 
 def _text_of_group(value: Any) -> str:
     # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
