@@ -27,10 +27,8 @@ from torch import nn
 
 from ..errors import BadInput, ItemError, ModelError, StoreError
 from ..events import Event
-from ..objects.overlap import bounds
 from ..project.project import Project
 from ..project.shown_objects import todays_thresholds
-from ..quality.object_tables import SPAN_COLUMNS
 from ..records import SHAPE_OF, Proposal
 from ..storage.files import make_folder
 from .detector_model import DetectorModel
@@ -44,14 +42,13 @@ from .object_predictors import (
     OwnDetector,
     TorchvisionDetector,
     as_detector,
-    checked,
-    predicted,
     without_repeats,
 )
+from .object_search import found_table, outputs_of, search
 from .predict import pick_device
 from .registry import IMPORTED, IS_VERSION, N_KEPT, given_names
 from .span_net import SpanNet
-from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector, checked_spans, predicted_spans
+from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector
 from .span_targets import N_TAGS
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
@@ -59,7 +56,6 @@ if TYPE_CHECKING:
     from .model_card import Record
 
 KIND_OF_MODEL = "objects"
-PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "x0", "y0", "x1", "y1", "points", "score", "model"]
 AGAIN = "Or train anew with wb.finetune(start='initial'): no object is lost."
 SHORTEST = 4
 # Items whose images are read and predicted before what was found is stored.
@@ -458,7 +454,7 @@ class ObjectRegistry:
         pool = self.project.pool
         for position in range(min(len(pool), 20)):
             with suppress(ItemError):
-                self._outputs(model.detector, {position: pool.load(position)})
+                outputs_of(model.detector, self.kind, {position: pool.load(position)})
                 return
 
     # -- what it finds ---------------------------------------------------------------------------------------
@@ -488,43 +484,12 @@ class ObjectRegistry:
         for start in range(0, len(missing), AT_ONCE):
             with self._predicting:  # two threads don't search the same item
                 some = cache.missing(missing[start:start + AT_ONCE])
-                found, wrong = self._search(model, some, number_of)
+                found, wrong = search(model.detector, self.kind, self.project.pool, some, number_of)
                 cache.put(some, found)
             faults += wrong
             n_searched += len(some)
             show(len(missing[start:start + AT_ONCE]))
         self._tell_faults(model, faults, n_searched)
-
-    def _search(self, model: ObjectModel, positions: Sequence[int], number_of: Mapping[int | str, int]
-                ) -> tuple[list[list[Candidate]], Counter[str]]:
-        """What a model finds in some items, with the number of a label among its own; nothing in unreadable ones."""
-        images: dict[int, Any] = {}
-        for position in positions:
-            with suppress(ItemError):
-                images[position] = self.project.pool.load(position)
-        outputs = self._outputs(model.detector, images)
-        faults, found = Counter[str](), []
-        for position in positions:
-            kept: list[Candidate] = []
-            candidates, wrong = outputs.get(position, ([], Counter[str]()))
-            faults += wrong
-            for one in candidates:
-                number = number_of.get(one.label)
-                if number is None:
-                    faults[f"of the unknown label {one.label!r:.60}"] += 1
-                else:
-                    kept.append(one._replace(label=number))
-            found.append(kept)
-        return found, faults
-
-    def _outputs(self, detector: Any, items: Mapping[int, Any]) -> dict[int, tuple[list[Candidate], Counter[str]]]:
-        """What a model finds in some items that were read, and what of it can't be used."""
-        if self.kind == "span":
-            outputs = zip(items.items(), predicted_spans(detector, list(items.values())), strict=True)
-            return {position: checked_spans(output, len(text)) for (position, text), output in outputs}
-        outputs = zip(items.items(), predicted(detector, list(items.values())), strict=True)
-        return {position: checked(output, self.kind, (image.shape[1], image.shape[0]))
-                for (position, image), output in outputs}
 
     def _numbers(self, model: ObjectModel) -> dict[int | str, int]:
         """The number of a label among the model's own, by what the model calls it: a name, an id or a number."""
@@ -628,25 +593,8 @@ class ObjectRegistry:
 
     def table(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None) -> pd.DataFrame:
         """What a model finds in some items, a row an object: see `Workbench.predict_objects`."""
-        rows: list[tuple[Any, ...]] = []
         model = model or self.require()
-        today = self.project.lineage.today
-        for position in map(int, positions):
-            item_id, proposals = str(self.project.pool.ids[position]), self.proposals(position, model)
-            text = self.project.pool.load(position) if proposals and self.kind == "span" else ""
-            for one in proposals:
-                points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
-                box = (None,) * 4 if one.kind == "span" else (*one.at, *one.at) if one.kind == "point" else \
-                    one.at if one.kind == "box" else tuple(bounds([one.at])[0].tolist())
-                rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), *box, points, one.score,
-                             model.version, *((*one.at, text[slice(*map(int, one.at))]) if text else ())))
-        dtypes: dict[str, Any] = {**dict.fromkeys(("x0", "y0", "x1", "y1", "score"), float), "start": "Int64",
-                                  "end": "Int64"}
-        columns = {name: pd.Series([row[place] for row in rows], dtype=dtypes.get(name, object)) for place, name in
-                   enumerate([*PREDICTED_COLUMNS, *(SPAN_COLUMNS if self.kind == "span" else ())])}
-        table = pd.DataFrame(columns)
-        table.attrs["label_ids"] = {today.name_of(label_id): label_id for label_id in today.label_ids}
-        return table
+        return found_table(self.project, positions, partial(self.proposals, model=model), model.version)
 
     def _cache(self, model: ObjectModel) -> FoundObjects:
         with self._lock:
