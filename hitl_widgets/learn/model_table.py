@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ..events import Event
-from .registry import IMPORTED
 from .value_registry import KIND as VALUES
+from .versions import IMPORTED
 
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
 # What is shown of versions, of names, and of a table that has more rows.

@@ -46,10 +46,11 @@ from .object_predictors import (
 )
 from .object_search import found_table, outputs_of, search
 from .predict import pick_device
-from .registry import IMPORTED, IS_VERSION, N_KEPT, given_names
+from .registry import IS_VERSION, N_KEPT
 from .span_net import SpanNet
 from .span_predictors import OwnSpanDetector, SpanDetector, as_span_detector
 from .span_targets import N_TAGS
+from .versions import IMPORTED, given_names
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -29,6 +29,7 @@ from ..storage.blobs import TeamFiles
 from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
+from ..taxonomy.labels import Taxonomy
 from .architecture import Architecture
 from .average import AverageNet, average_with_outputs
 from .callables import CallableNet, is_function, names_of_outputs
@@ -45,6 +46,8 @@ from .predict import NetPredictor, private_copy
 from .text_descriptors import TextDescriptors
 from .text_light import PoolTexts, TextPrior
 from .value_registry import ValueRegistry
+from .versions import BACKGROUND, IMPORTED, SHORTEST, LoggedVersions
+from .versions import Version as Version
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 if TYPE_CHECKING:
@@ -52,23 +55,12 @@ if TYPE_CHECKING:
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
-# Shortest beginning of a version that may stand for it.
-SHORTEST = 4
 AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
 # Rounds whose models are kept although they weren't adopted.
 N_KEPT = 3
 # Models of the background that are kept, the latest.
 N_KEPT_OF_BACKGROUND = 5
-BACKGROUND, IMPORTED = "background", "imported"
 IS_VERSION = re.compile("[0-9a-f]{16}").fullmatch
-
-
-class Version(NamedTuple):
-    """A model in the registry: its name, the labels of its outputs, and the taxonomy version that these are from."""
-
-    name: str
-    label_ids: tuple[str, ...]
-    taxonomy: int
 
 
 class Registry:
@@ -112,19 +104,17 @@ class Registry:
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
-                 record: Callable[..., Event], lineage: Callable[[], Lineage],
-                 latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 descriptors: PoolDescriptors, values: ValueRegistry, files: TeamFiles,
+                 record: Callable[..., Event], lineage: Callable[[], Lineage], latest: Callable[[], Event | None],
+                 notify: Callable[[str], None], descriptors: PoolDescriptors, values: ValueRegistry, files: TeamFiles,
                  texts: PoolTexts | None = None, bars: Bars = no_bars) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
-        self.descriptors = descriptors
-        self.values, self.texts, self._files = values, texts, files
+        self.descriptors, self.values, self.texts, self._files = descriptors, values, texts, files
         self.training = threading.Lock()
         # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
         self._adopting = threading.RLock()
         self._at = 0  # number of the event by which the model in use was adopted
-        self._latest = latest
-        self._log, self._record, self._lineage, self._notify = log, record, lineage, notify
+        self._log, self._record, self._lineage, self._latest, self._notify = log, record, lineage, latest, notify
+        self._logged = LoggedVersions(log, lineage)
         self.estimators = EstimatorVersions(lambda: self.architecture, notify=notify, names=self.names, bars=bars)
         self._trained_here, self._told_out_of_sample = set[str](), set[str]()
 
@@ -295,13 +285,8 @@ class Registry:
         """The net of a file, with the estimator whose probabilities it holds, where that is at hand."""
         net = self.estimators.restored(path, label_ids)
         if isinstance(net, ImportedNet):
-            net.estimator = self.names().get(path.stem, "") if self._was_estimator(path.stem) else ""
+            net.estimator = self.names().get(path.stem, "") if self._logged.was_estimator(path.stem) else ""
         return self.architecture.restored(path, len(label_ids)) if net is None else net
-
-    def _was_estimator(self, version: str) -> bool:
-        """Whether stored probabilities are an estimator's, and weren't imported."""
-        return not any(event.body["model"] == version and (event.kind == IMPORTED or event.body["origin"] == IMPORTED)
-                       for event in self._log.events(kind=(IMPORTED, "adopted")))
 
     def _miss(self, why: str) -> None:
         self.inference.missing = why
@@ -323,7 +308,7 @@ class Registry:
             version = self.find(model)
             return version.name if version.name == self.adopted else \
                 self.install(self.load(version), origin="rolled back", label_ids=version.label_ids,
-                             thresholds=self.thresholds_of(version.name), **self._named(version.name))
+                             thresholds=self.thresholds_of(version.name), **self._logged.named(version.name))
 
     def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None,
                 event_id: str | None = None, thresholds: Mapping[str, float] | None = None, **more: Any) -> str:
@@ -358,7 +343,7 @@ class Registry:
         """
         label_ids = tuple(label_ids or self._lineage().today.label_ids)
         if origin == "given" and self.architecture.of_texts and not isinstance(net, CallableNet):
-            self._check_order(net, label_ids)
+            _check_order(net, label_ids, self._lineage().today)
         net = private_copy(net)
         predictor = self.architecture.predictor(net, label_ids)
         _try_out(predictor)
@@ -378,23 +363,13 @@ class Registry:
             self.inference.use(predictor, thresholds=event.body.get("thresholds"))
         return predictor.version
 
-    def _check_order(self, net: nn.Module, label_ids: Sequence[str]) -> None:
-        """Refuse a model that names its outputs as the labels are named, in another order."""
-        today = self._lineage().today
-        names, told = [today.name_of(label_id) for label_id in label_ids], names_of_outputs(net)
-        if told != names and sorted(told) == sorted(names):
-            raise ModelError(f"the model's outputs are {', '.join(told)} in this order, and the labels "
-                             f"{', '.join(names)}. Pass the labels in the model's order.")
-
     def _is_own(self, net: nn.Module) -> bool:
         """Whether a net is of the workbench's own making."""
         return is_light_net(net) or (self.architecture.own and not isinstance(net, (CallableNet, ImportedNet)))
 
     def thresholds_of(self, version: str) -> dict[str, float]:
         """The thresholds of a model's labels, by their ids; none where it has none."""
-        return next((dict(event.body["thresholds"])
-                     for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
-                     if event.body["model"] == version and "thresholds" in event.body), {})
+        return self._logged.thresholds_of(version)
 
     def _adopt_function(self, function: Any) -> str:
         former, self.architecture = self.architecture, self.architecture.with_net(function)
@@ -427,23 +402,11 @@ class Registry:
 
     def find(self, beginning: str) -> Version:
         """The version that begins so, or that was imported under this name; BadInput unless there is exactly one."""
-        versions = {version.name: version for version in _versions(self._log.events(), self._lineage())}
-        fitting = [version for version, name in self.names().items() if name == beginning]
-        if not fitting and len(beginning) >= SHORTEST:
-            fitting = [name for name in versions if name.startswith(beginning)]
-        if len(fitting) != 1:
-            newest = ", ".join(list(versions)[-8:]) or "none yet"
-            raise BadInput(f"model version {beginning!r} {'is unknown' if not fitting else 'fits more than one'}; "
-                           f"there are: {newest}. See wb.models().")
-        return versions[fitting[0]]
+        return self._logged.find(beginning)
 
     def names(self) -> dict[str, str]:
         """The names under which versions were imported, and of estimators their classes: version -> name."""
-        return given_names(self._log)
-
-    def _named(self, version: str) -> dict[str, str]:
-        """The name of a version, as a part of an event's body; empty where it wasn't imported."""
-        return {"name": name} if (name := self.names().get(version)) else {}
+        return self._logged.names()
 
     def add_predictions(self, net: ImportedNet, *, label_ids: Sequence[str], name: str, adopt: bool) -> str:
         """Make imported probabilities a model of the project, and adopt them, unless they are adopted already.
@@ -480,13 +443,7 @@ class Registry:
 
     def around(self, n_round: int) -> tuple[Version, Version]:
         """The versions before and after a round; BadInput where there was none before."""
-        before = None
-        for event in self._log.events():
-            if event.kind == "adopted":
-                before = event.body["model"]
-            elif event.kind == "trained" and event.body["round"] == n_round and before is not None:
-                return self.find(before), self.find(event.body["model"])
-        raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
+        return self._logged.around(n_round)
 
     def path(self, version: str) -> Path:
         """Where the weights of a version lie; for a project on a server they are fetched where they are missing."""
@@ -500,7 +457,7 @@ class Registry:
         path = self.path(version.name)
         if not path.exists():
             kept = f" Of the models that were learnt in the background the last {N_KEPT_OF_BACKGROUND} are kept." \
-                if self._was_learnt_in_background(version.name) else ""
+                if self._logged.was_learnt_in_background(version.name) else ""
             raise ModelError(f"the weights of {version.name} are gone from {path.parent}.{kept}"
                              f"{self._files.lost(path) if not kept else ''} Choose another version of wb.models(), or "
                              "train anew: no label is lost.")
@@ -510,10 +467,6 @@ class Registry:
         if why := _other_weights(net, version.name, path):
             raise ModelError(f"{why} Choose another version of wb.models(), or train anew: no label is lost.")
         return net
-
-    def _was_learnt_in_background(self, version: str) -> bool:
-        return any(event.body["model"] == version and event.body["origin"] == BACKGROUND
-                   for event in self._log.events(kind="adopted"))
 
     def predictor(self, version: Version) -> NetPredictor:
         """A predictor with the net of a version."""
@@ -527,7 +480,7 @@ class Registry:
         adopted = self.inference.predictor if beginning is None or self.adopted is not None else None
         version = self.find(adopted.version if beginning is None and adopted is not None else str(beginning))
         if holds_imported_net(self.path(version.name)) and not self.estimators.is_live(version.name):
-            estimator = self.names().get(version.name, "") if self._was_estimator(version.name) else ""
+            estimator = self.names().get(version.name, "") if self._logged.was_estimator(version.name) else ""
             raise no_net("be used elsewhere; wb.predict() and wb.probs() have them"
                          f"{'' if estimator else ', as they were imported'}", estimator)
         # The adopted net may be had although its weights are gone from the disk.
@@ -543,13 +496,7 @@ class Registry:
 
     def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
-        if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
-            try:
-                make_folder(path.parent)
-                save_weights(net, path, metadata={"version": version})
-            except (OSError, SafetensorError) as error:
-                raise StoreError(f"the model can't be kept in {path.parent} ({error}). Make room on the disk, or let "
-                                 "the folder be written to, and try again; no answer is lost.") from error
+        _write(net, path, version)
         self._files.share(path)
 
     # -- training --------------------------------------------------------------------------------------------
@@ -584,11 +531,9 @@ class Registry:
             raise ModelError(inference.missing)
         if start == "frozen":
             return self.architecture.frozen(len(label_ids), seed=seed)
-        if start == "initial" or inference.version is None:
-            return self.architecture.fresh(len(label_ids), seed=seed)
-        predictor, embeddings = inference.predictor, inference.stored_embeddings(n=N_FITTED_BY)
         if (name := self.starts_from(start)) is None:
             return self.architecture.fresh(len(label_ids), seed=seed)
+        predictor, embeddings = inference.predictor, inference.stored_embeddings(n=N_FITTED_BY)
         if name != predictor.version:
             predictor, embeddings = self.predictor(self.find(name)), None
         net = predictor.copy_of_net()
@@ -641,7 +586,7 @@ class Registry:
         """
         self.follow()
         version = self.adopted
-        if version is None or (name := self.names().get(version)) is None or self._was_estimator(version):
+        if version is None or (name := self.names().get(version)) is None or self._logged.was_estimator(version):
             return None  # an estimator may have learnt these very answers
         if version not in self._told_out_of_sample:
             self._told_out_of_sample.add(version)
@@ -650,11 +595,7 @@ class Registry:
                          "gives them: a model agrees with the answers that it learnt, also with those that are wrong.")
         probs, lineage = self.inference.probs(np.asarray(positions, np.int64)), self._lineage()
         unknown = np.logical_not(lineage.columns(self._label_ids).any(axis=0))
-        if unknown.any():
-            share = 1 / (2 if self.inference.predictor.multilabel else len(unknown))
-            known = probs * (1 if self.inference.predictor.multilabel else 1 - share * unknown.sum())
-            probs = np.where(unknown, np.float32(share) + 0 * probs[:, :1], known)
-        return probs
+        return _with_new_labels(probs, unknown, multilabel=self.inference.predictor.multilabel)
 
     def _untrained(self) -> NetPredictor:
         """A predictor with the net as it was before it learnt from any answer."""
@@ -701,17 +642,9 @@ class Registry:
         Those are models that were never adopted, but those of the last rounds; and models that were adopted in the
         background and by nobody since, but the last five, the adopted one and the best. The log keeps their figures.
         """
-        adoptions = list(self._log.events(kind="adopted"))
-        runs = list(self._log.events(kind="trained"))
-        adopted, trained = ({event.body["model"] for event in events} for events in (adoptions, runs))
-        old = trained - adopted - {event.body["model"] for event in runs[-N_KEPT:]}
-        light = list(dict.fromkeys(event.body["model"] for event in reversed(adoptions)
-                                   if event.body["origin"] == BACKGROUND))
-        chosen = {event.body["model"] for event in adoptions if event.body["origin"] != BACKGROUND}
-        best = [event.body["best"] for event in runs if event.body.get("best")][-1:]
-        old |= set(light[N_KEPT_OF_BACKGROUND:]) - chosen - trained - {self.adopted, *best}
+        adoptions, runs = (list(self._log.events(kind=kind)) for kind in ("adopted", "trained"))
         # The log may be somebody else's, and what isn't a version may be the name of any folder.
-        versions = list(filter(IS_VERSION, old))
+        versions = list(filter(IS_VERSION, _old_versions(adoptions, runs, self.adopted)))
         self._files.remove(*map(self._place, versions))
         for version in versions:
             for kind in ("predictions", "maps"):
@@ -768,12 +701,6 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     return registry
 
 
-def given_names(log: Log) -> dict[str, str]:
-    """The names under which models came into a log: version -> the first one."""
-    named = [event.body for event in log.events(kind=(IMPORTED, "adopted", "trained")) if event.body.get("name")]
-    return {body["model"]: body["name"] for body in reversed(named)}
-
-
 def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:
     """The names of labels under each version of a taxonomy, label_id -> name, the newest first."""
     for number in sorted(lineage.versions, reverse=True):
@@ -781,33 +708,43 @@ def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:
         yield dict(zip(taxonomy.label_ids, taxonomy.names, strict=True))
 
 
-def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
-    """The versions in the log, each as it came first: a later edit of the taxonomy doesn't change what it was."""
-    versions: dict[str, Version] = {}
-    today = 0
-    for event in events:
-        if event.kind == "taxonomy" and "fork" in event.body:
-            continue  # it doesn't hold
-        if event.kind == "taxonomy" and event.body["taxonomy"]["version"] in lineage.versions:
-            today = event.body["taxonomy"]["version"]
-        elif event.kind == "trained" and event.body["model"] != (event.body.get("values") or {}).get("model"):
-            name = event.body["model"]
-            version = body_version(event.body, lineage, otherwise=today)
-            versions.setdefault(name, Version(name, lineage.versions[version].label_ids, version))
-        elif event.kind in ("adopted", IMPORTED):
-            name, label_ids = event.body["model"], tuple(event.body["label_ids"])
-            if name not in versions or versions[name].label_ids != label_ids:
-                # Another version than today's when the taxonomy changed while the model was on its way into the log.
-                fitting = [number for number in (*lineage.versions, *reversed(lineage.forks.steps))
-                           if lineage.versions[number].label_ids == label_ids]
-                versions[name] = Version(name, label_ids, today if today in fitting else max(fitting, default=today))
-    return versions.values()
+def _check_order(net: nn.Module, label_ids: Sequence[str], today: Taxonomy) -> None:
+    """Refuse a model that names its outputs as the labels are named, in another order."""
+    names, told = [today.name_of(label_id) for label_id in label_ids], names_of_outputs(net)
+    if told != names and sorted(told) == sorted(names):
+        raise ModelError(f"the model's outputs are {', '.join(told)} in this order, and the labels "
+                         f"{', '.join(names)}. Pass the labels in the model's order.")
 
 
-def body_version(body: Mapping[str, Any], lineage: Lineage, *, otherwise: int) -> int:
-    """The taxonomy version under which a run trained; an event of an earlier package doesn't say."""
-    version = int(body.get("taxonomy", otherwise))
-    return version if version in lineage.versions else otherwise
+def _old_versions(adoptions: Sequence[Event], runs: Sequence[Event], in_use: str | None) -> set[str]:
+    """The versions that nothing uses any more, of the "adopted" and "trained" events; see `Registry.remove_old`."""
+    adopted, trained = ({event.body["model"] for event in events} for events in (adoptions, runs))
+    old = trained - adopted - {event.body["model"] for event in runs[-N_KEPT:]}
+    light = list(dict.fromkeys(event.body["model"] for event in reversed(adoptions)
+                               if event.body["origin"] == BACKGROUND))
+    chosen = {event.body["model"] for event in adoptions if event.body["origin"] != BACKGROUND}
+    best = [event.body["best"] for event in runs if event.body.get("best")][-1:]
+    return old | set(light[N_KEPT_OF_BACKGROUND:]) - chosen - trained - {in_use, *best}
+
+
+def _with_new_labels(probs: np.ndarray, unknown: np.ndarray, *, multilabel: bool) -> np.ndarray:
+    """Probabilities in which labels that the model doesn't know have an equal share."""
+    if not unknown.any():
+        return probs
+    share = 1 / (2 if multilabel else len(unknown))
+    known = probs * (1 if multilabel else 1 - share * unknown.sum())
+    return np.where(unknown, np.float32(share) + 0 * probs[:, :1], known)
+
+
+def _write(net: nn.Module, path: Path, version: str) -> None:
+    """Write the weights of a net into a file that hasn't them yet; StoreError where that can't be."""
+    if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
+        try:
+            make_folder(path.parent)
+            save_weights(net, path, metadata={"version": version})
+        except (OSError, SafetensorError) as error:
+            raise StoreError(f"the model can't be kept in {path.parent} ({error}). Make room on the disk, or let "
+                             "the folder be written to, and try again; no answer is lost.") from error
 
 
 def _try_out(predictor: NetPredictor) -> None:
