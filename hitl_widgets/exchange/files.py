@@ -536,6 +536,7 @@ def _bring_back(path: Path) -> None:
                 return
 
 
+# 14 branches: what can be in the way differs for a file, a folder and an empty folder.
 def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
     """Raise BadInput where something is in the way of a file or folder to be written."""
     if not path.parent.is_dir():

@@ -207,12 +207,6 @@ class ProjectRecords:
         seen = body.get("seen", {})
         version = seen.get("taxonomy")
         status, label_id = self._status(event, version)
-        as_decided = None
-        former = body.get("label_id")
-        if former is not None and not self._of_objects and (
-                status != "decided" or label_id != former or (not is_set(former) and
-                                                              self._name_of(label_id) != body.get("label"))):
-            as_decided = former, body.get("label"), version
         objects: tuple[ObjectAnswer, ...] | None = None
         if self._of_objects and "objects" in body:
             objects = self._objects(body, version, lost)
@@ -230,8 +224,18 @@ class ProjectRecords:
             body.get("certainty"), seen.get("certainty"), tuple(sorted(body.get("flags", ()))), note,
             event.acted_at, status, self._values(body, version, lost), objects, whole.get("reason"),
             regions.get("wrong"), regions.get("missing"), seen, event.id,
-            None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"), as_decided,
-            reasons=reasons)
+            None if (touched := body.get("touched")) is None else tuple(touched), body.get("first"),
+            self._as_decided(body, version, status, label_id), reasons=reasons)
+
+    def _as_decided(self, body: Mapping[str, Any], version: int | None, status: str, label_id: str | None
+                    ) -> tuple[str, str | None, int | None] | None:
+        """The label as it was decided; None where it has the same id and name today, and in tasks of objects."""
+        former = body.get("label_id")
+        if former is None or self._of_objects:
+            return None
+        is_todays = status == "decided" and label_id == former and (
+            is_set(former) or self._name_of(label_id) == body.get("label"))
+        return None if is_todays else (former, body.get("label"), version)
 
     def _status(self, event: events.Event, version: int | None) -> tuple[str, str | None]:
         """The status of an answer, as in `Workbench.annotations`, and today's id of its label."""

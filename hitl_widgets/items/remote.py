@@ -438,14 +438,18 @@ class RemoteFiles:
                 self._queue.extendleft(reversed(new))
             else:
                 self._queue.extend(new)
-            n_more = min(len(self._queue) - self._n_idle, N_FETCHES - self._n_threads)
-            for _ in range(n_more):
-                self._n_threads += 1
-                threading.Thread(target=self._work, name="fetching", daemon=True).start()
+            self._start_threads()
             self._lock.notify(len(new))
-        for _ in range(settled if then is not None else 0):
-            assert then is not None
-            then()
+        if then is not None:
+            for _ in range(settled):
+                then()
+
+    def _start_threads(self) -> None:
+        """Start as many threads as what waits has use for; with the lock."""
+        n_more = min(len(self._queue) - self._n_idle, N_FETCHES - self._n_threads)
+        for _ in range(n_more):
+            self._n_threads += 1
+            threading.Thread(target=self._work, name="fetching", daemon=True).start()
 
     def _work(self) -> None:
         while (fetch := self._next()) is not None:

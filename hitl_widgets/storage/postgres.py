@@ -359,6 +359,7 @@ class Database:
         return LogDamaged(f"the log {self.location} can't be read ({why}). It was left as it is. Restore the database "
                           "from the server's backup.")
 
+    # 13 branches: one for each kind of error, with its own message.
     def explained(self, error: Exception) -> HitlError:
         """What PostgreSQL or SQLAlchemy raised, as an error of this package that says what to do."""
         cause = getattr(error, "orig", None) or error
@@ -386,6 +387,7 @@ class Database:
         return StoreError(f"{place} refused: {words}.")
 
 
+# 13 branches: one for each reason, with its own message.
 def _not_let_in(place: str, code: str, words: str) -> HitlError | None:
     """Why the server lets this user into no database, or not into the project's; None where it is something else."""
     if any(sign in words for sign in _REFUSED) or code.startswith("28"):

@@ -241,6 +241,7 @@ class _Transfer:
 
     # -- what is at the new place already --------------------------------------------------------------------
 
+    # 13 branches: one for each state in which a move that was interrupted may have left the two places.
     def _compare(self, target: Log, *, is_gone: bool) -> _Relation:
         """Tell what of the project is there already; BadInput where something is there that isn't here."""
         n_same, here, there = self._walk(target)

@@ -223,14 +223,18 @@ class _Plan:
             if self._image is not None:
                 columns.append(f"{self._image}.path")
             for number, (where, row) in enumerate(file.rows(columns)):
-                item_id = row.get(self._item or "")
-                if isinstance(item_id, bool) or not isinstance(item_id, (str, int)) or item_id == "":
-                    item_id = self._path_of(row) or f"{file.path.stem}/{number}"
-                item_id = str(item_id)
-                if item_id in before:
+                item_id = self._item_id_of(row)
+                if item_id is None or item_id in before:
                     item_id = f"{file.path.stem}/{number}"
                 before.add(item_id)
                 yield self._record(item_id, row, file, more, where)
+
+    def _item_id_of(self, row: Mapping[str, Any]) -> str | None:
+        """The id in a row's own column, else the path of its image."""
+        item_id = row.get(self._item or "")
+        if isinstance(item_id, bool) or not isinstance(item_id, (str, int)) or item_id == "":
+            return self._path_of(row)
+        return str(item_id)
 
     def _path_of(self, row: Mapping[str, Any]) -> str | None:
         image = row.get(self._image or "")

@@ -95,6 +95,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
         file.write("\n]}\n")
 
 
+# 13 branches: a form for each task.
 def _data(header: Header, record: ItemRecord, answer: Answer) -> Any:
     if answer.verdict == "skip":
         return None

@@ -71,6 +71,7 @@ class Offsets:
             return self.given
         return "utf16" if self._votes["utf16"] > self._votes["characters"] else "characters"
 
+    # 13 branches: with a quote, the first unit that fits it; without one, whatever the units agree on.
     def place(self, text: str, start: int, end: int, quote: str | None) -> tuple[tuple[int, int] | None, str | None]:
         """The characters that a span covers.
 

@@ -191,6 +191,7 @@ class _Writer:
             for each in one.objects:
                 self._object(record.item_id, None, number, each)
 
+    # 15 branches: a cell for each field.
     def _answer(self, item_id: str, answer: Answer, number: int, vote_of: int | None) -> int:
         """Add an answer and its votes; the next number."""
         ids, seen = answer.label_ids, answer.seen

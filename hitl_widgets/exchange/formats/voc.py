@@ -186,6 +186,7 @@ def _parsed(source: Source, name: str | None, lost: Losses) -> _File:
     return file
 
 
+# 13 branches: a case for each part of an object that is lost, and for what is wrong with it.
 def _add_object(file: _File, one: Element, where: str, lost: Losses) -> None:
     name = (one.findtext("name") or "").strip()
     if not name:

@@ -133,6 +133,7 @@ def _classes(source: Source) -> tuple[list[str], Mapping[str, Any]]:
                    "line, is expected.")
 
 
+# 13 branches: names may be a list or a mapping, and each way to get it wrong has its own message.
 def _of_yaml(source: Source, name: str) -> tuple[list[str], Mapping[str, Any]]:
     where = str(source.file(name))
     body = _yaml(source.text(name), where)
