@@ -96,7 +96,7 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Any) -> AnyFee
     decisions = project.reasons()
     labelled = set(items.item_ids)
     names = [*items.item_ids, *(item_id for item_id in sorted(decisions)
-                                if item_id not in labelled and _may_teach(project, item_id))]
+                                if item_id not in labelled and may_teach(project, item_id))]
     views = _views(project, view_of, {row: name for row, name in enumerate(names) if name in decisions})
     if not views:
         return None
@@ -138,8 +138,14 @@ def _as_logged(decisions: list[Decision]) -> list[list[Any]]:
             for decision in sorted(decisions, key=lambda decision: decision.annotator)]
 
 
-def _may_teach(project: Project, item_id: str) -> bool:
-    """Whether an item is in the pool, and isn't one that measures."""
+def may_teach(project: Project, item_id: str) -> bool:
+    """Whether an item is in the pool, and isn't one that measures.
+
+    Parameters
+    ----------
+    project : Project
+    item_id : str
+    """
     [position] = project.pool.positions([item_id]).tolist()
     return position >= 0 and not project.queue.holdout[position] and not project.queue.gold[position]
 

@@ -17,9 +17,11 @@ from sklearn.linear_model import RidgeClassifier
 from torch import Tensor
 
 from .object_net import COARSEST, N_VERTICES, Found, ObjectNet, ellipse
+from .object_rationales import MarkedObject, ObjectRationaleLoss
 from .object_targets import Annotated
 from .object_training import ObjectOptions, find_objects, train_objects
 from .object_views import resized
+from .rationales import RationaleMethod
 
 # Longest side of a view: at least one, at most the other, and so that of ten objects nine have so many pixels a side.
 USUAL_SIDE, SMALLEST_SIDE, LARGEST_SIDE = 320, 128, 640
@@ -107,17 +109,20 @@ class Fitting:
         Seconds for the training; fewer steps are made where it wouldn't last.
     flips : tuple of 2 bools, or None
         Whether images mean the same mirrored, and upside down; None finds it out from the objects.
+    rationales : "penalty" or "invariance"
+        How the loss uses marked regions: see `ObjectRationaleLoss`.
     """
 
     kind: str = "box"
     options: ObjectOptions = field(default_factory=ObjectOptions)
     budget_s: float | None = None
     flips: tuple[bool, bool] | None = None
+    rationales: RationaleMethod = "penalty"
 
 
 # 18 branches: some images join the training late, where there are many, and give the thresholds then.
 def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fitting, *, begin: ObjectNet | None = None,
-                unlabelled: Sequence[np.ndarray] = (),
+                unlabelled: Sequence[np.ndarray] = (), marked: Sequence[MarkedObject] = (),
                 show: Callable[[int, float], object] = lambda step, loss: None) -> Fitted:
     """Train a net on corrected images, and find the score from which its objects are worth proposing.
 
@@ -130,6 +135,8 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
         Its weights are where the training begins, as far as they fit; None for fresh ones.
     unlabelled : sequence of ndarray
         Images that nobody answered: thresholds are carried over to the final net by how many objects are found here.
+    marked : sequence of MarkedObject
+        Objects whose score shouldn't rest on some regions of their image, or should on others.
     show : callable
         Called with the number of steps that are done and the loss.
     """
@@ -157,9 +164,13 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
             history.pop()  # every tenth step stays, the first and the last
         history.append((step, round(loss, 4)))
         show(step, loss)
+    boxes = [boxes_of([one.at], fitting.kind, (one.image.shape[1], one.image.shape[0])) for one in marked]
+    extra_loss = ObjectRationaleLoss(
+        marked, side=side, n_labels=n_labels, boxes=np.concatenate(boxes), method=fitting.rationales, mirror=flips[0],
+        seed=options.seed) if marked else None
     began = time.monotonic()
     trained, stopped = train_objects(
-        net, [annotated[row] for row in at_first], options, later=later, join=join, show=shown,
+        net, [annotated[row] for row in at_first], options, later=later, join=join, show=shown, extra_loss=extra_loss,
         until=None if fitting.budget_s is None else began + fitting.budget_s)
     thresholds = np.full(n_labels, THRESHOLD)
     if before:

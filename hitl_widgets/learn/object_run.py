@@ -31,8 +31,10 @@ from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
 from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, boxes_of, fit_objects
 from .object_predictors import TorchvisionDetector
+from .object_rationales import Marked, marked_objects
 from .object_registry import ObjectModel, ObjectRegistry
 from .object_training import BATCH, STEPS, ObjectOptions
+from .rationales import RationaleMethod
 from .run import limit_torch_threads
 from .span_targets import CorrectedText
 from .span_training import BATCH as TEXTS
@@ -43,6 +45,7 @@ from .span_training import SpanOptions, fit_spans
 N_UNLABELLED = 24
 MAX_WEIGHT = 3.0
 START, ADOPT, CERTAINTY = ("adopted", "initial"), ("better", "always", "never"), ("weight", "off")
+REASONS = ("auto", "penalty", "invariance", "off")
 NO_HOLDOUT = "not measured: no hold-out image was answered blind yet"
 MAIN = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
 # The figure that decides where the first one is that of the former model.
@@ -60,7 +63,7 @@ class ObjectRecipe:
 
     Parameters
     ----------
-    epochs, budget_s, start, adopt, seed, certainty, lr
+    epochs, budget_s, start, adopt, seed, certainty, lr, reasons
         As for `Workbench.finetune`.
 
     Raises
@@ -76,9 +79,10 @@ class ObjectRecipe:
     seed: int = 0
     certainty: str = "weight"
     lr: float | None = None
+    reasons: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, choices in (("start", START), ("adopt", ADOPT), ("certainty", CERTAINTY)):
+        for name, choices in (("start", START), ("adopt", ADOPT), ("certainty", CERTAINTY), ("reasons", REASONS)):
             if getattr(self, name) not in choices:
                 raise BadInput(f"{name} is {getattr(self, name)!r}; one of {', '.join(choices)} is expected where "
                                "objects are learnt.")
@@ -119,6 +123,8 @@ class ObjectRun:
         How many of these images the thresholds were chosen on, before they were learnt.
     taken : str
         Which net was trained: the workbench's own, or a copy of the person's.
+    n_marked : int
+        How many objects with marked regions the loss used.
     thresholds : dict of str to float
         label_id -> the score from which its objects are proposed.
     history : DataFrame
@@ -148,6 +154,7 @@ class ObjectRun:
     history: pd.DataFrame
     n_validation: int = 0
     taken: str = ""
+    n_marked: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     stopped_because: str = "done"
     measured_on: str = ""
@@ -209,6 +216,8 @@ class ObjectRun:
             lines.append(f"{objects} are proposed from a score of " + ", ".join(
                 f"{value:.2f} ({names.get(label_id, label_id)})" for label_id, value in self.thresholds.items())
                 + f"; {found}")
+        if self.n_marked:
+            lines.append(f"the marked regions of {self.n_marked} objects were in the loss")
         return [*lines, *([self.taken] if self.taken else [])]
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,7 +226,8 @@ class ObjectRun:
         return {"model": self.model, "adopted": self.adopted, "verdict": self.verdict, "kind": "objects",
                 "n_training": self.n_training, "n_objects": self.n_objects, "n_validation": self.n_validation,
                 "round": self.round, "seconds": self.seconds, "stopped_because": self.stopped_because,
-                "taken": self.taken, "thresholds": dict(self.thresholds), "measured_on": self.measured_on,
+                "taken": self.taken, "n_marked": self.n_marked, "thresholds": dict(self.thresholds),
+                "measured_on": self.measured_on,
                 "before": self.before.to_dict(), "after": self.after.to_dict(),
                 "gain": None if math.isnan(self.gain) else [float(self.gain), self.gain.n, self.gain.low,
                                                             self.gain.high],
@@ -231,20 +241,24 @@ class ObjectRun:
         before, after = (figures_in(body[name]) for name in ("before", "after"))
         return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
                    Estimate(gain[0], gain[2], gain[3], n=gain[1]),
-                   history=pd.DataFrame(body["history"]),
+                   history=pd.DataFrame(body["history"]), n_marked=body.get("n_marked", 0),
                    **{name: body[name] for name in ("model", "adopted", "verdict", "n_training", "n_objects", "round",
                                                     "seconds", "n_validation", "taken", "thresholds",
                                                     "stopped_because", "measured_on")})
 
 
 class Gathered(NamedTuple):
-    """What a run learns from: images or texts, their ids, the labels and their version, a digest of all answers."""
+    """What a run learns from: images or texts, their ids, the labels and their version, a digest of all answers.
+
+    `marked`: the objects with marked regions, where the training can use them.
+    """
 
     images: list[Any]
     item_ids: list[str]
     label_ids: tuple[str, ...]
     taxonomy: int
     digest: str
+    marked: Marked = Marked()
 
 
 def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, *, bars: Bars = no_bars
@@ -283,6 +297,8 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     with bars(None, title=f"Gathering the corrected {registry.items}"):
         registry.follow()
         data, n_round = gather(project, certainty=recipe.certainty), project.round
+        if recipe.reasons != "off":
+            data = _with_marked(project, registry, recipe, data)
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the proposals all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
@@ -383,6 +399,33 @@ def _loaded(project: Project, row: Any, kind: str) -> Any:
     return item if is_same else None
 
 
+def _with_marked(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered) -> Gathered:
+    """The same, with the objects whose marked regions the training can use; what can't be used is told."""
+    marked = marked_objects(project, data.label_ids)
+    if not marked.objects and not marked.left_out:
+        return data
+    for item_id, why in marked.left_out.items():
+        project.notify(f"item {item_id!r}: {why}, so that the training can't use its marked regions.")
+    what = "spans" if registry.kind == "span" else "objects"
+    regions = f"the marked regions of {len(marked.objects)} {what}"
+    if registry.kind == "span":
+        project.notify(f"The net for spans doesn't learn from {regions}; they stay in the log.")
+        return data
+    if isinstance(_given(registry, recipe), TorchvisionDetector):
+        project.notify("A net of torchvision's convention computes its loss itself, and the slope of one object's "
+                       f"score can't be added there: {regions} don't train it, and stay in the log. The workbench's "
+                       "own net learns from them.")
+        return data
+    return data._replace(marked=marked)
+
+
+def _given(registry: ObjectRegistry, recipe: ObjectRecipe) -> Any:
+    """The detector that a run trains a copy of, where it is a net that can be trained."""
+    model = registry.adopted
+    imported = model is not None and isinstance(model.detector, ImportedDetector)
+    return registry.given if recipe.start == "initial" or model is None or imported else model.detector
+
+
 def _mean_certainties(table: pd.DataFrame) -> dict[str, float]:
     given: dict[str, list[float]] = {}
     for row in _rows(table):
@@ -399,6 +442,8 @@ def _key(data: Gathered, reference: pd.DataFrame, recipe: ObjectRecipe) -> str:
     known = [[str(row.item_id), str(row.decision_id)] for row in _rows(reference)]
     arguments = {name: getattr(recipe, name) for name in ("epochs", "budget_s", "start", "adopt", "seed", "certainty",
                                                           "lr")}
+    if data.marked.logged:
+        arguments |= {"reasons": recipe.reasons, "marks": data.marked.logged}
     return hashlib.blake2b(canonical({"data": data.digest, "known": known, **arguments}).encode(),
                            digest_size=16).hexdigest()
 
@@ -416,7 +461,7 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     """The new model, and what the run says of its training."""
     model = registry.adopted
     imported = model is not None and isinstance(model.detector, ImportedDetector)
-    given = registry.given if recipe.start == "initial" or model is None or imported else model.detector
+    given = _given(registry, recipe)
     if isinstance(given, TorchvisionDetector):
         return _trained_of_person(project, registry, recipe, data, given, budget_s, bars, title=title)
     usual, batch = (SPAN_STEPS, TEXTS) if registry.kind == "span" else (STEPS, BATCH)
@@ -432,7 +477,8 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
                                               "is known, which can't be trained"
     return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
-        "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net}
+        "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net,
+        "n_marked": len(data.marked.objects)}
 
 
 def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_s: float | None,
@@ -444,8 +490,10 @@ def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_
                          budget_s=budget_s, unlabelled=unlabelled, show=show)
     options = ObjectOptions(steps=steps, seed=recipe.seed)
     options = options if recipe.lr is None else replace(options, lr=recipe.lr)
-    return fit_objects(data.images, len(data.label_ids), Fitting(kind, options, budget_s), unlabelled=unlabelled,
-                       show=show)
+    # The net begins with fresh weights, which haven't learnt the wrong reason yet: "auto" takes the penalty.
+    method: RationaleMethod = "invariance" if recipe.reasons == "invariance" else "penalty"
+    return fit_objects(data.images, len(data.label_ids), Fitting(kind, options, budget_s, rationales=method),
+                       unlabelled=unlabelled, marked=data.marked.objects, show=show)
 
 
 def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered,

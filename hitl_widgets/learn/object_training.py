@@ -56,7 +56,8 @@ class ObjectOptions:
 def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOptions, *,
                   later: Sequence[Annotated] = (), join: Callable[[ObjectNet], object] = lambda net: None,
                   show: Callable[[int, float], object] = lambda step, loss: None,
-                  until: float | None = None) -> tuple[ObjectNet, str]:
+                  until: float | None = None,
+                  extra_loss: Callable[[ObjectNet], Tensor] | None = None) -> tuple[ObjectNet, str]:
     """A copy of a net that is trained on these images, and why it ended; the net itself isn't changed.
 
     Parameters
@@ -73,6 +74,8 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
         Called with the number of steps that are done and the loss.
     until : float or None
         When the training is to end, as `time.monotonic` tells it: where steps take too long, fewer are made.
+    extra_loss : callable or None
+        Gives of the net a loss that is added in each step, such as an `ObjectRationaleLoss`.
 
     Returns
     -------
@@ -102,6 +105,8 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
         batch = torch.stack([one.view for one in views]).to(memory_format=torch.channels_last)
         centres, sides = net(batch)
         loss = object_loss(centres, sides, targets, of_sides=options.of_sides)
+        if extra_loss is not None:
+            loss = loss + extra_loss(net)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 10.0)

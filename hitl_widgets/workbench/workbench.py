@@ -853,8 +853,8 @@ class Workbench:
         """Train on the annotations, measure the gain on the hold-out, and adopt the result if it is better.
 
         Where objects are asked for, a detector learns from the corrected images, and `epochs`, `budget_s`, `start`
-        ("adopted" or "initial"), `adopt`, `seed`, `certainty` ("weight" or "off") and `lr` are used, the
-        others aren't (docs/objects.md).
+        ("adopted" or "initial"), `adopt`, `seed`, `reasons`, `certainty` ("weight" or "off") and `lr` are
+        used, the others aren't (docs/objects.md).
 
         Where an estimator was passed as `model`, a copy of it is fitted to the answers, and `adopt`, `seed` and
         `certainty` are used (docs/models.md).
@@ -882,7 +882,8 @@ class Workbench:
             The project's if missing. On a CPU the same seed and answers give the same model.
         reasons : str
             Which loss uses the marked regions: "penalty" (on the gradient there), "invariance" (when they are
-            repainted), "off", or "auto": the penalty with ``start="initial"``, else invariance.
+            repainted), "off", or "auto": the penalty with ``start="initial"`` and of
+            objects, else invariance.
         certainty : str
             "weight" weighs an answer by its certainty, "off" doesn't. "soft" learns from probabilities: all answers to
             an item, their certainty and an out-of-fold model are combined by how reliable gold shows each to be
