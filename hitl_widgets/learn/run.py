@@ -46,7 +46,7 @@ from .learnt import learnt_gold, pack
 from .light import is_light_net
 from .light_rows import LightRows
 from .losses import PARTIAL
-from .measurement import SOURCES, Figure, Figures, Outputs, Reference, figures_of
+from .measurement import DECIDING, SOURCES, Figure, Figures, Outputs, Reference, figures_of
 from .nets import is_kmeans_net, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
+
+# From so many earlier runs on, a run says that the items which measure it have chosen among many models.
+MANY_ROUNDS = 3
 
 # Called with the number of epochs and a title; what it gives is called with each new row of the history.
 Progress = Callable[..., AbstractContextManager[Callable[[Mapping[str, Any]], object]]]
@@ -177,6 +180,9 @@ class Run:
         Why the new model was adopted, or wasn't.
     n_gold_learnt : int
         How many gold items don't measure, because one of the models, or one that it was trained on from, learnt them.
+    n_decided_before : int
+        How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models is a
+        lucky one on the items that chose it: from three earlier runs on the run says so.
     of_values : ValueRun or None
         What came of the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
         asks for values alone there is no model of labels, and `before` and `after` have no items.
@@ -208,6 +214,7 @@ class Run:
     n_gold_learnt: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     of_values: ValueRun | None = None
+    n_decided_before: int = 0
 
     @property
     def values(self) -> pd.DataFrame:
@@ -344,6 +351,9 @@ class Run:
                              f"gain {figure.gain}")
         if self.n_gold_learnt:
             notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, and don't measure")
+        if self.n_decided_before >= MANY_ROUNDS:
+            notes.append(f"the same items chose the best of {self.n_decided_before + 1} models by now, so that its "
+                         "figure may be some points too high; the audit's, in wb.progress().accuracy, isn't")
         return notes
 
     def _gain_in_words(self, of: str = "accuracy") -> str:
@@ -392,6 +402,7 @@ class Run:
                 "history": [{name: None if value != value else value for name, value in row.items()}
                             for row in self.history.to_dict("records")],
                 "measured_on": self.measured_on, "verdict": self.verdict, "n_gold_learnt": self.n_gold_learnt,
+                "n_decided_before": self.n_decided_before,
                 "figures": {source: figure.to_dict() for source, figure in self.figures.items()
                             if source != self.measured_on},
                 **({"taken": self.taken} if self.taken else {}),
@@ -412,7 +423,8 @@ class Run:
         return cls(before=figure.before, after=figure.after, gain=figure.gain, model=body["model"],
                    measured_on=measured_on, figures={measured_on: figure, **others} if measured_on else others,
                    verdict=body.get("verdict", ""), n_gold_learnt=body.get("n_gold_learnt", 0),
-                   adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
+                   n_decided_before=body.get("n_decided_before", 0), adopted=body["adopted"],
+                   n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
                    taken=body.get("taken", ""), calibrated=body.get("calibrated", ""),
@@ -641,7 +653,9 @@ class _Finetuning:
         if self.fitted is None and (cannot := _cannot_learn(self.registry)):
             taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
         # Somebody else's training may have ended meanwhile: the round is counted again.
-        run = replace(run, round=self.project.round, taken=taken, seconds=round(self.seconds, 1))
+        n_before = sum(event.body.get("measured_on") == run.measured_on for event in self.registry.runs())
+        run = replace(run, round=self.project.round, taken=taken, seconds=round(self.seconds, 1),
+                      n_decided_before=n_before if run.measured_on in DECIDING else 0)
         if (budget_s := self.recipe.budget_s) is not None and run.seconds > 1.1 * budget_s:
             spent_s, trained_s = training.spent_s, training.trained_s
             self.project.notify(f"This took {run.seconds:.0f} s in place of {budget_s:g}: {spent_s:.0f} s before the "

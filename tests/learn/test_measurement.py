@@ -309,6 +309,20 @@ def test_gold_that_was_learnt_before_does_not_measure(bench):
     assert wb.finetune(epochs=2, start="initial").n_gold_learnt == 30
 
 
+def test_a_run_says_when_the_same_items_have_chosen_among_many_models(bench):
+    """The best of many is a lucky one on the items that chose it."""
+    wb = bench(model=small_net())
+    label_some(wb, 20)
+    runs = [wb.finetune(epochs=1, seed=seed) for seed in range(4)]
+    assert [run.n_decided_before for run in runs] == [0, 1, 2, 3]
+    assert "chose the best of 4 models" in repr(runs[3])
+    assert "chose the best" not in repr(runs[2])
+    read = Run.from_dict(list(wb.project.log.events(kind="trained"))[-1].body)
+    assert read.n_decided_before == 3
+    wb.gold({item_id: TRUTH[item_id] for item_id in wb.pool.ids[-5:]})
+    assert wb.finetune(epochs=1, seed=5).n_decided_before == 4
+
+
 def test_of_a_model_without_a_record_what_was_answered_before_counts_as_learnt(bench, monkeypatch):
     wb = bench(model=small_net(), holdout=0)
     for item_id in wb.pool.ids[:40]:
@@ -363,7 +377,8 @@ def test_a_holdout_that_is_all_gold_is_measured_on_these_answers(bench):
     assert (wb.finetune(epochs=1).measured_on) == "holdout"
 
 
-NEW_FIELDS = ("former", "parent", "best", "taxonomy", "learnt", "figures", "measured_on", "verdict", "n_gold_learnt")
+NEW_FIELDS = ("former", "parent", "best", "taxonomy", "learnt", "figures", "measured_on", "verdict", "n_gold_learnt",
+              "n_decided_before")
 
 
 def test_a_training_of_an_earlier_version_reads_as_before(bench, monkeypatch):
