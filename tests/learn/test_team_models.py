@@ -128,7 +128,7 @@ def test_imported_predictions_that_wait_can_be_adopted_on_another_machine(machin
 def test_a_detector_travels(machine: Open, pool: Any, task: str, net: Any) -> None:
     ada, ben = machine("ada", pool, ["disc", "ring"], task=task), machine("ben", pool)
     ada.adopt(net(2))
-    ben._follow()
+    ben._services.follow()
     assert ben.detectors.version == ada.detectors.version is not None
     pd.testing.assert_frame_equal(ada.predict_objects(), ben.predict_objects())
     name = next((ben.folder / "models").iterdir()).name
@@ -185,7 +185,7 @@ def test_a_model_is_taken_up_later_where_the_server_could_not_be_reached(
     with monkeypatch.context() as patch:
         patch.setattr(TeamFiles, "_fetch", away)
         with pytest.raises(LogBusy):
-            ben._follow()
+            ben._services.follow()
     assert ben.inference.version == version
     assert digest(ada) == digest(ben)
 
