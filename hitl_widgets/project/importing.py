@@ -42,7 +42,7 @@ from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of, with_sets
 if TYPE_CHECKING:
     from .project import Project
 
-_SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags", "given_values")
+_SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags", "given_values", "chosen_by")
 # What a table says of a row beside its label, so that it is compared with what stands.
 _COMPARED = ("certainty", "flags")
 # Notes that `pd.read_csv` reads as nothing, beside those of blanks.
@@ -436,7 +436,8 @@ def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str]
             before.setdefault(pair, []).append({
                 **{name: event.body.get(name) for name in ("verdict", "label_id", "certainty", "note")},
                 "given_values": event.body.get("values"),
-                "flags": tuple(event.body.get("flags", ())), "taxonomy": event.body.get("seen", {}).get("taxonomy")})
+                "flags": tuple(event.body.get("flags", ())),
+                **{name: event.body.get("seen", {}).get(name) for name in ("taxonomy", "chosen_by")}})
     return before
 
 
@@ -457,14 +458,17 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
         return verdict == "unsure" and lineage.exactly(said["label_id"], said["taxonomy"]) is None
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
-    return (row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id) \
-        or _spelt_so(row.names, said["label_id"], said["taxonomy"], lineage)
+    if row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id:
+        return True
+    # A name that a label of today has is a former one only in a table that was imported then.
+    return _spelt_so(row.names, said["label_id"], said["taxonomy"], lineage,
+                     formerly=row.label_id is None or said["chosen_by"] == "import")
 
 
-def _spelt_so(names: Collection[str], label_id: str, version: int | None, lineage: Lineage) -> bool:
+def _spelt_so(names: Collection[str], label_id: str, version: int | None, lineage: Lineage, *, formerly: bool) -> bool:
     """Whether these names meant a label, or all labels of a set, when it was said: an edit may have changed that."""
     parts = members(label_id) if is_set(label_id) else (label_id,)
-    meant = {part for name in names for part in parts if lineage.means(name, part, version)}
+    meant = {part for name in names for part in parts if lineage.means(name, part, version, formerly=formerly)}
     return len(set(names)) == len(parts) == len(meant)
 
 

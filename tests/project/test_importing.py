@@ -161,6 +161,21 @@ def test_a_table_with_former_names_that_was_imported_is_known_after_later_edits(
     assert import_annotations(project, frame) == 0
 
 
+@pytest.mark.parametrize("taken_back", [False, True], ids=["stands", "taken back"])
+def test_a_label_of_today_is_imported_where_its_name_was_a_former_one_of_the_persons_answer(opened, taken_back):
+    """The row wasn't stored: "cat" was a former name of "pet" when ada answered, and is another label now."""
+    project = opened()
+    project.apply(edits.merge(["cat", "dog"], into="pet"))
+    answer = project.decide("i0", label="pet")
+    if taken_back:
+        project.retract(answer.id)
+    project.apply(edits.split("pet", into=["cat", "hound"]))
+    frame = frame_of(item_id=["i0"], label=["cat"], annotator=["ada"])
+    assert import_annotations(project, frame) == 1
+    assert stands(project)["i0"] == ("answer", "cat")
+    assert import_annotations(project, frame) == 0
+
+
 @pytest.mark.parametrize("edit", [
     edits.retire("cat"), edits.split("cat", into=["lion", "lynx"]), edits.split("cat", into=["cat", "lynx"]),
     [edits.rename("cat", "lion"), edits.add("cat")], edits.merge(["cat", "dog"], into="pet")],
