@@ -384,8 +384,16 @@ class State:
             annotator once. Where decision_id is None, every decision was taken back.
         places : ndarray of int, shape (n_rows,)
             The items' positions in the pool, -1 for those that aren't in it.
+
+        Raises
+        ------
+        LogDamaged
+            When a row says what is never written.
         """
-        rows = _Rows(table, places, changed=self.changed)
+        try:
+            rows = _Rows(table, places, changed=self.changed)
+        except (KeyError, TypeError) as error:
+            raise self._log.unreadable(error) from error
         self._look_up(rows)
         for annotator in dict.fromkeys(table["annotator"]):
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))

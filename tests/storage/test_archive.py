@@ -196,6 +196,17 @@ def test_a_redaction_that_was_never_written_stops_an_open_project_in_words(tmp_p
     project.close()
 
 
+def test_a_verdict_that_was_never_written_stops_an_open_project_in_words(tmp_path: Path):
+    """A KeyError came of the next look at the log."""
+    project = project_of(tmp_path)
+    project.decide("i1", label="cat")
+    table = dict(project.log.annotations())
+    project.state.place(table, np.array([1]))
+    with pytest.raises(LogDamaged, match="never writes"):
+        project.state.place({**table, "verdict": ["perhaps"]}, np.array([1]))
+    project.close()
+
+
 def test_a_label_that_became_what_is_none_is_a_damaged_log(tmp_path: Path):
     project = project_of(tmp_path)
     project.apply(edits.rename("cat", "lion"))
