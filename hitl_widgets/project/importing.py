@@ -9,14 +9,16 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, UnknownItem
+from ..errors import BadInput, UnknownItem, UnknownLabel
 from ..items.pool import Pool
 from ..records import (
     LABELLING,
@@ -468,8 +470,16 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
 def _spelt_so(names: Collection[str], label_id: str, version: int | None, lineage: Lineage, *, formerly: bool) -> bool:
     """Whether these names meant a label, or all labels of a set, when it was said: an edit may have changed that."""
     parts = members(label_id) if is_set(label_id) else (label_id,)
-    meant = {part for name in names for part in parts if lineage.means(name, part, version, formerly=formerly)}
+    means = lineage.means if formerly else partial(_was_named, lineage)
+    meant = {part for name in names for part in parts if means(name, part, version)}
     return len(set(names)) == len(parts) == len(meant)
+
+
+def _was_named(lineage: Lineage, name: str, label_id: str, version: int | None) -> bool:
+    """Whether a label had this very name, or id, under a version of the taxonomy (None: the first)."""
+    with suppress(UnknownLabel):
+        return lineage.versions[version or lineage.steps[0].version].label(name).id == label_id
+    return False
 
 
 def _values_of(said: Mapping[str, Any], lineage: Lineage, attributes: Collection[str]) -> dict[str, Value]:

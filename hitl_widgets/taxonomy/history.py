@@ -582,16 +582,12 @@ class Lineage:
     def _made_by(self, step: Step, name: str) -> bool:
         return name in self.versions[step.version] and name not in self.versions[step.before or 0]
 
-    def means(self, name_or_id: str, label_id: str | None, version: int | None, *, formerly: bool = True) -> bool:
+    def means(self, name_or_id: str, label_id: str | None, version: int | None) -> bool:
         """Whether a name or id meant this label_id under a version of the taxonomy (None: the first).
 
-        As a former name too, where none had it then, unless `formerly` is False.
+        As a former name too, where none had it then.
         """
         version = version or self.steps[0].version
-        if not formerly:
-            with suppress(UnknownLabel):
-                return self.versions[version].label(name_or_id).id == label_id
-            return False
         if (key := (name_or_id, version)) not in self._meant:
             try:
                 self._meant[key] = self.versions[version].label(name_or_id).id
