@@ -743,7 +743,10 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping
         if after is None:
             then = now = later
         else:
-            twins |= dict(zip(_made(then, after), _made(now, later), strict=True))
+            made, today = _made(then, after), _made(now, later)
+            if len(made) > len(today):  # a merge into a new name, which one of the labels has by now
+                raise _no_new_label(rebased[-1], now, later, lineage)
+            twins |= dict(zip(made, today, strict=True))
             then, now = after, later
     return Change(now, resolution, rebased, values=values, twins={
         id: today for id, today in twins.items() if id != today and known.get(id) != today})
@@ -824,6 +827,17 @@ def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
                 return EditError(f"{error} “{name}” is called “{lineage.today.name_of(label.id)}” by now.")
             return EditError(f"{error} {lineage.fate_of(label.id, name)}")
     return error
+
+
+def _no_new_label(edit: Edit, before: Taxonomy, after: Taxonomy, lineage: Lineage) -> EditError:
+    """Explain that a merge would make no new label, since one of its labels has the name of that by now."""
+    label = next(label for label in map(before.label, edit.called()) if label.id in after)
+    step = next((step for step in reversed(lineage.steps) if step.before is not None and label.id in (
+        was := lineage.versions[step.before]) and was.label(label.id).name != label.name), None)
+    renamed = "" if step is None else f" It was renamed by {step.annotator} in version {step.version}: {step.prose}"
+    return EditError(f"{edit} doesn't fit taxonomy v{before.version}: “{label.name}” was to be a new label, and one of "
+                     f"those that are merged is called so by now.{renamed} Look at today's labels, and merge them "
+                     "again.")
 
 
 def _made(before: Taxonomy, after: Taxonomy) -> list[str]:

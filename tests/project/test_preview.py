@@ -287,6 +287,16 @@ def test_a_label_that_was_renamed_meanwhile_is_named_by_its_new_name(project):
         project.apply(edits.describe("top", definition="worn above the hip"))
 
 
+def test_a_merge_into_a_new_name_that_one_of_the_labels_has_by_now_is_refused_naming_who_renamed_it(project, opened):
+    opened(annotator="bob").apply(edits.rename("bag", "upper"))
+    merge = edits.merge(["top", "bag"], into="upper")
+    with pytest.raises(EditError, match=r"“upper” was to be a new label.*by bob in version 2: Rename “bag” to “upper”"):
+        project.apply(merge, base=1)
+    assert project.taxonomy.version == 2
+    project.apply(edits.merge(["top", "upper"], into="upper"))
+    assert project.taxonomy.names == ("shoe", "upper")
+
+
 @pytest.mark.parametrize("base", [0, 7, "1"])
 def test_a_base_that_never_was_is_refused(project, base):
     with pytest.raises(EditError, match="the log has 1"):
