@@ -7,6 +7,7 @@ Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `spli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, ClassVar, NamedTuple
@@ -97,6 +98,18 @@ class Edit:
         """
         return self._with_names(before, call)
 
+    def as_made(self, before: Taxonomy, after: Taxonomy) -> Edit:
+        """Return the edit that did what a log's one did, whatever names meant when it was made.
+
+        Parameters
+        ----------
+        before : Taxonomy
+            The one that it was made of.
+        after : Taxonomy
+            The one that it led to, maybe with further edits of the same step.
+        """
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Write the edit as plain JSON; `from_body` reads it."""
         return {"edit": type(self).__name__, **self._body()}
@@ -172,7 +185,8 @@ class merge(Edit):
     labels : sequence of str
         Two labels or more.
     into : str
-        One of them, which then keeps its id; or a new name, whose label takes the place of the first.
+        One of them, which then keeps its id; or a new name, whose label takes the place of the first. A name that
+        several of them have means the one at the top, whose path it is, or has to be given as a path.
     """
 
     labels: Sequence[str]
@@ -194,8 +208,7 @@ class merge(Edit):
                 raise EditError(f"{_quoted(inside[0].name)} lies under {_quoted(label.name)}, and can't be merged "
                                 "with it. Retire it to a label of the same level, or move it first.")
         first = next(iter(merged.values()))
-        one = next((label for label in merged.values()
-                    if self.into in (label.id, label.name, taxonomy.path(label.id))), None)
+        one = self._kept(taxonomy)
         stays = first if one is None else one
         if one is None:
             one = _made(taxonomy, self.into, first.parent)
@@ -205,9 +218,25 @@ class merge(Edit):
         return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
                        dict.fromkeys(merged, (one.id,)))
 
+    def _kept(self, taxonomy: Taxonomy) -> Label | None:
+        """Find the label, of those that are merged, that the others become; None where `into` is a new name."""
+        merged = [taxonomy.label(name) for name in self.labels]
+        with suppress(UnknownLabel):
+            if (one := taxonomy.label(self.into)) in merged:
+                return one
+        named = [label for label in merged if label.name == self.into]
+        if len(named) > 1:
+            raise EditError(f"into is {_quoted(self.into)}, as several of these labels are called. Give the whole path "
+                            f"of one: {_quoted(*(taxonomy.path(label.id) for label in named))}.")
+        return named[0] if named else None
+
+    def as_made(self, before: Taxonomy, after: Taxonomy) -> Edit:
+        """Return the merge with the label that was kept called by its id."""
+        kept = next((label.id for label in map(before.label, self.labels) if label.id in after), None)
+        return self if kept is None else replace(self, into=kept)
+
     def _with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
-        one = next((label for label in map(before.label, self.labels)
-                    if self.into in (label.id, label.name, before.path(label.id))), None)
+        one = self._kept(before)
         return merge([call(before.label(name)) for name in self.labels], self.into if one is None else call(one))
 
     def _prose(self) -> str:

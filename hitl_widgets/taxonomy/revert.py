@@ -6,13 +6,13 @@ What the step changed in the labels is changed back. Later steps stay, if they l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
 from ..errors import EditError, TaxonomyError, UnknownLabel
 from .attributes import Attribute
-from .edits import Resolution, compose, from_body
+from .edits import Edit, Resolution, compose, from_body
 from .history import Change, Lineage, Step, ValueMaps
 from .labels import Label, Taxonomy
 from .value_maps import ValueMap
@@ -222,14 +222,22 @@ def _values_back(lineage: Lineage, step: Step) -> ValueMaps:
     """Tell what a value that was given after a step means without it."""
     if step.reverts is not None:  # to undo an undo is to do it again
         return next(other for other in lineage.steps if other.id == step.reverts).values
-    assert step.before is not None
-    taxonomy, back = lineage.versions[step.before], dict[str, list[ValueMap]]()
-    for body in step.edits:
-        edit = from_body(body)
-        for attribute_id, one in edit.value_maps_back(taxonomy).items():
+    back = dict[str, list[ValueMap]]()
+    for edit, before, *_ in made_again(lineage, step):
+        for attribute_id, one in edit.value_maps_back(before).items():
             back.setdefault(attribute_id, []).insert(0, one)
-        taxonomy = edit.apply(taxonomy)[0]
     return back
+
+
+def made_again(lineage: Lineage, step: Step) -> Iterator[tuple[Edit, Taxonomy, Taxonomy, Resolution]]:
+    """Make the edits of a step once more: each with the taxonomy before it, the one after it, and its resolution."""
+    assert step.before is not None
+    taxonomy = lineage.versions[step.before]
+    for body in step.edits:
+        edit = from_body(body).as_made(taxonomy, lineage.versions[step.version])
+        after, resolution = edit.apply(taxonomy)
+        yield edit, taxonomy, after, resolution
+        taxonomy = after
 
 
 def reverse(lineage: Lineage, step: Step) -> Resolution:
@@ -237,13 +245,8 @@ def reverse(lineage: Lineage, step: Step) -> Resolution:
     if step.reverts is not None:  # to undo an undo is to do it again
         every = (*lineage.steps, *lineage.forks.steps.values())
         return dict(next(other for other in every if other.id == step.reverts).resolution)
-    assert step.before is not None
-    taxonomy, stages = lineage.versions[step.before], list[Resolution]()
-    for body in step.edits:
-        after, resolution = from_body(body).apply(taxonomy)
-        stages.append(_reverse_of_one(taxonomy, after, resolution))
-        taxonomy = after
-    back: Resolution = {label_id: (label_id,) for label_id in taxonomy.label_ids}
+    stages = [_reverse_of_one(before, after, resolution) for _, before, after, resolution in made_again(lineage, step)]
+    back: Resolution = {label_id: (label_id,) for label_id in lineage.versions[step.version].label_ids}
     for stage in reversed(stages):
         back = compose(back, stage)
     return back

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import EditError
-from .edits import add, from_body
+from .edits import add
 from .history import Change, Lineage, Step, change
-from .revert import revert_step
+from .revert import made_again, revert_step
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def settling(lineage: Lineage, step_id: str) -> Change | AlreadyThere:
     assert step.before is not None
     if step.reverts is not None:
         return revert_step(lineage, _step_to_revert(lineage, step_id, step.reverts))._replace(settles=step_id)
-    edits = [from_body(body) for body in step.edits]
+    edits = [edit for edit, *_ in made_again(lineage, step)]
     before, after, today = (lineage.versions[step.before], lineage.versions[step.version], lineage.today)
     made = [label for label in after.labels if label.id not in before]
     if made and all(isinstance(edit, add) and not edit.like for edit in edits) and all(

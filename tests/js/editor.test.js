@@ -179,6 +179,15 @@ test("an act that isn't answered is sent again under the same id", () => {
   assert.equal(of("apply")[0].decision_id, of("apply")[1].decision_id);
 });
 
+test("a merge into the name that the form began with means the first label, whatever else has this name", () => {
+  const tree = new Tree([...labels(), { label_id: "L-other", name: "tee" }]);
+  const form = begin("merge", ["L-tee", "L-other"], tree);
+  assert.equal(form.values.into, "tee");
+  assert.deepEqual(proposal(form, tree).does.edits, [{ edit: "merge", labels: ["top / tee", "tee"], into: "top / tee" }]);
+  form.values.into = "shirt";
+  assert.equal(proposal(form, tree).does.edits[0].into, "shirt");
+});
+
 test("Shift selects a run of labels, Space one more, and a merge is about what is selected", () => {
   const { session, of } = open();
   session.go("L-tee");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from hitl_widgets import Taxonomy, edits
 from hitl_widgets.errors import EditError, TaxonomyError
+from hitl_widgets.taxonomy.history import Change, Lineage
 from hitl_widgets.taxonomy.labels import Label, label_id_of
+from hitl_widgets.taxonomy.revert import revert_step
 
 
 @pytest.fixture
@@ -82,6 +85,37 @@ def test_merge_tells_labels_of_one_name_by_their_paths():
     assert after.names == ("Boot", "other", "Shirt")
     assert after.label("other").id == taxonomy.label("top / other").id
     assert became["shoe / other"] == became["top / other"] == ["other"]
+
+
+def test_merge_into_a_name_that_several_have_means_the_one_at_the_top_as_everywhere():
+    taxonomy = Taxonomy({"cat": ["puma", "lynx"], "puma": None})
+    for labels in (["cat / puma", "lynx", "puma"], ["puma", "cat / puma", "lynx"]):
+        after, _ = edits.merge(labels, into="puma").apply(taxonomy)
+        assert [after.path(label.id) for label in after.labels] == ["cat", "puma"]
+        assert after.label("puma").id == taxonomy.label("puma").id
+
+
+def test_merge_into_a_name_that_several_have_below_others_asks_for_the_path_of_one():
+    taxonomy = Taxonomy({"shoe": ["other", "Boot"], "top": ["other", "Shirt"], "bag": ["other"]})
+    assert "“shoe / other” and “top / other”" in refused(
+        taxonomy, edits.merge(["shoe / other", "Boot", "top / other"], into="other"))
+    # What isn't merged doesn't count.
+    after, _ = edits.merge(["Boot", "shoe / other"], into="other").apply(taxonomy)
+    assert after.label("shoe / other").id == taxonomy.label("shoe / other").id
+
+
+@pytest.mark.parametrize("into", ["puma", "lion"])  # a name that means another label today, and one that is ambiguous
+def test_a_merge_of_an_older_log_is_taken_back_as_it_was_made(into):
+    taxonomy = Taxonomy({"cat": ["puma", "lion"], "dog": ["lion"], "puma": None})
+    labels = [f"cat / {into}", "puma", "dog / lion"]
+    kept = taxonomy.label(f"cat / {into}").id
+    after, resolution = edits.merge(labels, into=kept).apply(taxonomy)
+    written = [Change(taxonomy, {}), Change(after, resolution, [edits.merge(labels, into=into)])]
+    lineage = Lineage([one.event(id=f"taxonomy-{one.taxonomy.version}", annotator="ann",
+                                 acted_at=datetime.now(timezone.utc)) for one in written])
+    back = revert_step(lineage, "taxonomy-2")
+    assert back.taxonomy.label_ids == taxonomy.label_ids
+    assert set(back.resolution[kept]) == {taxonomy.label(name).id for name in labels}
 
 
 def test_split_puts_its_answers_in_doubt_among_the_new_labels_only(clothes):

@@ -682,7 +682,7 @@ function proposal(form, tree) {
     case "merge":
       if (form.ids.length < 2) return { problem: "Select two labels or more." };
       if (!values.into.trim()) return { problem: "Type a name for the merged label." };
-      return edits({ edit: "merge", labels: names, into: values.into.trim() });
+      return edits({ edit: "merge", labels: names, into: values.into.trim() === tree.byId.get(form.ids[0])?.name ? names[0] : values.into.trim() });
     case "add":
       if (!values.name.trim()) return { problem: "Type a name." };
       return edits({
