@@ -283,6 +283,8 @@ class Database:
                     failed = error
         except psycopg.Error as error:
             failed = failed or error
+        if not raw.closed and raw.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
+            raw.close()  # it was cut within an answer: the driver can neither read the rest nor leave the pipeline
         # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.
         before = failed
         while before is not None and before is not handled:

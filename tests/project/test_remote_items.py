@@ -13,7 +13,6 @@ from file_server import serving
 from PIL import Image
 
 import hitl_widgets as hw
-from hitl_widgets.errors import ItemError
 from hitl_widgets.items import remote
 from hitl_widgets.project import session
 from hitl_widgets.testing import wait_for
@@ -221,15 +220,18 @@ def test_labels_go_out_with_addresses_without_secrets_and_come_back(opened, serv
     assert labels.to_dict() == {f"item-{i}": LABELS[i % 2] for i in range(4)}
 
 
-def test_an_export_that_has_to_copy_a_missing_image_says_how_to_go_on(opened, server, tmp_path):
+def test_an_export_that_has_to_copy_a_missing_image_goes_on_and_says_which(opened, server, tmp_path):
     workbench = opened(n=4)
     for i in range(4):
         workbench.decide(f"item-{i}", "answer", label=LABELS[i % 2])
     del server.files["2.png"]
-    with pytest.raises(ItemError, match=r"no such file.*wb\.decide\('item-2', 'skip', flags=\['bad_data'\]\) takes"):
-        workbench.export(tmp_path / "out", format="image_folders")
-    with pytest.raises(ItemError, match="images='reference' writes the labels alone"):
-        workbench.export(tmp_path / "out", format="label_studio", images="copy")
+    for format, more, cure in [("image_folders", {}, "format='csv'"),
+                               ("label_studio", {"images": "copy"}, "images='reference'")]:
+        exported = workbench.export(tmp_path / format, format=format, **more)
+        assert exported.n == 3
+        [why] = exported.lost.loc[exported.lost["what"] == "item", "why"]
+        assert all(words in why for words in ["item-2", "there is no such file", cure]), why
+        assert len(list((tmp_path / format).rglob("*.png"))) == 3
     workbench.decide("item-2", "skip", flags=["bad_data"])
     assert workbench.export(tmp_path / "out", format="image_folders").n == 3
 

@@ -209,6 +209,25 @@ def test_a_connection_cut_before_the_commit_is_made_again(postgres: Server, wire
         assert caplog.records == []
 
 
+def test_a_connection_whose_answers_cannot_be_read_to_their_end_is_given_up(postgres: Server):
+    with Log(postgres.new_project_url()) as log:
+        [first] = log.append(decision())
+        spoilt = []
+
+        def spoil(conn: sa.Connection) -> None:
+            raw = conn.connection.driver_connection
+            if not spoilt:
+                spoilt.append(raw)
+                raw.pgconn.enter_pipeline_mode()
+                raw.pgconn.send_query_params(b"SELECT 1", None)  # the driver doesn't know that its answer will come
+
+        sa.event.listen(log._database.writer, "begin", spoil)
+        event = decision("img-2")
+        append_until_stored(log, event)
+        assert spoilt[0].closed
+        assert ids(log) == [first.id, event.id]
+
+
 def test_a_decision_asks_the_server_six_times(postgres: Server, wire: Wire, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pool, url = hw.Pool.from_images(np.zeros((20, 8, 8), np.uint8)), postgres.new_project_url(host=wire.host)
