@@ -168,7 +168,10 @@ def answer_until_a_map_of(method: str, person: Person) -> None:
         if words.startswith(("hidden", "no map")):
             person.answer()
         return words.startswith(f"{method} for") and notebook.card.locator(".hitl-scale").is_visible()
-    notebook.wait_until(is_there)
+    try:
+        notebook.wait_until(is_there)
+    except TimeoutError as error:
+        raise TimeoutError(f"the card says: {notebook.card.inner_text()}") from error
 
 
 def test_a_person_goes_through_notebook_01_and_sees_the_gain(notebook_01):

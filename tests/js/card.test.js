@@ -325,6 +325,17 @@ test("a map of a newer model takes no place beside the suggestion of the former 
   assert.match(session.item.maps.gradcam.problem, /has learnt more/);
 });
 
+test("a map that comes after the decision is there when the decision is undone", () => {
+  const { session } = open();
+  fill(session, "a", "b");
+  session.accept();
+  session.push({ kind: "map", item_id: "a", method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false },
+    [new Uint8Array([200])]);
+  assert.equal(session.saliency, null);
+  session.undo();
+  assert.deepEqual([session.item.item_id, session.saliency?.target], ["a", "L1"]);
+});
+
 test("an item decided in another tab leaves this one's queue, and the screen once no finger is about to press", () => {
   const { session, kernel } = open();
   fill(session, "a", "b", "c", "d");

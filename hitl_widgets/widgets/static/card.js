@@ -3393,6 +3393,10 @@ var Queue = class {
   find(item_id) {
     return this.items.find((i) => i.item_id === item_id);
   }
+  /** An item as it waits here, and as each decision keeps it that can be undone. @param {string} item_id @returns {Item[]} */
+  kept(item_id) {
+    return [...this.items, ...this.past.flatMap(({ item }) => item ?? [])].filter((item) => item.item_id === item_id);
+  }
   /** Items are taken out, but for the first `keep`. @param {string[]} item_ids @param {number} keep */
   drop(item_ids, keep) {
     const gone = new Set(item_ids);
@@ -4235,7 +4239,7 @@ var CardSession = class extends Session {
     else if (push.kind === "map") {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-      for (const of of [this.queue.find(push.item_id), this.revising?.item]) if (of?.item_id === push.item_id) keepMap(of, map);
+      for (const kept of this.#kept(push.item_id)) keepMap(kept, map);
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "segments") this.#split(push, buffers[0]);
     else if (push.kind === "drop") {
@@ -4477,13 +4481,18 @@ var CardSession = class extends Session {
   #split({ item_id, width, height, problem }, bytes) {
     const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : void 0;
-    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    for (const kept of this.#kept(item_id)) kept.parts = parts;
     if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
     if (parts) this.brush.part = parts.at(0.5, 0.5);
     else {
       this.brush.in_parts = false;
       this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
     }
+  }
+  /** An item wherever it is kept: one that was decided may come back. @param {string} item_id @returns {Set<Item>} */
+  #kept(item_id) {
+    const revised = this.revising?.item;
+    return /* @__PURE__ */ new Set([...this.queue.kept(item_id), ...revised?.item_id === item_id ? [revised] : []]);
   }
   /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
   withBrush(step) {

@@ -46,6 +46,9 @@ export class Queue {
   /** @param {string} item_id @returns {Item | undefined} */
   find(item_id) { return this.items.find((i) => i.item_id === item_id); }
 
+  /** An item as it waits here, and as each decision keeps it that can be undone. @param {string} item_id @returns {Item[]} */
+  kept(item_id) { return [...this.items, ...this.past.flatMap(({ item }) => item ?? [])].filter((item) => item.item_id === item_id); }
+
   /** Items are taken out, but for the first `keep`. @param {string[]} item_ids @param {number} keep */
   drop(item_ids, keep) {
     const gone = new Set(item_ids);

@@ -336,7 +336,7 @@ export class CardSession extends Session {
     else if (push.kind === "map") {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-      for (const of of [this.queue.find(push.item_id), this.revising?.item]) if (of?.item_id === push.item_id) keepMap(of, map);
+      for (const kept of this.#kept(push.item_id)) keepMap(kept, map);
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "segments") this.#split(push, buffers[0]);
     else if (push.kind === "drop") {
@@ -600,13 +600,19 @@ export class CardSession extends Session {
   #split({ item_id, width, height, problem }, bytes) {
     const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : undefined;
-    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    for (const kept of this.#kept(item_id)) kept.parts = parts;
     if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
     if (parts) this.brush.part = parts.at(0.5, 0.5);
     else {
       this.brush.in_parts = false;
       this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
     }
+  }
+
+  /** An item wherever it is kept: one that was decided may come back. @param {string} item_id @returns {Set<Item>} */
+  #kept(item_id) {
+    const revised = this.revising?.item;
+    return new Set([...this.queue.kept(item_id), ...(revised?.item_id === item_id ? [revised] : [])]);
   }
 
   /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
