@@ -165,7 +165,7 @@ def answer_until_a_map_of(method: str, person: Person) -> None:
 
     def is_there() -> bool:
         words = notebook.card.locator(".hitl-map-words").inner_text()
-        if words.startswith(("hidden", "no map")):
+        if words.startswith(("hidden", "no map", "no prediction")):
             person.answer()
         return words.startswith(f"{method} for") and notebook.card.locator(".hitl-scale").is_visible()
     try:
