@@ -6,6 +6,7 @@ A `Queue` works on positions in the pool; it doesn't use ids or the log. Read `Q
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -110,6 +111,19 @@ class Queue:
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
         self._skipped: dict[str, dict[int, int]] = {}
 
+    @cached_property
+    def ahead(self) -> npt.NDArray[np.float64]:
+        """A number of each item that orders what is predicted, and compared, ahead: shape (n_items,), from 0 to 1.
+
+        It is independent of the item's draw: where a strategy picks among the items that are predicted so far, those
+        that it leaves would else be the very next ones that are drawn by chance.
+        """
+        return np.asarray(self.draws * 2.0**26 % 1)  # the lower half of a draw's 53 bits
+
+    @cached_property
+    def _ahead(self) -> RandomOrder:
+        return RandomOrder(self.ahead, without=self.holdout)
+
     def mark_all(self, positions: npt.NDArray[np.int64], annotator: str, *, closed: npt.NDArray[np.bool_]) -> None:
         """Set many items, each given once, to done or open for an annotator."""
         mine = self._closed_by(annotator)
@@ -157,7 +171,7 @@ class Queue:
         return (allowed := self.allowed(annotator)) is None or bool(allowed[position])
 
     def unpredicted(self, n: int, annotator: str, tried: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-        """Positions of open items to predict next, in the order of their draws, so that n open items are predicted.
+        """Positions of open items to predict next, in the order of `ahead`, so that n open items are predicted.
 
         Parameters
         ----------
@@ -173,7 +187,7 @@ class Queue:
             open_, short = open_ & route.maybe, n  # those that are assigned to them may still have to be found
         if short <= 0:
             return np.empty(0, np.intp)
-        return self._others_by_chance.first(open_ & ~tried, short)
+        return self._ahead.first(open_ & ~tried, short)
 
     def training_positions(self) -> npt.NDArray[np.intp]:
         """Positions of the closed items that may be used for training."""
@@ -184,12 +198,12 @@ class Queue:
         return len(self.training_positions())
 
     def sample_learnable(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
-        """Positions of n of the items of `is_learnable`, drawn by chance."""
-        return self.first_by_chance(self.is_learnable(annotator), n)
+        """Positions of n of the items of `is_learnable`, in the order of `ahead`."""
+        return self.first_ahead(self.is_learnable(annotator), n)
 
-    def first_by_chance(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
-        """Positions of the first n items of a mask without hold-out items, in the order of their draws."""
-        return self._others_by_chance.first(mask, n)
+    def first_ahead(self, mask: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.intp]:
+        """Positions of the first n items of a mask without hold-out items, in the order of `ahead`."""
+        return self._ahead.first(mask, n)
 
     def next_drawn(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of the next n items of the audit that are open for the annotator, in its order."""

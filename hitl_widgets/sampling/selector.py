@@ -274,7 +274,7 @@ class Selector:
             if former == state and scores is not None and int((open_ & ~np.isnan(scores)).sum()) >= max(1, n):
                 return scores
             few = "embeddings" in inputs or "spread" in inputs
-            places = np.sort(queue.first_by_chance(open_, MAX_COMPARED)) if few else np.flatnonzero(open_)
+            places = np.sort(queue.first_ahead(open_, MAX_COMPARED)) if few else np.flatnonzero(open_)
             def scores_at(places: np.ndarray, asked: Collection[int], n: int) -> Scores | None:
                 inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
                 return scores_of(function, inputs_at, n_items=len(places))

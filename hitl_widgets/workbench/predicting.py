@@ -37,7 +37,7 @@ def predict(services: Services, n: int | None, budget_s: float | None, client: A
                            "leave client out.")
         return predict_objects(services, n) if services.asks_for_objects else predict_values(services, n)
     inference = services.load_inference()
-    positions = np.argsort(project.queue.draws) if n is None else next_positions(services, n)
+    positions = np.argsort(project.queue.ahead) if n is None else next_positions(services, n)
     if client is None and budget_s is not None:
         services.session.predict(positions, budget_s=budget_s, bars=services.bars)
         ranking = project.ranking.frozen()

@@ -163,3 +163,26 @@ def test_an_empty_queue_asks_nothing():
     queue = queue_of(1)
     queue.mark(0, "ada", closed=True)
     assert queue.order(5, "ada") == []
+
+
+@pytest.mark.parametrize("by_chance", [True, False])
+def test_what_a_strategy_leaves_of_the_items_predicted_so_far_is_no_draw_by_chance(by_chance):
+    """Items were predicted in the order of the draws: chance drew what the strategy had just passed over."""
+    n, n_ahead, rng = 20_000, 1_000, np.random.default_rng(0)
+    rare = rng.random(n) < 0.05
+    queue = Queue(draws=rng.random(n), holdout=np.zeros(n, bool))
+    tried, drawn = np.zeros(n, bool), list[int]()
+
+    def asked(n_asked, **how):
+        for ask in queue.order(n_asked, "ada", **how):
+            queue.mark(ask.position, "ada", closed=True)
+            if ask.chosen_by == "random":
+                drawn.append(ask.position)
+    for _ in range(30):
+        tried[queue.unpredicted(n_ahead, "ada", tried)] = True
+        doubt = np.where(tried, rare + 0.01 * rng.random(n), np.nan)
+        asked(20, scores=doubt, name="margin", by_chance=by_chance)
+    if not by_chance:
+        asked(300)
+    assert len(drawn) == 300
+    assert 6 <= rare[drawn].sum() <= 26  # 15 are expected; it was 1 and 0
