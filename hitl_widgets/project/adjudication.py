@@ -38,6 +38,7 @@ from ..records import (
     utc_now,
 )
 from ..sampling.adjudication import ResidualError, next_reviews, residual_error
+from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, set_id
 from ..taxonomy.labels import Taxonomy
 from .spelling import names_of
@@ -266,7 +267,7 @@ class Adjudication:
         for verdict in reversed(self.project.state.verdicts.by_item().values()):
             now, then = lineage.exactly(verdict.label_id, verdict.taxonomy), before.get(verdict.item_id)
             names = [None if label_id is None else lineage.today.name_of(label_id) for label_id in (then, now)]
-            rows.append((verdict.item_id, *names, now is not None and then is not None and now != then, verdict.cause,
+            rows.append((verdict.item_id, *names, then is not None and _differs(verdict, then, lineage), verdict.cause,
                          verdict.note, verdict.annotator, verdict.acted_at, len(verdict.answers), verdict.id))
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -417,8 +418,8 @@ class Adjudication:
             if place < 0 or label is None:
                 continue
             verdict = verdicts.get(item_id)
-            now = None if verdict is None else lineage.exactly(verdict.label_id, verdict.taxonomy)
-            rows.append((item_id, label, top, drawn[place], verdict is not None, now is not None and now != label))
+            rows.append((item_id, label, top, drawn[place], verdict is not None,
+                         verdict is not None and _differs(verdict, label, lineage)))
         item_ids, labels, top, draws, reviewed, changed = zip(*rows, strict=True) if rows else ((),) * 6
         return _Plan(event.id, list(item_ids), list(labels), np.array(top, float), np.array(draws, float),
                      np.array(reviewed, bool), np.array(changed, bool), float(body["tolerance"]))
@@ -481,6 +482,17 @@ class Adjudication:
             return then.label_set(label if names is None else names) == verdict.label_id
         except UnknownLabel:
             return False
+
+
+def _differs(verdict: Verdict, label: str, lineage: Lineage) -> bool:
+    """Whether a verdict says of an item that a label of today is wrong; one without a label lets the votes hold.
+
+    Where an edit left the verdict's label in doubt, it does so unless it may mean this label.
+    """
+    if verdict.label_id is None:
+        return False
+    now = lineage.exactly(verdict.label_id, verdict.taxonomy)
+    return now != label if now is not None else not lineage.may_mean(verdict.label_id, verdict.taxonomy, label)
 
 
 def _letter(place: int) -> str:

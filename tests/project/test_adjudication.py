@@ -252,6 +252,35 @@ def test_a_split_leaves_a_verdict_in_doubt_and_a_rename_doesn_t(opened):
     assert "i0" not in session._plan().item_ids or label_of(project, "i0") == "hound"
 
 
+def test_an_edit_of_a_verdicts_label_leaves_what_it_said_of_the_plans_label(opened):
+    """The split label was in doubt, and the change to it counted as none: fewer labels seemed to be wrong."""
+    project = opened()
+    answer(project, {f"i{k}": ["cat", "cat"] for k in range(8)})
+    session = Adjudication(project, seed=1)
+    for k in range(6):
+        session.decide(f"i{k}", "dog" if k < 3 else "cat", "slip")
+    before = session.error
+    split = project.apply(edits.split("dog", into=["puppy", "hound"])).id
+    assert (before.n_changed, before.n_reviewed) == (3, 6)
+    assert session.error == before
+    assert session.table["changed"].sum() == 3
+    project.revert(split)
+    assert session.error == before
+    project.apply(edits.merge(["cat", "dog"], "pet"))
+    assert session.error.n_changed == 0
+
+
+def test_an_item_that_was_adjudicated_after_an_edit_left_it_in_doubt_teaches_once(opened):
+    """It taught with its verdict, and again as one of several candidates."""
+    project = opened()
+    answer(project, {"i0": ["cat", "cat"], "i1": ["dog", "dog"]})
+    project.apply(edits.split("cat", into=["tabby", "calico"]))
+    assert project.answers().partial()["item_id"].tolist() == ["i0"]
+    Adjudication(project, seed=1).decide("i0", "tabby", "slip")
+    assert taught(project) == {"i0": "tabby", "i1": "dog"}
+    assert not len(project.answers().partial())
+
+
 def test_a_hold_out_item_measures_with_its_verdict_once_somebody_answered_it_blind(opened):
     project = opened(holdout=0.5)
     held_out = [str(item_id) for item_id in project.pool.ids[project.queue.holdout]]
