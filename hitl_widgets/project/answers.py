@@ -354,7 +354,8 @@ class Answers:
     def partial(self) -> pd.DataFrame:
         """List what a model learns from although its label isn't certain: an item and several labels.
 
-        An edit left the item in doubt, or as many of its annotators gave one label as another.
+        An edit left the item in doubt, or as many of its annotators gave one label as another, and nobody adjudicated
+        it.
 
         Returns
         -------
@@ -364,7 +365,8 @@ class Answers:
         """
         self._compare_contents()
         candidates = tables.candidates_by_item(self._table, self.lineage) | tables.tied_by_item(self.votes)
-        rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
+        rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)
+                if item_id not in self.adjudicated]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
         return table
 
