@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..events import canonical
+from ..events import Event, canonical
 from ..project.project import Project
 from ..quality.adoption import Verdict, better_values
 from ..quality.value_metrics import ValueMetrics, compare_values, value_metrics
@@ -207,9 +207,7 @@ def _measured(project: Project, registry: Registry, new: ValueCandidate, model: 
     """The figures of each attribute, on the items of one source, and the verdict on all attributes together."""
     known, lineage, former = project.reference_values(), project.lineage, registry.values.adopted
     if former is not None and (event := registry.values.adoption) is not None:
-        # Gold that was learnt before it was gold doesn't measure.
-        sums = np.array([zlib.crc32(item_id.encode()) for item_id in known["item_id"]], np.uint32)
-        known = known[~((known["source"] == "gold") & np.isin(sums, unpack(event.body["learnt"])))]
+        known = without_learnt(known, event)
     source = next((one for one in SOURCES if (known["source"] == one).any()), "")
     known = known[known["source"] == source]
     column = project.settings.get("group")
@@ -232,6 +230,20 @@ def _measured(project: Project, registry: Registry, new: ValueCandidate, model: 
     deciding = bool(errors) and source in DECIDING
     return figures, _verdict(figures, pd.concat(errors), project) if deciding else \
         Verdict(adopted=True, why="not measured: no value of a hold-out item was given blind yet")
+
+
+def without_learnt(known: pd.DataFrame, adoption: Event) -> pd.DataFrame:
+    """Values that measure, without the gold that heads had learnt before it was gold.
+
+    Parameters
+    ----------
+    known : DataFrame
+        As `reference.measuring_values` gives it.
+    adoption : Event
+        By which the heads were adopted.
+    """
+    sums = np.array([zlib.crc32(item_id.encode()) for item_id in known["item_id"]], np.uint32)
+    return known[~((known["source"] == "gold") & np.isin(sums, unpack(adoption.body["learnt"])))]
 
 
 # What heads say on today's scales: values, low and high ends, of each attribute.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..events import Event
-from ..learn.value_run import ValueRun
+from ..learn.value_run import ValueRun, without_learnt
 from ..project.project import Project
 from ..quality.value_metrics import ValueMetrics, value_metrics
 
@@ -54,7 +54,7 @@ def value_progress(project: Project, trained: Sequence[Event], registry: Callabl
 
 def _of_background(project: Project, event: Event, registry: Registry, n_round: int) -> list[tuple[Any, ...]]:
     """Measure the adopted heads on the surest kind of values that measure."""
-    known, rows = project.reference_values(), list[tuple[Any, ...]]()
+    known, rows = without_learnt(project.reference_values(), event), list[tuple[Any, ...]]()
     source = next((one for one in ("holdout", "gold", "imported") if (known["source"] == one).any()), "")
     known = known[known["source"] == source]
     registry.values.follow()

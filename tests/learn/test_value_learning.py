@@ -258,3 +258,16 @@ def test_the_queue_asks_for_typical_items_first_and_later_for_those_of_which_lea
     spread = wb.registry.values.spread(wb.registry.descriptors.of(open_positions(wb, 1000)))
     assert np.mean(wb.registry.values.spread(wb.registry.descriptors.of(np.array(chosen)))) > np.mean(spread)
     assert {item.chosen_by for item in wb.next(20, strategy="margin")} <= {"spread", "holdout"}
+
+
+def test_gold_that_heads_of_the_background_learnt_before_does_not_measure_them(values_bench):
+    """A fine-tuning left such gold out, and the progress measured heads of the background on it."""
+    wb = values_bench(SHADE)
+    taught = answer(wb, 40, SHADE)
+    learner(wb).learn()
+    wb.gold({item_id: {"shade": float(LIGHT[item_id])} for item_id in taught[:12]})
+    assert not len(wb.progress().values)
+    fresh = POOL.ids[open_positions(wb, 9)].tolist()
+    wb.gold({item_id: {"shade": float(LIGHT[item_id])} for item_id in fresh})
+    [row] = wb.progress().values.to_dict("records")
+    assert (row["source"], row["origin"], row["n"]) == ("gold", "background", 9)
