@@ -284,8 +284,10 @@ class _Subset:
 
 
 def _majority(votes: Votes, n_items: int, n_labels: int) -> np.ndarray:
-    """The most frequent label of each item, best guesses last; -1 where no answer names one."""
+    """The most frequent label of each item, best guesses last; -1 where no answer names one, or several are tied."""
     counts = np.zeros((n_items, n_labels))
     named = votes.label >= 0
     np.add.at(counts, (votes.item[named], votes.label[named]), np.where(votes.unsure[named], 1e-3, 1.0))
-    return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
+    most = counts.max(axis=1, initial=0, keepdims=True)
+    alone = (most[:, 0] > 0) & ((counts == most).sum(axis=1) == 1)
+    return np.where(alone, counts.argmax(axis=1), -1) if n_labels else np.full(n_items, -1)

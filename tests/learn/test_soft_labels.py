@@ -13,7 +13,8 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.learn.data import LabelledImages
-from hitl_widgets.learn.soft_labels import soft_labels
+from hitl_widgets.learn.soft_labels import _majority, soft_labels
+from hitl_widgets.quality.pooling import Votes
 
 N_ANSWERS, N_GOLD = 240, 40
 NAMES = [str(digit) for digit in range(10)]
@@ -261,3 +262,11 @@ def test_soft_labels_of_a_team_that_copies_the_model_know_what_was_on_the_screen
     assert abs(crowd.model - (1 - wrong.mean())) < 0.08
     assert right.mean() > 0.9
     assert abs(soft.probs.max(axis=1).mean() - right.mean()) < 0.08
+
+
+def test_where_answers_are_tied_no_label_teaches_the_quick_models():
+    """The tie fell to the label that comes first in the taxonomy."""
+    votes = Votes.of([0, 0, 1, 1, 1, 2, 3, 3], [2, 0, 2, 1, 1, 2, 1, 2], annotator=[0, 1, 0, 1, 2, 0, 0, 1],
+                     unsure=[False] * 6 + [True, False])
+    assert _majority(votes, 5, 3).tolist() == [-1, 1, 2, 2, -1]
+    assert _majority(Votes.of([], []), 0, 3).tolist() == []
