@@ -410,6 +410,8 @@ class State:
         item_ids = [rows.table["item_id"][row] for row in measuring]
         # The row has all there is to know of an item with one decision, as nearly all of many are.
         revisited = set(item_ids) if len(item_ids) <= FEW else self._log.revisited_items().intersection(item_ids)
+        # But whether an "unsure" was given in sight of a suggestion, which the verdict of a label says.
+        revisited |= {item_id for item_id, row in zip(item_ids, measuring, strict=True) if rows.unsure[row]}
         events: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self._log.events_of(sorted(revisited)):
             events[event.item_id or ""].append(event)

@@ -14,6 +14,7 @@ from hitl_widgets.project.label_index import LabelIndex
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.state import PROJECTIONS
 from hitl_widgets.project.triage import UnplacedItems
+from hitl_widgets.records import Seen
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 NAMES = ["cat", "dog", "other"]
@@ -100,6 +101,25 @@ def test_following_says_what_reading_says(open_):
         read = open_()
         assert seen_of(follower) == seen_of(read), done
         assert seen_of(project) == seen_of(read), done
+
+
+def test_who_was_unsure_in_sight_of_a_suggestion_is_none_of_the_unsure_that_measure(tmp_path, monkeypatch):
+    """Of many items at once it was one, since the table of annotations doesn't say what was in sight."""
+    monkeypatch.setattr("hitl_widgets.project.state.FEW", 2)
+
+    def opened():
+        return Project(tmp_path / "p", pool(), Taxonomy(NAMES), annotator="ada", holdout=0.5, notify=lambda line: None)
+    project = opened()
+    suggestion = project.taxonomy.label("cat").id
+    for place in np.flatnonzero(project.queue.holdout)[:8].tolist():
+        project.decide(f"i{place}", "unsure", seen=Seen(suggestion=suggestion, hidden=place % 2 == 0, taxonomy=1))
+    n_blind = sum(place % 2 == 0 for place in np.flatnonzero(project.queue.holdout)[:8].tolist())
+    assert 0 < n_blind < 8
+    assert project.measuring().n_unsure == n_blind
+    project.close()
+    again = opened()
+    assert again.measuring().n_unsure == n_blind
+    again.close()
 
 
 def test_a_retraction_by_another_process_is_followed_for_every_annotator(open_):
