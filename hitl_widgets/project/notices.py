@@ -11,11 +11,13 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, IdReused
 from ..events import Event
 from ..quality.gold_tests import gold_figures
+from ..quality.intervals import across
 from ..records import LABELLING, check_annotator, check_event_id, new_id, utc_now
 from ..storage.roles import NEEDS
 from .hidden_tests import truth_of
@@ -281,9 +283,9 @@ class People:
             "Names would be shown to the owner only, in a project made with names=True."
         if n < FEWEST:
             return own[TABLE_COLUMNS].reset_index(drop=True), why
-        n_answers, value = int(others["n"].sum()), others["accuracy"].mean()
-        half = 1.96 * others["accuracy"].std(ddof=1) / n ** 0.5
-        together = pd.DataFrame([[f"{n} others", n, n_answers, value, max(0.0, value - half), min(1.0, value + half),
+        n_answers, value = int(others["n"].sum()), float(others["accuracy"].mean())
+        low, high = across(others["n_right"].to_numpy(np.int64), others["n"].to_numpy(np.int64))
+        together = pd.DataFrame([[f"{n} others", n, n_answers, value, min(low, value), max(high, value),
                                   f"{int((others['state'] == 'alarm').sum())} in alarm"]], columns=TABLE_COLUMNS)
         return pd.concat([own[TABLE_COLUMNS], together], ignore_index=True) if len(own) else together, why
 

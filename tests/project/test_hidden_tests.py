@@ -519,6 +519,7 @@ def test_from_five_people_on_others_are_one_row_together(open_):
     [row] = wb.people.table().to_dict("records")
     assert (row["annotator"], row["n_people"], row["n"], row["state"]) == ("5 others", 5, 60, "0 in alarm")
     assert 0.9 < row["accuracy"] <= 1
+    assert row["low"] < 0.96  # all of them are alike: that says little of the next one
     wb.annotator = "ben"  # four others: his row, and nothing from which another's could be worked out
     assert wb.people.table()["annotator"].tolist() == ["ben"]
 
