@@ -46,7 +46,8 @@ class OwnPage:
         these others who agree), judged_by ("verdict" or "others"), certainty, acted_at. Gold items aren't listed: they
         stay hidden tests.
     gold : Estimate
-        How often your answers to gold items are right.
+        How often your answers to gold items are right: the first to each that was asked as a test, as in
+        `people.table()`.
     agreement : Estimate
         How often most of two or more others gave the label that you gave; items on which they tie are left out.
     with_oneself : Estimate
@@ -155,7 +156,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
         annotator, {"n_answers": int(verdicts.isin(CLOSING).sum()), "n_unsure": int((verdicts == "unsure").sum()),
                     "n_skipped": int((verdicts == "skip").sum()),
                     "n_questions": sum(thread.asked_by == annotator for thread in project.state.threads.values())},
-        slips, _on_gold(counted, annotator, gold),
+        slips, _on_gold(project, annotator),
         _share((compared["label"] == compared["others"]).to_numpy()[
             (compared["n_others"] >= 2) & compared["others"].notna()],
                "no item of yours was answered by two others who agree"),
@@ -200,11 +201,11 @@ def _slips(compared: pd.DataFrame, verdicts: dict[str, str], gold: dict[str, str
     return rows[SLIPS]
 
 
-def _on_gold(votes: pd.DataFrame, annotator: str, gold: dict[str, str]) -> Estimate:
-    rows = votes[(votes["annotator"] == annotator) & votes["item_id"].isin(list(gold))]
+def _on_gold(project: Project, annotator: str) -> Estimate:
+    rows = project.people.gold_answers([annotator]).dropna(subset=["label", "truth"])
     if not len(rows):
         return Estimate(math.nan, why="you answered no gold item yet")
-    return accuracy((rows["label"] == rows["item_id"].map(gold)).to_numpy(np.bool_))
+    return accuracy((rows["label"] == rows["truth"]).to_numpy(np.bool_))
 
 
 def _with_oneself(votes: pd.DataFrame, annotator: str) -> Estimate:

@@ -96,9 +96,10 @@ class Progress:
     times : DataFrame
         Seconds from the picture to the key: round, verdict, n, median_s, low, high.
     people : DataFrame
-        Right answers: annotator, source ("gold", or "others": audit items, against most of their other annotators), n,
-        share, low, high; "all" stands for people like these, who may differ. Rows of others, and "all" where there are
-        fewer than five of them, are for the owner of a project that shows names.
+        Right answers: annotator, source ("gold": the first answer to each gold item that was asked as a test, as in
+        `people.table()`; or "others": audit items, against most of their other annotators), n, share, low, high; "all"
+        stands for people like these, who may differ. Rows of others, and "all" where there are fewer than five of them,
+        are for the owner of a project that shows names.
     difficulty : DataFrame
         Where suggestions were right, on items that no strategy picked, by answers given without sight of them: by
         ("certainty", "answers" or "flag"), group, n, share, low, high.
@@ -555,9 +556,8 @@ def _people(project: Project, table: pd.DataFrame) -> pd.DataFrame:
     """List what the reader may see: their own figures, and all together where there are five others or more."""
     reader = project.annotator
     names = sees_names(project, reader)
-    gold = project.gold()
-    tested = table[table["item_id"].isin(list(gold)) & table["label_id"].notna()]
-    tested = tested.assign(right=tested["label_id"] == tested["item_id"].map(gold))
+    tested = project.people.gold_answers().dropna(subset=["label", "truth"])
+    tested = tested.assign(right=tested["label"] == tested["truth"])
     compared = against_others(table[table["item_id"].isin(table.loc[table["chosen_by"] == "audit", "item_id"])])
     rows: list[dict[str, Any]] = []
     for source, answers in (("gold", tested), ("others", compared)):
