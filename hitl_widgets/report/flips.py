@@ -7,17 +7,18 @@ returns.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
 from ..items.pool import Pool
+from ..learn.measurement import Outputs
 from ..learn.registry import Registry, Version
 from ..project.project import Project
-from ..sampling.ranking import suggested_sets
+from ..sampling.ranking import suggested_sets, todays_probs
 from ..taxonomy.label_sets import set_id
 
 if TYPE_CHECKING:
@@ -97,14 +98,14 @@ def flips(project: Project, registry: Registry, before: str | None = None, after
         raise BadInput(f"before and after are one model, {new.name}; two versions of wb.models() are expected.")
     # Not the hold-out's own draws: its items have the smallest of these, and would come first.
     positions = np.argsort(inference.pool.draws(project.settings["seed"] + 1), kind="stable")[:n]
-    was, now = (_probs(registry, version, positions) for version in (old, new))
+    outputs = [_outputs(registry, version, positions) for version in (old, new)]
     # Of several labels, those that a model doesn't know yet are off.
-    unread = [np.isnan(probs).all(axis=1) if project.task == "multilabel" else np.isnan(probs).any(axis=1)
-              for probs in (was, now)]
-    both, was, now = ~unread[0] & ~unread[1], np.nan_to_num(was), np.nan_to_num(now)
-    thresholds = (registry.thresholds_of(old.name), registry.thresholds_of(new.name))
-    items = _table(project, inference.pool.ids[positions[both]], was[both], now[both], thresholds)
-    return Flips(inference.pool, before=old.name, after=new.name, n_items=int(both.sum()), items=items)
+    unread = [np.isnan(one.probs).all(axis=1) if project.task == "multilabel" else np.isnan(one.probs).any(axis=1)
+              for one in outputs]
+    both = np.flatnonzero(~unread[0] & ~unread[1])
+    items = _table(project, inference.pool.ids[positions[both]], [_said(project, one, both, positions[both])
+                                                                  for one in outputs])
+    return Flips(inference.pool, before=old.name, after=new.name, n_items=len(both), items=items)
 
 
 def _former(project: Project, registry: Registry, version: str) -> str:
@@ -119,29 +120,42 @@ def _former(project: Project, registry: Registry, version: str) -> str:
     return others[-1]
 
 
-def _probs(registry: Registry, version: Version, positions: np.ndarray) -> np.ndarray:
+def _outputs(registry: Registry, version: Version, positions: np.ndarray) -> Outputs:
     # One look at the adopted model: another thread may adopt another one meanwhile.
     predictor = None if registry.adopted is None else registry.inference.predictor
     if predictor is None or predictor.version != version.name:
         predictor = registry.predictor(version)
-    return registry.inference.probs(positions, predictor=predictor)
+    return Outputs(version.name, *registry.inference.own_probs(positions, predictor=predictor),
+                   registry.thresholds_of(version.name))
 
 
-def _suggested(project: Project, probs: np.ndarray, thresholds: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """What a model suggests of each item, and its confidence: of a set that of its least certain label."""
-    label_ids = project.taxonomy.label_ids
+class _Said(NamedTuple):
+    """Probabilities over today's labels, what is suggested, and the confidence: of a set that of its least certain."""
+
+    probs: np.ndarray
+    top: np.ndarray
+    sure: np.ndarray
+
+
+def _said(project: Project, model: Outputs, rows: np.ndarray, places: np.ndarray) -> _Said:
+    """What a model says of some of the items that it was asked about, at these places in the pool.
+
+    Between labels that it can't tell apart, as the children of a split are to an older model, it guesses: see
+    `Outputs.top`.
+    """
+    lineage, label_ids = project.lineage, project.taxonomy.label_ids
     if project.task != "multilabel":
-        return np.array(label_ids, object)[probs.argmax(axis=1)], probs.max(axis=1)
-    on = suggested_sets(probs, label_ids, thresholds)
+        probs, top = model.today(lineage, rows), model.top(lineage, rows, places)
+        return _Said(probs, np.array(label_ids, object)[top], np.take_along_axis(probs, top[:, None], axis=1)[:, 0])
+    probs = np.nan_to_num(todays_probs(model.probs[rows], model.label_ids, lineage, multilabel=True))
+    on = suggested_sets(probs, label_ids, model.thresholds)
     sets = np.array([set_id(itertools.compress(label_ids, row)) for row in on] + [None], object)[:-1]
-    return sets, np.maximum(probs, 1 - probs).min(axis=1)
+    return _Said(probs, sets, np.maximum(probs, 1 - probs).min(axis=1))
 
 
-def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndarray,
-           thresholds: tuple[Mapping[str, float], Mapping[str, float]]) -> pd.DataFrame:
-    """`Flips.items` of these items, from the probabilities of both models, shape (n, n_labels)."""
-    tops, sure = zip(*(_suggested(project, probs, limits) for probs, limits in zip((was, now), thresholds,
-                                                                                   strict=True)), strict=True)
+def _table(project: Project, item_ids: np.ndarray, said: Sequence[_Said]) -> pd.DataFrame:
+    """`Flips.items` of these items, from what both models say of them."""
+    (was, now), tops, sure = ([getattr(one, name) for one in said] for name in ("probs", "top", "sure"))
     apart = np.abs(was - now)
     moved = apart.mean(axis=1) if project.task == "multilabel" else apart.sum(axis=1) / 2
     flipped = np.flatnonzero(tops[0] != tops[1])

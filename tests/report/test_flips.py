@@ -145,6 +145,19 @@ def test_models_from_before_a_taxonomy_edit_are_compared_under_todays_labels(ben
     assert set(wb.models.flips().items["after"]) == {"striped"}
 
 
+def test_models_from_before_a_split_flip_only_where_they_leave_the_family(bench):
+    """The largest single label was taken for the suggestion, which the card takes from the best family."""
+    wb = bench(model=Says([1.0, 0.6, -2.0], [1.0, 0.6, -2.0]), holdout=0, preprocess=hw.Preprocess(16))
+    wb.adopt(Says([3.0, 0.0, 0.0], [0.0, 3.0, 0.0]))
+    n_light = int((IMAGES.mean(axis=(1, 2)) > 127.5).sum())
+    assert len(wb.models.flips()) == n_light
+    wb.apply(edits.split("dark", ["grey", "black", "brown"]))
+    flips = wb.models.flips()
+    assert len(flips) == n_light
+    assert flips.items["before"].isin(["grey", "black", "brown"]).all()
+    assert set(flips.items["after"]) == {"light"}
+
+
 def test_an_item_that_cannot_be_read_is_left_out(bench, tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(POOL.picture(0).data)
