@@ -20,7 +20,7 @@ from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING, objects_on_screen
-from ..sampling.ranking import Ranking, suggested_sets
+from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.schema import ANNOTATION, annotation_of
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
@@ -391,23 +391,29 @@ class ReferenceLabels:
         if self._narrow[0] != key:
             truth = self.measuring(lineage).holdout
             n, effect = len(truth), 1.0
-            n_right, right = n // 2, np.zeros(n, np.bool_)
+            right = np.full(n, 0.5)
             if predictions is not None and n:
                 probs = ranking.probs(lineage, np.fromiter(truth, np.int64, n))
                 if not np.isnan(probs).any():
-                    label_ids = lineage.today.label_ids
-                    if ranking.multilabel:
-                        on = suggested_sets(probs, label_ids, ranking.thresholds)
-                        top = np.array([set_id(itertools.compress(label_ids, row)) for row in on], object)
-                    else:
-                        top = np.array(label_ids, object)[probs.argmax(axis=1)]
-                    right = top == np.array(list(truth.values()), object)
-                    n_right = int(right.sum())
+                    right = _right(probs, list(truth.values()), ranking, lineage)
             if self._groups is not None:
                 effect = design_effect(right, self._groups[np.fromiter(truth, np.int64, n)])
-            low, high = jeffreys(n_right / effect, n / effect) if n else (0.0, 1.0)
+            low, high = jeffreys(float(right.sum()) / effect, n / effect) if n else (0.0, 1.0)
             self._narrow = (key, bool(n / effect >= FEWEST and (high - low) / 2 <= NARROW))
         return self._narrow[1]
+
+
+def _right(probs: np.ndarray, truth: Sequence[str], ranking: Ranking, lineage: Lineage) -> np.ndarray:
+    """Whether what is suggested of items is right, shape (n,); a part of one where several labels are tied for it."""
+    label_ids = lineage.today.label_ids
+    if ranking.multilabel:
+        on = suggested_sets(probs, label_ids, ranking.thresholds)
+        return np.array([set_id(itertools.compress(label_ids, row)) == given
+                         for row, given in zip(on, truth, strict=True)], np.float64)
+    best = likeliest(probs, ranking.families(lineage))
+    column_of = {label_id: column for column, label_id in enumerate(label_ids)}
+    given = best[np.arange(len(truth)), [column_of[label_id] for label_id in truth]]
+    return np.asarray(given / best.sum(axis=1))
 
 
 class _Decided:

@@ -277,6 +277,17 @@ def test_the_holdout_is_asked_until_its_interval_is_narrow(opened):
     assert not any(item.chosen_by == "holdout" for item in project.next(10))
 
 
+def test_of_a_model_from_before_a_split_the_holdouts_interval_is_that_of_what_it_suggests(opened):
+    """The largest single label was taken, always wrong here, and the hold-out seemed to be known."""
+    project = opened(pool_of(400), holdout=0.9)
+    predicted(project, [[0.6, 0.4, 0]] * 400)
+    project.apply(edits.split("cat", ["tabby", "calico"]))
+    for item_id in [item.id for item in project.next(400) if item.chosen_by == "holdout"][:120]:
+        project.decide(item_id, label="tabby", seen=Seen(chosen_by="holdout", taxonomy=2))
+    assert len(project.measuring().holdout) == 120
+    assert not project.asking.holdout_is_narrow()
+
+
 @on_both
 def test_gold_measures_and_never_trains(opened):
     project = opened()
