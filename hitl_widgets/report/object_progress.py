@@ -139,12 +139,15 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     ends = [event.seq or 0 for event in trained]
     round_of = {event.id: 1 + bisect_left(ends, event.seq or 0) for event in project.log.events(kind="decided")}
     looks = looks.assign(round=looks["decision_id"].map(round_of).astype(int))
-    accuracy, labels = _accuracy(trained, measured, looks, FIRST[kind], set(project.taxonomy.names))
+    curves = _curves(trained)
+    accuracy, labels = _accuracy(trained, measured, looks, FIRST[kind], project.taxonomy, curves)
     if now is not None and adopted is not None and all(event.body["model"] != adopted.body["model"]
                                                        for event in trained):
         figure = now[FIRST[kind]]
+        same = not trained or set(trained[-1].body["label_ids"]) == set(project.taxonomy.label_ids)
         accuracy.loc[len(accuracy)] = [len(trained) + 1, "holdout", adopted.body["model"], 0, figure.n, figure.value,
-                                       figure.low, figure.high, 1, adopted.body.get("origin", "given"), FIRST[kind]]
+                                       figure.low, figure.high, max(curves, default=1) + (not same),
+                                       adopted.body.get("origin", "given"), FIRST[kind]]
     project.selector.default(project.queue, project.lineage)
     return ObjectProgress(accuracy=accuracy, labels=labels, suggestions=_stood(looks), acts=_acts(looks),
                           times=_times(looks), now=now, prefill=prefill_bias(looks), queue=project.selector.why,
@@ -170,11 +173,15 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     items = list(reference["item_id"])
     thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
                        for label_id in project.taxonomy.label_ids}
+    column = project.settings.get("group")
+    groups = None if column is None else dict(zip(
+        items, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
     now: Figures
     if kind == "span":  # the starts and ends of spans are the sides of their boxes
-        now = spans(truth, found.assign(start=found["x0"], end=found["x1"]), texts=items, threshold=thresholds)
+        now = spans(truth, found.assign(start=found["x0"], end=found["x1"]), texts=items, threshold=thresholds,
+                    groups=groups)
     else:
-        now = detection(truth, found, images=items, sizes=sizes, threshold=thresholds)
+        now = detection(truth, found, images=items, sizes=sizes, threshold=thresholds, groups=groups)
     return None if math.isnan(now[FIRST[kind]]) else now
 
 
@@ -193,8 +200,18 @@ def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxono
     return table.astype(dict.fromkeys(("x0", "y0", "x1", "y1", "score"), float))
 
 
+def _curves(trained: Sequence[Event]) -> list[int]:
+    """Number the curve of each round: a new one begins where the labels change."""
+    curves, former = list[int](), None
+    for event in trained:
+        labels = set(event.body["label_ids"])
+        curves.append((curves[-1] if curves else 1) + (former is not None and labels != former))
+        former = labels
+    return curves
+
+
 def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.DataFrame, figure: str,
-              names: set[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+              today: Taxonomy, curves: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The figure of each round, over all labels and of each of today's."""
     rows: list[tuple[Any, ...]] = []
     labels: list[tuple[Any, ...]] = []
@@ -206,11 +223,13 @@ def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.D
             continue
         one = after[figure]
         rows.append((n_round, "holdout", event.body["model"], int(event.body["n_training"]), one.n, one.value, one.low,
-                     one.high, 1, "round", figure))
-        for name in after.table.index[1:]:
-            of_label = after.estimate(figure, name)
-            if name in names and not math.isnan(of_label):
-                labels.append((name, n_round, counts[name], of_label.n, of_label.value, of_label.low, of_label.high))
+                     one.high, curves[n_round - 1], "round", figure))
+        # By its id: a label may have another name now, and its name may be that of another label.
+        for name, label_id in after.table["label_id"].iloc[1:].items():
+            of_label = after.estimate(figure, str(name))
+            if label_id in today.label_ids and not math.isnan(of_label):
+                now = today.name_of(label_id)
+                labels.append((now, n_round, counts[now], of_label.n, of_label.value, of_label.low, of_label.high))
     return pd.DataFrame(rows, columns=ACCURACY), pd.DataFrame(
         labels, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 

@@ -6,10 +6,13 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 from hitl_widgets.errors import BadInput
+from hitl_widgets.quality.object_detection import detection
 from hitl_widgets.records import Proposal, Seen
 
 N = 40
@@ -91,6 +94,48 @@ def test_proposals_that_stood_and_acts_are_counted_by_image(wb):
     acts = progress.acts.iloc[0]
     assert acts[["n_images", "accepted", "moved", "deleted", "added"]].tolist() == [8, 10 / 8, 4 / 8, 2 / 8, 1 / 8]
     assert 0.6 < acts["iou"] < 0.9
+
+
+def test_the_models_interval_allows_for_whole_groups(tmp_path):
+    """A round's did, and that of a model that no round trained was as narrow as of images drawn one by one."""
+    images = np.random.default_rng(0).integers(0, 255, (N, 60, 80), np.uint8)
+    pool = hw.Pool.from_images(images, meta=[{"slide": k // 5} for k in range(N)])
+    widths = []
+    for folder, more in (("one", {}), ("grouped", {"group": "slide"})):
+        with hw.Workbench(tmp_path / folder, pool, ["RBC", "WBC"], task="boxes", holdout=0.6, annotator="ada",
+                          progress=False, **more) as wb:
+            propose(wb)
+            for item_id in wb.holdout:  # on every other slide the cells are where the model finds them
+                shift = 0 if wb.pool.meta(wb.pool.position(item_id))["slide"] % 2 else 30
+                wb.decide(item_id, objects=[hw.Box(1, 1 + shift, 21, 21 + shift, label="RBC")], seen=Seen(
+                    hidden=True, chosen_by="holdout", model="m"))
+            now = wb.progress().now
+            assert now is not None
+            widths.append(now["map50"].high - now["map50"].low)
+    assert widths[1] > 1.3 * widths[0]
+
+
+def measured(wb: hw.Workbench, model: str, share: float) -> None:
+    """A round's event, as a fine-tuning writes it: a model that finds a share of each label's cells."""
+    truth = pd.DataFrame([(k, label.name, label.id, *AT["RBC"]) for k in range(10) for label in wb.taxonomy.labels],
+                         columns=["item_id", "label", "label_id", "x0", "y0", "x1", "y1"])
+    found = truth[truth["item_id"] < 10 * share].assign(score=0.9)
+    figures = {**detection(truth, found).to_dict(), "label_ids": list(wb.taxonomy.label_ids)}
+    wb.project.record("trained", {"kind": "objects", "before": figures, "after": figures, "gain": None, "model": model,
+                                  "n_training": 5, "adopted": True, "key": "", "why": "",
+                                  "label_ids": list(wb.taxonomy.label_ids)})
+
+
+def test_labels_are_told_apart_by_their_ids_and_a_curve_ends_where_they_change(wb):
+    """A new label had the figures of the one that was called so before, and all rounds were one curve."""
+    measured(wb, "m1", 0.5)
+    wb.apply(edits.rename("RBC", "red"))
+    measured(wb, "m2", 0.7)
+    wb.apply(edits.add("RBC"))
+    progress = wb.progress()
+    assert progress.labels.groupby("label")["round"].agg(list).to_dict() == {"red": [1, 2], "WBC": [1, 2]}
+    measured(wb, "m3", 0.9)
+    assert wb.progress().accuracy["curve"].tolist() == [1, 1, 2]
 
 
 def test_a_goal_is_refused_in_a_sentence(wb):
