@@ -176,6 +176,9 @@ def value_metrics(truth: npt.ArrayLike, predicted: npt.ArrayLike, kind: str = "c
                 "spearman": spearman(true, other, None if groups is None else cluster)}
     if kind == "ordinal":
         figures["accuracy"] = _share(np.rint(other.astype(np.float64)) == true, cluster)
+        n_clusters = len(np.unique(cluster))
+        figures |= {name: _of_one_value(figures[name], n_clusters, least) for name, least in
+                    (("mae", 0.0), ("mean_error", -math.inf))}
     if low is None or high is None:
         figures["within"] = Estimate(math.nan, why="no intervals were predicted")
     else:
@@ -318,6 +321,15 @@ def mean_of(values: npt.ArrayLike, cluster: npt.ArrayLike | None = None, *, dist
         shift = float((sums ** 3).sum()) / n ** 3 / error ** 2 * (1 + 2 * student ** 2) / 6
     low = min(mean, mean - half + shift)
     return Estimate(mean, max(0.0, low) if distances else low, max(mean, mean + half + shift), n=n)
+
+
+def _of_one_value(estimate: Estimate, n_clusters: int, least: float) -> Estimate:
+    """The mean of errors in whole steps; where all are one, as if in as many as can stay unseen it were a step off."""
+    if n_clusters < 2 or estimate.low < estimate.high:
+        return estimate
+    unseen = float(ndtri(0.975)) ** 2
+    step = unseen / (n_clusters + unseen)
+    return Estimate(estimate.value, max(least, estimate.value - step), estimate.value + step, n=estimate.n)
 
 
 def _share(right: npt.NDArray[np.bool_], cluster: Ints) -> Estimate:

@@ -114,6 +114,18 @@ def test_a_correlation_of_few_or_equal_values_says_why_there_is_none():
     assert spearman([1, 2, 3, 4], [1, 2, 3, 4], [1, 1, 1, 1]).low == -1
 
 
+def test_where_every_value_is_right_the_interval_has_a_width():
+    """0.000 (0.000 to 0.000) was told of 12 values: as if it were known that no item would ever be a step off."""
+    metrics = value_metrics([3] * 12, [3] * 12, "ordinal")
+    unseen = 1.96 ** 2 / (12 + 1.96 ** 2)  # Wilson's upper end of none in 12
+    assert (metrics["mae"].low, metrics["mae"].high) == (0, pytest.approx(unseen, abs=1e-3))
+    assert (metrics["mean_error"].low, metrics["mean_error"].high) == pytest.approx((-unseen, unseen), abs=1e-3)
+    above = value_metrics([1, 2, 3, 4], [2, 3, 4, 5], "ordinal")["mae"]
+    assert (above.value, above.low < 1 < above.high) == (1, True)
+    in_groups = value_metrics([3] * 12, [3] * 12, "ordinal", groups=[1] * 6 + [2] * 6)["mae"]
+    assert in_groups.high > metrics["mae"].high
+
+
 def test_a_mean_of_one_cluster_has_no_interval():
     assert math.isnan(mean_of([1, 2, 3], [7, 7, 7]).low)
     assert mean_of([2, 2, 2]) == 2
