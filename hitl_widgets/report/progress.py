@@ -330,9 +330,9 @@ def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[st
     if not places or not registry.path(version).exists():
         return {}
     predictor = registry.predictor(registry.find(version))
-    new = Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"]))
+    new = Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"]), registry.thresholds_of(version))
     figures = figures_of(reference, new=new, adopted=None, best=None, learnt=learnt, of_sets=predictor.multilabel)
-    return {source: figure.after for source, figure in figures.by_source.items() if isinstance(figure.after, Metrics)}
+    return {source: figure.after for source, figure in figures.by_source.items()}
 
 
 def read_metrics(body: Mapping[str, Any]) -> Figures:

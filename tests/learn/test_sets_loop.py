@@ -16,7 +16,7 @@ from hitl_widgets.learn.background import BackgroundLearning
 from hitl_widgets.learn.light import is_light_net
 from hitl_widgets.learn.run import Run
 from hitl_widgets.project.simulation import simulate
-from hitl_widgets.quality.multilabel import MultilabelMetrics
+from hitl_widgets.quality.multilabel import MultilabelMetrics, multilabel_metrics
 from hitl_widgets.sampling.ranking import todays_probs
 from hitl_widgets.sampling.uncertainty import set_margin
 from hitl_widgets.taxonomy.label_sets import members
@@ -81,6 +81,23 @@ def test_sixty_answers_teach_a_light_model_whose_suggestions_are_right(open_):
     with open_() as again:
         assert again.registry.adopted == version
         assert again.project.ranking.thresholds == event.body["thresholds"]
+
+
+def test_the_progress_measures_a_model_of_the_background_with_its_own_thresholds(open_):
+    """It was measured only where an item has one label: nothing was told of the model in use, or of an older one."""
+    with open_(holdout=0.3) as wb:
+        answer(wb, 60)
+        answer(wb, 30, holdout=True)
+        version = learn(wb)
+        [row] = [row for row in wb.progress().accuracy.to_dict("records") if row["source"] == "holdout"]
+        assert (row["model"], row["origin"], row["figure"], row["n"]) == (version, "background", "macro F1", 30)
+        measuring = wb.project.measuring().holdout
+        probs, label_ids = wb.registry.inference.own_probs(np.array(list(measuring)))
+        truth = [[label_id in members(given) for label_id in label_ids] for given in measuring.values()]
+        limits = [wb.project.ranking.thresholds[label_id] for label_id in label_ids]
+        by_hand = multilabel_metrics(truth, probs, limits, label_ids)["macro_f1"]
+        assert (row["share"], row["low"], row["high"]) == pytest.approx((by_hand.value, by_hand.low, by_hand.high))
+        assert "background model of 60 answers" in repr(wb.progress())
 
 
 def test_it_begins_once_answers_differ_in_some_label(open_):
