@@ -6,7 +6,6 @@ Every number comes with its n and its 95 % interval. `progress` makes a `Progres
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -320,13 +319,9 @@ def _agreement(project: Project) -> pd.DataFrame:
 
 def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Figures]:
     """Measure the adopted model of the background, or imported, as a round's is, on each kind of items that measure."""
-    from ..learn.learnt import unpack
-    reference = Reference.of(project)
-    checksums = unpack(adopted.body["learnt"]) if adopted.body.get("learnt") else np.empty(0, np.uint32)
-    learnt = {place for place in reference.measuring.gold
-              if zlib.crc32(str(project.pool.ids[place]).encode()) in checksums}
-    places = list(reference.rows)
-    version = adopted.body["model"]
+    from ..learn.learnt import learnt_gold
+    reference, version = Reference.of(project), adopted.body["model"]
+    learnt, places = learnt_gold(project, [version]), list(reference.rows)
     if not places or not registry.path(version).exists():
         return {}
     predictor = registry.predictor(registry.find(version))

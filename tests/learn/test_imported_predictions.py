@@ -147,6 +147,17 @@ def test_blind_answers_score_it_as_any_model(wb):
     assert "imported" in progress._repr_html_()
 
 
+def test_gold_that_was_answered_before_the_import_does_not_measure_it(bench):
+    """Nobody knows what an imported model learnt. A fine-tuning left such gold out, the progress measured on it."""
+    wb = bench(holdout=0.0)
+    for item_id in POOL.ids[:30]:
+        wb.decide(item_id, label=KINDS[wb.pool.position(item_id)])
+    wb.import_predictions(table(), model="gpt-9")
+    wb.gold({item_id: KINDS[wb.pool.position(item_id)] for item_id in POOL.ids[:40]})
+    [row] = wb.progress().accuracy.to_dict("records")
+    assert (row["source"], row["origin"], row["n"]) == ("gold", "imported", 10)
+
+
 def test_finetuning_trains_the_workbenchs_own_net_and_compares_it(wb):
     imported = wb.import_predictions(table(right=0.5), model="gpt-9")
     label_some(wb, 100)
