@@ -60,7 +60,7 @@ def training_rows(items: LabelledImages) -> TrainingRows:
     """The rows, labels and weights of a training set.
 
     A soft label, or one of several candidates, becomes a row for each label, weighted by its probability. Where an item
-    may have several labels, one of which nothing is known of some is left out.
+    may have several labels, one of which nothing is known of some, or annotators are tied about some, is left out.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def training_rows(items: LabelledImages) -> TrainingRows:
     """
     n, n_labels = len(items), len(items.label_ids)
     if items.objective.of_sets:
-        whole = ~np.isnan(items.targets).any(axis=1)
+        whole = ~(np.isnan(items.targets) | (items.targets == 0.5)).any(axis=1)  # a tie is no truth
         rows = np.flatnonzero(whole)
         weights = items.weights if items.weights.ndim == 1 else items.weights.mean(axis=1)
         return TrainingRows(rows, (items.targets[rows] >= 0.5).astype(np.int64), weights[rows].astype(np.float64), None,

@@ -601,6 +601,13 @@ def test_items_whose_labels_are_not_all_known_are_left_out_of_sets(pool):
     assert rows.left_out == (1,)
 
 
+def test_where_annotators_are_tied_about_a_label_an_estimator_learns_neither(pool):
+    """A tie was learnt as if the item had the label."""
+    rows = training_rows(labelled(pool, np.array([[1, 0.5], [0.4, 1]]), label_ids=LABELS, objective=SETS))
+    assert (rows.items.tolist(), rows.labels.tolist(), rows.left_out) == ([1], [[0, 1]], (0,))
+
+
+
 def test_weights_of_rows_change_what_is_learnt(pool):
     targets = ["zero", "one"] * 4
     alike = fit(pool, targets, LogisticRegression())
