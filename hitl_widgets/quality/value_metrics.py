@@ -232,7 +232,8 @@ def compare_values(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.Array
     n_clusters = len(np.unique(cluster))
     # Of predictions that are all the same it isn't known how rarely others differ, and by how much.
     unseen = float(ndtri(0.975)) ** 2
-    least = unseen / (n_clusters + unseen) * float(np.maximum(*errors).mean())
+    usual = max(float(np.maximum(*errors).mean()), 1.0 if kind == "ordinal" else 0.0)  # a step at least
+    least = unseen / (n_clusters + unseen) * usual
     return Estimate(gain.value, min(gain.low, gain.value - least), max(gain.high, gain.value + least), n=gain.n) \
         if not (errors[0] != errors[1]).any() else gain
 

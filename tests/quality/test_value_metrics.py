@@ -122,6 +122,8 @@ def test_where_every_value_is_right_the_interval_has_a_width():
     assert (metrics["mean_error"].low, metrics["mean_error"].high) == pytest.approx((-unseen, unseen), abs=1e-3)
     above = value_metrics([1, 2, 3, 4], [2, 3, 4, 5], "ordinal")["mae"]
     assert (above.value, above.low < 1 < above.high) == (1, True)
+    gain = compare_values([3] * 12, [3] * 12, [3] * 12, "ordinal")  # two models that are both always right
+    assert (gain.low, gain.high) == pytest.approx((-unseen, unseen), abs=1e-3)
     in_groups = value_metrics([3] * 12, [3] * 12, "ordinal", groups=[1] * 6 + [2] * 6)["mae"]
     assert in_groups.high > metrics["mae"].high
 
