@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Kinds of items that measure, the one that decides first, and what they are called.
 SOURCES = {"holdout": "hold-out", "gold": "gold", "imported": "imported labels, exposure not recorded"}
 DECIDING = ("holdout", "gold")
+# From so many earlier runs on, it is said that the items which measure a run have chosen among many models.
+MANY_ROUNDS = 3
 # Of sets of labels, what is compared; the first is the gain.
 GAINS = ("macro_f1", "micro_f1", "exact_match")
 

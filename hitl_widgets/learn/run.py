@@ -46,7 +46,7 @@ from .learnt import learnt_gold, pack
 from .light import is_light_net
 from .light_rows import LightRows
 from .losses import PARTIAL
-from .measurement import DECIDING, SOURCES, Figure, Figures, Outputs, Reference, figures_of
+from .measurement import DECIDING, MANY_ROUNDS, SOURCES, Figure, Figures, Outputs, Reference, figures_of
 from .nets import is_kmeans_net, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
@@ -67,9 +67,6 @@ if TYPE_CHECKING:
 Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
-
-# From so many earlier runs on, a run says that the items which measure it have chosen among many models.
-MANY_ROUNDS = 3
 
 # Called with the number of epochs and a title; what it gives is called with each new row of the history.
 Progress = Callable[..., AbstractContextManager[Callable[[Mapping[str, Any]], object]]]

@@ -17,7 +17,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
-from ..learn.measurement import SOURCES, Outputs, Reference, figures_of
+from ..learn.measurement import MANY_ROUNDS, SOURCES, Outputs, Reference, figures_of
 from ..project.arms import ARMS
 from ..project.names import sees_names
 from ..project.notices import FEWEST
@@ -108,7 +108,8 @@ class Progress:
         Automation bias: how much more often answers agree with a suggestion that people see than with one that is
         hidden from them, from the two halves of the audit.
     coverage : str
-        How many hold-out items measured the last round, and how many were unsure, in words.
+        How many hold-out items measured the last round, how many were unsure, and whether these items have chosen
+        among many models, in words.
     aside : str
         In words, that the last round's model isn't the adopted one, and what that one had; else empty.
     goal : AnswersLeft or None
@@ -165,6 +166,8 @@ class Progress:
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
         parts = [html.table(("round", "measured on", "answers", FIRST[self.task], ""), rounds)] if rounds else []
+        if said := f"{self.aside.removeprefix(', ')}; {self.coverage}".strip("; "):
+            parts.append(html.paragraph(f"Hold-out: {said}."))
         parts += [html.paragraph(f"{name}: {text}") for name, text in self._value_lines()]
         parts += [html.table(("label", "answers", "recall, latest round", ""), labels)] if labels else []
         parts += [html.paragraph(f"{name}: {text}") for name, text in (*self._agreements(), *self._expectations())]
@@ -299,7 +302,12 @@ def _of_holdout(now: Figures | None, trained: Sequence[Event], current: Event | 
         return now.coverage, ""
     if not trained:
         return "", ""
-    return read_metrics(trained[-1].body["after"]).coverage, _aside(trained[-1], current)
+    last = trained[-1].body
+    covered = [words] if (words := read_metrics(last["after"]).coverage) else []
+    if (n_before := int(last.get("n_decided_before", 0))) >= MANY_ROUNDS:
+        covered.append(f"these items chose the best of {n_before + 1} models by now, so that its figure may be some "
+                       "points too high; the audit's isn't")
+    return "; ".join(covered), _aside(trained[-1], current)
 
 
 def _agreement(project: Project) -> pd.DataFrame:

@@ -411,6 +411,21 @@ def test_a_round_whose_model_was_not_adopted_says_so(bench):
     assert "in round 3, whose model isn't the adopted one (the adopted one had 0.900)" in repr(wb.progress())
 
 
+def test_what_qualifies_the_holdouts_figure_stands_in_the_notebook_too(bench):
+    """A notebook showed the figure without the unsure, and neither it nor the text said that it had chosen models."""
+    wb = bench()
+    trained(wb, 40, 90)
+    [event] = wb.project.log.events(kind="trained")
+    after = {**event.body["after"], "n_unsure": 20, "n_items": 300}
+    wb.project.record("trained", {**event.body, "model": "m41", "after": after, "n_decided_before": 3})
+    progress = wb.progress()
+    for told in (repr(progress), progress._repr_html_()):
+        assert "100 of 300 items answered, 20 unsure (accuracy 0.750 to 0.917" in told
+        assert "chose the best of 4 models" in told
+    wb.project.record("trained", {**event.body, "model": "m42", "after": after, "n_decided_before": 2})
+    assert "chose" not in repr(wb.progress())
+
+
 def test_recall_is_told_of_todays_labels_by_todays_names(bench):
     """After a split the curve of the former label stood at 0 answers, and a renamed label had two curves."""
     wb = bench()
