@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,11 @@ from ..quality.intervals import design_effect
 from ..quality.learning_curve import AnswersLeft, Points, answers_left, expected_gain, points_of
 from ..quality.metrics import compare
 from ..records import LABELLING, Estimate
+from .data import pool_draws
 from .light import fit_kernel_head, holds_light_net
 from .registry import Registry
+from .text_light import fit_text_light, row_logits
+from .text_nets import AdditiveTextNet
 
 # With fewer answers to learn from, or to measure on, a curve is guesswork.
 FEWEST_ANSWERS, FEWEST_MEASURING = 40, 20
@@ -88,7 +92,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
     ----------
     project : Project
     registry : Registry
-        Has the descriptors of the pool.
+        Has the descriptors of the pool; of texts, what is known of them.
     back : int
         One of the models learns from this many answers fewer than the last one.
     """
@@ -106,20 +110,47 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
         first.setdefault(event.item_id or "", event.seq or 0)
     training = training.assign(seq=training["item_id"].map(first)).sort_values("seq", ignore_index=True)
     column = {label_id: k for k, label_id in enumerate(label_ids)}
-    rows = registry.descriptors.of(training["position"].to_numpy(np.int64))
-    readable = ~np.isnan(rows).any(axis=1)
+    places, positions = np.fromiter(measuring, np.int64, len(measuring)), training["position"].to_numpy(np.int64)
+    (rows, readable), (test, known) = (_rows_of(registry, some) for some in (positions, places))
     labels = training["label_id"].map(column).to_numpy(np.int64)[readable]
     weights = training["weight"].to_numpy(np.float64)[readable]
-    places = np.fromiter(measuring, np.int64, len(measuring))
-    test = registry.descriptors.of(places)
-    known = ~np.isnan(test).any(axis=1)
     truth = np.array([column[label_id] for label_id in measuring.values()], np.int64)[known]
     of = project.settings.get("group")
     groups = None if of is None else project.pool.group_sums(of)[places[known]]
     if readable.sum() < FEWEST_ANSWERS or known.sum() < FEWEST_MEASURING:
         return nothing("too few of the answered items can be read")
-    return refit_rows(rows[readable], labels, weights, test[known], truth, n_labels=len(label_ids), back=back,
-                      groups=groups)
+    if registry.texts is None:
+        return refit_rows(rows[readable], labels, weights, test[known], truth, n_labels=len(label_ids), back=back,
+                          groups=groups)
+    # The light model of texts is another one: one over descriptors would be measured as worse than the one in use.
+    prior, draws = registry.texts.prior, pool_draws(project.pool, positions[readable])
+    teach, measure, targets, counts = rows[readable], test[known], torch.from_numpy(labels), torch.from_numpy(weights)
+
+    def is_right(n: int) -> np.ndarray:
+        light = fit_text_light(teach[:n], targets[:n], counts[:n], prior=prior, n_labels=len(label_ids),
+                               draws=draws[:n])
+        assert isinstance(light.head, AdditiveTextNet)
+        right: np.ndarray = row_logits(light.head, measure).argmax(dim=1).numpy() == truth
+        return right
+    return _refitted(labels, is_right, back=back, groups=groups)
+
+
+def _rows_of(registry: Registry, positions: np.ndarray) -> tuple[Any, np.ndarray]:
+    """What a light model reads of items, a row each, and which of them can be read."""
+    if registry.texts is not None:
+        return registry.texts.rows(positions)
+    rows = registry.descriptors.of(positions)
+    return rows, ~np.isnan(rows).any(axis=1)
+
+
+def _refitted(labels: np.ndarray, is_right: Callable[[int], np.ndarray], *, back: int,
+              groups: np.ndarray | None) -> Refits:
+    """Refits on the first n answers each, from the hold-out items on which such a model is right."""
+    several = np.flatnonzero(labels != labels[0])
+    if not len(several):
+        return nothing("all answers so far are one label")
+    sizes = [n for n in prefixes(len(labels), back=back) if n > several[0]]
+    return Refits(np.array(sizes), np.array([is_right(n) for n in sizes]), groups)
 
 
 def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: np.ndarray, truth: np.ndarray, *,
@@ -148,18 +179,15 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
     fit : callable
         `light.fit_kernel_head`, as the light model in use has it, or `light.fit_head`.
     """
-    several = np.flatnonzero(labels != labels[0])
-    if not len(several):
-        return nothing("all answers so far are one label")
-    sizes = [n for n in prefixes(len(rows), back=back) if n > several[0]]
     teach, targets, counts = torch.from_numpy(rows), torch.from_numpy(labels), torch.from_numpy(weights)
     measure = torch.from_numpy(test).float()
-    right = []
-    for n in sizes:
+
+    def is_right(n: int) -> np.ndarray:
         head = fit(teach[:n], targets[:n], counts[:n], n_labels=n_labels)
         with torch.no_grad():
-            right.append(head(measure).argmax(dim=1).numpy() == truth)
-    return Refits(np.array(sizes), np.array(right), groups)
+            right: np.ndarray = head(measure).argmax(dim=1).numpy() == truth
+        return right
+    return _refitted(labels, is_right, back=back, groups=groups)
 
 
 def prefixes(n: int, *, back: int = 50) -> list[int]:
