@@ -125,6 +125,44 @@ def test_what_was_pressed_is_what_the_log_says(open_card):
     assert decisions == [["accept", None, 20], ["correct", 4, 20]]
 
 
+# Questions of the card's code that a browser can answer only after it has laid out the page.
+_WATCH_LAYOUT = """() => {
+  window.asked = [];
+  for (const [of, names] of [[HTMLElement.prototype, ['offsetTop', 'offsetLeft', 'offsetWidth', 'offsetHeight']],
+    [Element.prototype, ['scrollTop', 'scrollHeight', 'clientHeight', 'clientWidth']]]) {
+    for (const name of names) {
+      const {get, set, ...rest} = Object.getOwnPropertyDescriptor(of, name);
+      const told = function () { if (this.closest('.hitl-card')) window.asked.push(name); };
+      Object.defineProperty(of, name, {...rest, get() { told.call(this); return get.call(this); },
+        ...(set ? {set(value) { told.call(this); set.call(this, value); }} : {})});
+    }
+  }
+}"""
+
+
+def test_a_key_for_an_object_asks_the_page_for_no_layout_and_the_next_object_is_in_view(open_card):
+    notebook = open_card(TWENTY)
+    press(notebook, "Tab")
+    notebook.settle()
+    notebook.page.evaluate(_WATCH_LAYOUT)
+    try:
+        press(notebook, "ArrowRight", "2", "Shift+8", "u")
+        notebook.card.locator(".hitl-object-row.hitl-focused").get_by_text("certainty 8, unsure").wait_for()
+        assert notebook.page.evaluate("() => window.asked") == []
+        for _ in range(14):
+            press(notebook, "Tab")
+        notebook.page.wait_for_function("""() => {
+          const row = document.querySelector('.hitl-object-row.hitl-focused');
+          const [inner, outer] = [row, row.parentNode].map((node) => node.getBoundingClientRect());
+          return [...row.parentNode.children].indexOf(row) === 14 && inner.top >= outer.top - 1
+            && inner.bottom <= outer.bottom + 1;
+        }""")
+        decide(notebook, "Enter")
+        notebook.page.wait_for_function("() => document.querySelector('.hitl-object-rows').scrollTop === 0")
+    finally:
+        notebook.page.reload()  # the page's own functions again
+
+
 def test_undo_goes_on_after_the_decision_and_a_reload_keeps_the_draft(open_card, lab):
     notebook = open_card(TWENTY)
     notebook.save()

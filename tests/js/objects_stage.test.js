@@ -42,18 +42,38 @@ function open(shown, kind = "box") {
 }
 
 const press = (objects, name, more = {}) => key(objects, { key: name, code: name, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...more });
-const visible = (others) => others.children.filter((group) => group.style.display !== "none");
+/** What is to be seen of the objects that aren't in focus: what looks alike, and its tags. */
+function seen(others) {
+  const [shapes, words] = others.children;
+  return shapes.children.map((group, i) => ({ group, path: group.children[1].attributes.d, edge: group.children[0].attributes.d, proposed: /hitl-proposed/.test(group.attributes.class),
+    colour: group.style.color, tags: words.children[i].text, x: words.children[i].attributes.x, y: words.children[i].attributes.y })).filter(({ group }) => group.style.display !== "none");
+}
+const counted = (others) => seen(others).reduce((n, { path }) => n + path.split("M").length - 1, 0);
 
 test("each object is drawn in its own pixels, with its label's colour and tag; proposals are marked as such", () => {
-  const { layer, others } = open([{ id: "a", kind: "box", at: [1.5, 2, 30, 40.25], label_id: "L0", score: 0.5 }, { id: "b", kind: "point", at: [3, 4], label_id: "L1", score: 0.5 }]);
+  const { layer, others } = open([{ id: "a", kind: "box", at: [1.5, 2, 30, 40.25], label_id: "L0", score: 0.5 }, { id: "b", kind: "point", at: [3, 4], label_id: "L1", score: 0.5 },
+    { id: "c", kind: "box", at: [1, 2, 9, 40], label_id: "L0", score: 0.5 }]);
   assert.equal(layer.svg.attributes.viewBox, "0 0 100 80");
-  const [[edge, line, tag], point] = others.children.map((group) => group.children);
-  assert.equal(line.attributes.d, "M1.5 2L30 2L30 40.25L1.5 40.25Z");
-  assert.equal(edge.attributes.d, line.attributes.d);
-  assert.equal(tag.text, "0");
-  assert.equal(point[1].attributes.d, "M3 4h0");
-  assert.match(others.children[0].attributes.class, /hitl-proposed/);
-  assert.equal(others.children[0].style.color, "#111111");
+  const [box, point] = seen(others);
+  assert.equal(box.path, "M1.5 2L30 2L30 40.25L1.5 40.25ZM1 2L9 2L9 40L1 40Z");
+  assert.equal(box.edge, box.path);
+  assert.equal(box.tags, "0", "the second is too narrow for a tag");
+  assert.deepEqual([box.x, box.y], ["3.50", "8.00"], "4 and 12 pixels of the screen from its corner, where one of them is half a pixel of the item");
+  assert.equal(point.path, "M3 4h0");
+  assert.deepEqual([point.x, point.y], ["7.00", "6.00"]);
+  assert.ok(box.proposed);
+  assert.deepEqual([box.colour, point.colour], ["#111111", "#222222"]);
+});
+
+test("every letter of a tag has its place, and closer by it is another", () => {
+  const { host, layer, others } = open([{ id: "a", kind: "box", at: [0, 0, 40, 40], label_id: "L0", score: 0.5 }, { id: "b", kind: "box", at: [50, 10, 90, 50], label_id: "L0", score: 0.6 }]);
+  for (const id of ["a", "b"]) { host.objects.take(id); host.objects.unsure(); }
+  host.objects.take(null);
+  layer.update();
+  const [{ tags, x, y }] = seen(others);
+  assert.deepEqual([tags, x, y], ["0?0?", "2.00 5.50 52.00 55.50", "6.00 6.00 16.00 16.00"]);
+  layer.look({ x: 0, y: 0, width: 50, height: 40 }, 0.25);
+  assert.deepEqual([seen(others)[0].x, seen(others)[0].y], ["1.00 2.75 51.00 52.75", "3.00 3.00 13.00 13.00"]);
 });
 
 test("the object in focus is drawn apart, with its words, and no markup comes from a name", () => {
@@ -62,15 +82,16 @@ test("the object in focus is drawn apart, with its words, and no markup comes fr
   press(host.objects, "Tab");
   press(host.objects, "Tab");
   layer.update();
-  const current = host.objects.list.findIndex(({ id }) => id === host.objects.focus);
+  const { current } = host.objects;
   assert.equal(focus.style.display, "");
-  assert.equal(others.children[current].style.visibility, "hidden");
-  assert.equal(focus.children.at(-1).text, `${NAMES[host.objects.current.label_id]} · ${host.objects.current.score.toFixed(2)}`);
+  assert.equal(counted(others), 2);
+  assert.ok(!seen(others).some(({ path }) => path.includes(`M${current.at[0]} ${current.at[1]}`)));
+  assert.equal(focus.children.at(-1).text, `${NAMES[current.label_id]} · ${current.score.toFixed(2)}`);
   assert.equal(layer.svg.attributes["aria-label"], host.objects.describe(host.nameOf));
   press(host.objects, "Tab");
   layer.update();
-  assert.equal(others.children[current].style.visibility, "");
-  assert.doesNotMatch(others.children[current].attributes.class, /hitl-proposed/, "it was looked at");
+  const again = seen(others).filter(({ path }) => path.includes(`M${current.at[0]} ${current.at[1]}`));
+  assert.deepEqual(again.map(({ proposed }) => proposed), [false], "it was looked at");
 });
 
 test("a key among 500 objects writes no more than one among 5, and none writes where nothing changed", () => {
@@ -95,21 +116,53 @@ test("a key among 500 objects writes no more than one among 5, and none writes w
   assert.equal(writes, 1, "the others are hidden at once");
 });
 
+test("what looks alike and lies together is one element, and the next object touches those alone that it left and joins", () => {
+  const shown = Array.from({ length: 500 }, (_, i) => ({ id: `m${i}`, kind: "box", at: [(i * 37) % 90, (i * 23) % 70, (i * 37) % 90 + 9, (i * 23) % 70 + 9], label_id: `L${i % 2}`, score: i / 500 }));
+  const { host, layer, others } = open(shown);
+  assert.equal(counted(others), 500);
+  const n = seen(others).length;
+  assert.ok(n <= 2 * 4 * 4, String(n));
+  press(host.objects, "Tab");
+  layer.update();
+  const paths = () => new Map(others.children[0].children.map((group) => [group, group.children[1].attributes.d]));
+  const before = paths();
+  press(host.objects, "Tab");
+  layer.update();
+  assert.equal([...paths()].filter(([group, path]) => before.get(group) !== path).length, 2, "the one that comes into focus leaves one, the one before is in a new one");
+});
+
+test("more tags than a frame has time for come a moment after the shapes, and none of the former image is seen meanwhile", () => {
+  const { host, layer, others } = open(shownOf(20));
+  const [, words] = others.children;
+  const tagged = () => words.children.map(({ text }) => text).join("").length;
+  assert.equal(tagged(), 20);
+  host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(400).map((one) => ({ ...one, id: `x${one.id}` })) });
+  layer.update();
+  assert.equal(counted(others), 400);
+  assert.equal(words.style.visibility, "hidden");
+  layer.rest();
+  assert.equal(words.style.visibility, "");
+  assert.equal(tagged(), 400);
+  writes = 0;
+  layer.rest();
+  assert.equal(writes, 0);
+});
+
 test("elements of objects that are gone are used again, also for another item's", () => {
   const { host, layer, others } = open(shownOf(20));
   host.objects.take("m3");
   layer.update();
   act(host.objects, "delete");
   layer.update();
-  assert.equal(visible(others).length, 19);
+  assert.equal(counted(others), 18, "without the one in focus now");
   act(host.objects, "draw");
   layer.update();
-  assert.equal(others.children.length, 20);
-  assert.equal(visible(others).length, 20);
+  assert.equal(counted(others), 19);
+  const n = others.children[0].children.length;
   host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(8).map((one) => ({ ...one, id: `x${one.id}` })) });
   layer.update();
-  assert.equal(others.children.length, 20);
-  assert.deepEqual(visible(others).map((group) => group.style.visibility), Array(8).fill(""), "none is hidden as the one that was in focus there");
+  assert.equal(others.children[0].children.length, n);
+  assert.equal(counted(others), 8);
   host.objects = null;
   layer.update();
   assert.equal(layer.svg.style.display, "none");

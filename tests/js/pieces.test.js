@@ -8,6 +8,7 @@ import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/ou
 import { colourise } from "../../hitl_widgets/widgets/js/card/overlay.js";
 import { decodeAhead, retry, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
 import COLOURS from "../../hitl_widgets/drawing/colours.json" with { type: "json" };
+import { inOrder } from "../../hitl_widgets/widgets/js/dom.js";
 import { KEYS, memoryStorage } from "./storage.js";
 
 const BINDINGS = bind(KEYS);
@@ -326,4 +327,25 @@ test("a picture that was decoded for a narrow card is decoded anew for a wide on
   assert.equal(item.picture, former);
   await wider;
   assert.deepEqual([sides, item.picture.width], [[200, 700], 700]);
+});
+
+test("children that are there already aren't touched when others come and go", () => {
+  const moves = [];
+  const parent = {
+    children: [],
+    insertBefore(child, before) {
+      moves.push(child.name);
+      if (this.children.includes(child)) this.children.splice(this.children.indexOf(child), 1);
+      this.children.splice(before ? this.children.indexOf(before) : this.children.length, 0, child);
+    },
+  };
+  const child = (name) => ({ name, remove() { moves.push(`-${name}`); parent.children.splice(parent.children.indexOf(this), 1); } });
+  const [a, b, c, d] = [..."abcd"].map(child);
+  /** Puts these in, and says what was moved for it. */
+  const put = (...children) => { moves.length = 0; inOrder(parent, children); assert.deepEqual(parent.children, children); return moves.join(" "); };
+  assert.equal(put(a, b, c), "a b c");
+  assert.equal(put(a, b, c), "");
+  assert.equal(put(b, c, d), "-a d");
+  assert.equal(put(c, b, d), "c");
+  assert.equal(put(), "-c -b -d");
 });

@@ -33,6 +33,13 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
+/** These children, in this order; those that are there already aren't touched. @param {Element} parent @param {Element[]} children */
+export function inOrder(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, i) => { if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null); });
+}
+
 /** A key that is always the same. @param {string} key */
 export const cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
 

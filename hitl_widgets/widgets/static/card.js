@@ -241,6 +241,13 @@ function setAttribute(node, name, value2) {
   if (value2 === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value2) node.setAttribute(name, value2);
 }
+function inOrder(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, i) => {
+    if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
+  });
+}
 var cap = (key3) => h("kbd", { class: "hitl-cap", text: keyName(key3) });
 var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
 function nameKeys(root, table) {
@@ -5601,26 +5608,35 @@ function buildObjectList(session, colourOf) {
   let of = null;
   let taxonomy = null;
   let order = "";
-  function build(id) {
+  let in_view = null;
+  let scrolled = false;
+  let scrolled_in = null;
+  rows.addEventListener("scroll", () => {
+    scrolled = true;
+  });
+  function build() {
     const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }), quote: h("bdi", { class: "hitl-quote", dir: "auto" }) };
     const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
       session.annotating.withObjects((objects) => {
-        objects.take(id);
+        objects.take(built.object?.id ?? null);
         return "";
       });
     } }, parts.key, parts.name, parts.quote, parts.what, parts.score);
-    return { row, ...parts, object: null, looks: "" };
+    const built = { row, ...parts, object: null, looks: "" };
+    return built;
   }
   function draw2(objects) {
     const all = objects.order;
     const { current } = objects;
     const from = all.length <= MOST2 ? 0 : Math.max(0, Math.min(all.length - MOST2, (current ? all.indexOf(current) : 0) - BEFORE));
     const shown = all.slice(from, from + MOST2);
-    const next = new Map(shown.map(({ id }) => [id, drawn2.get(id) ?? build(id)]));
+    const there = new Set(shown.map(({ id }) => id));
+    const spare = [...drawn2].flatMap(([id, at]) => there.has(id) ? [] : [at]);
+    const next = new Map(shown.map(({ id }) => [id, drawn2.get(id) ?? spare.shift() ?? build()]));
     const ids = [...next.keys()].join();
     if (ids !== order) {
       order = ids;
-      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
+      inOrder(rows, [...next.values()].map(({ row }) => row));
     }
     drawn2 = next;
     part.hidden = all.length <= MOST2;
@@ -5648,11 +5664,22 @@ function buildObjectList(session, colourOf) {
       at.row.classList.toggle("hitl-focused", focused);
       setAttribute(at.row, "aria-selected", String(focused));
       setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
-      if (focused) keepInView(at.row);
     }
   }
-  function keepInView(row) {
-    const [top, height] = [row.offsetTop - rows.offsetTop, row.offsetHeight];
+  function scroll() {
+    const { focus = null } = session.annotating.objects ?? {};
+    const place = focus && `${focus} ${order}`;
+    if (of !== scrolled_in) {
+      if (scrolled) rows.scrollTop = 0;
+      scrolled = false;
+      scrolled_in = of;
+      in_view = null;
+    }
+    if (place === in_view) return;
+    in_view = place;
+    const row = focus === null ? void 0 : drawn2.get(focus)?.row;
+    if (!row) return;
+    const { offsetTop: top, offsetHeight: height } = row;
     if (top < rows.scrollTop) rows.scrollTop = top;
     else if (top + height > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + height - rows.clientHeight;
   }
@@ -5663,10 +5690,8 @@ function buildObjectList(session, colourOf) {
     const { objects } = annotating;
     if (setup?.taxonomy !== taxonomy || objects !== of) {
       taxonomy = setup?.taxonomy;
-      if (objects !== of) rows.scrollTop = 0;
       of = objects;
-      drawn2 = /* @__PURE__ */ new Map();
-      order = "?";
+      for (const at of drawn2.values()) at.looks = "";
     }
     const [head, text] = heading(session);
     setText(title, head);
@@ -5690,9 +5715,13 @@ function buildObjectList(session, colourOf) {
     );
     hint.hidden = !objects?.list.length;
     if (objects) draw2(objects);
-    else rows.replaceChildren();
+    else {
+      rows.replaceChildren();
+      drawn2 = /* @__PURE__ */ new Map();
+      order = "";
+    }
   }
-  return { element, update };
+  return { element, update, scroll };
 }
 function hints(session) {
   const { annotating: { objects }, setup } = session;
@@ -6025,26 +6054,152 @@ var Pointing = class {
   }
 };
 
-// hitl_widgets/widgets/js/stage/objects.js
+// hitl_widgets/widgets/js/stage/svg.js
 var SVG = "http://www.w3.org/2000/svg";
-var TAG_FROM = 18;
-var MIDDLES_FROM = 44;
-var LETTER2 = 7.4;
-var CROSS = 9;
 function s(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value2] of Object.entries(attributes)) node.setAttribute(name, value2);
   node.append(...children);
   return node;
 }
-function pathOf({ kind, at }) {
-  if (kind === "point") return `M${at[0]} ${at[1]}h0`;
-  return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
-}
 function show(node, on) {
   const display = on ? "" : "none";
   if (node.style.display !== display) node.style.display = display;
 }
+
+// hitl_widgets/widgets/js/stage/others.js
+var TAG_FROM = 18;
+var TAG_LETTER = 7;
+var TAG_AT = { box: [4, 12], polygon: [4, 12], span: [4, 12], point: [8, 4] };
+var A_PART = 32;
+var MOST_PARTS = 6;
+var TAGS_AT_ONCE = 150;
+var paths = /* @__PURE__ */ new WeakMap();
+function pathOf({ kind, at }) {
+  let path = paths.get(at);
+  if (path === void 0) paths.set(at, path = kind === "point" ? `M${at[0]} ${at[1]}h0` : `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`);
+  return path;
+}
+function partOf(at, [width, height], parts) {
+  if (parts === 1) return 0;
+  const [x0, y0, x1, y1] = boundsOf(at);
+  const place = (share) => Math.max(0, Math.min(parts - 1, Math.floor(share * parts)));
+  return parts * place((y0 + y1) / 2 / height) + place((x0 + x1) / 2 / width);
+}
+function bundled(objects) {
+  const parts = Math.max(1, Math.min(MOST_PARTS, Math.round(Math.sqrt(objects.list.length / A_PART))));
+  const found = /* @__PURE__ */ new Map();
+  for (const object of objects.list) {
+    if (object.id === objects.focus) continue;
+    const { kind, label_id, unsure } = object;
+    const name = `${objects.isProposal(object) ? "p" : "-"}${objects.problemWith(object) ? "!" : "-"}${unsure ? "?" : "-"}${partOf(object.at, objects.size, parts)} ${kind} ${label_id}`;
+    const list = found.get(name);
+    if (list) list.push(object);
+    else found.set(name, [object]);
+  }
+  return found;
+}
+function buildOthers(host) {
+  const shapes = s("g");
+  const words2 = s("g");
+  const element = s("g", { class: "hitl-others" }, shapes, words2);
+  let bundles = /* @__PURE__ */ new Map();
+  const free = [];
+  let tag_of = null;
+  const untagged = /* @__PURE__ */ new Set();
+  function another() {
+    const again = free.pop();
+    if (again) {
+      for (const node of [again.group, again.tags]) show(node, true);
+      return again;
+    }
+    const [edge, line] = ["edge", "line"].map((name) => s("path", { class: `hitl-object-${name}` }));
+    const group = s("g", {}, edge, line);
+    const tags = s("text", { class: "hitl-object-tag" });
+    shapes.append(group);
+    words2.append(tags);
+    return { group, edge, line, tags, list: [], looks: "", px: 0 };
+  }
+  function draw2(at, name, list, px) {
+    const [{ kind, label_id }] = list;
+    const looks = `${name.slice(0, 3)} ${kind} ${label_id}`;
+    const fresh = at.looks !== looks;
+    if (fresh) {
+      at.looks = looks;
+      at.group.setAttribute("class", `hitl-object hitl-${kind}${name[0] === "p" ? " hitl-proposed" : ""}${name[1] === "!" ? " hitl-crossed" : ""}`);
+      at.group.style.color = host.colourOf(label_id);
+    }
+    const moved2 = at.list.length !== list.length || list.some((object, i) => object.at !== at.list[i].at);
+    at.list = list;
+    if (moved2) {
+      const path = list.map(pathOf).join("");
+      at.edge.setAttribute("d", path);
+      at.line.setAttribute("d", path);
+    }
+    if (!fresh && !moved2 && at.px === px) return;
+    at.px = px;
+    untagged.add(at);
+  }
+  function tag({ tags, list, px }) {
+    const [{ kind, label_id, unsure }] = list;
+    const word2 = host.tagOf(label_id) + (unsure ? "?" : "");
+    const [right, down2] = TAG_AT[kind];
+    const xs = [];
+    const ys = [];
+    for (const object of list) {
+      const [x0, y0, x1, y1] = boundsOf(object.at);
+      if (kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px)) continue;
+      for (let i = 0; i < word2.length; i++) {
+        xs.push((x0 + (right + i * TAG_LETTER) * px).toFixed(2));
+        ys.push((y0 + down2 * px).toFixed(2));
+      }
+    }
+    tags.setAttribute("x", xs.join(" "));
+    tags.setAttribute("y", ys.join(" "));
+    setText(tags, word2.repeat(word2.length ? xs.length / word2.length : 0));
+  }
+  function update(objects, px) {
+    if (tag_of !== host.tagOf) {
+      tag_of = host.tagOf;
+      for (const each of bundles.values()) each.looks = "";
+    }
+    const wanted = bundled(objects);
+    const next = /* @__PURE__ */ new Map();
+    for (const [name, at] of bundles) {
+      if (wanted.has(name)) next.set(name, at);
+      else {
+        for (const node of [at.group, at.tags]) show(node, false);
+        at.looks = "";
+        free.push(at);
+        untagged.delete(at);
+      }
+    }
+    for (const [name, list] of wanted) {
+      const at = next.get(name) ?? another();
+      next.set(name, at);
+      draw2(at, name, list, px);
+    }
+    bundles = next;
+    let n = 0;
+    for (const { list } of untagged) n += list.length;
+    if (n <= TAGS_AT_ONCE) rest();
+    else if (words2.style.visibility !== "hidden") words2.style.visibility = "hidden";
+  }
+  function rest() {
+    for (const at of untagged) tag(at);
+    untagged.clear();
+    if (words2.style.visibility === "hidden") words2.style.visibility = "";
+  }
+  const hide = (away) => {
+    element.classList.toggle("hitl-away", away);
+  };
+  return { element, update, rest, hide };
+}
+
+// hitl_widgets/widgets/js/stage/objects.js
+var MIDDLES_FROM = 44;
+var LETTER2 = 7.4;
+var CROSS = 9;
 var dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
 function handles({ kind, at }, px) {
   if (kind === "point") return [];
@@ -6059,95 +6214,18 @@ function inHand({ kind, at }, { vertex, side }) {
   return side === "left" || side === "right" ? `M${sideOf(at, side)} ${y0}V${y1}` : `M${x0} ${sideOf(at, side)}H${x1}`;
 }
 function buildObjects(host) {
-  const others = s("g", { class: "hitl-others" });
+  const others = buildOthers(host);
   const [halo, rim, mark, held2, grips] = ["halo", "rim", "mark", "held", "grips"].map((name) => s("path", { class: `hitl-object-${name}` }));
   const words2 = s("text", { class: "hitl-object-words" });
   const focus = s("g", { class: "hitl-object-focus" }, halo, rim, mark, held2, grips, words2);
   const [trace_edge, trace, cross_edge, cross] = ["trace-edge", "trace", "cross-edge", "cross"].map((name) => s("path", { class: `hitl-object-${name}` }));
   const drawing = s("g", { class: "hitl-object-drawing" }, trace_edge, trace, cross_edge, cross);
-  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others, focus, drawing);
-  const slots = /* @__PURE__ */ new Map();
-  const free = [];
-  let shown = { objects: null, version: -1, tag: null, hidden: null };
+  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others.element, focus, drawing);
+  let shown = { objects: null, version: -1, tag: null, px: 0 };
   let px = 1;
   let pointing = null;
-  function slot() {
-    const again = free.pop();
-    if (again) {
-      show(again.group, true);
-      return again;
-    }
-    const edge = s("path", { class: "hitl-object-edge" });
-    const line = s("path", { class: "hitl-object-line" });
-    const tag = s("text", { class: "hitl-object-tag" });
-    const group = s("g", {}, edge, line, tag);
-    others.append(group);
-    return { group, edge, line, tag, object: null, looks: "", small: false };
-  }
-  function draw2(at, object, looks) {
-    const { group, edge, line, tag } = at;
-    if (at.object?.at !== object.at || at.object.kind !== object.kind) {
-      const path = pathOf(object);
-      edge.setAttribute("d", path);
-      line.setAttribute("d", path);
-      const [x, y] = boundsOf(object.at);
-      tag.setAttribute("x", String(x));
-      tag.setAttribute("y", String(y));
-    }
-    at.object = object;
-    if (at.looks !== looks) {
-      at.looks = looks;
-      group.setAttribute("class", `hitl-object hitl-${object.kind}${looks[0] === "p" ? " hitl-proposed" : ""}${looks[1] === "!" ? " hitl-crossed" : ""}`);
-      group.style.color = host.colourOf(object.label_id);
-      setText(tag, host.tagOf(object.label_id) + (object.unsure ? "?" : ""));
-    }
-    room(at);
-  }
-  function room(at) {
-    if (!at.object) return;
-    const [x0, y0, x1, y1] = boundsOf(at.object.at);
-    const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
-    if (small === at.small) return;
-    at.small = small;
-    show(at.tag, !small);
-  }
-  function drawAll(objects) {
-    const gone = new Set(slots.keys());
-    const fresh = [];
-    for (const object of objects.list) {
-      const found = slots.get(object.id);
-      if (!found) {
-        fresh.push(object);
-        continue;
-      }
-      gone.delete(object.id);
-      const looks = looksOf(objects, object);
-      if (found.object !== object || found.looks !== looks) draw2(found, object, looks);
-    }
-    for (const id of gone) {
-      const left = (
-        /** @type {Slot} */
-        slots.get(id)
-      );
-      slots.delete(id);
-      show(left.group, false);
-      free.push(left);
-    }
-    for (const object of fresh) {
-      const at = slot();
-      slots.set(object.id, at);
-      draw2(at, object, looksOf(objects, object));
-    }
-  }
-  const looksOf = (objects, object) => `${objects.isProposal(object) ? "p" : "-"}${objects.problemWith(object) ? "!" : "-"}${object.unsure ? "?" : "-"}${object.kind} ${object.label_id}`;
   function drawFocus(objects) {
     const { current } = objects;
-    const hidden = current ? slots.get(current.id) ?? null : null;
-    if (hidden !== shown.hidden) {
-      if (shown.hidden) shown.hidden.group.style.visibility = "";
-      if (hidden) hidden.group.style.visibility = "hidden";
-      shown.hidden = hidden;
-    }
     show(focus, current !== null);
     if (!current) return;
     const path = pathOf(current);
@@ -6184,12 +6262,11 @@ function buildObjects(host) {
       shown.objects = null;
       return;
     }
-    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf) return others.classList.toggle("hitl-away", objects.alone);
+    others.hide(objects.alone);
+    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf && shown.px === px) return;
     if (shown.objects !== objects) pointing = null;
-    if (shown.tag !== host.tagOf) for (const each of slots.values()) each.looks = "";
-    Object.assign(shown, { objects, version: objects.version, tag: host.tagOf });
-    others.classList.toggle("hitl-away", objects.alone);
-    drawAll(objects);
+    shown = { objects, version: objects.version, tag: host.tagOf, px };
+    others.update(objects, px);
     drawFocus(objects);
     drawDrawing(objects);
     setAttribute(svg, "aria-label", objects.describe(host.nameOf));
@@ -6201,14 +6278,13 @@ function buildObjects(host) {
     view = next;
     px = per_pixel;
     setAttribute(svg, "viewBox", `${x} ${y} ${width} ${height}`);
-    if (zoomed) {
-      svg.style.setProperty("--hitl-px", `${px}px`);
-      for (const each of slots.values()) room(each);
-    }
-    if (shown.objects) {
-      drawFocus(shown.objects);
-      drawDrawing(shown.objects);
-    }
+    if (zoomed) svg.style.setProperty("--hitl-px", `${px}px`);
+    const { objects } = host;
+    if (!objects || objects !== shown.objects) return;
+    if (zoomed) others.update(objects, px);
+    shown.px = px;
+    drawFocus(objects);
+    drawDrawing(objects);
   }
   function spotAt({ clientX, clientY }) {
     const { left, top, width, height } = svg.getBoundingClientRect();
@@ -6245,7 +6321,7 @@ function buildObjects(host) {
   svg.addEventListener("dblclick", (event) => {
     if (host.objects && (host.objects.drawing || hit(host.objects, spotAt(event), px))) event.stopPropagation();
   });
-  return { svg, update, look };
+  return { svg, update, rest: others.rest, look };
 }
 function greyAround(picture, size, at) {
   if (isText(picture)) return null;
@@ -7944,8 +8020,6 @@ function buildStrip(session) {
     hint.hidden = !past.length;
     const before = entries;
     entries = new Map(past.map((one) => [one, before.get(one) ?? build(one)]));
-    const wanted = [...entries.values()].map(({ entry }) => entry);
-    if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
     for (const [one, parts] of entries) {
       if (!one.thumb && isText(one.item?.picture)) one.thumb = new ItemText(beginningOf(one.item.picture));
       if (!one.thumb && one.item?.picture) {
@@ -7976,6 +8050,7 @@ function buildStrip(session) {
       setAttribute(button, "aria-label", `Revise ${words2}`);
       setAttribute(button, "aria-current", session.revising?.past === one ? "true" : null);
     }
+    inOrder(row, [...entries.values()].map(({ entry }) => entry));
   }
   return { strip, update };
 }
@@ -8437,6 +8512,7 @@ function render(el, session) {
   }
   function updateLater() {
     const { item } = session;
+    layer.rest();
     objects.update();
     legend.update();
     reason.update();
@@ -8449,6 +8525,7 @@ function render(el, session) {
     about.update();
     strip.update();
     help.update();
+    objects.scroll();
     const step = item?.first ?? item;
     if (step && step !== spoken) {
       spoken = step;

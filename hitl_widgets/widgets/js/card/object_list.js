@@ -1,7 +1,7 @@
 // @ts-check
 // The objects of the item as a list, in the order in which Tab comes to them, and what the model proposes in a line.
 
-import { capOf, cap, h, setAttribute, setText } from "../dom.js";
+import { capOf, cap, h, inOrder, setAttribute, setText } from "../dom.js";
 import { keyName } from "../keys.js";
 import { inBrief, TextSpans } from "../text/spans.js";
 
@@ -62,14 +62,22 @@ export function buildObjectList(session, colourOf) {
   /** @type {unknown} */
   let taxonomy = null;
   let order = "";
+  /** The object that was brought into view, and the order of the rows then. @type {string | null} */
+  let in_view = null;
+  let scrolled = false;
+  /** The objects among which that was. @type {unknown} */
+  let scrolled_in = null;
+  rows.addEventListener("scroll", () => { scrolled = true; });
 
-  /** @param {string} id @returns {Row} */
-  function build(id) {
+  /** @returns {Row} */
+  function build() {
     const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }), quote: h("bdi", { class: "hitl-quote", dir: "auto" }) };
     const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
-      session.annotating.withObjects((objects) => { objects.take(id); return ""; });
+      session.annotating.withObjects((objects) => { objects.take(built.object?.id ?? null); return ""; });
     } }, parts.key, parts.name, parts.quote, parts.what, parts.score);
-    return { row, ...parts, object: null, looks: "" };
+    /** @type {Row} */
+    const built = { row, ...parts, object: null, looks: "" };
+    return built;
   }
 
   /** @param {ImageObjects} objects */
@@ -78,11 +86,13 @@ export function buildObjectList(session, colourOf) {
     const { current } = objects;
     const from = all.length <= MOST ? 0 : Math.max(0, Math.min(all.length - MOST, (current ? all.indexOf(current) : 0) - BEFORE));
     const shown = all.slice(from, from + MOST);
-    const next = new Map(shown.map(({ id }) => [id, drawn.get(id) ?? build(id)]));
+    const there = new Set(shown.map(({ id }) => id));
+    const spare = [...drawn].flatMap(([id, at]) => (there.has(id) ? [] : [at])); // the next image's rows are these, written anew
+    const next = new Map(shown.map(({ id }) => [id, drawn.get(id) ?? spare.shift() ?? build()]));
     const ids = [...next.keys()].join();
     if (ids !== order) {
       order = ids;
-      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
+      inOrder(rows, [...next.values()].map(({ row }) => row));
     }
     drawn = next;
     part.hidden = all.length <= MOST;
@@ -107,13 +117,25 @@ export function buildObjectList(session, colourOf) {
       at.row.classList.toggle("hitl-focused", focused);
       setAttribute(at.row, "aria-selected", String(focused));
       setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
-      if (focused) keepInView(at.row);
     }
   }
 
-  /** The row of the object in focus is in view, whatever lies around the list stays where it is. @param {HTMLElement} row */
-  function keepInView(row) {
-    const [top, height] = [row.offsetTop - rows.offsetTop, row.offsetHeight];
+  /** The row of the object in focus is in view, whatever lies around the list stays where it is. To be called when all of the card is
+   * written: a browser that is asked where something lies lays out the page at once. */
+  function scroll() {
+    const { focus = null } = session.annotating.objects ?? {};
+    const place = focus && `${focus} ${order}`;
+    if (of !== scrolled_in) {
+      if (scrolled) rows.scrollTop = 0;
+      scrolled = false;
+      scrolled_in = of;
+      in_view = null;
+    }
+    if (place === in_view) return;
+    in_view = place;
+    const row = focus === null ? undefined : drawn.get(focus)?.row;
+    if (!row) return;
+    const { offsetTop: top, offsetHeight: height } = row; // from the top of the list, which is its offsetParent
     if (top < rows.scrollTop) rows.scrollTop = top;
     else if (top + height > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + height - rows.clientHeight;
   }
@@ -125,10 +147,8 @@ export function buildObjectList(session, colourOf) {
     const { objects } = annotating;
     if (setup?.taxonomy !== taxonomy || objects !== of) {
       taxonomy = setup?.taxonomy;
-      if (objects !== of) rows.scrollTop = 0;
       of = objects;
-      drawn = new Map();
-      order = "?";
+      for (const at of drawn.values()) at.looks = "";
     }
     const [head, text] = heading(session);
     setText(title, head);
@@ -144,9 +164,13 @@ export function buildObjectList(session, colourOf) {
     setText(/** @type {Node} */ (hint.lastChild), annotating.kind === "span" ? "the next, as you read" : "the next, the least certain first");
     hint.hidden = !objects?.list.length;
     if (objects) draw(objects);
-    else rows.replaceChildren();
+    else {
+      rows.replaceChildren();
+      drawn = new Map();
+      order = "";
+    }
   }
-  return { element, update };
+  return { element, update, scroll };
 }
 
 /** What keys do now, in a line. @param {CardSession} session @returns {string} */

@@ -296,6 +296,7 @@ export function render(el, session) {
 
   function updateLater() {
     const { item } = session;
+    layer.rest();
     objects.update();
     legend.update();
     reason.update();
@@ -308,6 +309,7 @@ export function render(el, session) {
     about.update();
     strip.update();
     help.update();
+    objects.scroll(); // the last of all that is written
     const step = item?.first ?? item;
     if (step && step !== spoken) {
       spoken = step;

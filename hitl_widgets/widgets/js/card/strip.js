@@ -1,7 +1,7 @@
 // @ts-check
 // The last decisions: thumbnails in a row, the newest at the right; a click revises one.
 
-import { capOf, h, setAttribute, setText } from "../dom.js";
+import { capOf, h, inOrder, setAttribute, setText } from "../dom.js";
 import { beginningOf, drawSmall } from "../pictures.js";
 import { isText, ItemText } from "../text/item_text.js";
 import { isHidden } from "./queue.js";
@@ -40,8 +40,6 @@ export function buildStrip(session) {
     hint.hidden = !past.length;
     const before = entries;
     entries = new Map(past.map((one) => [one, before.get(one) ?? build(one)]));
-    const wanted = [...entries.values()].map(({ entry }) => entry);
-    if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
     for (const [one, parts] of entries) {
       if (!one.thumb && isText(one.item?.picture)) one.thumb = new ItemText(beginningOf(one.item.picture));
       if (!one.thumb && one.item?.picture) {
@@ -66,6 +64,8 @@ export function buildStrip(session) {
       setAttribute(button, "aria-label", `Revise ${words}`);
       setAttribute(button, "aria-current", session.revising?.past === one ? "true" : null);
     }
+    // A thumbnail is drawn before it is on the page: a browser would lay out the page first.
+    inOrder(row, [...entries.values()].map(({ entry }) => entry));
   }
   return { strip, update };
 }

@@ -5,6 +5,7 @@
 //
 //   const layer = buildObjects(host)          // see Host; `stage.over(layer)` puts it over the item (card/stage.js)
 //   layer.update()                            // whenever anything changed: only elements that look otherwise are touched
+//   layer.rest()                              // a moment after the frame: what was too much for it
 //   layer.look(view, px)                      // the stage calls it: what is in view, and pixels of the item for one of the screen
 //   greyAround(picture, size, at)             // the item's grey values around an object, for objects/snap.js
 //
@@ -17,6 +18,8 @@ import { boundsOf, outline, sideOf, spotsOf } from "../objects/shapes.js";
 import { lookedAt } from "../objects/snap.js";
 import { sizeOf } from "../pictures.js";
 import { isText } from "../text/item_text.js";
+import { buildOthers, pathOf } from "./others.js";
+import { s, show } from "./svg.js";
 
 /** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
 /** @typedef {import("../objects/types.d.ts").Grey} Grey */
@@ -27,34 +30,10 @@ import { isText } from "../text/item_text.js";
  * each object, such as the label's key; `labels`: ids of the labels there are; `changed`: a person did something; `has_keys`: the card has the keyboard.
  * @typedef {{readonly objects: ImageObjects | null, nameOf: (label_id: string) => string, colourOf: (label_id: string) => string,
  *   tagOf: (label_id: string) => string, readonly labels: string[], changed: () => void, has_keys: () => boolean}} Host */
-/** What of an object is on the screen. @typedef {{group: SVGGElement, edge: SVGPathElement, line: SVGPathElement, tag: SVGTextElement, object: Shape | null,
- *   looks: string, small: boolean}} Slot */
 
-const SVG = "http://www.w3.org/2000/svg";
-const TAG_FROM = 18; // pixels of the screen that an object has at least where its tag is written
 const MIDDLES_FROM = 44; // pixels of the screen that a box has at least where the middles of its sides are marked
 const LETTER = 7.4; // pixels of the screen that a letter of the words takes, about
 const CROSS = 9; // pixels of the screen, half a cross
-
-/** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Record<string, string>} attributes @param {Node[]} children @returns {SVGElementTagNameMap[K]} */
-function s(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-/** A path around an object; a point is a line without length, which a round cap makes a dot. @param {Shape} object */
-function pathOf({ kind, at }) {
-  if (kind === "point") return `M${at[0]} ${at[1]}h0`;
-  return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
-}
-
-/** @param {SVGElement} node @param {boolean} on */
-function show(node, on) {
-  const display = on ? "" : "none";
-  if (node.style.display !== display) node.style.display = display;
-}
 
 /** Dots at some places. @param {Spot[]} spots */
 const dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
@@ -77,103 +56,23 @@ function inHand({ kind, at }, { vertex, side }) {
 
 /** @param {Host} host */
 export function buildObjects(host) {
-  const others = s("g", { class: "hitl-others" });
+  const others = buildOthers(host);
   const [halo, rim, mark, held, grips] = ["halo", "rim", "mark", "held", "grips"].map((name) => s("path", { class: `hitl-object-${name}` }));
   const words = s("text", { class: "hitl-object-words" });
   const focus = s("g", { class: "hitl-object-focus" }, halo, rim, mark, held, grips, words);
   const [trace_edge, trace, cross_edge, cross] = ["trace-edge", "trace", "cross-edge", "cross"].map((name) => s("path", { class: `hitl-object-${name}` }));
   const drawing = s("g", { class: "hitl-object-drawing" }, trace_edge, trace, cross_edge, cross);
-  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others, focus, drawing);
+  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others.element, focus, drawing);
 
-  /** @type {Map<string, Slot>} */
-  const slots = new Map();
-  /** @type {Slot[]} */
-  const free = [];
-  /** What the elements show. @type {{objects: ImageObjects | null, version: number, tag: unknown, hidden: Slot | null}} */
-  let shown = { objects: null, version: -1, tag: null, hidden: null };
+  /** What the elements show. @type {{objects: ImageObjects | null, version: number, tag: unknown, px: number}} */
+  let shown = { objects: null, version: -1, tag: null, px: 0 };
   let px = 1;
   /** @type {Pointing | null} */
   let pointing = null;
 
-  /** @returns {Slot} */
-  function slot() {
-    const again = free.pop();
-    if (again) { show(again.group, true); return again; }
-    const edge = s("path", { class: "hitl-object-edge" });
-    const line = s("path", { class: "hitl-object-line" });
-    const tag = s("text", { class: "hitl-object-tag" });
-    const group = s("g", {}, edge, line, tag);
-    others.append(group);
-    return { group, edge, line, tag, object: null, looks: "", small: false };
-  }
-
-  /** @param {Slot} at @param {Shape} object @param {string} looks */
-  function draw(at, object, looks) {
-    const { group, edge, line, tag } = at;
-    if (at.object?.at !== object.at || at.object.kind !== object.kind) {
-      const path = pathOf(object);
-      edge.setAttribute("d", path);
-      line.setAttribute("d", path);
-      const [x, y] = boundsOf(object.at);
-      tag.setAttribute("x", String(x));
-      tag.setAttribute("y", String(y));
-    }
-    at.object = object;
-    if (at.looks !== looks) {
-      at.looks = looks;
-      group.setAttribute("class", `hitl-object hitl-${object.kind}${looks[0] === "p" ? " hitl-proposed" : ""}${looks[1] === "!" ? " hitl-crossed" : ""}`);
-      group.style.color = host.colourOf(object.label_id);
-      setText(tag, host.tagOf(object.label_id) + (object.unsure ? "?" : ""));
-    }
-    room(at);
-  }
-
-  /** A tag is written where there is room for it. @param {Slot} at */
-  function room(at) {
-    if (!at.object) return;
-    const [x0, y0, x1, y1] = boundsOf(at.object.at);
-    const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
-    if (small === at.small) return;
-    at.small = small;
-    show(at.tag, !small);
-  }
-
-  /** @param {ImageObjects} objects */
-  function drawAll(objects) {
-    const gone = new Set(slots.keys());
-    const fresh = [];
-    for (const object of objects.list) {
-      const found = slots.get(object.id);
-      if (!found) { fresh.push(object); continue; }
-      gone.delete(object.id);
-      const looks = looksOf(objects, object);
-      if (found.object !== object || found.looks !== looks) draw(found, object, looks);
-    }
-    for (const id of gone) {
-      const left = /** @type {Slot} */ (slots.get(id));
-      slots.delete(id);
-      show(left.group, false);
-      free.push(left);
-    }
-    for (const object of fresh) {
-      const at = slot();
-      slots.set(object.id, at);
-      draw(at, object, looksOf(objects, object));
-    }
-  }
-
-  /** @param {ImageObjects} objects @param {Shape} object */
-  const looksOf = (objects, object) => `${objects.isProposal(object) ? "p" : "-"}${objects.problemWith(object) ? "!" : "-"}${object.unsure ? "?" : "-"}${object.kind} ${object.label_id}`;
-
   /** @param {ImageObjects} objects */
   function drawFocus(objects) {
     const { current } = objects;
-    const hidden = current ? slots.get(current.id) ?? null : null;
-    if (hidden !== shown.hidden) {
-      if (shown.hidden) shown.hidden.group.style.visibility = "";
-      if (hidden) hidden.group.style.visibility = "hidden";
-      shown.hidden = hidden;
-    }
     show(focus, current !== null);
     if (!current) return;
     const path = pathOf(current);
@@ -212,12 +111,11 @@ export function buildObjects(host) {
     const { objects } = host;
     show(svg, objects !== null);
     if (!objects) { shown.objects = null; return; }
-    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf) return others.classList.toggle("hitl-away", objects.alone);
+    others.hide(objects.alone);
+    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf && shown.px === px) return;
     if (shown.objects !== objects) pointing = null;
-    if (shown.tag !== host.tagOf) for (const each of slots.values()) each.looks = "";
-    Object.assign(shown, { objects, version: objects.version, tag: host.tagOf });
-    others.classList.toggle("hitl-away", objects.alone);
-    drawAll(objects);
+    shown = { objects, version: objects.version, tag: host.tagOf, px };
+    others.update(objects, px);
     drawFocus(objects);
     drawDrawing(objects);
     setAttribute(svg, "aria-label", objects.describe(host.nameOf));
@@ -231,11 +129,13 @@ export function buildObjects(host) {
     view = next;
     px = per_pixel;
     setAttribute(svg, "viewBox", `${x} ${y} ${width} ${height}`);
-    if (zoomed) {
-      svg.style.setProperty("--hitl-px", `${px}px`);
-      for (const each of slots.values()) room(each);
-    }
-    if (shown.objects) { drawFocus(shown.objects); drawDrawing(shown.objects); }
+    if (zoomed) svg.style.setProperty("--hitl-px", `${px}px`);
+    const { objects } = host;
+    if (!objects || objects !== shown.objects) return; // another item's: `update` draws it
+    if (zoomed) others.update(objects, px);
+    shown.px = px;
+    drawFocus(objects);
+    drawDrawing(objects);
   }
 
   // The pointer
@@ -275,7 +175,7 @@ export function buildObjects(host) {
   // A double click on an object isn't a wish to come closer.
   svg.addEventListener("dblclick", (event) => { if (host.objects && (host.objects.drawing || hit(host.objects, spotAt(event), px))) event.stopPropagation(); });
 
-  return { svg, update, look };
+  return { svg, update, rest: others.rest, look };
 }
 
 /** The item's grey values around an object: what objects/snap.js looks at.
