@@ -503,9 +503,16 @@ class ObjectRegistry:
             numbers |= {place: numbers[name] for place, name in enumerate(self._given_names) if name in numbers}
         return numbers
 
-    def labels_of(self, label_id: str) -> frozenset[int | str]:
-        """What the adopted model calls one of today's labels: names, ids and numbers; more where labels were merged."""
-        model = self.require()
+    def labels_of(self, label_id: str, model: ObjectModel | None = None) -> frozenset[int | str]:
+        """What a model calls one of today's labels: names, ids and numbers; more where labels were merged.
+
+        Parameters
+        ----------
+        label_id : str
+        model : ObjectModel or None
+            The adopted one when None.
+        """
+        model = model or self.require()
         today = [self.project.lineage.exactly(own, model.taxonomy) for own in model.label_ids]
         return frozenset(name for name, number in self._numbers(model).items() if today[number] == label_id)
 

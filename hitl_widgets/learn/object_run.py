@@ -10,14 +10,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
 from ..drawing import html
-from ..errors import BadInput, ItemError
+from ..errors import BadInput, ItemError, ModelError
 from ..events import canonical
 from ..objects.shapes import bounds_of
 from ..project import experiment
@@ -30,11 +30,13 @@ from .imported_objects import ImportedDetector
 from .learnt import pack
 from .object_finetuning import DetectorOptions, finetune_detector
 from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, boxes_of, fit_objects
-from .object_predictors import TorchvisionDetector
+from .object_predictors import Detector, TorchvisionDetector
 from .object_rationales import Marked, marked_objects
 from .object_registry import ObjectModel, ObjectRegistry
+from .object_reliance import Measured, measure_object_reliance
 from .object_training import BATCH, STEPS, ObjectOptions
 from .rationales import RationaleMethod
+from .reliance import Reliance
 from .run import limit_torch_threads
 from .span_targets import CorrectedText
 from .span_training import BATCH as TEXTS
@@ -125,6 +127,9 @@ class ObjectRun:
         Which net was trained: the workbench's own, or a copy of the person's.
     n_marked : int
         How many objects with marked regions the loss used.
+    relies_before, relies_after : Reliance or None
+        How much the scores of objects rest on the regions that were marked as wrong, by each model; None where nobody
+        marked any, of spans, and for a model that can't search repainted images.
     thresholds : dict of str to float
         label_id -> the score from which its objects are proposed.
     history : DataFrame
@@ -155,6 +160,8 @@ class ObjectRun:
     n_validation: int = 0
     taken: str = ""
     n_marked: int = 0
+    relies_before: Reliance | None = None
+    relies_after: Reliance | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     stopped_because: str = "done"
     measured_on: str = ""
@@ -218,7 +225,19 @@ class ObjectRun:
                 + f"; {found}")
         if self.n_marked:
             lines.append(f"the marked regions of {self.n_marked} objects were in the loss")
-        return [*lines, *([self.taken] if self.taken else [])]
+        return [*lines, *self._reliance(), *([self.taken] if self.taken else [])]
+
+    def _reliance(self) -> list[str]:
+        if self.relies_after is None:
+            return []
+        former = {} if self.relies_before is None else self.relies_before.rows()
+        lines = [f"regions marked as wrong cover {self.relies_after.area:.1%} of their images"]
+        for name, estimate in self.relies_after.rows().items():
+            was = former.get(name)
+            if estimate.n or (was is not None and was.n):
+                lines.append(f"{name.replace('items', 'objects')}: {'none' if was is None else was} before, {estimate} "
+                             "after")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """What the log keeps of it."""
@@ -232,16 +251,22 @@ class ObjectRun:
                 "gain": None if math.isnan(self.gain) else [float(self.gain), self.gain.n, self.gain.low,
                                                             self.gain.high],
                 "why": self.gain.why, "accuracy": None if math.isnan(after) else float(after), "n": self.after.n_images,
-                "history": self.history.to_dict("records")}
+                "history": self.history.to_dict("records"),
+                **{name: None if one is None else one.to_dict() for name, one in (
+                    ("relies_before", self.relies_before), ("relies_after", self.relies_after))
+                   if self.relies_after is not None}}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> ObjectRun:
         """Read what `to_dict` wrote."""
         gain = body["gain"]
         before, after = (figures_in(body[name]) for name in ("before", "after"))
+        relies_before, relies_after = (None if body.get(name) is None else Reliance.from_dict(body[name])
+                                       for name in ("relies_before", "relies_after"))
         return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
                    Estimate(gain[0], gain[2], gain[3], n=gain[1]),
                    history=pd.DataFrame(body["history"]), n_marked=body.get("n_marked", 0),
+                   relies_before=relies_before, relies_after=relies_after,
                    **{name: body[name] for name in ("model", "adopted", "verdict", "n_training", "n_objects", "round",
                                                     "seconds", "n_validation", "taken", "thresholds",
                                                     "stopped_because", "measured_on")})
@@ -250,7 +275,7 @@ class ObjectRun:
 class Gathered(NamedTuple):
     """What a run learns from: images or texts, their ids, the labels and their version, a digest of all answers.
 
-    `marked`: the objects with marked regions, where the training can use them.
+    `marked`: the objects with marked regions, where the training can use them; `judged`: all of them.
     """
 
     images: list[Any]
@@ -259,6 +284,7 @@ class Gathered(NamedTuple):
     taxonomy: int
     digest: str
     marked: Marked = Marked()
+    judged: Marked = Marked()
 
 
 def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, *, bars: Bars = no_bars
@@ -297,8 +323,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     with bars(None, title=f"Gathering the corrected {registry.items}"):
         registry.follow()
         data, n_round = gather(project, certainty=recipe.certainty), project.round
-        if recipe.reasons != "off":
-            data = _with_marked(project, registry, recipe, data)
+        data = _with_marked(project, registry, recipe, data)
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the proposals all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
@@ -323,6 +348,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
             for one in (model, *([] if before is None else [before])):
                 registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)
     run = _measured(project, registry, reference, before, model, recipe)
+    run = _with_reliance(project, registry, data, run, before, model, seed=recipe.seed)
     run = replace(run, round=n_round, n_training=n_items, seconds=round(time.monotonic() - began, 1),
                   n_objects=sum(len(one.shapes) for one in data.images), **fitted)
     body = {**run.to_dict(), "key": key, "start": recipe.start, "seed": recipe.seed, "label_ids": list(data.label_ids),
@@ -402,7 +428,9 @@ def _loaded(project: Project, row: Any, kind: str) -> Any:
 def _with_marked(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered) -> Gathered:
     """The same, with the objects whose marked regions the training can use; what can't be used is told."""
     marked = marked_objects(project, data.label_ids)
-    if not marked.objects and not marked.left_out:
+    if registry.kind != "span":
+        data = data._replace(judged=marked)
+    if recipe.reasons == "off" or (not marked.objects and not marked.left_out):
         return data
     for item_id, why in marked.left_out.items():
         project.notify(f"item {item_id!r}: {why}, so that the training can't use its marked regions.")
@@ -444,6 +472,8 @@ def _key(data: Gathered, reference: pd.DataFrame, recipe: ObjectRecipe) -> str:
                                                           "lr")}
     if data.marked.logged:
         arguments |= {"reasons": recipe.reasons, "marks": data.marked.logged}
+    elif data.judged.logged:
+        arguments |= {"judged": data.judged.logged}
     return hashlib.blake2b(canonical({"data": data.digest, "known": known, **arguments}).encode(),
                            digest_size=16).hexdigest()
 
@@ -592,6 +622,29 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
     return ObjectRun(compared.before, compared.after, gain, model.version, adopted, verdict, 0, 0, 0.0, 0,
                      pd.DataFrame(), measured_on="holdout" if compared.n_objects else "")
+
+
+def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, run: ObjectRun,
+                   before: ObjectModel | None, model: ObjectModel, *, seed: int) -> ObjectRun:
+    """The same, with how much the scores of both models rest on regions that were marked as wrong."""
+    judged = {entry[0] for entry in data.judged.logged}
+    objects = Measured.of(data.judged.objects, [one for one in data.images if one.item_id not in judged],
+                          registry.kind, seed=seed) if judged else Measured([], [])
+    if not objects.marked:
+        return run
+
+    def reliance_of(one: ObjectModel | None) -> Reliance | None:
+        if one is None or isinstance(one.detector, ImportedDetector):
+            return None
+        try:
+            with limit_torch_threads():
+                return measure_object_reliance(
+                    cast("Detector", one.detector), objects, registry.kind,
+                    lambda label: registry.labels_of(data.label_ids[label], one), seed=seed)
+        except ModelError as error:  # a person's model, which may raise anything
+            project.notify(f"How much model {one.version[:7]} rests on marked regions isn't measured: {error}")
+            return None
+    return replace(run, relies_before=reliance_of(before), relies_after=reliance_of(model))
 
 
 def _verdict(gain: Estimate, main: str, n_images: int, items: str) -> tuple[bool, str]:

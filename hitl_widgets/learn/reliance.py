@@ -32,7 +32,8 @@ class Reliance:
     ----------
     marked : Estimate
         How far a prediction moves when the item's marked region is repainted: the mean total variation between the two,
-        0 when nothing changes, 1 when all of the probability moves to other labels.
+        0 when nothing changes, 1 when all of the probability moves to other labels. Of a detector, how far the score of
+        an object moves.
     unmarked : Estimate
         The same for other items, with the regions of the marked ones.
     share : Estimate
@@ -107,13 +108,14 @@ def measure_reliance(predictor: NetPredictor, views: Tensor, regions: Tensor, ot
     generator = torch.Generator().manual_seed(seed)
     in_turn = regions[torch.arange(len(others)) % max(1, len(regions))] if len(regions) else regions
     donors = others if len(others) else views
-    return Reliance(marked=_mean(_variations(predictor, views, regions, donors, generator)),
-                    unmarked=_mean(_variations(predictor, others, in_turn, donors, generator)),
-                    share=_mean(_saliency_shares(predictor, views, regions)),
+    return Reliance(marked=mean_share(_variations(predictor, views, regions, donors, generator)),
+                    unmarked=mean_share(_variations(predictor, others, in_turn, donors, generator)),
+                    share=mean_share(_saliency_shares(predictor, views, regions)),
                     area=float(regions.float().mean()) if len(regions) else math.nan)
 
 
-def _mean(shares: np.ndarray) -> Estimate:
+def mean_share(shares: np.ndarray) -> Estimate:
+    """The mean of values from 0 to 1 with its interval; those that aren't finite are left out."""
     return student_mean(shares, within=(0, 1), why="no such item")
 
 
