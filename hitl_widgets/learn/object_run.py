@@ -248,8 +248,8 @@ class ObjectRun:
                 "taken": self.taken, "n_marked": self.n_marked, "thresholds": dict(self.thresholds),
                 "measured_on": self.measured_on,
                 "before": self.before.to_dict(), "after": self.after.to_dict(),
-                "gain": None if math.isnan(self.gain) else [float(self.gain), self.gain.n, self.gain.low,
-                                                            self.gain.high],
+                "gain": None if math.isnan(self.gain) else [float(self.gain), self.gain.n, *(
+                    None if math.isnan(end) else end for end in (self.gain.low, self.gain.high))],
                 "why": self.gain.why, "accuracy": None if math.isnan(after) else float(after), "n": self.after.n_images,
                 "history": self.history.to_dict("records"),
                 **{name: None if one is None else one.to_dict() for name, one in (
@@ -264,7 +264,7 @@ class ObjectRun:
         relies_before, relies_after = (None if body.get(name) is None else Reliance.from_dict(body[name])
                                        for name in ("relies_before", "relies_after"))
         return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
-                   Estimate(gain[0], gain[2], gain[3], n=gain[1]),
+                   Estimate(gain[0], *(math.nan if end is None else end for end in gain[2:]), n=gain[1]),
                    history=pd.DataFrame(body["history"]), n_marked=body.get("n_marked", 0),
                    relies_before=relies_before, relies_after=relies_after,
                    **{name: body[name] for name in ("model", "adopted", "verdict", "n_training", "n_objects", "round",

@@ -240,7 +240,8 @@ def _gained(trained: Sequence[Event]) -> Estimate:
     gain = trained[-1].body.get("gain")
     if not gain:
         return Estimate(math.nan, why=str(trained[-1].body.get("why") or "it wasn't measured"))
-    value, n, low, high = gain
+    value, n, *ends = gain
+    low, high = (math.nan if end is None else end for end in ends)  # too few images for an interval
     return Estimate(value, low, high, n=n)
 
 

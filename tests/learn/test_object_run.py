@@ -262,6 +262,21 @@ def test_beside_a_model_of_which_only_predict_is_known_the_own_net_is_trained(tm
     again.close()
 
 
+def test_two_hold_out_images_are_too_few_for_an_interval_and_the_run_is_kept_all_the_same(tmp_path):
+    wb = opened(tmp_path / "p", model=Told(labels=NAMES))
+    answer(wb, 3, holdout=False)
+    for item_id in sorted(wb.holdout)[:2]:
+        blind(wb, item_id, NAMES)
+    run = wb.finetune(epochs=1, adopt="never")
+    assert run.gain.n == 2
+    assert np.isnan([run.gain.low, run.gain.high]).all()
+    again = ObjectRun.from_dict([event.body for event in wb.project.log.events(kind="trained")][-1])
+    assert float(again.gain) == float(run.gain)
+    assert np.isnan([again.gain.low, again.gain.high]).all()
+    assert f"{run.gain.value:.3f}" in repr(wb.progress().gained)
+    wb.close()
+
+
 def blind(wb, item_id, names):
     of_image = shapes(wb.pool.position(item_id), wb.project.task)
     wb.decide(item_id, objects=[one for one in of_image if one.label in names], seen=BLIND)
