@@ -349,7 +349,8 @@ def inside(one: Shape, width: float, height: float) -> Shape:
         return one
     if x0 < -BEYOND or y0 < -BEYOND or x1 > width + BEYOND or y1 > height + BEYOND:
         where = f"({x0:g}, {y0:g})" if one.kind == "point" else f"({x0:g}, {y0:g}, {x1:g}, {y1:g})"
-        raise BadInput(f"the {one.kind} at {where} lies outside its image, which is {width:g} x {height:g} pixels. "
+        how = "lies" if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height else "reaches"
+        raise BadInput(f"the {one.kind} at {where} {how} outside its image, which is {width:g} x {height:g} pixels. "
                        "Coordinates count from the corner at the top left of the image as it is shown.")
     sides = (width, height)
     cut = [min(max(number, 0.0), float(sides[place % 2])) for place, number in enumerate(one.at)]
