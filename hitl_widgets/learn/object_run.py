@@ -259,12 +259,13 @@ class ObjectRun:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> ObjectRun:
         """Read what `to_dict` wrote."""
-        gain = body["gain"]
+        value, n, *ends = body["gain"] or (math.nan, 0)
+        low, high = (math.nan if end is None else float(end) for end in ends or (None, None))
         before, after = (figures_in(body[name]) for name in ("before", "after"))
         relies_before, relies_after = (None if body.get(name) is None else Reliance.from_dict(body[name])
                                        for name in ("relies_before", "relies_after"))
-        return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
-                   Estimate(gain[0], *(math.nan if end is None else end for end in gain[2:]), n=gain[1]),
+        return cls(before, after, Estimate(math.nan, why=body["why"]) if body["gain"] is None else
+                   Estimate(value, low, high, n=n),
                    history=pd.DataFrame(body["history"]), n_marked=body.get("n_marked", 0),
                    relies_before=relies_before, relies_after=relies_after,
                    **{name: body[name] for name in ("model", "adopted", "verdict", "n_training", "n_objects", "round",
