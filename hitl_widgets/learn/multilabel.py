@@ -47,6 +47,7 @@ from .light import (
     windows_of,
 )
 from .losses import label_losses, n_correct_sets, rarest_label, smoothed_sets
+from .optimizers import LBFGS
 from .train import HISTORY, Progress, Trained
 
 # Windows to which others are compared, at most, where a view has several.
@@ -203,8 +204,8 @@ def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -
     parameters = torch.zeros(n_labels, width + 1, requires_grad=True)
 
     def descend(of_windows: bool) -> None:
-        optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe",
-                                      history_size=20, tolerance_grad=TOLERANCE / 4, tolerance_change=1e-9)
+        optimiser = LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
+                          tolerance_grad=TOLERANCE / 4, tolerance_change=1e-9)
 
         def loss() -> Tensor:
             optimiser.zero_grad()
