@@ -27,7 +27,7 @@ from .optimizers import LBFGS
 from .text_descriptors import holds_any_descriptors, unfitted_descriptors_of
 from .text_nets import holds_additive_net, is_additive_net, unfitted_additive_net
 from .train import HISTORY, Progress, Trained
-from .weights import shapes_in
+from .weights import shapes_in, unset
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
 STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
@@ -173,7 +173,7 @@ class LabelHead(nn.Sequential):
 
 def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
     """A linear layer whose weights are set later: initial weights would use up torch's own random numbers."""
-    return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    return unset(nn.Linear, n_inputs, n_outputs)
 
 
 def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int,

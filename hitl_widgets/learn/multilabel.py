@@ -49,6 +49,7 @@ from .light import (
 from .losses import label_losses, n_correct_sets, rarest_label, smoothed_sets
 from .optimizers import LBFGS
 from .train import HISTORY, Progress, Trained
+from .weights import unset
 
 # Windows to which others are compared, at most, where a view has several.
 N_WINDOW_LANDMARKS = 400
@@ -185,7 +186,7 @@ def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strengt
         As for `fit_label_heads`.
     """
     found = _fit(rows.float()[:, None], smoothed_sets(on), weights, strength=strength)
-    head = nn.utils.skip_init(LinearLabelHead, rows.shape[1], on.shape[1])
+    head = unset(LinearLabelHead, rows.shape[1], on.shape[1])
     with torch.no_grad():
         head.weight.copy_(found[:, :-1])
         head.bias.copy_(found[:, -1])
