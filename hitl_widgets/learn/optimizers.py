@@ -1,7 +1,8 @@
 """The optimizers of torch that nets and light models learn by: `AdamW` and `LBFGS`.
 
-They are torch's own, to the last bit, but for one thing: they don't load torch's compiler, which nothing here uses and
-which takes two seconds of a core and 35 MB. torch asks it, before each of these methods, to leave the method alone.
+They are torch's own, to the last bit, but for one thing: they don't load torch's compiler, which nothing here uses
+and which takes two seconds of a core and some 50 MB. torch asks it, before each of these methods, to leave the method
+alone.
 """
 
 from __future__ import annotations
