@@ -235,7 +235,7 @@ def browser() -> str:
     if not (chromium := find_chromium()):
         raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
     fetch_packages()  # axe-core
-    return python("-m", "pytest", "tests", "-m", "browser", *BROWSERS, CHROMIUM=chromium) + f" ({chromium})"
+    return python("-m", "pytest", "tests/browser", "-m", "browser", *BROWSERS, CHROMIUM=chromium) + f" ({chromium})"
 
 
 CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (

@@ -22,7 +22,7 @@ from torch.nn import functional
 from ..errors import BadInput
 from .patches import PatchFilters
 from .tones import Tones, n_tones, tones_of
-from .weights import shapes_in
+from .weights import shapes_in, unset
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
@@ -72,8 +72,7 @@ class EdgeHistograms(nn.Module):
         angles = torch.arange(N_DIRECTIONS) * math.pi / N_DIRECTIONS
         across = torch.tensor([[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
         filters = angles.cos()[:, None, None] * across + angles.sin()[:, None, None] * across.T
-        # Weights drawn first would use up torch's own random numbers.
-        self.slopes = nn.utils.skip_init(nn.Conv2d, 1, N_DIRECTIONS, 3, bias=False)
+        self.slopes = unset(nn.Conv2d, 1, N_DIRECTIONS, 3, bias=False)
         with torch.no_grad():
             self.slopes.weight.copy_(filters[:, None])
         self.slopes.requires_grad_(requires_grad=False)

@@ -23,10 +23,11 @@ from .confidence import MIN_ITEMS, fit_temperature, share_ratio
 from .data import TrainingData, check_labels
 from .descriptors import AT_ONCE, N_COMPONENTS, Descriptors
 from .losses import item_losses, label_groups, n_correct
+from .optimizers import LBFGS
 from .text_descriptors import holds_any_descriptors, unfitted_descriptors_of
 from .text_nets import holds_additive_net, is_additive_net, unfitted_additive_net
 from .train import HISTORY, Progress, Trained
-from .weights import shapes_in
+from .weights import shapes_in, unset
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
 STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
@@ -172,7 +173,7 @@ class LabelHead(nn.Sequential):
 
 def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
     """A linear layer whose weights are set later: initial weights would use up torch's own random numbers."""
-    return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    return unset(nn.Linear, n_inputs, n_outputs)
 
 
 def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int,
@@ -243,8 +244,8 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
     # Steps are taken in units in which the loss is about as curved along each column: a third as many are needed.
     unit = ((rows.square() * weights[:, None]).sum(dim=0) / n_labels + 1 / (n * strength)).rsqrt()
     parameters = torch.zeros(n_labels, rows.shape[1] + 1, dtype=torch.float32, requires_grad=True)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
-                                  tolerance_grad=TOLERANCE, tolerance_change=1e-9)
+    optimiser = LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
+                      tolerance_grad=TOLERANCE, tolerance_change=1e-9)
 
     def loss() -> Tensor:
         optimiser.zero_grad()

@@ -47,7 +47,9 @@ from .light import (
     windows_of,
 )
 from .losses import label_losses, n_correct_sets, rarest_label, smoothed_sets
+from .optimizers import LBFGS
 from .train import HISTORY, Progress, Trained
+from .weights import unset
 
 # Windows to which others are compared, at most, where a view has several.
 N_WINDOW_LANDMARKS = 400
@@ -184,7 +186,7 @@ def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strengt
         As for `fit_label_heads`.
     """
     found = _fit(rows.float()[:, None], smoothed_sets(on), weights, strength=strength)
-    head = nn.utils.skip_init(LinearLabelHead, rows.shape[1], on.shape[1])
+    head = unset(LinearLabelHead, rows.shape[1], on.shape[1])
     with torch.no_grad():
         head.weight.copy_(found[:, :-1])
         head.bias.copy_(found[:, -1])
@@ -203,8 +205,8 @@ def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -
     parameters = torch.zeros(n_labels, width + 1, requires_grad=True)
 
     def descend(of_windows: bool) -> None:
-        optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe",
-                                      history_size=20, tolerance_grad=TOLERANCE / 4, tolerance_change=1e-9)
+        optimiser = LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
+                          tolerance_grad=TOLERANCE / 4, tolerance_change=1e-9)
 
         def loss() -> Tensor:
             optimiser.zero_grad()

@@ -22,7 +22,7 @@ from .checkpoint import Checkpoint
 from .data import TrainingData
 from .patches import PatchFilters, SoftThreshold
 from .train import Progress, Trained, TrainingOptions, train
-from .weights import shapes_in
+from .weights import shapes_in, unset
 
 N_FEATURES, N_FITTED = 96, 1_500
 
@@ -149,10 +149,9 @@ def unfitted_kmeans_net(n_labels: int, *, channels: int) -> nn.Module:
         Channels of the views.
     """
     backbone = PatchFilters(channels)
-    # Weights drawn first would use up torch's own random numbers.
-    projection = nn.utils.skip_init(nn.Linear, backbone.n_outputs, N_FEATURES)
+    projection = unset(nn.Linear, backbone.n_outputs, N_FEATURES)
     projection.requires_grad_(requires_grad=False)
-    return nn.Sequential(*backbone, projection, nn.utils.skip_init(nn.Linear, N_FEATURES, n_labels))
+    return nn.Sequential(*backbone, projection, unset(nn.Linear, N_FEATURES, n_labels))
 
 
 def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:

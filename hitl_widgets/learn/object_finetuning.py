@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, TrainingStopped
 from .object_learning import CorrectedImage, boxes_of
+from .optimizers import AdamW
 from .predict import private_copy
 
 # Passes over the images, images of a step, and steps at least.
@@ -76,7 +77,7 @@ def finetune_detector(net: nn.Module, images: Sequence[CorrectedImage], number_o
     net, rng = private_copy(net).to(device).train(), np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     weights = [weight for weight in net.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=options.lr, weight_decay=options.weight_decay)
+    optimizer = AdamW(weights, lr=options.lr, weight_decay=options.weight_decay)
     steps = max(MIN_STEPS, options.epochs * -(-len(images) // options.batch))
     began, history, order = time.monotonic(), list[tuple[int, float]](), list[int]()
     for step in range(1, steps + 1):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .object_net import Found, ObjectNet, decoded
 from .object_targets import OF_SIDES, Annotated, object_loss, targets_of
 from .object_views import Augmentation, Drawer, padded
+from .optimizers import AdamW
 
 # Steps of a training, and views of a step; then the part of the steps in which the learning rate rises.
 STEPS, BATCH = 180, 8
@@ -90,8 +91,7 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
     decays = [weight for weight in net.parameters() if weight.ndim > 1]
     others = [weight for weight in net.parameters() if weight.ndim == 1]
     groups: list[dict[str, Any]] = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=options.lr,
-                                  weight_decay=options.weight_decay)
+    optimizer = AdamW(groups, lr=options.lr, weight_decay=options.weight_decay)
     began, stopped, step = time.monotonic(), "done", 0
     while part < 1:
         if later and part >= BEFORE_LATER:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .weights import unset
+
 # Filters, pixels along each side of one, and parts along each side of a view over which their output is averaged.
 N_FILTERS, SIDE, GRID = 32, 6, 4
 THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
@@ -49,9 +51,7 @@ class PatchFilters(nn.Sequential):
     """
 
     def __init__(self, channels: int, *, padding_mode: str = "zeros") -> None:
-        # Weights drawn first would use up torch's own random numbers.
-        filters = nn.utils.skip_init(nn.Conv2d, channels, N_FILTERS, SIDE, padding=SIDE // 2,
-                                     padding_mode=padding_mode, bias=False)
+        filters = unset(nn.Conv2d, channels, N_FILTERS, SIDE, padding=SIDE // 2, padding_mode=padding_mode, bias=False)
         super().__init__(filters, SoftThreshold(), nn.AdaptiveAvgPool2d(GRID), SquareRoot(), nn.Flatten())
         self.requires_grad_(requires_grad=False)
 

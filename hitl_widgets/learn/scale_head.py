@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import ShapeError
 from ..quality.out_of_fold import N_FOLDS, folds
 from .light import MANY, N_FOLDS_OF_MANY, N_LANDMARKS, NARROWER, Similarities
+from .weights import unset
 
 # Probability with which an interval holds the value that a person gives.
 COVERAGE = 0.9
@@ -66,7 +67,7 @@ class ScaleHead(nn.Module):
     def __init__(self, n_landmarks: int, n_features: int, n_directions: int) -> None:
         super().__init__()
         self.similar = Similarities(torch.zeros(n_landmarks, n_features))
-        self.last = nn.utils.skip_init(nn.Linear, n_landmarks + n_features, 1)
+        self.last = unset(nn.Linear, n_landmarks + n_features, 1)
         for name, shape in (("whitened", (n_landmarks, n_directions)), ("spreads", (n_directions, n_directions)),
                             ("centre", (n_features,)), ("middle", (n_directions,)), ("numbers", (6,))):
             self.register_buffer(name, torch.zeros(shape))

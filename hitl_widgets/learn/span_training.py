@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from .object_learning import MIN_FOR_THRESHOLDS, PART_LATER, PRIOR_OBJECTS, THRESHOLD, best_score, carried_over
 from .object_training import BEFORE_LATER, average, schedule
+from .optimizers import AdamW
 from .span_net import EncodedText, SpanNet, encoded, find_spans, part_of
 from .span_targets import N_TAGS, CorrectedText, FoundSpans, Targets, may_overlap, targets_of, tokens_of
 
@@ -154,7 +155,7 @@ def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], o
            until: float | None) -> tuple[SpanNet, str]:
     """The averaged weights of a net that was trained, and why it ended."""
     net, averaged = net.train(), copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True)
+    optimizer = AdamW(net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True)
     examples, queue = [one for one in first if len(one.text.words)], list[int]()
     began, stopped, step, part = time.monotonic(), "done", 0, 0.0
     while part < 1:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..items.pool import splitmix64
 from ..items.tokens import tokens as cut
 from .text_views import text_of
-from .weights import shapes_in
+from .weights import shapes_in, unset
 
 # Texts that are fewer characters than this together are read at once: their features take about 100 MB.
 AT_ONCE = 200_000
@@ -274,7 +274,7 @@ class AdditiveTextNet(nn.Module):
         super().__init__()
         self.register_buffer("rarity", torch.ones(n_buckets) if rarity is None else
                              torch.from_numpy(np.array(rarity, np.float32)))
-        self.last = nn.utils.skip_init(nn.Linear, n_buckets, n_labels)  # no draw of torch's own generator
+        self.last = unset(nn.Linear, n_buckets, n_labels)  # no draw of torch's own generator
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 

@@ -24,6 +24,7 @@ from .data import Batches, SplitData, TrainingData, balanced_order, make_batches
 from .label_calibration import Adjustment, adjust_sets
 from .losses import ONE_LABEL, Objective, item_losses
 from .microbatch import MicroBatches
+from .optimizers import AdamW
 from .outputs import read_logits
 from .predict import pick_device, private_copy
 from .rationales import Augment, RationaleLoss, RationaleMethod, rationale_loss
@@ -490,12 +491,12 @@ def initial_state(net: nn.Module, options: TrainingOptions, extra_loss: Rational
                          Schedule(n_steps, options.budget_s, max_lr=lr), extra_loss)
 
 
-def _adamw(groups: list[dict[str, Any]], *, lr: float, weight_decay: float) -> torch.optim.AdamW:
+def _adamw(groups: list[dict[str, Any]], *, lr: float, weight_decay: float) -> AdamW:
     """AdamW, in one call for all weights where torch has that: a step of a small net takes a quarter of the time."""
     try:
-        return torch.optim.AdamW([dict(group) for group in groups], lr=lr, weight_decay=weight_decay, fused=True)
+        return AdamW([dict(group) for group in groups], lr=lr, weight_decay=weight_decay, fused=True)
     except RuntimeError:  # for the CPU since torch 2.4
-        return torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay)
+        return AdamW(groups, lr=lr, weight_decay=weight_decay)
 
 
 def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions, *,

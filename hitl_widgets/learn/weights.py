@@ -1,15 +1,16 @@
 """Weights of nets: safetensors files, and the version that is their content hash.
 
 A model is named by its weights (`weights_version`); `save_weights` and `load_weights` write and read safetensors, in
-which nothing is pickled.
+which nothing is pickled. `unset` makes a layer whose weights are set later.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -18,6 +19,31 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..storage.files import write_whole
+
+_Layer = TypeVar("_Layer", bound=nn.Module)
+
+
+def unset(kind: Callable[..., _Layer], *arguments: Any, **more: Any) -> _Layer:
+    """A layer whose weights are set later: initial ones would use up torch's own random numbers.
+
+    It is what ``torch.nn.utils.skip_init`` makes, which loads sympy for it: half a second of a core.
+
+    Parameters
+    ----------
+    kind : callable
+        A class of layers without buffers or layers of their own, such as ``nn.Linear``.
+    *arguments, **more
+        What it is made with.
+
+    Examples
+    --------
+    >>> unset(nn.Linear, 3, 2, bias=False).weight.shape
+    torch.Size([2, 3])
+    """
+    layer = kind(*arguments, device="meta", **more)
+    for name, weight in list(layer.named_parameters(recurse=False)):
+        setattr(layer, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype, device="cpu")))
+    return layer
 
 
 def weights_version(net: nn.Module) -> str:

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from ..errors import BadInput, ShapeError
 from .intervals import jeffreys
@@ -127,6 +125,8 @@ def auroc(scores: npt.ArrayLike, right: npt.ArrayLike, *, level: float = 0.95) -
     """
     if not 0 < level < 1:
         raise BadInput(f"level {level!r} can't be used: a share between 0 and 1 is expected, such as 0.95.")
+    from scipy.optimize import brentq  # these two take long to load
+    from scipy.stats import rankdata
     scores, right = np.asarray(scores, float), np.asarray(right, bool)
     n_right, n_wrong = int(right.sum()), int((~right).sum())
     if not n_right or not n_wrong:

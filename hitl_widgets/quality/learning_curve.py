@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import ndtr
-from scipy.stats import beta
 
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
@@ -108,6 +106,8 @@ def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Seque
     relevant = weights > 1e-6
     weights = weights[relevant] / weights[relevant].sum()
     gains, left = (curve(n[-1] + more) - now - last)[relevant], np.sqrt(left[relevant])
+
+    from scipy.optimize import brentq
 
     def end(reached: float) -> float:
         return float(brentq(lambda gain: weights @ ndtr((gain - gains) / left) - reached, -2, 2, xtol=1e-6))
@@ -287,6 +287,7 @@ def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95)
 
 
 def _grid(points: Points) -> list[npt.NDArray[np.float64]]:
+    from scipy.stats import beta  # takes long to load
     k = points.accuracy[-1] * points.n_effective
     ends = beta.ppf([1e-5, 1 - 1e-5], k + 0.5, points.n_effective - k + 0.5)
     levels = np.linspace(max(ends[0] - 0.02, 0.002), min(ends[1] + 0.02, 0.998), 61)

@@ -12,9 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from ..errors import ShapeError
 
@@ -79,6 +76,10 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
 def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Features,
                n_labels: int) -> npt.NDArray[np.float64]:
     """Log-probabilities of the held-out items, shape (len(held_out), n_labels)."""
+    # Here: they take more than a second of a core, which who opens a project needn't wait for.
+    from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
     directions = PCA(min(N_DIRECTIONS, *known.shape), svd_solver="auto", random_state=0).fit(known)
     seen, new = directions.transform(known), directions.transform(held_out)
     scale = float(seen.std(axis=0).mean()) or 1.0

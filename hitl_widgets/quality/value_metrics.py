@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
-from scipy.stats import rankdata
 
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
@@ -339,6 +338,7 @@ def _share(right: npt.NDArray[np.bool_], cluster: Ints) -> Estimate:
 
 
 def _rank_correlation(one: Floats, other: Floats) -> float:
+    from scipy.stats import rankdata  # takes long to load
     ranks = np.stack([rankdata(one), rankdata(other)]) if len(one) > 1 else np.zeros((2, 0))
     ranks = ranks - ranks.mean(axis=1, keepdims=True) if ranks.size else ranks
     size = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum())) if ranks.size else 0.0

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import betabinom
 
 from ..errors import BadInput
 from ..records import Estimate
@@ -178,6 +177,7 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
 @lru_cache(maxsize=4_096)
 def unchecked_interval(k: int, n: int, left: int, *, tail: float = TAIL) -> tuple[float, float]:
     """The share of wrong labels among the unchecked ones, from k wrong ones in n random checks; see `assess`."""
+    from scipy.stats import betabinom  # takes long to load
     chances = betabinom.pmf(np.arange(left + 1), left, k + 0.5, n - k + 0.5)
     below = chances.cumsum() - chances / 2
     inside = np.flatnonzero((below > tail) & (below < 1 - tail))

@@ -6,10 +6,8 @@ import threading
 import time
 from contextlib import contextmanager
 
-import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 from shades import TRUTH, label_some, small_net
 
 import hitl_widgets as hw
@@ -199,6 +197,8 @@ def test_a_workbench_without_progress_shows_nothing(bench, shown, capsys, monkey
 
 @pytest.mark.slow
 def test_in_a_notebook_a_bar_appears_below_the_cell_that_works():
+    import nbformat  # here, for it takes some seconds of a core, in each process that collects the tests
+    from nbclient import NotebookClient
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
         "import time\nfrom hitl_widgets.widgets.bars import Bar\n"
         "with Bar(3, title='Predicting', delay_s=0.1) as advance:\n    time.sleep(1.5)\n    advance(1)"),

@@ -1,0 +1,47 @@
+"""The optimizers of torch that nets and light models learn by: `AdamW` and `LBFGS`.
+
+They are torch's own, to the last bit, but for one thing: they don't load torch's compiler, which nothing here uses
+and which takes two seconds of a core and some 50 MB. torch asks it, before each of these methods, to leave the method
+alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+
+class _Plain(Optimizer):
+    """The methods of an optimizer, without the compiler around each."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(inspect.unwrap(Optimizer.state_dict)(self))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        inspect.unwrap(Optimizer.load_state_dict)(self, state_dict)
+
+
+class AdamW(_Plain, torch.optim.AdamW):
+    """Adam with weight decay of its own; the parameters are those of ``torch.optim.AdamW``."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Take a step along the gradients that the weights have."""
+        return inspect.unwrap(torch.optim.AdamW.step)(self, closure)
+
+
+class LBFGS(_Plain, torch.optim.LBFGS):
+    """Descent by an estimate of the curvature; the parameters are those of ``torch.optim.LBFGS``."""
+
+    def step(self, closure: Any) -> Any:  # type: ignore[override]  # as torch's own
+        """Descend by `closure`, which gives the loss and its gradients."""
+        return super().step(closure)  # type: ignore[no-untyped-call]
