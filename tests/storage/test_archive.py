@@ -113,6 +113,16 @@ def test_an_archive_packs_nothing_that_a_link_leads_out_to(tmp_path: Path):
 # Files beside the log
 
 
+def test_an_archive_is_packed_in_a_folder_whose_name_says_so(tmp_path: Path, monkeypatch):
+    snapshot, names = archive.snapshot, []
+    monkeypatch.setattr(archive, "snapshot", lambda log, to: names.append(to.parent.name) or snapshot(log, to))
+    project = project_of(tmp_path / "p")
+    archive.write(project.folder, project.log, tmp_path / "p.zip")
+    project.close()
+    assert [name.startswith(files.PACKING) for name in names] == [True]
+    assert not list(project.folder.glob(".*-*"))
+
+
 def test_a_list_of_ids_that_unpacks_to_far_too_much_is_refused(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(files, "POOL_IDS_LIMIT", 100_000)
     project_of(tmp_path).close()
