@@ -30,7 +30,7 @@ from ..storage.archive import files_in
 from ..storage.checks import UNREADABLE
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
-from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers, write
+from ..storage.joining import Act, Union, acts_of, base_id, check_edit, union, with_numbers, write
 from ..storage.location import FolderLocation, locate
 from ..storage.log import Log
 from ..storage.redaction import redact, redactions_in
@@ -221,6 +221,7 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
                       now=project._now, notify=lambda sentence: None)
         state.open(shares=True)
         for event in log.events():  # of whatever kind: `history` reads each
+            check_edit(event, log.id)
             if event.kind in ANSWERS:
                 decision_of(event)
             elif event.kind in ("adopted", "imported") and not is_text(event.body["model"]):

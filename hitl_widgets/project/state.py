@@ -346,6 +346,13 @@ class State:
         return self.agreements.roles
 
     @property
+    def is_current(self) -> bool:
+        """Whether all that the log has now is taken in."""
+        with self.lock:
+            last = self._log.last_seq()
+            return self._log.generation == self.generation and last <= self._seq
+
+    @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
         """How far the log is taken in: up to one number, and these decisions beyond it. Hold the lock."""
         return self._seq, frozenset(self._ahead)
