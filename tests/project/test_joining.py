@@ -157,6 +157,20 @@ def test_a_person_who_worked_in_both_folders_has_two_sequences(two):
     assert [event.nth for event in one.project.log.events(annotator="guest")] == [1, 1]
 
 
+def test_a_skip_on_one_desk_puts_off_the_answer_that_was_given_on_the_other(two):
+    """It was asked again for the edit of a label that the person had replaced on the other desk."""
+    one, other = two
+    mine = one.copy(other.folder.with_name("mine"), "ada")
+    mine.project.apply(edits.split("cat", ["tom", "queen"]))
+    mine.project.decide("i0", label="queen")
+    mine.project.decide("i1", label="queen")
+    one.project.decide("i0", "skip")  # puts off a "cat" that was replaced meanwhile
+    one.project.decide("i2", "skip")
+    join(one.project, mine.folder)
+    assert sorted(one.project.next(9, queue="relabel").ids) == ["i2", "i3", "i4"]
+    mine.project.close()
+
+
 def test_of_two_edits_made_apart_the_first_holds_and_the_other_waits(two):
     one, other = two
     one.project.apply(edits.rename("dog", "hound"))
