@@ -54,7 +54,7 @@ def forge(log, kind, body, **more):
     """Put an event with its right checksum into a log, whatever it says."""
     def act(conn):
         last = conn.execute(sa.select(EVENT).order_by(EVENT.c.seq.desc())).first()._mapping
-        row = {**last, "seq": last["seq"] + 1, "id": "forged", "kind": kind, "item_id": "i7", "annotator": "eve",
+        row = {**last, "seq": last["seq"] + 1, "id": "forged-event", "kind": kind, "item_id": "i7", "annotator": "eve",
                "body": json.dumps(body), "tick": last["tick"] + 1, **more}
         add(conn, EVENT, [{**row, "checksum": checksum(row)}])
 
@@ -422,6 +422,19 @@ def test_a_folder_that_says_what_no_project_could_be_opened_with_is_refused_and_
         join(one.project, other.folder)
     assert rows(one) == before
     one.project.decide("i9", label="cat")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_text_that_no_log_can_hold_is_refused_in_words(two, both):
+    """Where two acts had one id, or were to get one by a later join, it ended in a UnicodeEncodeError."""
+    one, other = two
+    for desk, text in ((one, "a"), (other, "\ud800")) if both else ((other, "\ud800"),):
+        forge(desk.project.log, "decided", {"verdict": "skip", "reasons": [{"wrong": {"size": [text]}}]})
+    other.project.abandon()
+    before = rows(one)
+    with pytest.raises(LogDamaged, match="can't be joined"):
+        join(one.project, other.folder)
+    assert rows(one) == before
 
 
 def body_of(log, kind, version):
