@@ -227,6 +227,16 @@ def test_a_label_that_became_what_is_none_is_a_damaged_log(tmp_path: Path):
         project_of(tmp_path)
 
 
+def test_an_answer_with_a_label_that_no_version_has_is_asked_again(tmp_path: Path):
+    """The list of what is asked again ended in an UnknownLabel."""
+    project = project_of(tmp_path)
+    project.log.append(Event("decision-0", "decided", "ada", project._now(), {
+        "verdict": "answer", "label": "yak", "label_id": "Lyak", "seen": {"taxonomy": 1}}, "i0"))
+    assert project.relabel_queue()[["item_id", "label"]].to_numpy().tolist() == [["i0", "Lyak"]]
+    assert project.next(9, queue="relabel").ids == ["i0"]
+    project.close()
+
+
 @pytest.mark.parametrize("version", ["1", 1.0, True, [1]])
 def test_an_answer_under_a_version_that_is_none_stops_no_queue(tmp_path: Path, version: object):
     """An earlier version stored whatever came, and no item was asked any more."""
