@@ -22,6 +22,7 @@ from hitl_widgets.storage import archive, files
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.storage.log import Log
 from hitl_widgets.storage.schema import row_of
+from hitl_widgets.storage.transfer import snapshot
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 POOL = Pool.from_images(np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4), ids=[f"i{k}" for k in range(8)])
@@ -114,8 +115,8 @@ def test_an_archive_packs_nothing_that_a_link_leads_out_to(tmp_path: Path):
 
 
 def test_an_archive_is_packed_in_a_folder_whose_name_says_so(tmp_path: Path, monkeypatch):
-    snapshot, names = archive.snapshot, []
-    monkeypatch.setattr(archive, "snapshot", lambda log, to: names.append(to.parent.name) or snapshot(log, to))
+    names: list[str] = []
+    monkeypatch.setattr(archive, "snapshot", lambda log, to: (names.append(to.parent.name), snapshot(log, to))[1])
     project = project_of(tmp_path / "p")
     archive.write(project.folder, project.log, tmp_path / "p.zip")
     project.close()
