@@ -317,7 +317,7 @@ def stored(event: Event, *, stored_at: datetime, seq: int, nth: int, aside: bool
     return replace(event, stored_at=stored_at, seq=seq, nth=nth, aside=aside)
 
 
-def standing(events: Iterable[Event]) -> Event | None:
+def standing(events: Iterable[Event], *, skips: bool = True) -> Event | None:
     """The decision that holds, among all that one annotator decided on one item.
 
     A decision no longer holds when it is retracted, or when another that isn't retracted replaces it, or replaces one
@@ -328,6 +328,8 @@ def standing(events: Iterable[Event]) -> Event | None:
     ----------
     events : iterable of Event
         The "decided" events of one (item, annotator), and the "retracted" events of the item.
+    skips : bool
+        Whether a skip may hold; else the answer that it put off.
 
     Returns
     -------
@@ -336,7 +338,8 @@ def standing(events: Iterable[Event]) -> Event | None:
     """
     events = list(events)
     retracted = {event.body["decision_id"] for event in events if event.kind == "retracted"}
-    live = [event for event in events if event.kind == "decided" and event.id not in retracted]
+    live = [event for event in events if event.kind == "decided" and event.id not in retracted
+            and (skips or event.body["verdict"] != "skip")]
     replaces = {event.id: event.body["replaces"] for event in events
                 if event.kind == "decided" and event.body.get("replaces", event.id) != event.id}
     replaced = set[str]()

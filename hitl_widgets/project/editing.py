@@ -13,6 +13,7 @@ from ..errors import BadInput, EditError, IdReused
 from ..events import Event
 from ..sampling.ranking import Ranking
 from ..storage.log import Log
+from ..storage.schema import id_of_edit
 from ..taxonomy.history import Change, Lineage
 from . import preview as preview_
 from .preview import Applied, Preview
@@ -84,6 +85,8 @@ class Editing:
         ------
         EditError
             When the change doesn't fit; then nothing was changed.
+        LogDamaged
+            When the log has something else under the id that today's next edit gets.
         """
         if why is not None and not isinstance(why, str):
             raise BadInput(f"why is {why!r}; text is expected.")
@@ -92,7 +95,7 @@ class Editing:
             change = make(lineage)
             preview = self.preview(change, lineage)
             # Named after the version it starts from: of two edits of one version, the log takes one.
-            id = f"taxonomy-{self._log.id}-{lineage.today.version}"
+            id = id_of_edit(self._log.id, lineage.today.version)
             more = () if beside is None else beside(id)
             self._own.update([id, *(event.id for event in more)])
             try:
@@ -105,4 +108,6 @@ class Editing:
             self._state.refresh()
             return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
                            event.annotator, event.acted_at, preview)
+        if self._state.lineage is lineage and self._state.is_current:  # nobody's edit came first
+            raise self._log.unreadable(ValueError(f"the event {id!r} isn't an edit of version {lineage.today.version}"))
         raise BadInput("the taxonomy kept changing while this edit was applied; try again.")

@@ -6,6 +6,7 @@ Read `join` first. Which events two logs hold together, and in which order, is `
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import BadInput, HitlError, IdReused, LogDamaged
-from ..events import ANSWERS, Event, decision_of
+from ..events import ANSWERS, Event, canonical, decision_of
 from ..records import is_text
 from ..sampling.ranking import Ranking
 from ..storage import backups, transfer
@@ -30,7 +31,7 @@ from ..storage.archive import files_in
 from ..storage.checks import UNREADABLE
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
-from ..storage.joining import Act, Union, acts_of, base_id, union, with_numbers, write
+from ..storage.joining import Act, Union, acts_of, base_id, check_edit, union, with_numbers, write
 from ..storage.location import FolderLocation, locate
 from ..storage.log import Log
 from ..storage.redaction import redact, redactions_in
@@ -115,7 +116,11 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
         with _redacted_both(project.log, log) as redacted:
             theirs = acts_of_log(redacted)
         mine = acts_of_log(project.log)
-        made = union(mine, theirs)
+        try:
+            _check_text(theirs)
+            made = union(mine, theirs)
+        except UNREADABLE as error:
+            raise _never_written(location.name, error) from error
         if not clock_ahead:
             _check_clock(made.new, project._now(), location.name)
     # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
@@ -221,14 +226,26 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
                       now=project._now, notify=lambda sentence: None)
         state.open(shares=True)
         for event in log.events():  # of whatever kind: `history` reads each
+            check_edit(event, log.id)
             if event.kind in ANSWERS:
                 decision_of(event)
             elif event.kind in ("adopted", "imported") and not is_text(event.body["model"]):
                 raise ValueError(f"a model is called {event.body['model']!r}")
         log.read(redactions_in)
     except (HitlError, *UNREADABLE) as error:
-        raise LogDamaged(f"{name} can't be joined: its log says something that hitl_widgets never writes ({error}). "
-                         "Nothing was joined, and both are as they were.") from error
+        raise _never_written(name, error) from error
+
+
+def _check_text(acts: Sequence[Act]) -> None:
+    """UnicodeEncodeError where an act holds half of a character, which isn't told apart from another one's later."""
+    for act in acts:
+        if "\\u" in act.body:
+            canonical(json.loads(act.body)).encode()
+
+
+def _never_written(name: str, error: Exception) -> LogDamaged:
+    return LogDamaged(f"{name} can't be joined: its log says something that hitl_widgets never writes ({error}). "
+                      "Nothing was joined, and both are as they were.")
 
 
 def _check_clock(new: Sequence[Act], now: datetime, name: str) -> None:

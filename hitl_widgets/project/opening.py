@@ -22,6 +22,7 @@ from ..items.pool import Pool
 from ..records import OBJECT_TASKS, check_count
 from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
+from ..storage.schema import id_of_edit
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Taxonomy
 
@@ -102,7 +103,7 @@ def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annota
     check_task(settings.get("task", "classify"), taxonomy)
     settings["key"] = secrets.token_hex(16)  # pseudonyms are made with it: `names.pseudonyms`
     first = Event(id=f"created-{log.id}", kind="created", annotator=annotator, acted_at=now(), body=settings)
-    version = Change(taxonomy, {}).event(id=f"taxonomy-{log.id}-0", annotator=annotator, acted_at=now(),
+    version = Change(taxonomy, {}).event(id=id_of_edit(log.id, 0), annotator=annotator, acted_at=now(),
                                          why="the project was made")
     more = [Event(id=f"policy-{log.id}-0", kind="policy", annotator=annotator, acted_at=now(), body=policy)]
     try:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import BadInput
+from ..errors import BadInput, UnknownLabel
 from ..events import Event
 from ..items.pool import Pool
 from ..records import Item
@@ -385,11 +385,14 @@ class RelabelQueue:
                      if label_id not in before and label_id in lineage.today.answerable)
 
     def _name_then(self, pair: Pair | None) -> str | None:
-        """Return the name that a label had when the answer was given."""
+        """Return the name that a label had when the answer was given; its id where the version has no such label."""
         if pair is None:
             return None
         lineage = self._state.lineage
-        return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
+        try:
+            return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
+        except UnknownLabel:  # a log from elsewhere says so
+            return pair[0]
 
 
 class Proposal:

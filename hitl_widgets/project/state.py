@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import HitlError, LogDamaged, WrongPool
-from ..events import Event
+from ..events import Event, standing
 from ..items.integrity import Contents
 from ..items.pool import Pool
 from ..records import LABELLING
@@ -346,6 +346,13 @@ class State:
         return self.agreements.roles
 
     @property
+    def is_current(self) -> bool:
+        """Whether all that the log has now is taken in."""
+        with self.lock:
+            last = self._log.last_seq()
+            return self._log.generation == self.generation and last <= self._seq
+
+    @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
         """How far the log is taken in: up to one number, and these decisions beyond it. Hold the lock."""
         return self._seq, frozenset(self._ahead)
@@ -429,12 +436,15 @@ class State:
         sent_back = np.isin(rows.places, list(self._sent_back)) if self._sent_back else False
         wanted = np.flatnonzero(rows.skipped | (rows.closed & sent_back)).tolist()
         item_ids = dict.fromkeys(rows.table["item_id"][row] for row in wanted)
-        events = {event.id: event for event in self._log.events_of(list(item_ids))}
+        events: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self._log.events_of(list(item_ids)):
+            events[event.item_id or ""].append(event)
         for row in wanted:
-            decision = events.get(rows.table["decision_id"][row])
+            of_item = events[rows.table["item_id"][row]]
             if rows.skipped[row]:
-                rows.label_ids[row], rows.versions[row] = _put_off(decision, events)
+                rows.label_ids[row], rows.versions[row] = _put_off(rows.annotators[row], of_item)
             else:
+                decision = next((event for event in of_item if event.id == rows.table["decision_id"][row]), None)
                 since = self._sent_back[int(rows.places[row])]
                 rows.asked_again[row] |= decision is not None and (decision.seq or 0) <= since
 
@@ -652,14 +662,10 @@ class _Rows:
         return blind_answer(self.table["verdict"][row], pair, self.table["chosen_by"][row])
 
 
-def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:
-    """Find the label of the answer that a skip put off, as it was given: it still narrows the choices."""
-    undone = {event.body["decision_id"] for event in events.values() if event.kind == "retracted"}
-    former, passed = skip, set[str]()
-    while former is not None and (former.body["verdict"] == "skip" or former.id in undone):
-        passed.add(former.id)
-        replaced = former.body.get("replaces", "")
-        former = None if replaced in passed else events.get(replaced)  # a log from elsewhere may go in circles
+def _put_off(annotator: str, events: Iterable[Event]) -> tuple[str | None, int | None]:
+    """Find the label of the answer that an annotator's skip put off, as it was given: it still narrows the choices."""
+    former = standing((event for event in events if event.kind == "retracted" or event.annotator == annotator),
+                      skips=False)
     if former is None or former.body["verdict"] not in LABELLING:
         return None, None
     return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BadInput
 from ..records import __version__
 from .blobs import TeamFiles
-from .files import POOL_GROUPS, POOL_IDS, working_folder, write_whole
+from .files import PACKING, POOL_GROUPS, POOL_IDS, working_folder, write_whole
 from .forgetting import with_names
 from .location import FolderLocation, Location, ServerLocation
 from .log import Log
@@ -51,7 +51,7 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
         raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
     TeamFiles(log, folder).fetch_all()
     # A folder of this call alone: another archive may be written at the same time, with other names.
-    with working_folder(folder) as working:
+    with working_folder(folder, PACKING) as working:
         copy = snapshot(log, working / LOG)
         id = log.id if called is None else with_names(copy, called)
         with write_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

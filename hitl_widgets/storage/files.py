@@ -34,8 +34,8 @@ POOL_GROUPS = "pool.groups"
 # Bytes that `pool.ids` may unpack to.
 POOL_IDS_LIMIT = 2**30
 _AT_ONCE = 1 << 20
-# Folders of `working_folder`; the number of a process and the name of its machine come next.
-_WORKING = ".redacting-"
+# What folders of `working_folder` are for; the number of a process and the name of its machine come next.
+REDACTING, PACKING = ".redacting-", ".packing-"
 _OF_PROCESS = re.compile(r"(?P<pid>\d+)@(?P<host>.*)-[^-]*\Z", re.DOTALL)
 _KILLED_S = 3_600
 
@@ -153,12 +153,18 @@ def is_free(path: Path) -> bool:
 
 
 @contextmanager
-def working_folder(folder: Path) -> Iterator[Path]:
+def working_folder(folder: Path, purpose: str = REDACTING) -> Iterator[Path]:
     """A new folder in a project's folder, for a copy of its log that is changed or packed; it is removed in the end.
 
     Where the process is killed before, `clear_leftovers` removes it.
+
+    Parameters
+    ----------
+    folder : Path
+    purpose : str
+        What its name begins with: `REDACTING` or `PACKING`.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{_WORKING}{os.getpid()}@{socket.gethostname()}-", dir=folder) as made:
+    with tempfile.TemporaryDirectory(prefix=f"{purpose}{os.getpid()}@{socket.gethostname()}-", dir=folder) as made:
         yield Path(made)
 
 
@@ -171,7 +177,7 @@ def clear_leftovers(folder: Path) -> None:
     for part in (*(folder / "copies").glob(".*.part*"), *folder.glob("log.db.archive*")):
         with suppress(OSError):  # on Windows, where somebody writes it just now
             part.unlink(missing_ok=True)
-    for made in folder.glob(f"{_WORKING}*"):
+    for made in (*folder.glob(f"{REDACTING}*"), *folder.glob(f"{PACKING}*")):
         with suppress(FileNotFoundError):
             if _is_ended(made.name) or time.time() - made.stat().st_mtime > _KILLED_S:
                 shutil.rmtree(made, ignore_errors=True)
@@ -179,7 +185,7 @@ def clear_leftovers(folder: Path) -> None:
 
 def _is_ended(name: str) -> bool:
     """Whether a working folder is of a process of this machine that isn't there any more."""
-    found = _OF_PROCESS.match(name.removeprefix(_WORKING))
+    found = _OF_PROCESS.match(name.partition("-")[2])
     if found is None or found["host"] != socket.gethostname() or os.name != "posix":
         return False
     try:

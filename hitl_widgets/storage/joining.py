@@ -21,7 +21,7 @@ from ..errors import BadInput
 from ..events import Event, canonical, comparable
 from .checks import checksum
 from .roles import Roles, asked
-from .schema import EVENT, add, instant
+from .schema import EVENT, add, id_of_edit, instant
 
 # The id of what has the id of something else that was stored before it: the id, and a hash of what it says.
 MARK = ".joined-"
@@ -75,6 +75,16 @@ def base_id(id: str) -> str:
     """The id that an act had before it was joined."""
     found = _JOINED.match(id) if MARK in id else None
     return found[1] if found else id
+
+
+def check_edit(event: Event, project_id: str) -> None:
+    """ValueError where an event has an id that another edit of the taxonomy gets, in this log or in a union."""
+    id, start = base_id(event.id), id_of_edit(project_id, "")
+    if not id.startswith(start) or not (of := id.removeprefix(start)).isdecimal():
+        return
+    made = int(event.body["taxonomy"]["version"]) - 1 if event.kind == "taxonomy" else None
+    if int(of) not in (0, made) or made is None:
+        raise ValueError(f"the event {event.id!r} isn't an edit of version {of}")
 
 
 # 16 branches: loops over both logs, one after the other in the order in which ids and numbers are settled.

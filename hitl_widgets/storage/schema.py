@@ -137,6 +137,11 @@ def instant(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
+def id_of_edit(project_id: str, version: int | str) -> str:
+    """The id of the edit that a version of the taxonomy was left by: of two edits of one version, a log takes one."""
+    return f"taxonomy-{project_id}-{version}"
+
+
 def row_of(event: Event) -> dict[str, Any]:
     """The row of `EVENT` for an event that isn't stored yet: without what the log adds when it stores it.
 

@@ -146,6 +146,52 @@ test("after a reload the decisions go out again, in the tab's order, under the s
   assert.equal(second.storage.length, 0);
 });
 
+test("after a reload the header counts the decisions that wait, as it did when they were made", () => {
+  const counts = ({ tally }) => [tally.answered, tally.in_round, tally.here];
+  const first = open();
+  fill(first.session, "a", "b", "c", "d", "e");
+  first.session.accept();
+  first.session.choose("L0");
+  first.session.skip();
+  first.session.unsure();
+  first.session.undo();
+  first.session.undo();
+  first.session.undo();
+  first.session.accept();
+  first.session.step(-1);
+  first.session.choose("L2"); // a revision
+  assert.deepEqual(counts(first.session), [7, 5, 2]);
+  const second = open({ storage: first.storage, progress: { answered: 5, today: 2, in_round: 3, here: 0, items: 100 } });
+  assert.deepEqual(counts(second.session), [7, 5, 2], "from the first moment");
+  second.session.push({ kind: "progress", progress: { answered: 6, today: 3, in_round: 4, here: 1, items: 100 } }, []);
+  assert.deepEqual(counts(second.session), [7, 5, 2], "a part is stored");
+  storeAll(second.session, second.kernel);
+  second.session.push({ kind: "progress", progress: { answered: 7, today: 4, in_round: 5, here: 2, items: 100 } }, []);
+  assert.deepEqual(counts(second.session), [7, 5, 2]);
+});
+
+test("after a reload a waiting decision that is refused since another one stands isn't counted any more", () => {
+  const first = open();
+  fill(first.session, "a", "b");
+  first.session.accept();
+  const { session, kernel } = open({ storage: first.storage });
+  assert.equal(session.tally.answered, 6);
+  session.reply({ kind: "rejected", decision_id: acts(kernel)[0].decision_id, item_id: "a", reason: "Decided in another tab.", again: false, decided: true });
+  assert.equal(session.tally.answered, 5);
+});
+
+test("after a reload a waiting answer of an earlier day isn't counted today, and one of both answers to an item is", () => {
+  const first = openFirst();
+  first.session.choose("L0");
+  first.session.accept();
+  const { session } = open({ storage: first.storage });
+  assert.deepEqual([session.tally.answered, session.tally.today], [6, 3]);
+  const later = new CardSession({ send() {}, reopen() {}, now: () => Date.parse("2026-03-03T12:00:00Z"), instant: () => "",
+    storage: first.storage, base: "/", decode: async () => ({ width: 1, height: 1 }) });
+  later.reply({ ...session.setup, kind: "ready", progress: { answered: 5, today: 2, in_round: 3, items: 100 } });
+  assert.deepEqual([later.tally.answered, later.tally.today], [6, 2]);
+});
+
 test("an item that is pushed before `ready` doesn't come back either, when its answer is on its way", () => {
   const first = open();
   fill(first.session, "a", "b");

@@ -14,7 +14,7 @@ from hitl_widgets.errors import BadInput, UnknownDecision
 from hitl_widgets.project.adjudication import Adjudication
 from hitl_widgets.project.names import pseudonyms
 from hitl_widgets.storage import archive, backups, checks, forgetting, redaction
-from hitl_widgets.storage.files import working_folder
+from hitl_widgets.storage.files import PACKING, REDACTING, working_folder
 from hitl_widgets.storage.log import Log
 
 N = 12
@@ -266,12 +266,14 @@ def test_what_a_killed_process_has_left_of_a_copy_is_removed(open_):
     copy.with_name(f".{copy.name}.123.456.part").write_bytes(copy.read_bytes())
     (wb.folder / "log.db.archive").write_bytes(copy.read_bytes())
     code = ("import os, sys; from pathlib import Path; from hitl_widgets.storage.files import working_folder\n"
-            "with working_folder(Path(sys.argv[1])) as made: (made / 'log.db').write_text(sys.argv[2]); os._exit(0)")
-    subprocess.run([sys.executable, "-c", code, str(wb.folder), NAME], check=True)
-    assert any(wb.folder.glob(".redacting-*"))
-    with working_folder(wb.folder) as mine:
+            "with working_folder(Path(sys.argv[1]), sys.argv[3]) as made:\n"
+            "    (made / 'log.db').write_text(sys.argv[2]); os._exit(0)")
+    for purpose in (REDACTING, PACKING):
+        subprocess.run([sys.executable, "-c", code, str(wb.folder), NAME, purpose], check=True)
+        assert any(wb.folder.glob(f"{purpose}*"))
+    with working_folder(wb.folder) as mine, working_folder(wb.folder, PACKING) as packed:
         wb.people.forget(NAME)
-        assert list(wb.folder.glob(".redacting-*")) == [mine]  # of a process that is at work
+        assert set(wb.folder.glob(".*-*")) == {mine, packed}  # of a process that is at work
     assert NAME.encode() not in bytes_of(wb.folder)
 
 

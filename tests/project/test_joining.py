@@ -50,12 +50,12 @@ def rows(desk):
         return connection.execute("SELECT * FROM event ORDER BY seq").fetchall()
 
 
-def forge(log, kind, body):
+def forge(log, kind, body, **more):
     """Put an event with its right checksum into a log, whatever it says."""
     def act(conn):
         last = conn.execute(sa.select(EVENT).order_by(EVENT.c.seq.desc())).first()._mapping
-        row = {**last, "seq": last["seq"] + 1, "id": "forged", "kind": kind, "item_id": "i7", "annotator": "eve",
-               "body": json.dumps(body), "tick": last["tick"] + 1}
+        row = {**last, "seq": last["seq"] + 1, "id": "forged-event", "kind": kind, "item_id": "i7", "annotator": "eve",
+               "body": json.dumps(body), "tick": last["tick"] + 1, **more}
         add(conn, EVENT, [{**row, "checksum": checksum(row)}])
 
     log.write(act)
@@ -155,6 +155,20 @@ def test_a_person_who_worked_in_both_folders_has_two_sequences(two):
     assert joined.on_both == ("guest",)
     assert "guest" in str(joined)
     assert [event.nth for event in one.project.log.events(annotator="guest")] == [1, 1]
+
+
+def test_a_skip_on_one_desk_puts_off_the_answer_that_was_given_on_the_other(two):
+    """It was asked again for the edit of a label that the person had replaced on the other desk."""
+    one, other = two
+    mine = one.copy(other.folder.with_name("mine"), "ada")
+    mine.project.apply(edits.split("cat", ["tom", "queen"]))
+    mine.project.decide("i0", label="queen")
+    mine.project.decide("i1", label="queen")
+    one.project.decide("i0", "skip")  # puts off a "cat" that was replaced meanwhile
+    one.project.decide("i2", "skip")
+    join(one.project, mine.folder)
+    assert sorted(one.project.next(9, queue="relabel").ids) == ["i2", "i3", "i4"]
+    mine.project.close()
 
 
 def test_of_two_edits_made_apart_the_first_holds_and_the_other_waits(two):
@@ -408,6 +422,57 @@ def test_a_folder_that_says_what_no_project_could_be_opened_with_is_refused_and_
         join(one.project, other.folder)
     assert rows(one) == before
     one.project.decide("i9", label="cat")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_text_that_no_log_can_hold_is_refused_in_words(two, both):
+    """Where two acts had one id, or were to get one by a later join, it ended in a UnicodeEncodeError."""
+    one, other = two
+    for desk, text in ((one, "a"), (other, "\ud800")) if both else ((other, "\ud800"),):
+        forge(desk.project.log, "decided", {"verdict": "skip", "reasons": [{"wrong": {"size": [text]}}]})
+    other.project.abandon()
+    before = rows(one)
+    with pytest.raises(LogDamaged, match="can't be joined"):
+        join(one.project, other.folder)
+    assert rows(one) == before
+
+
+def body_of(log, kind, version):
+    if kind != "taxonomy":
+        return {"verdict": "skip"} if kind == "decided" else {"kind": "notice"}
+    [event] = log.events(kind="taxonomy")
+    return {**event.body, "taxonomy": {**event.body["taxonomy"], "version": version}}
+
+
+# The next edit gets an id that follows from the version it is made of.
+TAKEN = [("told", 1, 0), ("decided", 1, 0), ("decided", 12, 0), ("taxonomy", 2, 2), ("taxonomy", 1, 1)]
+
+
+@pytest.mark.parametrize(("kind", "of", "version"), TAKEN)
+def test_a_folder_with_the_id_of_an_edit_to_come_is_refused_and_nothing_changes(two, kind, of, version):
+    one, other = two
+    other.project.close()
+    with Log(other.folder) as log:
+        body = body_of(log, kind, version)
+        forge(log, kind, body, id=f"taxonomy-{log.id}-{of}")
+    before = rows(one)
+    with pytest.raises(LogDamaged, match=f"-{of}' isn't an edit of version {of}"):
+        join(one.project, other.folder)
+    assert rows(one) == before
+
+
+@pytest.mark.parametrize(("kind", "of", "version"), [case for case in TAKEN if case[1] < 12])
+def test_an_edit_whose_id_something_else_has_names_the_damage(two, kind, of, version):
+    """It said for ever that the taxonomy kept changing."""
+    one, _ = two
+    log = one.project.log
+    body = body_of(log, kind, version)
+    forge(log, kind, body, id=f"taxonomy-{log.id}-{of}")
+    copy = log.copies()
+    with pytest.raises(LogDamaged, match=f"-{of}' isn't an edit of version {of}"):
+        one.project.apply(edits.add("hare"))
+    assert one.project.taxonomy.version == of
+    assert log.copies() == copy
 
 
 def test_a_clock_that_is_far_ahead_is_refused_until_that_is_meant(two):

@@ -22,6 +22,7 @@ from hitl_widgets.storage import archive, files
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.storage.log import Log
 from hitl_widgets.storage.schema import row_of
+from hitl_widgets.storage.transfer import snapshot
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 POOL = Pool.from_images(np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4), ids=[f"i{k}" for k in range(8)])
@@ -111,6 +112,16 @@ def test_an_archive_packs_nothing_that_a_link_leads_out_to(tmp_path: Path):
 
 
 # Files beside the log
+
+
+def test_an_archive_is_packed_in_a_folder_whose_name_says_so(tmp_path: Path, monkeypatch):
+    names: list[str] = []
+    monkeypatch.setattr(archive, "snapshot", lambda log, to: (names.append(to.parent.name), snapshot(log, to))[1])
+    project = project_of(tmp_path / "p")
+    archive.write(project.folder, project.log, tmp_path / "p.zip")
+    project.close()
+    assert [name.startswith(files.PACKING) for name in names] == [True]
+    assert not list(project.folder.glob(".*-*"))
 
 
 def test_a_list_of_ids_that_unpacks_to_far_too_much_is_refused(tmp_path: Path, monkeypatch):
@@ -215,6 +226,16 @@ def test_a_label_that_became_what_is_none_is_a_damaged_log(tmp_path: Path):
     forged(tmp_path, kind="taxonomy", body=body | {"taxonomy": {**body["taxonomy"], "version": 3}})
     with pytest.raises(LogDamaged):
         project_of(tmp_path)
+
+
+def test_an_answer_with_a_label_that_no_version_has_is_asked_again(tmp_path: Path):
+    """The list of what is asked again ended in an UnknownLabel."""
+    project = project_of(tmp_path)
+    project.log.append(Event("decision-0", "decided", "ada", project._now(), {
+        "verdict": "answer", "label": "yak", "label_id": "Lyak", "seen": {"taxonomy": 1}}, "i0"))
+    assert project.relabel_queue()[["item_id", "label"]].to_numpy().tolist() == [["i0", "Lyak"]]
+    assert project.next(9, queue="relabel").ids == ["i0"]
+    project.close()
 
 
 @pytest.mark.parametrize("version", ["1", 1.0, True, [1]])

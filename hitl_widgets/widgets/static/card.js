@@ -3909,10 +3909,25 @@ var Tally = class {
     this.in_round = 0;
     this.here = 0;
     this.times = [];
+    this.left = /* @__PURE__ */ new Map();
   }
   /** What the log has. @param {Progress} progress */
   take({ answered = 0, today = 0, in_round = 0, here = this.here }) {
     Object.assign(this, { answered, today, in_round, here });
+  }
+  /** Acts that wait for the log are counted as they were when they were made. @param {Act[]} acts @param {number} now */
+  ahead(acts, now) {
+    const midnight = new Date(now).setHours(0, 0, 0, 0);
+    for (const act3 of acts) {
+      const by = act3.kind === "decide" ? Number(isNew(act3)) : -(this.left.get(act3.retracts) ?? 1);
+      this.left.set(act3.decision_id, by);
+      for (
+        const name of
+        /** @type {const} */
+        ["answered", "in_round", "here"]
+      ) this[name] += by;
+      if (Date.parse(act3.acted_at) >= midnight) this.today += by;
+    }
   }
   /** @param {1 | -1} by @param {number} now */
   add(by, now) {
@@ -3929,6 +3944,7 @@ var Tally = class {
     return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1e3;
   }
 };
+var isNew = ({ verdict, seen, known: known2 }) => verdict !== "skip" && seen.chosen_by !== REVISION && !(seen.arm === "answer_first" && !seen.hidden && known2?.length);
 
 // hitl_widgets/widgets/js/text/tint.js
 var LEAST2 = 0.08;
@@ -4136,7 +4152,11 @@ var CardSession = class extends Session {
     if (act3.kind !== "decide") return;
     const past = this.queue.past.find((one) => one.decision_id === act3.decision_id);
     if (past?.former) this.queue.bringBack(act3.decision_id);
-    else if (this.queue.forget(act3.decision_id) && act3.verdict !== "skip") this.tally.add(-1, at);
+    else if (this.#forget(act3) && act3.verdict !== "skip") this.tally.add(-1, at);
+  }
+  /** A decision that doesn't stand leaves the past. @param {Act} act @returns {boolean} whether it was counted */
+  #forget({ decision_id }) {
+    return Boolean(this.queue.forget(decision_id)) || this.tally.left.get(decision_id) === 1;
   }
   /** @param {CardReady} setup */
   #ready(setup) {
@@ -4155,9 +4175,10 @@ var CardSession = class extends Session {
     this.#name(setup.taxonomy);
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) frees it.` };
-    this.tally.take(setup.progress);
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.tally.take(setup.progress);
+    this.tally.ahead(this.#onTheirWay(), this.around.now());
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
     this.people.set(setup.about, setup.consent, setup.reading, this.people.aside);
@@ -4221,7 +4242,7 @@ var CardSession = class extends Session {
       this.notice = { text, bad: true };
       this.news = { text, at };
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
-      if (this.queue.forget(decision_id) && act3.verdict !== "skip" && act3.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      if (this.#forget(act3) && act3.verdict !== "skip" && act3.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act3.item_id);
       return;
     }
@@ -6804,10 +6825,14 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 var ONE_COLUMN = 10;
 var BESIDE_VALUES = 5;
 var TWO_COLUMNS = 14;
+var LINES = 12;
+var SHORT = 16;
 function columnsOf({ answering }, labels, searching) {
   const n = labels.length + new Set(labels.flatMap((label) => label.group ?? [])).size;
   if (answering.merged && !searching && n <= (answering.most ? BESIDE_VALUES : ONE_COLUMN)) return 1;
-  return searching || labels.length <= TWO_COLUMNS ? 2 : 3;
+  if (searching) return 2;
+  const wide = answering.merged || labels.some(({ name }) => name.length > SHORT);
+  return wide ? labels.length <= TWO_COLUMNS ? 2 : 3 : n <= LINES ? 2 : 3;
 }
 function words(on, by) {
   if (by === "hand") return on ? "turned on" : "turned off";
@@ -7004,6 +7029,7 @@ function buildLabels(session, refocus) {
     columns.style.columnCount = String(n_columns);
     element.classList.toggle("hitl-merged", answering.merged);
     chips.classList.toggle("hitl-one-column", n_columns === 1);
+    chips.classList.toggle("hitl-three-columns", n_columns === 3);
     marks.clear();
     let group;
     columns.replaceChildren(...labels.flatMap((label, i) => {

@@ -9,13 +9,17 @@ import { percent } from "./panel.js";
 
 const ONE_COLUMN = 10; // labels that fit below each other
 const BESIDE_VALUES = 5; // and with attributes below them
-const TWO_COLUMNS = 14;
+const TWO_COLUMNS = 14; // labels with a bar beside each
+const LINES = 12; // labels and headings that fit in two columns of a low window
+const SHORT = 16; // characters that can be read in a third of the panel
 
 /** In how many columns labels are listed. @param {CardSession} session @param {Label[]} labels @param {boolean} searching */
 export function columnsOf({ answering }, labels, searching) {
   const n = labels.length + new Set(labels.flatMap((label) => label.group ?? [])).size;
   if (answering.merged && !searching && n <= (answering.most ? BESIDE_VALUES : ONE_COLUMN)) return 1;
-  return searching || labels.length <= TWO_COLUMNS ? 2 : 3;
+  if (searching) return 2;
+  const wide = answering.merged || labels.some(({ name }) => name.length > SHORT);
+  return wide ? (labels.length <= TWO_COLUMNS ? 2 : 3) : n <= LINES ? 2 : 3;
 }
 
 /** How a label's state is told, beside its colour. @param {boolean} on @param {string | null} by */

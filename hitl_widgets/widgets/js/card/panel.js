@@ -157,6 +157,7 @@ export function buildLabels(session, refocus) {
     columns.style.columnCount = String(n_columns);
     element.classList.toggle("hitl-merged", answering.merged);
     chips.classList.toggle("hitl-one-column", n_columns === 1);
+    chips.classList.toggle("hitl-three-columns", n_columns === 3);
     marks.clear();
     /** @type {string | undefined} */
     let group;

@@ -217,8 +217,11 @@ export class CardSession extends Session {
     if (act.kind !== "decide") return;
     const past = this.queue.past.find((one) => one.decision_id === act.decision_id);
     if (past?.former) this.queue.bringBack(act.decision_id); // what it revised stands
-    else if (this.queue.forget(act.decision_id) && act.verdict !== "skip") this.tally.add(-1, at);
+    else if (this.#forget(act) && act.verdict !== "skip") this.tally.add(-1, at);
   }
+
+  /** A decision that doesn't stand leaves the past. @param {Act} act @returns {boolean} whether it was counted */
+  #forget({ decision_id }) { return Boolean(this.queue.forget(decision_id)) || this.tally.left.get(decision_id) === 1; }
 
   /** @param {CardReady} setup */
   #ready(setup) {
@@ -238,9 +241,10 @@ export class CardSession extends Session {
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${
       clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) frees it.` };
-    this.tally.take(setup.progress);
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.tally.take(setup.progress);
+    this.tally.ahead(this.#onTheirWay(), this.around.now());
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
     this.people.set(setup.about, setup.consent, setup.reading, this.people.aside);
@@ -309,7 +313,7 @@ export class CardSession extends Session {
       this.notice = { text, bad: true };
       this.news = { text, at }; // the notice gives way to the next key
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
-      if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      if (this.#forget(act) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act.item_id);
       return;
     }

@@ -1,7 +1,10 @@
 // @ts-check
 // Counts and pace. They follow the keys, until the kernel sends its own.
 
+import { REVISION } from "./queue.js";
+
 /** @typedef {import("./types.d.ts").Progress} Progress */
+/** @typedef {import("./types.d.ts").ItemAct} Act */
 
 const PACE = 20; // decisions from which the pace is told
 const BREAK_MS = 60_000; // longer than this between two decisions is a break
@@ -15,10 +18,24 @@ export class Tally {
     this.here = 0;
     /** When the last decisions were made. @type {number[]} */
     this.times = [];
+    /** What the acts that an earlier page left count for, by decision_id. @type {Map<string, number>} */
+    this.left = new Map();
   }
 
   /** What the log has. @param {Progress} progress */
   take({ answered = 0, today = 0, in_round = 0, here = this.here }) { Object.assign(this, { answered, today, in_round, here }); }
+
+  /** Acts that wait for the log are counted as they were when they were made. @param {Act[]} acts @param {number} now */
+  ahead(acts, now) {
+    const midnight = new Date(now).setHours(0, 0, 0, 0);
+    for (const act of acts) {
+      // What is taken back and doesn't wait is in the log, as an answer most likely.
+      const by = act.kind === "decide" ? Number(isNew(act)) : -(this.left.get(act.retracts) ?? 1);
+      this.left.set(act.decision_id, by);
+      for (const name of /** @type {const} */ (["answered", "in_round", "here"])) this[name] += by;
+      if (Date.parse(act.acted_at) >= midnight) this.today += by;
+    }
+  }
 
   /** @param {1 | -1} by @param {number} now */
   add(by, now) {
@@ -32,3 +49,8 @@ export class Tally {
     return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1000;
   }
 }
+
+/** Whether a decision closes an item: it is no skip, and not the second one about an item that was open.
+ * @param {import("./types.d.ts").Decide} act */
+const isNew = ({ verdict, seen, known }) => verdict !== "skip" && seen.chosen_by !== REVISION
+  && !(seen.arm === "answer_first" && !seen.hidden && known?.length);
