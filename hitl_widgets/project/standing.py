@@ -16,7 +16,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput
 from ..items.pool import Pool
-from ..quality.annotation_tables import history_table, label_rows, reasons_table, with_sets
+from ..quality.annotation_tables import history_table, label_rows, of_attribute, reasons_table, with_sets
 from ..quality.object_consensus import consensus_objects
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
 from ..quality.object_tables import images_table, objects_table, reviewed_images
@@ -222,10 +222,14 @@ class Standing:
                 self.log.latest(self.who(annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
-        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
+        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator.
+
+        Regions that were marked on the map of an attribute say nothing of labels and objects, and are left out.
+        """
         marked: dict[str, list[Decision]] = {}
         for decision in self._judging():
-            if decision.wrong or decision.missing or any(one.wrong or one.missing for one in decision.reasons):
+            regions = (region for one in (decision, *decision.reasons) for region in (one.wrong, one.missing))
+            if any(regions) and of_attribute(decision.seen, self.lineage) is None:
                 marked.setdefault(decision.item_id, []).append(decision)
         return marked
 

@@ -218,6 +218,20 @@ def attribute_id_of(name: str, taken: Collection[str] = ()) -> str:
     return made
 
 
+def explained_attribute(target: str, attributes: Iterable[Attribute]) -> Attribute | None:
+    """The attribute whose value a saliency map explains; None where the map is of something else.
+
+    Parameters
+    ----------
+    target : str
+        What the map is of: a label_id, "object:" and an id, or an attribute's id, of choices perhaps with one of them
+        after "=".
+    attributes : iterable of Attribute
+    """
+    attribute_id = target.partition("=")[0]
+    return next((attribute for attribute in attributes if attribute.id == attribute_id), None)
+
+
 def check_attributes(attributes: Any, label_id_of: Any) -> tuple[Attribute, ...]:
     """Return a taxonomy's attributes, each with the ids of its labels.
 

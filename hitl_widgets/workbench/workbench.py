@@ -1156,10 +1156,10 @@ class Workbench:
         """What people say of explanations: a row for each reason that was judged right or wrong, of what stands.
 
         Columns: item_id, annotator, object_id (where objects are asked for, the object whose explanation it is; None
-        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), reason
-        ("right" or "wrong"), wrong and missing (the regions that should not have counted, and that should have: a
-        `Region` or None; ``.mask()`` is an array of bool), method and display of the map that was on the screen,
-        model (that it explained), decision_id.
+        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), attribute
+        (whose value was explained, in place of a label), reason ("right" or "wrong"), wrong and missing (the regions
+        that should not have counted, and that should have: a `Region` or None; ``.mask()`` is an array of bool), method
+        and display of the map that was on the screen, model (that it explained), decision_id.
         """
         return self.project.reasons_table()
 
