@@ -146,8 +146,7 @@ class Attribute:
     def rounded(self, value: float) -> float:
         """A number on a continuous scale, to a ten-thousandth of its length."""
         assert self.scale is not None
-        digits = max(0, math.ceil(math.log10(PARTS / (self.scale[1] - self.scale[0]))))
-        return round(value, min(digits, 15)) + 0.0
+        return rounded_on(self.scale, value)
 
     def nearest(self, value: float) -> Value:
         """The value of the scale that is nearest to a number, such as a prediction.
@@ -178,6 +177,18 @@ class Attribute:
                                 f"{', '.join(FIELDS[1:])} are expected; {what}.")
         scale = body.get("scale")
         return cls(**{**body, **({} if scale is None else {"scale": tuple(scale)})})
+
+
+def rounded_on(scale: tuple[float, float], value: float) -> float:
+    """A number to a ten-thousandth of the length of a continuous scale.
+
+    Parameters
+    ----------
+    scale : (float, float)
+    value : float
+    """
+    digits = max(0, math.ceil(math.log10(PARTS / (scale[1] - scale[0]))))
+    return round(value, min(digits, 15)) + 0.0
 
 
 def _checked_scale(scale: Any, of: str) -> tuple[float, float]:

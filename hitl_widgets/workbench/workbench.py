@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ..learn.rationales import Augment
     from ..learn.registry import Registry
     from ..learn.run import Run
+    from ..learn.values_model import ValuesModel
     from ..project.joining import Joined
     from ..project.preview import Applied, Preview
     from ..report.object_progress import ObjectProgress
@@ -1025,7 +1026,7 @@ class Workbench:
         """
         return explaining.check_explanations(self._services, methods, n, budget_s)
 
-    def model(self, version: str | None = None) -> Model | DetectorModel:
+    def model(self, version: str | None = None) -> Model | DetectorModel | ValuesModel:
         """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
 
         Parameters
@@ -1035,10 +1036,11 @@ class Workbench:
 
         Returns
         -------
-        Model or DetectorModel
+        Model, DetectorModel or ValuesModel
             Called on images, whatever `Pool.from_images` takes, it gives probabilities, shape (n, n_labels); .labels,
             the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes it into
-            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds.
+            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds;
+            where values alone are, a table of the values of each attribute. Beside labels, .values gives that table.
 
         Raises
         ------
