@@ -21,7 +21,7 @@ from ..quality.object_consensus import consensus_objects
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
 from ..quality.object_tables import images_table, objects_table, reviewed_images
 from ..quality.value_tables import STORED_COLUMNS, values_table
-from ..records import OBJECT_TASKS, Decision, PredictedValue, Prediction, check_annotator
+from ..records import OBJECT_TASKS, Decision, ObjectReason, PredictedValue, Prediction, check_annotator
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.log import Log
@@ -228,7 +228,8 @@ class Standing:
         """
         marked: dict[str, list[Decision]] = {}
         for decision in self._judging():
-            regions = (region for one in (decision, *decision.reasons) for region in (one.wrong, one.missing))
+            judged: list[Decision | ObjectReason] = [decision, *decision.reasons]
+            regions = (region for one in judged for region in (one.wrong, one.missing))
             if any(regions) and of_attribute(decision.seen, self.lineage) is None:
                 marked.setdefault(decision.item_id, []).append(decision)
         return marked

@@ -19,7 +19,9 @@ from PIL import Image
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.learn import saved, saved_values
 from hitl_widgets.learn.background import BackgroundLearning
+from hitl_widgets.learn.standalone import standalone
 from hitl_widgets.learn.values_model import ValuesModel
 
 N = 80
@@ -160,6 +162,27 @@ def test_heads_of_texts_are_saved(tmp_path: Path) -> None:
         BackgroundLearning(wb.project, lambda: wb.registry, notify=wb.project.notify).learn()
         said, _ = run(wb.model().save(tmp_path / "m"), texts[50:54])
         agree(said, wb.predict_values().set_index("item_id").loc[["50", "51", "52", "53"]].reset_index())
+
+
+def test_heads_of_texts_are_saved_beside_each_net_of_texts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    stars = rng.integers(0, 6, 60)
+    texts = [" ".join([*rng.choice(["great", "fine"], n), *rng.choice(["awful", "poor"], 5 - n), f"number {row}"])
+             for row, n in enumerate(stars)]
+    taxonomy = hw.Taxonomy(["good", "bad"], attributes=[hw.Attribute("stars", scale=(0, 5))])
+    with hw.Workbench(tmp_path / "p", hw.Pool.from_texts(texts), taxonomy, holdout=0.0, progress=False) as wb:
+        for row in range(50):
+            wb.decide(str(row), label="good" if stars[row] > 2 else "bad", values={"stars": int(stars[row])})
+        BackgroundLearning(wb.project, lambda: wb.registry, notify=wb.project.notify).learn()
+        said, told = run(wb.model().save(tmp_path / "m"), texts[50:54])
+        agree(said, wb.predict_values().set_index("item_id").loc[["50", "51", "52", "53"]].reset_index())
+        assert list(told["probs"].values()) == pytest.approx(wb.model()(texts[50:51])[0].tolist(), abs=1e-4)
+    of_values = [(saved_values.__name__, name) for name in ("with_values", "TextValues", "values_of_texts",
+                                                            "text_view_of_values")]
+    for net in ("additive_texts", "cnn_of_texts", "average_texts"):  # no two parts have a name in common
+        for view in ("text_view", "function_of_texts"):
+            compile(standalone(*((saved.__name__, name) for name in ("TextLabeller", net, view, "text_in")),
+                               *of_values), "load.py", "exec")
 
 
 def test_the_view_may_be_a_function_of_yours(files: list[str], tmp_path: Path) -> None:
