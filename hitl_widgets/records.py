@@ -127,7 +127,9 @@ class Seen:
     hidden : bool
         True when suggestion and map were kept from the person (a blind item).
     method, target : str or None
-        Saliency method and target label_id of the map on screen; None when no map was visible.
+        Saliency method of the map on screen, and what it was of: a label_id, "object:" and the id of an object, or the
+        id of an attribute, of choices with one of them after "=". None when no map was visible. Where something was
+        said of a map, it is that one.
     display : "overlay", "side_by_side", "hot" or None
         How the map was shown; "hot" is the item only where the map is hot.
     model : str or None

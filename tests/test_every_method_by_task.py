@@ -398,10 +398,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("labels_table", "classify"): ONE_LABEL, ("labels_table", "attributes"): ONE_LABEL,
     ("labels_table", "scale"): ONE_LABEL, ("predict", "scale bare"): "no heads",
     ("explain", "scale bare"): "no heads|no model", ("people.schools", "scale"): "not on a scale",
-    ("predict_values", "scale bare"): "no heads",
+    ("predict_values", "scale bare"): "no heads", ("model", "scale bare"): "no heads",
     **{("predict_values", kind): "no heads" for kind in KINDS[:3]},
     **{(name, "scale"): VALUES_ALONE for name in (
-        "import_predictions", "probs", "embeddings", "explain_all", "check_explanations", "model", "adopt",
+        "import_predictions", "probs", "embeddings", "explain_all", "check_explanations", "adopt",
         "training_set", "models.flips", "models.embeddings", "people.plan", "people.adjudicate", "people.plant")},
     ("edits.presume", "scale"): "asks for values of attributes alone",
     **{("people.assign", kind): "assign items by where= or items=" for kind in ("scale", *OF_OBJECTS)},

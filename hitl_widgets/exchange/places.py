@@ -5,15 +5,16 @@ Read `placed` and `bare_record` first. Sums are taken in whole thousandths, so t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ..errors import BadInput
 from ..records import ObjectAnswer
 from ..taxonomy.labels import Taxonomy
+from .files import safe_name
 from .format import Options
 from .losses import Losses
-from .records import DECIMALS, Answer, Header, ItemRecord, Prediction
+from .records import DECIMALS, Answer, Header, ItemRecord, Prediction, plain_object
 
 PARTS = 10**DECIMALS
 
@@ -85,6 +86,24 @@ def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRec
     return ItemRecord(record.item_id, record.name, record.size, split=record.split, answers=(answer,))
 
 
+def with_predictions(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
+    """The record as `bare_record` has it, and the objects that models predict with a score.
+
+    Parameters
+    ----------
+    header : Header
+    record : ItemRecord
+    options : mapping
+    """
+    bare = bare_record(header, record, options)
+    if bare is None or not record.predictions:
+        return bare
+    told = [one for one in (scored(header, prediction) for prediction in record.predictions) if one.objects]
+    plain = tuple(replace(one, objects=tuple(plain_object(proposal, ("score",)) for proposal in one.objects))
+                  for one in told)
+    return replace(bare, predictions=plain)
+
+
 def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
     """Reasons of what `bare_record` leaves out: the facts, in the words of `records.facts`, and why each is left out.
 
@@ -99,6 +118,21 @@ def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
             **dict.fromkeys(("certainty of an object", "score of a proposal", "IoU with the proposal",
                              "object that somebody was unsure of", "what became of a proposal"), of_object),
             **dict.fromkeys(("file name", "size of an item", "split"), "Its item isn't written.")}
+
+
+def folder_of(model: str, taken: Collection[str]) -> str:
+    """A folder's name for what a model predicts, also where upper and lower case aren't told apart.
+
+    Parameters
+    ----------
+    model : str
+    taken : collection of str
+        Names that other models have.
+    """
+    name = safe_name(model)[:100]
+    while name.lower() in map(str.lower, taken):
+        name += "-"
+    return name
 
 
 def scored(header: Header, prediction: Prediction) -> Prediction:

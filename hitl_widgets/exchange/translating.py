@@ -14,7 +14,17 @@ from ..objects.shapes import Shape, shape
 from ..project.evidence import explanation_feedback
 from ..project.given_objects import answered_objects
 from ..project.names import Pseudonyms, pseudonyms
-from ..records import LABELLING, MOST_OBJECTS, Decision, ObjectAnswer, ObjectReason, Seen, new_id, utc_now
+from ..records import (
+    LABELLING,
+    MOST_OBJECTS,
+    OBJECT_TARGET,
+    Decision,
+    ObjectAnswer,
+    ObjectReason,
+    Seen,
+    new_id,
+    utc_now,
+)
 from ..taxonomy.label_sets import is_set, members, set_id
 from .losses import NOTHING_READ, Losses
 from .records import CONSENSUS, Answer, Header, Value
@@ -199,9 +209,9 @@ class Translator:
                     taxonomy=version, chosen_by="import", scripted=True, certainty=answer.certainty_source)
             return unseen
         body = dict(answer.seen)
-        for name in ("suggestion", "target", "against"):
+        for name, known in (("suggestion", self._known), ("target", self._target), ("against", self._target)):
             if isinstance(label := body.get(name), str):
-                body[name] = self._known(label)
+                body[name] = known(label)
         for name in ("objects", "withheld"):
             if isinstance(some := body.get(name), (list, tuple)):
                 body[name] = [{**one, "label_id": label} for one in some if isinstance(one, Mapping)
@@ -225,6 +235,14 @@ class Translator:
             ids = [self.labels.ids.get(one) for one in members(label_id)]
             return None if None in ids else set_id(one for one in ids if one is not None)
         return self.labels.ids.get(label_id)
+
+    def _target(self, target: str) -> str | None:
+        """What a map was of, by today's ids: a label, an object, or a value of an attribute."""
+        if target.startswith(OBJECT_TARGET):
+            return target
+        attribute, of, choice = target.partition("=")
+        own = self._attributes.get(attribute)
+        return self._known(target) if own is None else f"{own}{of}{choice}"
 
     def values(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Values of attributes as the project takes them; what it can't take is counted."""

@@ -29,16 +29,16 @@ LENGTHS = (3, 4, 5)
 # Buckets into which pieces and words are hashed. Two in 300,000 seldom share one that matters.
 N_BUCKETS = 2**18
 # Buckets that components are fitted to, and texts; components, and columns of the sketch.
-N_KEPT, N_FITTED, N_COMPONENTS, N_SKETCH = 8_192, 4_000, 96, 32
+N_KEPT, N_FITTED, N_TEXT_COMPONENTS, N_SKETCH = 8_192, 4_000, 96, 32
 # How much the sketch counts beside the components, as a part of their length.
 OF_SKETCH = 0.2
 # Standard errors from which on a word is distinctive.
 LEAST_APART = 1.3
 # Characters that are hashed at once: each takes 100 bytes meanwhile.
-AT_ONCE = 500_000
+CHARACTERS_AT_ONCE = 500_000
 # Ideographs and other scripts without blanks between words, from here on.
 _WITHOUT_BLANKS = 0x2e80
-_FACTOR, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
+_MULTIPLIER, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
 
 
 def hashed(texts: Sequence[str]) -> sparse.csr_matrix:
@@ -67,7 +67,8 @@ def hashed(texts: Sequence[str]) -> sparse.csr_matrix:
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:
     ends = np.cumsum([len(text) + 2 for text in texts])
-    cuts = np.searchsorted(ends, np.arange(AT_ONCE, ends[-1] if len(ends) else 0, AT_ONCE)).tolist()
+    n_characters = ends[-1] if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(CHARACTERS_AT_ONCE, n_characters, CHARACTERS_AT_ONCE)).tolist()
     for start, end in pairwise(sorted({0, *cuts, len(texts)})):
         yield texts[start:end]
 
@@ -79,7 +80,7 @@ def _hashed(texts: list[str]) -> sparse.csr_matrix:
     before = np.concatenate([[0], np.cumsum(blank)])
     rows, hashes, piece = [], [], codes
     for length in range(2, max(LENGTHS) + 1):
-        piece = piece[:-1] * _FACTOR + codes[length - 1:]
+        piece = piece[:-1] * _MULTIPLIER + codes[length - 1:]
         starts = np.arange(len(piece))
         usable = before[starts + length - 1] == before[starts + 1] if length in LENGTHS else \
             (codes[:-1] >= _WITHOUT_BLANKS) & (codes[1:] >= _WITHOUT_BLANKS)
@@ -133,13 +134,13 @@ def _words(codes: npt.NDArray[np.uint64], text_of: npt.NDArray[np.int64], *, dig
     edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
     starts, ends = edges[::2], edges[1::2]
     # Sums of letters times powers, those before the word taken off: all in 64 bits, which may flow over.
-    powers = np.cumprod(np.full(len(codes) + 1, _FACTOR, np.uint64))
+    powers = np.cumprod(np.full(len(codes) + 1, _MULTIPLIER, np.uint64))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(codes * powers[:-1], dtype=np.uint64)])
     return text_of[starts], (sums[ends] - sums[starts]) * _inverse_powers(len(codes))[starts] + np.uint64(1)
 
 
 def _inverse_powers(n: int) -> npt.NDArray[np.uint64]:
-    inverse = np.uint64(pow(int(_FACTOR), -1, 2**64))
+    inverse = np.uint64(pow(int(_MULTIPLIER), -1, 2**64))
     return np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(n, inverse, np.uint64))])
 
 
@@ -227,8 +228,8 @@ def fit_text_features(texts: Sequence[str], *, seed: int = 0) -> TextFeatures:
     shared = np.flatnonzero(n_with >= min(2, counts.shape[0]))
     kept = np.sort(shared[np.argsort(-n_with[shared], kind="stable")[:N_KEPT]])
     weighted = _weighted(counts, weights)[:, kept]
-    axes = np.zeros((len(kept), N_COMPONENTS), np.float32)
-    if n := min(N_COMPONENTS, *weighted.shape):
+    axes = np.zeros((len(kept), N_TEXT_COMPONENTS), np.float32)
+    if n := min(N_TEXT_COMPONENTS, *weighted.shape):
         _, _, axes_found = randomized_svd(weighted, n, n_iter=2, random_state=seed)
         axes[:, :n] = axes_found.T
     return TextFeatures(kept.astype(np.int32), weights[kept], axes, float(weights.max()))
@@ -342,7 +343,7 @@ def _to_length(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 @cache
 def _sketch() -> sparse.csr_matrix:
     """From buckets to columns of the sketch: each has one, with a sign."""
-    mixed = (np.arange(N_BUCKETS, dtype=np.uint64) + np.uint64(1)) * _FACTOR
+    mixed = (np.arange(N_BUCKETS, dtype=np.uint64) + np.uint64(1)) * _MULTIPLIER
     mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
     column, sign = (mixed >> np.uint64(40)) % np.uint64(N_SKETCH), (mixed >> np.uint64(20)) % np.uint64(2)
     return sparse.csr_matrix((2 * sign.astype(np.float32) - 1, (np.arange(N_BUCKETS), column.astype(np.int64))),

@@ -26,6 +26,7 @@ from .predict import NetPredictor, is_of_texts
 
 if TYPE_CHECKING:
     from .model_card import Record
+    from .values_model import ValuesModel
 
 N_LABELS_SHOWN = 12
 
@@ -41,6 +42,8 @@ class Model:
         The names of the net's outputs, in their order.
     record : callable, optional
         Gives what the log says of the model: a `model_card.Record`, for `save`.
+    values : ValuesModel, optional
+        The adopted heads for attributes.
 
     Attributes
     ----------
@@ -52,6 +55,8 @@ class Model:
         Their ids, which stay the same when a label is renamed.
     device : torch.device
         Where calls are computed.
+    values : ValuesModel or None
+        The adopted heads for attributes, which are saved beside it; called on items, it gives a table of their values.
 
     Examples
     --------
@@ -67,7 +72,8 @@ class Model:
     """
 
     def __init__(self, predictor: NetPredictor, labels: Sequence[str], *,
-                 record: Callable[[], Record] | None = None) -> None:
+                 record: Callable[[], Record] | None = None, values: ValuesModel | None = None) -> None:
+        self.values = values
         if len(labels) != len(predictor.label_ids):
             raise ShapeError(f"there are {len(labels)} names for {len(predictor.label_ids)} labels; one each is "
                              "expected.")
@@ -148,7 +154,8 @@ class Model:
         card with the figures that were measured, what it learnt from and what nobody knows (``README.md``), and
         ``load.py``, which loads it with torch alone: ``python load.py a.png`` prints probabilities, and
         ``from load import load; model = load(folder); model(items)`` gives them. Of a net of yours the script imports
-        its class.
+        its class. Heads for attributes are saved too (``values.safetensors``); ``model.values(items)`` gives a dict of
+        values for each item.
 
         Parameters
         ----------
@@ -172,7 +179,8 @@ class Model:
         from .model_card import Record
         from .saving import save_labeller
         record = Record() if self._record is None else self._record()
-        return save_labeller(self._predictor, self.labels, folder, record, overwrite=overwrite)
+        return save_labeller(self._predictor, self.labels, folder, record, values=self.values,
+                             overwrite=overwrite)
 
     def __repr__(self) -> str:
         return f"<Model {self.version}: {len(self.labels)} labels ({self._names()}), on {self.device}>"

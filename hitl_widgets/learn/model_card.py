@@ -27,6 +27,7 @@ from .learnt import unpack
 from .measurement import SOURCES
 from .object_run import IN_WORDS, ObjectRun
 from .run import Run
+from .value_run import ValueFigure, ValueRun
 
 SOURCES_IN_WORDS = {
     "holdout": "the hold-out: items that were drawn by chance from the pool, teach no model, and were answered without "
@@ -147,7 +148,111 @@ def _answers(log: Log, taught: Event) -> tuple[int, int]:
 
 # -- the card ----------------------------------------------------------------------------------------------------------
 
-def card(config: Mapping[str, Any], record: Record, *, net: str, use: str) -> str:
+@dataclass(frozen=True)
+class ValueRecord:
+    """What a log says of heads for attributes.
+
+    Attributes
+    ----------
+    origin : str
+        Of `ORIGINS`, or "".
+    n_training : int or None
+        Items that they learnt from; None where nobody knows.
+    out_of_fold : mapping
+        attribute_id -> n, and mae or right, on the answers that they learnt from, each predicted by a head that didn't
+        learn it.
+    figures : mapping of str to ValueFigure
+        Name of an attribute -> what the last run measured of these heads.
+    """
+
+    origin: str = ""
+    n_training: int | None = None
+    out_of_fold: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    figures: Mapping[str, ValueFigure] = field(default_factory=dict)
+
+
+def value_record_of(log: Log, version: str) -> ValueRecord:
+    """What a log says of heads for attributes.
+
+    Parameters
+    ----------
+    log : Log
+    version : str
+        Of the heads.
+    """
+    adopted = next((event for event in log.events(kind="adopted_values") if event.body["model"] == version
+                    and event.body["origin"] != "rolled back"), None)
+    runs = [ValueRun.from_dict(event.body["values"]) for event in log.events(kind="trained")
+            if event.body.get("values")]
+    run = next((one for one in reversed(runs) if one.model == version), None)
+    body = {} if adopted is None else adopted.body
+    return ValueRecord(origin=body.get("origin", "" if run is None else "trained"),
+                       n_training=body.get("n_training", None if run is None else run.n_training),
+                       out_of_fold=body.get("out_of_fold", {}), figures={} if run is None else run.figures)
+
+
+def values_card(config: Mapping[str, Any], record: ValueRecord, *, use: str) -> str:
+    """The card of heads for attributes alone, in Markdown: see `card`.
+
+    Parameters
+    ----------
+    config : mapping
+        What `model.json` says.
+    record : ValueRecord
+    use : str
+        How to load them, in Markdown.
+    """
+    items = "text" if config["kind"] == "text" else "image"
+    lines = [f"# Model {config['version']}", "",
+             f"A model of {items}s that gives each item the value of each attribute. {ORIGINS.get(record.origin, '')} "
+             f"Its attributes are those of version {config['taxonomy']} of the taxonomy.".replace("  ", " "), "",
+             f"Saved by hitl_widgets {config['package']}.", "", *_values(config, record, heading=False),
+             "## Use", "", use.rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+# 11 branches: what is said of an attribute depends on its kind, and on what was measured.
+def _values(config: Mapping[str, Any], record: ValueRecord, *, heading: bool = True) -> list[str]:
+    """The part of a card about values of attributes."""
+    items = "text" if config["kind"] == "text" else "image"
+    about = config["values"]
+    learnt = "Not known what they learnt from." if record.n_training is None else \
+        f"Learnt from {record.n_training:,} {items}s with values."
+    lines = [] if not heading else ["## Values of attributes", "", f"Heads {about['version']}, of version "
+                                    f"{about['taxonomy']} of the taxonomy. {ORIGINS.get(record.origin, '')}".rstrip(),
+                                    ""]
+    lines += [learnt, "", "| attribute | values | measured | out of fold |", "|---|---|---|---|"]
+    for one in about["attributes"]:
+        of = ", ".join(one["choices"]) if one["kind"] == "choices" else \
+            f"{one['scale'][0]:g} to {one['scale'][1]:g}" + (", whole steps" if one["kind"] == "ordinal" else "")
+        lines.append(f"| {escaped(one['name'])} | {escaped(of)} | {_of_attribute(record.figures.get(one['name']))} | "
+                     f"{_out_of_fold(record.out_of_fold.get(one['id']))} |")
+    sources = {figure.source for figure in record.figures.values() if figure.after.n}
+    lines += ["", *(f"Measured on {SOURCES_IN_WORDS[source]}. Figures have 95 % intervals." for source
+                    in sorted(sources & SOURCES_IN_WORDS.keys())),
+              "Out of fold is about the answers that they learnt from, each predicted by a head that did not learn it. "
+              "Nobody drew these by chance, so that it is no estimate for the pool.", ""]
+    if sensitive := [one for one in about["attributes"] if one.get("sensitive")]:
+        lines += [*(f"- {escaped(one['name'])} is sensitive. It was asked for this purpose: "
+                    f"{escaped(one['sensitive'])}" for one in sensitive), ""]
+    return lines
+
+
+def _of_attribute(figure: ValueFigure | None) -> str:
+    if figure is None or not figure.after.n:
+        return "not measured"
+    return f"{'mean absolute error' if figure.measure == 'mae' else figure.measure} " \
+           f"{escaped(str(figure.after[figure.measure]))}"
+
+
+def _out_of_fold(of: Mapping[str, Any] | None) -> str:
+    if not of:
+        return "not known"
+    return f"{of['right']:,} of {of['n']:,} right" if "right" in of else \
+        f"mean absolute error {of['mae']:.3g} (n = {of['n']:,})"
+
+
+def card(config: Mapping[str, Any], record: Record, *, net: str, use: str, values: ValueRecord | None = None) -> str:
     """The card of a model, in Markdown.
 
     Parameters
@@ -159,6 +264,8 @@ def card(config: Mapping[str, Any], record: Record, *, net: str, use: str) -> st
         What kind of net it is, in words.
     use : str
         How to load it, in Markdown.
+    values : ValueRecord or None
+        What the log says of heads for attributes that are saved beside it.
 
     Returns
     -------
@@ -175,7 +282,8 @@ def card(config: Mapping[str, Any], record: Record, *, net: str, use: str) -> st
              f"Saved by hitl_widgets {config['package']}.", "", "## How good it is", "", *_measured(record),
              "## What it learnt from", "", *_learnt(record, objects, items), "## Confidence", "",
              *_confidence(record, objects), "## What is not known", "", *_unknown(config, record, items), "## Labels",
-             "", *_labels(config, objects), "## Use", "", use.rstrip()]
+             "", *_labels(config, objects), *([] if values is None else _values(config, values)), "## Use", "",
+             use.rstrip()]
     return "\n".join(lines) + "\n"
 
 

@@ -488,7 +488,7 @@ class Registry:
             self.architecture.predictor(adopted.copy_of_net(), version.label_ids)
         taxonomy = self._lineage().versions[version.taxonomy]
         return Model(predictor, [taxonomy.name_of(label_id) for label_id in version.label_ids],
-                     record=partial(self._record_of, version))
+                     record=partial(self._record_of, version), values=self.values.current())
 
     def _record_of(self, version: Version) -> Record:
         from .model_card import record_of

@@ -82,10 +82,16 @@ class Labeller(Saved):
         As for `Saved`.
     preprocess : callable
         From an item to the net's view of it.
+
+    Attributes
+    ----------
+    values : callable or None
+        From items to the values of their attributes, where heads for these were saved beside.
     """
 
     def __init__(self, folder: Any, net: nn.Module, preprocess: Any) -> None:
         super().__init__(folder, net)
+        self.values: Any = None
         self.preprocess = preprocess
         self.several = self.config["task"] == "multilabel"
         if self.config["outputs"] == "sigmoid":
@@ -109,7 +115,8 @@ class Labeller(Saved):
         """What the model says of one item, ready for JSON."""
         [row] = self([item]).tolist()
         [suggestion] = self.suggest([item])
-        return {"suggestion": suggestion, "probs": dict(zip(self.labels, row, strict=True))}
+        of_values = {} if self.values is None else {"values": self.values.told(item)}
+        return {"suggestion": suggestion, "probs": dict(zip(self.labels, row, strict=True)), **of_values}
 
     def view(self, item: Any) -> Any:
         """The net's view of an item."""
@@ -149,13 +156,7 @@ class ImageLabeller(Labeller):
 
     def view(self, item: Any) -> Tensor:
         """The net's view of an image: float32, shape (C, h, w)."""
-        with opened(item) as image:
-            if not isinstance(self.preprocess, Preprocess):
-                view: Tensor = self.preprocess(np.array(as_seen(image)))
-                return view
-            height, width = size_of(image)
-            seen = np.array(as_seen_reduced(image, *self.preprocess.scaled_size(height, width)))
-        return self.preprocess.normalised(self.preprocess.pixels(seen, (height, width)), height, width)
+        return image_view_of(item, self.preprocess)
 
     def batch(self, views: Sequence[Tensor]) -> Tensor:
         """A batch of views, of the type of the net's weights."""
@@ -263,6 +264,17 @@ def opened(item: Any) -> Iterator[Image.Image]:
             yield image
 
 
+def image_view_of(item: Any, preprocess: Any) -> Tensor:
+    """A net's view of an image of whatever kind: float32, shape (C, h, w)."""
+    with opened(item) as image:
+        if not isinstance(preprocess, Preprocess):
+            view: Tensor = preprocess(np.array(as_seen(image)))
+            return view
+        height, width = size_of(image)
+        seen = np.array(as_seen_reduced(image, *preprocess.scaled_size(height, width)))
+    return preprocess.normalised(preprocess.pixels(seen, (height, width)), height, width)
+
+
 def rgb(item: Any) -> np.ndarray:
     """An image as uint8 of shape (H, W, 3)."""
     with opened(item) as image:
@@ -287,7 +299,12 @@ def config_in(folder: Any) -> dict[str, Any]:
 
 def shapes_of(folder: Any) -> dict[str, list[int]]:
     """The shape of each tensor in a folder's weights."""
-    with safetensors.safe_open(str(Path(folder) / WEIGHTS), framework="pt") as file:
+    return shapes_in_file(Path(folder) / WEIGHTS)
+
+
+def shapes_in_file(path: Path) -> dict[str, list[int]]:
+    """The shape of each tensor in a file of weights."""
+    with safetensors.safe_open(str(path), framework="pt") as file:
         return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
 
 

@@ -22,12 +22,12 @@ from torch import nn
 from ..errors import BadInput, StoreError
 from ..records import SHAPE_OF, __version__
 from ..storage.files import make_folder, share_like_folder
-from . import saved
+from . import saved, saved_values
 from .average import AverageNet
 from .callables import CallableNet
 from .descriptors import DescriptorNet
 from .light import is_light_net
-from .model_card import Record, card
+from .model_card import Record, card, values_card
 from .nets import is_kmeans_net, small_cnn
 from .object_net import ObjectNet
 from .object_registry import ObjectModel
@@ -38,10 +38,11 @@ from .span_net import SpanNet
 from .standalone import standalone
 from .text_nets import AdditiveTextNet, TextCNN
 from .text_views import ProbedText, TextPreprocess
+from .values_model import ValuesModel
 from .weights import save_weights
 
 CARD, SCRIPT = "README.md", "load.py"
-FILES = (saved.WEIGHTS, saved.CONFIG, CARD, SCRIPT)
+FILES = (saved.WEIGHTS, saved_values.VALUES, saved.CONFIG, CARD, SCRIPT)
 FORM = "hitl_widgets model, 1"
 NOTHING = "of this model there is nothing to save: {what}. Keep it with your own means (of scikit-learn " \
           "joblib.dump(estimator, path)), and what it says of the items with wb.export(path, predictions=True)."
@@ -70,7 +71,7 @@ class Build:
 
 
 def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, record: Record, *,
-                  overwrite: bool = False) -> Path:
+                  values: ValuesModel | None = None, overwrite: bool = False) -> Path:
     """Save a model of labels; see `Model.save`.
 
     Parameters
@@ -83,6 +84,8 @@ def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, r
         As for `Model.save`.
     record : Record
         What the log says of it.
+    values : ValuesModel or None
+        Heads for attributes that are saved beside it.
     """
     net = predictor.copy_of_net().cpu()
     if isinstance(net, CallableNet):
@@ -96,12 +99,36 @@ def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, r
         **_about(predictor.version, predictor.label_ids, labels, record), "kind": "text" if texts else "image",
         "task": "multilabel" if predictor.multilabel else "classify",
         "outputs": "sigmoid" if squashed else "probabilities" if predictor.ends_in_softmax else "logits",
-        "net": {"kind": build.kind, **build.told, **_class_of(net)}, "preprocess": _preprocess(predictor.preprocess)}
+        "net": {"kind": build.kind, **build.told, **_class_of(net)}, "preprocess": _preprocess(predictor.preprocess),
+        **({} if values is None else {"values": _about_values(values)})}
     face = "TextLabeller" if texts else "ImageLabeller"
     view = {Preprocess: "image_view", TextPreprocess: "text_view", Probed: "function_of_images",
             ProbedText: "function_of_texts"}[type(predictor.preprocess)]
     script = _script(config, build, face=face, view=view)
-    return _write(Path(folder), net, config, record, build, script, overwrite=overwrite)
+    return _write(Path(folder), net, config, record, build, script, values=values, overwrite=overwrite)
+
+
+def save_values(values: ValuesModel, folder: Any, *, overwrite: bool = False) -> Path:
+    """Save heads for attributes of a project without labels; see `ValuesModel.save`.
+
+    Parameters
+    ----------
+    values : ValuesModel
+    folder, overwrite
+        As for `Model.save`.
+    """
+    texts = isinstance(values.preprocess, TextPreprocess)
+    record = values.record()
+    config = {**_about(values.version, (), (), Record(taxonomy=values.model.taxonomy)), "kind": "text" if texts else
+              "image", "task": "scale", "preprocess": _preprocess(values.preprocess), "values": _about_values(values)}
+    face, build = ("TextValues", "values_of_texts") if texts else ("ImageValues", "values_of_images")
+    view = "text_view_of_values" if texts else \
+        "image_view" if isinstance(values.preprocess, Preprocess) else "function_of_images"
+    made = Build("values", (build,), {}, "It has a head for each attribute, over descriptors of the pool's items.")
+    script = _script(config, made, face=face, view=view)
+    text = values_card(config, record, use=_use(config, made))
+    return _written(Path(folder), {saved_values.VALUES: (values.model.net, values.version)}, config, text, script,
+                    overwrite=overwrite)
 
 
 def save_detector(model: ObjectModel, labels: Sequence[str], task: str, folder: Any, record: Record, *,
@@ -187,6 +214,12 @@ def _small_cnn(net: nn.Module, n_labels: int) -> Build | None:
     return Build("cnn", ("cnn_of_images",), told, "It is a small convolutional net.")
 
 
+def _about_values(values: ValuesModel) -> dict[str, Any]:
+    return {"version": values.version, "taxonomy": values.model.taxonomy,
+            "attributes": [{**attribute.to_dict(), "kind": attribute.kind} for attribute in values.model.attributes],
+            "preprocess": _preprocess(values.preprocess)}
+
+
 def _class_of(net: nn.Module) -> dict[str, str]:
     return {"module": type(net).__module__, "class": type(net).__qualname__}
 
@@ -223,7 +256,7 @@ prints what the model says, a line of JSON for each item. In Python:
 
     from load import load
     model = load()                    # of this folder; its labels are model.labels
-    model(items)                      # {gives}
+    model(items)                      # {gives}{also}
 
 It needs {needs}.{more}
 """
@@ -233,7 +266,7 @@ from __future__ import annotations
 '''
 _OWN = '''def load(folder: str | Path = Path(__file__).parent{arguments}) -> {face}:
     """The model in a folder; that of this script, unless another is named.{note}"""
-    return {face}({values})
+    return {made}
 '''
 _YOUR_NET = '''def load(folder: str | Path = Path(__file__).parent, net: nn.Module | None = None{arguments}
          ) -> {face}:
@@ -244,7 +277,7 @@ _YOUR_NET = '''def load(folder: str | Path = Path(__file__).parent, net: nn.Modu
     """
     if net is None:
 {make}
-    return {face}({values})
+    return {made}
 '''
 _MAIN = '''
 
@@ -262,17 +295,27 @@ if __name__ == "__main__":
 def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "") -> str:
     """The source of `load.py`."""
     texts = config["kind"] == "text"
+    alone, beside = config["task"] == "scale", "values" in config and config["task"] != "scale"
     needs_function = view.startswith("function")
     parts = [face, *build.parts, *([view] if view else []), *(["text_in"] if texts else [])]
-    source = standalone(*((saved.__name__, part) for part in parts))
-    gives = "probabilities, shape (n_items, n_labels)" if view else "a dict of labels, scores and places for each"
+    of_values = [] if not beside else ["with_values", *(("TextValues", "values_of_texts", "text_view_of_values")
+                                                        if texts else ("ImageValues", "values_of_images"))]
+    source = standalone(*((_home(part), part) for part in [*parts, *of_values]))
+    gives = "a dict for each: of each attribute its value" if alone else \
+        "probabilities, shape (n_items, n_labels)" if view else "a dict of labels, scores and places for each"
     usage = "'a text' @file.txt ..." if texts else "a.png b.jpg ..."
     head = _HEAD.format(usage=usage, gives=gives, more=_more(config, build, needs_function=needs_function),
-                        needs="torch, safetensors and numpy" if texts else "torch, safetensors, numpy and pillow")
+                        also="\n    model.values(items)               # a dict for each: of each attribute its value"
+                        if beside else "", needs="torch, safetensors, numpy and pillow" if not texts else
+                        "torch, safetensors, numpy and scipy" if "values" in config else "torch, safetensors and numpy")
     values = ["folder", "net" if not build.parts else f"{build.parts[0]}(folder)"]
     if view:
         values.append(f"{view}(folder{', preprocess' if needs_function else ''})")
-    fields = {"face": face, "values": ", ".join(values), "arguments": "", "note": ""}
+    made = f"{face}({', '.join(values)})"
+    if beside:
+        views = "text_view_of_values(folder)" if texts else values[-1]
+        made = f"with_values({made},\n                       {of_values[1]}(folder, {of_values[2]}(folder), {views}))"
+    fields = {"face": face, "made": made, "arguments": "", "note": ""}
     if needs_function:
         fields["arguments"] = ", *, preprocess: Any"
         fields["note"] = "\n\n    `preprocess` is the function from an item to the net's view of it: " \
@@ -285,13 +328,18 @@ def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "
     return f"{head}{source}\n\n{foot.format(**fields)}{main}"
 
 
+def _home(part: str) -> str:
+    """The module that has a part of the script."""
+    return saved.__name__ if hasattr(saved, part) else saved_values.__name__
+
+
 def _more(config: Mapping[str, Any], build: Build, *, needs_function: bool) -> str:
     lines = []
     if not build.parts:
         lines.append("The net is yours:\npass it to load(), or write its arguments there.")
     if needs_function:
         lines.append("The preprocessing is yours: pass it to load().")
-    if config["task"] not in ("classify", "multilabel"):
+    if config["task"] not in ("classify", "multilabel", "scale"):
         lines.append("Objects that\nare printed have the score from which they are proposed, or more.")
     return "".join(f" {line}" for line in lines)
 
@@ -314,13 +362,16 @@ def _plain(name: str) -> str:
 # -- the folder --------------------------------------------------------------------------------------------------------
 
 def _use(config: Mapping[str, Any], build: Build) -> str:
-    texts, objects = config["kind"] == "text", config["task"] not in ("classify", "multilabel")
+    texts, objects = config["kind"] == "text", config["task"] not in ("classify", "multilabel", "scale")
     item = '["a text", "another"]' if texts else '["a.png", "b.png"]'
     given = [] if build.parts else ["net=..."]
     given += ["preprocess=..."] if config["preprocess"]["kind"] == "function" else []
-    gives = "labels, scores and places of each item" if objects else "probabilities, a row for each item"
+    gives = "labels, scores and places of each item" if objects else "values of each item" \
+        if config["task"] == "scale" else "probabilities, a row for each item"
     lines = ["```python", "from load import load  # in this folder; it needs neither hitl_widgets nor the project",
-             f"model = load({', '.join(given)})", f"model({item})  # {gives}", "```"]
+             f"model = load({', '.join(given)})", f"model({item})  # {gives}",
+             *([f"model.values({item})  # values of each item's attributes"] if "values" in config
+               and config["task"] != "scale" else []), "```"]
     if not build.parts:
         lines += ["", "The net's class isn't in this folder: `load.py` imports it, or takes the net. Every weight has "
                       "to fit it."]
@@ -328,12 +379,23 @@ def _use(config: Mapping[str, Any], build: Build) -> str:
 
 
 def _write(folder: Path, net: nn.Module, config: Mapping[str, Any], record: Record, build: Build, script: str, *,
-           overwrite: bool) -> Path:
+           overwrite: bool, values: ValuesModel | None = None) -> Path:
+    nets = {saved.WEIGHTS: (net, str(config["version"]))}
+    of_values = None if values is None else values.record()
+    if values is not None:
+        nets[saved_values.VALUES] = values.model.net, values.version
+    text = card(config, record, net=build.words, use=_use(config, build), values=of_values)
+    return _written(folder, nets, config, text, script, overwrite=overwrite)
+
+
+def _written(folder: Path, nets: Mapping[str, tuple[nn.Module, str]], config: Mapping[str, Any], text: str,
+             script: str, *, overwrite: bool) -> Path:
+    """Write a model's folder: weights and versions by their file, what they are, the card and the script."""
     _check_target(folder, overwrite=overwrite)
-    text = card(config, record, net=build.words, use=_use(config, build))
     try:
         with _new_folder(folder, overwrite=overwrite) as part:
-            save_weights(net, part / saved.WEIGHTS, metadata={"version": str(config["version"])})
+            for name, (net, version) in nets.items():
+                save_weights(net, part / name, metadata={"version": version})
             for name, content in ((saved.CONFIG, json.dumps(config, ensure_ascii=False, indent=1) + "\n"), (CARD, text),
                                   (SCRIPT, script)):
                 (part / name).write_bytes(content.encode("utf-8", "surrogatepass"))

@@ -383,6 +383,17 @@ class _Uses(ast.NodeVisitor):
         self._within({one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)},
                      [node.iter, *node.body, *node.orelse])
 
+    def visit(self, node: ast.AST) -> None:
+        """Go through a piece of source; the names that a comprehension binds are its own, also outside of functions."""
+        if not isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            super().visit(node)
+            return
+        self._bound.append({one.id for part in ast.walk(node) if isinstance(part, ast.comprehension)
+                            for one in ast.walk(part.target) if isinstance(one, ast.Name)})
+        self.generic_visit(node)
+        self._bound.pop()
+
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """Keep the annotation apart."""
         self._annotated(node.annotation)

@@ -27,7 +27,7 @@ from ..items.pool import Pool
 from ..storage.files import make_folder, write_whole
 from .light import Light, fit_head, fit_light
 from .multilabel import LightLabels, fit_light_labels, fit_linear_label_heads
-from .text_nets import COUNTS, N_BUCKETS, AdditiveTextNet, amounts_of, at_once, rarity_of
+from .text_nets import COUNTS, N_HASHED, AdditiveTextNet, amounts_of, at_once, rarity_of
 from .text_views import MOST_READ
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C.
@@ -64,7 +64,7 @@ class TextPrior:
     topics: np.ndarray
 
 
-def fit_text_prior(texts: Sequence[str], *, n_buckets: int = N_BUCKETS, seed: int = 0) -> TextPrior:
+def fit_text_prior(texts: Sequence[str], *, n_buckets: int = N_HASHED, seed: int = 0) -> TextPrior:
     """Fit a prior to some texts; no answer is needed.
 
     Parameters

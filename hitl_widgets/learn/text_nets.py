@@ -26,7 +26,7 @@ from .weights import shapes_in, unset
 # Texts that are fewer characters than this together are read at once: their features take about 100 MB.
 AT_ONCE = 200_000
 # Hashed features of `AdditiveTextNet`, and rows of the embedding of `TextCNN`.
-N_BUCKETS, N_EMBEDDED = 2**17, 2**14
+N_HASHED, N_EMBEDDED = 2**17, 2**14
 # Characters in the n-grams of a token, its two ends counting as one each.
 SHORTEST, LONGEST = 2, 5
 # Kinds of features: n-grams within a token, whole tokens, pairs of neighbours, and shapes (digits, capitals). What each
@@ -228,7 +228,7 @@ def amounts_of(texts: Sequence[str], rarity: np.ndarray) -> Amounts:
     return Amounts(found.rows, found.tokens, buckets, amounts, found.kinds == PAIR, found.spans)
 
 
-def rarity_of(texts: Sequence[str], n_buckets: int = N_BUCKETS) -> np.ndarray:
+def rarity_of(texts: Sequence[str], n_buckets: int = N_HASHED) -> np.ndarray:
     """How rare each feature is among texts: the inverse document frequency, float32, shape (n_buckets,).
 
     Parameters
@@ -270,7 +270,7 @@ class AdditiveTextNet(nn.Module):
     reads_code_points = True
     rarity: Tensor
 
-    def __init__(self, n_labels: int, n_buckets: int = N_BUCKETS, *, rarity: np.ndarray | None = None) -> None:
+    def __init__(self, n_labels: int, n_buckets: int = N_HASHED, *, rarity: np.ndarray | None = None) -> None:
         super().__init__()
         self.register_buffer("rarity", torch.ones(n_buckets) if rarity is None else
                              torch.from_numpy(np.array(rarity, np.float32)))

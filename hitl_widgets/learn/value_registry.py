@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import ModelError, StoreError
+from ..errors import BadInput, ModelError, StoreError
 from ..events import Event
 from ..items.pool import Pool
 from ..records import PredictedValue
@@ -38,9 +38,15 @@ from .text_views import TextPreprocess
 from .values import Predicted, ValueHeads, predict_values, unfitted_value_net
 from .weights import load_weights, save_weights, weights_version
 
+if TYPE_CHECKING:
+    from .model_card import ValueRecord
+    from .values_model import ValuesModel
+
 KIND = "adopted_values"
 # Heads that are kept, the latest; and items whose values are held in memory.
 N_KEPT, N_REMEMBERED = 5, 10_000
+NO_HEADS = "there are no heads for attributes yet; some 20 answers in which values are given make them, while " \
+           "wb.review() is open, or by wb.finetune()."
 AGAIN = "They are learnt again from the answers: no value is lost."
 
 
@@ -407,6 +413,51 @@ class ValueRegistry:
                                    axis=0)
         return found
 
+    # -- elsewhere ---------------------------------------------------------------------------------------------
+
+    def current(self) -> ValuesModel | None:
+        """The adopted heads with all that is needed to use them elsewhere; None without any."""
+        self.follow()
+        return None if self._model is None else self._elsewhere(self._model)
+
+    def model(self, beginning: str | None = None) -> ValuesModel:
+        """Some heads with all that is needed to use them elsewhere; see `Workbench.model`.
+
+        Parameters
+        ----------
+        beginning : str or None
+            Of a version of `wb.models()`; the adopted heads when None.
+
+        Raises
+        ------
+        ModelError
+            Without heads, or when their weights are gone.
+        BadInput
+            When there is no such version.
+        """
+        if beginning is None:
+            if (current := self.current()) is None:
+                raise ModelError(self.missing or NO_HEADS)
+            return current
+        events = {event.body["model"]: event for event in self._log.events(kind=KIND)
+                  if event.body["model"].startswith(str(beginning))}
+        if len(events) != 1:
+            versions = dict.fromkeys(event.body["model"] for event in self._log.events(kind=KIND))
+            raise BadInput(f"{'several heads have' if events else 'no heads have'} a version that begins with "
+                           f"{beginning!r}; there are {', '.join(versions) or 'none'}.")
+        return self._elsewhere(self.load(*events.values()))
+
+    def _elsewhere(self, model: ValueModel) -> ValuesModel:
+        from .values_model import ValuesModel
+        architecture = self._architecture()
+        return ValuesModel(model, kind=architecture.pool.kind, preprocess=self._view, record=lambda: _record(
+            self._log, model.version))
+
+    @property
+    def _view(self) -> Any:
+        architecture = self._architecture()
+        return TextPreprocess() if architecture.pool.kind == "text" else architecture.view
+
     # -- explaining ------------------------------------------------------------------------------------------
 
     @property
@@ -421,13 +472,11 @@ class ValueRegistry:
         self._open()
         with self._lock:
             if self._model is None:
-                raise ModelError(self.missing or "there are no heads for attributes yet; some 20 answers in which "
-                                 "values are given make them, while wb.review() is open, or by wb.finetune().")
+                raise ModelError(self.missing or NO_HEADS)
             if self._predictor is None or self._predictor.version != self._model.version:
                 architecture = self._architecture()
                 self._predictor = NetPredictor(self._model.net, architecture.pool, self._model.outputs,
-                                               preprocess=TextPreprocess() if architecture.pool.kind == "text" else
-                                               architecture.view, device=architecture.device,
+                                               preprocess=self._view, device=architecture.device,
                                                probabilities=False)
             return self._predictor
 
@@ -484,6 +533,11 @@ class ValueRegistry:
     def pool(self) -> Pool:
         """The items."""
         return self._architecture().pool
+
+
+def _record(log: Log, version: str) -> ValueRecord:
+    from .model_card import value_record_of
+    return value_record_of(log, version)
 
 
 def sorted_ends(low: float, high: float) -> tuple[float, float]:

@@ -94,11 +94,24 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
     ModelError
         When it holds heads of other attributes.
     """
-    heads: dict[str, nn.Module] = {}
     shapes = shapes_in(path)
     numbers = {name.split(".")[2] for name in shapes if name.startswith("1.heads.")}
     if len(numbers) != len(attribute_ids):
         raise ModelError(f"{path.name} has heads of {len(numbers)} attributes; {len(attribute_ids)} are expected.")
+    return light_net(unfitted_descriptors_of(path, prefix="0."), unfitted_heads(shapes, attribute_ids))
+
+
+def unfitted_heads(shapes: Mapping[str, Sequence[int]], attribute_ids: Sequence[str]) -> ValueHeads:
+    """Heads like those in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    shapes : mapping of str to sequence of int
+        Of all tensors in the file, where the heads are part 1.
+    attribute_ids : sequence of str
+        Of the heads, in their order.
+    """
+    heads: dict[str, nn.Module] = {}
     for number, attribute_id in enumerate(attribute_ids):
         prefix = f"1.heads.{number}."
         if f"{prefix}whitened" in shapes:
@@ -106,7 +119,7 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
             heads[attribute_id] = ScaleHead(n_landmarks, shapes[f"{prefix}centre"][0], n_directions)
         else:
             heads[attribute_id] = unfitted_head(shapes, prefix=prefix)
-    return light_net(unfitted_descriptors_of(path, prefix="0."), ValueHeads(heads))
+    return ValueHeads(heads)
 
 
 @dataclass(frozen=True)

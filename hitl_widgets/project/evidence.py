@@ -16,7 +16,7 @@ from ..errors import BadInput
 from ..items.pool import Pool
 from ..objects.shapes import Span, inside
 from ..records import OBJECT_TARGET, Item, PredictedValue, Prediction, Region, Seen
-from ..taxonomy.attributes import Value
+from ..taxonomy.attributes import Value, explained_attribute
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
@@ -54,7 +54,7 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
 
 def is_of_attribute(target: str, taxonomy: Taxonomy) -> bool:
     """Whether a map's target is the value of an attribute: its id, and of choices perhaps one of them after "="."""
-    return target.partition("=")[0] in {attribute.id for attribute in taxonomy.attributes}
+    return explained_attribute(target, taxonomy.attributes) is not None
 
 
 def is_of_object(target: str) -> bool:

@@ -16,12 +16,12 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput
 from ..items.pool import Pool
-from ..quality.annotation_tables import history_table, label_rows, reasons_table, with_sets
+from ..quality.annotation_tables import history_table, label_rows, of_attribute, reasons_table, with_sets
 from ..quality.object_consensus import consensus_objects
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
 from ..quality.object_tables import images_table, objects_table, reviewed_images
 from ..quality.value_tables import STORED_COLUMNS, values_table
-from ..records import OBJECT_TASKS, Decision, PredictedValue, Prediction, check_annotator
+from ..records import OBJECT_TASKS, Decision, ObjectReason, PredictedValue, Prediction, check_annotator
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.log import Log
@@ -222,10 +222,15 @@ class Standing:
                 self.log.latest(self.who(annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
-        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
+        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator.
+
+        Regions that were marked on the map of an attribute say nothing of labels and objects, and are left out.
+        """
         marked: dict[str, list[Decision]] = {}
         for decision in self._judging():
-            if decision.wrong or decision.missing or any(one.wrong or one.missing for one in decision.reasons):
+            judged: list[Decision | ObjectReason] = [decision, *decision.reasons]
+            regions = (region for one in judged for region in (one.wrong, one.missing))
+            if any(regions) and of_attribute(decision.seen, self.lineage) is None:
                 marked.setdefault(decision.item_id, []).append(decision)
         return marked
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..events import Event
-from ..records import CLOSING, LABELLING, Decision
+from ..records import CLOSING, LABELLING, Decision, Seen
+from ..taxonomy.attributes import explained_attribute
 from ..taxonomy.history import Lineage, factorize
 from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
@@ -35,8 +36,8 @@ MAX_WEIGHT = 3.0
 
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
-REASON_COLUMNS = ["item_id", "annotator", "object_id", "label", "label_id", "reason", "wrong", "missing", "method",
-                  "display", "model", "decision_id"]
+REASON_COLUMNS = ["item_id", "annotator", "object_id", "label", "label_id", "attribute", "reason", "wrong", "missing",
+                  "method", "display", "model", "decision_id"]
 
 
 # 16 branches: what makes an answer lost, presumed, outdated or planted, each in a few lines over whole columns.
@@ -398,11 +399,27 @@ def reasons_table(decisions: Iterable[Decision], lineage: Lineage) -> pd.DataFra
         for object_id, target, method, display, one in judged:
             known = target is not None and any(target in version for version in lineage.versions.values())
             label_id = lineage.exactly(target, seen.taxonomy) if known else None
+            attribute = None if object_id is not None or known else of_attribute(seen, lineage)
             rows.append((decision.item_id, decision.annotator, object_id,
-                         None if label_id is None else lineage.today.name_of(label_id), label_id, one.reason, one.wrong,
-                         one.missing, method, display, seen.model, decision.id))
+                         None if label_id is None else lineage.today.name_of(label_id), label_id, attribute, one.reason,
+                         one.wrong, one.missing, method, display, seen.model, decision.id))
     rows.sort(key=lambda row: row[:2])
     return pd.DataFrame(rows, columns=REASON_COLUMNS, dtype=object)
+
+
+def of_attribute(seen: Seen, lineage: Lineage) -> str | None:
+    """The name of the attribute whose map was on the screen: today's, or where it is retired that of then.
+
+    None where the map was of a label or an object, or there was none.
+    """
+    version = seen.taxonomy or lineage.today.version
+    if seen.target is None or version not in lineage.versions:
+        return None
+    attribute = explained_attribute(seen.target, lineage.versions[version].attributes)
+    if attribute is None:
+        return None
+    now = explained_attribute(attribute.id, lineage.today.attributes)
+    return (now or attribute).name
 
 
 def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, str] | None = None) -> pd.DataFrame:

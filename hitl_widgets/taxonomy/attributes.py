@@ -146,8 +146,7 @@ class Attribute:
     def rounded(self, value: float) -> float:
         """A number on a continuous scale, to a ten-thousandth of its length."""
         assert self.scale is not None
-        digits = max(0, math.ceil(math.log10(PARTS / (self.scale[1] - self.scale[0]))))
-        return round(value, min(digits, 15)) + 0.0
+        return rounded_on(self.scale, value)
 
     def nearest(self, value: float) -> Value:
         """The value of the scale that is nearest to a number, such as a prediction.
@@ -178,6 +177,18 @@ class Attribute:
                                 f"{', '.join(FIELDS[1:])} are expected; {what}.")
         scale = body.get("scale")
         return cls(**{**body, **({} if scale is None else {"scale": tuple(scale)})})
+
+
+def rounded_on(scale: tuple[float, float], value: float) -> float:
+    """A number to a ten-thousandth of the length of a continuous scale.
+
+    Parameters
+    ----------
+    scale : (float, float)
+    value : float
+    """
+    digits = max(0, math.ceil(math.log10(PARTS / (scale[1] - scale[0]))))
+    return round(value, min(digits, 15)) + 0.0
 
 
 def _checked_scale(scale: Any, of: str) -> tuple[float, float]:
@@ -216,6 +227,20 @@ def attribute_id_of(name: str, taken: Collection[str] = ()) -> str:
         attempt += 1
         tried = f"{name}\0{attempt}"
     return made
+
+
+def explained_attribute(target: str, attributes: Iterable[Attribute]) -> Attribute | None:
+    """The attribute whose value a saliency map explains; None where the map is of something else.
+
+    Parameters
+    ----------
+    target : str
+        What the map is of: a label_id, "object:" and an id, or an attribute's id, of choices perhaps with one of them
+        after "=".
+    attributes : iterable of Attribute
+    """
+    attribute_id = target.partition("=")[0]
+    return next((attribute for attribute in attributes if attribute.id == attribute_id), None)
 
 
 def check_attributes(attributes: Any, label_id_of: Any) -> tuple[Attribute, ...]:

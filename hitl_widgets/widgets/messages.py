@@ -628,7 +628,17 @@ class ItemEntry(_ItemMore):
     probs: list[tuple[str, float]]
 
 
+class ShownMap(TypedDict):
+    """A map on the screen: of which method, of what, how it was shown, and what the target was compared with."""
+
+    method: str
+    target: str
+    display: Display | None
+    against: str | None
+
+
 class _PastMore(TypedDict, total=False):
+    map: ShownMap
     objects: list[ObjectEntry]
     counts: dict[str, int]
     values: dict[str, float | str]
@@ -636,7 +646,10 @@ class _PastMore(TypedDict, total=False):
 
 
 class PastDecision(_PastMore):
-    """A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones."""
+    """A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones.
+
+    `map`: of which map the reason is, where something was said of one.
+    """
 
     decision_id: str
     item_id: str
@@ -1311,6 +1324,9 @@ def past_of(decision: Decision, *, with_objects: bool = True) -> PastDecision:
         "certainty_source": seen.certainty, "flags": list(decision.flags), "note": decision.note,
         "reason": decision.reason, "wrong": _region(decision.wrong), "missing": _region(decision.missing),
         "suggestion": seen.suggestion, "hidden": seen.hidden, "chosen_by": seen.chosen_by}
+    judged = decision.reason or decision.wrong or decision.missing
+    if judged and seen.method is not None and seen.target is not None:
+        past["map"] = {"method": seen.method, "target": seen.target, "display": seen.display, "against": seen.against}
     if decision.values:
         past["values"] = dict(decision.values)
     if decision.touched is not None:
@@ -1329,6 +1345,11 @@ def _object_entry(one: ObjectAnswer, reason: ObjectReason | None) -> ObjectEntry
         entry["reason"] = {name: value for name, value in reason.to_dict().items()
                            if name not in ("id", "at", "label_id")}
     return cast("ObjectEntry", entry)
+
+
+def value_target(attribute: Attribute, value: float | str) -> str:
+    """What a saliency map is of that explains the value of an attribute: of choices, why it is this one."""
+    return attribute.id if attribute.scale is not None else f"{attribute.id}={value}"
 
 
 def object_target(object_id: str) -> str:

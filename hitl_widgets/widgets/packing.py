@@ -33,6 +33,7 @@ from .messages import (
     examples_of,
     object_target,
     step_of,
+    value_target,
 )
 
 SHOWN = 5  # predictions on the card
@@ -88,7 +89,8 @@ def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
         _put_prediction(entry, prediction, planted, most=SHOWN if _is_plain(host) else SHOWN_IN_LIST)
     if values:
         if host.task == "scale":  # the first attribute is in hand when the item appears
-            entry["target"] = next(iter(values))
+            first = next(iter(values))
+            entry["target"] = value_target(host.taxonomy.attribute(first), values[first]["value"])
         entry["values"], entry["values_model"] = values, next(predicted[name].model for name in values)
     if prediction is not None or values:
         if item.arm == "no_map":
@@ -243,8 +245,7 @@ def pack_map(host: CardHost, item: Item, method: str, target: str,
     message["height"], message["width"] = codes.shape
     x0, y0, x1, y1 = map(float, attribution.box)
     message["box"] = (x0, y0, x1, y1)
-    message["signed"], message["target"] = attribution.signed, attribution.target
-    message["model"] = attribution.model
+    message["signed"], message["model"] = attribution.signed, attribution.model
     if attribution.method != method:
         message["by"] = attribution.method
     if attribution.tokens is not None:

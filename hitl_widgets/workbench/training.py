@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..learn.model import Model
     from ..learn.object_run import ObjectRun
     from ..learn.run import Run
+    from ..learn.values_model import ValuesModel
 
 
 def finetune(services: Services, *, seed: int | None, **arguments: Any) -> Run | ObjectRun:
@@ -77,11 +78,11 @@ def import_predictions_of(services: Services, file: Imported) -> Imported:
     return file
 
 
-def model(services: Services, version: str | None) -> Model | DetectorModel:
+def model(services: Services, version: str | None) -> Model | DetectorModel | ValuesModel:
     """A version of the model; see `Workbench.model`."""
-    if not services.asks_for_objects:
-        services.require_labels()
     services.follow()
+    if services.project.task == "scale":
+        return services.registry.values.model(version)
     return services.detectors.model(version) if services.asks_for_objects else services.registry.model(version)
 
 

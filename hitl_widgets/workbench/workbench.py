@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ..learn.rationales import Augment
     from ..learn.registry import Registry
     from ..learn.run import Run
+    from ..learn.values_model import ValuesModel
     from ..project.joining import Joined
     from ..project.preview import Applied, Preview
     from ..report.object_progress import ObjectProgress
@@ -1025,7 +1026,7 @@ class Workbench:
         """
         return explaining.check_explanations(self._services, methods, n, budget_s)
 
-    def model(self, version: str | None = None) -> Model | DetectorModel:
+    def model(self, version: str | None = None) -> Model | DetectorModel | ValuesModel:
         """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
 
         Parameters
@@ -1035,10 +1036,11 @@ class Workbench:
 
         Returns
         -------
-        Model or DetectorModel
+        Model, DetectorModel or ValuesModel
             Called on images, whatever `Pool.from_images` takes, it gives probabilities, shape (n, n_labels); .labels,
             the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes it into
-            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds.
+            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds;
+            where values alone are, a table of the values of each attribute. Beside labels, .values gives that table.
 
         Raises
         ------
@@ -1156,10 +1158,10 @@ class Workbench:
         """What people say of explanations: a row for each reason that was judged right or wrong, of what stands.
 
         Columns: item_id, annotator, object_id (where objects are asked for, the object whose explanation it is; None
-        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), reason
-        ("right" or "wrong"), wrong and missing (the regions that should not have counted, and that should have: a
-        `Region` or None; ``.mask()`` is an array of bool), method and display of the map that was on the screen,
-        model (that it explained), decision_id.
+        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), attribute
+        (whose value was explained, in place of a label), reason ("right" or "wrong"), wrong and missing (the regions
+        that should not have counted, and that should have: a `Region` or None; ``.mask()`` is an array of bool), method
+        and display of the map that was on the screen, model (that it explained), decision_id.
         """
         return self.project.reasons_table()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -214,6 +215,46 @@ def test_attributes_beside_a_label_by_keys_alone(open_card):
     touched = notebook.value("[list(d.touched) for d in wb.session.latest()][2:4]")
     ids = notebook.value("[*wb.taxonomy.label_ids, *(a.id for a in wb.taxonomy.attributes)]")
     assert [set(one) for one in touched] == [{ids[1], ids[3], ids[4]}, {ids[0]}]
+
+
+LEARNT = """
+from hitl_widgets.learn.background import BackgroundLearning
+rng = np.random.default_rng(0)
+N, at_right, light = 60, np.arange(60) % 2 == 1, rng.uniform(60, 235, 60)
+squares = rng.normal(0, 2, (N, 48, 48))
+for square, right, value in zip(squares, at_right, light):
+    square[16:32, slice(28, 44) if right else slice(4, 20)] += value
+pool = hw.Pool.from_images(squares.clip(0, 255).astype(np.uint8))
+wb = project(hw.Taxonomy(["square", "disc"], attributes=[hw.Attribute("ink", scale=(0, 10)), hw.Attribute(
+    "side", choices=["left", "right"])]), arms={"shown": 1, "blind": 0})
+for item_id, right, value in zip(pool.ids[:50], at_right, light):
+    wb.decide(item_id, label="disc" if value > 150 else "square", values={
+        "ink": round(value / 25), "side": "right" if right else "left"})
+wb.finetune(epochs=2, adopt="always")
+review = Review(wb.session, explain=["gradcam", "occlusion"])
+review"""
+
+
+def test_while_an_attribute_is_in_hand_the_map_is_that_of_its_value(open_card):
+    notebook = open_card(LEARNT)
+    words = notebook.card.locator(".hitl-map-words")
+    label = re.compile("Grad-CAM for (square|disc)$")
+    value, choice = re.compile(r"Grad-CAM for ink \d+$"), re.compile("Grad-CAM for side: (left|right)$")
+    notebook.wait_until(lambda: label.match(words.inner_text()))
+    of_label = notebook.page.locator(".hitl-map:visible").first.evaluate("map => map.toDataURL()")
+    for name in (value, choice):
+        press(notebook, "Tab")
+        notebook.wait_until(lambda name=name: name.match(words.inner_text()))
+    assert notebook.page.locator(".hitl-map:visible").first.evaluate("map => map.toDataURL()") != of_label
+    press(notebook, "Escape")
+    notebook.wait_until(lambda: label.match(words.inner_text()))
+    assert notebook.page.locator(".hitl-map:visible").first.evaluate("map => map.toDataURL()") == of_label
+    press(notebook, "v", "Tab")
+    notebook.wait_until(lambda: re.match(r"Occlusion for ink \d+$", words.inner_text()))
+    assert notebook.card.locator(".hitl-scale").inner_text().split() == ["lower", "higher"]
+    decide(notebook, "Enter")
+    seen = stored(notebook, "[[d.seen.method, d.seen.target] for d in wb.session.latest()]")
+    assert seen == [["occlusion", notebook.value("wb.taxonomy.attribute('ink').id")]]
 
 
 def test_attributes_of_a_set_are_those_of_the_labels_that_are_on_and_those_of_all(open_card):

@@ -12,10 +12,12 @@ from exchange import random_boxes as made
 from pycocotools import mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from scipy import ndimage
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.coco import FORMAT
+from hitl_widgets.exchange.formats.coco_masks import mask_of, outline_of
 from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction, facts, header_facts
 from hitl_widgets.records import ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -154,8 +156,8 @@ def test_ids_may_be_texts(tmp_path):
 
 
 def test_masks_and_outlines_are_counted_where_boxes_are_asked_for(tmp_path):
-    runs = {"size": [80, 100], "counts": "abc"}
-    contents, found = made.read(FORMAT, one_box(tmp_path, annotations={"segmentation": runs}))
+    runs = {"size": [80, 100], "counts": [8000]}
+    contents, found = made.read(FORMAT, one_box(tmp_path, annotations={"segmentation": runs}), task="boxes")
     assert boxes(found) == [("cat", (10, 20, 40, 60))]
     assert contents.lost.counts() == {"outline of an object": 1}
     outline = [[10, 20, 40, 20, 25, 60]]
@@ -167,6 +169,95 @@ def test_masks_and_outlines_are_counted_where_boxes_are_asked_for(tmp_path):
     assert boxes(found) == [("cat", (10, 20, 40, 20, 25, 60))]
     contents, found = made.read(FORMAT, one_box(tmp_path, annotations={"segmentation": runs}), task="polygons")
     assert (found[0].answers, contents.lost.counts()) == ((), {"object": 1, "answer": 1})
+
+
+def masks(seed):
+    """A random mask of some blobs, with holes and parts."""
+    rng = np.random.default_rng(seed)
+    covered = np.zeros((80, 100), bool)
+    for _ in range(4):
+        y, x, height, width = rng.integers(0, 60), rng.integers(0, 80), rng.integers(3, 20), rng.integers(3, 20)
+        covered[y:y + height, x:x + width] |= rng.random((height, width))[: 80 - y, : 100 - x] < rng.choice([0.7, 1])
+    return covered
+
+
+def plain_counts(covered):
+    flat = np.concatenate([[False], covered.T.ravel()])
+    runs = np.diff(np.concatenate([np.flatnonzero(np.diff(flat.astype(int))), [covered.size]]))
+    first = int(np.flatnonzero(np.diff(flat.astype(int)))[0]) if covered.any() else covered.size
+    return [first, *map(int, runs)] if covered.any() else [first]
+
+
+def largest_part(covered):
+    """The pixels of the largest part, and all that lies within it."""
+    parts, _ = ndimage.label(covered)
+    part = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+    return ndimage.binary_fill_holes(part)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_mask_becomes_the_outline_along_the_sides_of_its_pixels(seed, compressed, tmp_path):
+    covered = masks(seed)
+    made_by_others = mask.encode(np.asfortranarray(covered.astype(np.uint8)))
+    runs = {"size": [80, 100], "counts": made_by_others["counts"].decode() if compressed else plain_counts(covered)}
+    assert np.array_equal(mask_of(runs, "here"), covered)
+    assert np.array_equal(mask.decode(made_by_others), mask_of(runs, "here"))
+    contents, found = made.read(FORMAT, one_box(tmp_path, annotations={"segmentation": runs}))
+    assert contents.header.task == "polygons"
+    [(_, at)] = boxes(found)
+    again = mask.decode(mask.merge(mask.frPyObjects([list(at)], 80, 100)))
+    assert np.array_equal(again.astype(bool), largest_part(covered))
+    hw.Polygon(np.reshape(at, (-1, 2)).tolist(), "cat")  # it crosses nothing
+    assert contents.lost.counts().get("part of an object", 0) == ndimage.label(covered)[1] - 1
+
+
+def test_holes_of_a_mask_are_counted_and_what_touches_at_a_corner_is_apart(tmp_path):
+    covered = np.zeros((80, 100), bool)
+    covered[10:30, 10:30] = True
+    covered[15:20, 15:20] = False
+    covered[30:34, 30:34] = True
+    contents, found = made.read(FORMAT, one_box(tmp_path, annotations={
+        "segmentation": {"size": [80, 100], "counts": plain_counts(covered)}}))
+    assert contents.lost.counts() == {"hole in an object": 1, "part of an object": 1}
+    [(_, at)] = boxes(found)
+    assert {at[n:n + 2] for n in range(0, 8, 2)} == {(10, 10), (30, 10), (30, 30), (10, 30)}
+
+
+def test_a_mask_of_too_many_corners_has_the_most_that_a_polygon_has_and_says_so():
+    comb = np.zeros((3, 2_400), bool)
+    comb[2], comb[1, ::2] = True, True
+    outline = outline_of(comb)
+    assert not outline.exact
+    assert len(hw.Polygon(np.reshape(outline.at, (-1, 2)).tolist(), "cat").points) <= 2_000
+    assert outline_of(np.zeros((4, 4), bool)) is None
+
+
+def test_a_mask_gives_the_box_of_an_object_without_one(tmp_path):
+    covered = np.zeros((80, 100), bool)
+    covered[5:9, 20:31] = True
+    of = {"bbox": ..., "segmentation": {"size": [80, 100], "counts": plain_counts(covered)}}
+    _, found = made.read(FORMAT, one_box(tmp_path, annotations=of), task="boxes")
+    assert boxes(found) == [("cat", (20, 5, 31, 9))]
+    of["segmentation"] = {"size": [80, 100], "counts": [8000]}
+    contents, _ = made.read(FORMAT, one_box(tmp_path, annotations=of), task="boxes")
+    assert contents.lost.counts()["object"] == 1
+
+
+@pytest.mark.parametrize(("runs", "words"), [
+    ({"size": [80, 100], "counts": [7, 8]}, "15 pixels; 80 x 100 has 8,000"),
+    ({"size": [80, 100], "counts": [7, -8]}, "whole numbers from 0"),
+    ({"size": [80, 100], "counts": [True, 7999]}, "whole numbers from 0"),
+    ({"size": [80, 100], "counts": "é"}, "compressed text"),
+    ({"size": [80, 100], "counts": "ooo"}, "midst of a number"),
+    ({"size": [80, 100], "counts": "o" * 400}, "midst of a number"), ({"size": [80, 100], "counts": 3}, "a list of"),
+    ({"size": [100, 80], "counts": [8000]}, "its image has 100 x 80"),
+    ({"size": [10**9, 10**9], "counts": [10**18]}, "100,000,000 at most"),
+    ({"size": "80", "counts": []}, "height, width"), ({"counts": []}, "height, width")])
+def test_a_mask_that_cannot_be_is_refused_with_its_place(runs, words, tmp_path):
+    with pytest.raises(BadInput, match=f"annotations\\[0\\].*{words}"):
+        made.read(FORMAT, one_box(tmp_path, annotations={"segmentation": runs}), task="polygons")
 
 
 def test_an_outline_that_is_the_box_is_no_loss(tmp_path):

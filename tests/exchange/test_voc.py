@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,10 +12,11 @@ import numpy as np
 import pytest
 from exchange import random_boxes as made
 from PIL import Image
+from whole_records import written
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.formats.voc import FORMAT
-from hitl_widgets.exchange.records import Answer, Header, ItemRecord
+from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction
 from hitl_widgets.records import ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -149,3 +152,51 @@ def test_the_files_of_bccd_say_what_its_table_says(shared_data):
                    for one in record.answers[0].objects)
     assert found == expected
     assert contents.lost.counts()["object"] == len(rows) - len(expected) == 1
+
+
+@pytest.mark.parametrize("one_based", [True, False])
+def test_predictions_are_results_as_vocs_own_tools_read_them(one_based, tmp_path):
+    header = Header("boxes", "image", Taxonomy(["cat", "a/b"]))
+    cat, other = header.taxonomy.label_ids
+    one = ObjectAnswer("o", "box", (10, 20, 40, 60), cat, "cat", origin="model", act="accepted", score=0.875)
+    two = replace(one, label_id=other, label="a/b", at=(0.5, 1.25, 7, 9), score=1.0)
+    answers = (Answer("ada", "answer", objects=()),)
+    records = [ItemRecord("a b", "a b.png", (100, 80), split="train", answers=answers, predictions=(
+                   Prediction("m/1", objects=(one, two)), Prediction("M/1", objects=(one, replace(one, score=None))))),
+               ItemRecord("b", "b.png", (100, 80), split="holdout", answers=answers,
+                          predictions=(Prediction("m/1", objects=(one,)),))]
+    folder = written(FORMAT, header, records, tmp_path / "out", one_based=one_based)
+    [stem] = [path.stem for path in (folder / "Annotations").iterdir() if path.stem != "b"]
+    corners = "11 21 40 60" if one_based else "10 20 40 60"
+    assert (folder / "results/m~2F1-/comp4_det_train_cat.txt").read_text() == f"{stem} 0.875000 {corners}\n"
+    assert (folder / "results/m~2F1-/comp4_det_val_cat.txt").read_text() == f"b 0.875000 {corners}\n"
+    contents, found = made.read(FORMAT, folder)
+    assert {record.item_id: {(told.model, each.label, each.at, each.score) for told in record.predictions
+                             for each in told.objects} for record in found} == {
+        "a b": {("m/1", "cat", (10, 20, 40, 60), 0.875), ("m/1", "a/b", (0.5, 1.25, 7, 9), 1.0),
+                ("M/1", "cat", (10, 20, 40, 60), 0.875)}, "b": {("m/1", "cat", (10, 20, 40, 60), 0.875)}}
+    assert len(contents.lost) == 0
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"file": "../secret.txt"}, None), ({"file": "/etc/passwd"}, None), ({"file": "results/../../secret.txt"}, None),
+    ({"file": 3}, "file, model and label"), ({"label": "lynx"}, "'lynx', which isn't in hitl.json"),
+    ({"line": "a 0.5 1 2 3"}, "a score from 0 to 1"), ({"line": "a nan 1 2 3 4"}, "a score from 0 to 1"),
+    ({"line": "a 0.5 1 2 3 inf"}, "finite numbers")])
+def test_forged_results_are_refused_and_no_other_file_is_opened(change, words, tmp_path):
+    header = Header("boxes", "image", Taxonomy(["cat"]))
+    one = ObjectAnswer("o", "box", (10, 20, 40, 60), header.taxonomy.label_ids[0], "cat", score=0.5)
+    folder = written(FORMAT, header, [ItemRecord("a", "a.png", (100, 80), split="train", answers=(
+        Answer("ada", "answer", objects=()),), predictions=(Prediction("m", objects=(one,)),))], tmp_path / "out")
+    (tmp_path / "secret.txt").write_text("a 0.5 1 2 30 40\n")
+    [about] = json.loads((folder / "results/hitl.json").read_text())
+    if line := change.get("line"):
+        (folder / about["file"]).write_text(line + "\n")
+    else:
+        (folder / "results/hitl.json").write_text(json.dumps([about | change]))
+    if words is None:
+        contents, (record,) = made.read(FORMAT, folder)
+        assert (record.predictions, contents.lost.counts()) == ((), {"prediction": 1})
+        return
+    with pytest.raises(BadInput, match=words):
+        made.read(FORMAT, folder)

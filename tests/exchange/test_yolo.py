@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 from exchange import random_boxes as made
 from PIL import Image
+from whole_records import written
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.exchange.files import Source
 from hitl_widgets.exchange.formats.yolo import FORMAT
-from hitl_widgets.exchange.records import Answer, Header, ItemRecord, facts
+from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction, facts
 from hitl_widgets.records import ObjectAnswer
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -196,3 +200,48 @@ def test_a_forged_list_of_items_is_refused(line, tmp_path):
     (tmp_path / "out" / "items.jsonl").write_text(line + "\n")
     with pytest.raises(BadInput, match=r"items\.jsonl, line 1"):
         made.read(FORMAT, tmp_path / "out")
+
+
+def test_predictions_are_files_of_labels_with_a_score_and_come_back(tmp_path):
+    header = Header("boxes", "image", Taxonomy(["cat", "dog"]))
+    cat, dog = header.taxonomy.label_ids
+    one = ObjectAnswer("o", "box", (10, 20, 40, 60), cat, "cat", origin="model", act="accepted", score=0.875)
+    other = replace(one, label_id=dog, label="dog", at=(0.5, 1.25, 7, 9), score=1.0)
+    unscored = replace(one, score=None)
+    own = ObjectAnswer("a", "box", (1, 2, 3, 4), cat, "cat")
+    answer = Answer("ada", "answer", objects=(own,))
+    records = [ItemRecord("a", "a.png", (100, 80), split="train", answers=(answer,), predictions=(
+                   Prediction("m/1", objects=(one, other)), Prediction("M/1", objects=(one, unscored)))),
+               ItemRecord("b", "b.png", (100, 80), split="holdout", answers=(), predictions=(
+                   Prediction("m/1", objects=(one,)),))]
+    folder = written(FORMAT, header, records, tmp_path / "out")
+    texts = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.txt")}
+    numbers = [line.split() for line in texts["predictions/m~2F1/train/a.txt"].splitlines()]
+    assert [[float(number) for number in line] for line in numbers] == [
+        [0, 0.25, 0.5, 0.3, 0.5, 0.875], pytest.approx([1, 0.0375, 5.125 / 80, 0.065, 7.75 / 80, 1], abs=1e-6)]
+    assert set(texts) == {"labels/train/a.txt", "predictions/m~2F1/train/a.txt", "predictions/M~2F1-/train/a.txt"}
+    contents, (record,) = made.read(FORMAT, folder)
+    assert [(told.model, [(each.label, each.at, each.score) for each in told.objects])
+            for told in record.predictions] == [
+        ("M/1", [("cat", (10, 20, 40, 60), 0.875)]),
+        ("m/1", [("cat", (10, 20, 40, 60), 0.875), ("dog", (0.5, 1.25, 7, 9), 1.0)])]
+    assert [each.at for each in record.answers[0].objects] == [(1, 2, 3, 4)]
+    assert len(contents.lost) == 0
+    (folder / "predictions/m~2F1/train/a.txt").unlink()
+    contents, (record,) = made.read(FORMAT, folder)
+    assert ([told.model for told in record.predictions], contents.lost.counts()) == (["M/1"], {"prediction": 1})
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "predictions/../../secret.txt", "labels/train/a.txt"])
+def test_predictions_are_read_from_their_own_folder_alone(path, tmp_path):
+    header = Header("boxes", "image", Taxonomy(["cat"]))
+    inner = written(FORMAT, header, [ItemRecord("a", "a.png", (100, 80), split="train", answers=(
+        Answer("ada", "answer", objects=()),))], tmp_path / "inner")
+    (tmp_path / "secret.txt").write_text("0 0.5 0.5 0.2 0.4 0.75\n")
+    line = json.loads((inner / "items.jsonl").read_text()) | {"predictions": {"m": path}}
+    (inner / "items.jsonl").write_text(json.dumps(line) + "\n")
+    contents, (record,) = made.read(FORMAT, inner)
+    assert (record.predictions, contents.lost.counts()) == ((), {"prediction": 1})
+    (inner / "items.jsonl").write_text(json.dumps(line | {"predictions": ["m"]}) + "\n")
+    with pytest.raises(BadInput, match="name of a file for each model"):
+        made.read(FORMAT, inner)

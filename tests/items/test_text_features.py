@@ -9,7 +9,7 @@ import pytest
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.text_features import (
-    AT_ONCE,
+    CHARACTERS_AT_ONCE,
     MOST,
     N_BUCKETS,
     distinctive_words,
@@ -45,7 +45,7 @@ def test_case_and_white_space_make_no_difference() -> None:
 
 
 def test_a_text_has_the_same_row_alone_and_among_others() -> None:
-    texts = ["", "see you at six", "\ud83d", "x" * (AT_ONCE + 10), "世界 👍🏽", "see you at six", "end"]
+    texts = ["", "see you at six", "\ud83d", "x" * (CHARACTERS_AT_ONCE + 10), "世界 👍🏽", "see you at six", "end"]
     together = hashed(texts)
     for row, text in enumerate(texts):
         assert (together[row] != hashed([text])).nnz == 0

@@ -320,3 +320,149 @@ test("another attribute's map says nothing of the one in hand, and none is asked
   session.tick();
   assert.deepEqual([session.saliency, kernel.sent.filter((m) => m.kind === "map").length], [null, 0]);
 });
+
+/** A card with labels and two attributes of the suggested one, whose item has a map for that label. */
+function besideLabel(of = {}, setup = {}) {
+  const { session, kernel, storage } = open({ task: "classify", attributes: [BLUR, { ...VIEW, labels: undefined }], ...setup });
+  fill(session, { ...ONE, ...VALUES, ...of }, "a", "b");
+  const map = (target, more = {}) => session.push({ kind: "map", item_id: session.item.item_id, method: "gradcam", target, against: null, height: 1, width: 1, box: [0, 0, 8, 8], signed: false, ...more },
+    [new Uint8Array([9])]);
+  const rest = () => { kernel.now += 300; session.tick(); };
+  map("L0", { model: "m" });
+  return { session, kernel, storage, map, rest };
+}
+const asked = (kernel) => kernel.sent.filter((m) => m.kind === "map").map((m) => m.target);
+
+test("beside a label, the map is that of the attribute in hand, and the label's again when that is left", () => {
+  const { session, kernel, map, rest } = besideLabel();
+  assert.equal(session.saliency.target, "L0");
+  session.answering.move(1);
+  rest();
+  assert.equal(session.saliency, null, "the label's map isn't taken for the attribute's");
+  map("Ablur", { model: "v" });
+  assert.deepEqual([session.saliency.target, session.answering.mapped("Ablur")], ["Ablur", "blur 3"]);
+  session.answering.move(1);
+  rest();
+  map("Aview=side", { model: "v" });
+  assert.deepEqual([session.saliency.target, session.answering.mapped("Aview=side")], ["Aview=side", "view: side"]);
+  assert.deepEqual(asked(kernel), ["Ablur", "Aview=side"]);
+  assert.equal(session.escape(), true);
+  rest();
+  assert.deepEqual([session.saliency.target, session.answering.mapped("L0"), asked(kernel).length], ["L0", null, 2]);
+});
+
+test("a map of an attribute is compared with the version of what suggested the value, not with the labels' model", () => {
+  const { session, map, rest } = besideLabel();
+  session.answering.move(1);
+  rest();
+  map("Ablur", { model: "m" });
+  assert.equal(session.saliency, null);
+  assert.match(session.item.maps["gradcam Ablur"].problem, /learnt more/);
+});
+
+test("where nothing is suggested of the attribute in hand, the label's map stays", () => {
+  const { session, kernel, rest } = besideLabel({ values: undefined, values_model: undefined });
+  session.answering.move(1);
+  rest();
+  assert.deepEqual([session.answering.field.name, session.saliency.target, asked(kernel)], ["blur", "L0", []]);
+});
+
+test("an attribute has its map also where no model suggests a label", () => {
+  const { session, kernel, map, rest } = besideLabel({ suggestion: undefined, probs: [], model: undefined });
+  session.answering.move(1);
+  rest();
+  assert.deepEqual(asked(kernel), ["Ablur"]);
+  map("Ablur", { model: "v" });
+  assert.equal(session.saliency.target, "Ablur");
+});
+
+test("in a set too, the map is that of the attribute in hand", () => {
+  const { session, kernel, map, rest } = besideLabel({ ...MANY }, { task: "multilabel" });
+  session.answering.move(1);
+  rest();
+  map("Ablur", { model: "v" });
+  assert.deepEqual([asked(kernel), session.saliency.target], [["Ablur"], "Ablur"]);
+  session.press("2");
+  rest();
+  assert.deepEqual(asked(kernel), ["Ablur", "L1"], "a label's key leads back to labels");
+});
+
+test("of values alone a choice has a map too", () => {
+  const { session, kernel, map, rest } = besideLabel({ suggestion: undefined, probs: [], model: undefined, target: "Ablur" }, { task: "scale" });
+  session.answering.move(1);
+  rest();
+  assert.deepEqual(asked(kernel), ["Aview=side"]);
+  map("Aview=side", { model: "v" });
+  assert.equal(session.saliency.target, "Aview=side");
+});
+
+test("the log has the map of the attribute that was on the screen", () => {
+  const { session, kernel, map, rest } = besideLabel();
+  session.answering.move(1);
+  rest();
+  map("Ablur", { model: "v" });
+  session.accept();
+  const { seen } = acts(kernel)[0];
+  assert.deepEqual([seen.method, seen.target, seen.display], ["gradcam", "Ablur", "overlay"]);
+});
+
+test("what is said of a label's map stays that map's, also where an attribute's is on the screen at last", () => {
+  const { session, kernel, storage, map, rest } = besideLabel();
+  session.judge("wrong");
+  session.answering.move(1);
+  rest();
+  map("Ablur", { model: "v" });
+  session.judge("right");
+  assert.match(session.notice.text, /of the map for indoor: a decision judges one map/);
+  session.nextBrush();
+  session.withBrush((brush, item, draft) => brush.press(item, draft));
+  assert.deepEqual([session.draft.reason, session.draft.regions.count("wrong")], ["wrong", 0]);
+  session.tick();
+  const again = besideLabel({}, { storage }).session;
+  assert.equal(again.draft.map.target, "L0", "after a reload too");
+  session.accept();
+  const [act] = acts(kernel);
+  assert.deepEqual([act.reason, act.seen.target], ["wrong", "L0"]);
+  session.undo();
+  assert.equal(session.draft.map.target, "L0", "and after an undo");
+});
+
+test("what is said of an attribute's map is that map's, and once it is taken back the label's can be judged", () => {
+  const { session, kernel, map, rest } = besideLabel();
+  session.answering.move(1);
+  rest();
+  map("Ablur", { model: "v" });
+  session.nextBrush();
+  session.withBrush((brush, item, draft) => brush.press(item, draft));
+  session.escape();
+  session.answering.leave();
+  rest();
+  session.judge("right");
+  assert.match(session.notice.text, /of the map for blur 3/);
+  session.answering.move(1);
+  session.draft.regions.undo();
+  session.judge("wrong");
+  session.answering.leave();
+  session.judge("right");
+  session.accept();
+  assert.deepEqual([acts(kernel)[0].reason, acts(kernel)[0].seen.target], ["right", "L0"]);
+});
+
+test("an answer that is looked at again keeps the map of which something was said", () => {
+  const { session, kernel } = besideLabel();
+  session.push({ kind: "past", past: [{ decision_id: "d1", item_id: "z", verdict: "accept", label_id: "L0", label: "indoor", certainty: null, certainty_source: null, flags: [], note: null,
+    reason: "wrong", wrong: null, missing: null, suggestion: "L0", hidden: false, chosen_by: "random", map: { method: "saliency", target: "L0", display: "hot", against: null } }] }, []);
+  session.revise(session.queue.past[0]);
+  session.push({ kind: "item", again: true, item: { item_id: "z", chosen_by: "revision", blind: false, height: 8, width: 8, mime: "image/png", model: "m", ...ONE } }, [new Uint8Array(4)]);
+  session.accept();
+  assert.deepEqual([acts(kernel)[0].reason, acts(kernel)[0].seen.method, acts(kernel)[0].seen.display], ["wrong", "saliency", "hot"]);
+});
+
+test("the map of an attribute isn't compared with another", () => {
+  const { session, rest } = besideLabel();
+  session.answering.move(1);
+  rest();
+  session.oppose();
+  assert.match(session.notice.text, /isn't compared/);
+  assert.equal(session.against, null);
+});

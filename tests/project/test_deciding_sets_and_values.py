@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import hitl_widgets as hw
 from hitl_widgets import edits
@@ -246,3 +247,10 @@ def test_what_is_added_among_a_label_that_is_then_retired_stays_off_where_that_w
     assert scenes.project.lineage.label_states(set_id([night]), 1) == {indoor: False, crowd: False, dusk: None}
     scenes.apply([edits.retire("dusk"), edits.retire("crowd")])
     assert scenes.project.lineage.resolve(set_id([people, night]), 1) == (set_id([]),)  # nothing is left of them
+
+
+@pytest.mark.parametrize("model", [torch.nn.Flatten(), lambda images: np.ones((len(images), 1))])
+def test_a_model_of_labels_is_refused_where_values_alone_are_asked(tmp_path: Path, model: Any) -> None:
+    with pytest.raises(BadInput, match="heads for its attributes learn from descriptors"):
+        _open(tmp_path, BLUR, task="scale", model=model)
+    _open(tmp_path, BLUR, task="scale").close()  # nothing stayed open

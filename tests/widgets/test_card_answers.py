@@ -18,7 +18,7 @@ from hitl_widgets.testing import MemoryHost, rings, wait_for
 from hitl_widgets.widgets.card import Review
 from hitl_widgets.widgets.keys import configured
 from hitl_widgets.widgets.messages import labels_of, past_of, step_of
-from hitl_widgets.widgets.packing import pack_item
+from hitl_widgets.widgets.packing import pack_item, pack_map
 
 SCENES = ["indoor", "people", "night", "water"]
 BLUR = hw.Attribute("blur", scale=(0, 10), definition="0 is sharp.")
@@ -146,6 +146,53 @@ def test_values_alone_are_shown_under_an_arm_as_labels_are() -> None:
     assert ("suggestion" in entry, entry["target"]) == (False, BLUR.id), "the map is that of the first attribute"
     host.model = None
     assert _packed(host, arm="shown", arm_probability=0.8)["exposure"] == {"arm": "none"}
+
+
+def test_the_map_of_a_choice_is_of_the_choice_that_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = MemoryHost(rings(3), hw.Taxonomy(attributes=[replace(VIEW, labels=())]), task="scale")
+    predicted = {VIEW.id: PredictedValue(VIEW.id, "side", np.nan, np.nan, "v1")}
+    monkeypatch.setattr(host, "predicted_values", lambda position: predicted)
+    assert _packed(host)["target"] == f"{VIEW.id}=side"
+    message, _ = pack_map(host, Item("item-0000", 0, "random"), "gradcam", f"{VIEW.id}=side")
+    assert message["target"] == f"{VIEW.id}=side"
+
+
+def test_the_log_keeps_the_map_of_an_attribute_and_what_is_said_of_it_teaches_no_label(
+        tmp_path: Path, reviews: list[Review]) -> None:
+    wb = _project(tmp_path / "p", hw.Taxonomy(["dog", "car"], attributes=[BLUR, VIEW]))
+    dog = wb.taxonomy.label("dog").id
+    region = {"size": [8, 8], "runs": [0, 8, 56]}
+    said = {"reason": "wrong", "wrong": region, "values": {BLUR.id: 3, VIEW.id: "side"}, "touched": []}
+    of_value, of_label = ({"taxonomy": 1, "suggestion": dog, "method": "gradcam", "target": target,
+                           "display": "overlay"} for target in (f"{VIEW.id}=side", dog))
+    review = _review(wb, reviews)
+    assert review.receive(_act("img-00", "accept", dog, seen=of_value, **said))["kind"] == "stored"
+    assert review.receive(_act("img-01", "accept", dog, seen=of_label, **said))["kind"] == "stored"
+    first, second = wb.session.latest()
+    assert first.seen.target == f"{VIEW.id}=side"
+    assert past_of(first)["map"] == {"method": "gradcam", "target": f"{VIEW.id}=side", "display": "overlay",
+                                     "against": None}
+    assert list(wb.project.reasons()) == [second.item_id], "the labels' model doesn't learn from the other"
+    wb.apply(hw.edits.rename_attribute("view", "side"))
+    table = wb.reasons().set_index("item_id")
+    assert table["attribute"].to_dict() == {"img-00": "side", "img-01": None}
+    assert table["label"].to_dict() == {"img-00": None, "img-01": "dog"}
+
+
+def test_what_a_map_was_of_outlives_an_export_and_an_import(tmp_path: Path, reviews: list[Review]) -> None:
+    def opened(name: str, *attributes: hw.Attribute) -> hw.Workbench:
+        return _project(tmp_path / name, hw.Taxonomy(["dog", "car"], attributes=attributes))
+    wb = opened("from", BLUR, VIEW)
+    dog = wb.taxonomy.label("dog").id
+    for item, target in (("img-00", f"{VIEW.id}=side"), ("img-01", BLUR.id), ("img-02", dog)):
+        seen = {"taxonomy": 1, "suggestion": dog, "method": "gradcam", "target": target, "display": "overlay"}
+        assert _review(wb, reviews).receive(_act(item, "accept", dog, seen=seen, values={}))["kind"] == "stored"
+    wb.export(tmp_path / "out.jsonl", format="jsonl", labels="annotations")
+    other = opened("to", hw.Attribute("blur", id="sharpness", scale=(0, 10)), VIEW)
+    other.import_file(tmp_path / "out.jsonl", format="jsonl")
+    own = other.taxonomy.label("dog").id
+    assert [event.body["seen"]["target"] for event in other.project.log.events(kind="decided")] == [
+        f"{VIEW.id}=side", "sharpness", own]
 
 
 def test_a_set_is_stored_as_it_was_pressed(tmp_path: Path, reviews: list[Review]) -> None:

@@ -5,6 +5,7 @@
   have an outline that isn't their box, else boxes. With ``task="boxes"`` outlines and masks become their boxes.
 - An image without annotations may be one at which nobody looked: only ``empty=True`` takes it for one without objects.
 - The outline of an object in several parts is its largest part; regions of crowds are no objects. Both are counted.
+- A mask of run lengths, plain or compressed, becomes the outline along the sides of its pixels; holes are counted.
 - A folder may have results beside its annotations, ``predictions/<model>.json``; results alone have no images and no
   labels, and are refused.
 """
@@ -19,6 +20,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...errors import BadInput
+from ...objects.shapes import MOST_POINTS
 from ...records import OBJECT_TASKS, SHAPE_OF, ObjectAnswer
 from ...taxonomy.labels import Taxonomy
 from ..files import Source, inner_path, json_text, unsafe_name
@@ -28,6 +30,7 @@ from ..losses import NOTHING_READ, Losses
 from ..places import area, sound
 from ..plain_records import header_from_dict, record_from_dict
 from ..records import CONSENSUS, Answer, Header, ItemRecord, Prediction
+from .coco_masks import extent_of, is_mask, mask_of, outline_of
 
 TASKS = tuple(task for task in OBJECT_TASKS if task != "spans")
 _SPLITS = (("train", "train"), ("val", "holdout"), ("test", "holdout"))
@@ -230,7 +233,8 @@ def _task_of(documents: Sequence[_Document]) -> str:
         for one in document.entries("annotations"):
             n += 1
             n_points += _keypoint(one) is not None
-            n_polygons += bool((rings := _rings(one)) and not _is_box(rings, one.get("bbox")))
+            n_polygons += bool((rings := _rings(one)) and not _is_box(rings, one.get("bbox"))) or \
+                (is_mask(one.get("segmentation")) and not one.get("iscrowd"))
     return "points" if 2 * n_points > n else "polygons" if 2 * n_polygons > n else "boxes"
 
 
@@ -244,6 +248,7 @@ class _Reader:
                  empty: bool) -> None:
         self.source, self.header, self.documents, self.lost, self.empty = source, header, documents, lost, empty
         self._item_ids = set[str]()
+        self._size: tuple[int, int] | None = None  # of the image whose annotations are read
         self.images: dict[str, str] = {}
         kind = SHAPE_OF[header.task]
         assert kind != "span"
@@ -288,6 +293,7 @@ class _Reader:
             record = replace(record, name=name)
         elif name is not None and name != record.name and self.source.has(name):
             self.images[record.item_id] = name
+        self._size = size
         answers = self._answers(document, record.answers, annotations, is_own=hitl is not None)
         told = [Prediction(model, objects=tuple(objects)) for model, objects in predictions.items()]
         return replace(record, size=size, metadata=self._metadata(image, record.metadata), answers=answers,
@@ -367,9 +373,11 @@ class _Reader:
         n_keypoints = one.get("num_keypoints")
         if isinstance(n_keypoints, int) and n_keypoints > 0:
             self.lost.add("keypoint", f"This is about {self.header.task}.", n_keypoints)
-        return self._polygon(one) if self.kind == "polygon" else self._box(one, where)
+        return self._polygon(one, where) if self.kind == "polygon" else self._box(one, where)
 
-    def _polygon(self, one: Mapping[str, Any]) -> list[float] | None:
+    def _polygon(self, one: Mapping[str, Any], where: str) -> list[float] | None:
+        if is_mask(one.get("segmentation")):
+            return self._outline(one, where)
         rings = _rings(one)
         if not rings:
             self.lost.add("object", "It has no outline of points, and this is about polygons: pass task='boxes' for "
@@ -379,6 +387,18 @@ class _Reader:
             self.lost.add("part of an object", "A polygon is one outline; the largest part is kept.", len(rings) - 1)
         return max(rings, key=lambda ring: area("polygon", ring))
 
+    def _outline(self, one: Mapping[str, Any], where: str) -> list[float] | None:
+        """The outline of a mask; what it doesn't show is counted."""
+        outline = outline_of(mask_of(one["segmentation"], where, self._size))
+        if outline is None:
+            self.lost.add("object", "It has no area.")
+            return None
+        self.lost.add("part of an object", "A polygon is one outline; the largest part is kept.", outline.n_parts - 1)
+        self.lost.add("hole in an object", "A polygon is one outline, and covers its holes.", outline.n_holes)
+        if not outline.exact:
+            self.lost.add("detail of an outline", f"A polygon has {MOST_POINTS:,} corners at most.")
+        return outline.at
+
     def _box(self, one: Mapping[str, Any], where: str) -> list[float] | None:
         rings, bbox = _rings(one), one.get("bbox")
         if one.get("segmentation") and not (rings and _is_box(rings, bbox)):
@@ -386,6 +406,10 @@ class _Reader:
         if bbox is None and rings:
             xs, ys = ([value for ring in rings for value in ring[n::2]] for n in (0, 1))
             return [min(xs), min(ys), max(xs), max(ys)]
+        if bbox is None and is_mask(one.get("segmentation")):
+            if (extent := extent_of(mask_of(one["segmentation"], where, self._size))) is None:
+                self.lost.add("object", "It has no area.")
+            return extent
         if bbox is None and isinstance(one.get("keypoints"), list):
             self.lost.add("object", "It has keypoints and no bbox, and this is about boxes: pass task='points' for one "
                           "keypoint of each, or add bbox.")
@@ -413,7 +437,7 @@ class _Reader:
                     raise BadInput(f"{at} is about image {key!r:.60}, which isn't among those of {document.where}.")
                 if not _is_number(score := one.get("score")):
                     raise BadInput(f"{at} has the score {score!r:.60}; a number is expected.")
-                hitl = _mapping(one.get("hitl"))
+                hitl, self._size = _mapping(one.get("hitl")), None
                 model = hitl.get("model", unsafe_name(PurePosixPath(file).stem))
                 made = self._object(document, at, {name: one[name] for name in one if name in _OF_ANNOTATIONS})
                 if made is not None:

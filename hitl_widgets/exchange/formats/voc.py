@@ -8,6 +8,10 @@ file, in the element ``hitl``, with the item's id, the name of its image and who
 alone. Coordinates keep their decimals. Where XML can't have a character, a name has U+FFFD in its place, and hitl.json
 has the name itself.
 
+What models predict is written as VOC's own results, ``results/<model>/comp4_det_<set>_<label>.txt`` with a line
+``stem score xmin ymin xmax ymax`` for each box; ``results/hitl.json`` says which file is of which model and label.
+Results are in memory until all images are written.
+
 Reading takes, from other tools too: all .xml files in a folder, or one. Where a file doesn't say, coordinates count
 from 1; ``one_based=False`` reads them as they are. A file without objects says that there is nothing in its image.
 Files with a DTD are refused, and paths in files aren't followed.
@@ -16,7 +20,9 @@ Files with a DTD are refused, and paths in files aren't followed.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -26,16 +32,16 @@ from xml.sax.saxutils import escape
 
 from ...errors import BadInput
 from ...records import ObjectAnswer
-from ..files import Source, Target, inner_path, json_text, parsed
+from ..files import Source, Target, inner_path, json_text, parsed, safe_name
 from ..format import Contents, Format, Options
-from ..image_files import SPLITS, ImageFiles, split_of
+from ..image_files import FOLDERS, SPLITS, ImageFiles, split_of
 from ..label_names import labels_of_file
 from ..losses import NOTHING_READ, Losses
-from ..places import PARTS, bare_header, bare_reasons, bare_record, sound, thousandths
+from ..places import PARTS, bare_header, bare_reasons, folder_of, sound, thousandths, with_predictions
 from ..plain_records import record_from_dict, record_to_dict
-from ..records import CONSENSUS, Answer, Header, ItemRecord
+from ..records import CONSENSUS, Answer, Header, ItemRecord, Prediction
 
-ABOUT = "hitl.json"
+ABOUT, RESULTS = "hitl.json", "results/hitl.json"
 _OF_ANNOTATION = {"folder", "filename", "path", "source", "size", "segmented", "object", "hitl"}
 _OF_OBJECT = {"name", "bndbox", "pose", "truncated", "difficult", "occluded"}
 # What XML 1.0 can't have, not even escaped, and what its readers change.
@@ -53,6 +59,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
         labels = [{"label_id": label_id, "name": header.names[label_id]} for label_id in header.taxonomy.label_ids]
         file.write(json_text({"labels": labels, "one_based": one_based, "task": header.task}, indent=1) + "\n")
     names = {label_id: _xml(name) for label_id, name in header.names.items()}
+    results = defaultdict[tuple[str, str, str], list[str]](list)
     with target.text("ImageSets/Main/train.txt") as train, target.text("ImageSets/Main/val.txt") as val:
         for record in records:
             stem = target.stem(record)
@@ -61,6 +68,36 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
             image = target.image(record, "JPEGImages")
             with target.text(f"Annotations/{stem}.xml") as file:
                 file.writelines(_lines(header, record, names, image, one_based=one_based))
+            for prediction in record.predictions:
+                for one in prediction.objects:
+                    results[prediction.model, FOLDERS[record.split], one.label_id].append(
+                        f"{stem} {one.score:.6f} {' '.join(map(_number, _corners(one, one_based=one_based)))}\n")
+    if results:
+        _write_results(header, results, target)
+
+
+def _write_results(header: Header, results: Mapping[tuple[str, str, str], list[str]], target: Target) -> None:
+    """Write a file for each model, set of images and label, and which is which."""
+    taken, folders = set[str](), dict[str, str]()
+    about = []
+    for (model, images, label_id), lines in sorted(results.items()):
+        if model not in folders:
+            folders[model] = folder_of(model, folders.values())
+        name = f"results/{folders[model]}/comp4_det_{images}_{safe_name(header.names[label_id])[:100]}.txt"
+        while name.lower() in taken:
+            name = f"{name.removesuffix('.txt')}-.txt"
+        taken.add(name.lower())
+        with target.text(name) as file:
+            file.writelines(lines)
+        about.append({"file": name, "model": model, "label": header.names[label_id]})
+    with target.text(RESULTS) as file:
+        file.write(json_text(about, indent=1) + "\n")
+
+
+def _corners(one: ObjectAnswer, *, one_based: bool) -> list[int]:
+    """xmin, ymin, xmax and ymax in thousandths of a pixel."""
+    x0, y0, x1, y1 = thousandths(one.at)
+    return [x0 + PARTS, y0 + PARTS, x1, y1] if one_based else [x0, y0, x1, y1]
 
 
 def _xml(text: str) -> str:
@@ -71,7 +108,7 @@ def _lines(header: Header, record: ItemRecord, names: Mapping[str, str], image: 
            one_based: bool) -> Iterator[str]:
     """The lines of a file."""
     assert record.size is not None
-    about = record_to_dict(header, replace(record, answers=(), size=None)) | {
+    about = record_to_dict(header, replace(record, answers=(), predictions=(), size=None)) | {
         "annotator": record.answers[0].annotator, "one_based": one_based}
     # ASCII alone: an id may have characters that XML can't have.
     told = json.dumps(about, sort_keys=True, allow_nan=False)
@@ -81,11 +118,8 @@ def _lines(header: Header, record: ItemRecord, names: Mapping[str, str], image: 
     yield f"\t<size><width>{record.size[0]}</width><height>{record.size[1]}</height><depth>3</depth></size>\n"
     yield "\t<segmented>0</segmented>\n"
     for one in record.answers[0].objects or ():
-        x0, y0, x1, y1 = thousandths(one.at)
-        if one_based:
-            x0, y0 = x0 + PARTS, y0 + PARTS
-        box = "".join(f"<{name}>{_number(value)}</{name}>"
-                      for name, value in zip(("xmin", "ymin", "xmax", "ymax"), (x0, y0, x1, y1), strict=True))
+        box = "".join(f"<{name}>{_number(value)}</{name}>" for name, value in zip(
+            ("xmin", "ymin", "xmax", "ymax"), _corners(one, one_based=one_based), strict=True))
         yield f"\t<object><name>{names[one.label_id]}</name><pose>Unspecified</pose><truncated>0</truncated>" \
               f"<difficult>0</difficult><bndbox>{box}</bndbox></object>\n"
     yield f"\t<hitl>{escape(told)}</hitl>\n</annotation>\n"
@@ -210,6 +244,10 @@ def _add_object(file: _File, one: Element, where: str, lost: Losses) -> None:
     file.objects.append((name, (x0, y0, x1, y1)))
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _whole(text: str | None) -> int:
     """A side of an image; 0 where it isn't one."""
     try:
@@ -228,6 +266,7 @@ class _Reader:
         self._one_based = one_based
         self._files = ImageFiles(source) if source.is_folder else None
         self._splits = self._sets()
+        self._results = self._predicted()
         self.images: dict[str, str] = {}
 
     def records(self, files: Iterable[_File]) -> Iterator[ItemRecord]:
@@ -261,6 +300,9 @@ class _Reader:
         if file.objects and not objects:
             self._lost.add("answer", NOTHING_READ)
             return replace(record, size=size)
+        if told := self._results.get(stem):
+            record = replace(record, predictions=tuple(Prediction(model, objects=tuple(some))
+                                                       for model, some in told.items()))
         return replace(record, size=size, answers=(Answer(annotator, objects=objects),))
 
     def _objects(self, file: _File, *, from_one: bool) -> tuple[ObjectAnswer, ...]:
@@ -293,6 +335,46 @@ class _Reader:
     def _split(self, file: _File, stem: str) -> str | None:
         return self._splits.get(stem) or split_of(file.name or "")
 
+    def _predicted(self) -> dict[str, dict[str, list[ObjectAnswer]]]:
+        """Stem of a file -> model -> what it predicts, as we wrote it beside the files."""
+        found: dict[str, dict[str, list[ObjectAnswer]]] = {}
+        if not self._source.is_folder or not self._source.has(RESULTS):
+            return found
+        about, where = self._source.json(RESULTS), self._source.file(RESULTS)
+        if not isinstance(about, list) or not all(isinstance(one, dict) and all(
+                isinstance(one.get(name), str) for name in ("file", "model", "label")) for one in about):
+            raise BadInput(f"{where} is {str(about)[:60]!r}; a list of objects with file, model and label is expected.")
+        one_based = _mapping(self._source.json(ABOUT)).get("one_based") if self._source.has(ABOUT) else None
+        for one in about:
+            if one["label"] not in self._label_ids:
+                raise BadInput(f"{where} has the label {one['label']!r:.60}, which isn't in {ABOUT}; add it there.")
+            if not one["file"].startswith("results/") or not self._source.has(one["file"]):
+                self._lost.add("prediction", "Its file isn't there.")
+                continue
+            for number, line in self._source.lines(one["file"]):
+                at = f"{self._source.file(one['file'])}, line {number:,}"
+                stem, made = self._result(line, at, one["label"], f"{number}", from_one=one_based is not False)
+                if made is not None:
+                    found.setdefault(stem, {}).setdefault(one["model"], []).append(made)
+        return found
+
+    def _result(self, line: str, where: str, label: str, number: str, *, from_one: bool
+                ) -> tuple[str, ObjectAnswer | None]:
+        """The stem and the box of a line of results."""
+        stem, *rest = line.rstrip("\n").rsplit(" ", 5)
+        try:
+            score, x0, y0, x1, y1 = map(float, rest)
+        except ValueError:
+            score = math.nan
+        if not 0 <= score <= 1:
+            raise BadInput(f"{where} is {line[:60]!r}; a name, a score from 0 to 1, xmin, ymin, xmax and ymax are "
+                           "expected.")
+        at = sound("box", (x0 - from_one, y0 - from_one, x1, y1), self._lost, where)
+        label_id = self._label_ids[label]
+        return stem, None if at is None else ObjectAnswer(
+            f"{number}-{label_id}"[:80], "box", at, label_id, self._header.names[label_id], score=score,
+            origin="model", act="accepted")
+
     def _sets(self) -> dict[str, str]:
         """Stem -> split, of the lists in ImageSets/Main."""
         found: dict[str, str] = {}
@@ -306,9 +388,9 @@ _PLAIN = "Labels of VOC are plain names."
 
 FORMAT = Format(
     name="voc", title="Pascal VOC", tasks=("boxes",), kinds=("image",), folder=True, suffixes=(),
-    cannot_hold="Everything but the places and labels of one answer for each image: no certainty, no votes, no "
-                "hierarchy of labels, no attributes.",
-    reduce=bare_record, reduce_header=bare_header, write=write, read=read,
+    cannot_hold="Everything but the places and labels of one answer for each image, and objects that models predict: "
+                "no certainty, no votes, no hierarchy of labels, no attributes.",
+    reduce=with_predictions, reduce_header=bare_header, write=write, read=read,
     why={**bare_reasons(
             answer="A file has one answer for an image: the consensus, or else the first; jsonl and coco keep all.",
             of_object="An object of VOC has a name and a box; its other fields mean something else."),
@@ -317,7 +399,8 @@ FORMAT = Format(
          "object": "It belongs to an answer that isn't written (a file has one for an image), or has no area.",
          "deleted proposal": "A file has what is there, not what was proposed.",
          "metadata": "VOC has no place for metadata.",
-         "prediction": "VOC has no place for predictions; formats coco and jsonl keep them.",
+         "prediction": "A line of VOC's results is a box with a score and an area, of an image that is written; "
+                       "formats coco and jsonl keep the others.",
          "label above others": _PLAIN, "labels above others as answers": _PLAIN,
          "place of a label in the hierarchy": _PLAIN, "description of a label": _PLAIN,
          "attribute": "VOC has no attributes.", "description of an attribute": "VOC has no attributes.",

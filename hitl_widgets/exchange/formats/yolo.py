@@ -2,10 +2,12 @@
 
 Writing makes a folder: ``data.yaml`` with the names of the classes, ``labels/train/<stem>.txt`` and ``labels/val/...``
 (the hold-out), the images under ``images/`` where they are copied, and ``items.jsonl``, which has for each file of
-labels the item's id, the name of its image, its size, its split and who answered; YOLO's tools don't look at it. Paths
-in data.yaml count from its own folder. A line is ``class cx cy width height`` of a box, ``class x1 y1 x2 y2 ...`` of a
-polygon, as parts of the image's sides, with as many digits as a thousandth of a pixel needs. A stem is the name of the
-item's file, or its id, in which "~" and two digits stand for what a file's name can't hold.
+labels the item's id, the name of its image, its size, its split and who answered; YOLO's tools don't look at it. What
+models predict lies in ``predictions/<model>/train/<stem>.txt`` and ``.../val/...``: lines as in files of labels with
+the score at their end, as Ultralytics writes them with ``save_conf``; items.jsonl says which file is of which model.
+Paths in data.yaml count from its own folder. A line is ``class cx cy width height`` of a box, ``class x1 y1 x2 y2 ...``
+of a polygon, as parts of the image's sides, with as many digits as a thousandth of a pixel needs. A stem is the name of
+the item's file, or its id, in which "~" and two digits stand for what a file's name can't hold.
 
 Reading takes, from other tools too: a folder with data.yaml (names as a list or a mapping), ``classes.txt`` or
 ``obj.names``, and files of labels in folders called labels, or beside the images. Paths in data.yaml are never
@@ -33,7 +35,7 @@ from ..format import Contents, Format, Options
 from ..image_files import FOLDERS, ImageFiles, split_of
 from ..label_names import labels_of_file
 from ..losses import NOTHING_READ, Losses
-from ..places import PARTS, bare_header, bare_reasons, bare_record, sound, thousandths
+from ..places import PARTS, bare_header, bare_reasons, folder_of, sound, thousandths, with_predictions
 from ..plain_records import record_from_dict, record_to_dict
 from ..records import CONSENSUS, Answer, Header, ItemRecord, Prediction
 
@@ -42,6 +44,8 @@ SIDECAR = "items.jsonl"
 _CLASSES = ("classes.txt", "obj.names", "_darknet.labels")
 # Lists of images, and what people write beside labels.
 _NO_LABELS = {"classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "requirements.txt"}
+# What a line of items.jsonl says beside its item.
+_BESIDE = ("labels", "image", "annotator", "predictions")
 _LONGEST_YAML, _DEEPEST_YAML = 10_000_000, 20
 
 
@@ -57,6 +61,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
     with target.text("data.yaml") as file:
         yaml.dump(body, file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), allow_unicode=True,
                   sort_keys=False, width=10_000, line_break="\n")
+    folders: dict[str, str] = {}
     with target.text(SIDECAR) as sidecar:
         for record in records:
             assert record.size is not None
@@ -66,13 +71,22 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
                 file.writelines(_line(numbers[one.label_id], one.at, record.size)
                                 for one in record.answers[0].objects or ())
             image = target.image(record, f"images/{split}")
-            about = record_to_dict(header, replace(record, answers=())) | {
-                "labels": name, "image": image, "annotator": record.answers[0].annotator}
+            predicted = {}
+            for one in record.predictions:
+                if one.model not in folders:
+                    folders[one.model] = folder_of(one.model, folders.values())
+                predicted[one.model] = f"predictions/{folders[one.model]}/{split}/{target.stem(record)}.txt"
+                with target.text(predicted[one.model]) as file:
+                    file.writelines(_line(numbers[proposal.label_id], proposal.at, record.size, proposal.score)
+                                    for proposal in one.objects)
+            about = record_to_dict(header, replace(record, answers=(), predictions=())) | {
+                "labels": name, "image": image, "annotator": record.answers[0].annotator,
+                **({"predictions": predicted} if predicted else {})}
             sidecar.write(json_text(about) + "\n")
 
 
-def _line(number: int, at: Sequence[float], size: tuple[int, int]) -> str:
-    """A line of a file of labels; its digits give back each thousandth of a pixel."""
+def _line(number: int, at: Sequence[float], size: tuple[int, int], score: float | None = None) -> str:
+    """A line of a file of labels; its digits give back each thousandth of a pixel. A score stands at the end."""
     digits = max(6, math.ceil(math.log10(1500 * max(size))) + 1)
     whole = thousandths(at)
     if len(at) == 4:
@@ -81,7 +95,8 @@ def _line(number: int, at: Sequence[float], size: tuple[int, int]) -> str:
     else:
         values = [*map(float, whole)]
     return f"{number} " + " ".join(
-        f"{value / PARTS / size[n % 2]:.{digits}f}" for n, value in enumerate(values)) + "\n"
+        f"{value / PARTS / size[n % 2]:.{digits}f}" for n, value in enumerate(values)) + (
+        "" if score is None else f" {score:.6f}") + "\n"
 
 
 # -- reading -------------------------------------------------------------------------------------------------
@@ -184,6 +199,7 @@ def _yaml(text: str, where: str) -> Any:
 def _label_files(source: Source) -> list[str]:
     """The files of labels: in folders called labels where there are any, else beside the images."""
     files = [name for name in source.names(".txt") if PurePosixPath(name).name.lower() not in _NO_LABELS
+             and not (name.startswith("predictions/") and source.has(SIDECAR))
              and not PurePosixPath(name).name.lower().startswith(("readme", "_readme"))]
     inside = [name for name in files if "labels" in [part.lower() for part in PurePosixPath(name).parts[:-1]]]
     return inside or files
@@ -215,7 +231,7 @@ class _Reader:
             image = self._files.beside(name, ("labels", "images"))
             if image is not None:
                 seen.add(image)
-            record, annotator = known.pop(name, (None, CONSENSUS))
+            record, annotator, predicted = known.pop(name, (None, CONSENSUS, {}))
             record = record or self._foreign(name, image)
             if record.item_id in item_ids:
                 raise BadInput(f"{self._source.file(name)} is about item {record.item_id!r:.80}, as another file is; "
@@ -223,7 +239,7 @@ class _Reader:
             item_ids.add(record.item_id)
             if image is not None and image != record.name:
                 self.images[record.item_id] = image
-            yield self._with_objects(record, name, annotator)
+            yield self._with_predictions(self._with_objects(record, name, annotator), predicted)
         self._lost.add("item", "Its file of labels isn't there.", len(known))
         for image in self._files.names:
             if image not in seen and self._empty:
@@ -234,19 +250,23 @@ class _Reader:
                 self._lost.add("whether somebody looked for objects", "An image without a file of labels may be one at "
                                "which nobody looked; pass empty=True where all images were labelled.")
 
-    def _sidecar(self) -> dict[str, tuple[ItemRecord, str]]:
-        """Name of a file of labels -> the item that it is about, and who answered, as we wrote it."""
-        known: dict[str, tuple[ItemRecord, str]] = {}
+    def _sidecar(self) -> dict[str, tuple[ItemRecord, str, Mapping[str, str]]]:
+        """Name of a file of labels -> the item that it is about, who answered, and files of predictions by model."""
+        known: dict[str, tuple[ItemRecord, str, Mapping[str, str]]] = {}
         if not self._source.has(SIDECAR):
             return known
         for number, body in self._source.json_lines(SIDECAR):
             where = f"{self._source.file(SIDECAR)}, line {number:,}"
-            about = {name: value for name, value in body.items() if name not in ("labels", "image", "annotator")}
+            about = {name: value for name, value in body.items() if name not in _BESIDE}
             labels, annotator = body.get("labels"), body.get("annotator", CONSENSUS)
+            predicted = body.get("predictions", {})
+            if not isinstance(predicted, dict) or not all(isinstance(one, str) for one in predicted.values()):
+                raise BadInput(f"{where} has the predictions {predicted!r:.60}; the name of a file for each model is "
+                               "expected.")
             if not isinstance(labels, str) or not isinstance(annotator, str) or labels in known:
                 raise BadInput(f"{where} has labels {labels!r:.60} and annotator {annotator!r:.60}; the name of a file "
                                "that no other line has, and a name, are expected.")
-            known[labels] = record_from_dict(self._header, about, where, self._lost), annotator
+            known[labels] = record_from_dict(self._header, about, where, self._lost), annotator, predicted
         return known
 
     def _foreign(self, name: str, image: str | None) -> ItemRecord:
@@ -254,6 +274,28 @@ class _Reader:
         return ItemRecord(item_id, image, self._files.size(image, item_id), split=split_of(name))
 
     def _with_objects(self, record: ItemRecord, name: str, annotator: str) -> ItemRecord:
+        objects, found, n_lines = self._in_file(name, record.size)
+        answered = objects or not n_lines
+        if n_lines and not objects and not found and record.size is not None:
+            self._lost.add("answer", NOTHING_READ)
+        return replace(record, answers=(Answer(annotator, objects=tuple(objects)),) if answered else (),
+                       predictions=(Prediction(self._model, objects=tuple(found)),) if found else ())
+
+    def _with_predictions(self, record: ItemRecord, predicted: Mapping[str, str]) -> ItemRecord:
+        """The record with what models predict in files of their own."""
+        told = []
+        for model, name in predicted.items():
+            if not name.startswith("predictions/") or not self._source.has(name):
+                self._lost.add("prediction", "Its file isn't there.")
+                continue
+            _, found, n_lines = self._in_file(name, record.size)
+            self._lost.add("prediction", "It has no score, or no place.", n_lines - len(found))
+            told += [Prediction(model, objects=tuple(found))] if found else []
+        return replace(record, predictions=(*record.predictions, *told)) if told else record
+
+    def _in_file(self, name: str, size: tuple[int, int] | None
+                 ) -> tuple[list[ObjectAnswer], list[ObjectAnswer], int]:
+        """The objects of a file of labels, those with a score apart, and how many lines it has."""
         objects: list[ObjectAnswer] = []
         found: list[ObjectAnswer] = []
         n_lines = 0
@@ -261,20 +303,16 @@ class _Reader:
             n_lines += 1
             where = f"{self._source.file(name)}, line {number:,}"
             n, numbers, score = self._parsed(line, where)
-            if record.size is None:
+            if size is None:
                 self._lost.add("object", "The size of its image isn't known, and YOLO tells places as parts of it; put "
                                "the images into the folder, or pass images=.")
-            elif (at := self._place(numbers, record.size, where)) is not None:
+            elif (at := self._place(numbers, size, where)) is not None:
                 one = ObjectAnswer(str(number), self._kind, at, self._label_ids[n], self._names[n])  # type: ignore[arg-type]
                 if score is None:
                     objects.append(one)
                 else:
                     found.append(replace(one, score=score, origin="model", act="accepted"))
-        answered = objects or not n_lines
-        if n_lines and not objects and not found and record.size is not None:
-            self._lost.add("answer", NOTHING_READ)
-        return replace(record, answers=(Answer(annotator, objects=tuple(objects)),) if answered else (),
-                       predictions=(Prediction(self._model, objects=tuple(found)),) if found else ())
+        return objects, found, n_lines
 
     def _parsed(self, line: str, where: str) -> tuple[int, list[float], float | None]:
         """The number of the class, the coordinates, and a confidence where there is one."""
@@ -311,9 +349,9 @@ class _Reader:
 
 FORMAT = Format(
     name="yolo", title="YOLO", tasks=TASKS, kinds=("image",), folder=True, suffixes=(),
-    cannot_hold="Everything but the places and labels of one answer for each image: no certainty, no votes, no "
-                "hierarchy of labels, no attributes.",
-    reduce=bare_record, reduce_header=bare_header, write=write, read=read,
+    cannot_hold="Everything but the places and labels of one answer for each image, and objects that models predict: "
+                "no certainty, no votes, no hierarchy of labels, no attributes.",
+    reduce=with_predictions, reduce_header=bare_header, write=write, read=read,
     why={**bare_reasons(
             answer="A file of labels has one answer for an image: the consensus, or else the first; jsonl keeps all.",
             of_object="A line of a file of labels has a class and a place, nothing else."),
@@ -323,7 +361,8 @@ FORMAT = Format(
                    "area.",
          "deleted proposal": "A file of labels has what is there, not what was proposed.",
          "metadata": "YOLO has no place for metadata.",
-         "prediction": "Predictions would be files of labels of their own; formats coco and jsonl keep them.",
+         "prediction": "A line of a file of predictions is an object with a score and an area, of an image that has a "
+                       "file of labels; formats coco and jsonl keep the others.",
          "label above others": "The classes of data.yaml are a plain list.",
          "labels above others as answers": "The classes of data.yaml are a plain list.",
          "place of a label in the hierarchy": "The classes of data.yaml are a plain list.",

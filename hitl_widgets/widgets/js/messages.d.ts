@@ -495,8 +495,17 @@ export interface ItemEntry {
   probs: [string, number][];
 }
 
-/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. */
+/** A map on the screen: of which method, of what, how it was shown, and what the target was compared with. */
+export interface ShownMap {
+  method: string;
+  target: string;
+  display: "overlay" | "side_by_side" | "hot" | null;
+  against: string | null;
+}
+
+/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. `map`: of which map the reason is, where something was said of one. */
 export interface PastDecision {
+  map?: ShownMap;
   objects?: ObjectEntry[];
   counts?: Record<string, number>;
   values?: Record<string, number | string>;

@@ -1106,6 +1106,7 @@ var Marks = class {
     this.regions = before && width ? new Regions(width, height, before) : null;
     this.method = before?.method;
     this.display = before?.display;
+    this.map = before?.map ?? null;
   }
   /** As a decision has it. */
   get judgement() {
@@ -2562,6 +2563,7 @@ var Annotating = class {
 // hitl_widgets/widgets/js/card/values.js
 var LONGEST2 = 8;
 var STRIDE = 10;
+var attributeIdOf = (target) => target.split("=", 1)[0];
 var ends = ({ low = 0, high = 1 }) => ({ low, high });
 var digits = ({ step = 1 }) => Math.max(0, Math.round(-Math.log10(step)));
 function nearest2(attribute, number) {
@@ -2730,10 +2732,28 @@ var Answering = class {
     const { fields } = this;
     return fields.find(({ attribute_id }) => attribute_id === this.hand.field) ?? (this.alone ? fields[0] ?? null : null);
   }
+  /** What the map is of while an attribute is in hand: its value, or of choices the one that is suggested. Null: nothing is
+   * suggested of it, or labels are in hand. @returns {string | null} */
+  get target() {
+    const { field } = this;
+    const suggested = field && this.session.item?.values?.[field.attribute_id];
+    return !suggested ? null : field.choices ? `${field.attribute_id}=${suggested.value}` : field.attribute_id;
+  }
+  /** The attribute that a map is of; null: it is of something else. @param {string | null | undefined} target @returns {Attribute | null} */
+  attributeOf(target) {
+    return this.attributes.get(attributeIdOf(target ?? "")) ?? null;
+  }
+  /** What a map of an attribute is of, in words; null: it is of something else. @param {string} target @returns {string | null} */
+  mapped(target) {
+    const attribute = this.attributeOf(target);
+    if (!attribute) return null;
+    if (attribute.choices) return [attribute.name, ...target.includes("=") ? [target.slice(target.indexOf("=") + 1)] : []].join(": ");
+    const value2 = this.session.item?.values?.[target]?.value;
+    return value2 === void 0 ? attribute.name : `${attribute.name} ${written(attribute, value2)}`;
+  }
   /** @param {string | null} attribute_id */
   #take(attribute_id) {
     this.hand = { item: this.session.item, field: attribute_id, text: "" };
-    if (!this.alone) return;
     this.session.touched_at = this.session.now();
     this.wants_map = true;
   }
@@ -3117,12 +3137,12 @@ var DraftStore = class {
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.map?.target, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
       try {
-        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand, kept: draft.kept_objects ?? void 0 }));
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand, kept: draft.kept_objects ?? void 0, map: draft.map ?? void 0 }));
       } catch {
       }
     }
@@ -3131,7 +3151,7 @@ var DraftStore = class {
   /** @param {string} item_id @returns {Draft | null} */
   draft(item_id) {
     const kept = this.place ? this.#read(this.#key(item_id)) : null;
-    return kept?.said ? new Draft(kept.said, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
+    return kept?.said ? new Draft({ ...kept.said, map: kept.map }, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
   }
   /** It is decided. @param {string} item_id */
   drop(item_id) {
@@ -3142,7 +3162,7 @@ var DraftStore = class {
   #key(item_id) {
     return this.place + encodeURIComponent(item_id);
   }
-  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects} | null} */
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects, map?: import("../messages.d.ts").ShownMap} | null} */
   #read(key3) {
     try {
       return JSON.parse(this.storage?.getItem(key3) ?? "null");
@@ -3369,6 +3389,7 @@ function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, not
     suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden),
     chosen_by: seen.chosen_by,
+    ...(reason || wrong || missing) && seen.target && seen.method ? { map: { method: seen.method, target: seen.target, display: seen.display ?? null, against: seen.against ?? null } } : {},
     ...values ? { values } : {},
     ...touched ? { touched } : {}
   };
@@ -3623,7 +3644,8 @@ var mapKey = (item, method, target, against = null) => [
 ].join(" ");
 function keepMap(item, map) {
   const key3 = mapKey(item, map.method, map.target, map.against);
-  const model = item.model ?? item.values_model;
+  const of_value = item.values?.[attributeIdOf(map.target)] !== void 0;
+  const model = of_value ? item.values_model : item.model ?? item.values_model;
   if (!map.model || !model || map.model === model) item.maps[key3] = map;
   else if (!item.maps[key3]?.values) item.maps[key3] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
 }
@@ -4095,17 +4117,18 @@ var CardSession = class extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
-    if (map && (this.answering.alone || this.annotating.on) && this.mapped !== map.target) return null;
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id) || isOfObject(id)) ? map : null;
+    if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null;
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributeOf(id) || isOfObject(id)) ? map : null;
   }
-  /** The label that a map is wanted for, or the attribute in hand where there are no labels, or the object in focus; null: the one that comes by itself.
+  /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
    * @returns {string | null} */
   get mapped() {
-    return this.annotating.on ? this.annotating.target : this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed;
+    if (this.annotating.on) return this.annotating.target;
+    return this.answering.target ?? (this.answering.alone ? null : this.pointed);
   }
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() {
-    return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null;
+    return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "consent" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -4463,10 +4486,29 @@ var CardSession = class extends Session {
     const { marks } = this;
     if (!marks) return this.say(this.annotating.unexplained);
     if (!this.saliency && marks.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    const elsewhere = this.#elsewhere;
+    if (elsewhere) return this.say(elsewhere, true);
     const before = this.annotating.on ? marks.judgement : null;
     const words2 = marks.judge(reason);
     if (before && before.reason !== marks.reason) this.#judged(marks, before);
+    else if (!before) this.#remember();
     this.say(words2);
+  }
+  /** Why nothing can be said of the map on the screen, if so: a decision says it of one map, of a label or of an attribute.
+   * @returns {string | null} */
+  get #elsewhere() {
+    const { draft: { judged: judged2, map }, saliency, answering } = this;
+    if (this.annotating.on || !judged2 || !map || !saliency || answering.attributeOf(map.target) === answering.attributeOf(saliency.target)) return null;
+    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+  }
+  /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
+  #remember() {
+    if (!this.draft.judged) this.draft.map = null;
+    else if (this.saliency) this.draft.map = this.#shownMap(this.saliency);
+  }
+  /** @param {Saliency} map @returns {import("../messages.d.ts").ShownMap} as the log has it */
+  #shownMap(map) {
+    return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null };
   }
   /** Something was said of the explanation of an object, by the map that is on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
@@ -4531,8 +4573,11 @@ var CardSession = class extends Session {
       const regions = marks.regions ??= new Regions(item.width, item.height);
       const { begun } = regions;
       const { reason } = marks;
+      const elsewhere = this.#elsewhere;
+      if (elsewhere) return this.say(elsewhere, true);
       step(this.brush, item, marks);
-      if (this.annotating.on && regions.begun > begun) this.#judged(marks, { reason, ...regions.before });
+      if (regions.begun > begun && this.annotating.on) this.#judged(marks, { reason, ...regions.before });
+      else if (regions.begun > begun) this.#remember();
     }
     this.changed();
   }
@@ -4751,6 +4796,10 @@ var CardSession = class extends Session {
   oppose() {
     this.#look(() => {
       const { focused, suggestion } = this;
+      if (this.answering.target !== null) {
+        this.notice = { bad: false, text: "The map of an attribute isn't compared with another one. Esc goes back to the labels." };
+        return;
+      }
       const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
       const rival = this.rival === null ? this.labels.get(other ?? "") : void 0;
       this.rival = rival?.label_id ?? null;
@@ -4763,7 +4812,7 @@ var CardSession = class extends Session {
   #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
-    if (!on || !method || !target || !item || !mainTarget(item) && !this.annotating.on || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
+    if (!on || !method || !target || !item || !mainTarget(item) && !this.annotating.on && this.answering.target === null || this.answering.alone && this.mapped === null || item.blind || item.no_map || item.broken) return;
     const key3 = mapKey(item, method, target, against);
     if (key3 === method && !switched || item.maps[key3]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
@@ -4939,12 +4988,19 @@ var CardSession = class extends Session {
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
     Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
-    const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.by ?? map.method, target: map.target, display: this.display.mode });
+    const map = this.#mapSeen;
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: map.display ?? void 0 });
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return this.#exposed(seen, item);
+  }
+  /** The map on the screen, or the one of which something was said; what was said without a map is of no attribute's.
+   * @returns {import("../messages.d.ts").ShownMap | null} */
+  get #mapSeen() {
+    const { draft: { judged: judged2, map }, saliency, answering } = this;
+    if (judged2 && map) return map;
+    return !saliency || judged2 && !answering.alone && answering.attributeOf(saliency.target) ? null : this.#shownMap(saliency);
   }
   /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
    * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
@@ -6757,7 +6813,7 @@ function buildReason(session) {
   function update() {
     const { marks, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || session.answering.alone && !item?.target;
-    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
+    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion ?? session.answering.target));
     setAttribute(right, "aria-pressed", String(marks?.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(marks?.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
@@ -7982,7 +8038,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
-    const pushed2 = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
+    const pushed2 = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? (session.answering.target === null ? item.maps[method] : null) : null;
     legend.hidden = !item || !session.display.methods.length || session.answering.alone && !item.target;
     if (legend.hidden) return;
     setText(
@@ -7998,17 +8054,19 @@ function buildLegend(session) {
       how.lastChild,
       (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]
     );
-    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !(session.mapped ?? (!session.answering.alone && mainTarget(item))) ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
     legend.classList.toggle("hitl-unexplained", unexplained(saliency) !== "");
     if (saliency) {
       bar.style.background = is_text ? tintGradient(saliency.signed, strength) : gradient(saliency.signed);
-      setText(low, saliency.signed ? "against" : "less");
-      setText(high, saliency.signed ? "for" : "more");
-      setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it" : "Scale: dark counted a little, bright counted most");
+      const of = session.answering.attributeOf(saliency.target);
+      const is_scale = of !== null && !of.choices;
+      setText(low, !saliency.signed ? "less" : is_scale ? "lower" : "against");
+      setText(high, !saliency.signed ? "more" : is_scale ? "higher" : "for");
+      setAttribute(bar, "aria-label", saliency.signed ? is_scale ? "Scale: blue makes the value lower, orange higher" : `Scale: blue speaks against the ${of ? "choice" : "label"}, orange for it` : "Scale: dark counted a little, bright counted most");
     }
     if (opacity.value !== String(strength)) opacity.value = String(strength);
   }

@@ -5,7 +5,7 @@
 // what a model suggests, where that can be seen.
 
 import { isSet, membersOf, NONE_OF_THEM, setId } from "./sets.js";
-import { extreme, nearest, stepped, typed, written } from "./values.js";
+import { attributeIdOf, extreme, nearest, stepped, typed, written } from "./values.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("../messages.d.ts").AttributeEntry} Attribute */
@@ -131,10 +131,29 @@ export class Answering {
     return fields.find(({ attribute_id }) => attribute_id === this.hand.field) ?? (this.alone ? fields[0] ?? null : null);
   }
 
+  /** What the map is of while an attribute is in hand: its value, or of choices the one that is suggested. Null: nothing is
+   * suggested of it, or labels are in hand. @returns {string | null} */
+  get target() {
+    const { field } = this;
+    const suggested = field && this.session.item?.values?.[field.attribute_id];
+    return !suggested ? null : field.choices ? `${field.attribute_id}=${suggested.value}` : field.attribute_id;
+  }
+
+  /** The attribute that a map is of; null: it is of something else. @param {string | null | undefined} target @returns {Attribute | null} */
+  attributeOf(target) { return this.attributes.get(attributeIdOf(target ?? "")) ?? null; }
+
+  /** What a map of an attribute is of, in words; null: it is of something else. @param {string} target @returns {string | null} */
+  mapped(target) {
+    const attribute = this.attributeOf(target);
+    if (!attribute) return null;
+    if (attribute.choices) return [attribute.name, ...(target.includes("=") ? [target.slice(target.indexOf("=") + 1)] : [])].join(": ");
+    const value = this.session.item?.values?.[target]?.value;
+    return value === undefined ? attribute.name : `${attribute.name} ${written(attribute, value)}`;
+  }
+
   /** @param {string | null} attribute_id */
   #take(attribute_id) {
     this.hand = { item: this.session.item, field: attribute_id, text: "" };
-    if (!this.alone) return;
     this.session.touched_at = this.session.now();
     this.wants_map = true;
   }

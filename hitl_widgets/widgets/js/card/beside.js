@@ -85,7 +85,7 @@ export function buildReason(session) {
   function update() {
     const { marks, item, brush: { kind: tool, erasing, in_parts, words: in_words } } = session;
     element.hidden = !session.display.methods.length || (session.answering.alone && !item?.target);
-    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
+    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion ?? session.answering.target));
     setAttribute(right, "aria-pressed", String(marks?.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(marks?.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));

@@ -4,6 +4,8 @@
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
 
+import { attributeIdOf } from "./values.js";
+
 export const MODES = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
 /** The label whose map comes by itself. @param {Item} item */
@@ -18,7 +20,8 @@ export const mapKey = (item, method, target, against = null) => [method, ...(tar
  * @param {Item} item @param {Saliency} map */
 export function keepMap(item, map) {
   const key = mapKey(item, map.method, map.target, map.against);
-  const model = item.model ?? item.values_model;
+  const of_value = item.values?.[attributeIdOf(map.target)] !== undefined;
+  const model = of_value ? item.values_model : item.model ?? item.values_model;
   if (!map.model || !model || map.model === model) item.maps[key] = map;
   else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: undefined, problem: "no map: the model has learnt more since this item came" };
 }

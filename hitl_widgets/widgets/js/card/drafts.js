@@ -29,11 +29,11 @@ export class DraftStore {
 
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.map?.target, draft.regions?.version, draft.by_hand, draft.objects?.version, draft.objects?.marked]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
-      try { this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand, kept: draft.kept_objects ?? undefined })); } catch { /* full: it lives in this tab only */ }
+      try { this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand, kept: draft.kept_objects ?? undefined, map: draft.map ?? undefined })); } catch { /* full: it lives in this tab only */ }
     }
     this.written.set(item_id, looks);
   }
@@ -41,7 +41,7 @@ export class DraftStore {
   /** @param {string} item_id @returns {Draft | null} */
   draft(item_id) {
     const kept = this.place ? this.#read(this.#key(item_id)) : null;
-    return kept?.said ? new Draft(kept.said, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
+    return kept?.said ? new Draft({ ...kept.said, map: kept.map }, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
   }
 
   /** It is decided. @param {string} item_id */
@@ -53,7 +53,7 @@ export class DraftStore {
   /** @param {string} item_id */
   #key(item_id) { return this.place + encodeURIComponent(item_id); }
 
-  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects} | null} */
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects, map?: import("../messages.d.ts").ShownMap} | null} */
   #read(key) {
     try { return JSON.parse(this.storage?.getItem(key) ?? "null"); } catch { return null; }
   }

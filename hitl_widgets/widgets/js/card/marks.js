@@ -6,7 +6,8 @@ import { KINDS, Regions } from "./regions.js";
 /** @typedef {import("./types.d.ts").Reason} Reason */
 /** @typedef {import("../messages.d.ts").RegionEntry} RegionEntry */
 /** What the log and the browser's storage have of it; `method` and `display` are of the map that was on the screen.
- * @typedef {{reason?: Reason | null, wrong?: RegionEntry | null, missing?: RegionEntry | null, method?: string, display?: import("../messages.d.ts").ObjectReasonEntry["display"]}} Judgement */
+ * @typedef {{reason?: Reason | null, wrong?: RegionEntry | null, missing?: RegionEntry | null, method?: string, display?: import("../messages.d.ts").ObjectReasonEntry["display"],
+ *   map?: import("../messages.d.ts").ShownMap | null}} Judgement */
 
 export class Marks {
   /** @param {Judgement | null} [before] */
@@ -18,6 +19,8 @@ export class Marks {
     this.regions = before && width ? new Regions(width, height, before) : null;
     this.method = before?.method;
     this.display = before?.display;
+    /** The map of which it was said. @type {import("../messages.d.ts").ShownMap | null} */
+    this.map = before?.map ?? null;
   }
 
   /** As a decision has it. */

@@ -162,16 +162,19 @@ export class CardSession extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
-    if (map && (this.answering.alone || this.annotating.on) && this.mapped !== map.target) return null; // another one's says nothing of this one
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id) || isOfObject(id)) ? map : null; // else its label was retired meanwhile
+    if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null; // another one's says nothing of this one
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributeOf(id) || isOfObject(id)) ? map : null; // else its label was retired meanwhile
   }
 
-  /** The label that a map is wanted for, or the attribute in hand where there are no labels, or the object in focus; null: the one that comes by itself.
+  /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
    * @returns {string | null} */
-  get mapped() { return this.annotating.on ? this.annotating.target : this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed; }
+  get mapped() {
+    if (this.annotating.on) return this.annotating.target;
+    return this.answering.target ?? (this.answering.alone ? null : this.pointed);
+  }
 
   /** The label that the map holds the one in focus against. @returns {string | null} */
-  get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
+  get against() { return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null; }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "consent" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -553,11 +556,31 @@ export class CardSession extends Session {
     const { marks } = this;
     if (!marks) return this.say(this.annotating.unexplained);
     if (!this.saliency && marks.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    const elsewhere = this.#elsewhere;
+    if (elsewhere) return this.say(elsewhere, true);
     const before = this.annotating.on ? marks.judgement : null;
     const words = marks.judge(reason);
     if (before && before.reason !== marks.reason) this.#judged(marks, before);
+    else if (!before) this.#remember();
     this.say(words);
   }
+
+  /** Why nothing can be said of the map on the screen, if so: a decision says it of one map, of a label or of an attribute.
+   * @returns {string | null} */
+  get #elsewhere() {
+    const { draft: { judged, map }, saliency, answering } = this;
+    if (this.annotating.on || !judged || !map || !saliency || answering.attributeOf(map.target) === answering.attributeOf(saliency.target)) return null;
+    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+  }
+
+  /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
+  #remember() {
+    if (!this.draft.judged) this.draft.map = null;
+    else if (this.saliency) this.draft.map = this.#shownMap(this.saliency);
+  }
+
+  /** @param {Saliency} map @returns {import("../messages.d.ts").ShownMap} as the log has it */
+  #shownMap(map) { return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null }; }
 
   /** Something was said of the explanation of an object, by the map that is on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
@@ -628,8 +651,11 @@ export class CardSession extends Session {
       const regions = marks.regions ??= new Regions(item.width, item.height);
       const { begun } = regions;
       const { reason } = marks;
+      const elsewhere = this.#elsewhere;
+      if (elsewhere) return this.say(elsewhere, true);
       step(this.brush, item, marks);
-      if (this.annotating.on && regions.begun > begun) this.#judged(marks, { reason, ...regions.before });
+      if (regions.begun > begun && this.annotating.on) this.#judged(marks, { reason, ...regions.before });
+      else if (regions.begun > begun) this.#remember();
     }
     this.changed();
   }
@@ -859,6 +885,10 @@ export class CardSession extends Session {
   oppose() {
     this.#look(() => {
       const { focused, suggestion } = this;
+      if (this.answering.target !== null) {
+        this.notice = { bad: false, text: "The map of an attribute isn't compared with another one. Esc goes back to the labels." };
+        return;
+      }
       const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
       const rival = this.rival === null ? this.labels.get(other ?? "") : undefined;
       this.rival = rival?.label_id ?? null;
@@ -873,7 +903,7 @@ export class CardSession extends Session {
   #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
-    if (!on || !method || !target || !item || (!mainTarget(item) && !this.annotating.on) || (this.answering.alone && !item.values?.[target]) || item.blind || item.no_map || item.broken) return;
+    if (!on || !method || !target || !item || (!mainTarget(item) && !this.annotating.on && this.answering.target === null) || (this.answering.alone && this.mapped === null) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if ((key === method && !switched) || item.maps[key]) return;
     const asked = { method, target, ...(against === null ? {} : { against }) };
@@ -1049,12 +1079,20 @@ export class CardSession extends Session {
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
     Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
-    const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.by ?? map.method, target: map.target, display: this.display.mode });
+    const map = this.#mapSeen;
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: map.display ?? undefined });
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return this.#exposed(seen, item);
+  }
+
+  /** The map on the screen, or the one of which something was said; what was said without a map is of no attribute's.
+   * @returns {import("../messages.d.ts").ShownMap | null} */
+  get #mapSeen() {
+    const { draft: { judged, map }, saliency, answering } = this;
+    if (judged && map) return map;
+    return !saliency || (judged && !answering.alone && answering.attributeOf(saliency.target)) ? null : this.#shownMap(saliency);
   }
 
   /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as

@@ -337,7 +337,7 @@ export function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
-    const pushed = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? (session.answering.target === null ? item.maps[method] : null) : null;
     legend.hidden = !item || !session.display.methods.length || (session.answering.alone && !item.target);
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
@@ -345,19 +345,22 @@ export function buildLegend(session) {
     how.hidden = !on || session.blind;
     const is_text = item?.mime === "text/plain";
     setText(/** @type {Node} */ (how.lastChild), (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]);
-    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
       : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
-        : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || (session.answering.alone && !item.values?.[session.mapped ?? ""]) ? "no prediction to explain" : "map on its way …");
+        : !on || !item || item.no_map ? "" : item.broken || !(session.mapped ?? (!session.answering.alone && mainTarget(item))) ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
     legend.classList.toggle("hitl-unexplained", unexplained(saliency) !== "");
     if (saliency) {
       bar.style.background = is_text ? tintGradient(saliency.signed, strength) : gradient(saliency.signed);
-      setText(low, saliency.signed ? "against" : "less");
-      setText(high, saliency.signed ? "for" : "more");
-      setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it"
+      const of = session.answering.attributeOf(saliency.target);
+      const is_scale = of !== null && !of.choices;
+      setText(low, !saliency.signed ? "less" : is_scale ? "lower" : "against");
+      setText(high, !saliency.signed ? "more" : is_scale ? "higher" : "for");
+      setAttribute(bar, "aria-label", saliency.signed ? is_scale ? "Scale: blue makes the value lower, orange higher"
+        : `Scale: blue speaks against the ${of ? "choice" : "label"}, orange for it`
         : "Scale: dark counted a little, bright counted most");
     }
     if (opacity.value !== String(strength)) opacity.value = String(strength);

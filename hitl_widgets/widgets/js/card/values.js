@@ -7,6 +7,9 @@
 const LONGEST = 8; // characters of a number that is typed
 const STRIDE = 10; // steps, with Shift
 
+/** The attribute that a map's target names: an attribute's id, and of choices one of them after "=". @param {string} target */
+export const attributeIdOf = (target) => target.split("=", 1)[0];
+
 /** @param {Attribute} attribute */
 const ends = ({ low = 0, high = 1 }) => ({ low, high });
 
