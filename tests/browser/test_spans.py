@@ -278,3 +278,42 @@ def test_a_hundred_odd_texts_go_through_the_browser_into_the_log(open_card):
         assert rows, text
         assert [text[row[5]:row[6]] for row in rows] == [row[2] for row in rows]
         assert [BLANK.sub("", quote) for quote in shown] == [BLANK.sub("", row[2])[:60] for row in rows], text
+
+
+MANY = """
+from hitl_widgets.project.shown_objects import Shown
+from hitl_widgets.records import Proposal
+from hitl_widgets.testing import MemoryHost
+from hitl_widgets.widgets.card import Review
+texts = [f"{'Ana and Rome. ' * 90}{end}" for end in ("One.", "Two.", "Three.")]
+desk = MemoryHost(texts, ["place", "person"], task="spans")
+def shown(item, annotator=None):
+    return Shown(tuple(Proposal(f"{item.id}.{k}", "span", (14 * k, 14 * k + 3), desk.taxonomy.label_ids[1],
+                                .9 - .005 * k).to_dict() for k in range(90)), threshold=.3, model=desk.model)
+desk.shown_objects = shown
+review = Review(desk, explain=None)
+review"""
+
+
+def test_the_frame_of_a_key_draws_the_spans_in_view_and_the_rest_come_after_it(lab: Lab):
+    notebook = lab.take([MANY])
+    notebook.run_cell(0)
+    take(notebook)
+    notebook.page.evaluate("""() => {
+      const count = () => document.querySelectorAll('.hitl-under > .hitl-span').length;
+      document.addEventListener('keydown', () => requestAnimationFrame(() => { window.counted = count(); }), true);
+    }""")
+    item = notebook.item
+    press(notebook, "Enter")
+    notebook.wait_for_item(item)
+    notebook.page.wait_for_function("() => document.querySelectorAll('.hitl-under > .hitl-span').length === 90")
+    in_frame = notebook.page.evaluate("() => window.counted")
+    window = notebook.page.evaluate("""() => {
+      const {top, bottom} = document.querySelector('.hitl-reader').getBoundingClientRect();
+      return [...document.querySelectorAll('.hitl-under > .hitl-span > span')].filter((box) => {
+        const at = box.getBoundingClientRect();
+        return at.bottom > top && at.top < bottom;
+      }).length;
+    }""")
+    assert 0 < window <= in_frame < 90
+    assert notebook.errors() == []

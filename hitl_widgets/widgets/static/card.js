@@ -5601,6 +5601,11 @@ function buildObjectList(session, colourOf) {
   let of = null;
   let taxonomy = null;
   let order = "";
+  let kept = null;
+  let scrolled = false;
+  rows.addEventListener("scroll", () => {
+    scrolled = true;
+  }, { passive: true });
   function build(id) {
     const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }), quote: h("bdi", { class: "hitl-quote", dir: "auto" }) };
     const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
@@ -5618,10 +5623,9 @@ function buildObjectList(session, colourOf) {
     const shown = all.slice(from, from + MOST2);
     const next = new Map(shown.map(({ id }) => [id, drawn2.get(id) ?? build(id)]));
     const ids = [...next.keys()].join();
-    if (ids !== order) {
-      order = ids;
-      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
-    }
+    const others = ids !== order;
+    if (others) rows.replaceChildren();
+    order = ids;
     drawn2 = next;
     part.hidden = all.length <= MOST2;
     setText(part, `${from + 1} to ${from + shown.length} of ${all.length}`);
@@ -5630,8 +5634,8 @@ function buildObjectList(session, colourOf) {
         /** @type {Row} */
         drawn2.get(object.id)
       );
-      const focused = object === current;
-      const looks = `${focused} ${objects.isProposal(object)} ${reasonOf(objects, object)}`;
+      const focused2 = object === current;
+      const looks = `${focused2} ${objects.isProposal(object)} ${reasonOf(objects, object)}`;
       if (at.object === object && at.looks === looks) continue;
       Object.assign(at, { object, looks });
       const key3 = session.keys.get(object.label_id) ?? "";
@@ -5645,11 +5649,14 @@ function buildObjectList(session, colourOf) {
       setText(at.what, what);
       setText(at.score, score);
       at.row.classList.toggle("hitl-proposed", objects.isProposal(object));
-      at.row.classList.toggle("hitl-focused", focused);
-      setAttribute(at.row, "aria-selected", String(focused));
+      at.row.classList.toggle("hitl-focused", focused2);
+      setAttribute(at.row, "aria-selected", String(focused2));
       setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
-      if (focused) keepInView(at.row);
     }
+    if (others) rows.append(...[...next.values()].map(({ row }) => row));
+    const focused = current && drawn2.get(current.id);
+    if (focused && kept !== focused.object) keepInView(focused.row);
+    kept = focused?.object ?? null;
   }
   function keepInView(row) {
     const [top, height] = [row.offsetTop - rows.offsetTop, row.offsetHeight];
@@ -5663,7 +5670,11 @@ function buildObjectList(session, colourOf) {
     const { objects } = annotating;
     if (setup?.taxonomy !== taxonomy || objects !== of) {
       taxonomy = setup?.taxonomy;
-      if (objects !== of) rows.scrollTop = 0;
+      if (objects !== of && scrolled) {
+        rows.scrollTop = 0;
+        scrolled = false;
+      }
+      kept = null;
       of = objects;
       drawn2 = /* @__PURE__ */ new Map();
       order = "?";
@@ -6273,6 +6284,8 @@ function greyAround(picture, size, at) {
 var MOST_LANES = 4;
 var NEAR2 = 6;
 var CLICKS_MS = 450;
+var AROUND2 = 0.5;
+var FEW = 8;
 var LETTER3 = 6.2;
 var RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 var LTR = /[\p{L}\p{N}]/u;
@@ -6323,6 +6336,7 @@ function buildSpans(host, reader) {
   view.page.prepend(under);
   view.page.append(over);
   const slots = /* @__PURE__ */ new Map();
+  let waiting = false;
   const shown = { spans: null, version: -1, layout: -1, tag: null, list: null };
   let lanes = /* @__PURE__ */ new Map();
   let layout = 0;
@@ -6373,7 +6387,7 @@ function buildSpans(host, reader) {
     const n = Math.floor(widest.width / LETTER3) - 1;
     return [n >= 3 ? `${name.slice(0, n)}…` : `${host.tagOf(label_id)}${unsure ? "?" : ""}`, widest.i];
   }
-  function drawAll(spans) {
+  function drawAll(spans, all = false) {
     if (shown.list !== spans.list) {
       shown.list = spans.list;
       lanes = lanesOf(spans.list);
@@ -6384,18 +6398,32 @@ function buildSpans(host, reader) {
         layout++;
       }
     }
-    const there = new Set(spans.list.map(({ id }) => id));
+    const { current: focused } = spans;
+    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
+    const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND2);
+    const apart = places.size > FEW;
+    if (apart) for (const layer of [under, over]) layer.remove();
+    letGo(new Set(spans.list.map(({ id }) => id)));
+    waiting = false;
+    for (const span of spans.list) {
+      const rects = places.get(span.id);
+      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
+        waiting = true;
+        continue;
+      }
+      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
+      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
+    }
+    if (!apart) return;
+    view.page.prepend(under);
+    view.page.append(over);
+  }
+  function letGo(there) {
     for (const [id, { under: below3, over: above }] of slots) {
       if (there.has(id)) continue;
       below3.remove();
       above.remove();
       slots.delete(id);
-    }
-    const { current: focused } = spans;
-    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
-    for (const span of spans.list) {
-      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
-      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, places.get(span.id));
     }
   }
   function edgeOf([start, stop], end) {
@@ -6465,6 +6493,10 @@ function buildSpans(host, reader) {
     layout++;
     update();
   });
+  function updateLater() {
+    const spans = current();
+    if (waiting && spans && spans === shown.spans) drawAll(spans, true);
+  }
   function below2(range, by) {
     const units = current()?.units;
     if (!units) return null;
@@ -6553,7 +6585,7 @@ function buildSpans(host, reader) {
   view.element.addEventListener("mousemove", (event) => {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
-  return { update, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
+  return { update, updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
@@ -6768,7 +6800,7 @@ function buildMark(session, label_id) {
 
 // hitl_widgets/widgets/js/card/panel.js
 var MOST_CHIPS = 30;
-var FEW = 10;
+var FEW2 = 10;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
 var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 function buildBars(session) {
@@ -7017,7 +7049,7 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     element.hidden = session.answering.alone;
-    find.hidden = !setup || setup.taxonomy.labels.length <= FEW && !searching;
+    find.hidden = !setup || setup.taxonomy.labels.length <= FEW2 && !searching;
     if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
       likely = session.candidates.join();
@@ -7095,20 +7127,22 @@ var TextView = class {
     }, { passive: true });
   }
   /** Another text, or the same one set otherwise. @param {ItemText | null} text @param {Setting} setting
-   * @param {{item_id: string, text: string}[]} [before] what came before it */
-  show(text, setting, before = []) {
+   * @param {{item_id: string, text: string}[]} [before] what came before it @param {Tinted[]} [tinted] as of `tint` */
+  show(text, setting, before = [], tinted = []) {
     const set = `${setting.size} ${setting.mono}`;
     const other = text !== this.text;
+    if (!other) this.tint(tinted);
     if (!other && set === this.set) return;
     this.text = text;
     this.set = set;
     this.page.style.setProperty("--hitl-size", `${setting.size}px`);
     this.page.classList.toggle("hitl-mono", setting.mono);
     if (other) {
-      this.tinted = [];
+      this.tinted = tinted;
       this.#lay(setting);
       this.before.hidden = !before.length;
       this.before.replaceChildren(...before.map(({ item_id, text: words2 }) => h("p", { dir: "auto", title: item_id, text: words2 })));
+      if (this.sections.length <= WHOLE) this.#drawNear();
       this.element.scrollTop = before.length ? Math.max(0, this.#place(this.lines) - PEEK) : 0;
     }
     this.#drawNear();
@@ -7148,9 +7182,9 @@ var TextView = class {
   #drawNear() {
     const { sections, element } = this;
     const few = sections.length <= WHOLE;
-    const { scrollTop, clientHeight } = element;
-    const height = clientHeight || 600;
-    const top = few ? 0 : scrollTop - this.page.offsetTop;
+    if (few && sections.every(({ pieces }) => pieces)) return false;
+    const height = few ? 0 : element.clientHeight || 600;
+    const top = few ? 0 : element.scrollTop - this.page.offsetTop;
     let changed = false;
     for (let i = few ? 0 : this.#sectionAt(top - FAR3 * 2 * height); i < sections.length; i++) {
       const section = sections[i];
@@ -7347,6 +7381,12 @@ var TextView = class {
     const line = piece?.node.parentElement?.closest("p");
     return line && getComputedStyle(line).direction === "rtl" ? "rtl" : "ltr";
   }
+  /** What of the page is in the window, and so much around it: its top and its bottom. @param {number} around in windows @returns {[number, number]} */
+  window(around) {
+    const { scrollTop, clientHeight } = this.element;
+    const top = scrollTop - this.page.offsetTop;
+    return [top - around * clientHeight, top + (1 + around) * clientHeight];
+  }
   /** By shares of the window. @param {number} by */
   scroll(by) {
     this.element.scrollTop += by * this.element.clientHeight;
@@ -7427,8 +7467,7 @@ function buildReader(session) {
     const beside = mode === "side_by_side" && Boolean(saliency);
     words2.element.hidden = !beside;
     const setting = shown.setting({ width: room.width - PADDING - (beside ? ASIDE : 0), height: room.height - PADDING });
-    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? []);
-    view.tint(tintOf(saliency));
+    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? [], tintOf(saliency));
     view.lines.classList.toggle("hitl-only", mode === "hot" && Boolean(saliency));
     view.lines.classList.toggle("hitl-untinted", beside);
     element.style.setProperty("--hitl-strength", alphaOf(opacity).toFixed(2));
@@ -8437,6 +8476,7 @@ function render(el, session) {
   }
   function updateLater() {
     const { item } = session;
+    spans.updateLater();
     objects.update();
     legend.update();
     reason.update();

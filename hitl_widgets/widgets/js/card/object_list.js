@@ -62,6 +62,10 @@ export function buildObjectList(session, colourOf) {
   /** @type {unknown} */
   let taxonomy = null;
   let order = "";
+  /** The object in focus that was brought into view last. @type {Shape | null} */
+  let kept = null;
+  let scrolled = false;
+  rows.addEventListener("scroll", () => { scrolled = true; }, { passive: true });
 
   /** @param {string} id @returns {Row} */
   function build(id) {
@@ -80,10 +84,10 @@ export function buildObjectList(session, colourOf) {
     const shown = all.slice(from, from + MOST);
     const next = new Map(shown.map(({ id }) => [id, drawn.get(id) ?? build(id)]));
     const ids = [...next.keys()].join();
-    if (ids !== order) {
-      order = ids;
-      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
-    }
+    const others = ids !== order;
+    // Rows are written outside of the page: each change within it is looked at by the page's rules.
+    if (others) rows.replaceChildren();
+    order = ids;
     drawn = next;
     part.hidden = all.length <= MOST;
     setText(part, `${from + 1} to ${from + shown.length} of ${all.length}`);
@@ -107,8 +111,11 @@ export function buildObjectList(session, colourOf) {
       at.row.classList.toggle("hitl-focused", focused);
       setAttribute(at.row, "aria-selected", String(focused));
       setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), quote, score && `score ${score}`, what].filter(Boolean).join(", "));
-      if (focused) keepInView(at.row);
     }
+    if (others) rows.append(...[...next.values()].map(({ row }) => row));
+    const focused = current && drawn.get(current.id);
+    if (focused && kept !== focused.object) keepInView(focused.row);
+    kept = focused?.object ?? null;
   }
 
   /** The row of the object in focus is in view, whatever lies around the list stays where it is. @param {HTMLElement} row */
@@ -125,7 +132,11 @@ export function buildObjectList(session, colourOf) {
     const { objects } = annotating;
     if (setup?.taxonomy !== taxonomy || objects !== of) {
       taxonomy = setup?.taxonomy;
-      if (objects !== of) rows.scrollTop = 0;
+      if (objects !== of && scrolled) {
+        rows.scrollTop = 0;
+        scrolled = false;
+      }
+      kept = null;
       of = objects;
       drawn = new Map();
       order = "?";

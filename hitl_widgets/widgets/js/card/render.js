@@ -296,6 +296,7 @@ export function render(el, session) {
 
   function updateLater() {
     const { item } = session;
+    spans.updateLater();
     objects.update();
     legend.update();
     reason.update();
