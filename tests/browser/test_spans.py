@@ -317,3 +317,40 @@ def test_the_frame_of_a_key_draws_the_spans_in_view_and_the_rest_come_after_it(l
     }""")
     assert 0 < window <= in_frame < 90
     assert notebook.errors() == []
+
+
+KNOWS_DEAR = """
+import tempfile, hitl_widgets as hw
+class Greeting:
+    labels = ["place", "person"]
+    def predict(self, texts):
+        at = [text.find("Ana") for text in texts]
+        return [{"spans": [] if k < 0 else [(k, k + 3)], "labels": [] if k < 0 else ["person"],
+                 "scores": [] if k < 0 else [0.9 if "dear" in text else 0.5]} for k, text in zip(at, texts)]
+review = None
+texts = ["\\U0001f5fd To dear Ana, at home.", "\\U0001f5fd Ana, dear, came."]
+wb = hw.Workbench(tempfile.mkdtemp(), hw.Pool.from_texts(texts), ["place", "person"], task="spans", model=Greeting(),
+                  holdout=0, arms={"blind": 0}, annotator="ada", progress=False)
+wb.predict_objects()
+review = wb.review()
+review"""
+
+
+def test_the_words_behind_a_proposal_are_tinted_and_marked_by_keys_and_reach_the_log(lab: Lab):
+    notebook = lab.take([KNOWS_DEAR])
+    notebook.run_cell(0)
+    take(notebook)
+    item = notebook.item
+    press(notebook, "Tab")
+    notebook.page.wait_for_selector(".hitl-lines .hitl-word")
+    assert sorted(notebook.card.locator(".hitl-lines .hitl-strong").all_inner_texts()) == ["Ana", "dear"]
+    assert "Words left out for this person" in notebook.card.locator(".hitl-map-words").inner_text()
+    press(notebook, "b", ".", "Space")  # the span's own word counts most, and is in hand first
+    notebook.card.locator(".hitl-object-rows").get_by_text("wrong reason").wait_for()
+    press(notebook, "Escape", "Enter")
+    notebook.wait_for_item(item)
+    notebook.wait_until_stored()
+    stored = ("[(r.label, r.reason, r.method, wb.pool.load(int(r.item_id))[r.wrong.runs[0]:][:r.wrong.runs[1]])"
+              " for r in wb.reasons().itertuples()]")
+    assert notebook.value(stored) == [["person", "wrong", "erasure", "dear"]]
+    assert notebook.errors() == []
