@@ -20,7 +20,8 @@ from .rationales import SMOOTH, necessity_of, symmetric_kl
 from .span_net import EncodedText, SpanNet, encoded, part_of
 from .span_targets import BEGIN, INSIDE, LAST, N_TAGS, UNIT, tokens_of
 
-# Of wrong words in the loss. With 5, as for texts that are classified, a short training found only half of the spans.
+# Of wrong words in the loss. With 5, as for texts that are classified, spans had a mean probability of 0.16 and 0.60
+# after 60 steps on 40 texts, and with 1 of 0.98 and 0.99 (two seeds).
 WEIGHT = 1.0
 # Marked spans beside each batch of texts.
 AT_ONCE = 8
