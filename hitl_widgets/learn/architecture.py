@@ -230,7 +230,8 @@ class Architecture:
             Where a person passed a net.
         """
         if self.of_texts:
-            raise BadInput("start='frozen' is for images: of texts the workbench's own nets learn as a whole.")
+            raise BadInput("start='frozen' is for images: of texts the workbench's own nets learn as a whole. Leave "
+                           "start= out.")
         if self._net is not None:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")

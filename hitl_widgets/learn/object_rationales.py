@@ -1,7 +1,7 @@
-"""Marked regions of single objects in the training of an `ObjectNet`: an object's score shouldn't rest on them.
+"""Marked regions of single objects in a training: an object's score shouldn't rest on them.
 
-`marked_objects` collects what people marked, and `ObjectRationaleLoss` adds it to each step of a training, as
-`rationales.RationaleLoss` does for nets that classify.
+`marked_objects` collects what people marked, and `ObjectRationaleLoss` adds it to each step of a training of an
+`ObjectNet`, as `rationales.RationaleLoss` does for nets that classify; `span_rationales` has that of spans.
 """
 
 from __future__ import annotations
@@ -43,16 +43,17 @@ class MarkedObject(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8, shape (H, W) or (H, W, 3)
+    image : ndarray of uint8, shape (H, W) or (H, W, 3), or str
+        A text where the object is a span.
     at : tuple of float
-        The object's coordinates, in pixels of the image.
+        The object's coordinates, in pixels of the image or characters of the text.
     label : int
         The net's output for its label.
-    wrong, missing : ndarray of bool, shape (H, W), or None
+    wrong, missing : ndarray of bool, shape (H, W), of a text (1, n_characters), or None
         What should not have counted, and what should have.
     """
 
-    image: np.ndarray
+    image: Any
     at: tuple[float, ...]
     label: int
     wrong: np.ndarray | None
@@ -95,13 +96,14 @@ def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
         except ItemError:
             marked.left_out[item_id] = "it can't be read"
             continue
+        size = (1, len(image)) if isinstance(image, str) else image.shape[:2]
         for decision in decisions:
             for one in decision.reasons:
                 regions = [region for region in (one.wrong, one.missing) if region is not None]
                 number = number_of.get(project.lineage.exactly(one.label_id, decision.seen.taxonomy) or "")
                 if not regions or number is None:
                     continue
-                if any(region.size != image.shape[:2] for region in regions):
+                if any(region.size != size for region in regions):
                     marked.left_out[item_id] = "it has another size than when it was marked"
                     continue
                 marked.objects.append(MarkedObject(image, one.at, number, *(

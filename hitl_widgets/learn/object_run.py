@@ -224,7 +224,8 @@ class ObjectRun:
                 f"{value:.2f} ({names.get(label_id, label_id)})" for label_id, value in self.thresholds.items())
                 + f"; {found}")
         if self.n_marked:
-            lines.append(f"the marked regions of {self.n_marked} objects were in the loss")
+            lines.append(f"the marked {'words' if objects == 'spans' else 'regions'} of {self.n_marked} {objects} "
+                         "were in the loss")
         return [*lines, *self._reliance(), *([self.taken] if self.taken else [])]
 
     def _reliance(self) -> list[str]:
@@ -435,11 +436,7 @@ def _with_marked(project: Project, registry: ObjectRegistry, recipe: ObjectRecip
         return data
     for item_id, why in marked.left_out.items():
         project.notify(f"item {item_id!r}: {why}, so that the training can't use its marked regions.")
-    what = "spans" if registry.kind == "span" else "objects"
-    regions = f"the marked regions of {len(marked.objects)} {what}"
-    if registry.kind == "span":
-        project.notify(f"The net for spans doesn't learn from {regions}; they stay in the log.")
-        return data
+    regions = f"the marked regions of {len(marked.objects)} objects"
     if isinstance(_given(registry, recipe), TorchvisionDetector):
         project.notify("A net of torchvision's convention computes its loss itself, and the slope of one object's "
                        f"score can't be added there: {regions} don't train it, and stay in the log. The workbench's "
@@ -518,7 +515,7 @@ def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_
     if kind == "span":
         how = SpanOptions(steps=steps, seed=recipe.seed)
         return fit_spans(data.images, len(data.label_ids), how if recipe.lr is None else replace(how, lr=recipe.lr),
-                         budget_s=budget_s, unlabelled=unlabelled, show=show)
+                         budget_s=budget_s, unlabelled=unlabelled, marked=data.marked.objects, show=show)
     options = ObjectOptions(steps=steps, seed=recipe.seed)
     options = options if recipe.lr is None else replace(options, lr=recipe.lr)
     # The net begins with fresh weights, which haven't learnt the wrong reason yet: "auto" takes the penalty.

@@ -17,9 +17,11 @@ from torch import nn
 from torch.nn import functional
 
 from .object_learning import MIN_FOR_THRESHOLDS, PART_LATER, PRIOR_OBJECTS, THRESHOLD, best_score, carried_over
+from .object_rationales import MarkedObject
 from .object_training import BEFORE_LATER, average, schedule
 from .optimizers import AdamW
 from .span_net import EncodedText, SpanNet, encoded, find_spans, part_of
+from .span_rationales import SpanRationaleLoss
 from .span_targets import N_TAGS, CorrectedText, FoundSpans, Targets, may_overlap, targets_of, tokens_of
 
 STEPS, BATCH = 240, 16
@@ -90,8 +92,8 @@ class _Example:
 
 
 def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOptions, *, budget_s: float | None = None,
-              unlabelled: Sequence[str] = (), show: Callable[[int, float], object] = lambda step, loss: None
-              ) -> FittedSpans:
+              unlabelled: Sequence[str] = (), marked: Sequence[MarkedObject] = (),
+              show: Callable[[int, float], object] = lambda step, loss: None) -> FittedSpans:
     """Train a net on corrected texts, and find the score from which its spans are worth proposing.
 
     Parameters
@@ -103,6 +105,8 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
         Seconds for the training; fewer steps are made where it wouldn't last.
     unlabelled : sequence of str
         Texts that nobody answered: thresholds are carried over to the final net by how many spans are found here.
+    marked : sequence of MarkedObject
+        Spans with the words that people marked: see `SpanRationaleLoss`.
     show : callable
         Called with the number of steps that are done and the loss.
     """
@@ -129,7 +133,8 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
                 history.pop()  # every tenth step stays, the first and the last
             history.append((step, round(loss, 4)))
             show(step, loss)
-        trained, stopped = _train(net, first, later, options, rng, join=join, show=shown,
+        rationales = SpanRationaleLoss(marked, [one.text for one in examples], seed=options.seed)
+        trained, stopped = _train(net, first, later, options, rng, join=join, show=shown, rationales=rationales,
                                   until=None if budget_s is None else began + budget_s)
     # Where a budget ends the training before they join, nothing was found on them.
     thresholds = carried_over(early, before, find_spans(trained, others), n_labels) if before else early
@@ -152,7 +157,7 @@ def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[lis
 # 13 branches: one loop, in which further texts join late, a budget may end it, and texts without words teach nothing.
 def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], options: SpanOptions,
            rng: np.random.Generator, *, join: Callable[[SpanNet], object], show: Callable[[int, float], object],
-           until: float | None) -> tuple[SpanNet, str]:
+           rationales: SpanRationaleLoss, until: float | None) -> tuple[SpanNet, str]:
     """The averaged weights of a net that was trained, and why it ended."""
     net, averaged = net.train(), copy.deepcopy(net)
     optimizer = AdamW(net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True)
@@ -172,7 +177,7 @@ def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], o
         while len(queue) < options.batch:
             queue += rng.permutation(len(examples)).tolist()
         some, queue = [examples[place] for place in queue[:options.batch]], queue[options.batch:]
-        loss = _loss(net, [_part(one, rng) for one in some], options.hidden)
+        loss = _loss(net, [_part(one, rng) for one in some], options.hidden) + rationales(net)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)

@@ -278,3 +278,79 @@ def test_a_hundred_odd_texts_go_through_the_browser_into_the_log(open_card):
         assert rows, text
         assert [text[row[5]:row[6]] for row in rows] == [row[2] for row in rows]
         assert [BLANK.sub("", quote) for quote in shown] == [BLANK.sub("", row[2])[:60] for row in rows], text
+
+
+MANY = """
+from hitl_widgets.project.shown_objects import Shown
+from hitl_widgets.records import Proposal
+from hitl_widgets.testing import MemoryHost
+from hitl_widgets.widgets.card import Review
+texts = [f"{'Ana and Rome. ' * 90}{end}" for end in ("One.", "Two.", "Three.")]
+desk = MemoryHost(texts, ["place", "person"], task="spans")
+def shown(item, annotator=None):
+    return Shown(tuple(Proposal(f"{item.id}.{k}", "span", (14 * k, 14 * k + 3), desk.taxonomy.label_ids[1],
+                                .9 - .005 * k).to_dict() for k in range(90)), threshold=.3, model=desk.model)
+desk.shown_objects = shown
+review = Review(desk, explain=None)
+review"""
+
+
+def test_the_frame_of_a_key_draws_the_spans_in_view_and_the_rest_come_after_it(lab: Lab):
+    notebook = lab.take([MANY])
+    notebook.run_cell(0)
+    take(notebook)
+    notebook.page.evaluate("""() => {
+      const count = () => document.querySelectorAll('.hitl-under > .hitl-span').length;
+      document.addEventListener('keydown', () => requestAnimationFrame(() => { window.counted = count(); }), true);
+    }""")
+    item = notebook.item
+    press(notebook, "Enter")
+    notebook.wait_for_item(item)
+    notebook.page.wait_for_function("() => document.querySelectorAll('.hitl-under > .hitl-span').length === 90")
+    in_frame = notebook.page.evaluate("() => window.counted")
+    window = notebook.page.evaluate("""() => {
+      const {top, bottom} = document.querySelector('.hitl-reader').getBoundingClientRect();
+      return [...document.querySelectorAll('.hitl-under > .hitl-span > span')].filter((box) => {
+        const at = box.getBoundingClientRect();
+        return at.bottom > top && at.top < bottom;
+      }).length;
+    }""")
+    assert 0 < window <= in_frame < 90
+    assert notebook.errors() == []
+
+
+KNOWS_DEAR = """
+import tempfile, hitl_widgets as hw
+class Greeting:
+    labels = ["place", "person"]
+    def predict(self, texts):
+        at = [text.find("Ana") for text in texts]
+        return [{"spans": [] if k < 0 else [(k, k + 3)], "labels": [] if k < 0 else ["person"],
+                 "scores": [] if k < 0 else [0.9 if "dear" in text else 0.5]} for k, text in zip(at, texts)]
+review = None
+texts = ["\\U0001f5fd To dear Ana, at home.", "\\U0001f5fd Ana, dear, came."]
+wb = hw.Workbench(tempfile.mkdtemp(), hw.Pool.from_texts(texts), ["place", "person"], task="spans", model=Greeting(),
+                  holdout=0, arms={"blind": 0}, annotator="ada", progress=False)
+wb.predict_objects()
+review = wb.review()
+review"""
+
+
+def test_the_words_behind_a_proposal_are_tinted_and_marked_by_keys_and_reach_the_log(lab: Lab):
+    notebook = lab.take([KNOWS_DEAR])
+    notebook.run_cell(0)
+    take(notebook)
+    item = notebook.item
+    press(notebook, "Tab")
+    notebook.page.wait_for_selector(".hitl-lines .hitl-word")
+    assert sorted(notebook.card.locator(".hitl-lines .hitl-strong").all_inner_texts()) == ["Ana", "dear"]
+    assert "Words left out for this person" in notebook.card.locator(".hitl-map-words").inner_text()
+    press(notebook, "b", ".", "Space")  # the span's own word counts most, and is in hand first
+    notebook.card.locator(".hitl-object-rows").get_by_text("wrong reason").wait_for()
+    press(notebook, "Escape", "Enter")
+    notebook.wait_for_item(item)
+    notebook.wait_until_stored()
+    stored = ("[(r.label, r.reason, r.method, wb.pool.load(int(r.item_id))[r.wrong.runs[0]:][:r.wrong.runs[1]])"
+              " for r in wb.reasons().itertuples()]")
+    assert notebook.value(stored) == [["person", "wrong", "erasure", "dear"]]
+    assert notebook.errors() == []

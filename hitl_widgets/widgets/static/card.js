@@ -6426,6 +6426,8 @@ function greyAround(picture, size, at) {
 var MOST_LANES = 4;
 var NEAR2 = 6;
 var CLICKS_MS = 450;
+var AROUND2 = 0.5;
+var FEW = 8;
 var LETTER3 = 6.2;
 var RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 var LTR = /[\p{L}\p{N}]/u;
@@ -6476,6 +6478,7 @@ function buildSpans(host, reader) {
   view.page.prepend(under);
   view.page.append(over);
   const slots = /* @__PURE__ */ new Map();
+  let waiting = false;
   const shown = { spans: null, version: -1, layout: -1, tag: null, list: null };
   let lanes = /* @__PURE__ */ new Map();
   let layout = 0;
@@ -6526,7 +6529,7 @@ function buildSpans(host, reader) {
     const n = Math.floor(widest.width / LETTER3) - 1;
     return [n >= 3 ? `${name.slice(0, n)}…` : `${host.tagOf(label_id)}${unsure ? "?" : ""}`, widest.i];
   }
-  function drawAll(spans) {
+  function drawAll(spans, all = false) {
     if (shown.list !== spans.list) {
       shown.list = spans.list;
       lanes = lanesOf(spans.list);
@@ -6537,18 +6540,32 @@ function buildSpans(host, reader) {
         layout++;
       }
     }
-    const there = new Set(spans.list.map(({ id }) => id));
+    const { current: focused } = spans;
+    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
+    const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND2);
+    const apart = places.size > FEW;
+    if (apart) for (const layer of [under, over]) layer.remove();
+    letGo(new Set(spans.list.map(({ id }) => id)));
+    waiting = false;
+    for (const span of spans.list) {
+      const rects = places.get(span.id);
+      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
+        waiting = true;
+        continue;
+      }
+      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
+      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
+    }
+    if (!apart) return;
+    view.page.prepend(under);
+    view.page.append(over);
+  }
+  function letGo(there) {
     for (const [id, { under: below3, over: above }] of slots) {
       if (there.has(id)) continue;
       below3.remove();
       above.remove();
       slots.delete(id);
-    }
-    const { current: focused } = spans;
-    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
-    for (const span of spans.list) {
-      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
-      draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, places.get(span.id));
     }
   }
   function edgeOf([start, stop], end) {
@@ -6618,6 +6635,10 @@ function buildSpans(host, reader) {
     layout++;
     update();
   });
+  function updateLater() {
+    const spans = current();
+    if (waiting && spans && spans === shown.spans) drawAll(spans, true);
+  }
   function below2(range, by) {
     const units = current()?.units;
     if (!units) return null;
@@ -6706,7 +6727,7 @@ function buildSpans(host, reader) {
   view.element.addEventListener("mousemove", (event) => {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
-  return { update, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
+  return { update, updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
@@ -6925,7 +6946,7 @@ function buildMark(session, label_id) {
 
 // hitl_widgets/widgets/js/card/panel.js
 var MOST_CHIPS = 30;
-var FEW = 10;
+var FEW2 = 10;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
 var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 function buildBars(session) {
@@ -7175,7 +7196,7 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     element.hidden = session.answering.alone;
-    find.hidden = !setup || setup.taxonomy.labels.length <= FEW && !searching;
+    find.hidden = !setup || setup.taxonomy.labels.length <= FEW2 && !searching;
     if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
       likely = session.candidates.join();
@@ -7253,20 +7274,22 @@ var TextView = class {
     }, { passive: true });
   }
   /** Another text, or the same one set otherwise. @param {ItemText | null} text @param {Setting} setting
-   * @param {{item_id: string, text: string}[]} [before] what came before it */
-  show(text, setting, before = []) {
+   * @param {{item_id: string, text: string}[]} [before] what came before it @param {Tinted[]} [tinted] as of `tint` */
+  show(text, setting, before = [], tinted = []) {
     const set = `${setting.size} ${setting.mono}`;
     const other = text !== this.text;
+    if (!other) this.tint(tinted);
     if (!other && set === this.set) return;
     this.text = text;
     this.set = set;
     this.page.style.setProperty("--hitl-size", `${setting.size}px`);
     this.page.classList.toggle("hitl-mono", setting.mono);
     if (other) {
-      this.tinted = [];
+      this.tinted = tinted;
       this.#lay(setting);
       this.before.hidden = !before.length;
       this.before.replaceChildren(...before.map(({ item_id, text: words2 }) => h("p", { dir: "auto", title: item_id, text: words2 })));
+      if (this.sections.length <= WHOLE) this.#drawNear();
       this.element.scrollTop = before.length ? Math.max(0, this.#place(this.lines) - PEEK) : 0;
     }
     this.#drawNear();
@@ -7306,9 +7329,9 @@ var TextView = class {
   #drawNear() {
     const { sections, element } = this;
     const few = sections.length <= WHOLE;
-    const { scrollTop, clientHeight } = element;
-    const height = clientHeight || 600;
-    const top = few ? 0 : scrollTop - this.page.offsetTop;
+    if (few && sections.every(({ pieces }) => pieces)) return false;
+    const height = few ? 0 : element.clientHeight || 600;
+    const top = few ? 0 : element.scrollTop - this.page.offsetTop;
     let changed = false;
     for (let i = few ? 0 : this.#sectionAt(top - FAR3 * 2 * height); i < sections.length; i++) {
       const section = sections[i];
@@ -7505,6 +7528,12 @@ var TextView = class {
     const line = piece?.node.parentElement?.closest("p");
     return line && getComputedStyle(line).direction === "rtl" ? "rtl" : "ltr";
   }
+  /** What of the page is in the window, and so much around it: its top and its bottom. @param {number} around in windows @returns {[number, number]} */
+  window(around) {
+    const { scrollTop, clientHeight } = this.element;
+    const top = scrollTop - this.page.offsetTop;
+    return [top - around * clientHeight, top + (1 + around) * clientHeight];
+  }
   /** By shares of the window. @param {number} by */
   scroll(by) {
     this.element.scrollTop += by * this.element.clientHeight;
@@ -7585,8 +7614,7 @@ function buildReader(session) {
     const beside = mode === "side_by_side" && Boolean(saliency);
     words2.element.hidden = !beside;
     const setting = shown.setting({ width: room.width - PADDING - (beside ? ASIDE : 0), height: room.height - PADDING });
-    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? []);
-    view.tint(tintOf(saliency));
+    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? [], tintOf(saliency));
     view.lines.classList.toggle("hitl-only", mode === "hot" && Boolean(saliency));
     view.lines.classList.toggle("hitl-untinted", beside);
     element.style.setProperty("--hitl-strength", alphaOf(opacity).toFixed(2));
@@ -8597,6 +8625,7 @@ function render(el, session) {
   function updateLater() {
     const { item } = session;
     layer.rest();
+    spans.updateLater();
     objects.update();
     legend.update();
     reason.update();

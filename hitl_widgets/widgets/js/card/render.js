@@ -297,6 +297,7 @@ export function render(el, session) {
   function updateLater() {
     const { item } = session;
     layer.rest();
+    spans.updateLater();
     objects.update();
     legend.update();
     reason.update();

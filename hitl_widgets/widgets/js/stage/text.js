@@ -46,8 +46,7 @@ export function buildReader(session) {
     const beside = mode === "side_by_side" && Boolean(saliency);
     words.element.hidden = !beside;
     const setting = shown.setting({ width: room.width - PADDING - (beside ? ASIDE : 0), height: room.height - PADDING });
-    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? []);
-    view.tint(tintOf(saliency));
+    view.show(shown, { ...setting, size: Math.round(setting.size * times * 2) / 2 }, item?.before ?? [], tintOf(saliency));
     view.lines.classList.toggle("hitl-only", mode === "hot" && Boolean(saliency));
     view.lines.classList.toggle("hitl-untinted", beside);
     element.style.setProperty("--hitl-strength", alphaOf(opacity).toFixed(2));

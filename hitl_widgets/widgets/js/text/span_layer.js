@@ -3,6 +3,7 @@
 //
 //   const layer = buildSpans(host, stage.reader)     // Host as for stage/objects.js
 //   layer.update()                                   // whenever anything changed: only elements that look otherwise are touched
+//   layer.updateLater()                              // after the frame: the spans of a new text that aren't in view
 //   layer.page                                       // for the keys: which word lies a line below, and the like
 //
 // Spans that overlap have their bars below one another, the shortest first. The mouse: a drag selects characters, a click takes the
@@ -23,6 +24,8 @@ import { TextSpans } from "./spans.js";
 export const MOST_LANES = 4;
 const NEAR = 6; // pixels from which an end is taken
 const CLICKS_MS = 450;
+const AROUND = 0.5; // windows above and below in which spans of a new text are drawn at once
+const FEW = 8; // with more spans to be drawn they are written outside of the page: each change within it is looked at by the page's rules
 const LETTER = 6.2; // pixels of a letter of a tag, about
 const RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const LTR = /[\p{L}\p{N}]/u;
@@ -82,6 +85,8 @@ export function buildSpans(host, reader) {
   view.page.append(over);
   /** @type {Map<string, Slot>} */
   const slots = new Map();
+  /** Whether some spans out of view have yet to be drawn. */
+  let waiting = false;
   /** What the elements show. @type {{spans: TextSpans | null, version: number, layout: number, tag: unknown, list: unknown}} */
   const shown = { spans: null, version: -1, layout: -1, tag: null, list: null };
   /** @type {Map<string, number>} */
@@ -144,8 +149,8 @@ export function buildSpans(host, reader) {
     return [n >= 3 ? `${name.slice(0, n)}…` : `${host.tagOf(label_id)}${unsure ? "?" : ""}`, widest.i];
   }
 
-  /** @param {TextSpans} spans */
-  function drawAll(spans) {
+  /** @param {TextSpans} spans @param {boolean} [all] those out of view too */
+  function drawAll(spans, all = false) {
     if (shown.list !== spans.list) {
       shown.list = spans.list;
       lanes = lanesOf(spans.list);
@@ -156,19 +161,35 @@ export function buildSpans(host, reader) {
         layout++;
       }
     }
-    const there = new Set(spans.list.map(({ id }) => id));
+    const { current: focused } = spans;
+    // All places are read before anything is written: else the page would be laid out anew for each span.
+    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
+    const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND);
+    const apart = places.size > FEW;
+    if (apart) for (const layer of [under, over]) layer.remove();
+    letGo(new Set(spans.list.map(({ id }) => id)));
+    waiting = false;
+    for (const span of spans.list) {
+      const rects = places.get(span.id);
+      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
+        waiting = true;
+        continue;
+      }
+      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
+      draw(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
+    }
+    if (!apart) return;
+    view.page.prepend(under);
+    view.page.append(over);
+  }
+
+  /** Spans that are gone take their elements along. @param {Set<string>} there */
+  function letGo(there) {
     for (const [id, { under: below, over: above }] of slots) {
       if (there.has(id)) continue;
       below.remove();
       above.remove();
       slots.delete(id);
-    }
-    const { current: focused } = spans;
-    // All places are read before anything is written: else the page would be laid out anew for each span.
-    const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
-    for (const span of spans.list) {
-      const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
-      draw(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, places.get(span.id));
     }
   }
 
@@ -235,6 +256,11 @@ export function buildSpans(host, reader) {
     setAttribute(view.element, "aria-description", spans.describe(host.nameOf));
   }
   reader.over(() => { layout++; update(); });
+
+  function updateLater() {
+    const spans = current();
+    if (waiting && spans && spans === shown.spans) drawAll(spans, true);
+  }
 
   // For the keys
 
@@ -335,5 +361,5 @@ export function buildSpans(host, reader) {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
 
-  return { update, page: { below, first, leftwards: (/** @type {number} */ character) => view.directionAt(character) === "rtl" } };
+  return { update, updateLater, page: { below, first, leftwards: (/** @type {number} */ character) => view.directionAt(character) === "rtl" } };
 }

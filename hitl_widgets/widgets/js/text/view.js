@@ -42,20 +42,23 @@ export class TextView {
   }
 
   /** Another text, or the same one set otherwise. @param {ItemText | null} text @param {Setting} setting
-   * @param {{item_id: string, text: string}[]} [before] what came before it */
-  show(text, setting, before = []) {
+   * @param {{item_id: string, text: string}[]} [before] what came before it @param {Tinted[]} [tinted] as of `tint` */
+  show(text, setting, before = [], tinted = []) {
     const set = `${setting.size} ${setting.mono}`;
     const other = text !== this.text;
+    if (!other) this.tint(tinted);
     if (!other && set === this.set) return;
     this.text = text;
     this.set = set;
     this.page.style.setProperty("--hitl-size", `${setting.size}px`);
     this.page.classList.toggle("hitl-mono", setting.mono);
     if (other) {
-      this.tinted = [];
+      this.tinted = tinted; // its words are written once, with their tint
       this.#lay(setting);
       this.before.hidden = !before.length;
       this.before.replaceChildren(...before.map(({ item_id, text: words }) => h("p", { dir: "auto", title: item_id, text: words })));
+      // All is written before a place is asked for: the page is laid out once.
+      if (this.sections.length <= WHOLE) this.#drawNear();
       this.element.scrollTop = before.length ? Math.max(0, this.#place(this.lines) - PEEK) : 0;
     }
     this.#drawNear();
@@ -95,9 +98,9 @@ export class TextView {
   #drawNear() {
     const { sections, element } = this;
     const few = sections.length <= WHOLE;
-    const { scrollTop, clientHeight } = element;
-    const height = clientHeight || 600;
-    const top = few ? 0 : scrollTop - this.page.offsetTop;
+    if (few && sections.every(({ pieces }) => pieces)) return false;
+    const height = few ? 0 : element.clientHeight || 600;
+    const top = few ? 0 : element.scrollTop - this.page.offsetTop;
     let changed = false;
     for (let i = few ? 0 : this.#sectionAt(top - FAR * 2 * height); i < sections.length; i++) {
       const section = sections[i];
@@ -303,6 +306,13 @@ export class TextView {
     const [piece] = this.#piecesIn(unit, unit + 1);
     const line = piece?.node.parentElement?.closest("p");
     return line && getComputedStyle(line).direction === "rtl" ? "rtl" : "ltr";
+  }
+
+  /** What of the page is in the window, and so much around it: its top and its bottom. @param {number} around in windows @returns {[number, number]} */
+  window(around) {
+    const { scrollTop, clientHeight } = this.element;
+    const top = scrollTop - this.page.offsetTop;
+    return [top - around * clientHeight, top + (1 + around) * clientHeight];
   }
 
   /** By shares of the window. @param {number} by */
