@@ -668,7 +668,7 @@ def _put_off(annotator: str, events: Iterable[Event]) -> tuple[str | None, int |
                       skips=False)
     if former is None or former.body["verdict"] not in LABELLING:
         return None, None
-    return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
+    return former.body.get("label_id"), former.body.get("seen", {}).get("taxonomy")
 
 
 def standing_acts(log: Iterable[Event]) -> list[Event]:

@@ -185,6 +185,16 @@ def test_values_alone_are_an_answer_and_compared_with_those_suggested(scale: hw.
     assert len(scale.next(20)) == 6
 
 
+def test_values_that_a_skip_put_off_are_no_label(tmp_path: Path) -> None:
+    with _open(tmp_path, BLUR, task="scale") as scale:
+        scale.decide("img-00", values={"blur": 4, "tone": 0.5})
+        scale.decide("img-00", "skip")
+        scale.decide("img-01", values={"blur": 7, "tone": 0.5})
+    with _open(tmp_path, BLUR, task="scale") as again:
+        assert again.annotations().set_index("item_id")["verdict"].to_dict() == {"img-00": "skip", "img-01": "answer"}
+        assert "img-00" in [item.id for item in again.next(12)]
+
+
 def test_what_was_suggested_and_touched_is_in_the_log(scale: hw.Workbench) -> None:
     scale.decide("img-00", values={"blur": 4, "tone": 0.5}, touched=["blur"],
                  seen={"values": {"blur": 3, "tone": 0.5}, "values_model": "v1", "taxonomy": 1})
