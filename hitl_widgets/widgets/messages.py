@@ -629,12 +629,16 @@ class ItemEntry(_ItemMore):
 
 
 class ShownMap(TypedDict):
-    """A map on the screen: of which method, of what, how it was shown, and what the target was compared with."""
+    """A map on the screen: of which method, of what, how it was shown, and what the target was compared with.
+
+    `models`: those that suggested what was shown with it, its own among them.
+    """
 
     method: str
     target: str
     display: Display | None
     against: str | None
+    models: list[str]
 
 
 class _PastMore(TypedDict, total=False):
@@ -1326,7 +1330,8 @@ def past_of(decision: Decision, *, with_objects: bool = True) -> PastDecision:
         "suggestion": seen.suggestion, "hidden": seen.hidden, "chosen_by": seen.chosen_by}
     judged = decision.reason or decision.wrong or decision.missing
     if judged and seen.method is not None and seen.target is not None:
-        past["map"] = {"method": seen.method, "target": seen.target, "display": seen.display, "against": seen.against}
+        past["map"] = {"method": seen.method, "target": seen.target, "display": seen.display, "against": seen.against,
+                       "models": [model for model in (seen.model, seen.values_model) if model is not None]}
     if decision.values:
         past["values"] = dict(decision.values)
     if decision.touched is not None:

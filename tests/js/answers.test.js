@@ -451,11 +451,55 @@ test("what is said of an attribute's map is that map's, and once it is taken bac
 test("an answer that is looked at again keeps the map of which something was said", () => {
   const { session, kernel } = besideLabel();
   session.push({ kind: "past", past: [{ decision_id: "d1", item_id: "z", verdict: "accept", label_id: "L0", label: "indoor", certainty: null, certainty_source: null, flags: [], note: null,
-    reason: "wrong", wrong: null, missing: null, suggestion: "L0", hidden: false, chosen_by: "random", map: { method: "saliency", target: "L0", display: "hot", against: null } }] }, []);
+    reason: "wrong", wrong: null, missing: null, suggestion: "L0", hidden: false, chosen_by: "random", map: { method: "saliency", target: "L0", display: "hot", against: null, models: ["m"] } }] }, []);
   session.revise(session.queue.past[0]);
   session.push({ kind: "item", again: true, item: { item_id: "z", chosen_by: "revision", blind: false, height: 8, width: 8, mime: "image/png", model: "m", ...ONE } }, [new Uint8Array(4)]);
   session.accept();
   assert.deepEqual([acts(kernel)[0].reason, acts(kernel)[0].seen.method, acts(kernel)[0].seen.display], ["wrong", "saliency", "hot"]);
+});
+
+test("a map of which something was said isn't logged once its label was retired, or where another model suggests", () => {
+  const past = { decision_id: "d1", item_id: "z", verdict: "accept", label_id: "L0", label: "indoor", certainty: null, certainty_source: null, flags: [], note: null,
+    reason: "wrong", wrong: null, missing: null, suggestion: "L0", hidden: false, chosen_by: "random", map: { method: "saliency", target: "L0", display: "hot", against: null, models: ["m"] } };
+  const again = (item = {}, of = {}) => {
+    const { session, kernel } = besideLabel();
+    session.push({ kind: "past", past: [{ ...past, map: { ...past.map, ...of } }] }, []);
+    session.revise(session.queue.past[0]);
+    session.push({ kind: "item", again: true, item: { item_id: "z", chosen_by: "revision", blind: false, height: 8, width: 8, mime: "image/png", model: "m", ...ONE, ...item } }, [new Uint8Array(4)]);
+    session.accept();
+    const [act] = acts(kernel);
+    return [act.reason, act.seen.method, act.seen.target];
+  };
+  assert.deepEqual(again(), ["wrong", "saliency", "L0"]);
+  assert.deepEqual(again({ model: "newer" }), ["wrong", undefined, undefined]);
+  assert.deepEqual(again({}, { target: "retired" }), ["wrong", undefined, undefined]);
+  assert.deepEqual(again({}, { target: "Aretired" }), ["wrong", undefined, undefined]);
+});
+
+test("nothing is marked while the map of the attribute in hand is on its way", () => {
+  const { session, kernel, map, rest } = besideLabel();
+  session.answering.move(1);
+  rest();
+  session.nextBrush();
+  const press = () => session.withBrush((brush, item, draft) => brush.press(item, draft));
+  press();
+  assert.match(session.notice.text, /The map of blur 3 isn't here yet/);
+  assert.equal(session.draft.regions?.count("wrong") ?? 0, 0);
+  map("Ablur", { model: "v" });
+  press();
+  session.accept();
+  const [{ seen, wrong }] = acts(kernel);
+  assert.deepEqual([seen.target, Boolean(wrong)], ["Ablur", true]);
+});
+
+test("what was said of the label's map keeps the brush from an attribute whose map is on its way", () => {
+  const { session, rest } = besideLabel();
+  session.judge("wrong");
+  session.answering.move(1);
+  rest();
+  session.nextBrush();
+  session.withBrush((brush, item, draft) => brush.press(item, draft));
+  assert.match(session.notice.text, /a decision judges one map/);
 });
 
 test("the map of an attribute isn't compared with another", () => {

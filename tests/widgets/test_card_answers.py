@@ -171,7 +171,7 @@ def test_the_log_keeps_the_map_of_an_attribute_and_what_is_said_of_it_teaches_no
     first, second = wb.session.latest()
     assert first.seen.target == f"{VIEW.id}=side"
     assert past_of(first)["map"] == {"method": "gradcam", "target": f"{VIEW.id}=side", "display": "overlay",
-                                     "against": None}
+                                     "against": None, "models": []}
     assert list(wb.project.reasons()) == [second.item_id], "the labels' model doesn't learn from the other"
     wb.apply(hw.edits.rename_attribute("view", "side"))
     table = wb.reasons().set_index("item_id")

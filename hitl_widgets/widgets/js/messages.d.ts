@@ -495,12 +495,13 @@ export interface ItemEntry {
   probs: [string, number][];
 }
 
-/** A map on the screen: of which method, of what, how it was shown, and what the target was compared with. */
+/** A map on the screen: of which method, of what, how it was shown, and what the target was compared with. `models`: those that suggested what was shown with it, its own among them. */
 export interface ShownMap {
   method: string;
   target: string;
   display: "overlay" | "side_by_side" | "hot" | null;
   against: string | null;
+  models: string[];
 }
 
 /** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. `map`: of which map the reason is, where something was said of one. */

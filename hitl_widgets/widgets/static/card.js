@@ -3389,7 +3389,13 @@ function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, not
     suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden),
     chosen_by: seen.chosen_by,
-    ...(reason || wrong || missing) && seen.target && seen.method ? { map: { method: seen.method, target: seen.target, display: seen.display ?? null, against: seen.against ?? null } } : {},
+    ...(reason || wrong || missing) && seen.target && seen.method ? { map: {
+      method: seen.method,
+      target: seen.target,
+      display: seen.display ?? null,
+      against: seen.against ?? null,
+      models: [seen.model, seen.values_model].flatMap((model) => model ?? [])
+    } } : {},
     ...values ? { values } : {},
     ...touched ? { touched } : {}
   };
@@ -4118,7 +4124,7 @@ var CardSession = class extends Session {
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
     if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null;
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributeOf(id) || isOfObject(id)) ? map : null;
+    return map && this.#isThere(map.target) && this.#isThere(map.against ?? map.target) ? map : null;
   }
   /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
    * @returns {string | null} */
@@ -4498,8 +4504,16 @@ var CardSession = class extends Session {
    * @returns {string | null} */
   get #elsewhere() {
     const { draft: { judged: judged2, map }, saliency, answering } = this;
-    if (this.annotating.on || !judged2 || !map || !saliency || answering.attributeOf(map.target) === answering.attributeOf(saliency.target)) return null;
+    const target = saliency?.target ?? answering.target;
+    if (this.annotating.on || !judged2 || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
     return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+  }
+  /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
+   * @returns {string | null} */
+  get #notYet() {
+    const { answering, annotating, saliency, display: { on, method } } = this;
+    if (annotating.on || !on || !method || saliency || answering.target === null) return null;
+    return `The map of ${answering.mapped(answering.target)} isn't here yet: mark it once it is, or press Esc for the label's.`;
   }
   /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
   #remember() {
@@ -4508,7 +4522,7 @@ var CardSession = class extends Session {
   }
   /** @param {Saliency} map @returns {import("../messages.d.ts").ShownMap} as the log has it */
   #shownMap(map) {
-    return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null };
+    return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null, models: map.model ? [map.model] : [] };
   }
   /** Something was said of the explanation of an object, by the map that is on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
@@ -4573,8 +4587,8 @@ var CardSession = class extends Session {
       const regions = marks.regions ??= new Regions(item.width, item.height);
       const { begun } = regions;
       const { reason } = marks;
-      const elsewhere = this.#elsewhere;
-      if (elsewhere) return this.say(elsewhere, true);
+      const not = this.#elsewhere ?? this.#notYet;
+      if (not) return this.say(not, true);
       step(this.brush, item, marks);
       if (regions.begun > begun && this.annotating.on) this.#judged(marks, { reason, ...regions.before });
       else if (regions.begun > begun) this.#remember();
@@ -4995,12 +5009,23 @@ var CardSession = class extends Session {
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return this.#exposed(seen, item);
   }
-  /** The map on the screen, or the one of which something was said; what was said without a map is of no attribute's.
+  /** The map on the screen, or the one of which something was said, unless that is of a label that was retired since, or of
+   * another model than the item's; what was said without a map is of no attribute's.
    * @returns {import("../messages.d.ts").ShownMap | null} */
   get #mapSeen() {
     const { draft: { judged: judged2, map }, saliency, answering } = this;
-    if (judged2 && map) return map;
+    if (judged2 && map) return this.#isStill(map) ? map : null;
     return !saliency || judged2 && !answering.alone && answering.attributeOf(saliency.target) ? null : this.#shownMap(saliency);
+  }
+  /** @param {import("../messages.d.ts").ShownMap} map whether what it is of, and the model, are those of the item on the screen */
+  #isStill({ target, against, models }) {
+    const { item, answering } = this;
+    const model = answering.attributeOf(target) ? item?.values_model : item?.model;
+    return this.#isThere(target) && this.#isThere(against ?? target) && (!model || !models?.length || models.includes(model));
+  }
+  /** Whether what a map is of wasn't retired meanwhile. @param {string} target */
+  #isThere(target) {
+    return this.labels.has(target) || Boolean(this.answering.attributeOf(target)) || isOfObject(target);
   }
   /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
    * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
@@ -8014,7 +8039,7 @@ function buildStage(session) {
     setText(broken, item?.broken ?? "");
     reader.update();
     if (is_text) return;
-    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item && mainTarget(item));
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item && (session.answering.target ?? mainTarget(item)));
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;

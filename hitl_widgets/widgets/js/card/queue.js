@@ -13,7 +13,8 @@ export const REVISION = "revision"; // why an item is on the screen that was dec
 export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, values, touched, seen }) {
   return { decision_id, item_id, verdict, label_id, certainty, certainty_source: seen.certainty, flags, note, reason, wrong, missing, suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden), chosen_by: seen.chosen_by,
-    ...((reason || wrong || missing) && seen.target && seen.method ? { map: { method: seen.method, target: seen.target, display: seen.display ?? null, against: seen.against ?? null } } : {}),
+    ...((reason || wrong || missing) && seen.target && seen.method ? { map: { method: seen.method, target: seen.target, display: seen.display ?? null, against: seen.against ?? null,
+      models: [seen.model, seen.values_model].flatMap((model) => model ?? []) } } : {}),
     ...(values ? { values } : {}), ...(touched ? { touched } : {}) };
 }
 

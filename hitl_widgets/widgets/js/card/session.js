@@ -163,7 +163,7 @@ export class CardSession extends Session {
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
     if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null; // another one's says nothing of this one
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributeOf(id) || isOfObject(id)) ? map : null; // else its label was retired meanwhile
+    return map && this.#isThere(map.target) && this.#isThere(map.against ?? map.target) ? map : null;
   }
 
   /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
@@ -569,8 +569,17 @@ export class CardSession extends Session {
    * @returns {string | null} */
   get #elsewhere() {
     const { draft: { judged, map }, saliency, answering } = this;
-    if (this.annotating.on || !judged || !map || !saliency || answering.attributeOf(map.target) === answering.attributeOf(saliency.target)) return null;
+    const target = saliency?.target ?? answering.target;
+    if (this.annotating.on || !judged || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
     return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+  }
+
+  /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
+   * @returns {string | null} */
+  get #notYet() {
+    const { answering, annotating, saliency, display: { on, method } } = this;
+    if (annotating.on || !on || !method || saliency || answering.target === null) return null;
+    return `The map of ${answering.mapped(answering.target)} isn't here yet: mark it once it is, or press Esc for the label's.`;
   }
 
   /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
@@ -580,7 +589,9 @@ export class CardSession extends Session {
   }
 
   /** @param {Saliency} map @returns {import("../messages.d.ts").ShownMap} as the log has it */
-  #shownMap(map) { return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null }; }
+  #shownMap(map) {
+    return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null, models: map.model ? [map.model] : [] };
+  }
 
   /** Something was said of the explanation of an object, by the map that is on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
@@ -651,8 +662,8 @@ export class CardSession extends Session {
       const regions = marks.regions ??= new Regions(item.width, item.height);
       const { begun } = regions;
       const { reason } = marks;
-      const elsewhere = this.#elsewhere;
-      if (elsewhere) return this.say(elsewhere, true);
+      const not = this.#elsewhere ?? this.#notYet;
+      if (not) return this.say(not, true);
       step(this.brush, item, marks);
       if (regions.begun > begun && this.annotating.on) this.#judged(marks, { reason, ...regions.before });
       else if (regions.begun > begun) this.#remember();
@@ -1087,13 +1098,24 @@ export class CardSession extends Session {
     return this.#exposed(seen, item);
   }
 
-  /** The map on the screen, or the one of which something was said; what was said without a map is of no attribute's.
+  /** The map on the screen, or the one of which something was said, unless that is of a label that was retired since, or of
+   * another model than the item's; what was said without a map is of no attribute's.
    * @returns {import("../messages.d.ts").ShownMap | null} */
   get #mapSeen() {
     const { draft: { judged, map }, saliency, answering } = this;
-    if (judged && map) return map;
+    if (judged && map) return this.#isStill(map) ? map : null;
     return !saliency || (judged && !answering.alone && answering.attributeOf(saliency.target)) ? null : this.#shownMap(saliency);
   }
+
+  /** @param {import("../messages.d.ts").ShownMap} map whether what it is of, and the model, are those of the item on the screen */
+  #isStill({ target, against, models }) {
+    const { item, answering } = this;
+    const model = answering.attributeOf(target) ? item?.values_model : item?.model;
+    return this.#isThere(target) && this.#isThere(against ?? target) && (!model || !models?.length || models.includes(model));
+  }
+
+  /** Whether what a map is of wasn't retired meanwhile. @param {string} target */
+  #isThere(target) { return this.labels.has(target) || Boolean(this.answering.attributeOf(target)) || isOfObject(target); }
 
   /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
    * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */

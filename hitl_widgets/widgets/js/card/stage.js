@@ -291,7 +291,7 @@ export function buildStage(session) {
     reader.update();
     if (is_text) return;
     const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken
-      && Boolean(item && mainTarget(item));
+      && Boolean(item && (session.answering.target ?? mainTarget(item)));
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
