@@ -6568,16 +6568,18 @@ function buildSpans(host, reader) {
     const { current: focused } = spans;
     const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
     const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND2);
+    waiting = false;
+    for (const [id, rects] of places) {
+      if (slots.has(id) || rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) continue;
+      places.delete(id);
+      waiting ||= rects.length > 0;
+    }
     const apart = places.size > FEW;
     if (apart) for (const layer of [under, over]) layer.remove();
     letGo(new Set(spans.list.map(({ id }) => id)));
-    waiting = false;
     for (const span of spans.list) {
       const rects = places.get(span.id);
-      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
-        waiting = true;
-        continue;
-      }
+      if (!rects && !slots.has(span.id)) continue;
       const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
       draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
     }
@@ -6631,7 +6633,7 @@ function buildSpans(host, reader) {
     if (came) view.reveal(...range);
     view.reveal(...units.graphemes.at(hand === "end" ? range[1] - 1 : range[0]));
   }
-  function update() {
+  function update(all = false) {
     const spans = current();
     for (const layer of [under, over]) layer.hidden = !spans;
     if (!spans) {
@@ -6651,14 +6653,14 @@ function buildSpans(host, reader) {
     }
     Object.assign(shown, { spans, version: spans.version, tag: host.tagOf });
     reveal(spans);
-    drawAll(spans);
+    drawAll(spans, all);
     drawRange(spans);
     shown.layout = layout;
     setAttribute(view.element, "aria-description", spans.describe(host.nameOf));
   }
   reader.over(() => {
     layout++;
-    update();
+    update(current() === shown.spans);
   });
   function updateLater() {
     const spans = current();
@@ -6752,7 +6754,7 @@ function buildSpans(host, reader) {
   view.element.addEventListener("mousemove", (event) => {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
-  return { update, updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
+  return { update: () => update(), updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
