@@ -6242,6 +6242,10 @@ function buildOthers(host) {
     at.px = px;
     untagged.add(at);
   }
+  function hideTags({ tags: { style } }, away) {
+    const visibility = away ? "hidden" : "";
+    if (style.visibility !== visibility) style.visibility = visibility;
+  }
   function tag({ tags, list, px }) {
     const [{ kind, label_id, unsure }] = list;
     const word2 = host.tagOf(label_id) + (unsure ? "?" : "");
@@ -6285,12 +6289,14 @@ function buildOthers(host) {
     let n = 0;
     for (const { list } of untagged) n += list.length;
     if (n <= TAGS_AT_ONCE) rest();
-    else if (words2.style.visibility !== "hidden") words2.style.visibility = "hidden";
+    else for (const at of untagged) hideTags(at, true);
   }
   function rest() {
-    for (const at of untagged) tag(at);
+    for (const at of untagged) {
+      tag(at);
+      hideTags(at, false);
+    }
     untagged.clear();
-    if (words2.style.visibility === "hidden") words2.style.visibility = "";
   }
   const hide = (away) => {
     element.classList.toggle("hitl-away", away);
