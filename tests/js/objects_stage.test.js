@@ -33,12 +33,14 @@ const shownOf = (n) => Array.from({ length: n }, (_, i) => ({ id: `m${i}`, kind:
 
 function open(shown, kind = "box") {
   const host = { objects: ImageObjects.of({ kind, size: SIZE, shown }), nameOf: (id) => NAMES[id], colourOf: (id) => (id === "L0" ? "#111111" : "#222222"),
-    tagOf: (id) => id.slice(1), labels: ["L0", "L1"], changed: () => layer.update(), has_keys: () => true };
+    tagOf: (id) => id.slice(1), labels: ["L0", "L1"], changed: () => layer.update(), has_keys: () => true, soon: (step) => later.push(step) };
+  /** What comes just after the frame. */
+  const later = [];
   const layer = buildObjects(host);
   layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
   layer.update();
   const [others, focus, drawing] = layer.svg.children;
-  return { host, layer, others, focus, drawing };
+  return { host, layer, others, focus, drawing, later };
 }
 
 const press = (objects, name, more = {}) => key(objects, { key: name, code: name, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...more });
@@ -145,6 +147,33 @@ test("more tags than a frame has time for come a moment after the shapes, and no
   writes = 0;
   layer.rest();
   assert.equal(writes, 0);
+});
+
+test("after a zoom many tags come back just after the frame, also where the card draws nothing else", () => {
+  const { host, layer, others, later } = open(shownOf(400));
+  layer.rest();
+  layer.look({ x: 0, y: 0, width: 80, height: 64 }, 0.4);
+  layer.look({ x: 0, y: 0, width: 50, height: 40 }, 0.25);
+  assert.equal(tagged(others), 0, "their places are those of another zoom");
+  assert.equal(later.length, 1, "once for all steps of a frame");
+  later.pop()();
+  assert.equal(tagged(others), 400);
+  const [x] = seen(others)[0].path.slice(1).split(" ");
+  assert.equal(seen(others)[0].x.split(" ")[0], (Number(x) + 4 * 0.25).toFixed(2));
+  layer.look({ x: 5, y: 5, width: 50, height: 40 }, 0.25);
+  assert.deepEqual([tagged(others), later.length], [400, 0], "another part as close by has the same tags");
+  layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
+  assert.equal(later.length, 1, "and the next zoom asks again");
+  host.objects = null;
+  layer.update();
+  later.pop()();
+  assert.equal(layer.svg.style.display, "none", "what comes after the image is gone harms nothing");
+});
+
+test("few tags of another zoom are written at once", () => {
+  const { layer, others, later } = open(shownOf(20));
+  layer.look({ x: 0, y: 0, width: 50, height: 40 }, 0.25);
+  assert.deepEqual([tagged(others), later.length], [20, 0]);
 });
 
 test("the next object hides no tags but those that are written again", () => {

@@ -6290,6 +6290,7 @@ function buildOthers(host) {
     for (const { list } of untagged) n += list.length;
     if (n <= TAGS_AT_ONCE) rest();
     else for (const at of untagged) hideTags(at, true);
+    return untagged.size > 0;
   }
   function rest() {
     for (const at of untagged) {
@@ -6379,6 +6380,15 @@ function buildObjects(host) {
     drawDrawing(objects);
     setAttribute(svg, "aria-label", objects.describe(host.nameOf));
   }
+  let waiting = false;
+  function restSoon() {
+    if (waiting) return;
+    waiting = true;
+    host.soon(() => {
+      waiting = false;
+      others.rest();
+    });
+  }
   function look(next, per_pixel) {
     const { x, y, width, height } = next;
     if (x === view.x && y === view.y && width === view.width && height === view.height && per_pixel === px) return;
@@ -6389,7 +6399,7 @@ function buildObjects(host) {
     if (zoomed) svg.style.setProperty("--hitl-px", `${px}px`);
     const { objects } = host;
     if (!objects || objects !== shown.objects) return;
-    if (zoomed) others.update(objects, px);
+    if (zoomed && others.update(objects, px)) restSoon();
     shown.px = px;
     drawFocus(objects);
     drawDrawing(objects);
@@ -8374,7 +8384,8 @@ function render(el, session) {
       return looks.tagOf;
     },
     changed: () => session.annotating.done(""),
-    has_keys: () => root.contains(document.activeElement)
+    has_keys: () => root.contains(document.activeElement),
+    soon
   };
   const layer = buildObjects(host);
   const spans = buildSpans(host, stage.reader);
@@ -8601,6 +8612,9 @@ function render(el, session) {
       footer.update();
     }
   }
+  function soon(step) {
+    requestAnimationFrame(() => setTimeout(() => guard(step)));
+  }
   let spoken = null;
   let named = null;
   let later = false;
@@ -8640,10 +8654,10 @@ function render(el, session) {
     strip.strip.classList.toggle("hitl-nothing", !notice.bar.hidden);
     if (later) return;
     later = true;
-    requestAnimationFrame(() => setTimeout(() => {
+    soon(() => {
       later = false;
-      guard(updateLater);
-    }));
+      updateLater();
+    });
   }
   function updateObjects() {
     const { setup, keys, annotating } = session;

@@ -2,7 +2,7 @@
 // The objects that aren't in focus, as SVG: those that look alike and lie in the same part of the item are one element.
 //
 //   const others = buildOthers(host)          // host: colours and tags of labels
-//   others.update(objects, px)                // only elements that hold other objects than before are written
+//   others.update(objects, px)                // only elements that hold other objects than before are written; true: tags wait
 //   others.rest()                             // after the frame: tags that were too many for it, hidden until then
 //   others.hide(true)
 //
@@ -143,7 +143,7 @@ export function buildOthers(host) {
     setText(tags, word.repeat(word.length ? xs.length / word.length : 0));
   }
 
-  /** @param {ImageObjects} objects @param {number} px pixels of the item for one of the screen */
+  /** @param {ImageObjects} objects @param {number} px pixels of the item for one of the screen @returns {boolean} whether tags are yet to be written, by `rest` */
   function update(objects, px) {
     if (tag_of !== host.tagOf) {
       tag_of = host.tagOf;
@@ -166,6 +166,7 @@ export function buildOthers(host) {
     for (const { list } of untagged) n += list.length;
     if (n <= TAGS_AT_ONCE) rest();
     else for (const at of untagged) hideTags(at, true);
+    return untagged.size > 0;
   }
 
   /** The tags that aren't written yet. */
