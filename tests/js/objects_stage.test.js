@@ -33,12 +33,14 @@ const shownOf = (n) => Array.from({ length: n }, (_, i) => ({ id: `m${i}`, kind:
 
 function open(shown, kind = "box") {
   const host = { objects: ImageObjects.of({ kind, size: SIZE, shown }), nameOf: (id) => NAMES[id], colourOf: (id) => (id === "L0" ? "#111111" : "#222222"),
-    tagOf: (id) => id.slice(1), labels: ["L0", "L1"], changed: () => layer.update(), has_keys: () => true };
+    tagOf: (id) => id.slice(1), labels: ["L0", "L1"], changed: () => layer.update(), has_keys: () => true, soon: (step) => later.push(step) };
+  /** What comes just after the frame. */
+  const later = [];
   const layer = buildObjects(host);
   layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
   layer.update();
   const [others, focus, drawing] = layer.svg.children;
-  return { host, layer, others, focus, drawing };
+  return { host, layer, others, focus, drawing, later };
 }
 
 const press = (objects, name, more = {}) => key(objects, { key: name, code: name, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...more });
@@ -48,6 +50,8 @@ function seen(others) {
   return shapes.children.map((group, i) => ({ group, path: group.children[1].attributes.d, edge: group.children[0].attributes.d, proposed: /hitl-proposed/.test(group.attributes.class),
     colour: group.style.color, tags: words.children[i].text, x: words.children[i].attributes.x, y: words.children[i].attributes.y })).filter(({ group }) => group.style.display !== "none");
 }
+/** How many letters of tags are to be seen. */
+const tagged = (others) => (others.children[1].style.visibility === "hidden" ? 0 : others.children[1].children.filter(({ style }) => style.visibility !== "hidden" && style.display !== "none").reduce((n, { text }) => n + text.length, 0));
 const counted = (others) => seen(others).reduce((n, { path }) => n + path.split("M").length - 1, 0);
 
 test("each object is drawn in its own pixels, with its label's colour and tag; proposals are marked as such", () => {
@@ -133,19 +137,61 @@ test("what looks alike and lies together is one element, and the next object tou
 
 test("more tags than a frame has time for come a moment after the shapes, and none of the former image is seen meanwhile", () => {
   const { host, layer, others } = open(shownOf(20));
-  const [, words] = others.children;
-  const tagged = () => words.children.map(({ text }) => text).join("").length;
-  assert.equal(tagged(), 20);
+  assert.equal(tagged(others), 20);
   host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(400).map((one) => ({ ...one, id: `x${one.id}` })) });
   layer.update();
   assert.equal(counted(others), 400);
-  assert.equal(words.style.visibility, "hidden");
+  assert.equal(tagged(others), 0);
   layer.rest();
-  assert.equal(words.style.visibility, "");
-  assert.equal(tagged(), 400);
+  assert.equal(tagged(others), 400);
   writes = 0;
   layer.rest();
   assert.equal(writes, 0);
+});
+
+test("after a zoom many tags come back just after the frame, also where the card draws nothing else", () => {
+  const { host, layer, others, later } = open(shownOf(400));
+  layer.rest();
+  layer.look({ x: 0, y: 0, width: 80, height: 64 }, 0.4);
+  layer.look({ x: 0, y: 0, width: 50, height: 40 }, 0.25);
+  assert.equal(tagged(others), 0, "their places are those of another zoom");
+  assert.equal(later.length, 1, "once for all steps of a frame");
+  later.pop()();
+  assert.equal(tagged(others), 400);
+  const [x] = seen(others)[0].path.slice(1).split(" ");
+  assert.equal(seen(others)[0].x.split(" ")[0], (Number(x) + 4 * 0.25).toFixed(2));
+  layer.look({ x: 5, y: 5, width: 50, height: 40 }, 0.25);
+  assert.deepEqual([tagged(others), later.length], [400, 0], "another part as close by has the same tags");
+  layer.look({ x: 0, y: 0, width: 100, height: 80 }, 0.5);
+  assert.equal(later.length, 1, "and the next zoom asks again");
+  host.objects = null;
+  layer.update();
+  later.pop()();
+  assert.equal(layer.svg.style.display, "none", "what comes after the image is gone harms nothing");
+});
+
+test("few tags of another zoom are written at once", () => {
+  const { layer, others, later } = open(shownOf(20));
+  layer.look({ x: 0, y: 0, width: 50, height: 40 }, 0.25);
+  assert.deepEqual([tagged(others), later.length], [20, 0]);
+});
+
+test("the next object hides no tags but those that are written again", () => {
+  // All objects of a label lie on one spot, so that they are one element: 200 here, and 60 there.
+  const shown = Array.from({ length: 260 }, (_, i) => ({ id: `m${i}`, kind: "box", at: i < 200 ? [0, 0, 15, 12] : [80, 60, 95, 72], label_id: i < 200 ? "L0" : "L1", score: i / 260 }));
+  const { host, layer, others } = open(shown);
+  layer.rest();
+  assert.equal(tagged(others), 260);
+  host.objects.take("m7");
+  layer.update();
+  assert.equal(tagged(others), 60);
+  layer.rest();
+  assert.equal(tagged(others), 259);
+  host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(400).map((one) => ({ ...one, id: `x${one.id}` })) });
+  layer.update();
+  host.objects = ImageObjects.of({ kind: "box", size: SIZE, shown: shownOf(20).map((one) => ({ ...one, id: `y${one.id}` })) });
+  layer.update();
+  assert.equal(tagged(others), 20, "elements that were hidden are used again");
 });
 
 test("elements of objects that are gone are used again, also for another item's", () => {

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newMemory } from "../../hitl_widgets/widgets/js/objects/image.js";
+import { ItemText } from "../../hitl_widgets/widgets/js/text/item_text.js";
 import { toUnits } from "../../hitl_widgets/widgets/js/text/offsets.js";
 import { act as actOn, key as keyOn, SpanPointing } from "../../hitl_widgets/widgets/js/text/span_keys.js";
+import { buildSpans } from "../../hitl_widgets/widgets/js/text/span_layer.js";
 import { inBrief, TextSpans } from "../../hitl_widgets/widgets/js/text/spans.js";
+import { TextView } from "../../hitl_widgets/widgets/js/text/view.js";
 
 const TEXT = "Ana 👩🏽\u200d🚀 flew to New York. She met Sam!";
 const NAMES = { L0: "place", L1: "person" };
@@ -317,4 +320,140 @@ test("no key breaks a text of nothing but punctuation, marks or one sign", () =>
       if (now) assert.ok(0 <= now[0] && now[0] < now[1] && now[1] <= units.length, `${JSON.stringify(text)} ${chord} ${now}`);
     }
   }
+});
+
+// What is drawn of them while one scrolls, on a document in which each line is as high as any other.
+
+const WINDOW = 800; // pixels
+const LINE = 38;
+const LETTER = 8;
+/** How often a layer was taken off the page. */
+let taken_off = 0;
+
+class Element {
+  constructor() {
+    Object.assign(this, { attributes: {}, children: [], listeners: {}, parent: null, className: "", textContent: "", hidden: false, down: 0 });
+    this.style = { setProperty(name, value) { this[name] = value; } };
+    this.classList = { toggle() {} };
+  }
+  get lastElementChild() { return this.children.at(-1) ?? null; }
+  get clientHeight() { return WINDOW; }
+  get scrollTop() { return this.down; }
+  set scrollTop(down) { this.down = Math.max(0, down); }
+  get offsetHeight() { return this.children.length ? LINE * this.children.length : parseFloat(this.style.height); }
+  get offsetTop() {
+    if (this.className !== "hitl-section") return 0;
+    let top = 0;
+    for (const section of this.parent.children) {
+      if (section === this) break;
+      top += section.offsetHeight;
+    }
+    return top;
+  }
+  getBoundingClientRect() { return { left: 0, top: -this.parent.scrollTop }; }
+  setAttribute(name, value) { if (name === "class") this.className = value; else this.attributes[name] = value; }
+  getAttribute(name) { return this.attributes[name] ?? null; }
+  removeAttribute(name) { delete this.attributes[name]; }
+  insertBefore(child, before) {
+    if (child.parent) child.parent.children.splice(child.parent.children.indexOf(child), 1);
+    child.parent = this;
+    this.children.splice(before ? this.children.indexOf(before) : this.children.length, 0, child);
+  }
+  append(...children) { for (const child of children) this.insertBefore(child, null); }
+  appendChild(child) { this.insertBefore(child, null); }
+  prepend(child) { this.insertBefore(child, this.children[0] ?? null); }
+  replaceChildren(...children) { this.children = []; this.append(...children); }
+  remove() {
+    if (/hitl-text-layer/.test(this.className)) taken_off++;
+    this.parent?.children.splice(this.parent.children.indexOf(this), 1);
+    this.parent = null;
+  }
+  addEventListener(name, listener) { this.listeners[name] = listener; }
+}
+
+class Range {
+  setStart(node, offset) { Object.assign(this, { node, from: offset }); }
+  setEnd(node, offset) { this.to = offset; }
+  getClientRects() {
+    const line = this.node.parent;
+    const section = line.parent;
+    const top = section.offsetTop + LINE * section.children.indexOf(line) - section.parent.parent.parent.scrollTop;
+    return [{ left: LETTER * this.from, top, width: LETTER * (this.to - this.from), height: LINE }];
+  }
+}
+
+/** A long text on the page with a span in every fifth line, as the card shows it first. */
+function show(n_lines = 1500) {
+  globalThis.document = { createElement: () => new Element(), createTextNode: () => ({ parent: null }), createRange: () => new Range() };
+  /** @param {string} name of its spans */
+  const another = (name) => {
+    const lines = Array.from({ length: n_lines }, (_, i) => `${name} ${String(i).padStart(4, "0")} stayed at home.`);
+    const text = lines.join("\n");
+    const shown = lines.flatMap((line, i) => (i % 5 ? [] : [{ id: `${name}${i}`, kind: "span", at: [i * (line.length + 1), i * (line.length + 1) + name.length], label_id: "L0", score: 0.5 }]));
+    return { item: new ItemText(text), spans: open(shown, { text }) };
+  };
+  const { item, spans } = another("Ana");
+  let redraw = () => {};
+  let text = item;
+  const view = new TextView(() => redraw());
+  const reader = { view, text: () => text, over: (/** @type {() => void} */ step) => { redraw = step; } };
+  const host = { objects: spans, nameOf, colourOf: () => "#111111", tagOf: () => "1", labels: ["L0", "L1"], changed: () => {}, has_keys: () => true, soon: () => {} };
+  const layer = buildSpans(host, reader);
+  /** The card shows a text. */
+  const turn = (next) => {
+    [text, host.objects] = [next.item, next.spans];
+    view.show(text, { size: 17, mono: false });
+    layer.update();
+  };
+  turn({ item, spans });
+  /** Where spans are drawn, in pixels of the page. */
+  const drawn = () => view.page.children[0].children.flatMap(({ children }) => children.map(({ style }) => parseFloat(style.top)));
+  return { view, host, layer, another, turn, drawn };
+}
+
+/** Those of so many lines that have a span. */
+const spansIn = (n_lines) => Math.ceil(n_lines / 5);
+const in_first_frame = spansIn(Math.ceil((1.5 * WINDOW) / LINE));
+
+test("spans near the window come in a new text's first frame, and the others that the page has come after it", () => {
+  const { view, layer, another, turn, drawn } = show();
+  const in_section = spansIn(view.sections[0].to);
+  assert.ok(in_section > in_first_frame);
+  assert.equal(drawn().length, in_first_frame);
+  layer.updateLater();
+  assert.equal(drawn().length, in_section);
+  turn(another("Sam"));
+  assert.equal(drawn().length, in_first_frame);
+  layer.updateLater();
+  assert.equal(drawn().length, in_section);
+});
+
+test("scrolling through a long text shows the spans of each page, where nothing else makes the card draw", () => {
+  const { view, layer, drawn } = show();
+  layer.updateLater();
+  const { element } = view;
+  let pages = 0;
+  const height = () => view.lines.children.reduce((sum, section) => sum + section.offsetHeight, 0);
+  for (; element.scrollTop + 2 * WINDOW < height(); pages++) {
+    view.scroll(0.9);
+    element.listeners.scroll();
+    const seen = (top) => top >= element.scrollTop && top < element.scrollTop + WINDOW;
+    const wanted = view.lines.children.flatMap((section, k) => section.children.map((_, i) => [view.sections[k].from + i, section.offsetTop + LINE * i]))
+      .filter(([line, top]) => line % 5 === 0 && seen(top)).map(([, top]) => top);
+    assert.ok(wanted.length > 2);
+    assert.deepEqual(drawn().filter(seen).sort((a, b) => a - b), wanted, `page ${pages}`);
+  }
+  assert.ok(pages > 60, String(pages));
+});
+
+test("spans of parts of a text that the page hasn't drawn cost nothing at a key", () => {
+  const { host, layer } = show();
+  layer.updateLater();
+  taken_off = 0;
+  for (let i = 0; i < 3; i++) {
+    press(host.objects, "Tab");
+    layer.update();
+    layer.updateLater();
+  }
+  assert.equal(taken_off, 0, "the layers stay on the page");
 });

@@ -6242,6 +6242,10 @@ function buildOthers(host) {
     at.px = px;
     untagged.add(at);
   }
+  function hideTags({ tags: { style } }, away) {
+    const visibility = away ? "hidden" : "";
+    if (style.visibility !== visibility) style.visibility = visibility;
+  }
   function tag({ tags, list, px }) {
     const [{ kind, label_id, unsure }] = list;
     const word2 = host.tagOf(label_id) + (unsure ? "?" : "");
@@ -6285,12 +6289,15 @@ function buildOthers(host) {
     let n = 0;
     for (const { list } of untagged) n += list.length;
     if (n <= TAGS_AT_ONCE) rest();
-    else if (words2.style.visibility !== "hidden") words2.style.visibility = "hidden";
+    else for (const at of untagged) hideTags(at, true);
+    return untagged.size > 0;
   }
   function rest() {
-    for (const at of untagged) tag(at);
+    for (const at of untagged) {
+      tag(at);
+      hideTags(at, false);
+    }
     untagged.clear();
-    if (words2.style.visibility === "hidden") words2.style.visibility = "";
   }
   const hide = (away) => {
     element.classList.toggle("hitl-away", away);
@@ -6373,6 +6380,15 @@ function buildObjects(host) {
     drawDrawing(objects);
     setAttribute(svg, "aria-label", objects.describe(host.nameOf));
   }
+  let waiting = false;
+  function restSoon() {
+    if (waiting) return;
+    waiting = true;
+    host.soon(() => {
+      waiting = false;
+      others.rest();
+    });
+  }
   function look(next, per_pixel) {
     const { x, y, width, height } = next;
     if (x === view.x && y === view.y && width === view.width && height === view.height && per_pixel === px) return;
@@ -6383,7 +6399,7 @@ function buildObjects(host) {
     if (zoomed) svg.style.setProperty("--hitl-px", `${px}px`);
     const { objects } = host;
     if (!objects || objects !== shown.objects) return;
-    if (zoomed) others.update(objects, px);
+    if (zoomed && others.update(objects, px)) restSoon();
     shown.px = px;
     drawFocus(objects);
     drawDrawing(objects);
@@ -6568,16 +6584,18 @@ function buildSpans(host, reader) {
     const { current: focused } = spans;
     const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
     const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND2);
+    waiting = false;
+    for (const [id, rects] of places) {
+      if (slots.has(id) || rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) continue;
+      places.delete(id);
+      waiting ||= rects.length > 0;
+    }
     const apart = places.size > FEW;
     if (apart) for (const layer of [under, over]) layer.remove();
     letGo(new Set(spans.list.map(({ id }) => id)));
-    waiting = false;
     for (const span of spans.list) {
       const rects = places.get(span.id);
-      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
-        waiting = true;
-        continue;
-      }
+      if (!rects && !slots.has(span.id)) continue;
       const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
       draw2(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
     }
@@ -6631,7 +6649,7 @@ function buildSpans(host, reader) {
     if (came) view.reveal(...range);
     view.reveal(...units.graphemes.at(hand === "end" ? range[1] - 1 : range[0]));
   }
-  function update() {
+  function update(all = false) {
     const spans = current();
     for (const layer of [under, over]) layer.hidden = !spans;
     if (!spans) {
@@ -6651,14 +6669,14 @@ function buildSpans(host, reader) {
     }
     Object.assign(shown, { spans, version: spans.version, tag: host.tagOf });
     reveal(spans);
-    drawAll(spans);
+    drawAll(spans, all);
     drawRange(spans);
     shown.layout = layout;
     setAttribute(view.element, "aria-description", spans.describe(host.nameOf));
   }
   reader.over(() => {
     layout++;
-    update();
+    update(current() === shown.spans);
   });
   function updateLater() {
     const spans = current();
@@ -6752,7 +6770,7 @@ function buildSpans(host, reader) {
   view.element.addEventListener("mousemove", (event) => {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
-  return { update, updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
+  return { update: () => update(), updateLater, page: { below: below2, first, leftwards: (character) => view.directionAt(character) === "rtl" } };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
@@ -8366,7 +8384,8 @@ function render(el, session) {
       return looks.tagOf;
     },
     changed: () => session.annotating.done(""),
-    has_keys: () => root.contains(document.activeElement)
+    has_keys: () => root.contains(document.activeElement),
+    soon
   };
   const layer = buildObjects(host);
   const spans = buildSpans(host, stage.reader);
@@ -8593,6 +8612,9 @@ function render(el, session) {
       footer.update();
     }
   }
+  function soon(step) {
+    requestAnimationFrame(() => setTimeout(() => guard(step)));
+  }
   let spoken = null;
   let named = null;
   let later = false;
@@ -8632,10 +8654,10 @@ function render(el, session) {
     strip.strip.classList.toggle("hitl-nothing", !notice.bar.hidden);
     if (later) return;
     later = true;
-    requestAnimationFrame(() => setTimeout(() => {
+    soon(() => {
       later = false;
-      guard(updateLater);
-    }));
+      updateLater();
+    });
   }
   function updateObjects() {
     const { setup, keys, annotating } = session;

@@ -62,7 +62,7 @@ export function render(el, session) {
   const host = {
     get objects() { return session.annotating.objects; }, get labels() { return session.annotating.labels; },
     nameOf: (label_id) => session.nameOf(label_id), get colourOf() { return looks.colourOf; }, get tagOf() { return looks.tagOf; },
-    changed: () => session.annotating.done(""), has_keys: () => root.contains(document.activeElement),
+    changed: () => session.annotating.done(""), has_keys: () => root.contains(document.activeElement), soon,
   };
   const layer = buildObjects(host);
   const spans = buildSpans(host, stage.reader);
@@ -235,6 +235,11 @@ export function render(el, session) {
     }
   }
 
+  /** Just after the next frame. @param {() => void} step */
+  function soon(step) {
+    requestAnimationFrame(() => setTimeout(() => guard(step)));
+  }
+
   /** @type {unknown} */
   let spoken = null;
   /** @type {unknown} */
@@ -279,7 +284,7 @@ export function render(el, session) {
     if (later) return;
     later = true;
     // The rest may come a moment after the picture.
-    requestAnimationFrame(() => setTimeout(() => { later = false; guard(updateLater); }));
+    soon(() => { later = false; updateLater(); });
   }
 
   /** What the objects have on the stage. */

@@ -27,9 +27,10 @@ import { s, show } from "./svg.js";
 /** @typedef {import("../objects/types.d.ts").Spot} Spot */
 /** @typedef {import("../objects/types.d.ts").View} View */
 /** What the layer needs of the card. `objects`: of the item on the screen, null where there are none; `nameOf`: a label's name; `tagOf`: what stands at
- * each object, such as the label's key; `labels`: ids of the labels there are; `changed`: a person did something; `has_keys`: the card has the keyboard.
+ * each object, such as the label's key; `labels`: ids of the labels there are; `changed`: a person did something; `has_keys`: the card has the keyboard; `soon`: does a step just
+ * after the next frame.
  * @typedef {{readonly objects: ImageObjects | null, nameOf: (label_id: string) => string, colourOf: (label_id: string) => string,
- *   tagOf: (label_id: string) => string, readonly labels: string[], changed: () => void, has_keys: () => boolean}} Host */
+ *   tagOf: (label_id: string) => string, readonly labels: string[], changed: () => void, has_keys: () => boolean, soon: (step: () => void) => void}} Host */
 
 const MIDDLES_FROM = 44; // pixels of the screen that a box has at least where the middles of its sides are marked
 const LETTER = 7.4; // pixels of the screen that a letter of the words takes, about
@@ -121,6 +122,19 @@ export function buildObjects(host) {
     setAttribute(svg, "aria-label", objects.describe(host.nameOf));
   }
 
+  /** Whether tags of another zoom are to be written just after the frame. */
+  let waiting = false;
+
+  /** The card may draw nothing else after a zoom. */
+  function restSoon() {
+    if (waiting) return;
+    waiting = true;
+    host.soon(() => {
+      waiting = false;
+      others.rest();
+    });
+  }
+
   /** @param {View} next @param {number} per_pixel */
   function look(next, per_pixel) {
     const { x, y, width, height } = next;
@@ -132,7 +146,7 @@ export function buildObjects(host) {
     if (zoomed) svg.style.setProperty("--hitl-px", `${px}px`);
     const { objects } = host;
     if (!objects || objects !== shown.objects) return; // another item's: `update` draws it
-    if (zoomed) others.update(objects, px);
+    if (zoomed && others.update(objects, px)) restSoon();
     shown.px = px;
     drawFocus(objects);
     drawDrawing(objects);

@@ -2,8 +2,8 @@
 // The objects that aren't in focus, as SVG: those that look alike and lie in the same part of the item are one element.
 //
 //   const others = buildOthers(host)          // host: colours and tags of labels
-//   others.update(objects, px)                // only elements that hold other objects than before are written
-//   others.rest()                             // after the frame: tags that were too many for it
+//   others.update(objects, px)                // only elements that hold other objects than before are written; true: tags wait
+//   others.rest()                             // after the frame: tags that were too many for it, hidden until then
 //   others.hide(true)
 //
 // A browser styles, lays out and paints each element by itself: 500 boxes with a tag each would be 2000 of them, and a frame
@@ -115,6 +115,12 @@ export function buildOthers(host) {
     untagged.add(at);
   }
 
+  /** Tags that are yet to be written may be of another item, or of another zoom. @param {Bundle} at @param {boolean} away */
+  function hideTags({ tags: { style } }, away) {
+    const visibility = away ? "hidden" : "";
+    if (style.visibility !== visibility) style.visibility = visibility;
+  }
+
   /** The tags of objects that have room for one. @param {Bundle} at */
   function tag({ tags, list, px }) {
     const [{ kind, label_id, unsure }] = list;
@@ -137,7 +143,7 @@ export function buildOthers(host) {
     setText(tags, word.repeat(word.length ? xs.length / word.length : 0));
   }
 
-  /** @param {ImageObjects} objects @param {number} px pixels of the item for one of the screen */
+  /** @param {ImageObjects} objects @param {number} px pixels of the item for one of the screen @returns {boolean} whether tags are yet to be written, by `rest` */
   function update(objects, px) {
     if (tag_of !== host.tagOf) {
       tag_of = host.tagOf;
@@ -159,14 +165,17 @@ export function buildOthers(host) {
     let n = 0;
     for (const { list } of untagged) n += list.length;
     if (n <= TAGS_AT_ONCE) rest();
-    else if (words.style.visibility !== "hidden") words.style.visibility = "hidden"; // those that are there may be of another item
+    else for (const at of untagged) hideTags(at, true);
+    return untagged.size > 0;
   }
 
   /** The tags that aren't written yet. */
   function rest() {
-    for (const at of untagged) tag(at);
+    for (const at of untagged) {
+      tag(at);
+      hideTags(at, false);
+    }
     untagged.clear();
-    if (words.style.visibility === "hidden") words.style.visibility = "";
   }
 
   /** @param {boolean} away */

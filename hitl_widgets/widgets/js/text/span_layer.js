@@ -165,16 +165,18 @@ export function buildSpans(host, reader) {
     // All places are read before anything is written: else the page would be laid out anew for each span.
     const places = new Map(spans.list.filter((span) => !stays(slots.get(span.id), span, lanes.get(span.id) ?? 0)).map((span) => [span.id, view.rects(span.at[0], span.at[1])]));
     const [top, bottom] = all ? [-Infinity, Infinity] : view.window(AROUND);
+    waiting = false;
+    for (const [id, rects] of places) {
+      if (slots.has(id) || rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) continue;
+      places.delete(id);
+      waiting ||= rects.length > 0; // what the page hasn't drawn itself comes when it does
+    }
     const apart = places.size > FEW;
     if (apart) for (const layer of [under, over]) layer.remove();
     letGo(new Set(spans.list.map(({ id }) => id)));
-    waiting = false;
     for (const span of spans.list) {
       const rects = places.get(span.id);
-      if (rects && !slots.has(span.id) && !rects.some((rect) => rect.top < bottom && rect.top + rect.height > top)) {
-        waiting = true;
-        continue;
-      }
+      if (!rects && !slots.has(span.id)) continue;
       const looks = `hitl-span${spans.isProposal(span) ? " hitl-proposed" : ""}${span === focused ? " hitl-focused" : ""}`;
       draw(slots.get(span.id) ?? build(span.id), span, looks, lanes.get(span.id) ?? 0, rects);
     }
@@ -234,7 +236,8 @@ export function buildSpans(host, reader) {
     view.reveal(...units.graphemes.at(hand === "end" ? range[1] - 1 : range[0]));
   }
 
-  function update() {
+  /** @param {boolean} [all] those out of view too */
+  function update(all = false) {
     const spans = current();
     for (const layer of [under, over]) layer.hidden = !spans;
     if (!spans) {
@@ -250,12 +253,13 @@ export function buildSpans(host, reader) {
     }
     Object.assign(shown, { spans, version: spans.version, tag: host.tagOf });
     reveal(spans);
-    drawAll(spans);
+    drawAll(spans, all);
     drawRange(spans);
     shown.layout = layout;
     setAttribute(view.element, "aria-description", spans.describe(host.nameOf));
   }
-  reader.over(() => { layout++; update(); });
+  // Where more of a text is drawn while it scrolls, the card draws nothing after it.
+  reader.over(() => { layout++; update(current() === shown.spans); });
 
   function updateLater() {
     const spans = current();
@@ -361,5 +365,5 @@ export function buildSpans(host, reader) {
     if (!event.buttons) view.element.style.cursor = current() && endAt(event) ? "ew-resize" : "";
   });
 
-  return { update, updateLater, page: { below, first, leftwards: (/** @type {number} */ character) => view.directionAt(character) === "rtl" } };
+  return { update: () => update(), updateLater, page: { below, first, leftwards: (/** @type {number} */ character) => view.directionAt(character) === "rtl" } };
 }
