@@ -12,7 +12,7 @@ from torch import nn
 from hitl_widgets.learn.outputs import read_logits
 from hitl_widgets.learn.text_feedback import measure_text_reliance
 from hitl_widgets.learn.text_light import fit_text_light, fit_text_prior, text_rows
-from hitl_widgets.learn.text_nets import N_BUCKETS, WORD, AdditiveTextNet, TextCNN, features_of
+from hitl_widgets.learn.text_nets import N_HASHED, WORD, AdditiveTextNet, TextCNN, features_of
 from hitl_widgets.learn.text_rationales import (
     TextRationales,
     feature_penalty,
@@ -191,18 +191,18 @@ def test_features_that_only_marked_words_have_are_penalised_most():
     texts = ["gay person", "gay dog", "old gate", "old dog", "gay old"]
     found = words_in_texts({row: (mask(texts[row], "gay"), mask(texts[row], "dog") if "dog" in texts[row] else None)
                             for row in (0, 1, 4)}, dict(enumerate(texts)))
-    rarity = np.ones(N_BUCKETS, np.float32)
+    rarity = np.ones(N_HASHED, np.float32)
     factors = feature_penalty(found, text_rows(texts, rarity))
 
     def factor(word):
         features = features_of([word])
-        return factors[features.buckets(N_BUCKETS)[features.kinds == WORD]][0]
+        return factors[features.buckets(N_HASHED)[features.kinds == WORD]][0]
     assert factor("gay") == pytest.approx(1_000)
     assert factor("old") == 1
     assert factor("dog") == pytest.approx(0.1)  # in one of two texts with it
     assert (factors > 0).all()
     shared = features_of(["ga"])  # two letters that "gate" has as well
-    assert not np.isin(shared.buckets(N_BUCKETS)[shared.kinds == WORD], np.flatnonzero(factors > 1)).any()
+    assert not np.isin(shared.buckets(N_HASHED)[shared.kinds == WORD], np.flatnonzero(factors > 1)).any()
     assert feature_penalty(None, text_rows(texts, rarity)) is None
 
 
