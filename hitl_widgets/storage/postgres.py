@@ -283,6 +283,9 @@ class Database:
                     failed = error
         except psycopg.Error as error:
             failed = failed or error
+        except Exception as error:  # the driver lost count of the answers, and raised an IndexError
+            raw.close()
+            failed = failed or psycopg.OperationalError(f"the server's answers don't fit what it was asked: {error}")
         if not raw.closed and raw.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
             raw.close()  # it was cut within an answer: the driver can neither read the rest nor leave the pipeline
         # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -226,6 +227,21 @@ def test_a_connection_whose_answers_cannot_be_read_to_their_end_is_given_up(post
         append_until_stored(log, event)
         assert spoilt[0].closed
         assert ids(log) == [first.id, event.id]
+
+
+def test_a_connection_on_which_the_driver_loses_count_of_answers_is_given_up(postgres: Server):
+    def lose_count(log: Log, conn: sa.Connection) -> None:
+        with log._database.at_once(conn) as raw:
+            raw.pgconn.send_query_params(b"SELECT 1", None)  # the driver doesn't know that its answer will come
+            raw.pgconn.pipeline_sync()
+            raw.pgconn.flush()
+            select.select([raw.pgconn.socket], [], [], 10)
+    with Log(postgres.new_project_url()) as log, log._database.writer.connect() as conn:
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            lose_count(log, conn)
+        assert caught.value.connection_invalidated
+        log.append(decision())
+        assert log.last_seq() == 1
 
 
 def test_a_decision_asks_the_server_six_times(postgres: Server, wire: Wire, tmp_path, monkeypatch):
