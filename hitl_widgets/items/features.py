@@ -225,6 +225,7 @@ class AvailableFeatures:
         self._ready, self._known_since = np.zeros(n_items, np.bool_), threading.Condition()
         self._wanted: list[np.ndarray] = []
         self._works = False
+        self._thread: threading.Thread | None = None
 
     def get(self, positions: np.ndarray) -> np.ndarray | None:
         """Rows of some items, float32, shape (n, n_features), NaN where there is none yet; None where there is none.
@@ -261,7 +262,8 @@ class AvailableFeatures:
             if not self._works:
                 self._works = True
                 _started.add(self)
-                threading.Thread(target=self._work, name="hitl-describing", daemon=True).start()
+                self._thread = threading.Thread(target=self._work, name="hitl-describing", daemon=True)
+                self._thread.start()
             self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
 
     def stop(self) -> None:
@@ -272,8 +274,9 @@ class AvailableFeatures:
     def end(self) -> None:
         """Stop, and wait until what the thread has begun is over."""
         with self._known_since:
-            self._wanted = []
-            self._known_since.wait_for(lambda: not self._works, END_S)
+            self._wanted, thread = [], self._thread
+        if thread is not None:
+            thread.join(END_S)
 
     def _work(self) -> None:
         try:
@@ -288,8 +291,8 @@ class AvailableFeatures:
         except ModelError:  # no item can be read: there are no descriptors, and nobody asks for them again
             with self._known_since:
                 self._ready[:] = True
-        except RuntimeError as error:  # the threads that read files take no more work once the interpreter ends
-            if "interpreter shutdown" not in str(error):
+        except RuntimeError as error:  # once the interpreter ends, executors take no work and can't be imported
+            if "shutdown" not in str(error):
                 raise
         finally:
             with self._known_since:

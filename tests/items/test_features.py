@@ -290,3 +290,27 @@ def test_an_interpreter_that_ends_waits_for_what_the_thread_has_begun_and_no_mor
     ended = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == ["begun", "over"]
     assert not ended.stderr
+
+
+IMPORTING = """
+import sys, threading
+import numpy as np
+from hitl_widgets.items.features import AvailableFeatures
+
+begun = threading.Event()
+
+def describe(positions):
+    begun.set()
+    threading.main_thread().join()
+    import concurrent.futures.process
+    raise AssertionError("it could be imported")
+
+assert "concurrent.futures.process" not in sys.modules
+AvailableFeatures(20, embeddings=lambda positions: None, describe=describe).prepare(np.arange(20), budget_s=0)
+begun.wait()
+"""
+
+
+def test_an_import_that_comes_too_late_when_the_interpreter_ends_is_not_told() -> None:
+    ended = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, check=True)
+    assert not ended.stderr
