@@ -508,7 +508,7 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
         "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net,
-        "n_marked": len(data.marked.objects)}
+        "n_marked": fitted.n_marked}
 
 
 def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_s: float | None,
