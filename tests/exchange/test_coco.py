@@ -257,6 +257,30 @@ def test_a_mask_of_stripes_is_read_along_them_and_one_of_too_many_pieces_is_coun
     assert any("more than 60 runs of pixels" in why for _, _, why in contents.lost)
 
 
+def test_a_project_of_boxes_reads_the_boxes_of_a_file_with_masks_where_it_is_told_to(tmp_path):
+    covered = np.zeros((80, 100), bool)
+    covered[20:60, 10:40] = True
+    path = one_box(tmp_path, annotations={"segmentation": {"size": [80, 100], "counts": plain_counts(covered)}})
+    of = {"format": "coco", "holdout": 0, "progress": False,
+          "images": hw.Pool.from_images(np.zeros((1, 80, 100), np.uint8), ids=["a.png"])}
+    with hw.Workbench.from_file(path, tmp_path / "p", task="boxes", **of) as wb:
+        assert wb.objects()[["x0", "y0", "x1", "y1"]].to_numpy().tolist() == [[10, 20, 40, 60]]
+        with pytest.raises(BadInput, match=r"Read its boxes with import_file\(path, task='boxes'\)"):
+            wb.import_file(path, "coco")
+        again = wb.import_file(path, "coco", task="boxes")
+        assert (again.n_new, again.n_known) == (0, 1)
+    with pytest.raises(BadInput, match=r"from_file\(path, folder, task='boxes'\) reads its boxes"):
+        hw.Workbench.from_file(path, tmp_path / "p", **of)
+    with hw.Workbench.from_file(path, tmp_path / "p", task="boxes", **of) as wb:
+        assert len(wb.objects()) == 1
+    labels = tmp_path / "labels.csv"
+    labels.write_text("item_id,label\na.png,cat\n", "utf-8")
+    with hw.Workbench.from_file(path, tmp_path / "q", **of) as wb:
+        assert wb.project.task == "polygons"
+        with pytest.raises(BadInput, match=r"\. Make a project"):
+            wb.import_file(labels, "csv")
+
+
 def test_a_mask_gives_the_box_of_an_object_without_one(tmp_path):
     covered = np.zeros((80, 100), bool)
     covered[5:9, 20:31] = True
