@@ -21,15 +21,16 @@ from .registry import find_format
 
 
 class ForeignProject(NamedTuple):
-    """What a project is made of: its items, labels and task."""
+    """What a project is made of: its items, labels and task, and the options with which its file is read."""
 
     pool: Pool
     taxonomy: Taxonomy
     task: str
-    purpose: str | None = None
+    purpose: str | None
+    options: Mapping[str, Any]
 
 
-def foreign_project(path: Path, format: str | None = None, *, images: Any = None,
+def foreign_project(path: Path, format: str | None = None, *, images: Any = None, task: str | None = None,
                     options: Mapping[str, Any] | None = None) -> ForeignProject:
     """Read a file's items, labels and task.
 
@@ -40,6 +41,8 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
     images : folder, Pool or None
         Where the images lie that the file names: they are found by their names in it, and no path in the file is
         opened. None for the path itself, where it is a folder with images.
+    task : str or None
+        What the project shall ask for; formats that have it as an option read the file so.
     options : mapping or None
         The format's own.
 
@@ -49,11 +52,12 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
         When the file can't be read, or none of its images is found.
     """
     chosen = find_format(format, path)
+    options = {**({"task": task} if task is not None and "task" in chosen.options else {}), **(options or {})}
     with suggesting(chosen, path):
         return _project(chosen, path, images, options)
 
 
-def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any] | None) -> ForeignProject:
+def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]) -> ForeignProject:
     """What a project is made of, of a file of a known format."""
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
     contents = chosen.opened(Source(path, pool), options)
@@ -70,14 +74,14 @@ def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]
             raise BadInput(f"{path} has no texts.")
         return ForeignProject(Pool.from_texts([text for text, _ in texts.values()], ids=list(texts),
                                               meta=_frame([meta for _, meta in texts.values()])),
-                              taxonomy, header.task, purpose)
+                              taxonomy, header.task, purpose, options)
     if pool is None:
         if chosen.name == "csv":
             raise BadInput(f"{path} has no column text, so its items are images, which lie elsewhere; pass images=, "
                            "their folder, or call the column with the texts text.")
         raise BadInput(f"{path} has answers to images, which aren't taken out of it; pass images=, a folder in which "
                        "they lie under the names that it has.")
-    return ForeignProject(_named(pool, contents, path), taxonomy, header.task, purpose)
+    return ForeignProject(_named(pool, contents, path), taxonomy, header.task, purpose, options)
 
 
 def _images(images: Any) -> Pool | None:

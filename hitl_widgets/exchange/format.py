@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
+from ..records import OBJECT_TASKS
 from .losses import Losses
 from .records import Header, ItemRecord
 
@@ -110,6 +111,10 @@ class Format:
     def ways(self) -> tuple[str, ...]:
         """How it can have images, the usual way first."""
         return self.images or (("reference", "copy") if self.folder else ("reference",))
+
+    def reads_as(self, task: str, other: str) -> bool:
+        """Whether objects in images that a file has for one task can be read as those of another one, by ``task=``."""
+        return "task" in self.options and {task, other} <= set(OBJECT_TASKS) - {"spans"} and task in self.tasks
 
     def checked(self, options: Options | None) -> dict[str, Any]:
         """Its own options, with the defaults of those that weren't given; BadInput where it has no such option."""

@@ -26,7 +26,7 @@ from ..records import (
 )
 from ..storage.log import gc_paused
 from .files import PoolNames, Source
-from .format import Contents
+from .format import Contents, Format
 from .losses import Losses, in_short, losses_page
 from .project_records import header_of
 from .recognising import suggesting
@@ -125,21 +125,23 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
         chosen = find_format(format, path)
         with suggesting(chosen, path):
             contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
-            return _Importer(project, contents, annotator=check_annotator(annotator), rename=rename or {},
-                             title=chosen.title).run(dry_run=dry_run)
+            return _Importer(project, contents, chosen, annotator=check_annotator(annotator), rename=rename or {}
+                             ).run(dry_run=dry_run)
 
 
 class _Importer:
     """One import: what is new of a file's contents, as events."""
 
-    def __init__(self, project: Project, contents: Contents, *, annotator: str, rename: Mapping[str, str],
-                 title: str) -> None:
-        self._project, self._contents, self._title = project, contents, title
+    def __init__(self, project: Project, contents: Contents, format: Format, *, annotator: str,
+                 rename: Mapping[str, str]) -> None:
+        self._project, self._contents, self._title = project, contents, format.title
         self._losses, self._names = Losses(), PoolNames(project.pool)
         project.refresh()
         header = contents.header
         if header.task != project.task:
-            raise BadInput(f"the file has task={header.task!r}, and this project task={project.task!r}. Make a "
+            otherwise = f"Read its {project.task} with import_file(path, task={project.task!r}), or make" \
+                if format.reads_as(project.task, header.task) else "Make"
+            raise BadInput(f"the file has task={header.task!r}, and this project task={project.task!r}. {otherwise} a "
                            "project of the file with hw.Workbench.from_file(path, folder).")
         self._translator = Translator(project, header, self._losses, annotator=annotator, rename=rename)
         self._predictions: dict[str, dict[str, Prediction]] = {}

@@ -88,6 +88,8 @@ class Fitted(NamedTuple):
         Step and loss, a few times.
     stopped : str
         "done" or "budget".
+    n_marked : int
+        How many marked objects the loss used.
     """
 
     net: ObjectNet
@@ -95,6 +97,7 @@ class Fitted(NamedTuple):
     n_later: int
     history: list[tuple[int, float]]
     stopped: str
+    n_marked: int
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
         found, on_others = before[0]
         early = best_thresholds(later, found, n_labels)
         thresholds = carried_over(early, on_others, _found(trained, views), n_labels) if views else early
-    return Fitted(trained, thresholds, n_later, history, stopped)
+    return Fitted(trained, thresholds, n_later, history, stopped, len(marked))
 
 
 def _parted(images: Sequence[CorrectedImage], rng: np.random.Generator) -> tuple[list[int], list[int]]:

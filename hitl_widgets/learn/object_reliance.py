@@ -47,7 +47,8 @@ class Measured:
     others: list[MarkedObject]
 
     @classmethod
-    def of(cls, marked: Sequence[MarkedObject], images: Sequence[CorrectedImage], kind: str, *, seed: int) -> Measured:
+    def of(cls, marked: Sequence[MarkedObject], images: Sequence[CorrectedImage], kind: str, *, labels: Collection[int],
+           seed: int) -> Measured:
         """Some of the objects with wrong regions, and as many of other images.
 
         Parameters
@@ -56,13 +57,15 @@ class Measured:
         images : sequence of CorrectedImage
             Those that nobody marked.
         kind : "box", "polygon" or "point"
+        labels : collection of int
+            Numbers of the labels that both models have; objects of others are left out.
         seed : int
             Of the draw, where there are more than 16.
         """
         rng = np.random.default_rng(seed)
-        wrong = [one for one in marked if one.wrong is not None]
+        wrong = [one for one in marked if one.wrong is not None and one.label in labels]
         some = [wrong[row] for row in rng.permutation(len(wrong))[:MAX_OBJECTS]]
-        places = [(image, row) for image in images for row in range(len(image.shapes))]
+        places = [(image, row) for image in images for row, label in enumerate(image.labels) if label in labels]
         drawn = [places[row] for row in rng.permutation(len(places))[:MAX_OBJECTS]] if some else []
         others = [_with_region_of(some[turn % len(some)], image, row, kind) for turn, (image, row) in enumerate(drawn)]
         return cls(some, [one for one in others if one.wrong is not None and one.wrong.any()])
@@ -94,15 +97,16 @@ def measure_object_reliance(detector: Detector, objects: Measured, kind: str, la
     Reliance
         `share` is of the slope of the object's score, and NaN for a model that isn't the workbench's own net.
     """
-    generator = torch.Generator().manual_seed(seed)
-    marked, others = ([one for one in some if labels_of(one.label)] for some in (objects.marked, objects.others))
-    donors = [one.image for one in (others or marked)]
-    moves = [[_move(detector, one, kind, labels_of(one.label), donors, generator) for one in some]
-             for some in (marked, others)]
+    donors = _Donors([one.image for one in (objects.others or objects.marked)])
+    # Each object has its own paint, by its number: it doesn't depend on which others a model knows.
+    moves = [np.array([_move(detector, one, kind, called, donors, np.random.default_rng((seed, sort, number)))
+                       for number, one in enumerate(some) if (called := labels_of(one.label))])
+             for sort, some in enumerate((objects.marked, objects.others))]
     net = private_copy(detector.net) if isinstance(detector, OwnDetector) else None
-    shares = [] if net is None else [_slope_share(net, one, kind, labels_of(one.label)) for one in marked]
+    shares = [] if net is None else [_slope_share(net, one, kind, called) for one in objects.marked
+                                     if (called := labels_of(one.label))]
     areas = [float(one.wrong.mean()) for one in objects.marked if one.wrong is not None]
-    return Reliance(marked=mean_share(np.array(moves[0])), unmarked=mean_share(np.array(moves[1])),
+    return Reliance(marked=mean_share(moves[0]), unmarked=mean_share(moves[1]),
                     share=mean_share(np.array(shares)), area=float(np.mean(areas)) if areas else math.nan)
 
 
@@ -115,28 +119,65 @@ def _with_region_of(marked: MarkedObject, image: CorrectedImage, row: int, kind:
     height, width = pixels.shape[:2]
     region = np.zeros((height, width), bool)
     assert marked.wrong is not None
-    ys, xs = np.nonzero(marked.wrong)
-    ys, xs = ys + down, xs + right
-    inside = (ys >= 0) & (xs >= 0) & (ys < height) & (xs < width)
-    region[ys[inside], xs[inside]] = True
+    y0, y1 = max(0, down), min(height, len(marked.wrong) + down)
+    x0, x1 = max(0, right), min(width, marked.wrong.shape[1] + right)
+    if y0 < y1 and x0 < x1:
+        region[y0:y1, x0:x1] = marked.wrong[y0 - down:y1 - down, x0 - right:x1 - right]
     return MarkedObject(pixels, at, image.labels[row], region, None)
 
 
-def _move(detector: Detector, one: MarkedObject, kind: str, labels: Collection[int | str],
-          donors: Sequence[np.ndarray], generator: torch.Generator) -> float:
+class _Donors:
+    """Images that patches are taken from, and the range of each of their colours."""
+
+    def __init__(self, images: Sequence[np.ndarray]) -> None:
+        self._images = images
+        ends = [[getattr(image, name)(axis=(0, 1)) for image in images] for name in ("min", "max")]
+        low, high = (torch.from_numpy(np.stack([np.broadcast_to(one, 3) for one in each])).float() / 255
+                     for each in ends)
+        self.value_range = low.amin(dim=0).view(1, 3, 1, 1), high.amax(dim=0).view(1, 3, 1, 1)
+
+    def patch(self, part: tuple[slice, slice], size: tuple[int, int], rng: np.random.Generator) -> Tensor:
+        """What one of them has in a part, when it is stretched to a size: it may have another one."""
+        image = self._images[int(rng.integers(len(self._images)))]
+        rows, columns = (np.arange(new)[of] * old // new for of, new, old in
+                         zip(part, size, image.shape[:2], strict=True))
+        return _as_view(image[rows][:, columns])
+
+
+def _move(detector: Detector, one: MarkedObject, kind: str, labels: Collection[int | str], donors: _Donors,
+          rng: np.random.Generator) -> float:
     """How far the score of an object moves, on average."""
     assert one.wrong is not None
     height, width = one.wrong.shape
-    view, region = _as_view(one.image).unsqueeze(0), torch.from_numpy(one.wrong).unsqueeze(0)
-    # Patches come from other images, which may have another size.
-    drawn = [donors[place] for place in torch.randint(len(donors), (N_REPAINTINGS,), generator=generator).tolist()]
-    patches = torch.stack([_as_view(_stretched(image, height, width)) for image in drawn])
-    painted = repaint(view.expand(N_REPAINTINGS, -1, -1, -1), region.expand(N_REPAINTINGS, -1, -1), generator,
-                      others=patches)
-    images = [_as_image(each) for each in torch.cat([view, painted])]
     box = boxes_of([one.at], kind, (width, height))
-    before, *after = [_score(output, box, kind, (width, height), labels) for output in predicted(detector, images)]
-    return float(np.mean(np.abs(np.array(after) - before)))
+
+    def score(image: np.ndarray) -> float:
+        [output] = predicted(detector, [image])
+        return _score(output, box, kind, (width, height), labels)
+    before = score(one.image)
+    # An image may be large: one is painted at a time, and of it the part around the region alone.
+    part = (_extent(one.wrong, axis=1), _extent(one.wrong, axis=0))
+    view, region = _as_view(one.image[part])[None], torch.from_numpy(one.wrong[part])[None]
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    moves = []
+    for _ in range(N_REPAINTINGS):
+        patch = donors.patch(part, (height, width), rng)[None]
+        painted = repaint(view, region, generator, others=patch, value_range=donors.value_range)
+        moves.append(abs(score(_with_part(one.image, part, painted[0])) - before))
+    return float(np.mean(moves))
+
+
+def _extent(region: np.ndarray, *, axis: int) -> slice:
+    """From the first row (axis 1) or column (axis 0) that has some of a region to the last one."""
+    places = np.flatnonzero(region.any(axis=axis))
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+
+
+def _with_part(image: np.ndarray, part: tuple[slice, slice], view: Tensor) -> np.ndarray:
+    """An image in colours, with a part of it replaced."""
+    painted = np.array(image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3)))
+    painted[part] = (255 * view).round().byte().permute(1, 2, 0).numpy()
+    return painted
 
 
 def _score(output: Any, box: np.ndarray, kind: str, size: tuple[int, int], labels: Collection[int | str]) -> float:
@@ -166,17 +207,6 @@ def _slope_share(net: Any, one: MarkedObject, kind: str, labels: Collection[int 
     return float((saliency * region).sum() / saliency.sum())
 
 
-def _stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    rows, columns = (np.arange(new) * old // new for new, old in ((height, len(image)), (width, image.shape[1])))
-    stretched: np.ndarray = image[rows][:, columns]
-    return stretched
-
-
 def _as_view(image: np.ndarray) -> Tensor:
     colour = image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3))
     return torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1).float() / 255
-
-
-def _as_image(view: Tensor) -> np.ndarray:
-    image: np.ndarray = (255 * view).round().byte().permute(1, 2, 0).numpy()
-    return image

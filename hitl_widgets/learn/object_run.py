@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
@@ -350,6 +351,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
             for one in (model, *([] if before is None else [before])):
                 registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)
     run = _measured(project, registry, reference, before, model, recipe)
+    registry.save(model)
     run = _with_reliance(project, registry, data, run, before, model, seed=recipe.seed)
     run = replace(run, round=n_round, n_training=n_items, seconds=round(time.monotonic() - began, 1),
                   n_objects=sum(len(one.shapes) for one in data.images), **fitted)
@@ -358,7 +360,6 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
             "former": None if before is None else before.version}
     for name in ("before", "after"):
         body[name] = {**body[name], "label_ids": list(data.label_ids)}
-    registry.save(model)
     registry.trained_here.add(key)
     project.record("trained", body)
     if run.adopted:
@@ -470,8 +471,9 @@ def _key(data: Gathered, reference: pd.DataFrame, recipe: ObjectRecipe) -> str:
                                                           "lr")}
     if data.marked.logged:
         arguments |= {"reasons": recipe.reasons, "marks": data.marked.logged}
-    elif data.judged.logged:
-        arguments |= {"judged": data.judged.logged}
+    elif judged := [entry for one, entry in zip(data.judged.objects, data.judged.logged, strict=True)
+                    if one.wrong is not None]:
+        arguments |= {"judged": judged}
     return hashlib.blake2b(canonical({"data": data.digest, "known": known, **arguments}).encode(),
                            digest_size=16).hexdigest()
 
@@ -506,7 +508,7 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
     return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds, taxonomy=data.taxonomy), {
         "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
         "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net,
-        "n_marked": len(data.marked.objects)}
+        "n_marked": fitted.n_marked}
 
 
 def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_s: float | None,
@@ -625,24 +627,33 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
 def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, run: ObjectRun,
                    before: ObjectModel | None, model: ObjectModel, *, seed: int) -> ObjectRun:
     """The same, with how much the scores of both models rest on regions that were marked as wrong."""
-    judged = {entry[0] for entry in data.judged.logged}
-    objects = Measured.of(data.judged.objects, [one for one in data.images if one.item_id not in judged],
-                          registry.kind, seed=seed) if judged else Measured([], [])
-    if not objects.marked:
+    relies = dict[str, Reliance]()
+    if not data.judged.objects:
         return run
+    with _told(project, "the models rest"), limit_torch_threads():
+        models = {name: one for name, one in (("before", before), ("after", model))
+                  if one is not None and not isinstance(one.detector, ImportedDetector)}
+        called = {name: [registry.labels_of(label_id, one) for label_id in data.label_ids]
+                  for name, one in models.items()}
+        judged = {entry[0] for entry in data.judged.logged}
+        objects = Measured.of(
+            data.judged.objects, [one for one in data.images if one.item_id not in judged], registry.kind, seed=seed,
+            labels=[number for number, names in enumerate(zip(*called.values(), strict=True)) if all(names)])
+        for name, one in models.items() if objects.marked else ():
+            with _told(project, f"model {one.version[:7]} rests"):
+                relies[name] = measure_object_reliance(cast("Detector", one.detector), objects, registry.kind,
+                                                       called[name].__getitem__, seed=seed)
+    return replace(run, relies_before=relies.get("before"), relies_after=relies.get("after"))
 
-    def reliance_of(one: ObjectModel | None) -> Reliance | None:
-        if one is None or isinstance(one.detector, ImportedDetector):
-            return None
-        try:
-            with limit_torch_threads():
-                return measure_object_reliance(
-                    cast("Detector", one.detector), objects, registry.kind,
-                    lambda label: registry.labels_of(data.label_ids[label], one), seed=seed)
-        except ModelError as error:  # a person's model, which may raise anything
-            project.notify(f"How much model {one.version[:7]} rests on marked regions isn't measured: {error}")
-            return None
-    return replace(run, relies_before=reliance_of(before), relies_after=reliance_of(model))
+
+@contextmanager
+def _told(project: Project, whose: str) -> Iterator[None]:
+    """A measurement that may fail: a notice says so, and the trained model is kept."""
+    try:
+        yield
+    except Exception as error:  # a person's model may raise anything, and memory may not be enough
+        why = str(error) if isinstance(error, ModelError) else f"{type(error).__name__} {error}".strip()
+        project.notify(f"How much {whose} on marked regions isn't measured: {why}")
 
 
 def _verdict(gain: Estimate, main: str, n_images: int, items: str) -> tuple[bool, str]:

@@ -25,14 +25,14 @@ from .span_targets import BEGIN, INSIDE, LAST, N_TAGS, UNIT, tokens_of
 WEIGHT = 1.0
 # Marked spans beside each batch of texts.
 AT_ONCE = 8
-# Tokens that are read to either side of a span and its marks: what the net's convolutions reach.
+# Tokens to either side of a marked one on which it bears: more than the net's convolutions reach.
 AROUND = 16
 # Tokens of other texts that may stand in the place of marked ones, at most.
 DONORS = 2_000
 
 
 class _Example(NamedTuple):
-    """The part of a text that holds a span and its marks; places of tokens in it, and the tags of the span's own."""
+    """The part of a text around a span's marks: places in it of the span's own tokens, their tags, and the marks."""
 
     text: EncodedText
     tokens: npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ class SpanRationaleLoss:
     Parameters
     ----------
     objects : sequence of MarkedObject
-        Those without a word in the span, or in the marks, teach nothing.
+        Those without a word in the span, or in the marks within 16 tokens of it, teach nothing.
     donors : sequence of EncodedText
         Texts from which other words are drawn.
     seed : int
@@ -112,18 +112,21 @@ def _missing_loss(logits: Tensor, some: Sequence[_Example]) -> Tensor:
 
 
 def _example_of(one: MarkedObject) -> _Example | None:
-    """A marked span as the loss takes it; None where it holds no word, or its marks none."""
+    """A marked span as the loss takes it; None where it holds no word, or its marks none that bears on it."""
     text = encoded(one.image)
     first, last = tokens_of(text.places, int(one.at[0]), int(one.at[1]))
-    wrong, missing = (_marked(text, mask) for mask in (one.wrong, one.missing))
-    if first >= last or not len(wrong) + len(missing):
+    wrong, missing = (marked[(marked >= first - AROUND) & (marked < last + AROUND)] for marked in
+                      (_marked(text, mask) for mask in (one.wrong, one.missing)))
+    marked = np.concatenate([wrong, missing])
+    if first >= last or not len(marked):
         return None
-    every = np.concatenate([wrong, missing, [first, last - 1]])
-    begin = max(0, int(every.min()) - AROUND)
+    # Of a long span, the tokens on which a mark may bear; and all that bears on these.
+    own = np.arange(max(first, int(marked.min()) - AROUND), min(last, int(marked.max()) + 1 + AROUND))
+    begin = max(0, int(own[0]) - AROUND)
     tags = np.full(last - first, INSIDE, np.int64)
     tags[0], tags[-1] = (BEGIN, LAST) if len(tags) > 1 else (UNIT, UNIT)
-    return _Example(part_of(text, begin, int(every.max()) + 1 + AROUND), np.arange(first, last) - begin, tags,
-                    one.label, wrong - begin, missing - begin)
+    return _Example(part_of(text, begin, int(own[-1]) + 1 + AROUND), own - begin, tags[own - first], one.label,
+                    wrong - begin, missing - begin)
 
 
 def _marked(text: EncodedText, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:

@@ -73,6 +73,8 @@ class FittedSpans(NamedTuple):
         Step and loss, a few times.
     stopped : str
         "done" or "budget".
+    n_marked : int
+        How many marked spans the loss used.
     """
 
     net: SpanNet
@@ -80,6 +82,7 @@ class FittedSpans(NamedTuple):
     n_later: int
     history: list[tuple[int, float]]
     stopped: str
+    n_marked: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
     # Where a budget ends the training before they join, nothing was found on them.
     thresholds = carried_over(early, before, find_spans(trained, others), n_labels) if before else early
     return FittedSpans(trained, thresholds, len({one.corrected.item_id or place for place, one in enumerate(later)}),
-                       history, stopped)
+                       history, stopped, len(rationales))
 
 
 def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[list[_Example], list[_Example]]:

@@ -258,7 +258,7 @@ class People:
         for (item_id, annotator), event in first.items():
             if (event.seq or 0) < since.get(item_id, 0) or not _is_test(event.body):
                 continue
-            label_id = lineage.exactly(event.body["label_id"], event.body.get("seen", {}).get("taxonomy"))
+            label_id = lineage.exactly(event.body.get("label_id"), event.body.get("seen", {}).get("taxonomy"))
             rows.append((item_id, annotator, label_id, truth_of(gold[item_id], lineage), event.acted_at))
         return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
 

@@ -66,8 +66,11 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
         created = _create(log, given, taxonomy, annotator=annotator, now=now, policy=policy or {})
     settings: dict[str, Any] = dict(created.body)
     if given.get("task") not in (None, own := settings.setdefault("task", "classify")):
+        of_file = f" Of a file, hw.Workbench.from_file(path, folder, task={own!r}) reads its {own}." \
+            if {own, given["task"]} <= set(OBJECT_TASKS) - {"spans"} else ""
         raise BadInput(f"{log.name} is a project with task={own!r}, and {given['task']!r} was given: what is asked "
-                       "of an item is fixed when a project is made. Leave task out, or choose another folder.")
+                       f"of an item is fixed when a project is made. Leave task out, or choose another folder.{of_file}"
+                       )
     for name, value in given.items():
         if name == "task":
             continue

@@ -208,7 +208,7 @@ def _right(answers: Sequence[Event], lineage: Lineage) -> bool | Literal["unsure
     """Tell whether the suggestion was right, or why that isn't known: under the taxonomy of the time."""
     labels = [event for event in answers if event.body["verdict"] in LABELLING]
     to = max((event.body["seen"].get("taxonomy") or 1 for event in labels), default=1)
-    given = [lineage.exactly(event.body["label_id"], event.body["seen"].get("taxonomy"), to) for event in labels]
+    given = [lineage.exactly(event.body.get("label_id"), event.body["seen"].get("taxonomy"), to) for event in labels]
     seen = answers[0].body["seen"]
     suggestion = lineage.exactly(seen["suggestion"], seen.get("taxonomy"), to)
     votes = [label_id for label_id in given if label_id is not None]

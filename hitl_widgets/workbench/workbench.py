@@ -551,7 +551,7 @@ class Workbench:
         options : mapping, optional
             The format's own.
         **arguments
-            As for `Workbench`.
+            As for `Workbench`. ``task="boxes"`` reads the boxes of a file with polygons, where its format has both.
 
         Raises
         ------
@@ -559,11 +559,11 @@ class Workbench:
             When the file can't be read, or none of its images is found.
         """
         from ..exchange.foreign import foreign_project
-        found = foreign_project(Path(path), format, images=images, options=options)
+        found = foreign_project(Path(path), format, images=images, task=arguments.get("task"), options=options)
         arguments = {"taxonomy": found.taxonomy, "task": found.task, "purpose": found.purpose, **arguments}
         wb = cls(folder, found.pool, annotator=annotator, **arguments)
         try:
-            wb.import_file(path, format, annotator=answers_by, **(options or {}))
+            wb.import_file(path, format, annotator=answers_by, **found.options)
         except BaseException:
             wb.close()
             raise

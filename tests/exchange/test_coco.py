@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 from exchange import random_boxes as made
 from pycocotools import mask
 from pycocotools.coco import COCO
@@ -16,6 +17,7 @@ from scipy import ndimage
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
+from hitl_widgets.exchange.formats import coco_masks
 from hitl_widgets.exchange.formats.coco import FORMAT
 from hitl_widgets.exchange.formats.coco_masks import mask_of, outline_of
 from hitl_widgets.exchange.records import Answer, Header, ItemRecord, Prediction, facts, header_facts
@@ -234,6 +236,51 @@ def test_a_mask_of_too_many_corners_has_the_most_that_a_polygon_has_and_says_so(
     assert outline_of(np.zeros((4, 4), bool)) is None
 
 
+def test_a_mask_of_stripes_is_read_along_them_and_one_of_too_many_pieces_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(coco_masks, "MOST_PIECES", 60)
+    n_pieces = []
+    box = shapely.box
+    monkeypatch.setattr(shapely, "box", lambda *at: n_pieces.append(len(at[0])) or box(*at))
+    stripes = np.zeros((80, 100), bool)
+    stripes[:, 0], stripes[:, 2::2] = True, True
+    stripes[10:20, 3] = True
+    outline = outline_of(stripes)
+    assert n_pieces == [51], "one for each run of each column; the rows have 50 runs each"
+    assert (outline.n_parts, outline.n_holes, outline.exact) == (49, 0, True)
+    assert set(zip(outline.at[::2], outline.at[1::2], strict=True)) == {
+        (2, 0), (3, 0), (3, 10), (4, 10), (4, 0), (5, 0), (5, 80), (4, 80), (4, 20), (3, 20), (3, 80), (2, 80)}
+
+    chequered = np.indices((80, 100)).sum(axis=0) % 2 == 1
+    contents, (record,) = made.read(FORMAT, one_box(tmp_path, annotations={
+        "segmentation": {"size": [80, 100], "counts": plain_counts(chequered)}}), task="polygons")
+    assert (record.answers, contents.lost.counts()) == ((), {"object": 1, "answer": 1})
+    assert any("more than 60 runs of pixels" in why for _, _, why in contents.lost)
+
+
+def test_a_project_of_boxes_reads_the_boxes_of_a_file_with_masks_where_it_is_told_to(tmp_path):
+    covered = np.zeros((80, 100), bool)
+    covered[20:60, 10:40] = True
+    path = one_box(tmp_path, annotations={"segmentation": {"size": [80, 100], "counts": plain_counts(covered)}})
+    of = {"format": "coco", "holdout": 0, "progress": False,
+          "images": hw.Pool.from_images(np.zeros((1, 80, 100), np.uint8), ids=["a.png"])}
+    with hw.Workbench.from_file(path, tmp_path / "p", task="boxes", **of) as wb:
+        assert wb.objects()[["x0", "y0", "x1", "y1"]].to_numpy().tolist() == [[10, 20, 40, 60]]
+        with pytest.raises(BadInput, match=r"Read its boxes with import_file\(path, task='boxes'\)"):
+            wb.import_file(path, "coco")
+        again = wb.import_file(path, "coco", task="boxes")
+        assert (again.n_new, again.n_known) == (0, 1)
+    with pytest.raises(BadInput, match=r"from_file\(path, folder, task='boxes'\) reads its boxes"):
+        hw.Workbench.from_file(path, tmp_path / "p", **of)
+    with hw.Workbench.from_file(path, tmp_path / "p", task="boxes", **of) as wb:
+        assert len(wb.objects()) == 1
+    labels = tmp_path / "labels.csv"
+    labels.write_text("item_id,label\na.png,cat\n", "utf-8")
+    with hw.Workbench.from_file(path, tmp_path / "q", **of) as wb:
+        assert wb.project.task == "polygons"
+        with pytest.raises(BadInput, match=r"\. Make a project"):
+            wb.import_file(labels, "csv")
+
+
 def test_a_mask_gives_the_box_of_an_object_without_one(tmp_path):
     covered = np.zeros((80, 100), bool)
     covered[5:9, 20:31] = True
@@ -251,7 +298,9 @@ def test_a_mask_gives_the_box_of_an_object_without_one(tmp_path):
     ({"size": [80, 100], "counts": [True, 7999]}, "whole numbers from 0"),
     ({"size": [80, 100], "counts": "é"}, "compressed text"),
     ({"size": [80, 100], "counts": "ooo"}, "midst of a number"),
-    ({"size": [80, 100], "counts": "o" * 400}, "midst of a number"), ({"size": [80, 100], "counts": 3}, "a list of"),
+    ({"size": [80, 100], "counts": "o" * 400}, "midst of a number"),
+    ({"size": [80, 100], "counts": "P" * 400 + "0"}, "midst of a number"),
+    ({"size": [80, 100], "counts": 3}, "a list of"),
     ({"size": [100, 80], "counts": [8000]}, "its image has 100 x 80"),
     ({"size": [10**9, 10**9], "counts": [10**18]}, "100,000,000 at most"),
     ({"size": "80", "counts": []}, "height, width"), ({"counts": []}, "height, width")])

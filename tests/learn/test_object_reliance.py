@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from circles import NAMES, drawn
 from detectors import OneBox
 
 import hitl_widgets as hw
+from hitl_widgets import edits
+from hitl_widgets.learn import object_run
 from hitl_widgets.learn.object_learning import CorrectedImage
 from hitl_widgets.learn.object_rationales import MarkedObject
 from hitl_widgets.learn.object_reliance import MAX_OBJECTS, Measured, measure_object_reliance
@@ -47,7 +51,7 @@ def marked(image: np.ndarray, *, at: tuple[float, ...] = AT) -> MarkedObject:
 
 def objects_of(*, colour: bool = True, n: int = 3, at: tuple[float, ...] = AT) -> Measured:
     others = [CorrectedImage(image_with(False, size=(50, 70), colour=colour), [AT], [0], [1.0])] * n
-    return Measured.of([marked(image_with(True, colour=colour), at=at)] * n, others, "box", seed=0)
+    return Measured.of([marked(image_with(True, colour=colour), at=at)] * n, others, "box", labels=[0], seed=0)
 
 
 @pytest.mark.parametrize("colour", [True, False])
@@ -72,7 +76,7 @@ def test_only_what_lies_there_and_has_its_label_is_the_object():
 
 def test_objects_that_nobody_marked_take_the_regions_as_far_from_their_middle():
     image = CorrectedImage(np.zeros((50, 70, 3), np.uint8), [(20, 18, 40, 34), (60, 40, 70, 50)], [0, 0], [1.0, 1.0])
-    found = Measured.of([marked(image_with(True))], [image], "box", seed=0)
+    found = Measured.of([marked(image_with(True))], [image], "box", labels=[0], seed=0)
     assert [one.at for one in found.others] == [(20, 18, 40, 34)], "beside the second there is no room for it"
     [region] = [one.wrong for one in found.others]
     ys, xs = np.nonzero(region)
@@ -81,10 +85,43 @@ def test_objects_that_nobody_marked_take_the_regions_as_far_from_their_middle():
 
 def test_of_many_objects_some_are_measured_and_without_a_wrong_region_none():
     many = Measured.of([marked(image_with(True))] * 40, [CorrectedImage(image_with(False), [AT] * 40, [0] * 40,
-                                                                          [1.0] * 40)], "box", seed=0)
+                                                                          [1.0] * 40)], "box", labels=[0], seed=0)
     assert (len(many.marked), len(many.others)) == (MAX_OBJECTS, MAX_OBJECTS)
     missing = marked(image_with(True))._replace(wrong=None, missing=np.ones((40, 60), bool))
-    assert Measured.of([missing], [], "box", seed=0) == Measured([], [])
+    assert Measured.of([missing], [], "box", labels=[0], seed=0) == Measured([], [])
+
+
+class Recorder(Sticker):
+    """Keeps the images that it is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images: list[bytes] = []
+
+    def predict(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
+        [image] = images  # one repainting at a time is in memory
+        self.images.append(image.tobytes())
+        return super().predict(images)
+
+
+def test_an_object_has_the_same_paint_whatever_else_a_model_knows():
+    images = [np.random.default_rng(place).integers(0, 200, (40, 60, 3), np.uint8) for place in range(4)]
+    objects = Measured.of([marked(image)._replace(label=place % 2) for place, image in enumerate(images)], [], "box",
+                          labels=[0, 1], seed=0)
+    both, one = Recorder(), Recorder()
+    measure_object_reliance(both, objects, "box", lambda label: {"cell"})
+    measure_object_reliance(one, objects, "box", lambda label: {"cell"} if label else frozenset())
+    assert (len(both.images), len(one.images)) == (20, 10), "each as it is, and repainted four times"
+    assert len(set(one.images)) > 6, "what another image has there may be its own"
+    assert set(one.images) < set(both.images)
+
+
+def test_objects_of_a_label_that_a_model_lacks_are_none_of_those_that_are_drawn():
+    unknown = marked(image_with(True))._replace(label=1)
+    others = CorrectedImage(image_with(False), [AT] * 40, [1] * 38 + [0] * 2, [1.0] * 40)
+    some = Measured.of([unknown] * 40 + [marked(image_with(True))] * 3, [others], "box", labels=[0], seed=0)
+    assert [one.label for one in some.marked] == [0] * 3
+    assert [one.label for one in some.others] == [0] * 2
 
 
 # -- a project
@@ -134,6 +171,53 @@ def test_a_mark_that_came_since_is_measured_where_marks_are_left_out_of_the_loss
     mask[:9, :9] = True
     wb.decide(str(wb.pool.ids[3]), objects=boxes_of(3), reasons={"b0": {"wrong": mask}})
     assert wb.finetune(epochs=1, adopt="never", reasons="off").relies_after.marked.n == 1 + first.relies_after.marked.n
+
+
+def test_an_object_of_a_new_label_is_measured_by_neither_model(wb: hw.Workbench):
+    wb.finetune(epochs=1, adopt="always")
+    wb.apply(edits.add("square"))
+    mask = np.zeros(wb.pool.size(3), bool)
+    mask[:9, :9] = True
+    first, *others = boxes_of(3)
+    wb.decide(str(wb.pool.ids[3]), objects=[replace(first, label="square", id="s0"), *others],
+              reasons={"s0": {"wrong": mask}})
+    run = wb.finetune(epochs=1, adopt="never")
+    assert run.relies_before.marked.n == run.relies_after.marked.n == 2
+
+
+def test_a_mark_that_nothing_measures_trains_no_model_anew(wb: hw.Workbench):
+    def key_after(**reasons: Any) -> str:
+        wb.decide(str(wb.pool.ids[3]), objects=boxes_of(3), **reasons)
+        wb.finetune(epochs=1, adopt="never", reasons="off")
+        return str(list(wb.project.log.events(kind="trained"))[-1].body["key"])
+    mask = np.zeros(wb.pool.size(3), bool)
+    mask[:9, :9] = True
+    before = key_after()
+    assert key_after(reasons={"b0": {"missing": mask}}) == before
+    assert key_after(reasons={"b0": {"wrong": mask}}) != before
+
+
+@pytest.mark.parametrize("name", ["measure_object_reliance", "Measured"])
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("the allocator has nothing left")])
+def test_a_failure_of_measuring_costs_no_trained_model(wb: hw.Workbench, monkeypatch, name: str, error: Exception):
+    told: list[str] = []
+    saved: list[int] = []
+    wb.project.notify = told.append  # type: ignore[method-assign]
+
+    def fails(*_: Any, **__: Any) -> Any:
+        saved.append(len(list(wb.project.folder.rglob("*.safetensors"))))
+        raise error
+    monkeypatch.setattr(object_run, name, fails if name != "Measured" else SimpleNamespace(of=fails))
+    run = wb.finetune(epochs=1)
+    assert saved == [1], "the model is on the disk by then"
+    assert (run.adopted, run.relies_before, run.relies_after) == (True, None, None)
+    [notice] = [text for text in told if "isn't measured" in text]
+    assert (str(error) or "MemoryError") in notice
+    folder, pool = wb.project.folder, wb.pool
+    wb.close()
+    with hw.Workbench(folder, pool, NAMES, task="boxes", annotator="ada", holdout=0, progress=False) as again:
+        assert again.models().query("adopted")["model"].item() == run.model
+        assert again.finetune(epochs=1).model == run.model, "the run is in the log"
 
 
 def test_a_run_without_marks_says_nothing_of_them(tmp_path: Path):

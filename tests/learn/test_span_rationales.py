@@ -68,6 +68,42 @@ def test_marks_on_blanks_and_spans_of_blanks_teach_nothing():
     assert float(SpanRationaleLoss([blank], texts, seed=0)(SpanNet(1))) == 0
 
 
+def test_of_a_long_text_only_what_bears_on_a_mark_is_read():
+    words = ["ada"] * 400
+    text = " ".join([*words[:150], "zog", *words[151:]])  # 4 characters each
+
+    def read_of(first: int, last: int) -> list[int]:
+        seen: list[int] = []
+
+        class Counting(Reads):
+            def of(self, texts: Any) -> torch.Tensor:
+                seen.extend(len(one.words) for one in texts)
+                return super().of(texts)
+        one = marked(text, "ada", "zog")._replace(at=(4 * first, 4 * last - 1))
+        loss = SpanRationaleLoss([one], [encoded(text) for text in OTHERS], seed=0)
+        net: Any = Counting("zog")
+        assert len(loss) == 0 or float(loss(net).detach()) > 0.1
+        return seen
+    assert read_of(151, 153) == [34, 34], "two tokens and 16 to either side"
+    assert read_of(100, 300) == [65, 65], "16 to either side of the mark, and what bears on these"
+    assert read_of(166, 167) == [33, 33]
+    assert read_of(167, 168) == read_of(200, 201) == [], "so far away no mark bears on the span"
+
+
+@pytest.mark.parametrize(("first", "last"), [(151, 153), (100, 300), (160, 170)])
+def test_a_part_of_a_text_has_the_tags_of_the_whole(first: int, last: int):
+    words = [f"w{place:03d}" for place in range(400)]
+    text = " ".join(words)
+    one = marked(text, "w000", "w150")._replace(at=(5 * first, 5 * last - 1))
+    [example] = SpanRationaleLoss([one], [encoded(text) for text in OTHERS], seed=0)._examples
+    torch.manual_seed(0)
+    net = SpanNet(1).eval()
+    own = np.flatnonzero(np.isin(encoded(text).words, example.text.words[example.tokens]))
+    assert first <= own[0] <= own[-1] < last
+    whole, part = (tag_scores(net, [each])[0] for each in (encoded(text), example.text))
+    assert part[example.tokens] == pytest.approx(whole[own], abs=1e-5)
+
+
 def test_whether_a_tagger_finds_a_span_rests_less_on_a_word_that_was_marked():
     rng = np.random.default_rng(0)
     stems = ["".join(rng.choice(list("bdfgklmnprst")) + rng.choice(list("aeiou")) for _ in range(3)) for _ in range(50)]
@@ -112,3 +148,16 @@ def test_a_run_learns_from_marked_words_of_spans_and_says_so(tmp_path: Path):
     assert f"the marked words of {run.n_marked} spans were in the loss" in repr(run)
     assert any(not torch.equal(run.net.state_dict()[name], off.net.state_dict()[name]) for name in run.net.state_dict())
     assert not any("learn" in text for text in told)
+
+
+def test_a_run_counts_the_marked_spans_that_its_loss_used(tmp_path: Path):
+    texts = [f"zog {'and more ' * 12}{CITIES[k]} here" for k in range(4)]
+    with hw.Workbench(tmp_path / "p", hw.Pool.from_texts(texts), ["place"], task="spans", annotator="ada", holdout=0,
+                      progress=False) as wb:
+        for k, (item_id, text) in enumerate(zip(map(str, wb.pool.ids), texts, strict=True)):
+            start = text.index(CITIES[k])
+            word = (start - 5, start - 1) if k else (0, 3)  # "zog" is 24 words away
+            wb.decide(item_id, objects=[hw.Span(start, start + len(CITIES[k]), label="place", id="s0")],
+                      reasons={"s0": {"wrong": [word]}})
+        assert len(marked_objects(wb.project, wb.taxonomy.label_ids).objects) == 4
+        assert wb.finetune(epochs=1).n_marked == 3

@@ -195,6 +195,20 @@ def test_values_that_a_skip_put_off_are_no_label(tmp_path: Path) -> None:
         assert "img-00" in [item.id for item in again.next(12)]
 
 
+def test_values_alone_agree_with_no_label_that_is_known_or_was_suggested(tmp_path: Path) -> None:
+    taxonomy = hw.Taxonomy(["dog"], attributes=[hw.Attribute("blur", scale=(0, 10))])
+    with _open(tmp_path, taxonomy, task="scale", audit=1.0) as wb:
+        dog = wb.taxonomy.label("dog").id
+        wb.project.record("gold", {"answers": {"img-00": dog}, "taxonomy": 1})
+        wb.decide("img-00", values={"blur": 4})
+        for k in range(1, 12):
+            wb.decide(f"img-{k:02}", values={"blur": 4}, seen={"suggestion": dog, "taxonomy": 1, "model": "m"})
+        [answer] = wb.project.people.gold_answers().to_dict("records")
+        assert (answer["item_id"], answer["label"], answer["truth"]) == ("img-00", None, dog)
+        assert len(wb.project.people.table("ann")[0]) == 0
+        assert "audit" not in repr(wb.progress())
+
+
 def test_what_was_suggested_and_touched_is_in_the_log(scale: hw.Workbench) -> None:
     scale.decide("img-00", values={"blur": 4, "tone": 0.5}, touched=["blur"],
                  seen={"values": {"blur": 3, "tone": 0.5}, "values_model": "v1", "taxonomy": 1})

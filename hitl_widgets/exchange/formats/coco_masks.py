@@ -17,6 +17,10 @@ from ...objects.shapes import MOST_POINTS
 
 # Pixels of a mask; one that says it has more isn't read, however short its text.
 MOST_PIXELS = 100_000_000
+# Runs of pixels that an outline is made of: a short text may stand for tens of millions of them.
+MOST_PIECES = 200_000
+# Bits of a compressed run before its last character; a run, and its difference to another one, needs fewer.
+MOST_BITS = 30
 
 
 class Outline(NamedTuple):
@@ -95,6 +99,8 @@ def _runs(counts: Any, where: str) -> list[int]:
         value |= (code & 31) << shift
         shift += 5
         if code & 32:
+            if shift > MOST_BITS:
+                break
             continue
         if code & 16:
             value -= 1 << shift
@@ -122,12 +128,23 @@ def outline_of(mask: np.ndarray) -> Outline | None:
     Parameters
     ----------
     mask : ndarray of bool, shape (height, width)
+
+    Raises
+    ------
+    BadInput
+        Where it is in more than 200,000 runs, along its rows and along its columns.
     """
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    (rows, starts), ends = np.nonzero(edges == 1), np.nonzero(edges == -1)[1]
-    if not len(rows):
+    if not mask.any():
         return None
-    covered = shapely.union_all(shapely.box(starts, rows, ends, rows + 1))
+    if _n_runs(mask) <= MOST_PIECES:
+        rows, starts, ends = _runs_of_rows(mask)
+        pieces = shapely.box(starts, rows, ends, rows + 1)
+    elif _n_runs(mask.T) <= MOST_PIECES:
+        columns, starts, ends = _runs_of_rows(mask.T)
+        pieces = shapely.box(columns, starts, columns + 1, ends)
+    else:
+        raise BadInput(f"Its mask has more than {MOST_PIECES:,} runs of pixels, along its rows and along its columns.")
+    covered = shapely.union_all(pieces)
     parts = shapely.get_parts(covered)
     part = parts[shapely.area(parts).argmax()]
     outline = shapely.Polygon(part.exterior).simplify(0)
@@ -137,3 +154,14 @@ def outline_of(mask: np.ndarray) -> Outline | None:
         outline, tolerance = shapely.Polygon(part.exterior).simplify(tolerance), 2 * tolerance
     at = [float(number) for point in outline.exterior.coords[:-1] for number in point]
     return Outline(at, len(parts), len(part.interiors), exact)
+
+
+def _n_runs(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask[:, 0]) + np.count_nonzero(mask[:, 1:] > mask[:, :-1]))
+
+
+def _runs_of_rows(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is covered of each row: the row of each run, its first column, and the one after its last."""
+    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    return rows, starts, np.nonzero(edges == -1)[1]

@@ -389,7 +389,12 @@ class _Reader:
 
     def _outline(self, one: Mapping[str, Any], where: str) -> list[float] | None:
         """The outline of a mask; what it doesn't show is counted."""
-        outline = outline_of(mask_of(one["segmentation"], where, self._size))
+        mask = mask_of(one["segmentation"], where, self._size)
+        try:
+            outline = outline_of(mask)
+        except BadInput as error:
+            self.lost.add("object", str(error))
+            return None
         if outline is None:
             self.lost.add("object", "It has no area.")
             return None
