@@ -159,9 +159,10 @@ class People:
         Returns
         -------
         Agreement, ValueAgreement or ObjectAgreement
-            .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
-            them), .over_time(), .plot(). For a scale it has .alpha, .difference (by how much two values of an item
-            differ), .table and .pairs. For objects, how many were found, named and placed alike, as curves: .table,
+            .table, .per_label, .pairs and .within (everybody's where you may see names; else .pairs is you with all
+            others together, and .within your own row and "all", from five others on), .over_time(), .plot(). For a
+            scale it has .alpha, .difference (by how much two values of an item differ), .table and .pairs. For objects,
+            how many were found, named and placed alike, as curves: .table, .annotators (your own row, as above),
             .plot().
         """
         from ..report.several_people import agreement_of
@@ -215,8 +216,9 @@ class People:
         Returns
         -------
         Schools or ByLabel
-            .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
-            .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
+            .n, .p_value, .sizes (how many people each school has), .members and .people (your own row; everybody's
+            where you may see names), .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label
+            a mapping of names to these.
         """
         from ..report.several_people import schools_of
         with self._wb._services.bars(None, title="Looking for schools of thought"):
