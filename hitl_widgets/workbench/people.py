@@ -321,11 +321,23 @@ class People:
         return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
                          dtype=object)
 
-    def threads(self) -> Threads:
+    def threads(self, *, all_items: bool = False) -> Threads:
         """The questions about items and labels, their answers, and what became of them.
 
         On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
-        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit.
+        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit. As on the card,
+        questions about items that you haven't answered yet are left out, unless you wrote in them.
+
+        Parameters
+        ----------
+        all_items : bool
+            Whether those are there too: for whoever may adjudicate. Your own answers to these items aren't independent
+            any more then.
+
+        Raises
+        ------
+        NotAllowed
+            When all items are asked for by somebody whose role isn't that of a reviewer or owner.
 
         Returns
         -------
@@ -334,7 +346,11 @@ class People:
             .reopen(thread)
         """
         from ..project.threads import Threads
+        from ..storage.roles import READING_AHEAD
         self._wb.project.refresh()
+        if not all_items:
+            return Threads(self._wb.project, self._wb.annotator)
+        self._wb.project.require_role(READING_AHEAD)
         return Threads(self._wb.project)
 
     def second_looks(self) -> pd.DataFrame:
