@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from .figures import GREY, Drawing, new_figure, tidy
 from .plots import COLOURS
@@ -12,7 +14,8 @@ from .plots import COLOURS
 MAX_ITEMS, MAX_NAMES, HATCHES = 12, 60, ("", "///", "...", "\\\\\\", "xx", "++", "oo", "--")
 
 
-def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFrame, *, title: str) -> Drawing:
+def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFrame, *, sizes: pd.Series, title: str
+                 ) -> Drawing:
     """Who is on one side in half samples, by school, beside the schools' distributions of the items that divide them.
 
     Parameters
@@ -23,25 +26,18 @@ def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFr
         Annotator -> school.
     dividing : DataFrame
         Items, most dividing first, with a column "school g: label" for each school and label; 12 are drawn.
+    sizes : Series
+        School -> number of people; drawn in place of `together` where that is about fewer than two people.
     title : str
     """
     order = members.sort_values(kind="stable").index
     items = dividing.head(MAX_ITEMS)
     figure = new_figure(10, max(3.4, 1.4 + 0.42 * max(len(items), min(len(order), MAX_NAMES) / 2)))
     left, right = figure.subplots(1, 2)
-    values = together.loc[order, order].to_numpy(float)
-    image = left.imshow(values if values.size else [[np.nan]], vmin=0, vmax=1, cmap="cividis")
-    bar = figure.colorbar(image, ax=left, shrink=0.7)
-    bar.set_label("share of half samples together", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-    if len(order) <= MAX_NAMES:
-        names = [f"{name} ({school})" for name, school in members[order].items()]
-        left.set_xticks(range(len(order)), names, rotation=90, fontsize=7)
-        left.set_yticks(range(len(order)), names, fontsize=7)
-    for edge in np.flatnonzero(members[order].ne(members[order].shift()).to_numpy(bool, na_value=True))[1:] - 0.5:
-        left.axhline(edge, color="white", linewidth=1.5)
-        left.axvline(edge, color="white", linewidth=1.5)
-    left.set_title("People (school)", fontsize=9, loc="left")
+    if len(order) > 1:
+        _draw_people(left, together.loc[order, order].to_numpy(float), members[order])
+    else:
+        _draw_sizes(left, sizes, members)
     if not len(items):
         right.set(xticks=[], yticks=[])
         right.spines[:].set_visible(False)
@@ -51,6 +47,31 @@ def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFr
         _draw_items(right, items)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return figure
+
+
+def _draw_people(axes: Axes, values: npt.NDArray[np.float64], members: pd.Series) -> None:
+    image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis")
+    bar = axes.get_figure(root=True).colorbar(image, ax=axes, shrink=0.7)  # type: ignore[union-attr]
+    bar.set_label("share of half samples together", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    if len(members) <= MAX_NAMES:
+        names = [f"{name} ({school})" for name, school in members.items()]
+        axes.set_xticks(range(len(members)), names, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(members)), names, fontsize=7)
+    for edge in np.flatnonzero(members.ne(members.shift()).to_numpy(bool, na_value=True))[1:] - 0.5:
+        axes.axhline(edge, color="white", linewidth=1.5)
+        axes.axvline(edge, color="white", linewidth=1.5)
+    axes.set_title("People (school)", fontsize=9, loc="left")
+
+
+def _draw_sizes(axes: Axes, sizes: pd.Series, members: pd.Series) -> None:
+    own = {school: f", with {name}" for name, school in members.dropna().items()}
+    axes.barh(range(len(sizes)), sizes.to_numpy(), height=0.5, color=GREY)
+    axes.set_yticks(range(len(sizes)), [f"school {school}{own.get(school, '')}" for school in sizes.index], fontsize=8)
+    axes.set_ylim(max(len(sizes), 1) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title("Number of people", fontsize=9, loc="left")
+    tidy(axes)
 
 
 def _draw_items(axes: Axes, items: pd.DataFrame) -> None:

@@ -188,6 +188,9 @@ class Threads:
     ----------
     project : Project
         Where they are kept.
+    reader : str, optional
+        Who reads: questions about items that this person hasn't answered yet are left out, unless they wrote in them,
+        as on the card. Without one, nothing is left out.
 
     Examples
     --------
@@ -202,8 +205,8 @@ class Threads:
     'Drawings count as the animal that they show.'
     """
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    def __init__(self, project: Project, reader: str | None = None) -> None:
+        self._project, self._reader = project, reader
 
     # -- acts: each is one event ------------------------------------------------------------------------------
 
@@ -304,7 +307,7 @@ class Threads:
                        why=f"settles the question: {_short(it.text)}", annotator=event.annotator,
                        acted_at=event.acted_at,
                        beside=lambda edit_id: [replace(event, body={**event.body, "edit": edit_id})])
-        return self[it.id]
+        return self._find(it.id)
 
     # -- what is there ----------------------------------------------------------------------------------------
 
@@ -340,9 +343,12 @@ class Threads:
 
         Nobody shall read what others think of an item before they answered it themselves.
         """
-        return [thread for thread in self.of(item_id=item_id, label=label)
-                if thread.item_id is None or any(post.annotator == annotator for post in thread.posts)
-                or self._has_answered(thread.item_id, annotator)]
+        return [thread for thread in self.of(item_id=item_id, label=label) if self._may_read(thread, annotator)]
+
+    def _may_read(self, thread: Thread, annotator: str | None) -> bool:
+        return annotator is None or thread.item_id is None \
+            or any(post.annotator == annotator for post in thread.posts) \
+            or self._has_answered(thread.item_id, annotator)
 
     def _has_answered(self, item_id: str, annotator: str) -> bool:
         project = self._project
@@ -351,38 +357,58 @@ class Threads:
         [position] = project.pool.positions([item_id]).tolist()
         return position >= 0 and project.queue.has_closed(position, annotator)
 
-    def __iter__(self) -> Iterator[Thread]:
+    def _all(self) -> list[Thread]:
         project = self._project
         with project.state.lock:
             project.refresh()
-            return iter(list(reversed(project.state.threads.values())))
+            return list(reversed(project.state.threads.values()))
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __getitem__(self, thread: Thread | str) -> Thread:
+    def _find(self, thread: Thread | str) -> Thread:
         id = getattr(thread, "id", thread)
-        found = next((one for one in self if one.id == id), None)
+        found = next((one for one in self._all() if one.id == id), None)
         if found is None:
             raise BadInput(f"thread {id!r:.90} isn't in the log; wb.people.threads().table['thread'] has those that "
                            "are.")
         return found
 
+    def __iter__(self) -> Iterator[Thread]:
+        return iter([thread for thread in self._all() if self._may_read(thread, self._reader)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, thread: Thread | str) -> Thread:
+        found = self._find(thread)
+        if not self._may_read(found, self._reader):
+            raise BadInput(f"thread {found.id!r} is about item {found.item_id!r}, which {self._reader!r} hasn't "
+                           "answered yet: nobody reads what others think of an item before their own answer. Answer "
+                           "the item first; whoever may adjudicate reads it in wb.people.threads(all_items=True).")
+        return found
+
+    @property
+    def _left_out(self) -> str:
+        """What isn't listed, in words; empty where everything is."""
+        n = sum(not self._may_read(thread, self._reader) for thread in self._all())
+        return "" if not n else f"{n:,} more about {'an item' if n == 1 else 'items'} that you haven't answered yet"
+
     def __repr__(self) -> str:
-        settled = sum(thread.is_settled(self._project.lineage) for thread in self)
-        return f"<{len(self)} threads, {settled} settled>"
+        threads, left_out = list(self), self._left_out
+        settled = sum(thread.is_settled(self._project.lineage) for thread in threads)
+        return f"<{len(threads)} threads, {settled} settled{left_out and '; '}{left_out}>"
 
     def _repr_html_(self) -> str:
-        lineage, rows = self._project.lineage, []
-        for thread in list(self)[:_HTML_THREADS]:
+        lineage, threads, rows = self._project.lineage, list(self), []
+        for thread in threads[:_HTML_THREADS]:
             label, last = thread.label_today(lineage), thread.answers[-1:]
             rows.append((f"{thread.asked_at:%Y-%m-%d %H:%M}", thread.asked_by, thread.item_id or "",
                          "" if label is None else lineage.today.name_of(label.id), thread.text,
                          f"{last[0].annotator}: {last[0].text}" if last else "no answer yet",
                          "settled" if thread.is_settled(lineage) else "open"))
-        more = len(self) - len(rows)
+        more = len(threads) - len(rows)
         return html.page("Questions", html.table(["asked", "by", "item", "label", "question", "last answer", ""], rows),
-                         *([html.paragraph(f"and {more:,} more")] if more else []))
+                         *([html.paragraph(f"and {more:,} more")] if more else []),
+                         *([html.paragraph(f"There {'is' if said.startswith('1 ') else 'are'} {said}.")]
+                           if (said := self._left_out) else []))
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -419,14 +445,13 @@ class Threads:
         if stored is not None and stored.kind == "thread":  # sent again, perhaps after an edit of the taxonomy
             event = replace(event, body={**event.body, "taxonomy": stored.body["taxonomy"]})
         project.note_thread(event)
-        return self[event.body.get("thread", event.id)]
+        return self._find(event.body.get("thread", event.id))
 
     def _again(self, stored: Event, act: Act, thread: Thread) -> Thread:
         if stored.kind != "thread" or stored.body["act"] != act or stored.body.get("thread") != thread.id:
             raise BadInput(f"event id {stored.id!r} is in the log already and says something else. A new act needs a "
                            "new id; leave id out to get one.")
-        self._project.refresh()
-        return self[thread.id]
+        return self._find(thread.id)
 
     def _edits(self, thread: Thread, into: Any, *, text: str | None, item_id: str | None, label: str | None
                ) -> Callable[[Taxonomy], list[Edit]]:

@@ -22,7 +22,7 @@ from ..taxonomy.label_sets import is_set, members
 from . import coefficients
 from .coefficients import Floats, Measured, kinds_of
 from .intervals import across, jeffreys
-from .pairwise import Pairs
+from .pairwise import PAIR_COLUMNS, Pairs
 from .resampling import LeaveOut, Measure, OverItems, Resamples, over_people
 from .votes import EncodedVotes, encode
 
@@ -95,6 +95,29 @@ def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: An
     return Agreement(_table(encoded, distance, seed), distance, encoded, votes, seed)
 
 
+@dataclass(frozen=True)
+class OneReader:
+    """A person to whom others' figures are shown only together.
+
+    Attributes
+    ----------
+    annotator : str
+        Who reads.
+    fewest : int
+        Other people whose figures are shown together, at least.
+    """
+
+    annotator: str
+    fewest: int
+
+    def own_and_all(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the reader's own rows of a table with a column annotator, and "all" where these are enough people."""
+        people = set(table["annotator"]) - {self.annotator, "all"}
+        kept = [self.annotator, *(["all"] if len(people) >= self.fewest else [])]
+        mine: pd.DataFrame = table[table["annotator"].isin(kept)].reset_index(drop=True)
+        return mine
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Agreement:
     """How far annotators agree.
@@ -122,6 +145,21 @@ class Agreement:
     _encoded: EncodedVotes = field(repr=False)
     _votes: pd.DataFrame = field(repr=False)
     _seed: int = 0
+    _reader: OneReader | None = None
+
+    def seen_by(self, annotator: str, *, fewest: int) -> Agreement:
+        """The same figures for somebody who may see other people together only, and not one by one.
+
+        `pairs` is then one row, this annotator with all others together, and `within` their own row and "all"; what is
+        about others is left out where there are fewer than so many.
+
+        Parameters
+        ----------
+        annotator : str
+        fewest : int
+            Other people, at least.
+        """
+        return replace(self, _reader=OneReader(annotator, fewest))
 
     def __getitem__(self, coefficient: str) -> Estimate:
         """Estimate of a coefficient, with its interval over items."""
@@ -183,8 +221,18 @@ class Agreement:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Each two annotators with items in common: first, second, n_items, percent, cohen_kappa, low, high, why."""
-        return Pairs.of(self._encoded).table(self._encoded.annotators)
+        """Each two annotators with items in common: first, second, n_items, percent, cohen_kappa, low, high, why.
+
+        Of `seen_by` one row, the reader with all others: percent of all comparisons, kappa averaged over the pairs.
+        """
+        pairs, annotators = Pairs.of(self._encoded), self._encoded.annotators
+        if self._reader is None:
+            return pairs.table(annotators)
+        name = self._reader.annotator
+        mine = pairs.with_one(int(annotators.get_indexer(pd.Index([name]))[0]))
+        if len(mine.n) < self._reader.fewest:
+            return pd.DataFrame(columns=PAIR_COLUMNS)
+        return mine.together(name, len(self._encoded.items))
 
     @cached_property
     def within(self) -> pd.DataFrame:
@@ -195,7 +243,8 @@ class Agreement:
         with the share of all repeats and an interval that allows for people who differ. Empty where nothing was
         repeated.
         """
-        return _within(self._votes)
+        table = _within(self._votes)
+        return table if self._reader is None else self._reader.own_and_all(table)
 
     def over_time(self, windows: int | str | None = None) -> pd.DataFrame:
         """Coefficients in windows of time, each item in the window of its last vote.

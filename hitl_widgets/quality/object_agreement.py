@@ -77,7 +77,8 @@ class ObjectAgreement:
     annotators : DataFrame
         A row a person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of their
         and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap of
-        pairs). Not corrected for chance.
+        pairs). Not corrected for chance. Of ``wb.people.agreement()`` your own row; everybody's where you may see
+        names.
     kind : "box", "polygon", "point" or "span"
     notes : tuple of str
         What else has to be said with these figures.
@@ -89,6 +90,8 @@ class ObjectAgreement:
         - f1_overlap: the same where one character in common and the same label are enough.
         - alpha: Krippendorff's alpha (nominal) over the tokens of the texts, each with the label or without it; for all
           labels the value of a token is the set of its labels.
+    n_people : int
+        All people, also those without a row in `annotators`.
     """
 
     table: pd.DataFrame
@@ -96,6 +99,7 @@ class ObjectAgreement:
     kind: str
     notes: tuple[str, ...] = field(default=())
     spans: pd.DataFrame | None = None
+    n_people: int = 0
 
     def __getitem__(self, question: str) -> Estimate:
         """Estimate of one of `QUESTIONS` at a threshold of 0.5; for spans also f1_exact, f1_overlap and alpha."""
@@ -132,7 +136,7 @@ class ObjectAgreement:
     def _summary(self) -> str:
         items = "texts" if self.kind == "span" else "images"
         return f"{int(self.table['n_images'].iloc[0]):,} {items} that two people or more reviewed, " \
-               f"{len(self.annotators)} people"
+               f"{self.n_people} people"
 
     def __repr__(self) -> str:
         lines = [f"Agreement on objects: {self._summary()}"]
@@ -243,7 +247,8 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
         tokens = objects.attrs.get("tokens") if tokens is None else tokens
         of_spans, told = _spans(given, counts.image, tokens, drawn.astype(np.float64))
         notes = (*notes, told) if told else notes
-    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes, of_spans)
+    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes, of_spans,
+                           len(counts.people))
 
 
 def _spans(given: _Given, items: Sequence[Any], tokens: Mapping[Any, npt.ArrayLike] | None, weights: Floats

@@ -12,6 +12,11 @@ from .coefficients import Floats, Ints
 from .resampling import ALIKE, OverItems, around
 from .votes import EncodedVotes
 
+PAIR_COLUMNS = ["first", "second", "n_items", "percent", "cohen_kappa", "low", "high", "why"]
+
+_ONE_ITEM = "an interval needs two items"
+_ALIKE = "an interval needs items that aren't all alike"
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -62,6 +67,33 @@ class Pairs:
         slope = ((same - percent[pair]) / left[pair] - (1 - percent[pair]) / left[pair] ** 2 * by_chance) / n[pair]
         return cls(codes // max(1, n_people), codes % max(1, n_people), n, percent, kappa, chance, pair, item, one,
                    other, np.nan_to_num(slope))
+
+    def with_one(self, annotator: int) -> Pairs:
+        """Return the pairs that one annotator is in, by place."""
+        kept = (self.first == annotator) | (self.second == annotator)
+        rows = kept[self.pair]
+        place = np.cumsum(kept) - 1
+        return Pairs(self.first[kept], self.second[kept], self.n[kept], self.percent[kept], self.kappa[kept],
+                     self.chance[kept], place[self.pair[rows]], self.item[rows], self.one[rows], self.other[rows],
+                     self.slope[rows])
+
+    def together(self, name: object, n_items: int) -> pd.DataFrame:
+        """All pairs of one annotator as one row, in the columns of `table`; the others are "5 others".
+
+        Parameters
+        ----------
+        name : object
+            What the annotator is called who is in all of these pairs.
+        n_items : int
+            Items of the table of votes.
+        """
+        kappa = self.mean(n_items)
+        n_shared = len(np.unique(self.item))
+        why = "" if np.isfinite(kappa.low) else "all gave one and the same label" if np.isnan(kappa.value) else \
+            _ONE_ITEM if n_shared < 2 else _ALIKE
+        return pd.DataFrame([[name, f"{len(self.n)} others", n_shared,
+                              float(self.n @ self.percent / self.n.sum()), kappa.value, kappa.low, kappa.high, why]],
+                            columns=PAIR_COLUMNS)
 
     def mean(self, n_items: int, *, level: float = 0.95) -> OverItems:
         """Cohen's kappa averaged over pairs, each weighted by its items; pairs without a kappa are left out.
@@ -148,8 +180,7 @@ class Pairs:
         alike = (error < ALIKE) & ~perfect
         few = (n < 2) | np.isnan(kappa) | alike
         why = np.where(np.isnan(kappa), "both gave one and the same label to all items",
-                       np.where(n < 2, "an interval needs two items",
-                                np.where(alike, "an interval needs items that aren't all alike", "")))
+                       np.where(n < 2, _ONE_ITEM, np.where(alike, _ALIKE, "")))
         return pd.DataFrame({"first": annotators[self.first], "second": annotators[self.second],
                              "n_items": n.astype(np.int64), "percent": self.percent, "cohen_kappa": kappa,
                              "low": np.where(few, np.nan, np.maximum(low, -1.0)),

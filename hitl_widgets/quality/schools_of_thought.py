@@ -6,7 +6,7 @@ Read `schools` first. No truth is assumed: a school isn't wrong where it differs
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations
 
@@ -66,6 +66,8 @@ class Schools:
         The distributions of each school, items x labels.
     why : str
         The reason where there was no test; empty otherwise.
+    sizes : Series
+        School -> number of people, also of those who aren't in `members`.
     """
 
     n: int
@@ -78,6 +80,16 @@ class Schools:
     soft_targets: pd.DataFrame
     soft_targets_of: dict[int, pd.DataFrame]
     why: str = ""
+    sizes: pd.Series = field(default_factory=lambda: pd.Series(dtype="int64"))
+
+    def seen_by(self, annotator: str) -> Schools:
+        """The same schools for somebody who may see other people's figures only together, and not one by one.
+
+        `members`, `people` and `together` have this annotator alone; `sizes` says how many people a school has.
+        """
+        mine = np.asarray(self.members.index == annotator)
+        return replace(self, members=self.members[mine], people=self.people[mine],
+                       together=self.together.loc[mine, mine])
 
     def __str__(self) -> str:
         if self.why:
@@ -92,13 +104,24 @@ class Schools:
         parts = [html.paragraph(str(self))]
         if self.n > 1:
             parts.append(html.table(["school", "people"], [
-                [int(school), ", ".join(map(str, some.index))] for school, some in self.members.groupby(self.members)]))
+                [int(school), self._who(int(school))] for school in self.sizes.index]))
             parts.append(html.paragraph("They differ most on: " + ", ".join(map(str, self.dividing_items.index[:8]))))
         return html.page("Schools of thought", *parts)
 
+    def _who(self, school: int) -> str:
+        """The people of a school by name, and how many others there are."""
+        names = [str(name) for name in self.members.index[(self.members == school).to_numpy(np.bool_, na_value=False)]]
+        rest = int(self.sizes[school]) - len(names)
+        others = [] if not rest else [f"{rest} {'others' if names else 'people'}" if rest > 1 else
+                                      "1 other" if names else "1 person"]
+        return ", ".join(names + others)
+
     def plot(self) -> Drawing:
-        """Draw who agrees with whom in half samples, and the items that divide the schools most."""
-        return plot_schools(self.together, self.members, self.dividing_items, title=str(self))
+        """Draw who agrees with whom in half samples, and the items that divide the schools most.
+
+        Where there are no two people to compare, as in `seen_by`, the sizes of the schools are drawn.
+        """
+        return plot_schools(self.together, self.members, self.dividing_items, sizes=self.sizes, title=str(self))
 
 
 def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
@@ -404,7 +427,9 @@ def _result(votes: EncodedVotes, group: Ints, p_value: float, stability: Estimat
 
     return Schools(n, p_value, members, _dividing(votes, counts[:n], of_school), stability,
                    pd.DataFrame(together, index=names, columns=names), _people(votes, members, group),
-                   frame(np.einsum("g,gik->ik", sizes, of_school)), {g + 1: frame(of_school[g]) for g in range(n)}, why)
+                   frame(np.einsum("g,gik->ik", sizes, of_school)), {g + 1: frame(of_school[g]) for g in range(n)}, why,
+                   pd.Series(np.bincount(group[group >= 0], minlength=n), index=pd.RangeIndex(1, n + 1, name="school"),
+                             name="n_people"))
 
 
 def _drawn_to(counts: Floats, usual: Floats) -> Floats:

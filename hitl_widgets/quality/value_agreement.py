@@ -7,7 +7,7 @@ names ("choices") are labels: `annotator_agreement.agreement` takes these.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import combinations
 from typing import Literal
@@ -20,7 +20,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
 from . import coefficients
-from .annotator_agreement import FEWEST_PEOPLE
+from .annotator_agreement import FEWEST_PEOPLE, OneReader
 from .coefficients import Floats, Ints, Measured
 from .intervals import student_mean
 from .resampling import Resamples, over_people
@@ -124,6 +124,20 @@ class ValueAgreement:
     distance: Distance
     difference: Estimate
     _rated: RatedValues = field(repr=False)
+    _reader: OneReader | None = field(default=None, repr=False)
+
+    def seen_by(self, annotator: str, *, fewest: int) -> ValueAgreement:
+        """The same figures for somebody who may see other people together only, and not one by one.
+
+        `pairs` is then one row, this annotator with all others together; empty where these are fewer than so many.
+
+        Parameters
+        ----------
+        annotator : str
+        fewest : int
+            Other people, at least.
+        """
+        return replace(self, _reader=OneReader(annotator, fewest))
 
     @property
     def alpha(self) -> Estimate:
@@ -148,10 +162,13 @@ class ValueAgreement:
         """Each two annotators with items in common.
 
         Columns first, second, n_items, difference (the mean of first minus second) with low and high (95 %), and mae
-        (the mean absolute difference).
+        (the mean absolute difference). Of `seen_by` one row: the reader's values minus the mean of all others', over
+        items; mae is that of all comparisons.
         """
         wide = pd.DataFrame({"item": self._rated.item, "annotator": self._rated.annotator, "value": self._rated.value}
                             ).pivot(index="item", columns="annotator", values="value")
+        if self._reader is not None:
+            return self._with_others(wide.set_axis(self._rated.annotators[wide.columns], axis=1), self._reader)
         names, rows = self._rated.annotators, []
         for one, other in combinations(wide.columns, 2):
             apart = (wide[one] - wide[other]).dropna().to_numpy(np.float64)
@@ -160,6 +177,20 @@ class ValueAgreement:
                 rows.append((names[one], names[other], len(apart), mean.value, mean.low, mean.high,
                              float(abs(apart).mean())))
         return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+
+    @staticmethod
+    def _with_others(wide: pd.DataFrame, reader: OneReader) -> pd.DataFrame:
+        """One row for a reader and all others who gave values of the same items; items x annotators."""
+        nothing = pd.DataFrame(columns=PAIR_COLUMNS)
+        if reader.annotator not in wide:
+            return nothing
+        apart = -wide.drop(columns=reader.annotator).sub(wide[reader.annotator], axis=0)
+        apart = apart.dropna(axis=1, how="all").dropna(axis=0, how="all")
+        if apart.shape[1] < reader.fewest:
+            return nothing
+        mean, each = student_mean(apart.mean(axis=1).to_numpy(np.float64)), apart.to_numpy(np.float64)
+        return pd.DataFrame([(reader.annotator, f"{apart.shape[1]} others", len(apart), mean.value, mean.low, mean.high,
+                              float(np.nanmean(abs(each))))], columns=PAIR_COLUMNS)
 
     def __repr__(self) -> str:
         wider = self.estimate("items and people")

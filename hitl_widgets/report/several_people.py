@@ -1,8 +1,8 @@
 """What several people's answers say together: consensus, agreement, automation bias and schools of a project.
 
-The functions of `quality`, applied to a project's votes; readers who may not see names get pseudonyms. Where an item
-may have several labels, a figure is about whole sets, about each label, or about one label; for an attribute it is
-about its values. Read `subject` first.
+The functions of `quality`, applied to a project's votes. Readers who may not see names get pseudonyms beside votes, and
+their own rows in figures of single people. Where an item may have several labels, a figure is about whole sets, about
+each label, or about one label; for an attribute it is about its values. Read `subject` first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from ..errors import BadInput
 from ..project.answers import Answers
 from ..project.first_looks import first_looks
 from ..project.labels_required import require_labels
-from ..project.names import as_seen_by, own_rows
+from ..project.names import as_seen_by, own_rows, sees_names
+from ..project.notices import FEWEST
 from ..project.project import Project
 from ..quality import agreement, automation_bias, consensus, schools
 from ..quality.annotator_agreement import Agreement, Distance
@@ -183,6 +184,12 @@ def agreement_of(project: Project, reader: str, distance: Distance | None = None
     """How far annotators agree; see `Workbench.people.agreement`."""
     if project.task in OBJECT_TASKS:
         return _agreement_on_objects(project, reader, distance=distance, label=label, attribute=attribute)
+    found = _agreement_on_labels(project, reader, distance, label=label, attribute=attribute)
+    return found if sees_names(project, reader) else found.seen_by(reader, fewest=FEWEST)
+
+
+def _agreement_on_labels(project: Project, reader: str, distance: Distance | None, *, label: str | None,
+                         attribute: str | None) -> Agreement | ValueAgreement:
     about = subject(project, reader=reader, label=label, attribute=attribute)
     if about.kind == "scale":
         assert about.attribute is not None
@@ -229,8 +236,9 @@ def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> Objec
              zip(images["item_id"], images["width"], images["height"], strict=True)}
     objects = project.objects()
     objects = objects[objects["status"] == "decided"]
-    return agreement_objects(as_seen_by(project, objects, reader), sizes=sizes,
-                             reviewed=as_seen_by(project, images[["item_id", "annotator"]], reader))
+    found = agreement_objects(as_seen_by(project, objects, reader), sizes=sizes,
+                              reviewed=as_seen_by(project, images[["item_id", "annotator"]], reader))
+    return replace(found, annotators=own_rows(project, found.annotators, reader))
 
 
 def _prefill(project: Project, reader: str, **unused: Any) -> PrefillBias:
@@ -250,10 +258,15 @@ def schools_of(project: Project, reader: str, *, label: str | None = None, attri
     if about.kind == "scale":
         raise BadInput("schools of thought are looked for among labels and choices, not on a scale; "
                        "people.consensus(attribute=...).annotators says who answers high or low.")
+
+    def of(votes: pd.DataFrame) -> Schools:
+        found = schools(votes, **how)
+        return found if sees_names(project, reader) else found.seen_by(reader)
+
     if about.kind == "sets":
-        return ByLabel({name: schools(subject(project, reader=reader, label=name, answers=answers).votes, **how)
+        return ByLabel({name: of(subject(project, reader=reader, label=name, answers=answers).votes)
                         for name in project.taxonomy.names})
-    return schools(about.votes, **how)
+    return of(about.votes)
 
 
 def consensus_table(project: Project, method: str = "auto", *, attribute: str | None = None,

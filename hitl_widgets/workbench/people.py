@@ -159,9 +159,10 @@ class People:
         Returns
         -------
         Agreement, ValueAgreement or ObjectAgreement
-            .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
-            them), .over_time(), .plot(). For a scale it has .alpha, .difference (by how much two values of an item
-            differ), .table and .pairs. For objects, how many were found, named and placed alike, as curves: .table,
+            .table, .per_label, .pairs and .within (everybody's where you may see names; else .pairs is you with all
+            others together, and .within your own row and "all", from five others on), .over_time(), .plot(). For a
+            scale it has .alpha, .difference (by how much two values of an item differ), .table and .pairs. For objects,
+            how many were found, named and placed alike, as curves: .table, .annotators (your own row, as above),
             .plot().
         """
         from ..report.several_people import agreement_of
@@ -215,8 +216,9 @@ class People:
         Returns
         -------
         Schools or ByLabel
-            .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
-            .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
+            .n, .p_value, .sizes (how many people each school has), .members and .people (your own row; everybody's
+            where you may see names), .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label
+            a mapping of names to these.
         """
         from ..report.several_people import schools_of
         with self._wb._services.bars(None, title="Looking for schools of thought"):
@@ -319,11 +321,23 @@ class People:
         return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
                          dtype=object)
 
-    def threads(self) -> Threads:
+    def threads(self, *, all_items: bool = False) -> Threads:
         """The questions about items and labels, their answers, and what became of them.
 
         On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
-        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit.
+        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit. As on the card,
+        questions about items that you haven't answered yet are left out, unless you wrote in them.
+
+        Parameters
+        ----------
+        all_items : bool
+            Whether those are there too: for whoever may adjudicate. Your own answers to these items aren't independent
+            any more then.
+
+        Raises
+        ------
+        NotAllowed
+            When all items are asked for by somebody whose role isn't that of a reviewer or owner.
 
         Returns
         -------
@@ -332,7 +346,11 @@ class People:
             .reopen(thread)
         """
         from ..project.threads import Threads
+        from ..storage.roles import READING_AHEAD
         self._wb.project.refresh()
+        if not all_items:
+            return Threads(self._wb.project, self._wb.annotator)
+        self._wb.project.require_role(READING_AHEAD)
         return Threads(self._wb.project)
 
     def second_looks(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from places import on_both
 
 from hitl_widgets import Workbench, edits
-from hitl_widgets.errors import BadInput, EditError, IdReused, UnknownItem, UnknownLabel
+from hitl_widgets.errors import BadInput, EditError, IdReused, NotAllowed, UnknownItem, UnknownLabel
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.threads import LONGEST_TEXT, Threads
@@ -207,6 +207,7 @@ def test_what_others_think_of_an_item_isn_t_read_before_it_is_answered(opened):
     assert [thread.text for thread in Threads(bob).visible_to("bob")] == ["Are kittens cats?"]
     assert [thread.text for thread in Threads(ada).visible_to("ada")] == ["Are kittens cats?",
                                                                          "This is a cat, isn't it?"]
+    assert [thread.text for thread in Threads(bob, "bob")] == ["Are kittens cats?"]
     bob.decide("i3", "skip")
     assert Threads(bob).visible_to("bob", item_id="i3") == []
     bob.decide("i3", label="dog")
@@ -323,3 +324,53 @@ def test_a_sentence_that_two_people_settle_stands_in_the_definition_once(tmp_pat
         assert ada.taxonomy.label("cat").definition == "Drawings count."
         ada.people.threads().settle(thread, "definition", text="Drawings")
         assert ada.taxonomy.label("cat").definition == "Drawings count. Drawings"
+
+
+def test_the_list_in_a_cell_follows_the_cards_rule(where):
+    """It listed what others think of an item to people who had yet to answer it."""
+    place = where()
+    with Workbench(place, pool_of(), ["cat", "dog"], annotator="ada", holdout=0.0, progress=False) as ada, \
+            Workbench(place, pool_of(), annotator="bob", progress=False) as bob:
+        about_item = ada.people.threads().ask("This is a cat, isn't it?", item_id="i3", label="cat")
+        ada.people.threads().ask("Are kittens cats?", label="cat")
+        assert len(ada.people.threads()) == 2  # she wrote in both
+        listed = bob.people.threads()
+        assert listed.table["text"].tolist() == [thread.text for thread in listed] == ["Are kittens cats?"]
+        assert listed.of(item_id="i3") == []
+        assert "isn't it" not in f"{listed!r} {listed._repr_html_()}"
+        assert "1 more about an item that you haven't answered yet" in repr(listed)
+        assert "There is 1 more about an item" in listed._repr_html_().replace("&#x27;", "'")
+        for act in (lambda: listed[about_item.id], lambda: listed.answer(about_item.id, "No.")):
+            with pytest.raises(BadInput, match="Answer the item first"):
+                act()
+        assert len(bob.people.threads(all_items=True)) == 2  # nobody was invited: everybody may adjudicate
+        bob.decide("i3", label="dog")
+        assert len(listed) == 2
+        assert listed.answer(about_item.id, "No.").answers[0].text == "No."
+        assert "haven't" not in repr(listed)
+
+
+def test_who_may_adjudicate_reads_questions_about_items_ahead_and_others_don_t(where):
+    place = where()
+    with Workbench(place, pool_of(), ["cat", "dog"], annotator="ada", holdout=0.0, progress=False) as ada:
+        for name, role in (("bob", "annotator"), ("rea", "reviewer"), ("ann", "annotator")):
+            ada.people.invite(name, role)
+        with Workbench(place, pool_of(), annotator="ann", progress=False) as ann:
+            ann.people.threads().ask("Is this a cat?", item_id="i3")
+        assert len(ada.people.threads()) == 0
+        assert len(ada.people.threads(all_items=True)) == 1
+        with Workbench(place, pool_of(), annotator="rea", progress=False) as rea:
+            [thread] = rea.people.threads(all_items=True)
+            rea.people.threads(all_items=True).answer(thread, "Yes.")
+            assert len(rea.people.threads()) == 1  # she wrote in it
+        with Workbench(place, pool_of(), annotator="bob", progress=False) as bob:
+            assert len(bob.people.threads()) == 0
+            with pytest.raises(NotAllowed, match="reading questions"):
+                bob.people.threads(all_items=True)
+
+
+def test_a_question_in_another_name_is_returned_to_who_asked_it(where):
+    with Workbench(where(), pool_of(), ["cat", "dog"], annotator="ada", holdout=0.0, progress=False) as ada:
+        threads = ada.people.threads()
+        assert threads.ask("A cat?", item_id="i1", annotator="bob").asked_by == "bob"
+        assert len(threads) == 0

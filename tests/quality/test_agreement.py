@@ -200,6 +200,26 @@ def test_kappa_of_several_is_the_mean_over_pairs_weighted_by_their_items() -> No
     assert (found.pairs["cohen_kappa"] < found.pairs["high"]).all()
 
 
+def test_a_reader_is_compared_with_enough_others_together_and_never_with_one() -> None:
+    votes = simulated(np.random.default_rng(4), 60, 6, 2)
+    whole = agreement(votes)
+    own = whole.pairs[(whole.pairs["first"] == "p02") | (whole.pairs["second"] == "p02")]
+    seen = whole.seen_by("p02", fewest=5)
+    [row] = seen.pairs.to_dict("records")
+    assert (row["first"], row["second"], row["why"]) == ("p02", "5 others", "")
+    items = votes.groupby("item_id").filter(lambda of: len(of) >= 2 and "p02" in set(of["annotator"]))
+    assert row["n_items"] == items["item_id"].nunique()
+    assert row["percent"] == pytest.approx(np.average(own["percent"], weights=own["n_items"]))
+    assert row["cohen_kappa"] == pytest.approx(np.average(own["cohen_kappa"], weights=own["n_items"]))
+    assert row["low"] < row["cohen_kappa"] < row["high"]
+    assert list(seen.pairs) == list(whole.pairs)
+    assert repr(seen) == repr(whole)
+    assert seen.plot() is not None
+    for reader, fewest in (("p02", 6), ("somebody", 5)):
+        assert whole.seen_by(reader, fewest=fewest).pairs.empty
+        assert list(whole.seen_by(reader, fewest=fewest).pairs) == list(whole.pairs)
+
+
 def test_the_columns_of_the_table() -> None:
     table = agreement(reliability()).table
     assert table.columns.tolist() == COLUMNS
@@ -276,6 +296,8 @@ def test_agreement_with_oneself_compares_a_repeat_with_the_first_vote() -> None:
     assert within["value"].to_dict() == {"ann": 0.5, "bob": 1.0, "all": pytest.approx(2 / 3)}
     assert (within["low"] < within["value"]).all()
     assert agreement(votes.drop(columns="repeat_of")).within.empty
+    seen = {fewest: agreement(votes).seen_by("ann", fewest=fewest).within["annotator"].tolist() for fewest in (1, 2)}
+    assert seen == {1: ["ann", "all"], 2: ["ann"]}  # "all" of two people is the other one's, too
 
 
 def test_ordinal_needs_an_order() -> None:

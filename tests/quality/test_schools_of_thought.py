@@ -182,3 +182,30 @@ def test_the_plot_names_people_with_their_school():
     figure = quality.schools(two_schools()).plot()
     assert "p1 (2)" in [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert "i1" in [tick.get_text() for tick in figure.axes[1].get_yticklabels()]
+
+
+def test_one_person_sees_their_own_school_and_how_many_are_in_each():
+    whole = quality.schools(two_schools())
+    assert whole.sizes.to_dict() == {1: 3, 2: 3}
+    assert "p0, p2, p4" in whole._repr_html_()
+    seen = whole.seen_by("p1")
+    assert seen.members.to_dict() == {"p1": 2}
+    assert list(seen.people.index) == list(seen.together.index) == list(seen.together.columns) == ["p1"]
+    assert (seen.n, seen.p_value, seen.sizes.to_dict()) == (whole.n, whole.p_value, {1: 3, 2: 3})
+    assert seen.dividing_items.equals(whole.dividing_items)
+    page = seen._repr_html_()
+    assert "p1, 2 others" in page
+    assert "3 people" in page
+    axes = seen.plot().axes
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["school 1", "school 2, with p1"]
+    assert "i1" in [tick.get_text() for tick in axes[1].get_yticklabels()]
+    assert whole.seen_by("somebody").members.empty
+    assert whole.seen_by("somebody").plot() is not None
+
+
+def test_who_is_in_no_school_isn_t_counted_in_one():
+    votes = pd.concat([two_schools(), pd.DataFrame({"item_id": ["alone"], "annotator": ["p9"], "label": ["cat"]})])
+    found = quality.schools(votes, n_boot=19)
+    assert found.sizes.sum() == 6
+    assert found.seen_by("p9").plot() is not None
+    assert "3 people" in found.seen_by("p9")._repr_html_()

@@ -154,6 +154,20 @@ def test_planted_values_repeats_and_earlier_ones_do_not_count():
     assert value_agreement(pd.concat([more, planted])).alpha.value == value_agreement(values).alpha.value
 
 
+def test_a_reader_is_compared_with_enough_others_together():
+    values = table([[1, 2, 3], [2, 2, 2], [3, 4, NAN]])
+    found = value_agreement(values).seen_by("p0", fewest=2)
+    [row] = found.pairs.to_dict("records")
+    # Minus the others' means of 2.5, 3 and 2; the five differences are 1, 2, 0, 2 and 1.
+    assert (row["first"], row["second"], row["n_items"]) == ("p0", "2 others", 3)
+    assert row["difference"] == pytest.approx((-1.5 - 1 + 1) / 3)
+    assert row["mae"] == pytest.approx(6 / 5)
+    assert row["low"] < row["difference"] < row["high"]
+    assert repr(found) == repr(value_agreement(values))
+    for reader, fewest in (("p0", 3), ("somebody", 2)):
+        assert value_agreement(values).seen_by(reader, fewest=fewest).pairs.empty
+
+
 def test_without_pairs_or_differences_it_says_why():
     lone = pd.DataFrame({"item_id": [1, 2], "annotator": "ann", "value": [1, 2]})
     assert value_agreement(lone).alpha.why == "no item has values of two annotators"

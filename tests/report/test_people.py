@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hitl_widgets import Workbench
+from hitl_widgets import Box, Workbench
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.records import Seen
@@ -66,11 +66,60 @@ def test_others_have_pseudonyms_unless_the_project_said_at_its_start_that_its_ow
     assert len(names & set(subject(bob.project, reader="bob").votes["annotator"])) == 1  # quyen is called the same
 
 
+def six_answer(wb, others=("bob", "cem", "dee", "eli", "fay")):
+    """Who opened it and five others answer; on every third item the first two others say something else."""
+    for k in range(N):
+        for who in (wb.annotator, *others):
+            said = "dog" if (k % 2) ^ (k % 3 == 0 and who in others[:2]) else "cat"
+            wb.decide(f"i{k}", label=said, annotator=who)
+
+
+def test_nobody_else_is_shown_alone_in_agreement_or_schools(opened):
+    """Pairs and schools had a row for each other person under a pseudonym, which a small team reads as a name."""
+    ada = opened("ada")
+    six_answer(ada)
+    agreement = ada.people.agreement()
+    [pair] = agreement.pairs.to_dict("records")
+    assert (pair["first"], pair["second"], pair["n_items"]) == ("ada", "5 others", N)
+    assert pair["percent"] == pytest.approx((3 * N + 2 * (N - 8)) / (5 * N))
+    schools = ada.people.schools(n_boot=19)
+    assert list(schools.members.index) == list(schools.people.index) == list(schools.together.index) == ["ada"]
+    assert schools.sizes.sum() == 6
+    for shown in (agreement, schools):
+        assert "person " not in f"{shown!r} {shown._repr_html_()}"
+        assert shown.plot() is not None
+
+
+def test_with_four_others_or_fewer_agreement_has_no_pairs(opened):
+    ada = opened("ada")
+    six_answer(ada, others=("bob", "cem", "dee", "eli"))
+    assert ada.people.agreement().pairs.empty
+    assert ada.people.agreement().table["n_annotators"].iloc[0] == 5
+
+
+def test_agreement_on_objects_has_the_own_row_and_counts_everybody(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (4, 32, 32), np.uint8)
+    pool = Pool.from_images(images, [f"i{k}" for k in range(4)])
+    for names, rows in ((False, ["ada"]), (True, list(PEOPLE))):
+        with Workbench(tmp_path / str(names), pool, ["cell"], task="boxes", annotator="ada", holdout=0.0, audit=0.0,
+                       progress=False, names=names) as wb:
+            for k in range(4):
+                for place, who in enumerate(PEOPLE):
+                    wb.decide(f"i{k}", objects=[Box(2, 2, 20 + place, 20, "cell")], annotator=who)
+            found = wb.people.agreement()
+            assert found.annotators["annotator"].tolist() == rows
+            assert found.n_people == 3
+            assert "3 people" in repr(found)
+            assert found.plot() is not None
+
+
 def test_the_owner_sees_names_where_the_project_said_so_and_a_colleague_doesn_t(opened):
     ada = opened("ada", names=True)
     answer(ada, n=12)
     assert list(ada.people.bias().per_annotator.index) == list(PEOPLE)
     assert set(ada.people.agreement().pairs["first"]) <= set(PEOPLE)
+    assert set(ada.people.schools(n_boot=19).members.index) == set(PEOPLE)
+    assert opened("bob").people.agreement().pairs.empty
     assert list(opened("bob").people.bias().per_annotator.index) == ["bob"]
 
 
