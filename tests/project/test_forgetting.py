@@ -238,9 +238,25 @@ def test_a_file_brings_back_neither_name_nor_note(open_, tmp_path):
         got = wb.import_file(tmp_path / f"x.{suffix}")
         assert (got.n_new, got.n_known) == (0, 2)
     assert wb.import_annotations(table.drop(columns="note")) == 0
+    assert wb.import_annotations(table) == 0
     assert set(wb.annotations()["annotator"]) == {number}
     for word in (NAME.encode(), b"room 7"):
         assert word not in bytes_of(wb.folder)
+
+
+def test_a_table_with_a_forgotten_note_says_that_it_was_left_out_and_other_notes_come(open_, capsys):
+    wb = open_()
+    noted = wb.decide("i00", label="cat", note="about room 7")
+    wb.decide("i01", label="cat", note="kept")
+    table = wb.annotations()
+    wb.people.forget(note_of=noted)
+    capsys.readouterr()
+    assert wb.import_annotations(table) == 0
+    assert "1 note of the table to import left out" in capsys.readouterr().out
+    changed = table.assign(label="dog", note=["about room 7", "new"])
+    assert wb.import_annotations(changed) == 2
+    assert wb.annotations()["note"].fillna("").tolist() == ["", "new"]
+    assert b"room 7" not in bytes_of(wb.folder)
 
 
 def test_an_opening_finishes_what_was_interrupted_before_anything_is_read(open_, monkeypatch):
