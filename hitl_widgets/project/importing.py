@@ -323,6 +323,8 @@ def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[lis
                            f"{row.text or row.verdict!r}. Leave one of them out.")
         if former is row:
             rows.append(row)
+    if (forgotten := project.log.redactions).met:  # by now also those of the rows
+        rows = [row if row.note is None else row._replace(note=forgotten.text(row.note)) for row in rows]
     return rows, n_undecided
 
 
