@@ -1285,7 +1285,8 @@ class Workbench:
         BadInput
             When the file isn't an archive of a project, it is larger, or the folder isn't empty, or there is a project.
         """
-        archive_.unpack_at(Path(path), locate(folder), max_bytes=max_bytes, cache=arguments.get("cache"))
+        cache = arguments.get("cache")
+        archive_.unpack_at(Path(path), locate(folder, cache), max_bytes=max_bytes, cache=cache)
         return cls(folder, **arguments)
 
     def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:

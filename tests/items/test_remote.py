@@ -144,6 +144,13 @@ def test_an_option_that_cant_be_used_is_named(server, option):
 
 # -- secrets
 
+@pytest.mark.parametrize("cache", ["https://ann:hunter2@host/a", Path("s3://ann:hunter2@bucket"), " ftp://ann:hunter2@h"])
+def test_a_cache_that_is_an_address_is_refused_without_being_shown(server, cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="cache is an address; the path of a folder") as caught:
+        pool_of(server, cache=cache)
+    assert "hunter2" not in str(caught.value) and not list(tmp_path.iterdir())
+
 
 @pytest.mark.parametrize(("address", "as_shown"), [
     ("https://ann:secret@host:80/a.png?X-Amz-Signature=12#top", "https://host:80/a.png"),
