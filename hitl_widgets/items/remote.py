@@ -309,8 +309,8 @@ class RemoteFiles:
                                f"{'of seconds' if name == 'timeout' else 'of bytes'}.")
         _check_options(options)
         if cache is not None and _MEANT_AS_ADDRESS.match(str(cache)):  # which may hold a password
-            raise BadInput("cache is an address; the path of a folder on this machine is expected. Leave cache out for a "
-                           "temporary one.")
+            raise BadInput("cache is an address; the path of a folder on this machine is expected. Leave cache out for "
+                           "a temporary one.")
         self._options = dict(options or {})
         self.max_size, self.timeout = int(max_size), float(timeout)
         self._cache = FileCache(cache, int(cache_size))

@@ -187,8 +187,8 @@ def _check_cache(cache: str | os.PathLike[str] | None) -> None:
         raise BadInput(f"cache is {cache!r:.80}; the path of a folder on this machine is expected.")
     text = str(os.fspath(cache))
     if _CACHE_MEANT_AS_URL.match(text) or _MEANT_AS_URL.match(text) or _PASSWORD_WITHIN.search(text):
-        raise BadInput("what was passed as cache looks like the address of a server; the path of a folder on this machine "
-                       "is expected. Leave cache out for one in the user's cache directory.")
+        raise BadInput("what was passed as cache looks like the address of a server; the path of a folder on this "
+                       "machine is expected. Leave cache out for one in the user's cache directory.")
 
 
 def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | None) -> Path:
