@@ -112,8 +112,9 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     project.require_role(JOINING)
     with read_other(location) as log:
         _check_same_project(project, log)
-        _check_readable(project, log, location.name)
-        with _redacted_both(project.log, log) as redacted:
+        with _redacted(log, project.log, location.name) as redacted:
+            _check_readable(project, redacted, location.name)
+            _take_redactions(project.log, redacted)
             theirs = acts_of_log(redacted)
         mine = acts_of_log(project.log)
         try:
@@ -186,15 +187,11 @@ def _copy_log(folder: Path, to: Path) -> None:
 
 
 @contextmanager
-def _redacted_both(mine: Log, theirs: Log) -> Iterator[Log]:
-    """Remove what either side has redacted from the other, before anything is compared; the other log without it.
+def _redacted(theirs: Log, mine: Log, name: str) -> Iterator[Log]:
+    """The other log without what was redacted in this one: before it is read, so that no message shows it.
 
     On a server nothing is removed but by `forget`: of what lies there a copy is made.
     """
-    redacted = [event.id for event in theirs.events(kind="redacted")]
-    if len(mine.known_ids(redacted)) < len(redacted):
-        found = theirs.read(redactions_in)
-        mine.rewrite(None, lambda conn: redact(conn, found))
     if not (own := mine.read(redactions_in)):
         yield theirs
         return
@@ -203,8 +200,19 @@ def _redacted_both(mine: Log, theirs: Log) -> Iterator[Log]:
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="hitl-join-"))
             transfer.snapshot(theirs, Path(temporary, "log.db"))
             theirs = stack.enter_context(Log(temporary))
-        theirs.rewrite(None, lambda conn: redact(conn, own))
+        try:
+            theirs.rewrite(None, lambda conn: redact(conn, own))
+        except (HitlError, *UNREADABLE) as error:
+            raise _never_written(name, error) from error
         yield theirs
+
+
+def _take_redactions(mine: Log, theirs: Log) -> None:
+    """Remove what was redacted in the other log from this one, before the two are compared."""
+    redacted = [event.id for event in theirs.events(kind="redacted")]
+    if len(mine.known_ids(redacted)) < len(redacted):
+        found = theirs.read(redactions_in)
+        mine.rewrite(None, lambda conn: redact(conn, found))
 
 
 def _check_same_project(project: Project, log: Log) -> None:

@@ -486,6 +486,20 @@ def test_a_clock_that_is_far_ahead_is_refused_until_that_is_meant(two):
     assert [event.item_id for event in one.project.log.events(kind="decided")][-2:] == ["i7", "i8"]
 
 
+def test_no_message_of_a_damaged_folder_shows_whom_this_one_forgot(two):
+    one, other = two
+    for desk in two:
+        desk.project.decide("i8", label="dog", annotator="guest")
+    forge(other.project.log, "decided", {"verdict": "skip"}, annotator="guest", id="of guest, in Delft")
+    one.project.annotator = "guest"
+    forget(one.project, "guest")
+    before = rows(one), rows(other)
+    with pytest.raises(LogDamaged, match="event id 'of person-[0-9a-f]{8}, in Delft' can't be used") as caught:
+        join(one.project, other.folder)
+    assert "guest" not in str(caught.value)
+    assert (rows(one), rows(other)) == before
+
+
 @pytest.mark.parametrize("forgets", [0, 1])
 def test_a_person_whom_one_folder_forgot_stays_forgotten(two, forgets):
     one, other = two
