@@ -28,6 +28,7 @@ from ..records import is_text
 from ..sampling.ranking import Ranking
 from ..storage import backups, transfer
 from ..storage.archive import files_in
+from ..storage.blobs import TeamFiles
 from ..storage.checks import UNREADABLE
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
@@ -124,8 +125,9 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
             raise _never_written(location.name, error) from error
         if not clock_ahead:
             _check_clock(made.new, project._now(), location.name)
-    # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
-    files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else []
+        # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
+        files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else \
+            _fetch_models(log, project)
     if made.changed:
         made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
         if not is_complete(project.log):  # a redaction came in: copies and free pages are cleared of it, too
@@ -279,6 +281,14 @@ def _copy_files(source: Path, target: Path) -> list[str]:
                     shutil.copyfile(file, part)
                 copied.append(relative.as_posix())
     return copied
+
+
+def _fetch_models(log: Log, project: Project) -> list[str]:
+    """Fetch models that are missing from a server, which keeps no predictions."""
+    fetched, damaged = TeamFiles(log, project.folder).fetch_missing_models()
+    for name in damaged:
+        project.notify(f"{name} is damaged on the server and wasn't fetched; train again, or adopt another version.")
+    return fetched
 
 
 def _table(made: Union) -> pd.DataFrame:

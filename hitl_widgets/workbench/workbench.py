@@ -1295,7 +1295,8 @@ class Workbench:
         Both logs become one: the same events in the same order, whichever is joined to which, and in whatever order
         several are joined. Joining a folder twice changes nothing. Where two people edited the taxonomy apart, the
         edit that was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions
-        are copied where they are missing. Open cards and other notebooks on this project go on.
+        are copied where they are missing; a server has no predictions. Open cards and other notebooks on this project
+        go on.
 
         Parameters
         ----------
