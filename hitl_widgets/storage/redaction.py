@@ -121,8 +121,9 @@ class Redactions:
         if not self.met and event.id not in self.notes:
             return event
         change = Change(self.met, notes=self.notes)
-        return replace(event, annotator=change.name(event.annotator),
-                       body=change.body(event.id, event.kind, event.body))
+        annotator, body = change.name(event.annotator), change.body(event.id, event.kind, event.body)
+        return event if (annotator, body) == (event.annotator, event.body) else \
+            replace(event, annotator=annotator, body=body)
 
 
 def _texts(*values: Any) -> tuple[str, ...]:
