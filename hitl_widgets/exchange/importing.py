@@ -124,9 +124,18 @@ def import_file(project: Project, path: Path, format: str | None = None, *, anno
     with bars(None, title=f"Reading {path.name}"), gc_paused():
         chosen = find_format(format, path)
         with suggesting(chosen, path):
-            contents = chosen.opened(Source(path, project.pool if project.has_pool else None), options)
+            source = Source(path, project.pool if project.has_pool else None)
+            if project.log.redactions:  # a note may hold a forgotten name before the first answer of its person
+                for name in _annotators(chosen.opened(source, options)):
+                    project.log.who(name.strip())
+            contents = chosen.opened(source, options)
             return _Importer(project, contents, chosen, annotator=check_annotator(annotator), rename=rename or {}
                              ).run(dry_run=dry_run)
+
+
+def _annotators(contents: Contents) -> set[str]:
+    return {one.annotator for record in contents.records for answer in record.answers
+            for one in (answer, *answer.votes)}
 
 
 class _Importer:

@@ -82,7 +82,7 @@ class Translator:
         annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
         annotator = project.who(self.people.of(annotator))
         if answer.note is not None:
-            answer = replace(answer, note=self.people.text(answer.note))
+            answer = replace(answer, note=project.log.redactions.text(self.people.text(answer.note)))
         decision_id = answer.decision_id or new_id()
         seen, values = self._seen(answer), self.values(answer.values)
         fields: dict[str, Any]

@@ -202,8 +202,9 @@ class Pool:
         Raises
         ------
         BadInput
-            If there is no row, a column is missing, a path or an id is missing, or two rows have one id; with
-            ``remote=True`` also if a row has no address, or ids are addresses with a password or a query.
+            If there is no row, a column is missing, a path or an id is missing, or two rows have one id, or without
+            ``remote=True`` something is passed that is for fetching alone; with it also if a row has no address, or ids
+            are addresses with a password or a query.
         """
         if not isinstance(df, pd.DataFrame):
             cure = "its method to_pandas() gives one" if hasattr(df, "to_pandas") else \
@@ -216,8 +217,12 @@ class Pool:
         _check_columns(columns, [content] if id is None else [content, id], of_texts=text is not None)
         ids: Any = range(len(df)) if id is None else df[id]
         meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
-        if not remote and (storage_options is not None or cache is not None):
-            raise BadInput("storage_options and cache are for files that are fetched; pass remote=True with them.")
+        changed = {"storage_options": storage_options is not None, "cache": cache is not None,
+                   "cache_size": cache_size != CACHE_SIZE, "max_size": max_size != MAX_SIZE,
+                   "timeout": timeout != TIMEOUT_S}
+        if not remote and (useless := [name for name in changed if changed[name]]):
+            raise BadInput(f"{', '.join(useless)} {'is' if len(useless) == 1 else 'are'} for images that are fetched; "
+                           "pass remote=True, or leave this out.")
         if text is not None:
             if remote:
                 raise BadInput("remote=True is for images; texts are passed themselves, in the column text=....")

@@ -137,11 +137,11 @@ def _import_labels(project: Project, frame: pd.DataFrame | pd.Series | Mapping[A
     frame = _as_frame(frame, project)
     rows, n_undecided = _rows_of(frame, project, annotator)
     new: list[tuple[_Row, str | None]] = []
-    n_changed_since = 0
+    n_changed_since = n_forgotten = 0
 
     def make() -> list[events.Event]:
-        nonlocal n_changed_since
-        new[:], n_changed_since = _new_rows(project, rows)
+        nonlocal n_changed_since, n_forgotten
+        new[:], n_changed_since, n_forgotten = _new_rows(project, rows)
         now = utc_now()
         return [events.decided(_decision(row, former, project.lineage, now), content=project.content(row.position))
                 for row, former in new]
@@ -152,6 +152,9 @@ def _import_labels(project: Project, frame: pd.DataFrame | pd.Series | Mapping[A
     if n_changed_since:
         project.notify(f"{n_changed_since:,} rows of the table to import were said before and revised or retracted "
                        "since; they weren't stored again.")
+    if n_forgotten:
+        project.notify(f"{n_forgotten:,} {'note' if n_forgotten == 1 else 'notes'} of the table to import left out: a "
+                       "note of the same annotator on the item was forgotten here.")
     return len(new)
 
 
@@ -320,6 +323,8 @@ def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[lis
                            f"{row.text or row.verdict!r}. Leave one of them out.")
         if former is row:
             rows.append(row)
+    if (forgotten := project.log.redactions).met:  # by now also those of the rows
+        rows = [row if row.note is None else row._replace(note=forgotten.text(row.note)) for row in rows]
     return rows, n_undecided
 
 
@@ -407,8 +412,12 @@ def _instant(value: Any) -> datetime | None:
 
 # -- what is new ---------------------------------------------------------------------------------------------
 
-def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, str | None]], int]:
-    """Return the new rows, each with the decision that it replaces, and how many were said once and hold no more."""
+def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, str | None]], int, int]:
+    """Return the new rows, each with the decision that it replaces.
+
+    The numbers are those of rows that were said once and hold no more, and of notes that were left out: where a note of
+    the annotator on the item was forgotten, none is taken.
+    """
     table = project.log.annotations(columns=_SAID)
     stands = {pair: row for row, pair in enumerate(zip(table["item_id"], table["annotator"], strict=True))}
     open_: list[_Row] = []
@@ -416,10 +425,16 @@ def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, 
         place = stands.get(row.pair)
         if place is None or not _same(row, {name: table[name][place] for name in _SAID}, project.lineage):
             open_.append(row)
-    before = _said_before(project, open_)
+    before, forgotten = _said_before(project, open_)
     new: list[tuple[_Row, str | None]] = []
-    n_changed_since = 0
+    n_changed_since = n_forgotten = 0
     for row in open_:
+        if row.note is not None and row.pair in forgotten:
+            n_forgotten += 1
+            row = row._replace(note=None, said=row.said - {"note"})
+            place = stands.get(row.pair)
+            if place is not None and _same(row, {name: table[name][place] for name in _SAID}, project.lineage):
+                continue
         if any(_same(row, said, project.lineage) for said in before.get(row.pair, ())):
             n_changed_since += 1
             continue
@@ -427,20 +442,27 @@ def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, 
             raise type(row.problem)(f"row {row.number} of the table to import: {row.problem}")
         place = stands.get(row.pair)
         new.append((row, None if place is None else table["decision_id"][place]))
-    return new, n_changed_since
+    return new, n_changed_since, n_forgotten
 
 
-def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """List what the annotators of these rows ever said of their items, also what was retracted or revised."""
+def _said_before(project: Project, rows: Sequence[_Row]
+                 ) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], set[tuple[str, str]]]:
+    """List what the annotators of these rows ever said of their items, also what was retracted or revised.
+
+    Beside it: the items and annotators of whom a note was forgotten.
+    """
     pairs, before = {row.pair for row in rows}, dict[tuple[str, str], list[dict[str, Any]]]()
+    without_note, forgotten = project.log.redactions.notes, set[tuple[str, str]]()
     for event in project.log.events_of(sorted({item_id for item_id, _ in pairs})):
         if event.kind == "decided" and (pair := (event.item_id or "", event.annotator)) in pairs:
+            if event.id in without_note:
+                forgotten.add(pair)
             before.setdefault(pair, []).append({
                 **{name: event.body.get(name) for name in ("verdict", "label_id", "certainty", "note")},
                 "given_values": event.body.get("values"),
                 "flags": tuple(event.body.get("flags", ())),
                 **{name: event.body.get("seen", {}).get(name) for name in ("taxonomy", "chosen_by")}})
-    return before
+    return before, forgotten
 
 
 # 18 branches: the columns that a table may have or lack.

@@ -28,6 +28,7 @@ from ..records import is_text
 from ..sampling.ranking import Ranking
 from ..storage import backups, transfer
 from ..storage.archive import files_in
+from ..storage.blobs import TeamFiles
 from ..storage.checks import UNREADABLE
 from ..storage.files import make_folder, write_whole
 from ..storage.forgetting import complete, is_complete
@@ -112,8 +113,9 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
     project.require_role(JOINING)
     with read_other(location) as log:
         _check_same_project(project, log)
-        _check_readable(project, log, location.name)
-        with _redacted_both(project.log, log) as redacted:
+        with _redacted(log, project.log, location.name) as redacted:
+            _check_readable(project, redacted, location.name)
+            _take_redactions(project.log, redacted)
             theirs = acts_of_log(redacted)
         mine = acts_of_log(project.log)
         try:
@@ -123,8 +125,9 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
             raise _never_written(location.name, error) from error
         if not clock_ahead:
             _check_clock(made.new, project._now(), location.name)
-    # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
-    files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else []
+        # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
+        files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else \
+            _fetch_models(log, project)
     if made.changed:
         made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
         if not is_complete(project.log):  # a redaction came in: copies and free pages are cleared of it, too
@@ -186,15 +189,11 @@ def _copy_log(folder: Path, to: Path) -> None:
 
 
 @contextmanager
-def _redacted_both(mine: Log, theirs: Log) -> Iterator[Log]:
-    """Remove what either side has redacted from the other, before anything is compared; the other log without it.
+def _redacted(theirs: Log, mine: Log, name: str) -> Iterator[Log]:
+    """The other log without what was redacted in this one: before it is read, so that no message shows it.
 
     On a server nothing is removed but by `forget`: of what lies there a copy is made.
     """
-    redacted = [event.id for event in theirs.events(kind="redacted")]
-    if len(mine.known_ids(redacted)) < len(redacted):
-        found = theirs.read(redactions_in)
-        mine.rewrite(None, lambda conn: redact(conn, found))
     if not (own := mine.read(redactions_in)):
         yield theirs
         return
@@ -203,8 +202,19 @@ def _redacted_both(mine: Log, theirs: Log) -> Iterator[Log]:
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="hitl-join-"))
             transfer.snapshot(theirs, Path(temporary, "log.db"))
             theirs = stack.enter_context(Log(temporary))
-        theirs.rewrite(None, lambda conn: redact(conn, own))
+        try:
+            theirs.rewrite(None, lambda conn: redact(conn, own))
+        except (HitlError, *UNREADABLE) as error:
+            raise _never_written(name, error) from error
         yield theirs
+
+
+def _take_redactions(mine: Log, theirs: Log) -> None:
+    """Remove what was redacted in the other log from this one, before the two are compared."""
+    redacted = [event.id for event in theirs.events(kind="redacted")]
+    if len(mine.known_ids(redacted)) < len(redacted):
+        found = theirs.read(redactions_in)
+        mine.rewrite(None, lambda conn: redact(conn, found))
 
 
 def _check_same_project(project: Project, log: Log) -> None:
@@ -271,6 +281,14 @@ def _copy_files(source: Path, target: Path) -> list[str]:
                     shutil.copyfile(file, part)
                 copied.append(relative.as_posix())
     return copied
+
+
+def _fetch_models(log: Log, project: Project) -> list[str]:
+    """Fetch models that are missing from a server, which keeps no predictions."""
+    fetched, damaged = TeamFiles(log, project.folder).fetch_missing_models()
+    for name in damaged:
+        project.notify(f"{name} is damaged on the server and wasn't fetched; train again, or adopt another version.")
+    return fetched
 
 
 def _table(made: Union) -> pd.DataFrame:

@@ -210,7 +210,7 @@ class Appender:
                     self._roles.take(event)
         self._roles_known = last_seq
         if redacted := self._redactions_of != self.generation:
-            self.redactions, self._redactions_of = self._read_redactions(conn), self.generation
+            self._know(self._read_redactions(conn), self.generation)
         return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
@@ -224,7 +224,12 @@ class Appender:
         """Read what was redacted where that isn't known; `read` calls a function with a connection."""
         if self._redactions_of != self.generation:
             generation = self.generation
-            self.redactions, self._redactions_of = read(self._read_redactions), generation
+            self._know(read(self._read_redactions), generation)
+
+    def _know(self, redactions: Redactions, generation: int) -> None:
+        for name in self.redactions.met:
+            redactions.person(name)
+        self.redactions, self._redactions_of = redactions, generation
 
     def check_same(self, schema: str | None, id: str | None, move: str | None) -> None:
         """StoreError where the log isn't the one that was opened any more, or the project has moved."""

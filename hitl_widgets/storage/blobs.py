@@ -112,8 +112,9 @@ class TeamFiles:
             return path
         try:
             blob = self.find(name)
-            if blob is not None and not _is(path, blob):
-                self._fetch(blob, path)
+            if blob is not None and not _is(path, blob) and not self._fetch(blob, path):
+                same = (BLOB.c.name == blob.name) & (BLOB.c.hash == blob.hash)
+                self._log.transact(lambda conn: _remove(conn, same))  # so that it can be given to the server again
         except (LogBusy, DiskFull):
             if stamp is None:
                 raise
@@ -195,6 +196,21 @@ class TeamFiles:
         names = self.names()
         return [name for name in names if not self.here(self.folder / name).is_file()]
 
+    def fetch_missing_models(self) -> tuple[list[str], list[str]]:
+        """Fetch the models that aren't here, and change nothing on the server.
+
+        Returns
+        -------
+        fetched, damaged : list of str
+            The names of those that came, and of those that the server has damaged.
+        """
+        fetched, damaged = list[str](), list[str]()
+        for name in self.names():
+            path = self.folder / name
+            if name not in POOL and not path.exists() and (blob := self.find(name)) is not None:
+                (fetched if self._fetch(blob, path) else damaged).append(name)
+        return fetched, damaged
+
     def find(self, name: str) -> Blob | None:
         """What the server has under a name, or None."""
         row = self._log.transact(lambda conn: conn.execute(select(BLOB).where(BLOB.c.name == name)).first())
@@ -208,8 +224,8 @@ class TeamFiles:
             raise ValueError(f"{name!r} is no file that a team shares")
         return name
 
-    def _fetch(self, blob: Blob, path: Path) -> None:
-        """Write a file as the server has it. Where it is damaged there, nothing is written, and it is removed there."""
+    def _fetch(self, blob: Blob, path: Path) -> bool:
+        """Write a file as the server has it; False where it is damaged there, and nothing is written."""
         try:
             make_folder(path.parent)
             for _ in range(2):  # the second time, it isn't the connection's fault
@@ -218,15 +234,14 @@ class TeamFiles:
                         file.writelines(self._parts(blob))
                     with part.open("rb") as file:
                         if _measured(file) == blob[1:]:
-                            return
+                            return True
                     raise _Damaged
         except StoreError:
             raise
         except OSError as error:
             raise DiskFull(f"{path} can't be written ({error.strerror or error}). Make room on the disk, or pass "
                            "cache= another folder; nothing is lost.") from error
-        same = (BLOB.c.name == blob.name) & (BLOB.c.hash == blob.hash)
-        self._log.transact(lambda conn: _remove(conn, same))
+        return False
 
     def _parts(self, blob: Blob) -> Iterator[bytes]:
         """The parts of a file; no more than one is in memory, and no more than its size is read."""

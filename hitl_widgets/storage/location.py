@@ -25,6 +25,8 @@ _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
 _LOOKS_LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # What was meant as a server's, and isn't its URL: it must not become a folder's name, which may hold a password.
 _MEANT_AS_URL = re.compile(r"\s*postgres(ql)?(\+\w+)?:|\s+[a-z0-9+.-]+://", re.IGNORECASE)
+# With one slash, too, since a path has no two in a row. A drive has one letter.
+_CACHE_MEANT_AS_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _PASSWORD_WITHIN = re.compile(r"passw(or)?d\s*=", re.IGNORECASE)
 # Names in a query under which nothing is shown: misspelt ones, and secrets of libpq that SQLAlchemy doesn't hide.
 _SECRET_NAME = re.compile(r"pass(?!file\Z)|pwd|secret|token|scram_.*_key", re.IGNORECASE)
@@ -114,7 +116,7 @@ def locate(given: str | os.PathLike[str], cache: str | os.PathLike[str] | None =
     ------
     BadInput
         When it is neither, or a URL lacks its project or is one of another database; or when there is a `cache`, which
-        is for a project on a server, beside a folder.
+        is for a project on a server, beside a folder, or one that is no path of a folder.
 
     Examples
     --------
@@ -124,6 +126,7 @@ def locate(given: str | os.PathLike[str], cache: str | os.PathLike[str] | None =
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
         raise BadInput(f"folder is {given!r}; the path of a folder for the project is expected, or the URL of a "
                        f"server: {DRIVER}://user@host/database?project=cells.")
+    _check_cache(cache)
     text = os.fspath(given)
     if isinstance(given, os.PathLike) or not _LOOKS_LIKE_URL.match(text):
         if _MEANT_AS_URL.match(str(text)) or _PASSWORD_WITHIN.search(str(text)):
@@ -176,6 +179,18 @@ def _server(text: str) -> ServerLocation:
                           project, sslpassword)
 
 
+def _check_cache(cache: str | os.PathLike[str] | None) -> None:
+    """BadInput where a cache isn't a folder's path; a URL, which may hold a password, isn't shown."""
+    if cache is None:
+        return
+    if not isinstance(cache, (str, os.PathLike)):
+        raise BadInput(f"cache is {cache!r:.80}; the path of a folder on this machine is expected.")
+    text = str(os.fspath(cache))
+    if _CACHE_MEANT_AS_URL.match(text) or _MEANT_AS_URL.match(text) or _PASSWORD_WITHIN.search(text):
+        raise BadInput("what was passed as cache looks like the address of a server; the path of a folder on this "
+                       "machine is expected. Leave cache out for one in the user's cache directory.")
+
+
 def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | None) -> Path:
     """Make the folder on this machine with what a project on a server keeps locally: models, predictions, maps.
 
@@ -191,8 +206,9 @@ def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | 
     Raises
     ------
     BadInput
-        When the folder is another project's, or holds files of something else.
+        When the folder is another project's, or holds files of something else, or `cache` is a URL.
     """
+    _check_cache(cache)
     folder = _caches() / "hitl_widgets" / f"{project}-{project_id[:12]}" if cache is None else Path(cache).absolute()
     owner = folder / OWNER
     try:

@@ -329,7 +329,10 @@ class Log:
         return [events[event.id] for event in mine.events]
 
     def who(self, name: str) -> str:
-        """The number in place of a person's name that was forgotten in this project; every other name as it is."""
+        """The number in place of a person's name that was forgotten in this project; every other name as it is.
+
+        A forgotten name that was asked for also leaves the texts that are stored afterwards.
+        """
         return self.redactions.who(name)
 
     @property

@@ -61,11 +61,21 @@ class Person:
 
 
 class Redactions:
-    """What was redacted in a log, up to some event. Empty ones are false."""
+    """What was redacted in a log, up to some event. Empty ones are false.
+
+    Attributes
+    ----------
+    notes : set of str
+        Ids of the events whose note was removed.
+    met : mapping
+        Forgotten names that came back here, as somebody's who acts or is imported -> who stands in their place. Only
+        these can be removed from texts: the log has no names, and every word of a text can't be tried.
+    """
 
     def __init__(self, bodies: Iterable[Mapping[str, Any]] = ()) -> None:
         self._people: dict[tuple[str, tuple[int, int, int]], dict[str, Person]] = {}  # salt and hardness -> by hash
         self.notes: set[str] = set()
+        self.met: Mapping[str, Person] = {}
         self._known: dict[str, Person | None] = {}
         for body in bodies:
             self.take(body)
@@ -91,6 +101,8 @@ class Redactions:
         if name not in self._known:
             self._known[name] = next((found for (salt, hardness), of in self._people.items() if (
                 found := of.get(fingerprint(name, salt, hardness)[0])) is not None), None)
+            if (person := self._known[name]) is not None:
+                self.met = {**self.met, name: person}
         return self._known[name]
 
     def who(self, name: str) -> str:
@@ -98,15 +110,20 @@ class Redactions:
         person = self.person(name)
         return name if person is None else person.number
 
+    def text(self, text: str) -> str:
+        """Return a text without the forgotten names that came back here."""
+        return Change(self.met).text(text) if self.met else text
+
     def applied(self, event: Event) -> Event:
-        """An event as it may be stored: without what was redacted."""
-        forgotten = {name: person for name in {event.annotator, *_names_in(event.kind, event.body)}
-                     if (person := self.person(name)) is not None}
-        if not forgotten and event.id not in self.notes:
+        """An event as it may be stored: without what was redacted, and without the names that came back here."""
+        for name in (event.annotator, *_names_in(event.kind, event.body)):
+            self.person(name)
+        if not self.met and event.id not in self.notes:
             return event
-        change = Change(forgotten, notes=self.notes)
-        return replace(event, annotator=change.name(event.annotator),
-                       body=change.body(event.id, event.kind, event.body))
+        change = Change(self.met, notes=self.notes)
+        annotator, body = change.name(event.annotator), change.body(event.id, event.kind, event.body)
+        return event if (annotator, body) == (event.annotator, event.body) else \
+            replace(event, annotator=annotator, body=body)
 
 
 def _texts(*values: Any) -> tuple[str, ...]:

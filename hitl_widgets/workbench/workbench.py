@@ -1285,7 +1285,8 @@ class Workbench:
         BadInput
             When the file isn't an archive of a project, it is larger, or the folder isn't empty, or there is a project.
         """
-        archive_.unpack_at(Path(path), locate(folder), max_bytes=max_bytes, cache=arguments.get("cache"))
+        cache = arguments.get("cache")
+        archive_.unpack_at(Path(path), locate(folder, cache), max_bytes=max_bytes, cache=cache)
         return cls(folder, **arguments)
 
     def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
@@ -1294,7 +1295,8 @@ class Workbench:
         Both logs become one: the same events in the same order, whichever is joined to which, and in whatever order
         several are joined. Joining a folder twice changes nothing. Where two people edited the taxonomy apart, the
         edit that was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions
-        are copied where they are missing. Open cards and other notebooks on this project go on.
+        are copied where they are missing; a server has no predictions. Open cards and other notebooks on this project
+        go on.
 
         Parameters
         ----------

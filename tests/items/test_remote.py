@@ -97,6 +97,14 @@ def test_without_remote_no_address_is_opened_and_the_message_names_remote(server
     assert not server.n_requests
 
 
+@pytest.mark.parametrize(("options", "sentence"), [
+    ({"cache_size": 1_000}, "cache_size is for images that are fetched; pass remote=True"),
+    ({"max_size": 10, "timeout": 5}, "max_size, timeout are for images that are fetched; pass remote=True")])
+def test_what_is_for_fetching_is_refused_without_remote(options, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        Pool.from_frame(pd.DataFrame({"id": [1], "text": ["a cat"]}), **options)
+
+
 @pytest.mark.parametrize(("address", "why"), [
     ("file:///etc/passwd", "Pass paths, without remote=True"), ("local:///etc/passwd", "Pass paths"),
     ("a.png", "no address"), ("simplecache::http://host/a.png", "no address"),
@@ -143,6 +151,14 @@ def test_an_option_that_cant_be_used_is_named(server, option):
 
 
 # -- secrets
+
+@pytest.mark.parametrize("cache", ["https://ann:hunter2@host/a", Path("s3://ann:hunter2@bucket"), " ftp://ann:hunter2@h"])
+def test_a_cache_that_is_an_address_is_refused_without_being_shown(server, cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="cache is an address; the path of a folder") as caught:
+        pool_of(server, cache=cache)
+    assert "hunter2" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("address", "as_shown"), [

@@ -238,9 +238,70 @@ def test_a_file_brings_back_neither_name_nor_note(open_, tmp_path):
         got = wb.import_file(tmp_path / f"x.{suffix}")
         assert (got.n_new, got.n_known) == (0, 2)
     assert wb.import_annotations(table.drop(columns="note")) == 0
+    assert wb.import_annotations(table) == 0
     assert set(wb.annotations()["annotator"]) == {number}
     for word in (NAME.encode(), b"room 7"):
         assert word not in bytes_of(wb.folder)
+
+
+def test_a_table_with_a_forgotten_note_says_that_it_was_left_out_and_other_notes_come(open_, capsys):
+    wb = open_()
+    noted = wb.decide("i00", label="cat", note="about room 7")
+    wb.decide("i01", label="cat", note="kept")
+    table = wb.annotations()
+    wb.people.forget(note_of=noted)
+    capsys.readouterr()
+    assert wb.import_annotations(table) == 0
+    assert "1 note of the table to import left out" in capsys.readouterr().out
+    changed = table.assign(label="dog", note=["about room 7", "new"])
+    assert wb.import_annotations(changed) == 2
+    assert wb.annotations()["note"].fillna("").tolist() == ["", "new"]
+    assert b"room 7" not in bytes_of(wb.folder)
+
+
+def test_a_name_comes_back_in_no_text_of_a_file_or_table_that_names_the_person(open_, tmp_path):
+    wb = open_()
+    wb.decide("i00", label="cat", note=f"{NAME} said so")
+    wb.decide("i01", label="cat", annotator=NAME, note=f"I am {NAME}")
+    table = wb.annotations()
+    for suffix in ("jsonl", "csv"):
+        wb.export(tmp_path / f"x.{suffix}", labels="annotations", people="names")
+    number = wb.people.forget(NAME).number
+    wb = open_()
+    for suffix in ("jsonl", "csv"):
+        got = wb.import_file(tmp_path / f"x.{suffix}")
+        assert (got.n_new, got.n_known) == (0, 2)
+    assert wb.import_annotations(table) == 0
+    assert wb.import_annotations(table.assign(item_id=["i02", "i03"])) == 2
+    assert wb.annotations().set_index("item_id")["note"].loc[["i02", "i03"]].tolist() == [
+        f"{number} said so", f"I am {number}"]
+    assert NAME.encode() not in b"".join(path.read_bytes() for path in wb.folder.glob("log.db*"))
+
+
+def test_a_name_comes_back_in_no_text_of_whoever_acts_under_it(open_):
+    wb, person = open_(), open_(NAME)
+    wb.decide("i00", label="cat", annotator=NAME)
+    number = wb.people.forget(NAME).number
+    wb.decide("i01", label="cat", annotator=NAME, note=f"{NAME} wrote this")
+    person.decide("i02", label="cat", note=f"{NAME} wrote this")
+    assert person.annotations()["note"].dropna().tolist() == 2 * [f"{number} wrote this"]
+    person.people.threads().ask(f"What does {NAME} say?", item_id="i01")
+    Adjudication(wb.project).decide("i02", "cat", "slip", note=f"as {NAME} said", annotator=NAME)
+    person.apply(hw.edits.add("fox"), why=f"{NAME} saw one")
+    wb.people.set(purpose=f"for {NAME}")
+    wb.import_annotations({"i03": "cat"}, annotator=NAME)
+    assert NAME.encode() not in bytes_of(wb.folder)
+
+
+def test_a_name_that_somebody_else_types_anew_is_stored_until_its_person_comes_back(open_):
+    wb = open_()
+    wb.decide("i00", label="cat", annotator=NAME)
+    number, again = wb.people.forget(NAME).number, open_()
+    again.decide("i01", label="cat", note=f"{NAME} said so")
+    again.decide("i02", label="cat", annotator=NAME)
+    again.people.forget(note_of=again.decide("i03", label="cat", note="room 7").id)
+    again.decide("i04", label="cat", note=f"{NAME} said so")
+    assert again.annotations()["note"].dropna().tolist() == [f"{NAME} said so", f"{number} said so"]
 
 
 def test_an_opening_finishes_what_was_interrupted_before_anything_is_read(open_, monkeypatch):

@@ -25,6 +25,7 @@ from hitl_widgets.project.forgetting import forget
 from hitl_widgets.project.joining import join, settle, unsettled
 from hitl_widgets.project.session import Session
 from hitl_widgets.records import Decision, Seen
+from hitl_widgets.storage.blobs import BLOB, BLOB_PART
 from hitl_widgets.storage.checks import checksum
 from hitl_widgets.storage.log import Log
 from hitl_widgets.storage.schema import EVENT, add
@@ -486,6 +487,20 @@ def test_a_clock_that_is_far_ahead_is_refused_until_that_is_meant(two):
     assert [event.item_id for event in one.project.log.events(kind="decided")][-2:] == ["i7", "i8"]
 
 
+def test_no_message_of_a_damaged_folder_shows_whom_this_one_forgot(two):
+    one, other = two
+    for desk in two:
+        desk.project.decide("i8", label="dog", annotator="guest")
+    forge(other.project.log, "decided", {"verdict": "skip"}, annotator="guest", id="of guest, in Delft")
+    one.project.annotator = "guest"
+    forget(one.project, "guest")
+    before = rows(one), rows(other)
+    with pytest.raises(LogDamaged, match=r"event id 'of person-[0-9a-f]{8}, in Delft' can't be used") as caught:
+        join(one.project, other.folder)
+    assert "guest" not in str(caught.value)
+    assert (rows(one), rows(other)) == before
+
+
 @pytest.mark.parametrize("forgets", [0, 1])
 def test_a_person_whom_one_folder_forgot_stays_forgotten(two, forgets):
     one, other = two
@@ -654,6 +669,42 @@ def test_a_project_on_a_server_joins_a_folder(two, tmp_path, postgres):
     join(other.project, url)
     assert state_of(server.project) == state_of(other.project)
     assert join(server.project, other.folder).n_new == 0
+    server.project.close()
+
+
+def test_models_that_are_missing_are_fetched_from_a_server_which_is_as_it_was(two, tmp_path, postgres):
+    one, _ = two
+    url, said = postgres.new_project_url(), []
+    server = Desk(url, "classify", "ada", one.clock, cache=tmp_path / "cache")
+    copied(one.folder, url)
+    for name in ("abc", "damaged", "here", "unsafe"):
+        path = server.project.folder / "models" / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(f"weights of {name}".encode())
+        server.project.files.share(path)
+
+    def harm(conn):
+        spoilt = sa.select(BLOB.c.hash).where(BLOB.c.name == "models/damaged.safetensors").scalar_subquery()
+        conn.execute(sa.update(BLOB_PART).where(BLOB_PART.c.hash == spoilt).values(data=b"else"))
+        conn.execute(sa.update(BLOB).where(BLOB.c.name == "models/unsafe.safetensors").values(
+            name="models/../../unsafe.safetensors"))
+    server.project.log.transact(harm)
+
+    def kept():
+        return server.project.log.transact(lambda conn: sorted(conn.execute(sa.select(BLOB.c.name, BLOB.c.hash)).all()))
+    before, own = kept(), one.folder / "models" / "here.safetensors"
+    own.parent.mkdir(exist_ok=True)
+    own.write_bytes(b"mine")
+    one.project.notify = said.append
+    assert join(one.project, url).files == ("models/abc.safetensors",)
+    assert (one.folder / "models" / "abc.safetensors").read_bytes() == b"weights of abc"
+    assert sorted(path.name for path in tmp_path.rglob("*.safetensors") if "cache" not in path.parts) == [
+        "abc.safetensors", "here.safetensors"]
+    assert own.read_bytes() == b"mine"
+    assert said == ["models/damaged.safetensors is damaged on the server and wasn't fetched; train again, or adopt "
+                    "another version."]
+    assert kept() == before
+    assert join(one.project, url).files == ()
     server.project.close()
 
 

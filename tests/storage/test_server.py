@@ -29,6 +29,7 @@ from hitl_widgets.errors import AlreadyDecided, BadInput, HitlError, LogBusy, Re
 from hitl_widgets.events import Event, decided
 from hitl_widgets.records import Decision, new_id
 from hitl_widgets.storage import postgres as postgres_module
+from hitl_widgets.storage.location import cache_folder, locate
 from hitl_widgets.storage.log import Log
 from hitl_widgets.storage.schema import CLAIM
 from hitl_widgets.testing import wait_for
@@ -695,6 +696,26 @@ def test_a_url_that_is_written_wrong_shows_no_password_and_becomes_no_folder(giv
 
 
 POOL = hw.Pool.from_texts(["a black cat", "a brown dog", "a white cat"], ids=["0", "1", "2"])
+
+
+@pytest.mark.parametrize("cache", [
+    "postgresql+psycopg://ann:s3cret@db.example.org/labels?project=cells", "s3://ann:s3cret@bucket/cache",
+    Path("https://ann:s3cret@host/cache"), "postgresql:ann:s3cret@host", "host=a password=s3cret"])
+def test_a_cache_that_is_a_url_is_refused_without_being_shown(cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = "postgresql+psycopg://ann@127.0.0.1:1/labels?project=cells"
+    for open_ in (lambda: hw.Workbench("p", POOL, ["cat"], cache=cache), lambda: hw.Workbench(url, POOL, cache=cache),
+                  lambda: hw.Workbench.from_archive("a.zip", "p", cache=cache), lambda: locate(url, cache),
+                  lambda: cache_folder("cells", "1", cache)):
+        with pytest.raises(BadInput, match="cache looks like the address of a server; the path of a folder") as caught:
+            open_()
+        assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_that_is_no_path_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="cache is 7; the path of a folder"):
+        hw.Workbench(tmp_path / "p", POOL, ["cat"], cache=7)
 
 
 # News
