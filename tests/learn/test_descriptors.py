@@ -282,6 +282,7 @@ def test_rows_of_another_pool_are_not_taken(tmp_path):
 def test_kernels_that_describe_one_pool_at_once_describe_each_item_once(tmp_path, monkeypatch):
     fits, described = [], []
     monkeypatch.setattr(pool_descriptors, "AT_ONCE", 5)
+    monkeypatch.setattr(pool_descriptors, "_FEW", 0)  # a few are computed without waiting for the others
     monkeypatch.setattr(pool_descriptors, "fit_descriptors",
                         lambda *some, **more: fits.append(1) or fit_descriptors(*some, **more))
     compute = PoolDescriptors._compute

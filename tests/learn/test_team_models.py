@@ -50,7 +50,13 @@ Open = Callable[..., Any]
 
 def digest(wb: Any) -> str:
     """A hash of every bit of what the adopted model says of the pool."""
-    return hashlib.sha256(np.ascontiguousarray(wb.inference.probs(np.arange(len(wb.pool)))).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(probs(wb)).tobytes()).hexdigest()
+
+
+def probs(wb: Any) -> np.ndarray:
+    """What the adopted model says of the pool."""
+    found: np.ndarray = wb.inference.probs(np.arange(len(wb.pool)))
+    return found
 
 
 @pytest.fixture
@@ -281,14 +287,15 @@ def test_an_archive_is_unpacked_onto_a_server_and_one_of_a_server_into_a_folder(
         return [(event.seq, event.id, event.kind, event.body, event.stored_at) for event in wb.project.log.events()]
     with hw.Workbench(tmp_path / "cells", POOL, NAMES, model=small_net(), progress=False) as wb:
         label_some(wb, 10)
-        expected, said = events(wb), digest(wb)
+        # Items that are asked about in other batches may differ in the last bit.
+        expected, said = events(wb), (wb.inference.version, pytest.approx(probs(wb), abs=1e-6))
         packed = wb.archive(tmp_path / "cells.zip")
     with hw.Workbench.from_archive(packed, url, pool=POOL, model=small_net(), cache=tmp_path / "one",
                                    progress=False) as there:
-        assert (events(there), digest(there)) == (expected, said)
+        assert (events(there), (there.inference.version, probs(there))) == (expected, said)
         packed = there.archive(tmp_path / "again.zip")
     with pytest.raises(BadInput, match="there is a project at"):
         hw.Workbench.from_archive(packed, url, pool=POOL, cache=tmp_path / "one", progress=False)
     with hw.Workbench.from_archive(packed, tmp_path / "back", pool=POOL, model=small_net(), progress=False) as back:
-        assert (events(back), digest(back)) == (expected, said)
+        assert (events(back), (back.inference.version, probs(back))) == (expected, said)
         back.decide(POOL.ids[5], label="dark")

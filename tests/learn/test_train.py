@@ -24,6 +24,7 @@ from hitl_widgets.learn.data import LabelledImages, TrainingData, balanced_order
 from hitl_widgets.learn.losses import item_losses, mean_loss
 from hitl_widgets.learn.microbatch import MicroBatches
 from hitl_widgets.learn.nets import small_cnn
+from hitl_widgets.learn.optimizers import AdamW
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.train import TrainingOptions, backward, initial_state, train
 from hitl_widgets.learn.weights import weights_version
@@ -453,7 +454,7 @@ def test_a_frozen_batchnorm_keeps_its_running_means_also_without_weights(digits,
 
 def test_torch_without_the_fast_optimizer_on_this_device_trains_with_the_plain_one(monkeypatch):
     """Before torch 2.4 `fused=True` raised on the CPU."""
-    made, plain = [], torch.optim.AdamW
+    made, plain = [], AdamW
 
     def old(groups, *, fused=False, **more):
         if fused:
@@ -463,7 +464,7 @@ def test_torch_without_the_fast_optimizer_on_this_device_trains_with_the_plain_o
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     options = TrainingOptions(lr=0.1, backbone_lr_scale=0.5)
     fast = initial_state(net, options, n_steps=5).optimizer
-    monkeypatch.setattr(torch.optim, "AdamW", old)
+    monkeypatch.setattr("hitl_widgets.learn.train.AdamW", old)
     slow = initial_state(net, options, n_steps=5).optimizer
     assert slow is made[0]
     assert fast.param_groups[0]["fused"]
