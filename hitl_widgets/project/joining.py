@@ -128,6 +128,7 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
         # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
         files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else \
             _fetch_models(log, project)
+        project.files.share_models(files)
     if made.changed:
         made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
         if not is_complete(project.log):  # a redaction came in: copies and free pages are cleared of it, too

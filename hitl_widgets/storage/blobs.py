@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -151,6 +151,12 @@ class TeamFiles:
                 former = self.find(name)  # another machine may have been quicker, with another content
         if stamp is not None and former == blob:
             self._checked[name] = stamp
+
+    def share_models(self, names: Iterable[str]) -> None:
+        """Send those of some files to the server that are models; names are relative to the folder."""
+        for name in names:
+            if name not in POOL and _NAME.match(name):
+                self.share(self.folder / name)
 
     def remove(self, *paths: Path) -> None:
         """Remove files here and on the server, with what was left there of files that were never sent whole."""

@@ -665,7 +665,11 @@ def test_a_project_on_a_server_joins_a_folder(two, tmp_path, postgres):
     server = Desk(url, "classify", "ada", one.clock, cache=tmp_path / "cache-2")
     server.work(rng, 15)
     other.work(rng, 15)
-    join(server.project, other.folder)
+    model = other.folder / "models" / "abc.safetensors"
+    model.parent.mkdir(exist_ok=True)
+    model.write_bytes(b"weights")
+    assert join(server.project, other.folder).files == ("models/abc.safetensors",)
+    assert "models/abc.safetensors" in server.project.files.names()  # also where this machine is never seen again
     join(other.project, url)
     assert state_of(server.project) == state_of(other.project)
     assert join(server.project, other.folder).n_new == 0
