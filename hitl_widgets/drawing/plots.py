@@ -176,9 +176,11 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
     if len(holdout) and not np.isnan(progress.likely):
         last, gain = holdout.iloc[-1], progress.likely
         place, base = last["answers"] + progress.more, last["share"]
-        axes.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
-        axes.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
-                      markersize=5, capsize=2, label="likely")
+        # The gain is expected of the curve, and the last measurement may lie above that: together they may be over 1.
+        value, low, high = np.clip([base + gain, base + gain.low, base + gain.high], 0, 1)
+        axes.plot([last["answers"], place], [base, value], linestyle=":", color=GREY)
+        axes.errorbar([place], [value], yerr=[[value - low], [high - value]], fmt="D", color=GREY, markersize=5,
+                      capsize=2, label="likely")
 
 
 def _finish_panel(axes: Axes, xlabel: str, ylabel: str, *, are_shares: bool) -> None:

@@ -73,8 +73,8 @@ class Progress:
     gained : Estimate
         The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure. Only rounds
         under the labels of the last one count, of models that it goes back to: not those that were rolled back. Where
-        there are fewer than two and the model in use is one of the background, light models are refitted: on all
-        answers, and on all but the last ones.
+        there are fewer than two, or none of their models was adopted, and the model in use is one of the background,
+        light models are refitted: on all answers, and on all but the last ones.
     gained_by : int
         How many answers those were.
     likely : Estimate
@@ -281,8 +281,10 @@ def _expected(project: Project, line: Sequence[tuple[Event, str | None]], more: 
     """What the last answers gained and how many those were, what the next may gain, and how many are left to a goal."""
     rounds = [event for event, _ in line]
     (gained, gained_by), likely = _gained(line, more), _likely(rounds, more)
-    # A model of the background has no rounds of its own: light models are refitted in their place.
-    by_refits = in_background and len(line) < 2 and project.task == "classify"
+    # A model of the background has no rounds of its own: light models are refitted in their place. Rounds whose nets
+    # were all turned down tell nothing of it.
+    by_refits = in_background and project.task == "classify" and (
+        len(line) < 2 or not any(event.body["adopted"] for event in rounds))
     if registry is None or (goal is None and not by_refits):
         return gained, gained_by, likely, None
     from ..learn import refits

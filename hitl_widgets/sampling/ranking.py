@@ -17,7 +17,7 @@ from .uncertainty import BY_ROW, BY_ROW_OF_SETS, Scores, Strategy
 
 # So many items at once are looked through for a suggestion.
 _CHUNK = 65_536
-# Labels of a family whose probabilities differ by no more than that are tied.
+# The likeliest labels whose probabilities differ by no more than that are tied.
 TIED = 1e-6
 
 
@@ -247,10 +247,8 @@ class Ranking:
         known = ~np.isnan(probs).any(axis=1)
         if self.multilabel:
             among = suggested_sets(probs, todays, self.thresholds)[:, wanted].any(axis=1)
-        elif len(np.unique(family := self.families(lineage))) == len(todays):  # as nearly always: the best is suggested
-            among = wanted[probs.argmax(axis=1)]
         else:
-            among = likeliest(probs, family)[:, wanted].any(axis=1)
+            among = likeliest(probs, self.families(lineage))[:, wanted].any(axis=1)
         return np.where(known, among, -1).astype(np.int8)
 
     @property
@@ -306,6 +304,9 @@ def families(shares: np.ndarray) -> np.ndarray:
 def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     """Find the labels to suggest: the best of the best family, several where the model can't tell them apart.
 
+    A model may also be tied between labels that it learnt: after a split, until one of the parts was answered, all that
+    it knows are answers that mean one of them.
+
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels)
@@ -323,14 +324,15 @@ def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     >>> likeliest(np.array([[0.3, 0.4, 0.3], [0.5, 0.4, 0.1]]), np.array([0, 1, 0])).astype(int)
     array([[1, 0, 1],
            [1, 0, 0]])
+    >>> likeliest(np.array([[0.45, 0.1, 0.45]]), np.arange(3)).astype(int)
+    array([[1, 0, 1]])
     """
-    known = np.nan_to_num(probs, nan=-1.0)
+    inside = np.nan_to_num(probs, nan=-1.0)
     n_families = int(family.max(initial=-1)) + 1
-    of_family = np.stack([known[:, family == one].sum(axis=1) for one in range(n_families)], axis=1)
-    inside = np.where(family == of_family.argmax(axis=1)[:, None], known, -np.inf)
+    if n_families < probs.shape[1]:  # seldom: nearly always each label is a family by itself
+        of_family = np.stack([inside[:, family == one].sum(axis=1) for one in range(n_families)], axis=1)
+        inside = np.where(family == of_family.argmax(axis=1)[:, None], inside, -np.inf)
     best = inside >= inside.max(axis=1, keepdims=True) - TIED
-    if n_families == probs.shape[1]:  # no label shares anything: the first of the best
-        best = np.arange(probs.shape[1]) == known.argmax(axis=1)[:, None]
     labels: np.ndarray = best & ~np.isnan(probs).any(axis=1, keepdims=True)
     return labels
 

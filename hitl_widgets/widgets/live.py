@@ -84,8 +84,10 @@ class Live:
             for name, label, colour in lines:
                 values = [row.get(name, float("nan")) for row in self.rows]
                 if np.isfinite(values).any():  # no entry in the legend for what nobody measured
-                    axes.plot(epochs, values, color=colour, label=label, marker="o" if label == "validation" else None,
-                              markersize=3, linewidth=1.6)
+                    # One point makes no line: without a mark nothing would be seen of it.
+                    marked = label == "validation" or len(epochs) == 1
+                    axes.plot(epochs, values, color=colour, label=label, marker="o" if marked else None, markersize=3,
+                              linewidth=1.6)
             axes.set_title(title, fontsize=9, loc="left")
             axes.set_xlim(0.5, max(self.epochs, 2) + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -48,7 +48,9 @@ def rest_s(took_s: float) -> float:
 def took_over(name: str) -> str:
     """Say which widget took over, by the number of its cell in a notebook."""
     shell = get_ipython()
-    cell = f" in cell [{shell.execution_count}]" if shell is not None and hasattr(shell, "kernel") else ""
+    # `shell.execution_count` is the next cell's already, in IPython 9.
+    running = shell.displayhook.exec_result if shell is not None and hasattr(shell, "kernel") else None
+    cell = f" in cell [{running.execution_count}]" if running is not None and running.execution_count else ""
     return f"The {name}{cell} has taken over." if cell else f"Another {name} has taken over."
 
 

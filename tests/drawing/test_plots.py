@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 
 from hitl_widgets.drawing import figures
 from hitl_widgets.drawing.figures import new_figure, png
@@ -67,6 +68,22 @@ def test_a_panel_without_data_says_why_it_is_empty():
     for axes in figure.axes[2:]:
         assert list(axes.get_xticks()) == []
         assert axes.get_legend() is None
+
+
+def test_no_accuracy_above_one_is_foretold():
+    """The gain is expected of a curve, and the last measurement may lie above that."""
+    progress = rounds(1)
+    progress.accuracy[SHARE], progress.likely = [0.95, 0.9, 1.0], Estimate(0.1, -0.02, 0.4)
+    accuracy = plot_progress(progress).axes[0]
+    ends = [line.get_ydata() for line in accuracy.lines] + [
+        segment[:, 1] for bars in accuracy.collections if isinstance(bars, LineCollection)
+        for segment in bars.get_segments()]
+    assert max(np.max(end) for end in ends) == 1
+
+
+def test_an_epoch_that_is_the_only_one_is_a_mark():
+    rows = [{"epoch": 1, "loss": 2.9, "accuracy": 0.5}]
+    assert {line.get_marker() for axes in drawn_live(20, rows) for line in axes.lines} == {"o"}
 
 
 def drawn_live(epochs, rows):

@@ -353,6 +353,16 @@ test("a method that a person switches to is asked for once, since after a change
   assert.match(session.item.maps.occlusion.problem, /has learnt more/);
 });
 
+test("no map is waited for where an edit took away the label that it would explain", () => {
+  const { session } = open();
+  fill(session, "a");
+  assert.equal(session.toExplain, "L1");
+  session.push({ kind: "taxonomy", taxonomy: { version: 4, labels: LABELS.filter(({ label_id }) => label_id !== "L1") } }, []);
+  assert.equal(session.toExplain, null);
+  session.pointed = "L0";
+  assert.equal(session.toExplain, "L0");
+});
+
 test("a map of a newer model takes no place beside the suggestion of the former one", () => {
   const { session } = open();
   fill(session, "a", "b");

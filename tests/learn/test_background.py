@@ -150,6 +150,21 @@ def test_a_split_leaves_answers_in_doubt_and_they_are_learnt_as_such(bench, lear
     assert of_stripes[striped].mean() > 0.8 > 0.2 > of_stripes[~striped].mean()
 
 
+def test_a_model_that_learnt_no_part_of_a_split_suggests_none_of_them(bench, learning):
+    wb = bench()
+    learns = learning(wb)
+    label(wb, 40)
+    learns.learn()
+    wb.apply(edits.split("striped", ["thin", "thick"]))
+    learns.learn()
+    assert wb.inference.predictor.label_ids == wb.taxonomy.label_ids
+    table = wb.predict()
+    assert set(table["label"].dropna()) == {"dark", "light"}
+    tied = [wb.project.prediction(position) for position in np.flatnonzero(table["label"].isna())]
+    assert {frozenset(map(wb.taxonomy.name_of, one.likeliest)) for one in tied} == {frozenset({"thin", "thick"})}
+    assert {one.suggestion for one in tied} == {None}
+
+
 def test_answers_that_were_taken_back_make_it_due(bench, learning):
     wb = bench()
     queue, learns = wb.project.queue, learning(wb)

@@ -11,6 +11,7 @@ from hitl_widgets import edits, simulate
 from hitl_widgets.errors import BadInput
 from hitl_widgets.learn.background import BackgroundLearning
 from hitl_widgets.learn.refits import FEWEST_ANSWERS, FEWEST_MEASURING, prefixes, refit, refit_rows
+from hitl_widgets.quality.metrics import measure
 
 NAMES = ["bars", "beams"]
 
@@ -113,6 +114,21 @@ def test_the_background_models_accuracy_is_measured_and_named_as_such(project):
     assert (progress.gained.n, progress.gained_by) == (40, 20)
     assert progress.likely.n == 40
     assert "background" in progress._repr_html_()
+
+
+def test_nets_that_were_turned_down_dont_tell_what_the_background_models_answers_gained(project):
+    label(project, n_training=80, n_holdout=40)
+    BackgroundLearning(project.project, lambda: project.registry, notify=lambda _: None).learn()
+    expected = project.progress(n_answers=20)
+    ids = project.taxonomy.label_ids
+    for n_training, n_right in ((40, 16), (60, 8)):
+        after = measure(np.eye(2)[(np.arange(40) < n_right).astype(int)], [ids[1]] * 40, ids, NAMES)
+        project.project.record("trained", {
+            "before": after.to_dict(), "after": after.to_dict(), "gain": None, "model": f"m{n_training}", "key": "",
+            "former": project.registry.adopted, "n_training": n_training, "n_validation": 0, "adopted": False})
+    progress = project.progress(n_answers=20)
+    assert (progress.gained, progress.gained_by) == (expected.gained, 20)
+    assert (progress.likely, progress.likely.n) == (expected.likely, 40)
 
 
 def test_a_background_model_that_somebody_went_back_to_is_measured(project):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from hitl_widgets import errors
 from hitl_widgets.records import Estimate, Item, Items, LearningState, new_id
@@ -798,6 +800,18 @@ def test_a_page_that_opens_on_a_closed_card_is_told_which_one_took_over(open_rev
     assert browser.hello()["kind"] == "ready"
     wait_for(lambda: len(browser.of_kind("closed")) == 2)
     assert [push["reason"] for push in browser.of_kind("closed")] == ["Another review has taken over."] * 2
+
+
+def test_a_card_that_is_closed_names_the_cell_of_the_one_that_took_over():
+    """It named the next cell: while one runs, the shell counts the one after it already."""
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    try:
+        vars(shell)["kernel"] = None  # that of a notebook has one
+        shell.run_cell("from hitl_widgets.widgets.widget import took_over", store_history=True)
+        shell.run_cell("words = took_over('review')", store_history=True)
+        assert shell.user_ns["words"] == "The review in cell [2] has taken over."
+    finally:
+        InteractiveShell.clear_instance()
 
 
 def test_an_edit_and_a_model_of_another_kernel_reach_an_open_card_with_their_authors(bench):

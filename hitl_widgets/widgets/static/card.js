@@ -4132,6 +4132,12 @@ var CardSession = class extends Session {
     if (this.annotating.on) return this.annotating.target;
     return this.answering.target ?? (this.answering.alone ? null : this.pointed);
   }
+  /** What a map is to come for: as `mapped`, else the label whose map comes by itself, unless an edit took that away.
+   * @returns {string | null} */
+  get toExplain() {
+    const main = this.item && !this.answering.alone ? mainTarget(this.item) : null;
+    return this.mapped ?? (main && this.labels.has(main) ? main : null);
+  }
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() {
     return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null;
@@ -7035,7 +7041,7 @@ function buildBars(session) {
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
-    if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart: they are newer than it."];
+    if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart."];
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
@@ -8126,7 +8132,7 @@ function buildLegend(session) {
       (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !(session.mapped ?? (!session.answering.alone && mainTarget(item))) ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !session.toExplain ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

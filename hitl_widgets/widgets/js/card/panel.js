@@ -54,7 +54,7 @@ export function buildBars(session) {
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more."
-      : "The model can't tell the likely labels apart: they are newer than it."];
+      : "The model can't tell the likely labels apart."];
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
 

@@ -173,6 +173,13 @@ export class CardSession extends Session {
     return this.answering.target ?? (this.answering.alone ? null : this.pointed);
   }
 
+  /** What a map is to come for: as `mapped`, else the label whose map comes by itself, unless an edit took that away.
+   * @returns {string | null} */
+  get toExplain() {
+    const main = this.item && !this.answering.alone ? mainTarget(this.item) : null;
+    return this.mapped ?? (main && this.labels.has(main) ? main : null);
+  }
+
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() { return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null; }
 

@@ -348,7 +348,7 @@ export function buildLegend(session) {
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
       : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
-        : !on || !item || item.no_map ? "" : item.broken || !(session.mapped ?? (!session.answering.alone && mainTarget(item))) ? "no prediction to explain" : "map on its way …");
+        : !on || !item || item.no_map ? "" : item.broken || !session.toExplain ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
