@@ -85,12 +85,15 @@ class Pseudonyms:
 
 
 def names_for(project: Project, annotators: Iterable[str], reader: str) -> dict[str, str]:
-    """The name under which a reader sees each annotator: their own, and others' only if the reader may see names."""
+    """The name under which a reader sees each annotator: their own, and others' only if the reader may see names.
+
+    "import", which stands for whoever answered elsewhere, is nobody's name.
+    """
     everybody = list(dict.fromkeys(annotators))
     if sees_names(project, reader):
         return {name: name for name in everybody}
     known = pseudonyms(project, everybody)
-    return {name: name if name == reader else known[name] for name in everybody}
+    return {name: name if name == reader or name in NOBODYS else known[name] for name in everybody}
 
 
 def as_seen_by(project: Project, votes: pd.DataFrame, reader: str) -> pd.DataFrame:

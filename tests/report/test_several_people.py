@@ -6,6 +6,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, UnknownLabel
 from hitl_widgets.project.adaptive import adapt, where
+from hitl_widgets.project.names import names_for
 from hitl_widgets.records import Seen
 
 N = 24
@@ -186,3 +187,12 @@ def test_your_own_page_of_values_has_room_for_who_was_unsure(faces):
     faces.decide(IDS[1], "unsure", annotator="bob")
     assert "unsure" in repr(faces.people.own())
     assert not len(faces.people.calibration().curve)
+
+
+def test_answers_of_nobody_in_particular_have_no_pseudonym(opened):
+    wb = opened(["cat", "dog"], "classify")
+    wb.import_annotations({IDS[0]: "cat"})
+    wb.decide(IDS[0], label="dog", annotator="bob")
+    own, imported, other = (names_for(wb.project, [name], "ada")[name] for name in ("ada", "import", "bob"))
+    assert (own, imported) == ("ada", "import")
+    assert other.startswith("person ")

@@ -7042,7 +7042,7 @@ function buildBars(session) {
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart."];
-    return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
+    return ["What do you see?", session.learning?.learnt ? "This item came before the model had learnt from your answers. The next ones come with a suggestion." : "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
     const { item, focused, first, answering } = session;

@@ -55,7 +55,8 @@ export function buildBars(session) {
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more."
       : "The model can't tell the likely labels apart."];
-    return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
+    return ["What do you see?", session.learning?.learnt ? "This item came before the model had learnt from your answers. The next ones come with a suggestion."
+      : "There is no model yet: your first answers will train one, and measure it."];
   }
 
   function update() {
