@@ -105,19 +105,22 @@ class Explanations:
     def plot(self, n: int = N_PLOTTED) -> Drawing:
         """Draw the first n items, each beside its map, of texts with the words tinted; items that failed are left out.
 
-        A title says so where a map leaves more than 5 % of the model's output unexplained.
+        The heading says how many are left out; a title says so where a map leaves more than 5 % of the model's output
+        unexplained.
         """
         from ..drawing.plots import plot_maps
         from ..drawing.text_plot import plot_text_maps
         made = [(item_id, attribution, title) for item_id, attribution, title
                 in zip(self.item_ids, self.attributions, self._titles, strict=True) if attribution is not None]
+        heading = f"{self.method}; {len(self.errors)} of {len(self)} items have no map, see .errors" if self.errors \
+            else self.method
         if self._pool.kind == "text":
             return plot_text_maps([
                 (str(self._pool.load(self._pool.position(item_id))), attribution,
                  "; ".join(filter(None, (f"{_short(item_id)}, {title}", in_words(attribution.delta)))))
-                for item_id, attribution, title in made[:n]], self.method)
+                for item_id, attribution, title in made[:n]], heading)
         return plot_maps([(self._pool.load(self._pool.position(item_id)), attribution, f"{_short(item_id)}\n{title}")
-                          for item_id, attribution, title in made[:n]], self.method)
+                          for item_id, attribution, title in made[:n]], heading)
 
 
 def explain(explainer: Explainer, inference: Inference, item_ids: Any, *,

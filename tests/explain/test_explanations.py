@@ -77,6 +77,7 @@ def test_an_item_that_fails_leaves_the_others_their_maps(bench, tmp_path):
         assert [None if one is None else one.shape for one in a.maps] == [(20, 30), (16, 16), None, (16, 16)]
         assert list(a.errors) == [pool.ids[2]]
         assert "image" in a.errors[pool.ids[2]]
+        assert a.plot().get_suptitle().endswith(f"; 1 of {len(a)} items have no map, see .errors")
         assert "1 failed" in repr(a)
         with pytest.raises(ShapeError, match="1 of 4 items have no map"):
             np.asarray(a)
