@@ -433,7 +433,7 @@ class Workbench:
         >>> import tempfile, numpy as np, pandas as pd, hitl_widgets as hw
         >>> pool = hw.Pool.from_images(np.zeros((3, 8, 8), np.uint8), ids=["a", "b", "c"])
         >>> wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy(["cat", "dog"]), holdout=0)
-        >>> probs = pd.DataFrame({"item_id": ["a", "b", "c"], "cat": [0.9, 0.2, 0.5], "dog": [0.1, 0.8, 0.5]})
+        >>> probs = pd.DataFrame({"item_id": ["a", "b", "c"], "cat": [0.9, 0.2, 0.6], "dog": [0.1, 0.8, 0.4]})
         >>> version = wb.import_predictions(probs, model="gpt-9")
         >>> wb.predict()["label"].tolist()
         ['cat', 'dog', 'cat']
@@ -748,7 +748,7 @@ class Workbench:
         -------
         DataFrame
             item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
-            too where the model is older than the edit that made the likeliest labels, and can't tell them apart. With
+            too where the model is tied between the likeliest labels, as one that is older than their split is. With
             ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the probability
             of what is suggested of the least certain label, and margin how near a label is to its threshold. With
             ``task="scale"`` it is `predict_values`, whatever the budget; where objects are asked for `predict_objects`.
