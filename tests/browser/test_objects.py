@@ -212,6 +212,7 @@ def test_the_reason_of_one_object_is_judged_and_marked_by_keys_alone(open_card, 
     press(notebook, "Tab")
     notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
     press(notebook, "w", "b", "ArrowUp", "ArrowUp", " ", "ArrowUp", " ", "z", "Tab")  # the second stroke is taken back
+    notebook.settle()  # the words are of the second object from here on
     assert notebook.card.locator(".hitl-object-rows").get_by_text("wrong reason").count() == 1
     notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
     press(notebook, "r")
