@@ -90,9 +90,15 @@ class Answers:
         return self._state.verdicts.states(self.lineage, self._state.changed)
 
     @cached_property
+    def undecided(self) -> dict[str, tuple[str, ...]]:
+        """The items whose certain answers aren't what most people said: see `annotation_tables.undecided_by_item`."""
+        found = tables.undecided_by_item(self._table, self.lineage)
+        return {item_id: between for item_id, between in found.items() if item_id not in self.adjudicated}
+
+    @cached_property
     def given_votes(self) -> tables.VotesByItem:
         """The labels that annotators gave each item, and their weights: see `annotation_tables.votes_by_item`."""
-        return tables.votes_by_item(self._table, self.lineage)
+        return tables.votes_by_item(self._table, self.lineage, undecided=self.undecided)
 
     @cached_property
     def votes(self) -> tables.VotesByItem:
@@ -187,7 +193,8 @@ class Answers:
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
         """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
-        return consensus(self.all_votes(), method, self.names, probs=probs)
+        votes = self.all_votes()
+        return consensus(votes[~votes["item_id"].isin(list(self.undecided))], method, self.names, probs=probs)
 
     @property
     def names(self) -> list[str] | None:
@@ -364,7 +371,8 @@ class Answers:
             `annotation_tables.votes_by_item`); never hold-out, never gold.
         """
         self._compare_contents()
-        candidates = tables.candidates_by_item(self._table, self.lineage) | tables.tied_by_item(self.votes)
+        candidates = tables.candidates_by_item(self._table, self.lineage, undecided=self.undecided) \
+            | tables.tied_by_item(self.votes)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)
                 if item_id not in self.adjudicated]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
@@ -383,7 +391,8 @@ class Answers:
         queue, gold = self._state.queue, self._state.gold
         votes = tables.vote_table(self._table, self.lineage)
         places = self._require_pool().positions(votes["item_id"].tolist())
-        votes = votes.assign(position=places)[(places >= 0) & (queue.gold | ~queue.holdout)[places]]
+        told = ~votes["item_id"].isin(list(self.undecided)).to_numpy() | queue.gold[places]
+        votes = votes.assign(position=places)[told & (places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
         table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
             .sort_values(["item_id", "annotator"], ignore_index=True)
@@ -465,8 +474,8 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated", "judged_states", "_all_votes", "_with_repeats",
-                         "_first_asked"):
+            for name in ("votes", "given_votes", "undecided", "adjudicated", "judged_states", "_all_votes",
+                         "_with_repeats", "_first_asked"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

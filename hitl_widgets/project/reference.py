@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..events import Event, is_planted
-from ..quality.annotation_tables import leaders
+from ..quality.annotation_tables import leaders, undecided
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING, objects_on_screen
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
@@ -358,7 +358,9 @@ class ReferenceLabels:
             tied, n_unsure, n_in_doubt = list[int](), 0, 0
             for position, of_item in self._answers.items():
                 judged = _certain([self._verdicts.get(position)], lineage)
-                if votes := _measuring_votes(of_item, lineage):
+                if not judged and _is_undecided(of_item, lineage):
+                    n_in_doubt += 1
+                elif votes := _measuring_votes(of_item, lineage):
                     if not holdout.decide(position, [judged] if judged else votes):
                         tied.append(position)
                 elif any(blind.labels and not blind.unsure for blind in of_item.values()):
@@ -482,6 +484,14 @@ def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> l
     votes = [one for blind in of_item.values() if (one := _certain(blind.labels, lineage))]
     moved = [one for blind in of_item.values() if (one := _certain([blind.moved_to], lineage))]
     return moved or votes if votes else []
+
+
+def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
+    """Whether an edit left so many of an item's blind answers in doubt that the others aren't what most people said."""
+    labels = [blind.labels for blind in of_item.values() if blind.labels]
+    if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
+        return False
+    return undecided([(_certain(own, lineage) or own)[0] for own in labels], lineage) is not None
 
 
 def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:

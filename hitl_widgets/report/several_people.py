@@ -147,7 +147,9 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
         return replace(values, annotators=own_rows(project, values.annotators, reader))
     if about.kind == "sets":
         return _of_sets(project, reader, answers, method)
-    return _own(project, reader, consensus(about.votes, method, about.names))
+    votes = about.votes if about.attribute is not None or about.label_id is not None else \
+        about.votes[~about.votes["item_id"].isin(list(answers.undecided))]
+    return _own(project, reader, consensus(votes, method, about.names))
 
 
 def states_of(project: Project, reader: str | None = None, answers: Answers | None = None) -> pd.DataFrame:
