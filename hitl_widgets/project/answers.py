@@ -206,6 +206,30 @@ class Answers:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
 
+    def cards(self) -> pd.DataFrame:
+        """The table of votes for what compares answers with suggestions: `all_votes`, also where a label is in doubt.
+
+        A label or suggestion that means none of today's labels for certain has the name that it had, "cat (before an
+        edit)": whether an answer is the suggestion doesn't depend on what became of the label since. Without these
+        votes a split of "cat" would leave out each card on which people and model disagreed about it. The columns
+        label_in_doubt and suggestion_in_doubt mark them.
+        """
+        former: dict[str, str] = {}
+
+        def name_of(label_id: str, version: int | None) -> str:
+            today = self.lineage.exactly(label_id, version)
+            if today is not None:
+                return self.lineage.today.name_of(today)
+            if label_id not in former:
+                name = self.lineage.versions[version or self.lineage.steps[0].version].name_as_answered(label_id)
+                name = f"{name} (before an edit)"
+                former[label_id] = f"{name} {label_id}" if name in former.values() else name
+            return former[label_id]
+
+        votes = tables.all_votes(self._with_repeats, self.lineage, meaning=name_of)
+        return votes.assign(**{f"{name}_in_doubt": votes[name].isin(list(former.values()))
+                               for name in ("label", "suggestion")})
+
     def label_rows(self) -> pd.DataFrame:
         """The states of each label in every answer that counts: see `annotation_tables.label_rows`."""
         return tables.label_rows(self._table, self.lineage)

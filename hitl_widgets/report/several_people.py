@@ -214,7 +214,9 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
     if about.kind == "scale":
         of_values = value_bias(about.values, known_of(project, about) if truth is None else truth)
         return replace(of_values, per_annotator=own_rows(project, of_values.per_annotator, reader))
-    found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
+    cards = about.votes if about.attribute is not None or about.label_id is not None else \
+        as_seen_by(project, answers.cards(), reader)
+    found = automation_bias(cards, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
         each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
         known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}
