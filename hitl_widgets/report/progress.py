@@ -180,8 +180,13 @@ class Progress:
         lines = []
         for name, table in self.values.groupby("attribute", sort=False):
             row = table.iloc[-1]
+            if row["edited"]:
+                lines.append((str(name), "not measured since its values were edited"))
+                continue
             called = "mean absolute error" if row["measure"] == "mae" else "accuracy"
-            lines.append((str(name), f"{called} {Estimate(row['value'], row['low'], row['high'], n=int(row['n']))}"))
+            aside = "" if row["in_use"] else ", of heads that aren't the adopted ones"
+            figure = Estimate(row["value"], row["low"], row["high"], n=int(row["n"]))
+            lines.append((str(name), f"{called} {figure}{aside}"))
         return lines
 
     def _agreements(self) -> list[tuple[str, str]]:
