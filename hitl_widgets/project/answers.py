@@ -465,12 +465,30 @@ class Answers:
         is_for = np.array([why in reasons for _, why in asked], np.bool_)
         return np.argsort([seq for seq, _ in asked], kind="stable"), is_for
 
-    def n_open(self, item_ids: Sequence[str] | np.ndarray) -> int:
-        """Count the items that nobody has answered and that could be learnt from, without those of `item_ids`."""
-        queue = self._state.queue
+    def parts(self, item_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Divide the items that could be learnt from by the people to whom they are assigned.
+
+        Parameters
+        ----------
+        item_ids : sequence of str, length n
+            Items that have an answer.
+
+        Returns
+        -------
+        part : ndarray of int, shape (n,)
+            The part of each of these items; all of them are of part 0 where nothing is assigned to anybody.
+        n_open : ndarray of int, shape (n_parts,)
+            Items of each part that nobody has answered, without those of `item_ids`.
+        """
+        queue, assignments = self._state.queue, self._state.assignments
+        part = np.zeros(len(queue.draws), np.int64)
+        for name in assignments.by_annotator:
+            if (mask := assignments.covered(name)) is not None:
+                part = np.unique(2 * part + mask, return_inverse=True)[1].reshape(-1)
         open_ = ~(queue.holdout | queue.gold | queue.is_answered())
-        open_[[place for _, place in self._places(item_ids)]] = False
-        return int(np.count_nonzero(open_))
+        places = np.array([place for _, place in self._places(item_ids)], np.int64)
+        open_[places] = False
+        return part[places], np.bincount(part[open_], minlength=int(part.max(initial=0)) + 1)
 
     @cached_property
     def _first_asked(self) -> dict[tuple[str, str], tuple[int, Any]]:

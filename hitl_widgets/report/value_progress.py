@@ -35,11 +35,12 @@ def value_progress(project: Project, trained: Sequence[Event], registry: Callabl
     Returns
     -------
     DataFrame
-        A row for each round and attribute of today: round, attribute (its name of today), source ("holdout", "gold" or "imported"), model (version
-        of the heads), answers (items that they learnt from), measure ("mae", the mean absolute error in units of the
-        scale, or "accuracy" of choices), n, value, low, high (95 %), spearman (rank correlation; NaN for choices),
-        origin ("round" or "background"), edited (whether an edit changed what its values mean since: the figure is then
-        about the scale or the choices of then) and in_use (whether these heads are the adopted ones).
+        A row for each round and attribute of today: round, attribute (its name of today), source ("holdout", "gold" or
+        "imported"), model (version of the heads), answers (items that they learnt from), measure ("mae", the mean
+        absolute error in units of the scale, or "accuracy" of choices), n, value, low, high (95 %), spearman (rank
+        correlation; NaN for choices), origin ("round" or "background"), edited (whether an edit changed what its values
+        mean since: the figure is then about the scale or the choices of then) and in_use (whether these heads are the
+        adopted ones).
     """
     adopted = project.adopted_values()
     current = None if adopted is None else adopted.body["model"]
