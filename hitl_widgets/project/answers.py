@@ -96,6 +96,11 @@ class Answers:
         return {item_id: between for item_id, between in found.items() if item_id not in self.adjudicated}
 
     @cached_property
+    def undecided_labels(self) -> dict[str, frozenset[str]]:
+        """Of sets, the labels of items of which it is undecided: see `annotation_tables.undecided_labels_by_item`."""
+        return tables.undecided_labels_by_item(self._table, self.lineage)
+
+    @cached_property
     def given_votes(self) -> tables.VotesByItem:
         """The labels that annotators gave each item, and their weights: see `annotation_tables.votes_by_item`."""
         return tables.votes_by_item(self._table, self.lineage, undecided=self.undecided)
@@ -156,8 +161,12 @@ class Answers:
         NaN where nobody knows.
         """
         names = {label_id: self.lineage.today.name_of(label_id) for label_id in self.lineage.today.label_ids}
-        found = {name: consensus(self.votes_about(label_id), method, names_of_states(name)).probs[name]
-                 for label_id, name in names.items()}
+        unsaid = self.undecided_labels
+        found = {}
+        for label_id, name in names.items():
+            votes = self.votes_about(label_id)
+            decided = [label_id not in unsaid.get(item_id, ()) for item_id in votes["item_id"]]
+            found[name] = consensus(votes[np.array(decided, np.bool_)], method, names_of_states(name)).probs[name]
         return pd.DataFrame(found, columns=list(names.values()))
 
     def standing_labels(self) -> dict[str, tuple[str, float]]:
@@ -516,8 +525,8 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "undecided", "adjudicated", "judged_states", "_all_votes",
-                         "_with_repeats", "_first_asked"):
+            for name in ("votes", "given_votes", "undecided", "undecided_labels", "adjudicated", "judged_states",
+                         "_all_votes", "_with_repeats", "_first_asked"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

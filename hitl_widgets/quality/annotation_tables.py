@@ -107,7 +107,8 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
     Parameters
     ----------
     given : sequence of (label_id, taxonomy version)
-        The labels that annotators gave the item, as they gave them. Sets of labels are decided label by label.
+        The labels that annotators gave the item, as they gave them. Sets of labels are decided label by label: see
+        `undecided_labels`.
     lineage : Lineage
 
     Returns
@@ -131,6 +132,33 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
         return None
     most = max(possible.values())
     return () if everywhere else tuple(one for one in lineage.today.label_ids if possible[one] == most)
+
+
+def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> frozenset[str]:
+    """Tell of which labels it is undecided whether an item has them, where it may have several: as `undecided`.
+
+    Parameters
+    ----------
+    given : sequence of (label_id, taxonomy version)
+        The sets of labels that annotators gave the item, as they gave them.
+    lineage : Lineage
+    """
+    n_doubtful, since = Counter[str](), dict[str, int]()
+    states = [lineage.label_states(*pair) for pair in given]
+    for pair, of_pair in zip(given, states, strict=True):
+        if (step := lineage.cause_of_doubt(*pair)) is not None:
+            for label_id in lineage.candidates(*pair):
+                if of_pair.get(label_id) is None:
+                    n_doubtful[label_id] += 1
+                    since[label_id] = max(since.get(label_id, 0), step.version)
+    labels = set[str]()
+    for label_id, n in n_doubtful.items():
+        said = [(on, version or 1) for of_pair, (_, version) in zip(states, given, strict=True)
+                if (on := of_pair.get(label_id)) is not None]
+        n_on = sum(on for on, _ in said)
+        if said and abs(2 * n_on - len(said)) <= n and all(version < since[label_id] for _, version in said):
+            labels.add(label_id)
+    return frozenset(labels)
 
 
 def undecided_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[str, ...]]:
@@ -235,17 +263,20 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
     return rows
 
 
-def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
+def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.DataFrame:
     """Make a table of the labels that each annotator gave each item or not, where an item may have several.
 
     Without unsures, planted suggestions, and answers that were replaced in the triage. A label that was added after the
-    answer, or that an edit left in doubt, is left out: nobody knows it.
+    answer, or that an edit left in doubt, is left out: nobody knows it. So is one of which most answers to the item may
+    say the opposite of those that are certain (`undecided_labels`).
 
     Parameters
     ----------
     table : mapping of str to sequence
         Current annotations; each label_id is that of a set (`taxonomy.label_sets`).
     lineage : Lineage
+    every : bool
+        Keep what is undecided too: all that answers say for certain.
 
     Returns
     -------
@@ -255,6 +286,7 @@ def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
     overruled, weights, states = overruled_rows(table), answer_weights(table), {}
     rows: list[tuple[Any, ...]] = []
     planted = table.get("planted") or [False] * len(table["item_id"])
+    unsaid = {} if every else undecided_labels_by_item(table, lineage)
     for row, (verdict, label_id, version) in enumerate(zip(
             *(table[name] for name in ("verdict", "label_id", "taxonomy")), strict=True)):
         if row in overruled or planted[row] or verdict not in LABELLING or label_id is None:
@@ -263,10 +295,26 @@ def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
         if key not in states:
             states[key] = [(one, on) for one, on in lineage.label_states(*key).items() if on is not None]
         certainty = np.nan if table["certainty"][row] is None else float(table["certainty"][row])
-        rows += [(table["item_id"][row], table["annotator"][row], one, on, certainty, weights[row],
-                  table["decision_id"][row]) for one, on in states[key]]
+        item_id = table["item_id"][row]
+        rows += [(item_id, table["annotator"][row], one, on, certainty, weights[row], table["decision_id"][row])
+                 for one, on in states[key] if one not in unsaid.get(item_id, ())]
     return pd.DataFrame(rows, columns=["item_id", "annotator", "label_id", "value", "certainty", "weight",
                                        "decision_id"]).astype({"value": bool})
+
+
+def undecided_labels_by_item(table: Table, lineage: Lineage) -> dict[str, frozenset[str]]:
+    """The labels that are undecided since an edit, of each item that has any: see `undecided_labels`."""
+    pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
+    if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
+        return {}
+    given: dict[str, list[tuple[str, int | None]]] = {}
+    overruled, planted = overruled_rows(table), table.get("planted") or [False] * len(table["item_id"])
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
+        if row not in overruled and not planted[row] and verdict in LABELLING and label_id is not None:
+            given.setdefault(item_id, []).append((label_id, version))
+    return {item_id: labels for item_id, of_item in given.items()
+            if len(of_item) > 1 and (labels := undecided_labels(of_item, lineage))}
 
 
 def with_sets(annotations: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
@@ -165,7 +166,10 @@ def states_of(project: Project, reader: str | None = None, answers: Answers | No
 
 def _of_sets(project: Project, reader: str, answers: Answers, method: str) -> SetConsensus:
     names = project.taxonomy.names
-    found = set_consensus(states_of(project, reader, answers), method, names)
+    states, id_of = states_of(project, reader, answers), dict(zip(names, project.taxonomy.label_ids, strict=True))
+    decided = [id_of[label] not in answers.undecided_labels.get(item_id, ()) for item_id, label in
+               zip(states["item_id"], states["label_id"], strict=True)]
+    found = set_consensus(states[np.array(decided, np.bool_)].reset_index(drop=True), method, names)
     labels = found.table["label_ids"]
     table = found.table.drop(columns=["label_id", "label_ids"])
     table.insert(1, "label", pd.Series([", ".join(of_item) or NONE_OF_THEM for of_item in labels], dtype=object))

@@ -113,3 +113,30 @@ def test_a_label_that_was_retired_may_have_meant_any_other(opened):
     assert not len(wb.consensus())
     assert truth(wb) == {}
     assert not len(wb.project.answers().partial())  # it may be any label: nothing is learnt from it
+
+
+@pytest.mark.parametrize("each", [3, 1])
+def test_a_split_of_a_label_that_most_people_saw_doesnt_make_its_parts_off(tmp_path, each):
+    """Two of three said that it is night. After the split of "night" the third's answer made both parts off."""
+    with hw.Workbench(tmp_path / "p", POOL, ["indoor", "night"], task="multilabel", annotator="ann", holdout=0.4,
+                      annotators_per_item=each, progress=False) as wb:
+        teaches, measures = one_of_each(wb)
+        for item_id, why in ((teaches, "random"), (measures, "holdout")):
+            for name, labels in zip(PEOPLE, (["night"], ["indoor", "night"], ["indoor"]), strict=True):
+                wb.decide(item_id, labels=labels, annotator=name, seen=Seen(hidden=True, chosen_by=why, taxonomy=1))
+        wb.apply(edits.split("night", into={"dusk": [], "dark": []}))
+        assert wb.consensus()["shares"].tolist() == [{"indoor": pytest.approx(2 / 3)}] * 2
+        assert wb.consensus("majority")["labels"].tolist() == [("indoor",)] * 2
+        assert set(wb.people.consensus("majority").probs.dropna(axis=1)) == {"indoor"}
+        assert np.isnan(wb.project.answers().label_matrix().on).tolist() == [[False, True, True]]
+        measuring = wb.project.measuring()
+        parts = {wb.taxonomy.label(name).id for name in ("dusk", "dark")}
+        assert {IDS[place]: set(of) for place, of in measuring.unknown["holdout"].items()} == {measures: parts}
+        assert len(wb.labels_table()) == 2 * 5  # all that is certain is told: three times "indoor", and what eve said
+        assert set(wb.relabel_queue(annotator="ann")["item_id"]) == {teaches, measures}
+        for item_id, why in ((teaches, "random"), (measures, "holdout")):
+            wb.decide(item_id, labels=["dusk"], annotator="ann", seen=Seen(hidden=True, chosen_by=why, taxonomy=2))
+            wb.decide(item_id, labels=["dusk", "indoor"], annotator="bob",
+                      seen=Seen(hidden=True, chosen_by=why, taxonomy=2))
+        assert wb.consensus()["labels"].tolist() == [("indoor", "dusk")] * 2
+        assert {wb.taxonomy.name_of(one) for one in wb.project.measuring().holdout.values()} == {"indoor, dusk"}
