@@ -108,12 +108,12 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
         n_pool = len(rows) + int(n_open.sum())  # one answer more, so that no label is always on, or never
         return (n_pool * found + every) / (n_pool + 1)
     rows = label_rows(data.targets, n_labels).double().numpy()
-    found = shares_of_parts(rows[order], by_chance[order], part[order], n_open)
+    estimated = shares_of_parts(rows[order], by_chance[order], part[order], n_open)
     every = rows.mean(axis=0)
     if len(n_open) > 1:  # answers of a part that is far ahead stand for as many items as those of another
         stands_for = 1 + n_open / np.bincount(part, minlength=len(n_open)).clip(1)
         every = np.average(rows, axis=0, weights=stands_for[part])
-    shares = found.towards(every, PER_LABEL * n_labels)
+    shares = estimated.towards(every, PER_LABEL * n_labels)
     return shares / shares.sum()
 
 
