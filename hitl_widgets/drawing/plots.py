@@ -134,7 +134,7 @@ def plot_progress(progress: Rounds) -> Drawing:
         _plot_accuracy(accuracy, progress)
     else:
         first = "mean absolute error"
-        of_scales = progress.values[progress.values["measure"] == "mae"]
+        of_scales = progress.values[(progress.values["measure"] == "mae") & ~progress.values["edited"].astype(bool)]
         for (name, table), marker, colour in zip(of_scales.groupby("attribute"), MARKERS, COLOURS, strict=False):
             _points(accuracy, table, "answers", "value", colour=colour, marker=marker, name=str(name))
     frequent = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]

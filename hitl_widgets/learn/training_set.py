@@ -15,7 +15,7 @@ import torch
 from ..errors import BadInput
 from ..project.answers import Answers
 from ..project.project import Project
-from ..quality.pool_shares import shares_of_pool
+from ..quality.pool_shares import shares_of_parts
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .confidence import label_rows
@@ -83,7 +83,7 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """The share of each label in the pool, as far as the training set tells.
 
     A strategy picks items whose labels aren't those of the pool. Answers to items that were drawn by chance tell the
-    shares (`shares_of_pool`), also where an edit left them in doubt or they were asked again for another reason. Those
+    shares (`shares_of_parts`), also where an edit left them in doubt or they were asked again for another reason. Those
     of all answers count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
 
     Parameters
@@ -100,15 +100,20 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """
     n_labels, data = len(items.label_ids), items.training_data()
     order, by_chance = answers.in_order_asked(items.item_ids, BY_CHANCE)
-    n_open = answers.n_open(items.item_ids)
+    part, n_open = answers.parts(items.item_ids)
     if items.objective.of_sets:
         known, on, weights = known_of(data.targets, data.weights)
         rows, every = torch.where(known, on, torch.nan).double().numpy(), label_shares(on, weights).double().numpy()
-        found = shares_of_pool(rows[order], by_chance[order], n_open).towards(every, 2 * PER_LABEL)
-        n_pool = len(rows) + n_open  # one answer more, so that no label is always on, or never
+        found = shares_of_parts(rows[order], by_chance[order], part[order], n_open).towards(every, 2 * PER_LABEL)
+        n_pool = len(rows) + int(n_open.sum())  # one answer more, so that no label is always on, or never
         return (n_pool * found + every) / (n_pool + 1)
     rows = label_rows(data.targets, n_labels).double().numpy()
-    shares = shares_of_pool(rows[order], by_chance[order], n_open).towards(rows.mean(axis=0), PER_LABEL * n_labels)
+    estimated = shares_of_parts(rows[order], by_chance[order], part[order], n_open)
+    every = rows.mean(axis=0)
+    if len(n_open) > 1:  # answers of a part that is far ahead stand for as many items as those of another
+        stands_for = 1 + n_open / np.bincount(part, minlength=len(n_open)).clip(1)
+        every = np.average(rows, axis=0, weights=stands_for[part])
+    shares = estimated.towards(every, PER_LABEL * n_labels)
     return shares / shares.sum()
 
 

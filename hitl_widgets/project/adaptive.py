@@ -45,7 +45,7 @@ def adapt(project: Project, annotator: str) -> list[str]:
     taxonomy = project.taxonomy
     gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
     answers = project.answers()
-    bias = automation_bias(answers.all_votes(), gold)
+    bias = automation_bias(answers.cards(), gold)
     per_label = bias.per_label if project.task != "multilabel" else _of_each_label(project, answers)
     there, told = where(project, annotator), []
     rows: list[tuple[str | None, pd.Series]] = []

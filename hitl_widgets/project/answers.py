@@ -90,9 +90,20 @@ class Answers:
         return self._state.verdicts.states(self.lineage, self._state.changed)
 
     @cached_property
+    def undecided(self) -> dict[str, tuple[str, ...]]:
+        """The items whose certain answers aren't what most people said: see `annotation_tables.undecided_by_item`."""
+        found = tables.undecided_by_item(self._table, self.lineage)
+        return {item_id: between for item_id, between in found.items() if item_id not in self.adjudicated}
+
+    @cached_property
+    def undecided_labels(self) -> dict[str, frozenset[str]]:
+        """Of sets, the labels of items of which it is undecided: see `annotation_tables.undecided_labels_by_item`."""
+        return tables.undecided_labels_by_item(self._table, self.lineage)
+
+    @cached_property
     def given_votes(self) -> tables.VotesByItem:
         """The labels that annotators gave each item, and their weights: see `annotation_tables.votes_by_item`."""
-        return tables.votes_by_item(self._table, self.lineage)
+        return tables.votes_by_item(self._table, self.lineage, undecided=self.undecided)
 
     @cached_property
     def votes(self) -> tables.VotesByItem:
@@ -150,8 +161,12 @@ class Answers:
         NaN where nobody knows.
         """
         names = {label_id: self.lineage.today.name_of(label_id) for label_id in self.lineage.today.label_ids}
-        found = {name: consensus(self.votes_about(label_id), method, names_of_states(name)).probs[name]
-                 for label_id, name in names.items()}
+        unsaid = self.undecided_labels
+        found = {}
+        for label_id, name in names.items():
+            votes = self.votes_about(label_id)
+            decided = [label_id not in unsaid.get(item_id, ()) for item_id in votes["item_id"]]
+            found[name] = consensus(votes[np.array(decided, np.bool_)], method, names_of_states(name)).probs[name]
         return pd.DataFrame(found, columns=list(names.values()))
 
     def standing_labels(self) -> dict[str, tuple[str, float]]:
@@ -187,7 +202,8 @@ class Answers:
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
         """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
-        return consensus(self.all_votes(), method, self.names, probs=probs)
+        votes = self.all_votes()
+        return consensus(votes[~votes["item_id"].isin(list(self.undecided))], method, self.names, probs=probs)
 
     @property
     def names(self) -> list[str] | None:
@@ -198,6 +214,30 @@ class Answers:
     def all_votes(self) -> pd.DataFrame:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
+
+    def cards(self) -> pd.DataFrame:
+        """The table of votes for what compares answers with suggestions: `all_votes`, also where a label is in doubt.
+
+        A label or suggestion that means none of today's labels for certain has the name that it had, "cat (before an
+        edit)": whether an answer is the suggestion doesn't depend on what became of the label since. Without these
+        votes a split of "cat" would leave out each card on which people and model disagreed about it. The columns
+        label_in_doubt and suggestion_in_doubt mark them.
+        """
+        former: dict[str, str] = {}
+
+        def name_of(label_id: str, version: int | None) -> str:
+            today = self.lineage.exactly(label_id, version)
+            if today is not None:
+                return self.lineage.today.name_of(today)
+            if label_id not in former:
+                name = self.lineage.versions[version or self.lineage.steps[0].version].name_as_answered(label_id)
+                name = f"{name} (before an edit)"
+                former[label_id] = f"{name} {label_id}" if name in former.values() else name
+            return former[label_id]
+
+        votes = tables.all_votes(self._with_repeats, self.lineage, meaning=name_of)
+        return votes.assign(**{f"{name}_in_doubt": votes[name].isin(list(former.values()))
+                               for name in ("label", "suggestion")})
 
     def label_rows(self) -> pd.DataFrame:
         """The states of each label in every answer that counts: see `annotation_tables.label_rows`."""
@@ -364,7 +404,8 @@ class Answers:
             `annotation_tables.votes_by_item`); never hold-out, never gold.
         """
         self._compare_contents()
-        candidates = tables.candidates_by_item(self._table, self.lineage) | tables.tied_by_item(self.votes)
+        candidates = tables.candidates_by_item(self._table, self.lineage, undecided=self.undecided) \
+            | tables.tied_by_item(self.votes)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)
                 if item_id not in self.adjudicated]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
@@ -383,7 +424,8 @@ class Answers:
         queue, gold = self._state.queue, self._state.gold
         votes = tables.vote_table(self._table, self.lineage)
         places = self._require_pool().positions(votes["item_id"].tolist())
-        votes = votes.assign(position=places)[(places >= 0) & (queue.gold | ~queue.holdout)[places]]
+        told = ~votes["item_id"].isin(list(self.undecided)).to_numpy() | queue.gold[places]
+        votes = votes.assign(position=places)[told & (places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
         table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
             .sort_values(["item_id", "annotator"], ignore_index=True)
@@ -432,12 +474,30 @@ class Answers:
         is_for = np.array([why in reasons for _, why in asked], np.bool_)
         return np.argsort([seq for seq, _ in asked], kind="stable"), is_for
 
-    def n_open(self, item_ids: Sequence[str] | np.ndarray) -> int:
-        """Count the items that nobody has answered and that could be learnt from, without those of `item_ids`."""
-        queue = self._state.queue
+    def parts(self, item_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Divide the items that could be learnt from by the people to whom they are assigned.
+
+        Parameters
+        ----------
+        item_ids : sequence of str, length n
+            Items that have an answer.
+
+        Returns
+        -------
+        part : ndarray of int, shape (n,)
+            The part of each of these items; all of them are of part 0 where nothing is assigned to anybody.
+        n_open : ndarray of int, shape (n_parts,)
+            Items of each part that nobody has answered, without those of `item_ids`.
+        """
+        queue, assignments = self._state.queue, self._state.assignments
+        part = np.zeros(len(queue.draws), np.int64)
+        for name in assignments.by_annotator:
+            if (mask := assignments.covered(name)) is not None:
+                part = np.unique(2 * part + mask, return_inverse=True)[1].reshape(-1)
         open_ = ~(queue.holdout | queue.gold | queue.is_answered())
-        open_[[place for _, place in self._places(item_ids)]] = False
-        return int(np.count_nonzero(open_))
+        places = np.array([place for _, place in self._places(item_ids)], np.int64)
+        open_[places] = False
+        return part[places], np.bincount(part[open_], minlength=int(part.max(initial=0)) + 1)
 
     @cached_property
     def _first_asked(self) -> dict[tuple[str, str], tuple[int, Any]]:
@@ -465,8 +525,8 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated", "judged_states", "_all_votes", "_with_repeats",
-                         "_first_asked"):
+            for name in ("votes", "given_votes", "undecided", "undecided_labels", "adjudicated", "judged_states",
+                         "_all_votes", "_with_repeats", "_first_asked"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

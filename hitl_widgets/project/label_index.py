@@ -93,6 +93,10 @@ class LabelIndex:
         answered: npt.NDArray[np.bool_] = self._n_given > 0
         return answered
 
+    def n_given(self, at: Positions) -> npt.NDArray[np.int64]:
+        """Count the answers to some items that gave a label, whatever became of it."""
+        return self._n_given[at].astype(np.int64)
+
     def noted(self) -> Positions:
         """Positions of the items about which anything is kept, sorted: a label, values, unsure or put off."""
         noted = np.flatnonzero(self._n_given)

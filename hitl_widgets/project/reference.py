@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..events import Event, is_planted
-from ..quality.annotation_tables import leaders
+from ..quality.annotation_tables import leaders, undecided, undecided_labels
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING, objects_on_screen
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
@@ -358,8 +358,11 @@ class ReferenceLabels:
             tied, n_unsure, n_in_doubt = list[int](), 0, 0
             for position, of_item in self._answers.items():
                 judged = _certain([self._verdicts.get(position)], lineage)
-                if votes := _measuring_votes(of_item, lineage):
-                    if not holdout.decide(position, [judged] if judged else votes):
+                if not judged and _is_undecided(of_item, lineage):
+                    n_in_doubt += 1
+                elif votes := _measuring_votes(of_item, lineage):
+                    unsaid = frozenset[str]() if judged else _undecided_labels(of_item, lineage)
+                    if not holdout.decide(position, [judged] if judged else votes, unsaid=unsaid):
                         tied.append(position)
                 elif any(blind.labels and not blind.unsure for blind in of_item.values()):
                     n_in_doubt += 1
@@ -430,7 +433,7 @@ class _Decided:
         self._lineage = lineage
         self._states: dict[Pair, Mapping[str, bool | None]] = {}
 
-    def decide(self, position: int, votes: Sequence[Sequence[Pair]]) -> bool:
+    def decide(self, position: int, votes: Sequence[Sequence[Pair]], *, unsaid: Collection[str] = ()) -> bool:
         """Take in the answers to an item; whether they aren't tied.
 
         Parameters
@@ -439,11 +442,13 @@ class _Decided:
         votes : sequence
             Of each annotator what they answered, the first that counts first. All mean something today for certain. A
             label that was added later is one that an answer says nothing of: the annotator's next answer may.
+        unsaid : collection of str
+            Of several labels, those that aren't known, since an edit left other answers in doubt about them.
         """
         missing: tuple[str, ...] = ()
         top = leaders([self._lineage.exactly(*own[0]) or "" for own in votes])[0]
         if is_set(top[0]) and len(self._lineage.versions) > 1:
-            top, missing = self._of_sets(votes)
+            top, missing = self._of_sets(votes, unsaid)
         if len(top) > 1:
             return False
         self.chosen[position] = top[0]
@@ -451,13 +456,15 @@ class _Decided:
             self.unknown[position] = missing
         return True
 
-    def _of_sets(self, votes: Sequence[Sequence[Pair]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _of_sets(self, votes: Sequence[Sequence[Pair]], unsaid: Collection[str]
+                 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The winners, as `leaders` gives them, of those who know of a label; and the labels that nobody knows of."""
         given = [[self._states_of(pair) for pair in own] for own in votes]
         most, tied, missing = list[str](), list[str](), list[str]()
         for label_id in self._lineage.today.label_ids:
             said = [on for own in given if (on := next((state[label_id] for state in own
-                                                        if state[label_id] is not None), None)) is not None]
+                                                        if state[label_id] is not None), None)) is not None
+                    and label_id not in unsaid]
             if 2 * sum(said) >= max(1, len(said)):
                 (tied if 2 * sum(said) == len(said) else most).append(label_id)
             if not said:
@@ -482,6 +489,22 @@ def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> l
     votes = [one for blind in of_item.values() if (one := _certain(blind.labels, lineage))]
     moved = [one for blind in of_item.values() if (one := _certain([blind.moved_to], lineage))]
     return moved or votes if votes else []
+
+
+def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
+    """Whether an edit left so many of an item's blind answers in doubt that the others aren't what most people said."""
+    labels = [blind.labels for blind in of_item.values() if blind.labels]
+    if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
+        return False
+    return undecided([(_certain(own, lineage) or own)[0] for own in labels], lineage) is not None
+
+
+def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> frozenset[str]:
+    """The labels that an edit left in doubt in so many of an item's blind answers, where it may have several."""
+    labels = [blind.labels for blind in of_item.values() if blind.labels]
+    if len(labels) < 2 or not is_set(labels[0][0][0]) or any(blind.moved_to for blind in of_item.values()):
+        return frozenset()
+    return undecided_labels([(_certain(own, lineage) or own)[0] for own in labels], lineage)
 
 
 def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:

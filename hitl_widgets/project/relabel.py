@@ -19,6 +19,7 @@ import pandas as pd
 from ..errors import BadInput, UnknownLabel
 from ..events import Event
 from ..items.pool import Pool
+from ..quality.annotation_tables import undecided, undecided_labels
 from ..records import Item
 from ..sampling.queue import mixed
 from ..taxonomy.history import Step
@@ -212,7 +213,14 @@ class RelabelQueue:
         """As `asked`, only for the items of which something is known: few of a large pool."""
         queue, lineage, index = self._state.queue, self._state.lineage, self._state.label_index
         places = index.noted()
-        short = index.n_certain(lineage, at=places) < queue.annotators_per_item
+        n_certain = index.n_certain(lineage, at=places)
+        short = n_certain < queue.annotators_per_item
+        if (several := ~short & (n_certain < index.n_given(places))).any():  # else no answer is in doubt beside others
+            judged = self._pool.positions(list(self._state.verdicts.labels(lineage, self._state.changed)))
+            short[several] = [undecided(given, lineage) is not None or bool(
+                index.has_sets and undecided_labels(given, lineage))
+                for given in (list(index.of(place).values()) for place in places[several].tolist())]
+            short &= ~(several & np.isin(places, judged))
         presumed = [item_id for item_id, pair in self._state.presumed.items() if lineage.exactly(*pair) is not None]
         if presumed:
             short[np.isin(places, self._pool.positions(presumed)) & ~self._measures_at(places)] = False

@@ -165,7 +165,7 @@ class Standing:
             raise BadInput(f"an item has one label at most in a project with task={self.task!r}; wb.annotations() has "
                            "it.")
         self.refresh()
-        rows = label_rows(self.log.annotations(), self.lineage)
+        rows = label_rows(self.log.annotations(), self.lineage, every=True)
         rows = rows[~rows["decision_id"].isin(list(self.state.changed))].reset_index(drop=True)
         name_of = {label_id: self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids}
         table: pd.DataFrame = rows.assign(label=rows["label_id"].map(name_of).astype(object))[

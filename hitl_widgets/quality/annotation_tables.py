@@ -97,7 +97,86 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
+def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tuple[str, ...] | None:
+    """Tell between which labels an item's answers are undecided since an edit left some of them in doubt.
+
+    Where two of three people said "cat" and one "dog", a split of "cat" makes "dog" the only answer that is certain; it
+    isn't what most people said. So a label counts only if it has most answers whatever those in doubt mean, or if
+    somebody has answered the item since the edit.
+
+    Parameters
+    ----------
+    given : sequence of (label_id, taxonomy version)
+        The labels that annotators gave the item, as they gave them. Sets of labels are decided label by label: see
+        `undecided_labels`.
+    lineage : Lineage
+
+    Returns
+    -------
+    tuple of str or None
+        The labels that most answers may mean, empty where that may be any; None where the item is decided, or no answer
+        is certain.
+    """
+    meanings = [lineage.resolve(label_id, version) for label_id, version in given]
+    certain = Counter(meaning[0] for meaning in meanings if len(meaning) == 1)
+    doubtful = [meaning for meaning in meanings if len(meaning) != 1]
+    if not certain or not doubtful or is_set(given[0][0]):
+        return None
+    since = max(step.version for pair in given if (step := lineage.cause_of_doubt(*pair)) is not None)
+    if any((version or 1) >= since for (_, version), meaning in zip(given, meanings, strict=True) if len(meaning) == 1):
+        return None
+    everywhere = sum(not meaning for meaning in doubtful)  # nothing is known of what these mean
+    possible = certain + Counter(label_id for meaning in doubtful for label_id in meaning)
+    top, n_top = certain.most_common(1)[0]
+    if n_top > everywhere + max((n for label_id, n in possible.items() if label_id != top), default=0):
+        return None
+    most = max(possible.values())
+    return () if everywhere else tuple(one for one in lineage.today.label_ids if possible[one] == most)
+
+
+def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> frozenset[str]:
+    """Tell of which labels it is undecided whether an item has them, where it may have several: as `undecided`.
+
+    Parameters
+    ----------
+    given : sequence of (label_id, taxonomy version)
+        The sets of labels that annotators gave the item, as they gave them.
+    lineage : Lineage
+    """
+    n_doubtful, since = Counter[str](), dict[str, int]()
+    states = [lineage.label_states(*pair) for pair in given]
+    for pair, of_pair in zip(given, states, strict=True):
+        if (step := lineage.cause_of_doubt(*pair)) is not None:
+            for label_id in lineage.candidates(*pair):
+                if of_pair.get(label_id) is None:
+                    n_doubtful[label_id] += 1
+                    since[label_id] = max(since.get(label_id, 0), step.version)
+    labels = set[str]()
+    for label_id, n in n_doubtful.items():
+        said = [(on, version or 1) for of_pair, (_, version) in zip(states, given, strict=True)
+                if (on := of_pair.get(label_id)) is not None]
+        n_on = sum(on for on, _ in said)
+        if said and abs(2 * n_on - len(said)) <= n and all(version < since[label_id] for _, version in said):
+            labels.add(label_id)
+    return frozenset(labels)
+
+
+def undecided_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[str, ...]]:
+    """Find the items whose answers are undecided since an edit, and between which labels: see `undecided`."""
+    pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
+    if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
+        return {}
+    given: dict[str, list[tuple[str, int | None]]] = {}
+    overruled = overruled_rows(table)
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
+        if row not in overruled and verdict in LABELLING and label_id is not None:
+            given.setdefault(item_id, []).append((label_id, version))
+    return {item_id: between for item_id, of_item in given.items()
+            if len(of_item) > 1 and (between := undecided(of_item, lineage)) is not None}
+
+
+def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] = ()) -> VotesByItem:
     """Collect the labels that annotators gave each item, under today's taxonomy, with their weights.
 
     Without unsures, labels that a later edit left in doubt, and answers that were replaced in the triage. An answer
@@ -108,6 +187,8 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
     ----------
     table : mapping of str to sequence
     lineage : Lineage
+    undecided : collection of str
+        Items to leave out, since the answers that are certain aren't what most people said: see `undecided_by_item`.
 
     Returns
     -------
@@ -118,21 +199,25 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
     overruled, weights = overruled_rows(table), answer_weights(table)
     for row, (item_id, verdict, label_id, version) in enumerate(zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
-        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+        if row not in overruled and verdict in LABELLING and item_id not in undecided \
+                and (today := lineage.exactly(label_id, version)) is not None:
             votes.setdefault(item_id, []).append((today, weights[row]))
     return votes
 
 
-def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
+def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str, tuple[str, ...]] | None = None
+                       ) -> dict[str, tuple[tuple[str, ...], float]]:
     """Candidate labels of the items whose answers a later edit left in doubt.
 
-    Only items without a valid answer are in it. The candidates of several annotators are intersected, or joined where
-    they have none in common. An item that may have any label is left out.
+    Only items without a valid answer are in it, and those that are undecided. The candidates of several annotators are
+    intersected, or joined where they have none in common. An item that may have any label is left out.
 
     Parameters
     ----------
     table : mapping of str to sequence
     lineage : Lineage
+    undecided : mapping, optional
+        As `undecided_by_item` gives them: these items' candidates are those.
 
     Returns
     -------
@@ -141,12 +226,15 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     """
     in_doubt: dict[str, list[tuple[set[str], float]]] = {}
     decided: set[str] = set()
+    between = undecided or {}
     for item_id, verdict, label_id, version, counts in zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), answer_weights(table),
             strict=True):
         if verdict in LABELLING and label_id is not None:
             candidates = lineage.resolve(label_id, version)
-            if len(candidates) == 1:
+            if item_id in between:
+                in_doubt.setdefault(item_id, []).append((set(between[item_id]), counts))
+            elif len(candidates) == 1:
                 decided.add(item_id)
             elif candidates:
                 in_doubt.setdefault(item_id, []).append((set(candidates), counts))
@@ -154,7 +242,7 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     for item_id in sorted(in_doubt.keys() - decided):
         sets = [some for some, _ in in_doubt[item_id]]
         left = set.intersection(*sets) or set.union(*sets)
-        if len(left) < len(lineage.today.label_ids):
+        if 0 < len(left) < len(lineage.today.label_ids):
             in_order = tuple(label_id for label_id in lineage.today.label_ids if label_id in left)
             rows[item_id] = in_order, sum(counts for _, counts in in_doubt[item_id]) / len(sets)
     return rows
@@ -175,17 +263,20 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
     return rows
 
 
-def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
+def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.DataFrame:
     """Make a table of the labels that each annotator gave each item or not, where an item may have several.
 
     Without unsures, planted suggestions, and answers that were replaced in the triage. A label that was added after the
-    answer, or that an edit left in doubt, is left out: nobody knows it.
+    answer, or that an edit left in doubt, is left out: nobody knows it. So is one of which most answers to the item may
+    say the opposite of those that are certain (`undecided_labels`).
 
     Parameters
     ----------
     table : mapping of str to sequence
         Current annotations; each label_id is that of a set (`taxonomy.label_sets`).
     lineage : Lineage
+    every : bool
+        Keep what is undecided too: all that answers say for certain.
 
     Returns
     -------
@@ -195,6 +286,7 @@ def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
     overruled, weights, states = overruled_rows(table), answer_weights(table), {}
     rows: list[tuple[Any, ...]] = []
     planted = table.get("planted") or [False] * len(table["item_id"])
+    unsaid = {} if every else undecided_labels_by_item(table, lineage)
     for row, (verdict, label_id, version) in enumerate(zip(
             *(table[name] for name in ("verdict", "label_id", "taxonomy")), strict=True)):
         if row in overruled or planted[row] or verdict not in LABELLING or label_id is None:
@@ -203,10 +295,26 @@ def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
         if key not in states:
             states[key] = [(one, on) for one, on in lineage.label_states(*key).items() if on is not None]
         certainty = np.nan if table["certainty"][row] is None else float(table["certainty"][row])
-        rows += [(table["item_id"][row], table["annotator"][row], one, on, certainty, weights[row],
-                  table["decision_id"][row]) for one, on in states[key]]
+        item_id = table["item_id"][row]
+        rows += [(item_id, table["annotator"][row], one, on, certainty, weights[row], table["decision_id"][row])
+                 for one, on in states[key] if one not in unsaid.get(item_id, ())]
     return pd.DataFrame(rows, columns=["item_id", "annotator", "label_id", "value", "certainty", "weight",
                                        "decision_id"]).astype({"value": bool})
+
+
+def undecided_labels_by_item(table: Table, lineage: Lineage) -> dict[str, frozenset[str]]:
+    """The labels that are undecided since an edit, of each item that has any: see `undecided_labels`."""
+    pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
+    if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
+        return {}
+    given: dict[str, list[tuple[str, int | None]]] = {}
+    overruled, planted = overruled_rows(table), table.get("planted") or [False] * len(table["item_id"])
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
+        if row not in overruled and not planted[row] and verdict in LABELLING and label_id is not None:
+            given.setdefault(item_id, []).append((label_id, version))
+    return {item_id: labels for item_id, of_item in given.items()
+            if len(of_item) > 1 and (labels := undecided_labels(of_item, lineage))}
 
 
 def with_sets(annotations: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:

@@ -124,20 +124,29 @@ def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 
 def judged(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.DataFrame:
-    """Cards with whether the label given is the model's (took), and whether the model is right or wrong, if known."""
+    """Cards with whether the label given is the model's (took), and whether the model is right or wrong, if known.
+
+    Of a suggestion that an edit left in doubt (`suggestion_in_doubt`) that isn't known.
+    """
     truth = truths(cards, votes, known, min_blind)
     suggestion = cards["suggestion"].to_numpy(object)
     judged = truth.notna().to_numpy(np.bool_)
+    if "suggestion_in_doubt" in cards:
+        judged = judged & ~cards["suggestion_in_doubt"].to_numpy(np.bool_)
     right = judged & (suggestion == truth.to_numpy(object))
     return cards.assign(took=cards["label"].to_numpy(object) == suggestion, truth=truth.to_numpy(object), right=right,
                         wrong=judged & ~right)
 
 
 def truths(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.Series:
-    """Each card's truth: the label known of its item, else the majority of other people's blind votes, else None."""
+    """Each card's truth: the label known of its item, else the majority of other people's blind votes, else None.
+
+    Votes that an edit left in doubt (`label_in_doubt`) don't count.
+    """
     truth = pd.Series(known.reindex(cards["item_id"]).to_numpy(object), index=cards.index, dtype=object)
     open_items = pd.Index(cards["item_id"][truth.isna()].unique())
-    blind = votes[~votes["planted"] & is_blind(votes)
+    told = ~votes["label_in_doubt"].to_numpy(np.bool_) if "label_in_doubt" in votes else True
+    blind = votes[~votes["planted"] & is_blind(votes) & told
                   & votes["item_id"].isin(open_items)].drop_duplicates(["item_id", "annotator"], keep="last")
     if blind.empty:
         return truth

@@ -111,3 +111,55 @@ def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> 
         rest = ((weights * sums).sum(axis=0) / total - least).clip(0, unknown)
     return PoolShares((least + rest) / max(1, n_pool), n_pool**2 * total, least / max(1, n_pool),
                       (least + unknown) / max(1, n_pool))
+
+
+def shares_of_parts(on: npt.ArrayLike, by_chance: npt.ArrayLike, part: npt.ArrayLike, n_open: npt.ArrayLike
+                    ) -> PoolShares:
+    """Estimate how frequent labels are in a pool whose parts are asked of different people.
+
+    Chance draws among the items that somebody is asked, and one person may be far ahead of another: so each part is
+    estimated by itself (`shares_of_pool`), and counts by its size. A part in which chance drew nothing is taken to be
+    like the others.
+
+    Parameters
+    ----------
+    on, by_chance
+        As for `shares_of_pool`.
+    part : array_like of int, shape (n_items,)
+        The part of the pool that each answered item is in, from 0.
+    n_open : array_like of int, shape (n_parts,)
+        Items of each part that nobody has answered.
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, 3rd edition, 5.3, stratified sampling.
+
+    Examples
+    --------
+    All eight items of one part are answered, and two of the eight of another, which have another label.
+
+    >>> cats = [[1]] * 8 + [[0]] * 2
+    >>> round(shares_of_pool(cats, [True] * 10, 6).shares.item(), 2)
+    0.81
+    >>> shares_of_parts(cats, [True] * 10, [0] * 8 + [1] * 2, [0, 6]).shares.tolist()
+    [0.5]
+    """
+    given, drawn, place = np.asarray(on, np.float64), np.asarray(by_chance, np.bool_), np.asarray(part, np.int64)
+    left = np.asarray(n_open, np.int64)
+    if len(left) == 1:
+        return shares_of_pool(given, drawn, int(left[0]))
+    each = [shares_of_pool(given[place == k], drawn[place == k], int(n)) for k, n in enumerate(left)]
+    size = (np.bincount(place, minlength=len(left)) + left)[:, None] / max(1, len(given) + int(left.sum()))
+    shares, worth, least, most = (np.stack([getattr(one, name) for one in each])
+                                  for name in ("shares", "worth", "least", "most"))
+    whole = least == most  # all items are answered: nothing is left to estimate
+    shares = np.where(whole, least, shares)
+    known = whole | (worth > 0)
+    told = (size * known).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (size * np.where(known, shares, 0.0)).sum(axis=0) / told
+        error = np.where(known & ~whole, (size / told) ** 2 / worth, 0.0).sum(axis=0)
+        at_all = worth.max(axis=0, initial=0.0)
+        of_all = np.where(at_all > 0, told ** 2 / np.where(error > 0, error, 1 / np.maximum(at_all, 1.0)), 0.0)
+    shares = np.where(known, shares, mean).clip(least, most)
+    return PoolShares((size * shares).sum(axis=0), of_all, (size * least).sum(axis=0), (size * most).sum(axis=0))

@@ -15,7 +15,7 @@ from ..quality.annotation_tables import leaders
 from ..records import LABELLING
 
 COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verdict", "label_id", "suggestion",
-           "visible", "chosen_by", "certainty", "flags", "shown_ms", "model", "scripted"]
+           "visible", "chosen_by", "certainty", "flags", "shown_ms", "model", "scripted", "agreed"]
 
 
 def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
@@ -24,8 +24,10 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     Without those whose suggestion was planted: they say nothing of the model, nor of the item.
 
     Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
-    pool, -1 for an item that is absent; `visible` says that the suggestion could be seen (where only values are asked,
-    the suggested ones); a certainty that was only carried over is NaN; `round` counts the trainings before, from 1 on.
+    pool, -1 for an item that is absent; `agreed` says whether the label was the suggestion, under the labels of then,
+    None where there wasn't one of the two; `visible` says that the suggestion could be seen (where only values are
+    asked, the suggested ones); a certainty that was only carried over is NaN; `round` counts the trainings before, from
+    1 on.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def _act(body: Mapping[str, Any], project: Project) -> tuple[Any, ...]:
     return (body["verdict"], today(body.get("label_id")), today(suggestion),
             suggested and not seen.get("hidden", False), seen.get("chosen_by"),
             np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
-            tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"), seen.get("scripted", False))
+            tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"), seen.get("scripted", False),
+            None if suggestion is None or body.get("label_id") is None else body["label_id"] == suggestion)
 
 
 def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:

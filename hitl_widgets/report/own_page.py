@@ -148,7 +148,8 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     slips = _slips(compared, answers.adjudicated, gold)
     slips = slips.assign(**{name: slips[name].map(name_of).astype(object) for name in ("label", "others")})
     known = pd.Series({item_id: name_of(label_id) for item_id, label_id in gold.items()}, dtype=object)
-    bias = automation_bias(votes, known) if votes["suggestion"].notna().any() else None
+    cards = answers.cards()
+    bias = automation_bias(cards, known) if cards["suggestion"].notna().any() else None
     anchoring, effect = _own_bias(bias, annotator)
     if bias is not None:
         bias = replace(bias, per_annotator=own_rows(project, bias.per_annotator, annotator))

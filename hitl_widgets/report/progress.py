@@ -27,7 +27,7 @@ from ..quality.learning_curve import AnswersLeft, expected_gain, points_of_round
 from ..quality.metrics import Metrics
 from ..quality.multilabel import MultilabelMetrics
 from ..quality.suggestion_effect import agreement_with_model
-from ..records import Estimate, check_count
+from ..records import LABELLING, Estimate, check_count
 from ..taxonomy.label_sets import is_set, members
 from .audit import Audited, audit
 from .decisions import against_others, consensus, decisions
@@ -180,8 +180,13 @@ class Progress:
         lines = []
         for name, table in self.values.groupby("attribute", sort=False):
             row = table.iloc[-1]
+            if row["edited"]:
+                lines.append((str(name), "not measured since its values were edited"))
+                continue
             called = "mean absolute error" if row["measure"] == "mae" else "accuracy"
-            lines.append((str(name), f"{called} {Estimate(row['value'], row['low'], row['high'], n=int(row['n']))}"))
+            aside = "" if row["in_use"] else ", of heads that aren't the adopted ones"
+            figure = Estimate(row["value"], row["low"], row["high"], n=int(row["n"]))
+            lines.append((str(name), f"{called} {figure}{aside}"))
         return lines
 
     def _agreements(self) -> list[tuple[str, str]]:
@@ -236,7 +241,12 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     blind = table[~table["visible"]]  # who saw a suggestion can't say whether it was right
     agreed = {item_id: label for item_id, (label, *_) in consensus(blind).items() if label is not None}
     truth = blind["item_id"].map(agreed | project.gold())
-    known = blind[blind["suggestion"].notna() & truth.notna()].assign(right=blind["suggestion"] == truth)
+    # Where an edit left answer or suggestion in doubt, whether they agreed then: leaving these out would leave out just
+    # the cards on which they disagreed about the label that was edited.
+    then = (blind["label_id"].isna() | blind["suggestion"].isna()) & blind["agreed"].notna() \
+        & blind["verdict"].isin(LABELLING)
+    told = then | (blind["suggestion"].notna() & truth.notna())
+    known = blind[told].assign(right=(blind["suggestion"] == truth).mask(then, blind["agreed"].eq(True)))
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     current = project.state.adopted
     # Of one that somebody went back to, the event by which it was adopted first says what it learnt.
@@ -313,7 +323,7 @@ def _of_holdout(now: Figures | None, trained: Sequence[Event], current: Event | 
 
 
 def _agreement(project: Project) -> pd.DataFrame:
-    votes = project.answers().all_votes()
+    votes = project.answers().cards()
     votes = votes[votes["arm"].isin(ARMS)]
     groups = [(str(model), of_model) for model, of_model in votes.groupby("model", sort=False)]
     rows = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
@@ -147,7 +148,9 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
         return replace(values, annotators=own_rows(project, values.annotators, reader))
     if about.kind == "sets":
         return _of_sets(project, reader, answers, method)
-    return _own(project, reader, consensus(about.votes, method, about.names))
+    votes = about.votes if about.attribute is not None or about.label_id is not None else \
+        about.votes[~about.votes["item_id"].isin(list(answers.undecided))]
+    return _own(project, reader, consensus(votes, method, about.names))
 
 
 def states_of(project: Project, reader: str | None = None, answers: Answers | None = None) -> pd.DataFrame:
@@ -163,7 +166,10 @@ def states_of(project: Project, reader: str | None = None, answers: Answers | No
 
 def _of_sets(project: Project, reader: str, answers: Answers, method: str) -> SetConsensus:
     names = project.taxonomy.names
-    found = set_consensus(states_of(project, reader, answers), method, names)
+    states, id_of = states_of(project, reader, answers), dict(zip(names, project.taxonomy.label_ids, strict=True))
+    decided = [id_of[label] not in answers.undecided_labels.get(item_id, ()) for item_id, label in
+               zip(states["item_id"], states["label_id"], strict=True)]
+    found = set_consensus(states[np.array(decided, np.bool_)].reset_index(drop=True), method, names)
     labels = found.table["label_ids"]
     table = found.table.drop(columns=["label_id", "label_ids"])
     table.insert(1, "label", pd.Series([", ".join(of_item) or NONE_OF_THEM for of_item in labels], dtype=object))
@@ -212,7 +218,9 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
     if about.kind == "scale":
         of_values = value_bias(about.values, known_of(project, about) if truth is None else truth)
         return replace(of_values, per_annotator=own_rows(project, of_values.per_annotator, reader))
-    found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
+    cards = about.votes if about.attribute is not None or about.label_id is not None else \
+        as_seen_by(project, answers.cards(), reader)
+    found = automation_bias(cards, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
         each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
         known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}

@@ -134,3 +134,29 @@ def test_an_edited_scale_is_measured_on_todays(values_bench):
     after = wb.finetune()
     assert after.values["before"].item() == pytest.approx(10 * before.values["after"].item(), abs=0.02)
     assert after.values["n"].item() == 30
+
+
+def test_the_progress_of_values_follows_an_attribute_through_edits(values_bench):
+    """On a scale of 0 to 100 the error was told in the units of the scale before, and a new name made a second row."""
+    wb = values_bench(SHADE)
+    measure_on_holdout(wb)
+    answer(wb, 60, SHADE)
+    wb.finetune()
+    [before] = wb.progress().values.to_dict("records")
+    assert (before["attribute"], before["edited"], before["in_use"]) == ("shade", False, True)
+    wb.apply(hw.edits.rename_attribute("shade", "light"))
+    assert wb.progress().values.to_dict("records") == [{**before, "attribute": "light"}]
+    wb.apply(hw.edits.change_attribute("light", scale=(0.0, 100.0)))
+    progress = wb.progress()
+    assert progress.values.to_dict("records") == [{**before, "attribute": "light", "edited": True}]
+    assert "light                not measured since its values were edited" in repr(progress)
+    wb.finetune(adopt="never")
+    progress = wb.progress()
+    former, now = progress.values.to_dict("records")
+    assert (former["edited"], now["edited"], now["in_use"]) == (True, False, False)
+    assert now["value"] == pytest.approx(10 * former["value"], rel=0.1)
+    assert "of heads that aren't the adopted ones" in repr(progress)
+    progress.plot()
+    wb.apply(hw.edits.add_attribute("step", scale=(0, 10)))
+    wb.apply(hw.edits.retire_attribute("light"))
+    assert not len(wb.progress().values)

@@ -14,6 +14,7 @@ from places import on_both
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, UnknownItem, UnknownLabel
+from hitl_widgets.learn.training_set import pool_shares, training_set
 from hitl_widgets.project.arms import DEFAULT
 from hitl_widgets.project.assignments import Assignment, in_words, todays_labels
 from hitl_widgets.records import Item, utc_now
@@ -483,3 +484,18 @@ def test_an_invented_event_asks_nothing_impossible_of_anybody(open_, body):
     wb.project.refresh()
     assert len(asked(wb, "grace")) == N
     assert isinstance(wb.people.workload(), pd.DataFrame)
+
+
+def test_labels_shares_in_the_pool_are_those_of_all_sites_though_one_is_far_ahead(open_):
+    """Chance draws among what somebody is asked: the site of whoever answered most was taken for the whole pool."""
+    wb = open_("owner", holdout=0.0)
+    truth = {item.id: "cat" if item.meta["site"] == "A" else "dog" for item in wb.pool}
+    for name, site, n in (("ann", ["A"], 20), ("bob", ["B", "C"], 4)):
+        wb.people.assign(name, where={"site": site})
+        for item in wb.project.next(n, annotator=name, strategy="random"):
+            wb.decide(item.id, label=truth[item.id], annotator=name, seen={"chosen_by": "random", "hidden": True})
+    shares = pool_shares(training_set(wb.project, wb.registry), wb.project.answers())
+    assert shares[0] == pytest.approx(1 / 3, abs=0.05)  # 20 of 60 are cats, and 20 of the 24 answers
+    wb.people.assign("bob", None)
+    wb.people.assign("ann", None)
+    assert pool_shares(training_set(wb.project, wb.registry), wb.project.answers())[0] > 0.5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scale import tenth
 
 from hitl_widgets.errors import ShapeError
-from hitl_widgets.quality.pool_shares import shares_of_pool
+from hitl_widgets.quality.pool_shares import shares_of_parts, shares_of_pool
 
 simulate = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "label_shares.py"))["simulate"]
 
@@ -60,3 +60,39 @@ def test_in_small_pools_that_are_mostly_answered_the_shares_are_right_and_the_in
     assert abs(np.mean([one.liked for one in late])) < 0.015
     assert np.mean([one.error for one in late]) < 0.5 * np.mean([one.former_error for one in late])
     assert np.mean([one.held for one in outcomes]) >= 0.93
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12), st.integers(0, 9))
+def test_a_pool_of_one_part_is_that_pool(answers, n_open):
+    on, drawn = [[float(is_on), float(not is_on)] for is_on, _ in answers], [is_drawn for _, is_drawn in answers]
+    on_ = np.array(on).reshape(-1, 2)
+    whole, part = shares_of_pool(on_, drawn, n_open), shares_of_parts(on_, drawn, [0] * len(drawn), [n_open])
+    assert part.worth == pytest.approx(whole.worth)
+    assert (part.least, part.most) == (pytest.approx(whole.least), pytest.approx(whole.most))
+    assert part.towards(np.array([0.3, 0.7]), 5.0) == pytest.approx(whole.towards(np.array([0.3, 0.7]), 5.0))
+
+
+def test_parts_of_which_one_is_ahead_count_by_their_size():
+    """The label's share is 0.5: 0.9 in one half of the pool, of which much is answered, and 0.1 in the other."""
+    rng, n_pool = np.random.default_rng(0), 400
+    means, held = [], 0
+    for _ in range(200):
+        on = np.concatenate([rng.random(n_pool // 2) < 0.9, rng.random(n_pool // 2) < 0.1])
+        answered = np.concatenate([rng.choice(n_pool // 2, 120, replace=False),
+                                   n_pool // 2 + rng.choice(n_pool // 2, 30, replace=False)])
+        by_chance = rng.random(150) < 0.5
+        part = (answered >= n_pool // 2).astype(int)
+        found = shares_of_parts(on[answered][:, None].astype(float), by_chance, part, [80, 170])
+        low, high = found.interval(0)
+        means.append(found.shares[0] - on.mean())
+        held += low <= on.mean() <= high
+    assert abs(np.mean(means)) < 0.01
+    assert held >= 180
+
+
+def test_a_part_of_which_chance_drew_nothing_is_taken_to_be_like_the_others():
+    on = [[1.0]] * 6 + [[0.0]] * 2
+    found = shares_of_parts(on, [True] * 8, [0] * 8, [0, 8])
+    assert found.shares.tolist() == [0.75]
+    assert (found.least.tolist(), found.most.tolist()) == ([6 / 16], [14 / 16])
+    assert np.isnan(shares_of_parts(on, [False] * 8, [0] * 8, [2, 6]).shares).all()
