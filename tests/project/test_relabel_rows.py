@@ -10,6 +10,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.project.relabel import Doubt
+from hitl_widgets.quality.annotation_tables import undecided
 from hitl_widgets.sampling.queue import mixed
 
 PEOPLE = ("ann", "bob", "cleo")
@@ -20,6 +21,9 @@ def asked_over_all(queue, annotator):
     state, lineage = queue._state, queue._state.lineage
     index, per_item = state.label_index, state.queue.annotators_per_item
     short = index.n_certain(lineage) < per_item
+    judged = queue._pool.positions(list(state.verdicts.labels(lineage, state.changed))).tolist()
+    for place in np.flatnonzero(~short).tolist():
+        short[place] = place not in judged and undecided(list(index.of(place).values()), lineage) is not None
     for item_id, pair in state.presumed.items():
         place = queue._pool.position(item_id)
         if lineage.exactly(*pair) is not None and not queue.measures()[place]:
