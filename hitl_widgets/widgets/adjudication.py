@@ -80,6 +80,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
         self._due: list[Job] = []
         self._fill_at: float | None = None
         self._ended = False
+        self._judged_at_once: set[str] = set()  # while further cases were on their way
         super().__init__(AdjudicationCard, on(Hello, self._hello), on(Adjudicate, self._adjudicate),
                          on(Undo, self._undo), on(More, self._more))
 
@@ -116,6 +117,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
                              annotator=act.annotator, acted_at=act.acted_at)
         with self._changed:
             self._judged[act.decision_id] = act.item_id
+            self._judged_at_once.add(act.item_id)
             self._waiting = [item_id for item_id in self._waiting if item_id != act.item_id]
             self._stir()
         return {"kind": "stored", "decision_id": act.decision_id}
@@ -145,6 +147,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
     def _fill(self) -> None:
         with self._changed:
             showing = set(self._waiting)
+            self._judged_at_once.clear()
         wanted = AHEAD - len(showing)
         found = [item_id for item_id in self.host.cases(wanted, showing=showing) if item_id not in showing] \
             if wanted > 0 else []
@@ -152,7 +155,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
         for item_id in found:
             self._push_case(item_id)
         with self._changed:
-            self._waiting += found
+            self._waiting += [item_id for item_id in found if item_id not in self._judged_at_once]
             if not self._waiting:
                 self._fill_at = time.monotonic() + POLL_S
                 if not self._ended:

@@ -104,3 +104,14 @@ def test_the_end_is_said_once_and_a_page_that_reloads_gets_what_it_lacks(host, b
     browser.hello()
     wait_for(lambda: cases(browser)[-1] == "item-0007")
     assert len(browser.of_kind("end")) == 1
+
+
+def test_the_end_is_said_where_each_case_is_judged_as_soon_as_it_comes(browser, monkeypatch):
+    push_case = browser.review._push_case
+
+    def judged_at_once(item_id: str) -> None:
+        push_case(item_id)
+        act(browser, "adjudicate", item_id=item_id, label_id=None, cause="ambiguous")
+    monkeypatch.setattr(browser.review, "_push_case", judged_at_once)
+    browser.hello()
+    wait_for(lambda: browser.of_kind("end"))
