@@ -56,6 +56,11 @@ FLAGS: tuple[str, ...] = get_args(Flag)
 
 LONGEST_NOTE = 10_000
 
+# The beginning of an address, as that of a file on a server or of a database.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# With one slash, too, since a path has no two in a row. A drive has one letter.
+MEANT_AS_ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/")
+
 # The version of this package; `hitl_widgets.__version__` is the same.
 __version__ = "0.1.0.dev0"
 

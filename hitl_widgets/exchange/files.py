@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -560,3 +560,8 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 # Made once: millions of lines are written with it.
 _COMPACT = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """What was read from JSON where a mapping belongs; an empty one where it is anything else."""
+    return value if isinstance(value, dict) else {}

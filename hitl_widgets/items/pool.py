@@ -24,7 +24,7 @@ from PIL import Image
 
 from ..drawing.html import page, paragraph, table, thumbnails
 from ..errors import BadInput, ItemError, UnknownItem
-from ..records import Item, Items
+from ..records import ADDRESS, Item, Items
 from .id_index import IdIndex
 from .ids import AT_ONCE, Ids, checksums, some
 from .images import (
@@ -40,7 +40,6 @@ from .images import (
     thumbnail_of,
 )
 from .remote import (
-    ADDRESS,
     CACHE_SIZE,
     MAX_SIZE,
     TIMEOUT_S,

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, ImageError
+from ..records import ADDRESS, MEANT_AS_ADDRESS
 from .file_cache import FileCache
 from .ids import some
 
@@ -41,9 +42,6 @@ _AGAIN_SOON_S, _AGAIN_LATER_S = 30.0, 300.0
 _N_REMEMBERED = 100_000
 _IDLE_S = 2.0
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# With one slash, too, since a path has no two in a row. A drive has one letter.
-_MEANT_AS_ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/")
 # An address somewhere in a text.
 _IN_TEXT = re.compile(ADDRESS.pattern + r"""[^\s"'<>]*""")
 # A host or a bucket, perhaps with a port.
@@ -308,7 +306,7 @@ class RemoteFiles:
                 raise BadInput(f"{name} is {value!r}; a number above 0 is expected, "
                                f"{'of seconds' if name == 'timeout' else 'of bytes'}.")
         _check_options(options)
-        if cache is not None and _MEANT_AS_ADDRESS.match(str(cache)):  # which may hold a password
+        if cache is not None and MEANT_AS_ADDRESS.match(str(cache)):  # which may hold a password
             raise BadInput("cache is an address; the path of a folder on this machine is expected. Leave cache out for "
                            "a temporary one.")
         self._options = dict(options or {})

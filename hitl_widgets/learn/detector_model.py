@@ -16,8 +16,7 @@ import pandas as pd
 from torch import nn
 
 from ..drawing import html
-from ..errors import BadInput, ItemError, ShapeError
-from ..items.pool import Pool
+from ..errors import ItemError, ShapeError
 from ..quality.object_tables import SPAN_COLUMNS
 from ..records import SHAPE_OF
 from .model import as_pool
@@ -95,9 +94,7 @@ class DetectorModel:
             If the model fails on one.
         """
         kind = "text" if self.kind == "span" else "image"
-        pool = items if isinstance(items, Pool) else as_pool(items, kind)
-        if pool.kind != kind:
-            raise BadInput(f"these are {pool.kind}s; the model {self.version} takes {kind}s.")
+        pool = as_pool(items, kind, taken_by=f"the model {self.version} takes")
         rows: list[tuple[Any, ...]] = []
         unreadable: list[str] = []
         for position, item_id in enumerate(pool.ids.tolist()):

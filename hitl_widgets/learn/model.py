@@ -137,9 +137,7 @@ class Model:
             If the net fails on one; the message names it.
         """
         kind = "text" if is_of_texts(self._predictor.pool) else "image"
-        pool = images if isinstance(images, Pool) else as_pool(images, kind)
-        if pool.kind != kind:
-            raise BadInput(f"these are {pool.kind}s; the model {self.version} takes {kind}s.")
+        pool = as_pool(images, kind, taken_by=f"the model {self.version} takes")
         predictor = self._predictor.on(pool)
         probs = predictor.predict(range(len(predictor.pool)))
         if predictor.unreadable:
@@ -199,8 +197,12 @@ class Model:
         return sum(weight.numel() for weight in self._predictor.net.parameters())
 
 
-def as_pool(images: Any, kind: str) -> Pool:
-    """A pool of these images or texts in their order; in a list, an image may come twice."""
+def as_pool(images: Any, kind: str, *, taken_by: str) -> Pool:
+    """A pool of these images or texts in their order, or the pool that they are; in a list, an image may come twice."""
+    if isinstance(images, Pool):
+        if images.kind != kind:
+            raise BadInput(f"these are {images.kind}s; {taken_by} {kind}s.")
+        return images
     name, what = ("text", "texts") if kind == "text" else ("path", "paths, arrays or PIL images")
     if isinstance(images, pd.DataFrame):
         if list(images.columns).count(name) != 1:

@@ -393,7 +393,6 @@ class _Uses(ast.NodeVisitor):
         self.generic_visit(node)
         self._bound.pop()
 
-
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """Keep the annotation apart."""
         self._annotated(node.annotation)

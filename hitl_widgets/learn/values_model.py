@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from ..errors import BadInput, HitlError
-from ..items.pool import Pool
+from ..errors import HitlError
 from .model import as_pool
 from .values import predict_values
 from .views import read_view
@@ -70,9 +69,7 @@ class ValuesModel:
             the choices, as they were when the heads learnt), low and high, between which the value that a person gives
             lies with 90 % probability; None for choices. Of items that can't be read a warning tells.
         """
-        pool = items if isinstance(items, Pool) else as_pool(items, self._kind)
-        if pool.kind != self._kind:
-            raise BadInput(f"these are {pool.kind}s; the heads {self.version} take {self._kind}s.")
+        pool = as_pool(items, self._kind, taken_by=f"the heads {self.version} take")
         rows: list[tuple[Any, ...]] = []
         failed: list[str] = []
         for position, item_id in enumerate(pool.ids):

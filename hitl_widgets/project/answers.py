@@ -200,10 +200,18 @@ class Answers:
         """Whether `MIN_SHARED` items have answers by two people, so that each person's reliability can be estimated."""
         return sum(len(of_item) > 1 for of_item in self.given_votes.values()) >= MIN_SHARED
 
+    def decided(self, votes: pd.DataFrame) -> pd.DataFrame:
+        """Leave out the votes about items that are undecided since an edit."""
+        return votes[self._are_decided(votes)]
+
+    def _are_decided(self, votes: pd.DataFrame) -> np.ndarray:
+        of_decided: np.ndarray = ~votes["item_id"].isin(list(self.undecided)).to_numpy()
+        return of_decided
+
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
         """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
         votes = self.all_votes()
-        return consensus(votes[~votes["item_id"].isin(list(self.undecided))], method, self.names, probs=probs)
+        return consensus(self.decided(votes), method, self.names, probs=probs)
 
     @property
     def names(self) -> list[str] | None:
@@ -424,7 +432,7 @@ class Answers:
         queue, gold = self._state.queue, self._state.gold
         votes = tables.vote_table(self._table, self.lineage)
         places = self._require_pool().positions(votes["item_id"].tolist())
-        told = ~votes["item_id"].isin(list(self.undecided)).to_numpy() | queue.gold[places]
+        told = self._are_decided(votes) | queue.gold[places]
         votes = votes.assign(position=places)[told & (places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
         table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \

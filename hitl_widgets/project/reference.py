@@ -493,18 +493,22 @@ def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> l
 
 def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
     """Whether an edit left so many of an item's blind answers in doubt that the others aren't what most people said."""
-    labels = [blind.labels for blind in of_item.values() if blind.labels]
-    if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
-        return False
-    return undecided([(_certain(own, lineage) or own)[0] for own in labels], lineage) is not None
+    given = _several(of_item, lineage)
+    return bool(given) and undecided(given, lineage) is not None
 
 
 def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> frozenset[str]:
     """The labels that an edit left in doubt in so many of an item's blind answers, where it may have several."""
+    given = _several(of_item, lineage)
+    return undecided_labels(given, lineage) if given and is_set(given[0][0]) else frozenset()
+
+
+def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair]:
+    """What each annotator answered blind, where several did; empty where a person moved one of the answers."""
     labels = [blind.labels for blind in of_item.values() if blind.labels]
-    if len(labels) < 2 or not is_set(labels[0][0][0]) or any(blind.moved_to for blind in of_item.values()):
-        return frozenset()
-    return undecided_labels([(_certain(own, lineage) or own)[0] for own in labels], lineage)
+    if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
+        return []
+    return [(_certain(own, lineage) or own)[0] for own in labels]
 
 
 def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:

@@ -163,17 +163,24 @@ def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) 
 
 def undecided_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[str, ...]]:
     """Find the items whose answers are undecided since an edit, and between which labels: see `undecided`."""
+    return {item_id: between for item_id, given in _given_by_item(table, lineage).items()
+            if (between := undecided(given, lineage)) is not None}
+
+
+def _given_by_item(table: Table, lineage: Lineage, *, without_planted: bool = False
+                   ) -> dict[str, list[tuple[str, int | None]]]:
+    """Collect the labels of items with several answers, as they were given; none where no edit left any in doubt."""
     pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
     if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
         return {}
     given: dict[str, list[tuple[str, int | None]]] = {}
     overruled = overruled_rows(table)
+    planted = (without_planted and table.get("planted")) or [False] * len(table["item_id"])
     for row, (item_id, verdict, label_id, version) in enumerate(zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
-        if row not in overruled and verdict in LABELLING and label_id is not None:
+        if row not in overruled and not planted[row] and verdict in LABELLING and label_id is not None:
             given.setdefault(item_id, []).append((label_id, version))
-    return {item_id: between for item_id, of_item in given.items()
-            if len(of_item) > 1 and (between := undecided(of_item, lineage)) is not None}
+    return {item_id: of_item for item_id, of_item in given.items() if len(of_item) > 1}
 
 
 def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] = ()) -> VotesByItem:
@@ -304,17 +311,8 @@ def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.Dat
 
 def undecided_labels_by_item(table: Table, lineage: Lineage) -> dict[str, frozenset[str]]:
     """The labels that are undecided since an edit, of each item that has any: see `undecided_labels`."""
-    pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
-    if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
-        return {}
-    given: dict[str, list[tuple[str, int | None]]] = {}
-    overruled, planted = overruled_rows(table), table.get("planted") or [False] * len(table["item_id"])
-    for row, (item_id, verdict, label_id, version) in enumerate(zip(
-            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
-        if row not in overruled and not planted[row] and verdict in LABELLING and label_id is not None:
-            given.setdefault(item_id, []).append((label_id, version))
-    return {item_id: labels for item_id, of_item in given.items()
-            if len(of_item) > 1 and (labels := undecided_labels(of_item, lineage))}
+    return {item_id: labels for item_id, given in _given_by_item(table, lineage, without_planted=True).items()
+            if (labels := undecided_labels(given, lineage))}
 
 
 def with_sets(annotations: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:

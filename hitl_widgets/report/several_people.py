@@ -149,7 +149,7 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
     if about.kind == "sets":
         return _of_sets(project, reader, answers, method)
     votes = about.votes if about.attribute is not None or about.label_id is not None else \
-        about.votes[~about.votes["item_id"].isin(list(answers.undecided))]
+        answers.decided(about.votes)
     return _own(project, reader, consensus(votes, method, about.names))
 
 

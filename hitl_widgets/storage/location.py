@@ -16,17 +16,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ..errors import BadInput
+from ..records import ADDRESS, MEANT_AS_ADDRESS
 from .files import make_folder, write_whole
 
 DRIVER = "postgresql+psycopg"
 # PostgreSQL's names have up to 63 bytes; the schema of a project is called SCHEMA_PREFIX and its name.
 SCHEMA_PREFIX = "hitl_"
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
-_LOOKS_LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # What was meant as a server's, and isn't its URL: it must not become a folder's name, which may hold a password.
 _MEANT_AS_URL = re.compile(r"\s*postgres(ql)?(\+\w+)?:|\s+[a-z0-9+.-]+://", re.IGNORECASE)
-# With one slash, too, since a path has no two in a row. A drive has one letter.
-_CACHE_MEANT_AS_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _PASSWORD_WITHIN = re.compile(r"passw(or)?d\s*=", re.IGNORECASE)
 # Names in a query under which nothing is shown: misspelt ones, and secrets of libpq that SQLAlchemy doesn't hide.
 _SECRET_NAME = re.compile(r"pass(?!file\Z)|pwd|secret|token|scram_.*_key", re.IGNORECASE)
@@ -128,7 +126,7 @@ def locate(given: str | os.PathLike[str], cache: str | os.PathLike[str] | None =
                        f"server: {DRIVER}://user@host/database?project=cells.")
     _check_cache(cache)
     text = os.fspath(given)
-    if isinstance(given, os.PathLike) or not _LOOKS_LIKE_URL.match(text):
+    if isinstance(given, os.PathLike) or not ADDRESS.match(text):
         if _MEANT_AS_URL.match(str(text)) or _PASSWORD_WITHIN.search(str(text)):
             raise BadInput(f"what was passed as the project's folder looks like a server's address, and isn't its URL "
                            f"as a string; {EXPECTED}.")
@@ -186,7 +184,7 @@ def _check_cache(cache: str | os.PathLike[str] | None) -> None:
     if not isinstance(cache, (str, os.PathLike)):
         raise BadInput(f"cache is {cache!r:.80}; the path of a folder on this machine is expected.")
     text = str(os.fspath(cache))
-    if _CACHE_MEANT_AS_URL.match(text) or _MEANT_AS_URL.match(text) or _PASSWORD_WITHIN.search(text):
+    if MEANT_AS_ADDRESS.match(text) or _MEANT_AS_URL.match(text) or _PASSWORD_WITHIN.search(text):
         raise BadInput("what was passed as cache looks like the address of a server; the path of a folder on this "
                        "machine is expected. Leave cache out for one in the user's cache directory.")
 

@@ -23,7 +23,7 @@ from ...errors import BadInput
 from ...objects.shapes import MOST_POINTS
 from ...records import OBJECT_TASKS, SHAPE_OF, ObjectAnswer
 from ...taxonomy.labels import Taxonomy
-from ..files import Source, inner_path, json_text, unsafe_name
+from ..files import Source, as_mapping, inner_path, json_text, unsafe_name
 from ..format import Contents, Options
 from ..label_names import labels_of_file, sound_name
 from ..losses import NOTHING_READ, Losses
@@ -66,7 +66,7 @@ class _Document:
 
     @property
     def hitl(self) -> Mapping[str, Any]:
-        return _mapping(_mapping(self.body.get("info")).get("hitl"))
+        return as_mapping(as_mapping(self.body.get("info")).get("hitl"))
 
 
 def read(source: Source, options: Options) -> Contents:
@@ -140,7 +140,7 @@ class _Categories:
         above = category.get("supercategory")
         if isinstance(above, str) and above not in (*_NONE, name) and self.supers.setdefault(name, above) != above:
             lost.add("place of a label in the hierarchy", "A category comes twice, under two others.")
-        if isinstance(own := _mapping(category.get("hitl")).get("label_id"), str):
+        if isinstance(own := as_mapping(category.get("hitl")).get("label_id"), str):
             self.ids[name] = own
         for odd in category.keys() - _OF_CATEGORIES:
             lost.add(f"{odd} of a category", "Labels have no such field here.")
@@ -176,7 +176,7 @@ def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> H
     supers = {labels.ids[name]: above for name, above in categories.supers.items()}
     taxonomy = _under_supercategories(labels.taxonomy, supers, _used(documents), lost)
     info = {name: value for document in documents[:1] for name in ("info", "licenses")
-            if (value := document.body.get(name)) and not _mapping(value).get("hitl")}
+            if (value := document.body.get(name)) and not as_mapping(value).get("hitl")}
     called = {one: name for one, name in labels.names.items() if " / " in name}
     return Header(task, "image", taxonomy, about=info, called=called)
 
@@ -186,7 +186,7 @@ def _own_header(document: _Document, task: str | None) -> Header | None:
     header = header_from_dict(document.hitl, f"{document.where}: info.hitl")
     label_ids: dict[str, str] = {}
     for n, category in enumerate(document.entries("categories")):
-        label_id = _mapping(category.get("hitl")).get("label_id")
+        label_id = as_mapping(category.get("hitl")).get("label_id")
         if not isinstance(label_id, str) or label_id not in header.taxonomy.answerable \
                 or header.names[label_id] != category.get("name"):
             return None
@@ -271,9 +271,9 @@ class _Reader:
             for n, (key, image) in enumerate(images):
                 yield self._record(document, f"{document.where}: images[{n}]", image, of_image.get(key, []),
                                    results.get(key, {}))
-            rest = _mapping(document.body.get("hitl")).get("images", [])
+            rest = as_mapping(document.body.get("hitl")).get("images", [])
             for n, image in enumerate(rest if isinstance(rest, list) else ()):
-                yield self._record(document, f"{document.where}: hitl.images[{n}]", _mapping(image), [], {})
+                yield self._record(document, f"{document.where}: hitl.images[{n}]", as_mapping(image), [], {})
 
     def _record(self, document: _Document, where: str, image: Mapping[str, Any],
                 annotations: Sequence[tuple[int, Mapping[str, Any]]],
@@ -306,7 +306,7 @@ class _Reader:
         for n, annotation in annotations:
             one = self._object(document, f"{document.where}: annotations[{n}]", annotation)
             if one is not None:
-                n_answer = _mapping(annotation.get("hitl")).get("answer", 0)
+                n_answer = as_mapping(annotation.get("hitl")).get("answer", 0)
                 of_answer[n_answer if n_answer in range(len(own)) else 0].append(one)
         if not own and annotations and not of_answer:
             self.lost.add("answer", NOTHING_READ)
@@ -355,7 +355,7 @@ class _Reader:
             return None
         label_id = document.label_ids[key]
         body = {"id": str(one.get("id", where.rpartition("[")[2][:-1]))[:80], "label": self.header.names[label_id],
-                **_mapping(one.get("hitl")), "kind": self.kind, "at": at, "label_id": label_id}
+                **as_mapping(one.get("hitl")), "kind": self.kind, "at": at, "label_id": label_id}
         try:
             return ObjectAnswer.from_dict({name: value for name, value in body.items() if name not in _OUTSIDE})
         except (BadInput, TypeError) as error:
@@ -363,7 +363,7 @@ class _Reader:
 
     def _place(self, one: Mapping[str, Any], where: str) -> list[float] | None:
         """Coordinates as the task has them; None, counted, where the annotation has none."""
-        if one.get("iscrowd") and _mapping(one.get("hitl")).get("unsure") is not True:
+        if one.get("iscrowd") and as_mapping(one.get("hitl")).get("unsure") is not True:
             self.lost.add("crowd", "The region of a crowd isn't one object.")
             return None
         if self.kind == "point":
@@ -436,13 +436,13 @@ class _Reader:
             where, entries = str(self.source.file(file)), self.source.json(file)
             if not isinstance(entries, list):
                 raise BadInput(f"{where} is no list; results are expected: [{{image_id, category_id, bbox, score}}].")
-            for n, one in enumerate(map(_mapping, entries)):
+            for n, one in enumerate(map(as_mapping, entries)):
                 key = _key(one.get("image_id"), at := f"{where}: [{n}]", "image_id")
                 if key not in keys:
                     raise BadInput(f"{at} is about image {key!r:.60}, which isn't among those of {document.where}.")
                 if not _is_number(score := one.get("score")):
                     raise BadInput(f"{at} has the score {score!r:.60}; a number is expected.")
-                hitl, self._size = _mapping(one.get("hitl")), None
+                hitl, self._size = as_mapping(one.get("hitl")), None
                 model = hitl.get("model", unsafe_name(PurePosixPath(file).stem))
                 made = self._object(document, at, {name: one[name] for name in one if name in _OF_ANNOTATIONS})
                 if made is not None:
@@ -510,7 +510,3 @@ def _whole(value: Any) -> int:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -32,7 +32,7 @@ from xml.sax.saxutils import escape
 
 from ...errors import BadInput
 from ...records import ObjectAnswer
-from ..files import Source, Target, inner_path, json_text, parsed, safe_name
+from ..files import Source, Target, as_mapping, inner_path, json_text, parsed, safe_name
 from ..format import Contents, Format, Options
 from ..image_files import FOLDERS, SPLITS, ImageFiles, split_of
 from ..label_names import labels_of_file
@@ -244,10 +244,6 @@ def _add_object(file: _File, one: Element, where: str, lost: Losses) -> None:
     file.objects.append((name, (x0, y0, x1, y1)))
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _whole(text: str | None) -> int:
     """A side of an image; 0 where it isn't one."""
     try:
@@ -344,7 +340,7 @@ class _Reader:
         if not isinstance(about, list) or not all(isinstance(one, dict) and all(
                 isinstance(one.get(name), str) for name in ("file", "model", "label")) for one in about):
             raise BadInput(f"{where} is {str(about)[:60]!r}; a list of objects with file, model and label is expected.")
-        one_based = _mapping(self._source.json(ABOUT)).get("one_based") if self._source.has(ABOUT) else None
+        one_based = as_mapping(self._source.json(ABOUT)).get("one_based") if self._source.has(ABOUT) else None
         for one in about:
             if one["label"] not in self._label_ids:
                 raise BadInput(f"{where} has the label {one['label']!r:.60}, which isn't in {ABOUT}; add it there.")
