@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hitl_widgets.sampling.adjudication import next_reviews, residual_error
 from hitl_widgets.sampling.more_votes import fit_people
+from hitl_widgets.sampling.review_order import next_reviews, residual_error
 
 Rng = np.random.Generator
 TOLERANCES = (0.03, 0.05)

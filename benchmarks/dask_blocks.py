@@ -20,7 +20,7 @@ from distributed import Client, LocalCluster
 from PIL import Image
 
 import hitl_widgets as hw
-from hitl_widgets.items.part import part_of
+from hitl_widgets.items.pool_part import part_of
 from hitl_widgets.learn import dask_cluster
 from hitl_widgets.learn.blocks import SIZE, Answers, Block, Result, Work, blocks_of, run_block, work_of
 from hitl_widgets.learn.nets import small_cnn

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from hitl_widgets.learn.data import TrainingData, random_affine
-from hitl_widgets.learn.head import with_outputs
+from hitl_widgets.learn.last_layer import with_outputs
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.train import TrainingOptions, train
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import BadInput, DiskFull, HitlError, ItemError
-from ..items.part import part_of, pool_of
 from ..items.pool import Pool
+from ..items.pool_part import part_of, pool_of
 from ..learn.blocks import Answers, Block, Loaded, Result, Work, blocks_of, run, work_of
 from ..learn.inference import Inference
 from ..learn.predict import NetPredictor

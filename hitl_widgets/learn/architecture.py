@@ -21,8 +21,8 @@ from .average import holds_average_net, unfitted_average_net
 from .callables import AsLoaded, CallableNet, column_order, holds_callable, is_function
 from .estimator_nets import EstimatorNet, EstimatorPredictor
 from .estimators import Estimator, Features, is_estimator
-from .head import n_outputs, with_outputs
 from .imported import Content, ImportedNet, ImportedPredictor, holds_imported_net, unfilled_imported_net
+from .last_layer import n_outputs, with_outputs
 from .light import holds_light_net, is_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, Unsquashed, look_at

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .head import with_outputs
+from .last_layer import with_outputs
 from .light import holds_light_net, is_light_net, unfitted_light_net
 from .weights import shapes_in
 
@@ -21,7 +21,7 @@ from .weights import shapes_in
 class AverageNet(nn.Module):
     """The mean of its parts' probabilities, as logits.
 
-    Its last layer, as `head.find_head` finds it, is that of the last part: an item's embedding is that of the CNN.
+    Its last layer (see `last_layer.find_head`) is that of the last part: an item's embedding is that of the CNN.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.
     net : AverageNet
         Each part gets a new last layer.
     n_outputs, old, rows, seed, embeddings
-        As for `head.with_outputs`. The embeddings are those of the last part.
+        As for `last_layer.with_outputs`. The embeddings are those of the last part.
     """
     for part in net.parts:
         with_outputs(part, n_outputs, old=old, rows=rows, seed=seed, embeddings=None if is_light_net(part)

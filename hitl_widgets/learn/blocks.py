@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, DiskFull, HitlError, ItemError, ModelError
-from ..items.part import Part, part_of, pool_of
 from ..items.pool import Pool
+from ..items.pool_part import Part, part_of, pool_of
 from ..items.reading import one_by_one
 from ..storage.files import make_folder, write_whole
 from .callables import AsLoaded, CallableNet

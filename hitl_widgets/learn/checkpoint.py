@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..storage.files import make_folder, write_whole
-from .head import find_head, n_outputs
+from .last_layer import find_head, n_outputs
 from .rationales import RationaleLoss
 
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from .data import draw_quotas
-from .head import find_head
+from .last_layer import find_head
 from .losses import SMOOTHING, is_partial, label_groups, partial_label_losses
 from .outputs import read_logits
 from .text_views import Batch, moved, n_items, run_net

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput
-from ..project.importing_predictions import read_probabilities
+from ..project.prediction_tables import read_probabilities
 from ..project.project import Project
 from ..records import Bars, no_bars
 from .imported import net_of

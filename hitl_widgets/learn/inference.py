@@ -19,8 +19,8 @@ import torch
 
 from ..errors import DiskFull, ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
-from ..items.part import part_of
 from ..items.pool import Pool
+from ..items.pool_part import part_of
 from ..items.reading import fetch_ahead, to_keep
 from ..items.text_features import readable_texts, text_features
 from ..records import Bars, no_bars

@@ -23,7 +23,7 @@ from ..errors import BadInput, ItemError, ModelError, ViewError
 from ..items.reading import fetch_ahead
 from ..records import new_id
 from .callables import AsLoaded, CallableNet
-from .head import NAME_IT, find_head
+from .last_layer import NAME_IT, find_head
 from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
 from .text_nets import is_additive_net

@@ -36,9 +36,9 @@ from .callables import CallableNet, is_function, names_of_outputs
 from .descriptors import Descriptors
 from .estimator_registry import EstimatorVersions
 from .estimators import Estimator, NotFitted, is_estimator
-from .head import with_outputs
 from .imported import ImportedNet, ImportedPredictor, holds_imported_net, no_net
 from .inference import Inference
+from .last_layer import with_outputs
 from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors

@@ -37,7 +37,7 @@ from ..records import (
     no_bars,
     utc_now,
 )
-from ..sampling.adjudication import ResidualError, next_reviews, residual_error
+from ..sampling.review_order import ResidualError, next_reviews, residual_error
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, set_id
 from ..taxonomy.labels import Taxonomy

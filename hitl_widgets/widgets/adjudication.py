@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..project.adjudication import Adjudication, Case
     from ..project.verdicts import Verdict
     from ..records import Estimate
-    from ..sampling.adjudication import ResidualError
+    from ..sampling.review_order import ResidualError
 
 CAUSES: tuple[tuple[Cause, str], ...] = tuple(CAUSES_IN_WORDS.items())
 AHEAD = 4  # items that wait in the browser

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, ModelError
-from ..items.part import positions_of
+from ..items.pool_part import positions_of
 from .services import Services
 
 

@@ -50,7 +50,7 @@ def import_predictions(services: Services, table: pd.DataFrame, name: str, *, ad
     project.require("imported")
     if services.asks_for_objects:
         with services.bars(None, title="Loading the model"):
-            from ..learn.importing_objects import import_objects
+            from ..learn.importing_proposals import import_objects
         return import_objects(project, services.detectors, table, name=name, adopt=adopt, bars=services.bars)
     services.require_labels()
     with services.bars(None, title="Loading the model"):

@@ -8,7 +8,7 @@ from nets import LABELS, Perceptron, noise, seeded
 
 from hitl_widgets.explain import faithfulness
 from hitl_widgets.explain.attribute import NetExplainer
-from hitl_widgets.learn.head import merged_row
+from hitl_widgets.learn.last_layer import merged_row
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.testing import MemoryPool
 

@@ -25,8 +25,8 @@ from hitl_widgets.errors import BadInput, ImageError
 from hitl_widgets.items import remote
 from hitl_widgets.items.file_cache import FileCache
 from hitl_widgets.items.integrity import Contents, alike_in_size
-from hitl_widgets.items.part import part_of
-from hitl_widgets.items.part import pool_of as pool_of_part
+from hitl_widgets.items.pool_part import part_of
+from hitl_widgets.items.pool_part import pool_of as pool_of_part
 from hitl_widgets.items.remote import RemoteFiles, _Fetch, shown
 from hitl_widgets.testing import wait_for
 
@@ -605,7 +605,7 @@ def test_a_worker_fetches_with_what_a_part_has_and_no_repr_shows_it(server):
     assert pool_of_part(part)._remote is pool._remote  # in one process one cache
     program = """
 import pickle, sys
-from hitl_widgets.items.part import pool_of
+from hitl_widgets.items.pool_part import pool_of
 part = pickle.load(sys.stdin.buffer)
 pool = pool_of(part)
 assert pool.ids.tolist() == ["2", "5"] and pool.load(1)[0, 0] == 100 and pool_of(part)._remote is pool._remote

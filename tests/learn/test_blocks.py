@@ -24,7 +24,7 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
-from hitl_widgets.items.part import part_of, pool_of
+from hitl_widgets.items.pool_part import part_of, pool_of
 from hitl_widgets.learn import blocks, dask_cluster
 from hitl_widgets.learn.blocks import Block, blocks_of, run_block, work_of
 from hitl_widgets.learn.light import light_net

@@ -15,7 +15,7 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import ModelError, ShapeError, UnknownLabel
 from hitl_widgets.learn.data import LabelledImages, TrainingData, balanced_order, split_validation
-from hitl_widgets.learn.head import merged_row, with_outputs
+from hitl_widgets.learn.last_layer import merged_row, with_outputs
 from hitl_widgets.learn.losses import (
     PARTIAL,
     SMOOTHING,

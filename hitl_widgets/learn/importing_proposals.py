@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import BadInput, HitlError, ItemError, ModelError
 from ..project.importing_objects import COORDINATES, coordinates_of
-from ..project.importing_predictions import have, items_of, label_numbers, numbers_of, rows_in_words
+from ..project.prediction_tables import have, items_of, label_numbers, numbers_of, rows_in_words
 from ..project.project import Project
 from ..records import SHAPE_OF, Bars, no_bars
 from .imported_objects import objects_net_of

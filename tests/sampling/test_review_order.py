@@ -7,7 +7,7 @@ import pytest
 
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.sampling.acceptance import n_without_error
-from hitl_widgets.sampling.adjudication import next_reviews, residual_error
+from hitl_widgets.sampling.review_order import next_reviews, residual_error
 
 
 def labels(n=400, seed=0, share=0.08):
