@@ -330,7 +330,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the proposals all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
-    reference = project.reference_objects().drop_duplicates("item_id")
+    reference = project.reference_objects()
     key = _key(data, reference, recipe)
     if (earlier := _former_run(project, registry, key)) is not None:
         project.notify(f"No new answers since round {earlier.round}: this is that run. To train all the same, pass "
@@ -346,7 +346,7 @@ def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, 
         before = registry.adopted or before
         project.refresh()
         if project.lineage.today.version != data.taxonomy:  # the labels were edited while it trained
-            reference = project.reference_objects().drop_duplicates("item_id")
+            reference = project.reference_objects()
         with bars(len(reference), title=f"Round {n_round}: measuring on the hold-out") as advance:
             for one in (model, *([] if before is None else [before])):
                 registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)

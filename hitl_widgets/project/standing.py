@@ -193,17 +193,21 @@ class Standing:
         return consensus_objects(found, sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:
-        """List the images that measure, with their objects: of the hold-out, as each annotator answered them blind.
+        """List the images that measure, with their objects: of the hold-out, as they were first answered blind.
 
         Returns
         -------
         DataFrame
-            As `Answers.reviewed_images`.
+            As `Answers.reviewed_images`, a row an image: of several annotators the first.
         """
         with self.state.lock:
             self.refresh()
             answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
-            table = images_table(first_blind(self.log.events_of(answered)), self.lineage, changed=self.state.changed)
+            blind = first_blind(self.log.events_of(answered))
+            table = images_table(blind, self.lineage, changed=self.state.changed)
+            place = table["decision_id"].map(dict(zip(blind["decision_id"], blind["seq"], strict=True)))
+            first = place.groupby(table["item_id"]).transform("min") == place
+            table = table[first.to_numpy(bool)].reset_index(drop=True)
             return table.assign(position=self.pool.positions(table["item_id"].tolist()))
 
     def answers(self) -> Answers:

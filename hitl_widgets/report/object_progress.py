@@ -53,8 +53,8 @@ class ObjectProgress:
         The same of each of today's labels: label, round, answers (objects of the label, by then), n (images with one),
         recall (the figure of the label), low, high.
     suggestions : DataFrame
-        How many of the visible proposals stood as they were: round, label ("all", or one), n (proposals), share, low,
-        high. Intervals allow for proposals of one image being alike.
+        How many of the visible proposals stood as they were: round, label ("all", or the one that was proposed), n
+        (proposals), share, low, high. Intervals allow for proposals of one image being alike.
     acts : DataFrame
         What became of objects: a row for each round: round, n_images, accepted, moved, relabelled, deleted, added (an
         image), iou (mean overlap of moved objects with their proposals).
@@ -163,7 +163,7 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
         if event.body["model"] == adopted.body["model"]:
             return figures if figures.n_images else None
     from ..learn.object_run import truth_of
-    reference = project.reference_objects().drop_duplicates("item_id")
+    reference = project.reference_objects()
     truth, sizes = truth_of(project, reference, kind)
     if project.propose is None or not len(truth):
         return None
@@ -249,8 +249,7 @@ def _stood(looks: pd.DataFrame) -> pd.DataFrame:
     """How many visible proposals stood as they were, over all labels and of each."""
     rows: list[tuple[Any, ...]] = []
     visible = looks[~looks["hidden"]]
-    each = [(n_round, item_id, (one.get("was") or one)["label_id"] if one["act"] != "relabelled" else None,
-             STOOD[one["act"]]) for n_round, item_id, objects in
+    each = [(n_round, item_id, _proposed_label(one), STOOD[one["act"]]) for n_round, item_id, objects in
             zip(visible["round"], visible["item_id"], visible["objects"], strict=True)
             for one in objects if one.get("origin") == "model" and one.get("act") in STOOD]
     table = pd.DataFrame(each, columns=["round", "item_id", "label", "stood"])
@@ -260,6 +259,13 @@ def _stood(looks: pd.DataFrame) -> pd.DataFrame:
             effect = design_effect(some["stood"].to_numpy(float), some["item_id"])
             rows.append((n_round, label, n, k / n, *jeffreys(k / effect, n / effect)))
     return pd.DataFrame(rows, columns=["round", "label", "n", "share", "low", "high"])
+
+
+def _proposed_label(one: Mapping[str, Any]) -> str | None:
+    """The label of a proposal, whatever became of it; None where an invented log doesn't say."""
+    if (was := one.get("was")) is None and one["act"] == "relabelled":
+        return None
+    return str((was or one)["label_id"])
 
 
 def _acts(looks: pd.DataFrame) -> pd.DataFrame:

@@ -96,6 +96,37 @@ def test_proposals_that_stood_and_acts_are_counted_by_image(wb):
     assert 0.6 < acts["iou"] < 0.9
 
 
+def test_a_proposal_that_got_another_label_counts_for_the_label_that_was_proposed(wb):
+    """It was left out of every label's share: a label of which half was renamed by hand seemed to have stood wholly."""
+    propose(wb)
+    label = {name: wb.taxonomy.label(name).id for name in AT}
+    ids = [item_id for item_id in map(str, range(N)) if item_id not in wb.holdout][:4]
+    for k, item_id in enumerate(ids):
+        seen = Seen(model="m", taxonomy=1, chosen_by="random", arm="shown", arm_probability=0.9, threshold=0.3,
+                    threshold_probability=0.8, objects=tuple(
+                        one.to_dict() for one in wb.project.propose(wb.pool.position(item_id))))
+        first, second = ({name: one[name] for name in ("id", "at", "label_id")} for one in seen.objects)
+        wb.decide(item_id, seen=seen, objects=[first if k % 2 else {**first, "label_id": label["WBC"]}, second])
+    stood = wb.progress().suggestions.set_index("label")
+    assert stood[["n", "share"]].to_dict("index") == {
+        "all": {"n": 8, "share": 6 / 8}, "RBC": {"n": 4, "share": 2 / 4}, "WBC": {"n": 4, "share": 1.0}}
+    wb.apply(edits.merge(["RBC", "WBC"], "cell"))
+    merged = wb.progress().suggestions.set_index("label")
+    assert merged[["n", "share"]].to_numpy().tolist() == [[8, 6 / 8], [8, 6 / 8]]
+
+
+def test_of_several_people_the_first_who_answered_an_image_blind_measures(wb):
+    """Whose name came first in the alphabet did, so that another name, as of a forgotten person, was another figure."""
+    propose(wb)
+    for item_id in wb.holdout:
+        for annotator, found in (("zoe", AT), ("bob", {})):
+            wb.decide(item_id, annotator=annotator, objects=[hw.Box(*at, label=name) for name, at in found.items()],
+                      seen=Seen(hidden=True, chosen_by="holdout", model="m"))
+    now = wb.progress().now
+    assert now is not None
+    assert now.estimate("map50", "RBC").value == pytest.approx(1.0)
+
+
 def test_the_models_interval_allows_for_whole_groups(tmp_path):
     """A round's did, and that of a model that no round trained was as narrow as of images drawn one by one."""
     images = np.random.default_rng(0).integers(0, 255, (N, 60, 80), np.uint8)
