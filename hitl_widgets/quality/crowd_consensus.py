@@ -21,7 +21,7 @@ from .intervals import jeffreys
 from .pooling import Votes
 from .suggestion_effect import agreement_with_model
 from .vote_models import BLIND_VOTE, SHOWN_VOTE, UNKNOWN_VOTE, Ballots, Floats, VoteModel
-from .votes import EncodedVotes, encode
+from .votes import EncodedVotes, Ints, encode
 
 METHODS = ("auto", "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure")
 STRUCTURE = {"majority": "equal", "one_coin": "one_coin", "dawid_skene": "confusion", "glad": "glad", "mace": "mace",
@@ -218,7 +218,10 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
     candidates, reason = _candidates(method, ballots, suggested=aware is not None)
     candidates = _fitted(candidates, ballots, aware)
     if dependence is None or len(candidates) > 1:
-        candidates = _score(candidates, ballots, dependence, blind=aware is not None and method == "auto", seed=seed)
+        fold = _folds(encoded, np.random.default_rng(seed))
+        if aware is not None and method == "auto":  # only blind votes are compared
+            fold[ballots.channel != BLIND_VOTE] = -1
+        candidates = _score(candidates, ballots, dependence, fold)
     else:
         candidates = [replace(candidate, dependence=dependence) for candidate in candidates]
     chosen, evidence = _choose(candidates, reason)
@@ -310,13 +313,24 @@ def _fitted(candidates: list[Candidate], ballots: Ballots, aware: VoteModel | No
     return fitted
 
 
-def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | None, *, blind: bool,
-           seed: int) -> list[Candidate]:
-    """Predict held-out votes, the same ones for each candidate; blind ones only where some were in sight."""
+def _folds(encoded: EncodedVotes, rng: np.random.Generator) -> Ints:
+    """The fold of each vote, drawn in the order of the items' ids: a table says the same in whatever order it is."""
+    by_item = np.argsort(encoded.items.map(str).to_numpy(object), kind="stable")
+    place = np.empty(len(by_item), np.int64)
+    place[by_item] = np.arange(len(by_item))
+    # Names come last, and only where there are no times: a reader may have pseudonyms before them.
+    rows = encoded.rows
+    at = pd.factorize(rows["acted_at"], sort=True)[0] if "acted_at" in rows and rows["acted_at"].notna().all() else \
+        encoded.annotator
+    order = np.lexsort((encoded.annotator, at, encoded.suggestion, encoded.shown, encoded.label, place[encoded.item]))
+    fold = np.empty(len(encoded), np.int64)
+    fold[order] = rng.integers(0, N_FOLDS, len(encoded))
+    return fold
+
+
+def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | None, fold: Ints) -> list[Candidate]:
+    """Predict held-out votes, the same ones for each candidate: those of each fold from the others, but for fold -1."""
     n_held = len(ballots)
-    fold = np.random.default_rng(seed).integers(0, N_FOLDS, n_held)
-    if blind:
-        fold[ballots.channel != BLIND_VOTE] = -1
     options = DEPENDENCES if dependence is None else (dependence,)
     scored = []
     for candidate in candidates:

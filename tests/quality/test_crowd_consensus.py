@@ -89,6 +89,21 @@ def test_no_votes_make_an_empty_consensus() -> None:
     assert c.probs.shape[0] == 0
 
 
+def test_the_order_of_the_rows_changes_nothing() -> None:
+    """Which votes were held out followed from their rows: in another order 0.8 became 0.6, and some labels others."""
+    votes, _, _ = world(4, n_items=90, n_people=4)
+    timed = votes.assign(acted_at=pd.date_range("2026-01-01", periods=len(votes), freq="min", tz="UTC"))
+    for table in (votes, timed):
+        c = consensus(table)
+        for seed in range(3):
+            again = consensus(table.sample(frac=1, random_state=seed))
+            assert again.method == c.method
+            pd.testing.assert_frame_equal(again.probs.loc[c.probs.index], c.probs, atol=1e-6)
+    called = consensus(timed.assign(annotator=timed["annotator"].map(
+        {"p0": "person 9f", "p1": "person 3a", "p2": "p2", "p3": "person 01"})))
+    pd.testing.assert_frame_equal(called.probs, c.probs, atol=1e-6)
+
+
 def test_one_annotator_alone_is_believed() -> None:
     c = consensus(pd.DataFrame({"item_id": list("xyz"), "annotator": "ann", "label": ["a", "b", "a"]}))
     assert c.labels.tolist() == ["a", "b", "a"]
