@@ -166,7 +166,8 @@ def plot_progress(progress: Rounds) -> Drawing:
 
 def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
     """Draw accuracy by the number of answers, and the gain that the next ones are likely to bring."""
-    for source, name, colour, marker in (("holdout", "hold-out", BLUE, "s"), ("audit", "audit", ORANGE, "o")):
+    first = ("holdout", "hold-out") if (progress.accuracy["source"] == "holdout").any() else ("imported", "imported")
+    for source, name, colour, marker in ((*first, BLUE, "s"), ("audit", "audit", ORANGE, "o")):
         of_source = progress.accuracy[progress.accuracy["source"] == source]
         for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
             _points(axes, table, "answers", "share", colour=colour, marker=marker, name="" if k else name)

@@ -142,7 +142,8 @@ class ObjectRun:
     round : int
         Its number, 1 for the project's first.
     measured_on : str
-        "holdout", or "" where nothing measures.
+        "holdout", "imported" where no hold-out image was answered blind and some have imported objects, or "" where
+        nothing measures.
     net : torch.nn.Module or None
         The trained net; None for a run that was read from the log.
     """
@@ -209,7 +210,9 @@ class ObjectRun:
         lines = [f"learned from {self.n_training} {items} with {self.n_objects:,} {objects} in {steps} steps, "
                  f"{self.seconds:.0f} s" + (" (the budget ended it)" if self.stopped_because == "budget" else "")]
         if self.measured_on:
-            lines.append(f"measured on {self.after.n_images} hold-out {items} that were answered blind")
+            how = "that were answered blind" if self.measured_on == "holdout" else \
+                f"with imported {objects}: nobody recorded what their author had seen"
+            lines.append(f"measured on {self.after.n_images} hold-out {items} {how}")
             for name in {"f1": ("f1",), "f1_strict": ("f1_strict", "f1_exact", "f1_partial")}.get(
                     self.main, (self.main, "map")):
                 was = self.before[name] if self.before.n_images and not math.isnan(self.before[name]) else "none"
@@ -621,7 +624,7 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
     if recipe.adopt != "better":
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
     return ObjectRun(compared.before, compared.after, gain, model.version, adopted, verdict, 0, 0, 0.0, 0,
-                     pd.DataFrame(), measured_on="holdout" if compared.n_objects else "")
+                     pd.DataFrame(), measured_on=str(reference["source"].iloc[0]) if compared.n_objects else "")
 
 
 def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, run: ObjectRun,

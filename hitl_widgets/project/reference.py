@@ -204,10 +204,9 @@ def _by_item(events: Iterable[Event]) -> dict[str, dict[str, list[Event]]]:
             for item_id, of_annotator in decided.items()}
 
 
-def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[str, list[Any]]:
+def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, imported: bool = False
+                ) -> dict[str, list[Any]]:
     """List the answers that measure, where objects are asked for: those that were given blind, as `blind_answers` says.
-
-    Where nobody answered an image so, an imported answer counts, of whose author nobody knows what they had seen.
 
     Parameters
     ----------
@@ -215,6 +214,8 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[
         The "decided" and "retracted" events of the hold-out's items.
     changed : collection of str
         As for `blind_answers`.
+    imported : bool
+        List those that were imported instead, of whose authors nobody knows what they had seen.
 
     Returns
     -------
@@ -227,8 +228,8 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[
         every = list(itertools.chain(*of_annotator.values()))
         blind = {name: blind_answers(own, changed, others=every, what=lambda body: body)
                  for name, own in of_annotator.items()}
-        given: dict[str, Any] = {name: one.labels[0] for name, one in blind.items() if one.labels} or \
-            {name: one.imported for name, one in blind.items() if one.imported}
+        given: dict[str, Any] = {name: one.imported for name, one in blind.items() if one.imported} if imported else \
+            {name: one.labels[0] for name, one in blind.items() if one.labels}
         for name, (body, _) in given.items():
             event = next(event for event in of_annotator[name] if event.body is body)
             row = {**annotation_of(event), "seq": event.seq, "item_id": item_id, "annotator": name}

@@ -195,20 +195,26 @@ class Standing:
     def reference_objects(self) -> pd.DataFrame:
         """List the images that measure, with their objects: of the hold-out, as they were first answered blind.
 
+        Where none was, those whose objects were imported.
+
         Returns
         -------
         DataFrame
-            As `Answers.reviewed_images`, a row an image: of several annotators the first.
+            As `Answers.reviewed_images`, a row an image: of several annotators the first. And source: "holdout", or
+            "imported" where nobody knows what the author had seen.
         """
         with self.state.lock:
             self.refresh()
             answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
-            blind = first_blind(self.log.events_of(answered))
-            table = images_table(blind, self.lineage, changed=self.state.changed)
-            place = table["decision_id"].map(dict(zip(blind["decision_id"], blind["seq"], strict=True)))
+            decided, source = list(self.log.events_of(answered)), "holdout"
+            given = first_blind(decided)
+            if not given["seq"]:
+                given, source = first_blind(decided, imported=True), "imported"
+            table = images_table(given, self.lineage, changed=self.state.changed)
+            place = table["decision_id"].map(dict(zip(given["decision_id"], given["seq"], strict=True)))
             first = place.groupby(table["item_id"]).transform("min") == place
             table = table[first.to_numpy(bool)].reset_index(drop=True)
-            return table.assign(position=self.pool.positions(table["item_id"].tolist()))
+            return table.assign(position=self.pool.positions(table["item_id"].tolist()), source=source)
 
     def answers(self) -> Answers:
         """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""

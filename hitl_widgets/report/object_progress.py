@@ -45,10 +45,10 @@ class ObjectProgress:
     Parameters
     ----------
     accuracy : DataFrame
-        A row a round: round, source ("holdout"), model, answers (images that it learnt from), n (hold-out images, which
-        were answered blind), share (the figure), low, high, curve, origin, figure ("map50", of points "f1", of spans
-        "f1_strict"). A model
-        that no round trained is measured now, and has the round after the last.
+        A row a round: round, source ("holdout", or "imported" where no hold-out image was answered blind and some have
+        imported objects), model, answers (images that it learnt from), n (hold-out images that measure), share (the
+        figure), low, high, curve, origin, figure ("map50", of points "f1", of spans "f1_strict"). A model that no round
+        trained is measured now, and has the round after the last.
     labels : DataFrame
         The same of each of today's labels: label, round, answers (objects of the label, by then), n (images with one),
         recall (the figure of the label), low, high.
@@ -93,7 +93,9 @@ class ObjectProgress:
     def _lines(self) -> list[tuple[str, str]]:
         stood = self.suggestions[self.suggestions["label"] == "all"]
         first = "figure" if not len(self.accuracy) else str(self.accuracy["figure"].iloc[-1])
-        return [(f"hold-out {first}", _latest(self.accuracy)), ("proposals stood", _latest(stood)),
+        imported = len(self.accuracy) and self.accuracy["source"].iloc[-1] == "imported"
+        return [(f"{first}, imported" if imported else f"hold-out {first}", _latest(self.accuracy)),
+                ("proposals stood", _latest(stood)),
                 ("last round gained", f"{self.gained}"), ("missed unproposed", f"{self.prefill.missed}"),
                 ("the queue asks for", self.queue)]
 
@@ -134,7 +136,7 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     kind = SHAPE_OF[project.task]
     trained = [event for event in project.log.events(kind="trained") if event.body.get("kind") == "objects"]
     measured = [figures_in(event.body["after"]) for event in trained]
-    now, adopted = _now(project, kind, trained, measured), project.adopted()
+    now, source, adopted = *_now(project, kind, trained, measured), project.adopted()
     looks = first_looks(project)
     ends = [event.seq or 0 for event in trained]
     round_of = {event.id: 1 + bisect_left(ends, event.seq or 0) for event in project.log.events(kind="decided")}
@@ -145,7 +147,7 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
                                                        for event in trained):
         figure = now[FIRST[kind]]
         same = not trained or set(trained[-1].body["label_ids"]) == set(project.taxonomy.label_ids)
-        accuracy.loc[len(accuracy)] = [len(trained) + 1, "holdout", adopted.body["model"], 0, figure.n, figure.value,
+        accuracy.loc[len(accuracy)] = [len(trained) + 1, source, adopted.body["model"], 0, figure.n, figure.value,
                                        figure.low, figure.high, max(curves, default=1) + (not same),
                                        adopted.body.get("origin", "given"), FIRST[kind]]
     project.selector.default(project.queue, project.lineage)
@@ -154,19 +156,20 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
                           gained=_gained(trained))
 
 
-def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequence[Figures]) -> Figures | None:
-    """The adopted model on the hold-out's images: as its round measured it, or measured now."""
+def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequence[Figures]
+         ) -> tuple[Figures | None, str]:
+    """The adopted model on the hold-out's images, as its round measured it or measured now, and on which of them."""
     adopted = project.adopted()
     if adopted is None or not project.has_pool:
-        return None
+        return None, ""
     for event, figures in zip(reversed(trained), reversed(measured), strict=True):
         if event.body["model"] == adopted.body["model"]:
-            return figures if figures.n_images else None
+            return figures if figures.n_images else None, _source(event)
     from ..learn.object_run import truth_of
     reference = project.reference_objects()
     truth, sizes = truth_of(project, reference, kind)
     if project.propose is None or not len(truth):
-        return None
+        return None, ""
     proposals = {item_id: project.propose(int(place)) for item_id, place in
                  zip(reference["item_id"], reference["position"], strict=True)}
     found = without_unknown(_found_objects(proposals, project.taxonomy, kind), reference)
@@ -182,7 +185,12 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
                     groups=groups)
     else:
         now = detection(truth, found, images=items, sizes=sizes, threshold=thresholds, groups=groups)
-    return None if math.isnan(now[FIRST[kind]]) else now
+    return None if math.isnan(now[FIRST[kind]]) else now, str(reference["source"].iloc[0])
+
+
+def _source(event: Event) -> str:
+    """What a round was measured on."""
+    return str(event.body.get("measured_on") or "holdout")
 
 
 def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxonomy, kind: str) -> pd.DataFrame:
@@ -222,8 +230,8 @@ def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.D
         if not after.n_images or math.isnan(after[figure]):
             continue
         one = after[figure]
-        rows.append((n_round, "holdout", event.body["model"], int(event.body["n_training"]), one.n, one.value, one.low,
-                     one.high, curves[n_round - 1], "round", figure))
+        rows.append((n_round, _source(event), event.body["model"], int(event.body["n_training"]), one.n, one.value,
+                     one.low, one.high, curves[n_round - 1], "round", figure))
         # By its id: a label may have another name now, and its name may be that of another label.
         for name, label_id in after.table["label_id"].iloc[1:].items():
             of_label = after.estimate(figure, str(name))

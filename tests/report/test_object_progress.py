@@ -127,6 +127,27 @@ def test_of_several_people_the_first_who_answered_an_image_blind_measures(wb):
     assert now.estimate("map50", "RBC").value == pytest.approx(1.0)
 
 
+def test_imported_objects_are_not_taken_for_blind_answers(wb):
+    """Hold-out images with imported objects were counted among those that were answered blind."""
+    propose(wb)
+    rows = [(item_id, name, *at) for item_id in wb.holdout for name, at in AT.items()]
+    wb.import_annotations(pd.DataFrame(rows, columns=["item_id", "label", "x0", "y0", "x1", "y1"]))
+    progress = wb.progress()
+    assert progress.accuracy[["source", "n"]].to_numpy().tolist() == [["imported", len(wb.holdout)]]
+    assert "map50, imported" in repr(progress)
+    assert "hold-out map50" not in repr(progress)
+
+
+def test_where_an_image_was_answered_blind_imported_objects_do_not_measure(wb):
+    propose(wb)
+    blind, *others = wb.holdout
+    wb.decide(blind, objects=[hw.Box(*AT["RBC"], label="RBC")], seen=Seen(hidden=True, chosen_by="holdout", model="m"))
+    rows = [(item_id, "RBC", *AT["WBC"]) for item_id in others]
+    wb.import_annotations(pd.DataFrame(rows, columns=["item_id", "label", "x0", "y0", "x1", "y1"]))
+    assert wb.project.reference_objects()[["item_id", "source"]].to_numpy().tolist() == [[blind, "holdout"]]
+    assert wb.progress().accuracy[["source", "n"]].to_numpy().tolist() == [["holdout", 1]]
+
+
 def test_the_models_interval_allows_for_whole_groups(tmp_path):
     """A round's did, and that of a model that no round trained was as narrow as of images drawn one by one."""
     images = np.random.default_rng(0).integers(0, 255, (N, 60, 80), np.uint8)
