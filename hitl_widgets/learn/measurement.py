@@ -286,7 +286,7 @@ class _Sets:
     def decide(self) -> tuple[Verdict, str | None]:
         """Whether to adopt the new model, and the version with the highest macro F1."""
         if not self._known.any():
-            return Verdict(adopted=True, why="not measured: none of the items can be read"), None
+            return Verdict(adopted=True, why="not measured: no item has a prediction by each of the models"), None
         truth, groups = self._truth[self._known], None if self._groups is None else self._groups[self._known]
         verdict = Verdict(adopted=True, why="") if self._adopted is None else better_sets(
             truth, self._on(self._new), self._on(self._adopted), None if self._best is None else self._on(self._best),
@@ -344,7 +344,7 @@ class _Labels:
                                                    (self._best, self._former)) if model and said]
         known, right = _right([said for _, said in there], self._labels, self._today)
         if not known.any():
-            return Verdict(adopted=True, why="not measured: none of the items can be read"), None
+            return Verdict(adopted=True, why="not measured: no item has a prediction by each of the models"), None
         of = {model.version: of_model for (model, _), of_model in zip(there, right, strict=True)}
         adopted, best = self._adopted, self._best
         verdict = Verdict(adopted=True, why="") if adopted is None else \

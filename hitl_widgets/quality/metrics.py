@@ -32,7 +32,7 @@ class Metrics:
     label_ids, names : sequence of str
         Of the labels, in the order of `counts`.
     left_out : int
-        Number of items without a prediction (they couldn't be read).
+        Number of items without a prediction: they couldn't be read, or imported predictions lack them.
     n_unsure : int
         Number of items that were asked, but answered "unsure": they have no truth. `bounds` says what they may do.
     n_tied : int
@@ -77,7 +77,7 @@ class Metrics:
         """Reason why there are no estimates; empty when there are."""
         if self.n:
             return ""
-        return f"none of {self.left_out} items could be read" if self.left_out else "no item with a known answer"
+        return f"none of {self.left_out} items has a prediction" if self.left_out else "no item with a known answer"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -99,7 +99,7 @@ class Metrics:
             low, high = self.bounds
             parts.append(f"{self.n_unsure} unsure (accuracy {low:.3f} to {high:.3f} with all of them wrong or right)")
         if self.left_out and self.n_items is not None:
-            parts.append(f"{self.left_out} of them can't be read")
+            parts.append(f"{self.left_out} of them have no prediction")
         if self.n_tied:
             parts.append(f"{self.n_tied} tied between annotators")
         if self.n_in_doubt:

@@ -104,14 +104,14 @@ class MultilabelMetrics:
         """Reason why there are no estimates; empty when there are."""
         if self.n:
             return ""
-        return f"none of {self.left_out} items could be read" if self.left_out else _NO_ITEM
+        return f"none of {self.left_out} items has a prediction" if self.left_out else _NO_ITEM
 
     @property
     def coverage(self) -> str:
         """How many of the items that could measure did, in words; empty where that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         parts += [f"{count} {what}" for count, what in (
-            (self.n_unsure, "unsure"), (self.left_out if self.n_items is not None else 0, "of them can't be read"),
+            (self.n_unsure, "unsure"), (self.left_out if self.n_items is not None else 0, "of them have no prediction"),
             (self.n_tied, "tied between annotators"),
             (self.n_in_doubt, "in doubt since an edit, which will be asked again")) if count]
         return ", ".join(parts)
@@ -428,7 +428,7 @@ class _Cells:
         """Estimate each of `FIGURES`."""
         n = len(self.known)
         if not n:
-            why = f"none of {left_out} items could be read" if left_out else _NO_ITEM
+            why = f"none of {left_out} items has a prediction" if left_out else _NO_ITEM
             return {name: Estimate(math.nan, why=why) for name in FIGURES}
         found = {}
         for name, (value, low, high, _) in (("macro_f1", self.macro()), ("micro_f1", self.micro())):

@@ -235,6 +235,16 @@ def test_a_part_of_the_pool_has_to_be_asked_for_and_the_rest_has_no_prediction(b
         assert len(now.project.next(30, strategy="margin")) == 30
 
 
+def test_an_answered_holdout_item_without_a_row_is_said_to_have_no_prediction(wb):
+    """It was said that it can't be read."""
+    held = wb.holdout
+    for item_id in held:
+        wb.decide(item_id, label=NAMES[0])
+    frame = table()
+    wb.import_predictions(frame[~frame["item_id"].isin(held[:3])], partial=True)
+    assert f"{len(held)} of {len(held)} items answered, 3 of them have no prediction" in wb.progress().coverage
+
+
 def test_an_item_whose_content_changed_has_no_prediction(bench):
     wb = bench()
     wb.import_predictions(table())

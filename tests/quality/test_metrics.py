@@ -110,7 +110,7 @@ def test_items_that_cannot_be_read_are_left_out_and_counted():
     probs[1] = np.nan
     metrics = measure(probs, ["Lcat", "Ldog", "Lcat"], IDS, NAMES)
     assert (metrics.n, metrics.left_out, metrics["accuracy"]) == (2, 1, 0.5)
-    assert "none of 3 items could be read" in repr(measure(probs * np.nan, ["Lcat"] * 3, IDS)["accuracy"])
+    assert "none of 3 items has a prediction" in repr(measure(probs * np.nan, ["Lcat"] * 3, IDS)["accuracy"])
 
 
 def test_it_is_kept_as_json_and_read_again(metrics):
@@ -146,5 +146,5 @@ def test_what_does_not_fit_together_is_refused(metrics):
 def test_answered_items_that_cannot_be_read_are_told():
     """16 items were answered and 15 measured, without a word about the other."""
     metrics = Metrics([[6, 2], [0, 0]], ["a", "b"], ["cat", "dog"], left_out=1, n_items=20)
-    assert metrics.coverage == "9 of 20 items answered, 1 of them can't be read"
+    assert metrics.coverage == "9 of 20 items answered, 1 of them have no prediction"
     assert Metrics([[6, 2], [0, 0]], ["a", "b"], ["cat", "dog"], n_items=20).coverage == "8 of 20 items answered"

@@ -79,7 +79,7 @@ def test_items_that_cannot_be_read_are_counted_and_a_label_that_the_model_does_n
                                  n_items=5)
     assert (metrics.n, metrics.left_out) == (2, 1)
     assert metrics.per_label["f1"].tolist() == [1, 0]
-    assert metrics.coverage == "3 of 5 items answered, 1 of them can't be read"
+    assert metrics.coverage == "3 of 5 items answered, 1 of them have no prediction"
 
 
 @pytest.mark.parametrize(("truth", "why"), [
