@@ -1,4 +1,4 @@
-"""Adoption: whether a new model takes the place of the adopted one, from the same items. Read `better` first."""
+"""Adoption: whether a new model replaces the adopted one, compared on the same items. Read `better` first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Verdict:
 
 def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
            groups: np.ndarray | None = None) -> Verdict:
-    """Adopt a new model where it got more items right than the adopted one, and not fewer than the best so far.
+    """Adopt a new model if it gets more items right than the adopted one, and not fewer than the best so far.
 
     A tie keeps the adopted model. The point estimate decides: a model that is worse in truth is then adopted in fewer
     than half of the cases, at any number of items, while a rule that waits until "worse" is beyond doubt adopts it
@@ -34,7 +34,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
     Parameters
     ----------
     new, adopted : ndarray of bool, shape (n_items,)
-        Where each model was right, on the same items in the same order.
+        Whether each model was right, on the same items in the same order.
     best : ndarray of bool, shape (n_items,), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : ndarray, shape (n_items,), optional
@@ -67,7 +67,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
 
 def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
                 groups: npt.ArrayLike | None = None) -> Verdict:
-    """Adopt a new model of sets of labels where its macro-F1 is higher, and not lower than that of the best so far.
+    """Adopt a new model of sets of labels if its macro-F1 is higher, and not lower than that of the best so far.
 
     The rule of `better`, with macro-F1 in place of the number of right items. If it is equal for both models, or
     undefined, right decisions count: the share of an item's labels that are right, averaged over items.
@@ -111,7 +111,7 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
 
 def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
                   groups: npt.ArrayLike | None = None) -> Verdict:
-    """Adopt a new model of values where its mean absolute error is lower, and not higher than that of the best so far.
+    """Adopt a new model of values if its mean absolute error is lower, and not higher than that of the best so far.
 
     The rule of `better`, with absolute errors.
 

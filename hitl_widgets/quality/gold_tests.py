@@ -57,7 +57,7 @@ class SequentialTest:
 
     @property
     def n_alarms(self) -> int:
-        """How many alarms there were: where it grows, there is something new to tell the person."""
+        """Number of alarms; each new one is to be shown to the person."""
         return sum(state == "alarm" for _, state in self.conclusions)
 
 

@@ -200,11 +200,11 @@ class AnswersLeft(Estimate):
     value, low, high, n, why
         As for `Estimate`; n is the number of items that measured the accuracy.
     goal : float
-        The accuracy that is wanted.
+        The target accuracy.
     most : int
         How many answers can still be given; a goal that takes more is out of reach.
     now : Estimate or None
-        The accuracy now.
+        The current accuracy.
     levels_off : Estimate or None
         The accuracy that is expected after `most` answers.
     """
@@ -254,7 +254,7 @@ def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95)
     Parameters
     ----------
     points : Points
-        What was measured.
+        The measured points.
     goal : float
         Above 0 and below 1.
     most : int

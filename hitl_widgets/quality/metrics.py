@@ -42,7 +42,7 @@ class Metrics:
         Number of items whose answer means several of today's labels since an edit: they are asked again. Until then the
         figures are about the other items.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't known.
+        Number of measuring items, such as the whole hold-out; None if that isn't known.
     ece, ece_by_chance : float
         As `calibration.calibration_error` gives them; NaN where they weren't measured.
     design_effect : float
@@ -94,7 +94,7 @@ class Metrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         if self.n_unsure:
             low, high = self.bounds

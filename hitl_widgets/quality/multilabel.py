@@ -108,7 +108,7 @@ class MultilabelMetrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         parts += [f"{count} {what}" for count, what in (
             (self.n_unsure, "unsure"), (self.left_out if self.n_items is not None else 0, "of them can't be read"),

@@ -331,7 +331,7 @@ def columns_of(table: pd.DataFrame) -> tuple[str, ...]:
 
 
 def kinds_in(table: pd.DataFrame) -> list[str]:
-    """The kinds of the objects in a table, one at least: boxes or spans where none is named."""
+    """The kinds of the objects in a table, at least one: boxes or spans if none is named."""
     if "kind" in table and len(table):
         return [str(kind) for kind in table["kind"].unique()]
     return ["span" if columns_of(table)[0] == "start" else "box"]

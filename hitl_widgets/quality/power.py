@@ -1,4 +1,4 @@
-"""How many cards an experiment on automation bias needs, before it begins. Read `cards_needed` first."""
+"""Sample size and power of experiments on automation bias. Read `cards_needed` first."""
 
 from __future__ import annotations
 

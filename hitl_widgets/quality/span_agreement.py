@@ -164,7 +164,7 @@ def units_of(items: Sequence[Any], texts: Sequence[Sequence[Found]], tokens: Map
     items : sequence of item_id
     texts : sequence of sequence of Found
     tokens : mapping of item_id to array_like of int, shape (k, 2), or None
-        Without it each character is a unit.
+        Tokens of each text; without them each character is a unit.
     sizes : mapping of item_id to (height, width)
         The width is the number of characters; where it isn't known, the text ends with the last span.
     """

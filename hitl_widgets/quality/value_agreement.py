@@ -39,7 +39,7 @@ class RatedValues:
     Attributes
     ----------
     items, annotators : Index
-        What the numbers stand for.
+        Keys of the codes in `item` and `annotator`.
     item, annotator : ndarray of int64, shape (n_values,)
     value, weight : ndarray of float, shape (n_values,)
     n_repeated : int

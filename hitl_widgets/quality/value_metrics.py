@@ -54,7 +54,7 @@ class ValueMetrics:
         Mean absolute error of the best constant, the median of the known values: a model with a larger error has learnt
         nothing. NaN for choices.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't known.
+        Number of measuring items, such as the whole hold-out; None if that isn't known.
     """
 
     kind: str
@@ -81,7 +81,7 @@ class ValueMetrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         if self.n_items is None:
             return ""
         without = f", {self.left_out} of them have no prediction" if self.left_out else ""
