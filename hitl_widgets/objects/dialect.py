@@ -98,7 +98,7 @@ def from_dialect(data: Any, kind: str, scale: tuple[float, float]) -> tuple[list
 
 def with_ids(objects: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], *, scale: tuple[float, float],
              size: tuple[float, float], label_id_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Give each object the id of its object on the screen, and that one's exact place if they differ only by rounding.
+    """Give each object the id of the same object on the screen, and its exact place if only rounding changed it.
 
     Parameters
     ----------

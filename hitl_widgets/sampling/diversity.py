@@ -124,7 +124,7 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
     n : int
         Number of items to choose.
     rng : numpy.random.Generator, optional
-        For the clusters; the same generator gives the same choice.
+        Generator of the clusters; the same generator gives the same choice.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     n : int
         Number of items to choose.
     rng : numpy.random.Generator, optional
-        For the clusters.
+        Generator of the clusters.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which items another person is asked about: those on which one more answer may change the consensus.
+"""Selection of items for another person: those on which one more answer may change the consensus.
 
 `another_person` is the rule, for any consensus. `fit_people` and `People.posterior` are a fast consensus for it:
 people's reliabilities are fitted now and then, and each vote in between costs one addition.

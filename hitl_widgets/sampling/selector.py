@@ -50,7 +50,7 @@ CHOOSING: tuple[Strategy, ...] = (typiclust, k_centre, diverse_margin, diverse_s
 
 # Embeddings at some positions, rows of NaN where they aren't available; None if there are none at all.
 EmbeddingsAt = Callable[[np.ndarray], "np.ndarray | None"]
-# What the adopted model got right out of fold: "n", "right" and "loss"; None if that wasn't measured.
+# Out-of-fold results of the adopted model: "n", "right" and "loss"; None if they weren't measured.
 Measured = Callable[[], "Mapping[str, Any] | None"]
 # Predictive spread of the values of items with these descriptors; None without heads for attributes.
 SpreadOf = Callable[[np.ndarray], "np.ndarray | None"]
@@ -87,7 +87,7 @@ class Selector:
     descriptors : callable
         Descriptors at some positions, for finding near-duplicates; they depend on the items' content alone.
     measured : callable
-        What the adopted model got right out of fold.
+        Out-of-fold results of the adopted model.
     spread : callable
         Predictive spread of the values of items, from their `descriptors`.
     value_model : callable
@@ -97,7 +97,7 @@ class Selector:
     over_objects : callable
         Whether objects are asked for: strategies then go by the doubt about them.
     objects : OfObjects or None
-        What is known of the objects.
+        Interface to the objects of the pool; None without any.
     """
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:

@@ -217,7 +217,7 @@ class change_attribute(Edit):
 
 @dataclass(frozen=True, repr=False)
 class retire_attribute(Edit):
-    """No longer ask for an attribute. Its values stay in the log, and nothing is asked again.
+    """Stop asking for an attribute. Its values stay in the log, and nothing is asked again.
 
     Parameters
     ----------
