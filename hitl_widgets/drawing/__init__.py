@@ -1,1 +1,1 @@
-"""Pictures of numbers: colour tables, overlays and plots, from plain arrays and tables."""
+"""Plots, saliency overlays and HTML fragments, from plain arrays and tables."""

@@ -12,10 +12,10 @@ MAX_LABELS = 24
 
 
 def plot_agreement(table: pd.DataFrame, per_label: pd.DataFrame) -> Drawing:
-    """Coefficients with both intervals, and beside them alpha and AC1 of each label against the others.
+    """Plot coefficients with both intervals, and beside them alpha and AC1 of each label against the others.
 
     Marks differ in shape as well as in colour. Where there are more than 24 labels, the rarest are left out. A row
-    without a number says "undefined".
+    without a number is marked "undefined".
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def plot_agreement(table: pd.DataFrame, per_label: pd.DataFrame) -> Drawing:
 
 def _row_marks(axes: Axes, value: pd.Series, low: pd.Series, high: pd.Series, shift: float, colour: str, marker: str,
                name: str) -> None:
-    """Draw a value and its interval in each row; what isn't finite is left out."""
+    """Draw a value and its interval in each row; values that aren't finite are left out."""
     middle, ends = value.to_numpy(float), [low.to_numpy(float), high.to_numpy(float)]
     there = np.isfinite(middle)
     if not there.any():
@@ -66,7 +66,7 @@ def _say_undefined(axes: Axes, value: pd.Series) -> None:
 
 
 def _rows(axes: Axes, names: list[str], low: pd.Series) -> None:
-    """Name the rows, from the top, and make room for the lowest end."""
+    """Name the rows, from the top, and make room for the lowest end of an interval."""
     tidy(axes)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(max(1, len(names)) - 0.5, -0.5)

@@ -1,4 +1,4 @@
-"""Plots of how well a model finds objects, from plain tables."""
+"""Plots of an object detector's metrics, from plain tables."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from matplotlib.axes import Axes
 from .figures import BLUE, GREY, ORANGE, Drawing, new_figure, tidy
 
 MAX_LABELS = 12
-# Okabe and Ito's other colours, with a style of line each, so that no line is told by its colour alone.
+# Okabe and Ito's other colours, each with a line style, so that no line is recognised by its colour alone.
 _COLOURS = ("#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5195", "#8a8a8a")
 _STYLES = ("-", "--", "-.", ":")
 
 
 def plot_detection(table: pd.DataFrame, errors: pd.DataFrame, curves: pd.DataFrame | None) -> Drawing:
-    """Precision against recall, the figures of each label with their intervals, and what each kind of error costs.
+    """Plot precision against recall, the figures of each label with intervals, and the cost of each kind of error.
 
     Parameters
     ----------
     table : DataFrame
-        A row for all labels and for each label, indexed by their names: n_objects; map50 and map (of points f1), each
+        A row for all labels and for each label, indexed by their names: n_objects; map50 and map (for points f1), each
         with `_low` and `_high`.
     errors : DataFrame
-        A row a kind: error, n, cost, low, high.
+        A row per kind: error, n, cost, low, high.
     curves : DataFrame or None
         label ("all" for the mean), threshold, recall, precision; None for points.
     """

@@ -1,4 +1,4 @@
-"""Matplotlib figures outside pyplot, whose global state belongs to the user's own cells. Start with `new_figure`."""
+"""Matplotlib figures that don't use pyplot, whose global state belongs to the user's cells. Start with `new_figure`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 
-# Okabe and Ito's palette, which colour-blind people can tell apart.
+# From Okabe and Ito's palette, which is safe for colour-blind people.
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8a8a"
-# Fonts of Linux, macOS and Windows with Chinese, Japanese and Korean letters, which matplotlib's own font hasn't.
+# Fonts of Linux, macOS and Windows with Chinese, Japanese and Korean characters, which matplotlib's own font lacks.
 _WIDE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Zen Hei",
          "WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans", "Hiragino Sans GB",
          "Apple SD Gothic Neo", "Heiti TC", "Arial Unicode MS", "Microsoft YaHei", "SimHei", "Yu Gothic", "Meiryo",
@@ -23,10 +23,10 @@ _WIDE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han
 
 
 class Drawing(Figure):
-    """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported.
+    """A figure that a notebook displays also without pyplot, which IPython needs for matplotlib's own figures.
 
-    Its texts are shown as they are: a ``$`` in the name of a label begins no formula, and letters that matplotlib's
-    font hasn't come from one of the machine that has them. Where there is none they are boxes, without a warning.
+    Texts are drawn literally: a ``$`` in a label's name doesn't begin a formula. Characters that matplotlib's font
+    lacks are taken from an installed font that has them; otherwise they are boxes, without a warning.
     """
 
     def draw(self, renderer: RendererBase) -> None:
@@ -45,7 +45,7 @@ class Drawing(Figure):
 
 @lru_cache(maxsize=1)
 def _wide_fonts() -> tuple[str, ...]:
-    """Those of `_WIDE` that this machine has; matplotlib would warn of the others."""
+    """The fonts of `_WIDE` that are installed; matplotlib would warn about the others."""
     there = {font.name for font in fontManager.ttflist}
     return tuple(name for name in _WIDE if name in there)
 
@@ -56,7 +56,7 @@ def new_figure(width: float, height: float) -> Drawing:
     Parameters
     ----------
     width, height : float
-        In inches.
+        Size in inches.
     """
     figure = Drawing(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Estimates below each other with their intervals, and a line at no difference. Read `plot_forest`."""
+"""Forest plots: estimates with their intervals, one below the other, and a line at 0. Read `plot_forest`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def plot_forest(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]], *,
                 title: str = "") -> Drawing:
     """Draw estimates with 95 % intervals, a row each, in groups under headings.
 
-    Estimates without a number are rows that say so. Those of few items have hollow marks.
+    Estimates without a number are rows with the reason. Estimates from few items have hollow marks.
 
     Parameters
     ----------
     groups : sequence of (heading, rows), each row (name, estimate)
-        At most 40 rows are drawn, the first ones.
+        Only the first 40 rows are drawn.
     xlabel, title : str
     """
     lines: list[tuple[str, Estimate | None]] = []
@@ -54,7 +54,7 @@ def plot_forest(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]], *,
 
 
 def _draw_estimate(axes: Axes, place: int, estimate: Estimate) -> None:
-    """Draw a mark with its interval at a row; where nothing was measured, the reason."""
+    """Draw a mark with its interval in a row, or the reason why nothing was measured."""
     if np.isnan(estimate):
         axes.text(0.01, place, estimate.why or "not measured", fontsize=7, color=GREY, va="center",
                   transform=axes.get_yaxis_transform())

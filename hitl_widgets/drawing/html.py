@@ -32,7 +32,7 @@ class Html(str):
 
 
 def page(title: str, *parts: Html) -> str:
-    """One fragment with a title above its parts.
+    """Make a fragment with a title above its parts.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def paragraph(text: str) -> Html:
 
 
 def bar(share: float, *, low: float | None = None, high: float | None = None) -> Html:
-    """Draw a horizontal bar for a share from 0 to 1, with its interval as a line where there is one.
+    """Draw a horizontal bar for a share from 0 to 1, with its interval, if any, as a line.
 
-    Values outside 0 to 1 are cut off there; NaN gives an empty track.
+    Values are clipped to 0 and 1; NaN gives an empty track.
     """
     def percent(value: float) -> float:
         return 0.0 if value != value else round(100 * min(max(value, 0.0), 1.0), 2)
@@ -78,12 +78,12 @@ def _cell(cell: object) -> str:
 
 
 def thumbnails(pictures: Iterable[tuple[bytes, str]]) -> Html:
-    """PNG pictures in a row, each with its text as title and alternative text."""
+    """Show PNG pictures in a row, each with its text as title and alternative text."""
     return Html("".join(f'<img src="data:image/png;base64,{b64encode(png).decode()}" alt="{escape(text)}" '
                         f'title="{escape(text)}">' for png, text in pictures))
 
 
 def picture(png: bytes, text: str, *, width: int) -> Html:
-    """Show a PNG at a width in pixels, with a text that takes its place where it can't be seen."""
+    """Show a PNG at a width in pixels, with an alternative text."""
     return Html(f'<img style="height:auto;width:{width:d}px;max-width:100%" alt="{escape(text)}" '
                 f'src="data:image/png;base64,{b64encode(png).decode()}">')

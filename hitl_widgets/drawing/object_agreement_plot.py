@@ -1,4 +1,4 @@
-"""A plot of how far people agree on objects, over the overlap from which two objects are the same."""
+"""A plot of people's agreement on objects against the overlap from which two objects are the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def plot_object_agreement(table: pd.DataFrame, overlap: str = "IoU") -> Drawing:
     table : DataFrame
         A row for each question and threshold: question, threshold, value, low, high. "ks" is drawn beside "placed".
     overlap : str
-        What the threshold is of, for the axis.
+        Name of the overlap, for the axis.
     """
     figure = new_figure(13, 3.4)
     lowest = float(np.nanmin([0.0, *table["low"].to_numpy(float)]))

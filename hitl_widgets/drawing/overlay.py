@@ -1,6 +1,7 @@
 """Saliency maps: attributions as colours over their items.
 
-`resample` brings an attribution to the item's size, `blend` draws it there. A value that isn't finite counts as 0.
+`resample` resizes an attribution to the item's size, `blend` draws it over the item. Values that aren't finite count as
+0.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from ..errors import BadInput, ShapeError
 from ..records import Attribution
 
 # The browser reads the same file. Unsigned is inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more,
-# in grey too. Signed is blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): colour-blind
-# eyes tell blue from orange.
+# also in grey. Signed is blue for evidence against, white for none, orange for evidence for (after ColorBrewer's RdBu
+# and PuOr): colour-blind people can tell blue from orange.
 COLOURS: dict[str, Any] = json.loads(Path(__file__).with_name("colours.json").read_text("utf-8"))
 
 
@@ -32,20 +33,20 @@ UNSIGNED, SIGNED = _table(**COLOURS["unsigned"]), _table(**COLOURS["signed"])
 
 
 def resample(attribution: Attribution, size: tuple[int, int]) -> np.ndarray:
-    """Bring an attribution to the item's own size.
+    """Resize an attribution to the item's size.
 
     Parameters
     ----------
     attribution : Attribution
-        Its values fill its box, which may reach beyond the item.
+        Map whose values fill its box, which may reach beyond the item.
     size : tuple of int
         Height and width of the item.
 
     Returns
     -------
     ndarray, float32, shape `size`, in the unit of the values
-        Bilinear where there are fewer values than pixels, averaged by a triangle where there are more; 0 where a
-        pixel's centre lies outside the box.
+        Bilinear if there are fewer values than pixels, averaged by a triangular filter if there are more; 0 for pixels
+        whose centre lies outside the box.
 
     Raises
     ------
@@ -79,19 +80,19 @@ def quantise(values: np.ndarray, *, signed: bool, peak: float | None = None) -> 
     Parameters
     ----------
     values : ndarray
-        Of any shape, but not empty.
+        Values of any shape, not empty.
     signed : bool
-        False takes values from 0 to `peak` to 0..255 (negative ones to 0); True those from -peak to peak to 1..255,
-        where 128 is 0.
+        False maps values from 0 to `peak` to 0..255 (negative ones to 0); True maps -peak to peak to 1..255, where 128
+        is 0.
     peak : float, optional
-        By default the 99th percentile of the values' size, so that a few extremes don't darken the rest, or the largest
-        when that is 0.
+        By default the 99th percentile of the magnitudes, so that a few extremes don't darken the rest, or the largest
+        if that is 0.
 
     Returns
     -------
     codes : ndarray of uint8, shape of `values`
     peak : float
-        The value that the largest byte stands for; 0.0 when all values are 0.
+        The value of the largest byte; 0.0 if all values are 0.
 
     Raises
     ------
@@ -112,9 +113,9 @@ def quantise(values: np.ndarray, *, signed: bool, peak: float | None = None) -> 
 
 
 def colourise(values: np.ndarray, *, signed: bool) -> np.ndarray:
-    """Turn values into colours that colour-blind people can tell apart too: uint8, shape (..., 3).
+    """Turn values into colours that are safe for colour-blind people: uint8, shape (..., 3).
 
-    They are scaled by `quantise`. Unsigned values run from black over red to pale yellow; signed ones from blue over
+    Values are scaled by `quantise`. Unsigned values run from black over red to pale yellow; signed ones from blue over
     white (0) to orange.
     """
     codes, _ = quantise(values, signed=signed)
@@ -130,14 +131,14 @@ def blend(image: np.ndarray, attribution: Attribution, *, opacity: float = 0.5) 
     image : ndarray of uint8, shape (H, W) or (H, W, 3)
         As `Pool.load` gives it.
     attribution : Attribution
-        Of the same item.
+        The same item's map.
     opacity : float
-        0 to 1, of the map where it is strongest; where it is 0 the item stays as it is.
+        Opacity of the map at its largest value, 0 to 1; where the map is 0 the item is unchanged.
 
     Raises
     ------
     ShapeError
-        If the image isn't one, or the attribution can't be drawn.
+        If the image or the attribution has an invalid shape.
     BadInput
         If the opacity isn't from 0 to 1.
     """

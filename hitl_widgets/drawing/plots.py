@@ -40,15 +40,15 @@ class Measured(Protocol):
 
 
 class Goal(Protocol):
-    """An accuracy that is wanted; `quality.learning_curve.AnswersLeft` is one."""
+    """A target accuracy; `quality.learning_curve.AnswersLeft` is one."""
 
     @property
     def goal(self) -> float:
-        """The accuracy."""
+        """The target accuracy."""
 
 
 class Rounds(Protocol):
-    """What `plot_progress` draws; `report.progress.Progress` is one."""
+    """The data that `plot_progress` draws; `report.progress.Progress` is one."""
 
     @property
     def accuracy(self) -> pd.DataFrame:
@@ -70,15 +70,15 @@ class Rounds(Protocol):
         """The gain in accuracy that the next answers are expected to bring."""
     @property
     def more(self) -> int:
-        """How many answers those are."""
+        """Number of these next answers."""
     @property
     def goal(self) -> Goal | None:
-        """The goal that was asked for."""
+        """The requested goal."""
 
 
 def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str = "accuracy",
               of_labels: str = "recall") -> Drawing:
-    """Accuracy and recall per label, before and after, with 95 % intervals.
+    """Plot accuracy and recall per label, before and after, with 95 % intervals.
 
     Marks differ in shape as well as in colour: hollow circle before, full square after. Where there are more than 24
     labels, the rarest are left out.
@@ -86,11 +86,11 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str 
     Parameters
     ----------
     before, after : Measured
-        On the same items.
+        Both measured on the same items.
     gain : Estimate
         After minus before in accuracy.
     of_all, of_labels : str
-        What is drawn in place of the two: a figure, and a column of `per_label`.
+        The figure, and the column of `per_label`, to draw in place of accuracy and recall.
     """
     labels = after.per_label if after.n else before.per_label
     if len(labels) > MAX_LABELS:
@@ -123,7 +123,7 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str 
 
 
 def plot_progress(progress: Rounds) -> Drawing:
-    """Accuracy with the expected gain, recall per label, suggestions that stood, and time per decision.
+    """Plot accuracy with the expected gain, recall per label, accepted suggestions, and time per decision.
 
     Recall is drawn for the labels with the most answers, times by verdict.
     """
@@ -169,7 +169,7 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
     first = ("holdout", "hold-out") if (progress.accuracy["source"] == "holdout").any() else ("imported", "imported")
     for source, name, colour, marker in ((*first, BLUE, "s"), ("audit", "audit", ORANGE, "o")):
         of_source = progress.accuracy[progress.accuracy["source"] == source]
-        for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
+        for k, (_, table) in enumerate(of_source.groupby("curve")):  # other labels make another curve
             _points(axes, table, "answers", "share", colour=colour, marker=marker, name="" if k else name)
     holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
     if len(progress.accuracy) and progress.goal is not None:
@@ -177,7 +177,7 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
     if len(holdout) and not np.isnan(progress.likely):
         last, gain = holdout.iloc[-1], progress.likely
         place, base = last["answers"] + progress.more, last["share"]
-        # The gain is expected of the curve, and the last measurement may lie above that: together they may be over 1.
+        # The gain is that of the fitted curve, and the last measurement may lie above the curve: the sum may exceed 1.
         value, low, high = np.clip([base + gain, base + gain.low, base + gain.high], 0, 1)
         axes.plot([last["answers"], place], [base, value], linestyle=":", color=GREY)
         axes.errorbar([place], [value], yerr=[[value - low], [high - value]], fmt="D", color=GREY, markersize=5,
@@ -189,12 +189,12 @@ def _finish_panel(axes: Axes, xlabel: str, ylabel: str, *, are_shares: bool) -> 
     axes.set_ylabel(ylabel, fontsize=8)
     axes.set_ylim(0, 1.02 if are_shares else None)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    # Beside the panel, where it covers no point.
+    # Beside the panel, so that it covers no point.
     axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
 
 
 def _say_nothing(axes: Axes, why: str) -> None:
-    """Put into words why a panel is empty."""
+    """Write the reason why a panel is empty."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=GREY)
@@ -209,7 +209,7 @@ def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, *, colour: str, mar
 
 
 def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Drawing:
-    """Items beside their saliency maps, three to a row.
+    """Plot items beside their saliency maps, three to a row.
 
     Parameters
     ----------
@@ -224,7 +224,8 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
     for axes in grid:
         axes.axis("off")
     for place, (image, attribution, title) in enumerate(shown):
-        # A signed map is white where it is 0 and an unsigned one is dark: over such a grey item both stand out.
+        # A signed map is white where it is 0 and an unsigned one is dark: over a grey item of the opposite tone both
+        # stand out.
         ground = _pale(image) if attribution.signed else _dark(image)
         for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(ground, attribution, opacity=1.0)),
                                  strict=True):
@@ -235,7 +236,7 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
 
 
 def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Drawing:
-    """Thumbnails of items on which two models differ, four to a row; the frame shows which of the two was right.
+    """Plot thumbnails of items on which two models differ, four to a row; the frame shows which model was right.
 
     Parameters
     ----------
@@ -266,7 +267,7 @@ def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Dr
 
 def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], titles: Sequence[str],
                  maps: Sequence[Sequence[tuple[Attribution | None, str]]], method: str) -> Drawing:
-    """Items with the regions marked as wrong, and below each the maps of the model before and of the one after.
+    """Plot items with the regions marked as wrong, and below each the maps of the models before and after.
 
     Parameters
     ----------
@@ -277,10 +278,10 @@ def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], ti
     titles : sequence of str
         One for each item.
     maps : two sequences of (attribution, text)
-        Of the model before, then of the one after: each item's map, None where there is none, and the text above it.
-        A map is scaled by its own largest value.
+        Maps of the model before, then of the one after: each item's map or None, and the text above it. A map is scaled
+        by its own largest value.
     method : str
-        Of the maps.
+        The method of the maps.
     """
     figure = new_figure(1.1 + 1.9 * len(images), 6.3)
     grid = figure.subplots(3, len(images), squeeze=False)
@@ -303,14 +304,14 @@ def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], ti
 
 
 def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Drawing:
-    """How often answers are right at each step of certainty, a panel for each annotator.
+    """Plot the share of right answers at each step of certainty, a panel for each annotator.
 
     Parameters
     ----------
     curve : DataFrame
-        One row an annotator and step: annotator, mean (certainty, 0 to 10), n, share (right), low and high.
+        One row per annotator and step: annotator, mean (certainty, 0 to 10), n, share (right), low and high.
     table : DataFrame
-        One row an annotator, in the order of the panels: annotator.
+        One row per annotator, in the order of the panels: annotator.
     """
     names = table["annotator"].tolist()
     figure = new_figure(1.0 + 2.6 * max(1, len(names)), 3.2)

@@ -1,4 +1,4 @@
-"""Schools of thought drawn: who is with whom, and what divides them. Read `plot_schools`."""
+"""A plot of schools of thought: their people, and the items that divide them. Read `plot_schools`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MAX_ITEMS, MAX_NAMES, HATCHES = 12, 60, ("", "///", "...", "\\\\\\", "xx", "++",
 
 def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFrame, *, sizes: pd.Series, title: str
                  ) -> Drawing:
-    """Who is on one side in half samples, by school, beside the schools' distributions of the items that divide them.
+    """Plot who is together in half samples, by school, and the schools' distributions of the items that divide them.
 
     Parameters
     ----------
     together : DataFrame
-        Annotators x annotators: share of half samples in which both are of one school.
+        Annotators x annotators: share of half samples in which both are in one school.
     members : Series
         Annotator -> school.
     dividing : DataFrame
         Items, most dividing first, with a column "school g: label" for each school and label; 12 are drawn.
     sizes : Series
-        School -> number of people; drawn in place of `together` where that is about fewer than two people.
+        School -> number of people; drawn in place of `together` if that has fewer than two people.
     title : str
     """
     order = members.sort_values(kind="stable").index

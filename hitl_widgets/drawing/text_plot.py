@@ -1,4 +1,4 @@
-"""Plots of texts: words that speak for a label are tinted orange, those against it blue.
+"""Plots of texts as saliency maps: words that count for a label are tinted orange, words against it blue.
 
 Start with `plot_text_maps`.
 """
@@ -17,16 +17,16 @@ from .figures import BLUE, ORANGE, Drawing
 from .html import Html, page, paragraph
 from .overlay import quantise
 
-# Of longer texts this many characters are drawn, around the token that counts most.
+# Number of characters that are drawn of longer texts, around the token that counts most.
 MOST_DRAWN = 2_000
-# Of the strongest tint: behind it a text of either theme can be read.
+# Opacity of the strongest tint: texts stay readable on it in light and dark themes.
 OPACITY = 0.6
-# Characters of a line of the picture, lines of a text in it, and inches of a character and of a line.
+# Characters per line and lines per text in the figure; width of a character and height of a line in inches.
 COLUMNS, LINES, CHARACTER, LINE = 100, 24, 0.0753, 0.2
 
 
 class Piece(NamedTuple):
-    """A token, or what stands between two: the characters, and the tint from -1 (against) to 1 (for)."""
+    """A token, or the characters between two, with its tint from -1 (against) to 1 (for)."""
 
     text: str
     tint: float
@@ -34,9 +34,9 @@ class Piece(NamedTuple):
 
 
 class TextDrawing(Drawing):
-    """Tinted texts: a notebook shows them as text, which it can break into lines and read aloud.
+    """Tinted texts: a notebook shows them as HTML text, which wraps and works with screen readers.
 
-    As a figure, for `savefig`, they are in letters of one width, and scripts that this has no letters for are missing.
+    As a figure, for `savefig`, they are in a monospace font; characters that it lacks are drawn as boxes.
     """
 
     content = ""
@@ -46,13 +46,13 @@ class TextDrawing(Drawing):
 
 
 def pieces_of(text: str, attribution: Attribution) -> Iterator[Piece]:
-    """The pieces of a text with their tints; for a long one those around the token that counts most.
+    """Divide a text into tinted pieces; a long text only around the token that counts most.
 
     Parameters
     ----------
     text : str
     attribution : Attribution
-        With tokens.
+        A map with tokens.
     """
     assert attribution.tokens is not None
     values = attribution.values.ravel().astype(float)
@@ -85,7 +85,7 @@ def plot_text_maps(shown: Sequence[tuple[str, Attribution, str]], method: str) -
     shown : sequence of (text, attribution, title)
         Each attribution has tokens.
     method : str
-        The title of the whole.
+        The title of the figure.
     """
     pieces = [list(pieces_of(text, attribution)) for text, attribution, _ in shown]
     titles = [title for *_, title in shown]
@@ -107,14 +107,14 @@ def _span(piece: Piece) -> str:
     if piece.value is None or round(abs(piece.tint), 2) == 0:
         return escape(piece.text)
     red, green, blue = bytes.fromhex((ORANGE if piece.tint > 0 else BLUE)[1:])
-    # Colour isn't the only sign: what speaks against is underlined with points.
+    # Colour isn't the only sign: words against the label have a dotted underline.
     against = ";text-decoration:underline dotted" if piece.tint < 0 else ""
     return f'<span title="{piece.value:+.3g}" style="background:rgba({red},{green},{blue},' \
            f'{OPACITY * abs(piece.tint):.2f});border-radius:2px{against}">{escape(piece.text)}</span>'
 
 
 def _lines(pieces: Sequence[Piece]) -> Iterator[list[tuple[int, Piece]]]:
-    """The pieces by lines, each with its column; for a long text its first lines."""
+    """The pieces of each line, each with its column; only the first lines of a long text."""
     line: list[tuple[int, Piece]] = []
     column, n_lines = 0, 0
     for piece in pieces:
@@ -155,7 +155,7 @@ def _draw(figure: Drawing, titles: Sequence[str], lines: Sequence[Sequence[Seque
 
 
 def _printable(text: str) -> str:
-    """A text with a box for each letter that the picture's font doesn't have."""
+    """Replace each character that the figure's font lacks by a box."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
     letters = get_font(findfont(FontProperties(family="DejaVu Sans Mono"))).get_charmap()
     return "".join(letter if ord(letter) in letters or letter == " " else " " if letter.isspace() else "\u25a1"

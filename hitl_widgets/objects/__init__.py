@@ -1,1 +1,1 @@
-"""Objects in an image: boxes, polygons, points, how far they overlap, and what became of those that were proposed."""
+"""Objects in images and texts: shapes, overlaps, and decisions on proposed objects."""

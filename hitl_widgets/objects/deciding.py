@@ -1,7 +1,6 @@
-"""What a decision says of objects: which proposals stood, were changed or deleted, and which objects were added.
+"""Decisions on objects: which proposals were accepted, changed or deleted, and which objects were added.
 
-It follows from what was on the screen and what the annotator left there, and from nothing else. Read `judge_objects`
-first.
+This depends only on what was on the screen and on the objects that the annotator left. Read `judge_objects` first.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from ..records import MOST_OBJECTS, VERDICTS, Decision, KindOfShape, ObjectAnswe
 from .overlap import iou_pair
 from .shapes import Shape, as_shape, inside, shape
 
-# Coordinates travel with two decimals: a proposal that differs by no more wasn't moved.
+# Coordinates are sent with two decimals: a proposal that differs by no more wasn't moved.
 SAME = 0.0101
 
 
@@ -27,16 +26,16 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
     objects : iterable
         Each as `shapes.as_shape` takes it.
     kind : str
-        What the project asks for.
+        The kind of object that the project asks for.
     size : (int, int)
         Width and height of the image.
     decision_id : str
-        Of which the ids of new objects are made, so that sending again gives the same ones.
+        The source of new objects' ids, so that a decision that is sent again has the same ones.
 
     Raises
     ------
     BadInput
-        When one can't be used, lies outside the image, or an id is given twice.
+        If one is invalid or lies outside the image, or an id occurs twice.
     """
     if isinstance(objects, (str, bytes, Mapping)) or not isinstance(objects, Iterable):
         raise BadInput(f"objects is {objects!r:.80}; a list of hw.{kind.capitalize()}(...) is expected, empty where "
@@ -57,25 +56,25 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
 
 def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
                   name_of: Callable[[str], str], text: str | None = None) -> tuple[ObjectAnswer, ...]:
-    """Tell of each object what became of its proposal, or that it was added; proposals that aren't given are deleted.
+    """Compare each object with its proposal: accepted, moved, relabelled, or added; missing proposals were deleted.
 
     Parameters
     ----------
     given : sequence of Box, Polygon, Point or Span
-        What the annotator left, each with an id, and with a label_id as label.
+        The annotator's objects, each with an id, and with a label_id as label.
     seen : Seen
-        What was on the screen. Where it was hidden, everything was added.
+        What was on the screen. If proposals were hidden, every object was added.
     size : (int, int)
         Width and height of the image.
     name_of : callable
         Name of a label_id.
     text : str or None
-        The item, where it is a text: each span comes with what it covers.
+        The item, if it is a text: each span gets its quote.
 
     Returns
     -------
     tuple of ObjectAnswer
-        In the order given; then what was deleted, in the order of the screen.
+        The given objects in their order, then the deleted proposals in the order of the screen.
     """
     before = {str(one["id"]): one for one in seen.objects if not seen.hidden or _origin(one) == "person"}
     answers = [_judged(one, before.get(str(one.id)), size, name_of) for one in given]
@@ -87,7 +86,7 @@ def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
 
 def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
                   check: Callable[..., Mapping[str, Any]]) -> tuple[ObjectReason, ...]:
-    """Tell what was explained of each object whose explanation an annotator judged.
+    """Make an `ObjectReason` for each object whose explanation an annotator judged.
 
     Parameters
     ----------
@@ -95,16 +94,16 @@ def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
         Id of an object, or of a proposal that was deleted -> "right", "wrong", or a mapping of reason, wrong, missing,
         method and display: see `ObjectReason`.
     objects : iterable of ObjectAnswer
-        Those of the decision.
+        The decision's objects.
     seen : Seen
-        What was on the screen. A proposal is explained as it was proposed, whatever became of it.
+        What was on the screen. The explanation is of the original proposal, even if it was changed.
     check : callable
-        Checks reason, wrong and missing, and gives them as an `ObjectReason` has them.
+        Checks reason, wrong and missing, and returns them as in an `ObjectReason`.
 
     Raises
     ------
     BadInput
-        When there is no such object, or what is said of it can't be used.
+        If there is no such object, or the judgement of it is invalid.
     """
     if not isinstance(reasons, Mapping):
         raise BadInput(f"reasons is {reasons!r:.80}; a mapping is expected, of an object's id to 'wrong', 'right' or a "
@@ -131,14 +130,15 @@ def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
 
 
 def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:
-    """Tell the verdict that follows from the objects: accept where every proposal stood and none was added.
+    """Return the verdict that follows from the objects.
 
-    With none visible it is an answer, otherwise a correction.
+    It is an answer if no proposal was visible; else an accept if all of them were accepted and no object was added;
+    otherwise a correction.
 
     Raises
     ------
     BadInput
-        When verdict and objects contradict each other.
+        If verdict and objects contradict each other.
     """
     if verdict not in (None, *VERDICTS):
         raise BadInput(f"verdict {verdict!r:.80} is unknown; one of {', '.join(VERDICTS)} is expected.")
@@ -163,12 +163,12 @@ def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, se
 
 
 def accepted(seen: Seen) -> list[Shape]:
-    """The objects of an accept: those that were visible, as they were.
+    """Return the objects of an accept: the visible ones, unchanged.
 
     Raises
     ------
     BadInput
-        When none was visible, or the label of one is in doubt.
+        If none was visible, or the label of one is in doubt.
     """
     if not seen.visible_objects:
         raise BadInput("there were no visible proposals to accept; pass objects=[...] instead, empty where there are "
@@ -181,7 +181,7 @@ def accepted(seen: Seen) -> list[Shape]:
 
 
 def as_seen(decision: Decision) -> list[dict[str, Any]]:
-    """List the objects of a decision as they are on the screen when it is looked at again, for `Seen.objects`."""
+    """List a decision's objects as they are shown when it is opened again, for `Seen.objects`."""
     return [{name: value for name, value in one.to_dict().items() if name != "label"} for one in decision.objects or ()]
 
 
@@ -191,7 +191,7 @@ def checked_seen(one: Mapping[str, Any], label_id_of: Callable[[str], str]) -> d
     Raises
     ------
     BadInput, UnknownLabel
-        When it can't be one.
+        If it is invalid.
     """
     kind, at = one.get("kind"), one.get("at")
     if not isinstance(at, (list, tuple)):

@@ -1,7 +1,7 @@
-"""The form in which ipyannotations' annotators have objects, and ours: boxes, polygons and points as mappings.
+"""Conversion of objects to and from the form of ipyannotations' annotators: boxes, polygons and points as mappings.
 
-`to_dialect` writes it, `from_dialect` reads it. It has whole numbers and no ids; `with_ids` finds for each object which
-of those on the screen it was.
+`to_dialect` writes it, `from_dialect` reads it. It has whole numbers and no ids; `with_ids` matches its objects with
+those on the screen.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import numpy as np
 from ..errors import BadInput
 from .overlap import iou_pair
 
-# An object that overlaps one on the screen this much is that one: moved where it has the same label, given another one
-# where it hasn't.
+# Smallest overlap with an object on the screen from which it is the same one: moved if it has the same label, else
+# relabelled.
 MOVED, RELABELLED = 0.1, 0.5
-# What each kind of object calls its coordinates.
+# The field of the coordinates of each kind of object.
 COORDINATES = {"box": "xyxy", "polygon": "points", "point": "coordinates"}
 
 
 def to_dialect(objects: Iterable[Mapping[str, Any]], scale: tuple[float, float], name_of: Callable[[str], str], *,
                digits: int | None = None) -> list[dict[str, Any]]:
-    """Write objects as ipyannotations has them, each a new dict, since it empties and changes what it is given.
+    """Write objects in ipyannotations' form, each as a new dict, since ipyannotations modifies its input.
 
     Parameters
     ----------
     objects : iterable of mapping
         With kind, at and label_id.
     scale : (float, float)
-        Pixels of the picture to one of the item, across and down.
+        Pixels of the picture per pixel of the item, across and down.
     name_of : callable
         Name of a label_id.
     digits : int, optional
-        Decimals of the coordinates; whole numbers, which are all that ipyannotations itself has, where it is None.
+        Decimals of the coordinates; None for whole numbers, as ipyannotations has them.
 
     Examples
     --------
@@ -58,20 +58,20 @@ def from_dialect(data: Any, kind: str, scale: tuple[float, float]) -> tuple[list
     data : list of mapping
         With type, label, and xyxy, points or coordinates.
     kind : "box", "polygon" or "point"
-        What the project asks for.
+        The kind of object that the project asks for.
     scale : (float, float)
-        As of `to_dialect`.
+        As for `to_dialect`.
 
     Returns
     -------
     objects : list of dict
-        Without those that have no area, which a click that slips leaves behind.
+        Without objects that have no area, such as accidental clicks.
     n_without_area : int
 
     Raises
     ------
     BadInput
-        When it is something else, or an object has no label.
+        If an object is invalid or has no label.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def from_dialect(data: Any, kind: str, scale: tuple[float, float]) -> tuple[list
 
 def with_ids(objects: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], *, scale: tuple[float, float],
              size: tuple[float, float], label_id_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Give each object the id of the one on the screen that it was, and its place where only rounding moved it.
+    """Give each object the id of the same object on the screen, and its exact place if only rounding changed it.
 
     Parameters
     ----------
@@ -107,16 +107,16 @@ def with_ids(objects: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, 
     shown : sequence of mapping
         What was on the screen: id, kind, at and label_id.
     scale : (float, float)
-        As of `to_dialect`.
+        As for `to_dialect`.
     size : (float, float)
         Height and width of the item.
     label_id_of : callable
-        A label's id, from its name.
+        Maps a label's name to its id.
 
     Returns
     -------
     list of dict
-        kind, at, label_id, and id where it was on the screen.
+        kind, at, label_id, and id if the object was on the screen.
     """
     given = [{"kind": one["kind"], "at": one["at"], "label_id": label_id_of(one["label"])} for one in objects]
     rows, columns = list(range(len(given))), list(range(len(shown)))
@@ -152,7 +152,7 @@ def _best_first(overlap: np.ndarray, least: float) -> list[tuple[int, int]]:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any], scale: tuple[float, float]) -> float:
-    """1.0 where both are the same once they are rounded to whole pixels of the picture."""
+    """Return 1.0 if both are equal after rounding to whole pixels of the picture, else 0.0."""
     a, b = ([round(number * scale[place % 2]) for place, number in enumerate(whose["at"])] for whose in (one, other))
     return float(a == b)
 

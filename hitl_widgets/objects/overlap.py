@@ -1,4 +1,4 @@
-"""How far objects overlap, how far they lie apart, and which of them are the same.
+"""Overlaps, distances and matching of objects.
 
 A span of a text is a box of height 1, from its first character to the one after its last.
 
@@ -22,14 +22,14 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# Two points are one as far apart as this part of the image's diagonal.
+# Two points are the same up to this distance, as a part of the image's diagonal.
 NEAR = 0.03
 # An overlap of 1 that is rounded off still reaches a threshold of 1.
 _NEARLY_ONE = 1 - 1e-10
 
 
 class Shaped(Protocol):
-    """Whatever is an object in an image: `shapes.Box`, `records.ObjectAnswer`, `records.Proposal`."""
+    """Any object in an image or text: `shapes.Box`, `records.ObjectAnswer`, `records.Proposal`."""
 
     @property
     def kind(self) -> str:
@@ -62,7 +62,7 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
 
 
 def giou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
-    """Generalised intersection over union of boxes: below 0 the further they lie apart.
+    """Generalised intersection over union of boxes: the further apart they are, the nearer to -1.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def giou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
 
 
 def covered(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
-    """Part of each box of `a` that lies within each box of `b`: what counts where `b` is a crowd.
+    """Part of each box of `a` that lies within each box of `b`: the overlap if `b` is a crowd.
 
     Parameters
     ----------
@@ -112,10 +112,9 @@ def overlaps(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[float
         Coordinates, as in `shapes.shape`.
     size : (float, float), optional
         Height and width of the image; only points need it. Two points overlap by 1 - distance / (3 % of the diagonal),
-        0 at least.
+        at least 0.
     crowd : array_like of bool, shape (m,), optional
-        Objects of `b` that stand for many: of these the part of an object of `a` that lies within counts. Points have
-        none.
+        Objects of `b` that stand for many: the overlap is the part of `a`'s object within. Not for points.
 
     Returns
     -------
@@ -154,7 +153,7 @@ def overlaps(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[float
 
 def nearness(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], *,
              size: tuple[float, float] | None) -> Floats:
-    """1 - distance / (3 % of the image's diagonal) of points: 0 where they are just still the same, below beyond.
+    """1 - distance / (3 % of the image's diagonal) of points: 0 or more for points that are the same.
 
     Parameters
     ----------
@@ -174,7 +173,7 @@ def nearness(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], *,
 
 
 def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[float, float]) -> float:
-    """Tell how far two objects of a kind overlap, from 0 to 1.
+    """Return how far two objects of a kind overlap, from 0 to 1.
 
     Parameters
     ----------
@@ -182,7 +181,7 @@ def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[f
     a, b : sequence of float
         Their coordinates, as in `shapes.shape`.
     size : (float, float)
-        Height and width of the image. Points overlap by 1 - distance / (3 % of its diagonal), 0 at least.
+        Height and width of the image. Points overlap by 1 - distance / (3 % of its diagonal), at least 0.
 
     Examples
     --------
@@ -200,7 +199,7 @@ def iou_pair(kind: str, a: Sequence[float], b: Sequence[float], *, size: tuple[f
 
 def iou_of(shapes_a: Sequence[Shaped], shapes_b: Sequence[Shaped], *,
            size: tuple[float, float] | None = None) -> Floats:
-    """How far objects overlap; those of different kinds by the boxes around them.
+    """How far objects overlap; objects of different kinds are compared by the boxes around them.
 
     Points overlap only with points, and spans with spans.
 
@@ -244,8 +243,8 @@ def distances(kind: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[floa
     Returns
     -------
     ndarray of float, shape (n, m)
-        Of boxes, spans and polygons (1 - GIoU) / 2, the GIoU of polygons by the convex hull around both; for points,
-        the distance over the image's diagonal.
+        (1 - GIoU) / 2 for boxes, spans and polygons, with the convex hull around both polygons; for points, the
+        distance over the image's diagonal.
 
     References
     ----------
@@ -300,8 +299,8 @@ def match_by_score(overlap: npt.ArrayLike, thresholds: npt.ArrayLike, *, ignored
                    crowd: npt.ArrayLike | None = None) -> Ints:
     """Pair predicted objects with true ones as COCO does, for each threshold.
 
-    The best-scored prediction chooses first: the true object that it overlaps most, of those that are left and that it
-    overlaps by the threshold or more; one that is ignored only where no other is left.
+    In order of score, each prediction is paired with the true object that it overlaps most, among free ones that it
+    overlaps by the threshold or more; with an ignored one only if there is no other.
 
     Parameters
     ----------
@@ -342,7 +341,7 @@ def match_by_score(overlap: npt.ArrayLike, thresholds: npt.ArrayLike, *, ignored
         if some_spared:
             regular = fits & ~spare
             fits = np.where(regular.any(axis=1)[:, None], regular, fits)
-        # Of equal overlaps the last, as cocoeval.py has it.
+        # Of equal overlaps the last, as in cocoeval.py.
         best = n_true - 1 - np.where(fits, overlap[place], -np.inf)[:, ::-1].argmax(axis=1)
         hit = fits[rows, best]
         found[hit, place] = best[hit]
@@ -358,12 +357,12 @@ def match_one_to_one(overlap: npt.ArrayLike, least: float = 0.5) -> tuple[Ints, 
     ----------
     overlap : array_like of float, shape (n, m)
     least : float
-        No pair overlaps less.
+        Smallest overlap of a pair.
 
     Returns
     -------
     first, second : ndarray of int64, shape (n_pairs,)
-        Their places.
+        Places of the paired objects.
 
     References
     ----------
@@ -378,7 +377,7 @@ def match_one_to_one(overlap: npt.ArrayLike, least: float = 0.5) -> tuple[Ints, 
     if overlap.ndim != 2:
         raise ShapeError(f"overlap has shape {overlap.shape}; a row for each object of the one and a column for each "
                          "of the other are expected.")
-    # A pair that may not be counts nothing, so that the others are the best of those that may.
+    # A pair below `least` counts 0, so that the others are the best allowed ones.
     from scipy.optimize import linear_sum_assignment  # opening a project doesn't need it
     first, second = linear_sum_assignment(np.where(overlap >= least, overlap, 0.0), maximize=True)
     kept = overlap[first, second] >= least
@@ -386,9 +385,9 @@ def match_one_to_one(overlap: npt.ArrayLike, least: float = 0.5) -> tuple[Ints, 
 
 
 def match_by_overlap(overlap: npt.ArrayLike, least: float = 0.0) -> tuple[Ints, Ints]:
-    """Pair the objects of two people, those first that overlap most.
+    """Pair the objects of two people, the largest overlaps first.
 
-    The pairs of a higher `least` are among those of a lower one, so that one pairing does for every threshold.
+    The pairs for a higher `least` are a subset of those for a lower one, so that one pairing serves all thresholds.
 
     Parameters
     ----------
@@ -399,7 +398,7 @@ def match_by_overlap(overlap: npt.ArrayLike, least: float = 0.0) -> tuple[Ints, 
     Returns
     -------
     first, second : ndarray of int64, shape (n_pairs,)
-        Their places, the largest overlap first.
+        Places of the paired objects, the largest overlap first.
 
     Examples
     --------
@@ -420,7 +419,7 @@ def match_by_overlap(overlap: npt.ArrayLike, least: float = 0.0) -> tuple[Ints, 
 
 
 def clusters(overlap: npt.ArrayLike, owner: npt.ArrayLike, least: float = 0.5) -> list[Ints]:
-    """Group the objects that several people found in one image, each person's objects apart.
+    """Group the objects that several people found in one image, at most one object of a person in each group.
 
     Groups are joined while the mean overlap between two of them is `least` or more, the largest first, and nobody has
     an object in both.
@@ -428,9 +427,9 @@ def clusters(overlap: npt.ArrayLike, owner: npt.ArrayLike, least: float = 0.5) -
     Parameters
     ----------
     overlap : array_like of float, shape (n, n)
-        Of all objects with each other.
+        Overlaps of all objects with each other.
     owner : array_like of int, shape (n,)
-        Whose object each is.
+        The person whose object each is.
     least : float
 
     Returns
@@ -465,7 +464,7 @@ def clusters(overlap: npt.ArrayLike, owner: npt.ArrayLike, least: float = 0.5) -
 
 
 def _linked(overlap: Floats, owner: Ints, least: float) -> list[Ints]:
-    """Average linkage under the condition that nobody is in a group twice."""
+    """Average linkage, with at most one object of a person in a group."""
     n = len(owner)
     total, apart = overlap.copy(), owner[:, None] == owner[None, :]
     size, alive = np.ones(n), [[place] for place in range(n)]
@@ -524,7 +523,7 @@ def bounds(ats: Sequence[Sequence[float]], kind: str = "") -> Floats:
 
 
 def polygons(ats: Sequence[Sequence[float]]) -> npt.NDArray[np.object_]:
-    """Make a shapely Polygon of each flat sequence of coordinates; one that crosses itself is mended.
+    """Make a shapely Polygon of each flat sequence of coordinates; one that crosses itself is repaired.
 
     Returns
     -------
@@ -558,7 +557,7 @@ def _areas(a: Any, b: Any) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def _intersections(a: npt.NDArray[np.object_], b: npt.NDArray[np.object_]) -> Floats:
-    """Area of the intersection of each two polygons; only of those whose boxes meet is it computed."""
+    """Area of the intersection of each two polygons, computed only for those whose boxes meet."""
     found = np.zeros((len(a), len(b)))
     if not found.size:
         return found

@@ -2,7 +2,7 @@
 
 Coordinates are floats, in pixels of the image as it is shown: x to the right and y down from the corner at the top
 left, so that a box over the whole image is (0, 0, width, height). Those of a span are characters: Unicode code points
-of the text as it came. Read `Box` first.
+of the original text. Read `Box` first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import shapely
 from ..errors import BadInput
 from ..records import KINDS_OF_SHAPES, check_certainty
 
-# A shape that lies at most so many pixels beyond the edge of its image is cut off there: others count pixels from 1.
+# A shape at most this many pixels beyond its image's edge is clipped: some tools count pixels from 1.
 BEYOND = 1.0
 MOST_POINTS = 2_000
 
@@ -30,7 +30,7 @@ class Box:
     Parameters
     ----------
     x0, y0, x1, y1 : float
-        Left, upper, right and lower side, in pixels.
+        Left, top, right and bottom side, in pixels.
     label : str or None
         A label's name or id.
     certainty : float or None
@@ -43,7 +43,7 @@ class Box:
     Raises
     ------
     BadInput
-        When the box has no area or a coordinate is no number.
+        If the box has no area or a coordinate isn't a number.
 
     Examples
     --------
@@ -97,12 +97,12 @@ class Polygon:
     points : sequence of (x, y), or of shape (n, 2)
         Its vertices in order, 3 to 2,000, in pixels. The first needn't be repeated at the end.
     label, certainty, id, unsure
-        As of a `Box`.
+        As for a `Box`.
 
     Raises
     ------
     BadInput
-        When there are too few different points or too many, one is no number, or the polygon crosses itself.
+        If there are too few different points or too many, one isn't a number, or the polygon crosses itself.
 
     Examples
     --------
@@ -155,12 +155,12 @@ class Point:
     x, y : float
         In pixels.
     label, certainty, id, unsure
-        As of a `Box`.
+        As for a `Box`.
 
     Raises
     ------
     BadInput
-        When a coordinate is no number.
+        If a coordinate isn't a number.
     """
 
     x: float
@@ -193,20 +193,20 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Some characters of a text, one after the other: ``text[start:end]``.
+    """Consecutive characters of a text: ``text[start:end]``.
 
     Parameters
     ----------
     start, end : int
-        The first character, and the one after the last. Characters are Unicode code points of the text as it came, as
+        The first character, and the one after the last. Characters are Unicode code points of the original text, as
         Python counts them.
     label, certainty, id, unsure
-        As of a `Box`.
+        As for a `Box`.
 
     Raises
     ------
     BadInput
-        When it is empty or inverted, begins before the text, or a number isn't whole.
+        If it is empty or inverted, begins before the text, or a number isn't an integer.
 
     Examples
     --------
@@ -245,7 +245,7 @@ class Span:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """start, 0, end, 1: a text is like an image that is one pixel high."""
+        """start, 0, end, 1: a text counts as an image of height 1."""
         return self.start, 0, self.end, 1
 
 
@@ -267,7 +267,7 @@ def shape(kind: str, at: Sequence[float], **more: Any) -> Shape:
     Raises
     ------
     BadInput
-        When there is no such kind, or the numbers can't be one.
+        If there is no such kind, or the numbers aren't valid for it.
 
     Examples
     --------
@@ -296,19 +296,19 @@ def shape(kind: str, at: Sequence[float], **more: Any) -> Shape:
 
 
 def as_shape(given: Any, kind: str) -> Shape:
-    """Take an object in one of the forms in which it may be given: a shape, or a mapping with kind and at.
+    """Return an object as a shape, from a shape or a mapping with kind and at.
 
     Parameters
     ----------
     given : Box, Polygon, Point, Span or mapping
-        Of a mapping, kind may be left out, and label may be `label` or `label_id`.
+        In a mapping, kind is optional, and the label is `label` or `label_id`.
     kind : str
-        What the project asks for.
+        The kind of object that the project asks for.
 
     Raises
     ------
     BadInput
-        When it is something else, or a shape of another kind.
+        If it is something else, or a shape of another kind.
     """
     if isinstance(given, Mapping):
         unknown = set(given) - {*(f.name for f in fields(Point)), "kind", "at", "label_id"} | ({"x", "y"} & set(given))
@@ -326,14 +326,14 @@ def as_shape(given: Any, kind: str) -> Shape:
 
 
 def inside(one: Shape, width: float, height: float) -> Shape:
-    """Return a shape that lies in its image, cut off where it goes up to one pixel beyond the edge.
+    """Return a shape inside its image, clipped if it reaches up to one pixel beyond the edge.
 
-    A text is `width` characters long, and a span is never cut off.
+    A text is `width` characters long, and a span is never clipped.
 
     Raises
     ------
     BadInput
-        When it lies further out.
+        If it lies further out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Quality of answers and models, from nothing but arrays and tables.
+"""Quality of answers and models, computed from arrays and tables.
 
 ``consensus``, ``agreement``, ``automation_bias`` and ``schools`` take a table of votes: a DataFrame with item_id,
 annotator and label, as ``wb.votes()`` makes it. ``detection``, ``spans``, ``object_errors`` and ``agreement_objects``

@@ -1,4 +1,4 @@
-"""Adoption: whether a new model takes the place of the adopted one, from the same items. Read `better` first."""
+"""Adoption: whether a new model replaces the adopted one, compared on the same items. Read `better` first."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Verdict:
 
 def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
            groups: np.ndarray | None = None) -> Verdict:
-    """Adopt a new model where it got more items right than the adopted one, and not fewer than the best so far.
+    """Adopt a new model if it gets more items right than the adopted one, and not fewer than the best so far.
 
     A tie keeps the adopted model. The point estimate decides: a model that is worse in truth is then adopted in fewer
     than half of the cases, at any number of items, while a rule that waits until "worse" is beyond doubt adopts it
-    nearly always where items are few. Holding each model against the best so far, too, keeps several small losses from
-    adding up.
+    nearly always where items are few. Comparing each model with the best so far, too, keeps small losses from adding
+    up.
 
     Parameters
     ----------
     new, adopted : ndarray of bool, shape (n_items,)
-        Where each model was right, on the same items in the same order.
+        Whether each model was right, on the same items in the same order.
     best : ndarray of bool, shape (n_items,), or None
-        The same of the best model so far, where that is another one than the adopted.
+        The same for the best model so far, if that isn't the adopted one.
     groups : ndarray, shape (n_items,), optional
         As for `metrics.compare`.
 
@@ -67,10 +67,10 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
 
 def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
                 groups: npt.ArrayLike | None = None) -> Verdict:
-    """Adopt a new model of sets of labels where its macro-F1 is higher, and not lower than that of the best so far.
+    """Adopt a new model of sets of labels if its macro-F1 is higher, and not lower than that of the best so far.
 
-    The same rule as that of `better`, with the macro-F1 in place of the number of right items. Where that is the same
-    of both, the number of right decisions decides.
+    The rule of `better`, with macro-F1 in place of the number of right items. If it is equal for both models, or
+    undefined, right decisions count: the share of an item's labels that are right, averaged over items.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
     new, adopted : array_like of bool, shape (n_items, n_labels)
         What each model predicts to be on, on the same items in the same order.
     best : array_like of bool, shape (n_items, n_labels), or None
-        The same of the best model so far, where that is another one than the adopted.
+        The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
         As for `multilabel.compare_sets`.
 
@@ -111,16 +111,16 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
 
 def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
                   groups: npt.ArrayLike | None = None) -> Verdict:
-    """Adopt a new model of values where its mean absolute error is lower, and not higher than that of the best so far.
+    """Adopt a new model of values if its mean absolute error is lower, and not higher than that of the best so far.
 
-    The same rule as that of `better`, with absolute errors.
+    The rule of `better`, with absolute errors.
 
     Parameters
     ----------
     new, adopted : array_like of float, shape (n_items,)
         Absolute error of each model, on the same items in the same order.
     best : array_like of float, shape (n_items,), or None
-        The same of the best model so far, where that is another one than the adopted.
+        The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
         As for `value_metrics.compare_values`.
 
@@ -152,7 +152,7 @@ def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLik
 
 def _gain(truth: npt.NDArray[np.float64], before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_],
           groups: npt.ArrayLike | None) -> tuple[Estimate, int]:
-    """Gain in macro-F1, where there is none in right decisions; and the number of items."""
+    """Gain in macro-F1, or in right decisions if that is 0 or undefined; and the number of items."""
     known = ~np.isnan(truth)
     n = int(known.any(axis=1).sum())
     gain = compare_sets(truth, before, after, groups=groups)

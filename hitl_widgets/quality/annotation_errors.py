@@ -1,4 +1,4 @@
-"""Objects that were probably annotated wrongly: where a model and the ground truth differ, which of the two is right.
+"""Probable annotation errors: objects that a model confidently contradicts, or that it finds missing.
 
 `object_errors` lists them, the least probable first. `suspected_objects` says how one image is judged.
 """
@@ -36,32 +36,31 @@ NOTHING = _Thing((), None, 0.0, None, False)
 # 14 branches: the checks of two tables, which may have labels by id or by name, and then a row for each doubt.
 def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
                   sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
-    """List the annotated objects that are probably wrong, where a model contradicts them for certain.
+    """List probable annotation errors: objects that a model confidently contradicts, or that it finds missing.
 
     Parameters
     ----------
     objects : DataFrame
-        A row an object, as `wb.objects()` has it, with or without the deleted ones (`wb.objects(deleted=True)`): who
-        deleted a proposal has said that nothing is there. Objects that are in doubt anyway are not doubted
-        again.
+        A row per object, as `wb.objects()` makes it, with or without deleted ones (`wb.objects(deleted=True)`): a
+        deleted proposal says that nothing is there. Objects whose status is in doubt already aren't listed.
     predictions : DataFrame
-        The same with a score, as `wb.predict_objects()` makes it, by a model that didn't learn from these images: it
-        would repeat their errors. The scores are taken for probabilities.
+        Predicted objects with a score, as `wb.predict_objects()` makes them, by a model that didn't learn from these
+        images (it would repeat their errors). Scores are treated as probabilities.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it the columns width and height of `objects`.
+        Size of each image in pixels; only points need it. By default the columns width and height of `objects`.
 
     Returns
     -------
     DataFrame
-        A row a doubt, the most probable error first: item_id, annotator, object_id (None for a missing object), error,
-        score (probability that the annotation is wrong, as far as the model's scores tell), label and label_id (of the
-        object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or what is
-        missing); for spans start and end.
+        A row per suspected error, the most probable first: item_id, annotator, object_id (None for a missing object),
+        error, score (probability that the annotation is wrong, as far as the model's scores tell), label and label_id
+        (of the object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or
+        what is missing); for spans start and end.
 
         - missing: the model is sure of an object where nobody annotated one.
         - wrong label: it is sure of another label at this place.
-        - wrongly grouped: it is sure of several objects in one, or of one in several.
-        - wrong place: the object lies beside what it is sure of.
+        - wrongly grouped: it is sure that one annotated object is several, or that several are one.
+        - wrong place: the object lies beside one that the model is sure of.
 
     Raises
     ------
@@ -131,7 +130,7 @@ def _things(table: pd.DataFrame, kind: str, key: str) -> dict[Any, list[_Thing]]
 
 def _images(objects: pd.DataFrame, kind: str, key: str, proposed: Mapping[Any, Any]
             ) -> list[tuple[tuple[Any, Any], list[_Thing], list[_Thing]]]:
-    """Of each image and annotator what is there and what was deleted; images where nobody found anything too."""
+    """Current and deleted objects of each image and annotator, including reviewed images without objects."""
     some = objects if "annotator" in objects else objects.assign(annotator=None)
     gone = some["act"].eq("deleted").to_numpy(np.bool_) if "act" in some else np.zeros(len(some), bool)
     reviewed = list(objects.attrs.get("reviewed", ()))

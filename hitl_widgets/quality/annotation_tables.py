@@ -1,4 +1,4 @@
-"""Annotations as tables: what stands, under which label, and the label that most annotators gave each item.
+"""Annotations as tables: the current answers under today's labels, and the majority label of each item.
 
 Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
 taxonomy's lineage. Read `labels_by_item` first.
@@ -28,10 +28,10 @@ VotesByItem = dict[str, list[tuple[str, float]]]
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
-# What of the log's table goes into them.
+# The columns of the log's table that these need.
 STORED_COLUMNS = [*(name for name in COLUMNS if name not in ("label", "status")), "planted"]
 
-# An answer counts this often at most, however much more certain than usual its annotator was.
+# Largest weight of an answer, however much more certain than usual its annotator was.
 MAX_WEIGHT = 3.0
 
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
@@ -47,7 +47,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
 
     `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt or
     the item's content has changed; then label and label_id are None. It is "presumed" where one of its candidate labels
-    is presumed, and "planted" where the suggestion was wrong on purpose: such an answer is no vote.
+    is presumed, and "planted" where the suggestion was wrong on purpose: such an answer isn't a vote.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
 
 
 def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tuple[str, ...] | None:
-    """Tell between which labels an item's answers are undecided since an edit left some of them in doubt.
+    """Return the labels between which an item is undecided, since an edit left some of its answers in doubt.
 
     Where two of three people said "cat" and one "dog", a split of "cat" makes "dog" the only answer that is certain; it
-    isn't what most people said. So a label counts only if it has most answers whatever those in doubt mean, or if
+    isn't what most people said. So a label counts only if it has most answers whatever the answers in doubt mean, or if
     somebody has answered the item since the edit.
 
     Parameters
@@ -114,8 +114,8 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
     Returns
     -------
     tuple of str or None
-        The labels that most answers may mean, empty where that may be any; None where the item is decided, or no answer
-        is certain.
+        The labels that may be the most common answer, empty if any label may be; None if the item is decided, or no
+        answer is certain.
     """
     meanings = [lineage.resolve(label_id, version) for label_id, version in given]
     certain = Counter(meaning[0] for meaning in meanings if len(meaning) == 1)
@@ -135,7 +135,7 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
 
 
 def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> frozenset[str]:
-    """Tell of which labels it is undecided whether an item has them, where it may have several: as `undecided`.
+    """Return the labels that are undecided (see `undecided`), for an item that may have several.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def undecided_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[str, ..
 
 def _given_by_item(table: Table, lineage: Lineage, *, without_planted: bool = False
                    ) -> dict[str, list[tuple[str, int | None]]]:
-    """Collect the labels of items with several answers, as they were given; none where no edit left any in doubt."""
+    """Collect the labels of items with several answers, as they were given; empty if no edit left one in doubt."""
     pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
     if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
         return {}
@@ -186,9 +186,9 @@ def _given_by_item(table: Table, lineage: Lineage, *, without_planted: bool = Fa
 def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] = ()) -> VotesByItem:
     """Collect the labels that annotators gave each item, under today's taxonomy, with their weights.
 
-    Without unsures, labels that a later edit left in doubt, and answers that were replaced in the triage. An answer
-    with certainty c, from 0 to 10, has the weight (1 + c) / (1 + the mean of its annotator's certainties), up to 3;
-    without a certainty, or with one that was carried over from an earlier item, 1.
+    Unsures, labels that a later edit left in doubt, and answers that were replaced in the triage are left out. An
+    answer with certainty c, from 0 to 10, has the weight (1 + c) / (1 + the mean of its annotator's certainties), up to
+    3; without a certainty, or with one that was carried over from an earlier item, 1.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str
                        ) -> dict[str, tuple[tuple[str, ...], float]]:
     """Candidate labels of the items whose answers a later edit left in doubt.
 
-    Only items without a valid answer are in it, and those that are undecided. The candidates of several annotators are
+    It holds only items without a valid answer, and undecided items. The candidates of several annotators are
     intersected, or joined where they have none in common. An item that may have any label is left out.
 
     Parameters
@@ -224,7 +224,7 @@ def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str
     table : mapping of str to sequence
     lineage : Lineage
     undecided : mapping, optional
-        As `undecided_by_item` gives them: these items' candidates are those.
+        As `undecided_by_item` gives them; they become these items' candidates.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str
 
 
 def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]:
-    """List the items of which as many annotators gave one label as another.
+    """List the items whose most common labels are tied.
 
     Returns
     -------
@@ -271,11 +271,10 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
 
 
 def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.DataFrame:
-    """Make a table of the labels that each annotator gave each item or not, where an item may have several.
+    """Make a table of whether each annotator gave each label to each item, where an item may have several.
 
-    Without unsures, planted suggestions, and answers that were replaced in the triage. A label that was added after the
-    answer, or that an edit left in doubt, is left out: nobody knows it. So is one of which most answers to the item may
-    say the opposite of those that are certain (`undecided_labels`).
+    Unsures, planted suggestions, and answers that were replaced in the triage are left out. So are labels that were
+    added after the answer, labels that an edit left in doubt, and undecided labels (`undecided_labels`).
 
     Parameters
     ----------
@@ -283,7 +282,7 @@ def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.Dat
         Current annotations; each label_id is that of a set (`taxonomy.label_sets`).
     lineage : Lineage
     every : bool
-        Keep what is undecided too: all that answers say for certain.
+        Keep undecided labels, too: everything that answers say for certain.
 
     Returns
     -------
@@ -316,7 +315,7 @@ def undecided_labels_by_item(table: Table, lineage: Lineage) -> dict[str, frozen
 
 
 def with_sets(annotations: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
-    """Add the parts of each set to a table of annotations: labels and label_ids, tuples; None where no set is known."""
+    """Add the columns labels and label_ids to a table of annotations: the labels of each set as a tuple, or None."""
     sets = [label_id if is_set(label_id) else None for label_id in annotations["label_id"]]
     ids = [None if one is None else tuple(label_id for label_id in taxonomy.label_ids if label_id in members(one))
            for one in sets]
@@ -346,7 +345,7 @@ def answer_weights(table: Table) -> list[float]:
 def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
     """Make a table of all answers, one row each, unsure included.
 
-    Without skips, labels that a later edit left in doubt, and answers that were replaced in the triage.
+    Skips, labels that a later edit left in doubt, and answers that were replaced in the triage are left out.
 
     Parameters
     ----------
@@ -378,9 +377,9 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
               ) -> pd.DataFrame:
     """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
 
-    A row for each answer, unsure included (without a label). Without skips, and without answers that were replaced in
-    the triage. Where a person answered before the suggestion was shown, `label` is that answer, and `label_after` the
-    one that stands.
+    A row for each answer, unsure included (without a label). Skips, and answers that were replaced in the triage, are
+    left out. Where a person answered before the suggestion was shown, `label` is that answer, and `label_after` the
+    current one.
 
     Parameters
     ----------
@@ -388,14 +387,14 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
         The log's table of annotations, with a column repeat_of: the decision that an answer repeats, or None.
     lineage : Lineage
     meaning : callable, optional
-        From what an answer gave, under some version, to what it is called, None where that isn't certain. By default
-        the name of the label that it means today.
+        Maps an answer's label_id and taxonomy version to the name in the table, None if its meaning is uncertain. By
+        default the name of the label that it means today.
 
     Returns
     -------
     DataFrame
-        Labels and suggestions are names of today, missing where they mean none for certain. `shown` is missing where
-        nobody recorded it: for imports, and for scripts that don't say.
+        Labels and suggestions are today's names, missing where their meaning is uncertain. `shown` is missing where
+        it wasn't recorded: for imports, and for scripts that don't say.
     """
     overruled = overruled_rows(table)
     kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
@@ -453,8 +452,8 @@ def overruled_rows(table: Table) -> frozenset[int]:
 def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Find the most frequent label_ids, several of a tie, and how often each of them was given.
 
-    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. Of sets of labels, each
-    label is on where most say so: the winner may be a set that nobody gave. Where labels are tied, the winners are the
+    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. In sets of labels, each
+    label is decided by majority, so the winner may be a set that nobody gave. If labels are tied, the winners are the
     set without any of them and the set with all of them, and the number is that of the one that was given more often.
 
     Examples
@@ -488,7 +487,7 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
 
 
 def reasons_table(decisions: Iterable[Decision], lineage: Lineage) -> pd.DataFrame:
-    """Make a table of what decisions say of explanations, of their item or of single objects: see `Workbench.reasons`.
+    """Make a table of what annotators marked on explanations of items or objects: see `Workbench.reasons`.
 
     Parameters
     ----------
@@ -514,9 +513,9 @@ def reasons_table(decisions: Iterable[Decision], lineage: Lineage) -> pd.DataFra
 
 
 def of_attribute(seen: Seen, lineage: Lineage) -> str | None:
-    """The name of the attribute whose map was on the screen: today's, or where it is retired that of then.
+    """Name of the attribute whose map was shown: today's name, or the name at that time if it is retired.
 
-    None where the map was of a label or an object, or there was none.
+    None if the map was about a label or an object, or no map was shown.
     """
     version = seen.taxonomy or lineage.today.version
     if seen.target is None or version not in lineage.versions:
@@ -573,8 +572,8 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
                       adjudicated: Mapping[str, Mapping[str, bool]] | None = None) -> pd.DataFrame:
     """Make a table of the labels that most annotators gave each item, where an item may have several.
 
-    Each label is decided on its own: an item has it where most of those say so who could. Nobody has to have given the
-    set that comes of it.
+    Each label is decided on its own, by the majority of the answers that decide on it. The resulting set may be one
+    that nobody gave.
 
     Parameters
     ----------
@@ -582,16 +581,16 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
         As `label_rows` makes it.
     lineage : Lineage
     adjudicated : mapping of str to mapping, optional
-        item_id -> label_id -> whether it is on, which overrules its votes; of other labels the votes decide.
+        item_id -> label_id -> whether it is on, which overrules its votes; votes decide the other labels.
 
     Returns
     -------
     DataFrame
         One row per item: item_id; label, the names of its labels as a text, missing where a label is tied; labels, the
-        names as a tuple, without tied ones; share (of the answers that say the same of every label, 0 to 1; where
-        labels are tied, with all of them or with none, whichever more say); shares (a mapping of each label's name to
-        the share of answers that say that the item has it; unknown labels are left out); n_answers; tied (the names of
-        the tied labels).
+        names as a tuple, without tied ones; share (of the answers that agree in every label, 0 to 1; tied labels count
+        as all on or all off, whichever more answers agree with); shares (a mapping of each label's name to the share of
+        answers that say that the item has it; unknown labels are left out); n_answers; tied (the names of the tied
+        labels).
     """
     today, overruled = lineage.today, adjudicated or {}
     column_of = {label_id: k for k, label_id in enumerate(today.label_ids)}
@@ -622,7 +621,7 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
 
 def _whole_answers(answer: npt.NDArray[np.int64], item: npt.NDArray[np.int64], said: npt.NDArray[np.bool_],
                    sets: Sequence[npt.NDArray[np.bool_]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Count the answers to each item, and those that say the same of every label as the set with which most agree."""
+    """Count the answers to each item, and those that agree in every label with the set that most agree with."""
     n_items = item.max(initial=-1) + 1
     of_answer = np.zeros(answer.max(initial=-1) + 1, np.int64)
     of_answer[answer] = item

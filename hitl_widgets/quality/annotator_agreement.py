@@ -51,7 +51,7 @@ _ONE_ITEM = "an interval needs two items with two votes each"
 def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: Any = None, seed: int = 0) -> Agreement:
     """Agreement of annotators, with intervals over items and over items and people.
 
-    Planted rows and a person's own repeats are no votes; where an item and annotator have several rows, the last
+    Planted rows and a person's own repeats aren't votes; where an item and annotator have several rows, the last
     counts.
 
     Parameters
@@ -61,20 +61,20 @@ def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: An
         that is a set of labels is a tuple, list or set of names; where `label` holds texts and the distance is one of
         sets, the set ids in `label_id` ("+Lab+Lcd") are taken.
     distance : "nominal", "ordinal", "interval", "masi" or "jaccard"
-        Of two labels, in Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal. "interval" is the
-        squared difference of numbers; "masi" and "jaccard" are distances of sets of labels
+        Distance of two labels, for Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal. "interval"
+        is the squared difference of numbers; "masi" and "jaccard" are distances of sets of labels
         (`coefficients.set_distances`).
     labels : sequence, optional
         Every label that could have been given, for "ordinal" from the lowest to the highest. Without it those that
         were given; for "ordinal" and "interval" these have to be numbers then. Gwet's coefficients depend on how many
         there are. Not for sets.
     seed : int
-        Of the samples of items.
+        Seed of the bootstrap samples of items.
 
     Raises
     ------
     BadInput
-        If distance is unknown, or the labels don't have it: their order isn't known, or they are no sets.
+        If distance is unknown or doesn't fit the labels: their order is unknown, or they aren't numbers or sets.
     ShapeError
         If a column is missing.
 
@@ -97,21 +97,21 @@ def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: An
 
 @dataclass(frozen=True)
 class OneReader:
-    """A person to whom others' figures are shown only together.
+    """A person who sees other people's figures only in aggregate.
 
     Attributes
     ----------
     annotator : str
-        Who reads.
+        The person's name.
     fewest : int
-        Other people whose figures are shown together, at least.
+        Smallest number of other people whose figures are shown in aggregate.
     """
 
     annotator: str
     fewest: int
 
     def own_and_all(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the reader's own rows of a table with a column annotator, and "all" where these are enough people."""
+        """Return the reader's own rows of a table with a column annotator, and "all" if enough others are in it."""
         people = set(table["annotator"]) - {self.annotator, "all"}
         kept = [self.annotator, *(["all"] if len(people) >= self.fewest else [])]
         mine: pd.DataFrame = table[table["annotator"].isin(kept)].reset_index(drop=True)
@@ -126,15 +126,15 @@ class Agreement:
     ----------
     table : DataFrame
         A row for each coefficient and kind of interval: coefficient, value, low, high, n_items (with two votes or
-        more), n_annotators (who gave them), over, why. `over` is "items": the interval is that of the same people on
-        other items like these; or "items and people": of other people like these on other items. `why` is the reason
-        where there is no number.
+        more), n_annotators (who gave them), over, why. `over` is "items" (the interval is for the same people on other
+        items like these) or "items and people" (for other people like these on other items). `why` is the reason where
+        there is no number.
 
         - percent: share of agreeing pairs of votes, averaged over items.
         - cohen_kappa: of two annotators; for more the mean over pairs, each weighted by the items that both voted on.
         - fleiss_kappa, krippendorff_alpha (by `distance`), gwet_ac1.
-        - gwet_ac2: with Gwet's ordinal weights where distance is "ordinal", with 1 - distance, of the largest 1, where
-          it is another one; the same as gwet_ac1 where it is "nominal".
+        - gwet_ac2: with Gwet's ordinal weights if distance is "ordinal", equal to gwet_ac1 if it is "nominal",
+          otherwise with the weights 1 - distance / (largest distance).
 
         Kappa and alpha fall where one label is rare, and Gwet's coefficients rise; look at both.
     distance : "nominal", "ordinal", "interval", "masi" or "jaccard"
@@ -148,16 +148,16 @@ class Agreement:
     _reader: OneReader | None = None
 
     def seen_by(self, annotator: str, *, fewest: int) -> Agreement:
-        """The same figures for somebody who may see other people together only, and not one by one.
+        """Return the same figures for somebody who may see other people only in aggregate.
 
-        `pairs` is then one row, this annotator with all others together, and `within` their own row and "all"; what is
-        about others is left out where there are fewer than so many.
+        `pairs` then has one row, this annotator with all others together, and `within` has their own row and "all".
+        Figures about others are left out if there are too few of them.
 
         Parameters
         ----------
         annotator : str
         fewest : int
-            Other people, at least.
+            Smallest number of other people.
         """
         return replace(self, _reader=OneReader(annotator, fewest))
 
@@ -183,14 +183,14 @@ class Agreement:
 
     @property
     def n_repeated(self) -> int:
-        """Rows left out since the same annotator voted for the same item further down."""
+        """Rows left out because the same annotator voted on the same item further down."""
         return self._encoded.n_repeated
 
     @cached_property
     def per_label(self) -> pd.DataFrame:
         """Each label against all others: label, n_votes, share, specific, then alpha and AC1 with intervals.
 
-        Of sets a row for each label that is in one of them: whether it is on or off. `specific` is the share of other
+        For sets, a row for each label that occurs in one: whether it is on or off. `specific` is the share of other
         votes that agree with a vote for this label. krippendorff_alpha, alpha_low, alpha_high, gwet_ac1, ac1_low,
         ac1_high are nominal, over items. `why` is the reason where there is no number.
         """
@@ -223,7 +223,7 @@ class Agreement:
     def pairs(self) -> pd.DataFrame:
         """Each two annotators with items in common: first, second, n_items, percent, cohen_kappa, low, high, why.
 
-        Of `seen_by` one row, the reader with all others: percent of all comparisons, kappa averaged over the pairs.
+        After `seen_by` one row, the reader with all others: percent of all comparisons, kappa averaged over the pairs.
         """
         pairs, annotators = Pairs.of(self._encoded), self._encoded.annotators
         if self._reader is None:
@@ -252,8 +252,8 @@ class Agreement:
         Parameters
         ----------
         windows : int or str, optional
-            Number of windows with as many items each, or their length as pandas writes it, such as "7D". Without it
-            windows of 50 items, at least 2 and at most 8.
+            Number of windows with equally many items, or their length in pandas' notation, such as "7D". By default
+            windows of 50 items, at least 2 and at most 8 windows.
 
         Returns
         -------
@@ -333,7 +333,7 @@ class _Sample:
         self.resamples = Resamples(np.append(sizes, 0.0), rng)
 
     def of(self, coefficient: str) -> OverItems:
-        """Measure it, with its interval over items."""
+        """Measure a coefficient, with its interval over items."""
         kinds = self.with_dissent
         if coefficient == "percent" and kinds.shape[1] == 1:  # whoever dissents gives a label that nobody gave yet
             kinds = np.column_stack([kinds, np.zeros(len(kinds))])
@@ -354,7 +354,7 @@ def _measures(n_labels: int, distance: Distance,
 
 
 def _distances(encoded: EncodedVotes, distance: Distance) -> Floats | None:
-    """Distances of the labels, where they are more than nominal or ordinal."""
+    """Distances of the labels for numbers and sets; None if they are nominal or ordinal."""
     if distance == "interval":
         return coefficients.interval_distances(encoded.labels.to_numpy(np.float64))
     if distance in OF_SETS:
@@ -452,7 +452,7 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
 
 
 def _doubt(pairs: Pairs) -> str:
-    """What makes the mean over pairs hard to read, or nothing."""
+    """Warning about the mean over pairs; empty if there is none."""
     parts = []
     if left_out := int(np.isnan(pairs.kappa).sum()):
         parts.append(f"{left_out:,} of {len(pairs.n):,} pairs are left out: both gave one and the same label to all "
@@ -481,7 +481,7 @@ def _cohen(encoded: EncodedVotes, pairs: Pairs, seed: int) -> OverItems:
 
 
 def _left_out(encoded: EncodedVotes, counts: Floats, sample: _Sample, pairs: Pairs) -> dict[str, tuple[Floats, float]]:
-    """Each coefficient without each person who voted on an item with another one, and its variance over votes."""
+    """Leave-one-person-out values of each coefficient, and its variance over votes."""
     n_people = len(encoded.annotators)
     left_out = LeaveOut(counts, encoded.item, encoded.annotator, encoded.label, n_people)
     found = {name: left_out.measure(measure) for name, measure in sample.measures.items()}

@@ -1,7 +1,7 @@
 """Calibration: how often people are right at each step of certainty, and models at each confidence.
 
 `calibration` makes a `Calibration` of people from answers that gold or other annotators can judge. `reliability`
-compares a model's confidence with how often it is right, and `calibration_error` makes one number of it.
+compares a model's confidence with how often it is right, and `calibration_error` summarizes this in one number.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Calibration:
     Parameters
     ----------
     table : DataFrame
-        One row an annotator, and "all": n (answers with a certainty that can be judged), right (the share that is),
+        One row per annotator, and "all": n (answers with a certainty that can be judged), right (the share that is),
         certainty (the mean), brier (the mean squared distance of certainty / 10 from right or wrong: 0 is best; always
         answering 5 scores 0.25), auroc (how well it separates right from wrong: 0.5 not at all, 1 always) with low and
         high (95 %), and the verdict in words.
     curve : DataFrame
-        One row an annotator and step: annotator, certainty (such as "7-8"), mean, n, share (right), low and high
+        One row per annotator and step: annotator, certainty (such as "7-8"), mean, n, share (right), low and high
         (95 %).
     judged_by : dict of str to int
         How many answers gold judged ("gold"), and how many the other annotators of the item ("others").
@@ -73,7 +73,7 @@ def calibration(answers: pd.DataFrame) -> Calibration:
     Parameters
     ----------
     answers : DataFrame
-        One row an answer: annotator, certainty (0 to 10, NaN where none was given), right (bool), judged_by ("gold" or
+        One row per answer: annotator, certainty (0 to 10, NaN where none was given), right (bool), judged_by ("gold" or
         "others").
 
     Returns
@@ -99,14 +99,14 @@ def calibration(answers: pd.DataFrame) -> Calibration:
 def auroc(scores: npt.ArrayLike, right: npt.ArrayLike, *, level: float = 0.95) -> tuple[float, float, float]:
     """Area under the ROC curve, with its interval.
 
-    The area is how often, of a right and a wrong answer, the right one has the higher score; ties count half.
+    The area is the probability that a right answer has a higher score than a wrong one; ties count half.
 
     Parameters
     ----------
     scores : array_like of float, shape (n_answers,)
     right : array_like of bool, shape (n_answers,)
     level : float
-        Share of such intervals that hold the truth, between 0 and 1.
+        Confidence level, between 0 and 1.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def auroc(scores: npt.ArrayLike, right: npt.ArrayLike, *, level: float = 0.95) -
         spread = truth * (1 - truth) * (1 + more * (1 - truth) / (2 - truth) + more * truth / (1 + truth))
         return (area - truth) ** 2 - z * z * spread / (n_right * n_wrong)
 
-    tiny = 1e-9  # at 0 and 1 themselves there is no spread, and so a root that means nothing
+    tiny = 1e-9  # at exactly 0 and 1 the variance is 0, which makes a meaningless root
     low = 0.0 if area == 0 else float(brentq(excess, 0, min(area, 1 - tiny)))
     high = 1.0 if area == 1 else float(brentq(excess, max(area, tiny), 1))
     return area, low, high
@@ -159,8 +159,8 @@ def reliability(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int 
     Returns
     -------
     DataFrame
-        One row a bin, from the least confident one: n, confidence (the mean), right (the share), low and high (95 %).
-        With fewer items than bins, one row an item.
+        One row per bin, from the least confident one: n, confidence (the mean), right (the share), low and high (95 %).
+        With fewer items than bins, one row per item.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def reliability(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int 
 
 
 def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int = N_BINS) -> tuple[float, float]:
-    """How far a model's confidence is from how often it is right, and how far it would be by chance if it were exact.
+    """Expected calibration error (ECE) of a model, and its expected value if the model were perfectly calibrated.
 
     Parameters
     ----------
@@ -196,9 +196,8 @@ def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins
     Returns
     -------
     error, by_chance : float
-        The mean distance of confidence from accuracy over bins of equally many items (ECE), 0 to 1; and its expected
-        value for a model whose confidence is exact, on as many items: of few items, the error is never near 0. NaN
-        without items.
+        The mean distance of confidence from accuracy over bins of equally many items, 0 to 1; and its expected value
+        for a perfectly calibrated model on as many items: with few items the error is never near 0. NaN without items.
 
     References
     ----------
@@ -234,7 +233,7 @@ def _row(name: str, rows: pd.DataFrame) -> tuple[Any, ...]:
 
 def _verdict(certainty: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], area: float, low: float,
              high: float) -> str:
-    """Put the numbers into words; the first that holds."""
+    """Put the numbers into words: the first statement that holds."""
     values, counts = np.unique(certainty, return_counts=True)
     most, n = int(counts.argmax()), len(certainty)
     if n < MIN_ANSWERS:

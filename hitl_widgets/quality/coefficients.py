@@ -1,10 +1,11 @@
-"""Coefficients of agreement from counts of votes, with the slope of each in every kind of item.
+"""Coefficients of agreement from counts of votes, with their derivatives.
 
-Items with the same counts are one kind. Each function takes the kinds and how often each occurs, for many samples at
+Items with the same counts are of one kind. Each function takes the kinds and how often each occurs, for many samples at
 once, so that a bootstrap is a few products of matrices. Begin with `kinds_of` and `krippendorff_alpha`.
 
 Notation: r[t, k] votes for label k at an item of kind t, m[t] their sum, w[b, t] items of kind t in sample b. The slope
-is the derivative of the coefficient by w: its squares, summed over items, are the coefficient's variance over items.
+is the derivative of the coefficient with respect to w: its squares, summed over items, are the coefficient's variance
+over items.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Measured(NamedTuple):
     value : ndarray of float, shape (n_samples,)
         NaN where it is undefined.
     slope : ndarray of float, shape (n_samples, n_kinds)
-        Its derivative by the number of items of each kind.
+        Its derivative with respect to the number of items of each kind.
     """
 
     value: Floats
@@ -35,7 +36,7 @@ class Measured(NamedTuple):
 
 
 def kinds_of(counts: Floats) -> tuple[Floats, Ints]:
-    """Distinct rows of some counts, and which of them each row is.
+    """Distinct rows of counts, and the place of each row among them.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def kinds_of(counts: Floats) -> tuple[Floats, Ints]:
 def ordinal_weights(n_labels: int) -> Floats:
     """Gwet's ordinal weights: 1 for the same label, 0 for the two ends of the scale.
 
-    A pair of labels loses the share of pairs that lie between them.
+    The weight of two labels is 1 - d (d + 1) / (n (n - 1)) for labels d steps apart on a scale of n labels.
 
     Returns
     -------
@@ -80,9 +81,9 @@ def ordinal_weights(n_labels: int) -> Floats:
 def set_distances(sets: Sequence[Collection[str]], *, masi: bool = True) -> Floats:
     """Distances of sets of labels: 0 for the same set, 1 for two that have no label in common.
 
-    Jaccard's distance is 1 - (labels in both) / (labels in either). MASI counts more for sets of which one contains the
-    other: 1 - Jaccard's share times 1 for equal sets, 2/3 where one contains the other, 1/3 where they overlap. Two
-    empty sets are the same, and an empty one has nothing in common with another.
+    Jaccard's distance is 1 - (labels in both) / (labels in either). MASI's distance is 1 - m (labels in both) / (labels
+    in either), with m = 1 for equal sets, 2/3 if one contains the other, 1/3 if they only overlap. Two empty sets are
+    the same, and an empty one has nothing in common with another.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def percent(kinds: Floats, weights: Floats) -> Measured:
 
 
 def fleiss_kappa(kinds: Floats, weights: Floats) -> Measured:
-    """Fleiss' kappa; where items differ in votes, each item counts alike in the labels' shares.
+    """Fleiss' kappa; each item has the same weight in the labels' shares, however many votes it has.
 
     Undefined where all votes are for one label.
 
@@ -184,8 +185,8 @@ def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False,
     Parameters
     ----------
     ordinal : bool
-        Whether labels are ordered, as their columns are. The distance of two labels is that of their mean ranks among
-        all votes, squared.
+        Whether labels are ordered, as their columns are. The distance of two labels is the squared difference of their
+        mean ranks among all votes.
 
     References
     ----------
@@ -209,14 +210,14 @@ def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False,
 
 
 def interval_alpha(moments: Floats, weights: Floats) -> Measured:
-    """Krippendorff's alpha of numbers with the interval distance, from sums; for values that are rarely equal.
+    """Krippendorff's alpha with the interval distance, from sums; for numbers that are rarely equal.
 
     Undefined where all values are the same.
 
     Parameters
     ----------
     moments : ndarray of float, shape (n_kinds, 3)
-        Of each kind of item the number of values, their sum and the sum of their squares, best about their mean.
+        For each kind of item the number of values, their sum and the sum of their squares, best of centred values.
     weights : ndarray of float, shape (n_samples, n_kinds)
 
     Examples
@@ -268,12 +269,12 @@ def standard_error(measured: Measured, weights: Floats) -> Floats:
 
 
 def _positive(n: Floats) -> Floats:
-    """The divisor, 1 where it is 0: what is divided by it is then said to be undefined."""
+    """Replace 0 in a divisor by 1; the caller marks the quotient as undefined."""
     return np.where(n > 0, n, 1.0)
 
 
 def _mean_agreement(kinds: Floats, weights: Floats, credit: Floats) -> Measured:
-    """Credit of pairs of votes of one item, averaged over items with two votes or more."""
+    """Mean credit of an item's pairs of votes, averaged over items with two votes or more."""
     m = kinds.sum(axis=1)
     pairable = m >= 2
     agreeing = np.where(pairable, ((kinds @ credit) * kinds).sum(axis=1) - m, 0.0) / np.where(pairable, m * (m - 1), 1)
@@ -283,7 +284,7 @@ def _mean_agreement(kinds: Floats, weights: Floats, credit: Floats) -> Measured:
 
 
 def _shares(kinds: Floats, weights: Floats) -> tuple[Floats, _SlopeOf]:
-    """Each label's share, averaged over items, and what turns a derivative by the shares into slopes."""
+    """Each label's share, averaged over items, and the function from a derivative by the shares to slopes."""
     m = kinds.sum(axis=1)
     own = kinds / _positive(m)[:, None]
     n = _positive(weights @ (m > 0).astype(np.float64))
@@ -303,7 +304,7 @@ class _SlopeOf:
 
 
 def _above_chance(observed: Measured, chance: Floats, slope_of_chance: Floats) -> Measured:
-    """(observed - chance) / (1 - chance); undefined where chance alone agrees always."""
+    """(observed - chance) / (1 - chance); undefined where chance is 1."""
     left = 1 - chance
     left = np.where(left > 1e-12, left, np.nan)
     return Measured((observed.value - chance) / left,
@@ -327,7 +328,7 @@ def _nominal_alpha(votes: Floats, w: Floats) -> tuple[Floats, Floats]:
 
 
 def _ordinal_alpha(votes: Floats, w: Floats) -> tuple[Floats, Floats]:
-    # The ordinal distance is the squared distance of mean ranks: alpha is that of numbers, which move with the votes.
+    # The ordinal distance is the squared distance of mean ranks: alpha is that of numbers that depend on the votes.
     m, own_rank = votes.sum(axis=1), np.cumsum(votes, axis=1) - votes / 2
     of_label = w @ votes
     n = of_label.sum(axis=1)

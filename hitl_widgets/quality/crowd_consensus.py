@@ -1,4 +1,4 @@
-"""Consensus of several annotators, by a method that fits their votes, aware of what was on the screen.
+"""Consensus of several annotators, by the method that predicts their votes best, allowing for suggestions they saw.
 
 `consensus` takes a table of votes and makes a `Consensus`: a label and probabilities for each item, the reliability of
 each person, and why this method was taken. `vote_models` has the models, `exposure` the rates of copying.
@@ -32,18 +32,18 @@ PEOPLE_COLUMNS = ["annotator", "n", "accuracy", "low", "high"]
 TABLE_COLUMNS = ["item_id", "label", "prob", "share", "n", "minority", "minority_share", "tied"]
 # m votes of an item count as m / (1 + dependence (m - 1)): of these, the one that predicts held-out votes best.
 DEPENDENCES = (0.0, 0.03, 0.06, 0.1, 0.17, 0.25, 0.35, 0.5)
-# A simpler method is given up if another one predicts held-out votes better by so many standard errors.
+# A simpler method is rejected if another one predicts held-out votes better by this many standard errors.
 CLEARLY = 2.0
 # Of values that predict equally well, within a standard error, the one nearest to this is taken: as in `pooling`. Where
-# the model votes too, held-out votes tell the value well enough by themselves.
+# the model votes too, held-out votes determine the value well enough by themselves.
 USUAL_DEPENDENCE = 0.25
 # Folds of votes, and iterations of a fit to them.
 N_FOLDS, FOLD_ITERATIONS = 5, 60
-# A method that moves the shares of labels by more than the first, and by more than the second of all that it changes,
-# against a plain count, takes it that nearly everybody errs in one direction. Votes can't show that: it may as well be
-# the truth. Chosen on four crowds (benchmarks/consensus.py).
+# Compared with a plain count, a method that moves the shares of labels by more than the first, and by more than the
+# second as a part of all its changes, assumes that nearly everybody errs in one direction. Votes can't show that: the
+# answers may as well be right. Chosen on four crowds (benchmarks/consensus.py).
 LARGEST_SHIFT, ONE_WAY = 0.1, 2 / 3
-# With fewer held-out votes than this, none is worse than another one.
+# With fewer held-out votes than this, no method counts as worse than another one.
 MIN_HELD_OUT = 20
 # With fewer blind votes than this, methods that ignore exposure aren't fitted to them.
 MIN_BLIND = 30
@@ -59,9 +59,9 @@ class Evidence:
         In words.
     table : DataFrame
         A row for each candidate: method, votes ("all" or "blind only": what it was fitted to), log_likelihood (mean
-        log-probability of a held-out vote, in nats), behind (by how much the best candidate is ahead, a held-out vote)
-        and its standard error se, n (held-out votes), dependence, shift (how far it moves the shares of labels against
-        a plain count, 0 to 1), chosen, and note.
+        log-probability of a held-out vote, in nats), behind (mean lead of the best candidate per held-out vote) and its
+        standard error se, n (held-out votes), dependence, shift (how far it moves the shares of labels from those of a
+        plain count, 0 to 1), chosen, and note.
     """
 
     why: str
@@ -75,43 +75,43 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Consensus:
-    """What several annotators say of each item, together.
+    """Consensus of several annotators on each item.
 
     Parameters
     ----------
     labels : Series of object, indexed by item_id
         The most probable label. Where several are equally probable, the one that was given most often in all; `table`
-        says where that is so.
+        marks such ties.
     probs : DataFrame, shape (n_items, n_labels), rows sum to 1
         Probability of each label, indexed by item_id.
     annotators : DataFrame
-        A row a person: annotator, n (votes), accuracy (how often their own judgement is right), low and high (95 %).
+        A row per person: annotator, n (votes), accuracy (how often their own judgement is right), low and high (95 %).
     method : str
         The method that was taken.
     evidence : Evidence
-        Why.
+        Why this method was taken.
     copying : DataFrame or None
         A row for each person who saw a suggestion: annotator, rate (the probability that they take it over without a
-        judgement of their own), low, high (95 %), n_shown and n_blind (votes). None where nothing was shown. People and
-        model may err alike on the same items: rates are corrected by what the difference between shown and blind votes
-        says of that, and intervals are wide where few votes were blind.
+        judgement of their own), low, high (95 %), n_shown and n_blind (votes). None where nothing was shown. Since
+        people and model may err alike on the same items, rates are corrected by the difference between shown and blind
+        votes; intervals are wide where few votes were blind.
     copy_rate : Estimate
-        The same for all people together.
+        Rate of copying of all people together.
     model : Estimate
         How often the model's suggestions are right on these items, seen or not, judged without the answers that copied
-        them. Where a strategy chose the items, that isn't how often they are right in the pool; and errors that people
-        and model have in common count as right.
+        them. If a strategy chose the items, this isn't the accuracy in the pool. Errors that people and model have in
+        common count as right.
     shares : DataFrame, shape (n_items, n_labels)
-        Share of each label among the item's votes: what a minority says is kept.
+        Share of each label among the item's votes, minorities included.
     table : DataFrame
-        A row an item: item_id, label, prob, share (of the votes that say the label), n (votes), minority (the commonest
-        other label) and minority_share, tied (whether several labels are most probable).
+        A row per item: item_id, label, prob, share (of the votes that say the label), n (votes), minority (the
+        commonest other label) and minority_share, tied (whether several labels are most probable).
     votes : DataFrame
         The rows that were counted.
     n_repeated : int
-        Rows that were left out since the same person voted for the same item further down.
+        Rows that were left out because the same person voted on the same item further down.
     notes : tuple of str
-        What else should be known.
+        Further remarks on the result.
     """
 
     labels: pd.Series
@@ -151,7 +151,7 @@ class Consensus:
 def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] | None = None, *,
               probs: pd.DataFrame | None = None, certainty: bool = True, dependence: float | None = None,
               seed: int = 0) -> Consensus:
-    """Find what several annotators say of each item together, and how reliable each of them is.
+    """Estimate each item's label from the votes of several annotators, and the reliability of each annotator.
 
     Parameters
     ----------
@@ -159,11 +159,11 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
         With item_id, annotator and label; exposure needs shown (True, False, or missing where it isn't known) and
         suggestion too. `wb.votes()` makes such a table.
     method : str
-        "majority" counts. "one_coin" estimates an accuracy for each person, "dawid_skene" a confusion matrix, drawn to
-        that accuracy where votes are few, "glad" abilities and how easy each item is, "mace" who answers out of habit.
-        "exposure" is Dawid-Skene where a vote in sight of a suggestion may be a copy of it, and where the model votes
-        too. "auto" takes the one that predicts held-out votes best; where the votes name suggestions it never takes a
-        method that counts votes in sight of them as if they were blind.
+        "majority" counts. "one_coin" estimates an accuracy for each person, "dawid_skene" a confusion matrix, shrunk
+        towards that accuracy where votes are few, "glad" abilities and how easy each item is, "mace" how often each
+        person answers without regard to the item. "exposure" is Dawid-Skene where a vote in sight of a suggestion may
+        be a copy of it, and where the model votes too. "auto" takes the one that predicts held-out votes best; where
+        the votes name suggestions it never takes a method that counts votes in sight of them as if they were blind.
     labels : sequence of str, optional
         Every label that could have been given, in order; without it those that occur.
     probs : DataFrame, optional
@@ -175,10 +175,10 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
         to how well the others' votes predict it. "majority" ignores it.
     dependence : float, optional
         m votes of an item count as m / (1 + dependence (m - 1)), since people err alike on hard items. Without it, the
-        value among `DEPENDENCES` that predicts held-out votes best. With a method and a value nothing is held out, and
-        the result is there several times as fast.
+        value among `DEPENDENCES` that predicts held-out votes best. With a given method and value no votes are held
+        out, which is several times as fast.
     seed : int
-        Of the folds in which votes are held out.
+        Seed of the folds of held-out votes.
 
     Returns
     -------
@@ -243,7 +243,7 @@ class Candidate:
         Log-probability of each held-out vote.
     dependence : float
     shift, one_way : float
-        How far the shares of labels are from those of a plain count, and which part of all its changes goes in one
+        Distance of the shares of labels from those of a plain count, and the part of all changes that goes in one
         direction.
     """
 
@@ -256,7 +256,7 @@ class Candidate:
     one_way: float = 0.0
 
     def ballots(self, ballots: Ballots) -> Ballots:
-        """Keep what this method may use."""
+        """Keep the votes and weights that this method may use."""
         if self.blind_only:
             ballots = ballots.take(ballots.channel == BLIND_VOTE)
         if self.method == "majority":
@@ -298,7 +298,7 @@ def _candidates(method: str, ballots: Ballots, *, suggested: bool) -> tuple[list
 
 
 def _fitted(candidates: list[Candidate], ballots: Ballots, aware: VoteModel | None) -> list[Candidate]:
-    """Fit each candidate, and say how far it moves the shares of labels against a plain count."""
+    """Fit each candidate, and measure how far it moves the shares of labels from those of a plain count."""
     fitted, counted = [], None
     for candidate in candidates:
         some = candidate.ballots(ballots)
@@ -329,7 +329,7 @@ def _folds(encoded: EncodedVotes, rng: np.random.Generator) -> Ints:
 
 
 def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | None, fold: Ints) -> list[Candidate]:
-    """Predict held-out votes, the same ones for each candidate: those of each fold from the others, but for fold -1."""
+    """Predict the same held-out votes with each candidate: those of each fold from the others; fold -1 is left out."""
     n_held = len(ballots)
     options = DEPENDENCES if dependence is None else (dependence,)
     scored = []
@@ -404,7 +404,7 @@ def _evidence_table(candidates: list[Candidate], chosen: Candidate) -> pd.DataFr
 
 
 def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool) -> tuple[Ballots, list[str]]:
-    """Arrays for the models, and what should be said about them."""
+    """Arrays for the models, and remarks on them."""
     rows, notes = encoded.rows, []
     order = np.argsort(rows["acted_at"].to_numpy(), kind="stable") if "acted_at" in rows and \
         rows["acted_at"].notna().all() else np.arange(len(rows))
@@ -457,7 +457,7 @@ def _finish(encoded: EncodedVotes, ballots: Ballots, chosen: Candidate, aware: V
     used = chosen.ballots(ballots)
     model = chosen.fit(used) if chosen.model is None else chosen.model
     probs = vote_models.posterior(model, used, chosen.dependence)
-    if chosen.blind_only and aware is not None:  # of items that nobody answered blind it knows nothing
+    if chosen.blind_only and aware is not None:  # it knows nothing about items that nobody answered blind
         unseen = used.n_of_item == 0
         probs[unseen] = vote_models.posterior(aware, ballots)[unseen]
     counts = encoded.counts()
@@ -507,7 +507,7 @@ def _people(encoded: EncodedVotes, ballots: Ballots, model: VoteModel, probs: Fl
     hits, misses = (np.bincount(ballots.annotator, values, n_people) for values in (right, wrong))
     n = hits + misses
     share = np.clip(hits / np.maximum(n, 1e-9), 1e-6, 1 - 1e-6)
-    # Of the information that n judged answers would have, what is left since right and wrong are only probable.
+    # The part of the information of n judged answers that is left, since right and wrong are only probable.
     up, down = 1 / share[ballots.annotator], 1 / (1 - share[ballots.annotator])
     spread = right * up ** 2 + wrong * down ** 2 - (right * up - wrong * down) ** 2
     lost = np.bincount(ballots.annotator, spread, n_people)

@@ -1,4 +1,4 @@
-"""Kinds of errors of a model that finds objects, and what mending one kind would gain. Read `cost_table` first.
+"""Kinds of errors of an object detector, and the gain from correcting all errors of one kind. Read `cost_table` first.
 
 The kinds are TIDE's: classification, localisation, both, duplicate, background, missed.
 
@@ -38,7 +38,7 @@ MEANING = {"classification": "on an object of another label", "localisation": "b
            "both": "beside an object of another label", "duplicate": "on an object that was found already",
            "background": "on nothing", "missed": "an object that nothing found"}
 _CASES = ["item_id", "object_id", "label", "error", "score", "overlap", "true_id", "true_label"]
-# Samples of the interval of a cost: seven curves are made of each.
+# Bootstrap samples for the interval of a cost; each needs seven curves.
 _SAMPLES = 300
 
 
@@ -51,7 +51,7 @@ class ErrorKinds:
     kind : ndarray of int64, shape (n_predictions,)
         Place in `KINDS`; -1 where the prediction is right or doesn't count.
     about : ndarray of int64, shape (n_predictions,)
-        The true object that it is about, -1 for none.
+        Place of the true object that the prediction is about, or -1.
     missed : ndarray of int64
         True objects that were missed.
     found : ndarray of bool, shape (n_true,)
@@ -65,7 +65,7 @@ class ErrorKinds:
 
     @classmethod
     def of(cls, matched: Matched) -> ErrorKinds:
-        """Tell the kinds of errors at the first threshold."""
+        """Classify the errors at the first threshold."""
         encoded = matched.encoded
         points = encoded.kind == "point"
         on, beside = (ON_POINT, BESIDE_POINT) if points else (ON, BESIDE)
@@ -85,7 +85,7 @@ class ErrorKinds:
 
 
 def cost_table(matched: Matched, weights: npt.NDArray[np.float32] | None) -> pd.DataFrame:
-    """One row a kind: error, n, cost, low, high, meaning.
+    """One row per kind: error, n, cost, low, high, meaning.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def cost_table(matched: Matched, weights: npt.NDArray[np.float32] | None) -> pd.
 
 
 def case_table(matched: Matched) -> pd.DataFrame:
-    """One row an error, the best-scored first, missed objects last: see `Detection.cases`."""
+    """One row per error, the best-scored first, missed objects last: see `Detection.cases`."""
     encoded, kinds = matched.encoded, ErrorKinds.of(matched)
     true, predicted = encoded.true, encoded.predicted
     names = np.array([*encoded.names, None], dtype=object)
@@ -160,7 +160,7 @@ def curve_table(matched: Matched) -> pd.DataFrame:
 
 
 def _curves(matched: Matched, kinds: ErrorKinds, mended: int | None) -> list[Curve]:
-    """Make the labels' curves at the first threshold, with all errors of one kind mended."""
+    """Make the labels' curves at the first threshold, with all errors of the kind `mended` corrected."""
     encoded = matched.encoded
     predicted, true = encoded.predicted, encoded.true
     kept, label = matched.kept.copy(), predicted.label.copy()

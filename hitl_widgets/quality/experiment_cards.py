@@ -1,6 +1,6 @@
 """Cards of the experiment on automation bias: which of the votes count, and whether the model was wrong on them.
 
-Read `drawn` and `truths` first; `EffectFigures` writes out what came of an experiment.
+Read `drawn` and `truths` first; `EffectFigures` displays the results.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ DRAWN = (*SUGGESTED, *WITHOUT, "no_map")
 
 
 class EffectFigures:
-    """Text and table of a result whose attributes are estimates of what seeing a suggestion did.
+    """Text and table of a result whose attributes are estimated effects of seeing a suggestion.
 
     Attributes
     ----------
     IN_WORDS : dict
-        What each figure is, in words, by the name of its attribute; in the order in which they are listed.
+        Description of each figure by the name of its attribute, in the order of display.
     TITLE, UNIT, COUNTED : str
-        Of the table: its title, and the heads of the columns of the figure and of its n.
+        Title of the table, and headings of the columns of the figure and of its n.
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     IN_WORDS: ClassVar[Mapping[str, str]] = {}
@@ -57,7 +57,7 @@ class EffectFigures:
 
 
 def check(votes: pd.DataFrame) -> pd.DataFrame:
-    """Check a table of votes; return its rows with a label that repeat none, with planted and shown as booleans."""
+    """Check a table of votes; return its labelled rows without repeats, with planted and shown as booleans."""
     if not isinstance(votes, pd.DataFrame):
         raise BadInput(f"votes is a {type(votes).__name__}; a table of votes is expected, as wb.votes() makes it.")
     needed = ["item_id", "annotator", "label", "shown", "suggestion"]
@@ -89,9 +89,9 @@ def truth_of(truth: pd.Series | Mapping[Any, Any] | None) -> pd.Series:
 
 
 def same_names(votes: pd.DataFrame, known: pd.Series) -> None:
-    """Refuse a truth whose items or labels are those of the votes only once both are texts, as 1 and "1" are.
+    """Refuse a truth whose items or labels match the votes only after conversion to text, such as 1 and "1".
 
-    Such items would be judged without it, and with such labels every suggestion would be wrong.
+    Such items would be judged without the truth, and with such labels every suggestion would be wrong.
     """
     said = known[known.index.isin(votes["item_id"])]
     labels = pd.concat([votes["label"], votes["suggestion"].dropna()])
@@ -103,7 +103,7 @@ def same_names(votes: pd.DataFrame, known: pd.Series) -> None:
 
 
 def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """Cards whose arm was drawn, each person's first to an item; and whether chance is known to have drawn it."""
+    """Each person's first card of an item, if its arm was drawn; and whether the votes record that it was."""
     cards = votes[~votes["planted"] & votes["suggestion"].notna()]
     if "arm" not in votes:
         cards = cards[cards["shown"].notna()]
@@ -124,9 +124,9 @@ def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 
 def judged(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.DataFrame:
-    """Cards with whether the label given is the model's (took), and whether the model is right or wrong, if known.
+    """Cards with the columns took (the answer is the model's label), truth, right and wrong (of the model, if known).
 
-    Of a suggestion that an edit left in doubt (`suggestion_in_doubt`) that isn't known.
+    A suggestion that an edit left in doubt (`suggestion_in_doubt`) is neither right nor wrong.
     """
     truth = truths(cards, votes, known, min_blind)
     suggestion = cards["suggestion"].to_numpy(object)
@@ -139,7 +139,7 @@ def judged(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind
 
 
 def truths(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.Series:
-    """Each card's truth: the label known of its item, else the majority of other people's blind votes, else None.
+    """Each card's truth: the known label of its item, else the majority of other people's blind votes, else None.
 
     Votes that an edit left in doubt (`label_in_doubt`) don't count.
     """

@@ -1,9 +1,9 @@
-"""Rates of copying, and the suggesting model's accuracy, by a model of votes that knows what was on the screen.
+"""Rates of copying suggestions, and accuracy of the suggestions, by a model of votes that knows what was shown.
 
-`copy_intervals` gives an interval of each person's rate of copying; `overall` gives that of all and the accuracy of the
-model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit` compares such a rate
-with the one that follows from the difference between shown and blind votes alone, and `corrected` applies what it
-finds.
+`copy_intervals` gives each person's rate of copying with an interval; `overall` gives that of all people and the
+accuracy of the model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit`
+compares such a rate with the one that follows from the difference between shown and blind votes alone, and `corrected`
+applies that correction.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .vote_models import (
 
 # 95 % of a chi-square of one degree of freedom, halved: how far a log-likelihood may fall within an interval.
 DROP, Z = 1.9207, 1.96
-# Where people and model err alike on the same items, errors that nobody copied look like copies: the standard deviation
-# of what this adds to a rate, before shown and blind votes are compared.
+# Prior standard deviation of the bias of a rate of copying: where people and model err alike on the same items, errors
+# that nobody copied look like copies.
 USUAL_MISFIT = 0.1
 # Rates at which a person's likelihood is computed, and shifts of the log-odds of their being right.
 RATES = np.linspace(0, 1, 201)
 SHIFTS = np.linspace(-2.5, 2.5, 15)
-# People whose figures are told apart where what isn't known of one makes the others' intervals wider.
+# Largest number of people with parameters of their own in the information matrix; of more, some share them.
 MOST_PEOPLE = 200
 
 
@@ -46,8 +46,8 @@ def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
     """Each person's rate of copying, with a 95 % interval.
 
     The interval is that of the profile likelihood: at each rate the person's own accuracy is the one that fits best,
-    and what the others say of the item stands for its truth. It reaches 0 where the votes can be explained without a
-    copy, and it is wide where a person had few blind votes or few suggestions.
+    and the others' votes stand in for the item's truth. It reaches 0 where the votes can be explained without a copy,
+    and it is wide where a person had few blind votes or few suggestions.
 
     Returns
     -------
@@ -82,23 +82,23 @@ def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
 
 
 class Misfit(NamedTuple):
-    """By how much rates of copying are too high, since people and model err alike, and the standard error of that."""
+    """Bias of rates of copying, since people and model err alike, and its standard error."""
 
     bias: float
     error: float
 
 
 def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimate) -> Misfit:
-    """Error of a rate of copying that a model of votes gives, judged by the votes whose exposure was drawn by chance.
+    """Bias of a rate of copying from a model of votes, estimated from votes whose exposure was drawn at random.
 
     With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is the rate of
-    copying, whatever people and model have in common. Where few votes were blind it says little; then the error is
-    assumed to be as large as it usually is (`USUAL_MISFIT`).
+    copying, whatever people and model have in common. It is imprecise where few votes were blind; the bias is then
+    assumed to be 0, give or take its usual size (`USUAL_MISFIT`).
 
     Parameters
     ----------
     rate : Estimate
-        Of all people, from `overall`.
+        Rate of copying of all people, from `overall`.
     blind, shown, difference : Estimate
         Shares that agree with the suggestion, and their difference, as `suggestion_effect.agreement_with_model` gives.
     """
@@ -111,7 +111,7 @@ def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimat
     by_chance = 1 - (1 - shown.value) / (1 - blind.value)
     own = 1 - by_chance
     variance = (of_shown + own ** 2 * of_blind - 2 * own * together) / (1 - blind.value) ** 2
-    # The model's rate uses these votes too, and more besides: what is apart has the rest of the variance.
+    # The model's rate uses these votes, too, and others: only the rest of the variance is independent of it.
     apart = max(variance - of_rate, 0.1 * variance)
     weight = prior / (prior + apart)
     return Misfit(weight * (rate.value - by_chance), math.sqrt(weight * apart))
@@ -131,9 +131,9 @@ def _sums(annotator: Ints, n_annotators: int) -> sparse.csr_matrix:
 
 
 def _widening(model: VoteModel, ballots: Ballots) -> Floats:
-    """By how much each person's rate is known less well since the others and the model aren't known either, 1 or more.
+    """Factor by which uncertainty about other people and the model widens the variance of each rate, from 1 to 4.
 
-    Shape (n_annotators,): the variance of the rate beside what it would be if only the person's own two figures were
+    Shape (n_annotators,): the variance of the rate over what it would be if only the person's own two figures were
     unknown.
     """
     information = _information(model, ballots)
@@ -147,7 +147,7 @@ def _widening(model: VoteModel, ballots: Ballots) -> Floats:
 
 
 def _shifted(model: VoteModel, ballots: Ballots, probs: Floats) -> Floats:
-    """Probability of each vote as the person's own, at each of `SHIFTS` of their accuracy, over the item's truth."""
+    """Probability of each vote as the person's own, at each of `SHIFTS` of accuracy, averaged over the item's truth."""
     right = np.einsum("jkk->jk", model.confusions)[ballots.annotator]  # by truth
     own, given = model.own_probs(ballots), np.arange(ballots.n_labels) == ballots.label[:, None]
     result = np.empty((len(ballots), len(SHIFTS)))
@@ -158,7 +158,7 @@ def _shifted(model: VoteModel, ballots: Ballots, probs: Floats) -> Floats:
 
 
 def _shift_prior(model: VoteModel) -> Floats:
-    """Log-density of each person's shifted accuracy, given how much people resemble each other, to a constant."""
+    """Log-density of each person's shifted accuracy, given how much people resemble each other, up to a constant."""
     right = np.clip(np.einsum("jkk->jk", model.confusions).mean(axis=1), 1e-6, 1 - 1e-6)
     centre = float(right.mean())
     shifted = expit(logit(right)[:, None] + SHIFTS)
@@ -170,7 +170,7 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
     """The rate of copying of all people, and the accuracy of the model that made the suggestions.
 
     Their intervals come from the information in the items' scores (the gradient of each item's log-likelihood), so that
-    they allow for what isn't known of the truth, of people and of the model at once.
+    they allow for uncertainty about the truth, people and the model at once.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
     Returns
     -------
     rate, accuracy : Estimate
-        Of the votes in sight of a suggestion, the share that copied it; n is their number. Of the items that have a
-        suggestion, the share where it is right; n is their number.
+        Share of the votes in sight of a suggestion that copied it, and share of the items with a suggestion where it is
+        right; n is the number of such votes or items.
     """
     shown = ballots.channel == SHOWN_VOTE
     n_shown = np.bincount(ballots.annotator[shown], minlength=ballots.n_annotators)
@@ -210,9 +210,9 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
 
 
 def _information(model: VoteModel, ballots: Ballots) -> Floats:
-    """Information in items' scores: about people's accuracies and rates of copying, the model, and shares of labels.
+    """Information matrix from items' scores: people's accuracies and rates of copying, the model, and shares of labels.
 
-    Of more than `MOST_PEOPLE` people, some share a place.
+    With more than `MOST_PEOPLE` people, some share a place.
     """
     n, n_labels = min(ballots.n_annotators, MOST_PEOPLE), ballots.n_labels
     person = ballots.annotator % MOST_PEOPLE
@@ -234,7 +234,7 @@ def _information(model: VoteModel, ballots: Ballots) -> Floats:
     shares = probs.mean(axis=0)
     scores[:, 2 * n + 1:] = (probs - shares)[:, :-1]
     information = scores.T @ scores
-    # Priors draw people to each other, and leave what they share free.
+    # Priors pull people towards each other, and leave their mean free.
     apart = np.eye(n) - 1 / n
     accuracy = right.mean(axis=1)
     information[:n, :n] += model.strengths[0] * float((accuracy * (1 - accuracy)).mean()) * apart

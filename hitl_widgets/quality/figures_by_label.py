@@ -1,4 +1,4 @@
-"""Figures of all labels together and of each label, in a table, as measurements of objects and of spans give them."""
+"""Table of figures for all labels together and for each label, for measurements of objects and of spans."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> pd.DataFrame:
-    """Read what `rows_of` wrote of a table with these figures."""
+    """Read the rows that `rows_of` wrote of a table with these figures."""
     table = pd.DataFrame(rows).set_index("label").rename_axis(None)
     columns = [f"{figure}{end}" for figure in figures for end in ("", "_low", "_high")]
     table[columns] = table[columns].astype(np.float64)

@@ -1,7 +1,7 @@
-"""Gold and hidden tests: how often a person is right where the answer is known, and when they should be told.
+"""Gold and hidden tests: a person's accuracy where the answer is known, and alarms when it is too low.
 
 `gold_figures` makes a table with a row for each person; `accuracy` and `sequential_test` do the same for one sequence
-of right and wrong answers. Nothing here blocks anybody: an alarm is for the person, who is told first.
+of right and wrong answers. Nothing here blocks anybody: an alarm is shown to the person first.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ GOLD_COLUMNS = ["annotator", "n", "n_right", "accuracy", "low", "high", "state",
 
 @dataclass(frozen=True)
 class SequentialTest:
-    """What the answers to gold items so far say of a person.
+    """Result of the sequential test of a person's gold answers so far.
 
     Attributes
     ----------
     state : {"open", "fine", "alarm"}
-        The latest conclusion: "fine" where the person is rather as good as `good`, "alarm" where they are rather as
-        poor as `poor`, "open" before the first conclusion.
+        The latest conclusion: "fine" if the answers favour `good`, "alarm" if they favour `poor`, "open" before the
+        first conclusion.
     conclusions : tuple of (int, str)
         For each conclusion, the number of answers after which it was drawn, and whether it was "fine" or "alarm".
     n : int
@@ -57,7 +57,7 @@ class SequentialTest:
 
     @property
     def n_alarms(self) -> int:
-        """How many alarms there were: where it grows, there is something new to tell the person."""
+        """Number of alarms; each new one is to be shown to the person."""
         return sum(state == "alarm" for _, state in self.conclusions)
 
 
@@ -92,10 +92,10 @@ def accuracy(right: Right, *, prior: tuple[float, float] = PRIOR, level: float =
     ----------
     right : array_like of bool, shape (n_answers,)
     prior : tuple of float
-        Answers assumed beforehand, right and wrong: Jeffreys' by default. What is known of earlier people may stand
+        Answers assumed beforehand, right and wrong: Jeffreys' by default. Experience with earlier people can be passed
         here, such as (9, 1).
     level : float
-        Share of such intervals that hold the truth.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -127,21 +127,21 @@ def accuracy(right: Right, *, prior: tuple[float, float] = PRIOR, level: float =
 
 def sequential_test(right: Right, *, good: float = 0.9, poor: float = 0.7, false_alarms: float = 0.05,
                     missed: float = 0.05) -> SequentialTest:
-    """Wald's sequential probability ratio test of a person's gold answers, begun again after each conclusion.
+    """Wald's sequential probability ratio test of a person's gold answers, restarted after each conclusion.
 
-    Each answer adds the logarithm of its probability for somebody right in `poor` over that for somebody right in
-    `good` of all cases. At log((1 - missed) / false_alarms) the test ends with an alarm, at
-    log(missed / (1 - false_alarms)) it ends with "fine"; then a new one begins from nothing, since people tire and
-    learn. With the defaults, 3 wrong answers among the first 4 are an alarm, so are 4 among 9, and 12 right ones in a
-    row are fine. Repeated tests give false alarms in the end: somebody right in 9 of 10 gets one in 729 gold answers on
-    average, somebody right in 7 of 10 an alarm every 21 (`run_length`).
+    Each answer adds its log-likelihood ratio: for somebody right in a share `poor` of all cases, over somebody right in
+    a share `good`. At log((1 - missed) / false_alarms) the test ends with an alarm, at log(missed / (1 - false_alarms))
+    it ends with "fine"; then a new one begins from nothing, since people tire and learn. With the defaults, 3 wrong
+    answers among the first 4 are an alarm, so are 4 among 9, and 12 right ones in a row are fine. Repeated tests give
+    false alarms in the end: somebody right in 9 of 10 gets one in 729 gold answers on average, somebody right in 7 of
+    10 an alarm every 21 (`run_length`).
 
     Parameters
     ----------
     right : array_like of bool, shape (n_answers,)
         Whether each answer was right, in the order in which the person acted; the first answer to each gold item.
     good, poor : float
-        Share of right answers of somebody who is fine, and of somebody who should be told; poor < good.
+        Share of right answers of a good annotator, and of one who should be alerted; poor < good.
     false_alarms, missed : float
         Risk of an alarm for somebody right in `good`, and of "fine" for somebody right in `poor`, of one test.
 
@@ -204,7 +204,7 @@ def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_al
     if not 0 <= p_right <= 1:
         raise BadInput(f"p_right is {p_right!r}; a probability from 0 to 1 is expected.")
     if_right, if_wrong, low, high = _steps(good, poor, false_alarms, missed)
-    going = np.ones(1)  # by the number of wrong answers: the probability that the test is still open with so many
+    going = np.ones(1)  # by the number of wrong answers: the probability that the test is still open
     p_alarm, n_answers, n = 0.0, 0.0, 0
     while going.sum() > 1e-12:
         n_answers += float(going.sum())

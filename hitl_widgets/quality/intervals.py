@@ -16,7 +16,8 @@ from scipy.special import bdtr, betaincinv, betaln, ndtri, stdtrit
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
 
-# The grid of `across`, all equally likely before: the mean, and the correlation of two answers of one person.
+# The grid of `across`: the mean, with Jeffreys' prior, and the correlation of two answers of one person, all equally
+# likely beforehand.
 _MEANS = (np.arange(200) + 0.5) / 200
 _DIFFER = np.array([0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3])
 
@@ -27,9 +28,9 @@ def jeffreys(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     Parameters
     ----------
     k, n : float
-        Successes and trials, 0 <= k <= n; parts of one where trials are worth less than one each (`design_effect`).
+        Successes and trials, 0 <= k <= n; fractions if trials are worth less than one each (`design_effect`).
     level : float
-        Share of such intervals that hold the truth, averaged over all truths.
+        Confidence level: share of such intervals that contain the truth, averaged over all truths.
 
     Returns
     -------
@@ -53,17 +54,17 @@ def jeffreys(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
 
 
 def jeffreys_of_pool(k: float, n: float, n_pool: float, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval for the share of a pool, from items of it that were drawn by chance without putting them back.
+    """Interval for a share of a pool, from items that were drawn at random without replacement.
 
-    The more of the pool was drawn, the less is left to guess: the sample counts as many items of an endless pool as
-    have the same standard error (Cochran's finite population correction).
+    The more of the pool was drawn, the less is left to guess: the sample counts as the number of items of an infinite
+    pool with the same standard error (Cochran's finite population correction).
 
     Parameters
     ----------
     k, n : float
         Successes and items drawn, 0 <= k <= n.
     n_pool : float
-        Items of the pool, n or more. All three are parts of one where items are worth less than one (`design_effect`).
+        Items of the pool, n or more. All three are fractions if items are worth less than one each (`design_effect`).
     level : float
         As for `jeffreys`.
 
@@ -101,7 +102,7 @@ def wilson(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     k, n : int
         Successes and trials, 0 <= k <= n.
     level : float
-        Share of such intervals that hold the truth, about.
+        Confidence level, met approximately.
 
     Returns
     -------
@@ -137,7 +138,7 @@ def newcombe(k_1: float, n_1: float, k_2: float, n_2: float, *, level: float = 0
     k_1, n_1, k_2, n_2 : int
         Successes and trials of each, 0 <= k <= n.
     level : float
-        Share of such intervals that hold the truth, about.
+        Confidence level, met approximately.
 
     Returns
     -------
@@ -163,16 +164,16 @@ def newcombe(k_1: float, n_1: float, k_2: float, n_2: float, *, level: float = 0
 
 
 def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
-    """How many items, in groups drawn as a whole, are worth one item that is drawn by itself: the design effect.
+    """Design effect: how many items of groups that are drawn as a whole are worth one item drawn by itself.
 
-    The variance of the mean between groups, over that of as many independent items. Counts divided by it give intervals
-    that hold also where the items of a group are alike; that few groups tell little of their variance is allowed for by
-    Student's distribution.
+    It is the variance of the mean between groups over that of as many independent items. Counts divided by it give
+    intervals that hold also where the items of a group are alike. Student's distribution allows for the uncertain
+    variance of few groups.
 
     Parameters
     ----------
     values : array_like of float, shape (n_items,)
-        What the mean is of, such as whether a model was right.
+        Values whose mean is estimated, such as whether a model was right.
     groups : array_like, shape (n_items,)
         The group of each item.
 
@@ -201,12 +202,12 @@ def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
     between = n_groups / (n_groups - 1) * float((sums ** 2).sum())
     within = float(((values - values.mean()) ** 2).sum())
     few = (float(stdtrit(n_groups - 1, 0.025)) / float(ndtri(0.025))) ** 2
-    sizes = np.bincount(place)  # where all values are equal nothing is known of their likeness: each group is one item
+    sizes = np.bincount(place)  # if all values are equal, their correlation is unknown: each group counts as one item
     return max(1.0, few * between / within) if within else float((sizes ** 2).sum() / n)
 
 
 def clusters_of(groups: npt.ArrayLike | None, n: int) -> npt.NDArray[np.int64]:
-    """Number of the group that each of n items is in, from 0; without groups each item is its own.
+    """Number of the group that each of n items is in, from 0; without groups each item is a group of its own.
 
     Raises
     ------
@@ -239,7 +240,7 @@ def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.ND
     k, n : array_like of int, shape (n_people,)
         Successes and trials of each person, 0 <= k <= n.
     level : float
-        Share of such intervals that hold the truth, averaged over means and differences.
+        Confidence level: share of such intervals that contain the truth, averaged over means and differences.
 
     Returns
     -------
@@ -279,7 +280,7 @@ def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: floa
     ----------
     values : array_like of float, shape (n,)
     level : float
-        Share of such intervals that hold the median.
+        Confidence level.
 
     Returns
     -------
@@ -298,7 +299,7 @@ def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: floa
     """
     tail, values = _tail(level), np.sort(np.asarray(values, np.float64))
     n = len(values)
-    held = 1 - 2 * bdtr(np.arange(n // 2 + 1), n, 0.5)  # by the (d+1)-th smallest and largest
+    held = 1 - 2 * bdtr(np.arange(n // 2 + 1), n, 0.5)  # by the (d+1)-th smallest and largest value
     fitting = np.flatnonzero(held >= level)
     if not len(fitting):
         return -math.inf, math.inf
@@ -318,12 +319,12 @@ def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: f
     ----------
     values : array_like of float, shape (n,)
     level : float
-        Share of such intervals that hold the mean, where values have a normal distribution.
+        Confidence level, exact where values have a normal distribution.
     within : tuple of float, optional
-        The least and the largest possible value: the interval is cut off there, and is as wide as this for fewer than
-        two values. Without it the ends are NaN then.
+        The smallest and the largest possible value: the interval is clipped to them. For fewer than two values they are
+        its ends; without `within` these are NaN then.
     why : str
-        What the estimate gives as the reason if there are no values.
+        The estimate's reason if there are no values.
 
     Returns
     -------
@@ -354,7 +355,7 @@ def tango(both: float, only_first: float, only_second: float, neither: float, *,
     """Interval for the difference, first minus second, of two shares counted on the same items.
 
     Tango's score interval: all differences that a score test doesn't reject. It works where all items agree, too, and
-    stays within -1 to 1. At the level 0.95 it holds the truth in 93 to 97.5 of 100 cases where ten or more items are
+    stays within -1 to 1. At the level 0.95 it contains the truth in 93 to 97.5 of 100 cases where ten or more items are
     expected to differ, and in at least 93 where fewer are (`benchmarks/intervals.py`).
 
     Parameters
@@ -362,7 +363,7 @@ def tango(both: float, only_first: float, only_second: float, neither: float, *,
     both, only_first, only_second, neither : int
         Number of items that succeeded under both, one or none of the two.
     level : float
-        Share of such intervals that hold the truth, about.
+        Confidence level, met approximately.
 
     Returns
     -------

@@ -25,11 +25,11 @@ class SuspectedErrors:
     Parameters
     ----------
     answers : DataFrame
-        One row an answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the probability that
-        it is right.
+        One row per answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the probability
+        that it is right.
     stands : callable
-        From an item_id and an annotator to the event of the decision that stands now, or None; an answer that was
-        revised since isn't asked again.
+        Maps an item_id and an annotator to the event of their current decision, or None; an answer that was revised
+        since isn't asked again.
     """
 
     def __init__(self, answers: pd.DataFrame, stands: Callable[[str, str], Event | None]) -> None:

@@ -1,4 +1,4 @@
-"""Sets of labels, label by label: the consensus of several annotators, and what seeing suggested labels does.
+"""Sets of labels, label by label: the consensus of several annotators, and the effect of seeing suggested labels.
 
 A table of states has a row for each item, annotator and label that the annotator decided on: item_id, annotator,
 label_id, value (True where they turned it on), and what was on the screen. `label_states` makes it from a table of
@@ -24,7 +24,7 @@ from .experiment_cards import SUGGESTED, WITHOUT, EffectFigures, check, drawn, j
 from .suggestion_effect import contrast
 
 ON, OFF = "on", "off"
-# What is said of the answer as a whole, and so of each of its labels.
+# Columns of an answer that are copied to each of its labels.
 CARRIED = ("item_id", "annotator", "shown", "arm", "arm_probability", "planted", "repeat_of", "chosen_by", "certainty",
            "unsure", "decision_id", "position",
            "acted_at", "model", "status")
@@ -45,11 +45,11 @@ def label_states(votes: pd.DataFrame, label_ids: Sequence[str],
     ----------
     votes : DataFrame
         item_id, annotator and label_id (set ids such as "+Lab+Lcd"); the other columns of a table of votes are carried
-        over, and `suggestion` is taken apart like label_id. A suggestion that isn't a set id is no suggestion.
+        over, and `suggestion` is divided like label_id. A suggestion that isn't a set id is ignored.
     label_ids : sequence of str
         Today's labels.
     states : sequence of mapping, length n_votes, optional
-        Of each vote the labels' states: True (on), False (off), None (not known, such as of a label that was added
+        The labels' states in each vote: True (on), False (off), None (not known, such as for a label that was added
         later). Without it a label is on where it is in the set, and off otherwise.
 
     Returns
@@ -96,7 +96,7 @@ def label_states(votes: pd.DataFrame, label_ids: Sequence[str],
 
 
 def _in_set(label: Any, label_ids: Sequence[str]) -> list[bool | None]:
-    """Whether each label is in a set; None of all where there is no set."""
+    """Whether each label is in a set; None for all labels if there is no set."""
     if not isinstance(label, str):
         return [None] * len(label_ids)
     on = members(label)
@@ -105,21 +105,21 @@ def _in_set(label: Any, label_ids: Sequence[str]) -> list[bool | None]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SetConsensus:
-    """What several annotators say of the labels of each item, together.
+    """Consensus of several annotators on the labels of each item.
 
     Attributes
     ----------
     table : DataFrame
-        A row an item: item_id, label_id (the id of the set of labels that are more probably on than off), label_ids
+        A row per item: item_id, label_id (the id of the set of labels that are more probably on than off), label_ids
         (the same as a tuple), prob (probability of the label that is least certain), n (annotators), tied (tuple of the
-        labels of which as many say on as off: they are on or off as is commoner).
+        labels with as many answers for on as for off: they get the label's more common state).
     probs : DataFrame, shape (n_items, n_labels)
         Probability that each label is on, indexed by item_id; NaN where nobody decided on it.
     shares, counts : DataFrame, shape (n_items, n_labels)
         Share of the annotators who turned each label on, and how many decided on it.
     per_label : DataFrame
-        A row a label: label_id, n (decisions), on (share of items), tied (items), method and why it was taken,
-        copy_rate with copy_low and copy_high (of suggested states in sight, how many were taken over without a
+        A row per label: label_id, n (decisions), on (share of items), tied (items), method and why it was taken,
+        copy_rate with copy_low and copy_high (share of the suggested states in sight that were taken over without a
         judgement of one's own; NaN where it isn't known).
     annotators : DataFrame
         A row for each label and person: label_id, annotator, n, accuracy (how often their own judgement of the label is
@@ -154,7 +154,7 @@ class SetConsensus:
 
 def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequence[str] | None = None, *,
                   probs: pd.DataFrame | None = None, certainty: bool = True, seed: int = 0) -> SetConsensus:
-    """Find what several annotators say of the labels of each item, label by label.
+    """Estimate the labels of each item from the answers of several annotators, label by label.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequenc
     certainty : bool
         As for `quality.consensus`.
     seed : int
-        Of the folds in which votes are held out.
+        Seed of the folds of held-out votes.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequenc
 
 
 def _by_label(states: pd.DataFrame, label_ids: Sequence[str] | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Of each label a table of votes for on and off."""
+    """Yield each label with a table of votes for on and off."""
     if not isinstance(states, pd.DataFrame):
         raise BadInput(f"states is a {type(states).__name__}; a table of states is expected, as label_states() makes "
                        "it.")
@@ -248,7 +248,7 @@ def _joined(states: pd.DataFrame, found: Mapping[str, Consensus]) -> SetConsensu
         if len(result.table):
             tied[label_id] = rows["tied"].eq(True)
             likelier[label_id] = rows["label"].eq(ON)
-        told = count[label_id].gt(0)  # of the others nobody knows
+        told = count[label_id].gt(0)  # the other items have no decision on the label
         share_on = float(likelier.loc[told, label_id].mean()) if told.any() else np.nan
         per_label.append((label_id, len(result.votes), share_on,
                           int(tied[label_id].sum()), result.method, result.evidence.why, result.copy_rate.value,
@@ -271,9 +271,9 @@ def _joined(states: pd.DataFrame, found: Mapping[str, Consensus]) -> SetConsensu
 
 @dataclass(frozen=True, repr=False)
 class SetBias(EffectFigures):
-    """What seeing suggested labels did to the sets that people give, as `set_bias` measures it.
+    """Effect of seeing suggested labels on the sets that people give, as `set_bias` measures it.
 
-    Each figure is a difference between cards whose suggestion was shown and blind ones, in the share of labels.
+    Each figure is the share of labels on cards whose suggestion was shown, minus that on blind ones.
 
     Attributes
     ----------
@@ -281,16 +281,16 @@ class SetBias(EffectFigures):
         How much more often a suggested label is on: above 0 where suggested labels are turned off less often when they
         are seen. It needs no truth, and mixes help and harm.
     kept_wrong : Estimate
-        The same of suggested labels that are wrong; NaN without a truth.
+        As `kept`, for suggested labels that are wrong; NaN without a truth.
     left_off : Estimate
         How much more often a label that wasn't suggested is off.
     left_off_wrong : Estimate
-        The same of labels that should be on: what the model overlooks and people then overlook too.
+        As `left_off`, for labels that should be on: what the model overlooks and people then overlook too.
     per_label : DataFrame
-        A row a label: label_id; n_suggested and n_not (cards on which it was and wasn't suggested); each of the figures
-        with its interval (`_low`, `_high`).
+        A row per label: label_id; n_suggested and n_not (cards on which it was and wasn't suggested); each of the
+        figures with its interval (`_low`, `_high`).
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     kept: Estimate
@@ -307,11 +307,11 @@ class SetBias(EffectFigures):
 
 
 def set_bias(states: pd.DataFrame, truth: pd.DataFrame | None = None, *, min_blind: int = 2) -> SetBias:
-    """Measure what seeing suggested labels does to the sets that people give, label by label.
+    """Measure the effect of seeing suggested labels on the sets that people give, label by label.
 
-    As `quality.automation_bias` does for one label an item: only cards count whose arm was drawn by chance, each
-    weighed by the inverse of its arm's probability, and an item's truth is `truth`, or else the majority of other
-    people's blind decisions on the label. Labels of one item count as one cluster.
+    As `quality.automation_bias` for one label per item: only cards whose arm was drawn at random count, each weighted
+    by the inverse of its arm's probability, and an item's truth is `truth`, or else the majority of other people's
+    blind decisions on the label. Labels of one item count as one cluster.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def set_bias(states: pd.DataFrame, truth: pd.DataFrame | None = None, *, min_bli
     truth : DataFrame, optional
         item_id, label_id, value (bool): states that nobody gave in sight of a suggestion, such as gold.
     min_blind : int
-        So many blind decisions of other people on a label, at least, make a majority.
+        Smallest number of blind decisions of other people on a label that make a majority.
 
     Returns
     -------

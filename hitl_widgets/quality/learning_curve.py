@@ -45,13 +45,13 @@ def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Seque
     answers : array_like of int, shape (n_models,)
         How many answers each model learned from, rising.
     right, measured : array_like of int, shape (n_models,)
-        How many of how many measuring items each model got right.
+        Number of measuring items that each model got right, and number of measuring items.
     more : int
-        How many answers come until the next model.
+        Number of answers until the next model.
     correlation : float
-        Between the models' results over the items, from 0 (other items each time) to below 1.
+        Correlation of the models' results over the items, from 0 (other items each time) to below 1.
     level : float
-        Share of such intervals that hold the truth, averaged over curves such as these.
+        Confidence level: share of such intervals that contain the truth, averaged over curves such as these.
 
     Returns
     -------
@@ -123,9 +123,9 @@ class Points:
     answers : ndarray of float64, shape (n_models,)
         How many answers each model learnt from, rising.
     accuracy : ndarray of float64, shape (n_models,)
-        Of each model, on the measuring items.
+        Accuracy of each model on the measuring items.
     covariance : ndarray of float64, shape (n_models, n_models)
-        Of these accuracies, over other draws of the items.
+        Covariance of these accuracies over draws of the items.
     n : int
         How many items measured the last model.
     n_effective : float
@@ -143,7 +143,7 @@ def points_of(answers: Sequence[int] | npt.NDArray[np.integer], right: npt.NDArr
               effect: float = 1.0) -> Points:
     """Points of models that were measured on the same items.
 
-    Where one model is right on an item, the next one mostly is, too: how far that goes is read from the items.
+    Where one model is right on an item, the next one mostly is, too: this correlation is estimated from the items.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def points_of(answers: Sequence[int] | npt.NDArray[np.integer], right: npt.NDArr
         raise ShapeError(f"answers has shape {at.shape} and right {table.shape}; one row a model is expected.")
     if not table.size or (at < 1).any():
         raise BadInput("a learning curve needs a model that learnt from an answer and was measured on an item.")
-    # Two items more, which no model tells apart, and two that one of them does: no difference is taken to be certain.
+    # Pseudo-items of weight 2 in all, on half of which the models differ: no difference is taken to be certain.
     n_models, n_items = table.shape
     steps = np.tril(np.ones((n_models, n_models)))[1:]
     more = np.vstack([np.ones(n_models), np.zeros(n_models), steps, 1 - steps])
@@ -200,11 +200,11 @@ class AnswersLeft(Estimate):
     value, low, high, n, why
         As for `Estimate`; n is the number of items that measured the accuracy.
     goal : float
-        The accuracy that is wanted.
+        The target accuracy.
     most : int
         How many answers can still be given; a goal that takes more is out of reach.
     now : Estimate or None
-        The accuracy now.
+        The current accuracy.
     levels_off : Estimate or None
         The accuracy that is expected after `most` answers.
     """
@@ -248,19 +248,19 @@ class AnswersLeft(Estimate):
 def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95) -> AnswersLeft:
     """Number of further answers at which the expected accuracy reaches a goal.
 
-    The curves are those of `expected_gain`, with a finer grid; the measurements weight them all, and each curve says
-    where it reaches the goal. The number is the weighted median of these.
+    The curves are those of `expected_gain`, on a finer grid and weighted by the measurements. The number is the
+    weighted median of the points where they reach the goal.
 
     Parameters
     ----------
     points : Points
-        What was measured.
+        The measured points.
     goal : float
         Above 0 and below 1.
     most : int
         How many answers can still be given.
     level : float
-        Share of such intervals that contain the truth, averaged over curves such as these.
+        As for `expected_gain`.
 
     Raises
     ------
@@ -325,7 +325,7 @@ def _weights(points: Points, now: npt.NDArray[np.float64], gap: npt.NDArray[np.f
 
 
 def _shortest(still: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], level: float) -> tuple[float, float]:
-    """The interval of numbers of answers: where it begins at 0 or doesn't end, one end alone may be missed."""
+    """Interval for the number of answers: one-sided where it begins at 0 or is unbounded."""
     low, high = (_quantile(still, weights, end) for end in ((1 - level) / 2, (1 + level) / 2))
     if low == 0 and not math.isinf(end := _quantile(still, weights, level)):
         return 0.0, end

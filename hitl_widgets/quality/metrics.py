@@ -30,18 +30,19 @@ class Metrics:
     counts : ndarray of int, shape (n_labels, n_labels)
         The confusion matrix: row the true label, column the predicted one.
     label_ids, names : sequence of str
-        Of the labels, in the order of `counts`.
+        Ids and names of the labels, in the order of `counts`.
     left_out : int
         Number of items without a prediction: they couldn't be read, or imported predictions lack them.
     n_unsure : int
-        Number of items that were asked, but answered "unsure": they have no truth. `bounds` says what they may do.
+        Number of items that were asked, but answered "unsure": they have no truth. `bounds` gives the accuracy with all
+        of them wrong or right.
     n_tied : int
-        Number of items without a truth since as many annotators gave one label as another.
+        Number of items without a truth because their most common labels are tied.
     n_in_doubt : int
         Number of items whose answer means several of today's labels since an edit: they are asked again. Until then the
         figures are about the other items.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't known.
+        Number of measuring items, such as the whole hold-out; None if that isn't known.
     ece, ece_by_chance : float
         As `calibration.calibration_error` gives them; NaN where they weren't measured.
     design_effect : float
@@ -69,7 +70,7 @@ class Metrics:
 
     @property
     def n(self) -> int:
-        """Count the items measured."""
+        """Number of items measured."""
         return int(self.counts.sum())
 
     @property
@@ -81,7 +82,7 @@ class Metrics:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Accuracy if the model were wrong on every unsure item, and if it were right on all of them; NaN for none.
+        """Accuracy if the model were wrong on every unsure item, and if it were right on all; NaN without items.
 
         Examples
         --------
@@ -93,7 +94,7 @@ class Metrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         if self.n_unsure:
             low, high = self.bounds
@@ -140,7 +141,7 @@ class Metrics:
 
     @property
     def per_label(self) -> pd.DataFrame:
-        """Table of one row a label: label, n, and precision, recall and f1, each with its interval (`_low`, `_high`).
+        """Table of one row per label: label, n, and precision, recall and f1, each with its interval (`_low`, `_high`).
 
         n is the number of items whose true label this is. A share of nothing is NaN: precision where the label was
         never predicted, recall where it was never true.
@@ -201,9 +202,9 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     truth : sequence of str
         The true label_id of each item.
     label_ids : sequence of str
-        Of the columns of `probs`.
+        Ids of the columns of `probs`.
     names : sequence of str, optional
-        Of the labels; by default their ids.
+        Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
         As for `Metrics`.
     groups : ndarray, shape (n_items,), optional
@@ -218,7 +219,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     Raises
     ------
     ShapeError
-        If the three don't fit together.
+        If the shapes don't match.
     UnknownLabel
         If a true label has no column.
 
@@ -296,7 +297,7 @@ def _f1_of_overlap(overlap: np.ndarray) -> np.ndarray:
 
 
 def _around_mean(shares: np.ndarray, ends: np.ndarray, *, shared: float = 1.0) -> tuple[float, float]:
-    """Interval of a mean of shares, from theirs: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
+    """Interval of a mean of shares from the shares' own: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
     low, high = np.sqrt(shared * np.square(ends - shares[:, None]).sum(axis=0)) / len(shares)
     return max(0.0, shares.mean() - low), min(1.0, shares.mean() + high)
 

@@ -3,8 +3,8 @@
 `multilabel_metrics` gives the `MultilabelMetrics` of one model, `compare_sets` the gain of one model over another on
 the same items, and `best_thresholds` the probability from which each label counts as on.
 
-An array of sets has a row an item and a column a label: 1 or True where the label is on, 0 or False where it is off,
-NaN where nobody knows. What isn't known is left out of every count.
+An array of sets has a row per item and a column per label: 1 or True where the label is on, 0 or False where it is off,
+NaN where it is unknown. Unknown states are left out of every count.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 FIGURES = ("macro_f1", "micro_f1", "exact_match", "hamming")
-# A threshold is averaged over so many resamples, and drawn to 0.5 as if so many items with the label had said 0.5. Of
-# 0, 2, 5, 10, 20 and 40 this is the best for nets of few items that say too little, too much or the truth: from 5 on
-# what a net that says too little gains is lost (benchmarks/sets.py).
+# Number of resamples over which a threshold is averaged, and number of items with the label by which it is shrunk
+# towards 0.5. Of 0, 2, 5, 10, 20 and 40 items, 2 is best for nets of few items whose probabilities are too low, too
+# high or right: from 5 on the gain for too low ones is lost (benchmarks/sets.py).
 RESAMPLES, THRESHOLD_PRIOR = 64, 2.0
-# Of many items fewer resamples do: so many items in all.
+# With many items fewer resamples suffice: resamples times items is about this.
 _RESAMPLED = 64_000
-# Items that the interval of a gain takes to differ beside those that do. With none it held the gain in 78 of 100 cases
-# where models differ on few items, with two in 93 or more of nearly all (benchmarks/sets.py).
+# Number of further items that the interval of a gain assumes to differ. Without them it contained the gain in 78 of 100
+# cases where models differ on few items; with two, in 93 or more in nearly all settings (benchmarks/sets.py).
 UNSEEN = 2
-# No threshold lies outside: beyond, a handful of items decides.
+# Limits of a threshold: outside them a handful of items would decide.
 LOWEST, HIGHEST = 0.02, 0.98
 
 _NO_ITEM = "no item with a known answer"
@@ -54,15 +54,15 @@ class MultilabelMetrics:
 
     - macro_f1: the mean of the labels' F1, over labels that at least one item has.
     - micro_f1: F1 of all labels' decisions together.
-    - exact_match: share of items whose whole set is right, of items of which every label is known.
-    - hamming: share of wrong decisions, one for each item and label that is known; 0 is best.
+    - exact_match: share of items whose whole set is right, among items whose labels are all known.
+    - hamming: share of wrong decisions, one decision for each known label of an item; 0 is best.
 
     Parameters
     ----------
     label_ids, names : tuple of str
-        Of the labels.
+        Ids and names of the labels.
     counts : ndarray of int64, shape (n_labels, 4)
-        Of each label the number of items where it is rightly on, wrongly on, wrongly off and rightly off.
+        True positives, false positives, false negatives and true negatives of each label.
     figures : mapping of str to Estimate
         One for each of `FIGURES`.
     thresholds : tuple of float
@@ -108,7 +108,7 @@ class MultilabelMetrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
         parts += [f"{count} {what}" for count, what in (
             (self.n_unsure, "unsure"), (self.left_out if self.n_items is not None else 0, "of them have no prediction"),
@@ -118,7 +118,7 @@ class MultilabelMetrics:
 
     @property
     def per_label(self) -> pd.DataFrame:
-        """Table of one row a label.
+        """Table of one row per label.
 
         label, n (items that have the label), n_known (items of which it is known whether they have it), n_predicted,
         threshold; precision, recall and f1, each with its interval (`_low`, `_high`); ece and ece_by_chance. A share of
@@ -182,9 +182,9 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     thresholds : float or array_like of float, shape (n_labels,)
         A label counts as on from this probability.
     label_ids : sequence of str
-        Of the columns.
+        Ids of the columns.
     names : sequence of str, optional
-        Of the labels; by default their ids.
+        Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
         As for `metrics.Metrics`.
     groups : array_like, shape (n_items,), optional
@@ -198,7 +198,7 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     Raises
     ------
     ShapeError
-        If these don't fit together.
+        If the shapes don't match.
     BadInput
         If the truth holds something else than 1, 0 and NaN.
 
@@ -261,8 +261,8 @@ def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLi
     Returns
     -------
     Estimate
-        From -1 to 1. That of the exact match has Tango's interval for pairs; of an F1 each model's interval joined by
-        square and add, less what the two have in common.
+        From -1 to 1. Exact match has Tango's interval for pairs; an F1 has both models' intervals joined by square and
+        add, minus what the two have in common.
 
     Raises
     ------
@@ -301,8 +301,8 @@ def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLi
     alike = min(1.0, max(-1.0, float(pulls_1 @ pulls_2) / size)) if size else 0.0
     apart = (first != second)[told] & one.known & ((one.tp + one.fn > 0) | (figure == "micro_f1"))
     gain, n_apart = value_2 - value_1, len(np.unique(one.cluster[apart.any(axis=1)]))
-    # Few items that differ say little of those that would: as if there were two more. Where none does, the width is
-    # that of pairs of which none differs.
+    # A few differing items say little about others, so two more are assumed. If none differs, the width is that for
+    # pairs without a difference.
     more = math.sqrt((n_apart + UNSEEN) / n_apart) if n_apart else 0.0
     below, above = (more * math.sqrt(max(0.0, a * a + b * b - 2 * alike * a * b)) if n_apart else
                     _least(one, macro=figure == "macro_f1")
@@ -314,19 +314,19 @@ def best_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, weights: npt.Arr
                     rng: np.random.Generator | None = None) -> Floats:
     """Probability from which each label should count as on, for the highest F1.
 
-    The best threshold on few items jumps. So it is averaged over resamples of the items (a Bayesian bootstrap), on the
-    scale of log-odds, and drawn to 0.5 as if `THRESHOLD_PRIOR` further items with the label had said 0.5.
+    The best threshold on few items is unstable. So it is averaged over resamples of the items (a Bayesian bootstrap),
+    on the scale of log-odds, and shrunk towards 0.5 as if `THRESHOLD_PRIOR` further items with the label had given 0.5.
 
     Parameters
     ----------
     truth : array_like of float, shape (n_items, n_labels)
         1 (on), 0 (off), the share of answers that say on, or NaN (not known).
     probs : array_like of float, shape (n_items, n_labels)
-        By models that never saw these items' answers. Items with NaN are left out.
+        Probabilities from models that never saw these items' answers. Items with NaN are left out.
     weights : array_like of float, shape (n_items,) or (n_items, n_labels), optional
         How much each item, or each item's label, counts; by default 1.
     rng : Generator, optional
-        Of the resamples; by default one of seed 0, so that the same answers give the same thresholds.
+        Generator of the resamples; by default one with seed 0, so that the same answers give the same thresholds.
 
     Returns
     -------
@@ -336,7 +336,7 @@ def best_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, weights: npt.Arr
     Raises
     ------
     ShapeError
-        If these don't fit together.
+        If the shapes don't match.
 
     References
     ----------
@@ -379,8 +379,8 @@ def reliability_of_labels(truth: npt.ArrayLike, probs: npt.ArrayLike, label_ids:
     Returns
     -------
     DataFrame
-        One row a label and bin: label_id, n, confidence (the mean probability), right (the share that is on), low, high
-        (95 %).
+        One row per label and bin: label_id, n, confidence (the mean probability), right (the share that is on), low,
+        high (95 %).
     """
     true, predicted = _sets("truth", truth, len(label_ids)), as_array("probs", probs, len(label_ids))
     frames = []
@@ -455,7 +455,8 @@ class _Cells:
         ends = _f1_of_overlap(np.array([jeffreys(k / e, n / e) for k, n, e in zip(tp, of, effects, strict=True)]))
         pulls = self._pulls(2.0 * self.hit - f1_cells(self.hit, self.false, self.miss) * _spread(f1, there),
                             np.maximum(1, 2 * self.tp + self.fp + self.fn))[:, there]
-        # Of few items with a label the F1 is too low on average, for most labels alike: the interval is moved by that.
+        # With few items of a label its F1 is too low on average, for most labels alike: the interval is shifted
+        # accordingly.
         divisor = self._pulls(f1_cells(self.hit, self.false, self.miss), np.maximum(1, 2 * self.tp + self.fp + self.fn))
         too_low = float((pulls * divisor[:, there]).sum(axis=0).mean())
         sizes = np.sqrt((pulls ** 2).sum(axis=0))
@@ -481,7 +482,7 @@ class _Cells:
         return value, low, high, pulls.sum(axis=1)
 
     def _pulls(self, cells: Floats, sizes: Any) -> Floats:
-        """Sums over each cluster."""
+        """Sum over each cluster."""
         pulls = np.zeros((int(self.cluster.max(initial=-1)) + 1, cells.shape[1]))
         np.add.at(pulls, self.cluster, cells / sizes)
         return pulls
@@ -499,7 +500,7 @@ def _spread(values: Floats, there: Bools) -> Floats:
 
 
 def _least(cells: _Cells, *, macro: bool) -> float:
-    """Half the width of a difference in F1 where none of the items differs: Tango's, for the labels' own items."""
+    """Half the width of the interval of a difference in F1 if no item differs: Tango's, for the labels' own items."""
     z2 = float(ndtri(0.975)) ** 2
     n_clusters = len(np.unique(cells.cluster))
     worth = n_clusters / max(1, len(cells.cluster))  # of items of a group at most one counts
@@ -539,7 +540,7 @@ def _f1_of_overlap(overlap: Floats) -> Floats:
 
 
 def as_array(name: str, values: npt.ArrayLike, n_labels: int | None = None) -> Floats:
-    """Return an array of one row an item and one column a label; ShapeError for another shape."""
+    """Return an array of one row per item and one column per label; ShapeError for another shape."""
     array = np.asarray(values, np.float64)
     if not array.size and n_labels is not None:
         array = array.reshape(len(array), n_labels)

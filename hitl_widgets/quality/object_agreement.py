@@ -36,9 +36,9 @@ IN_WORDS = {"found": "found the same objects", "named": "named them the same", "
             "together": "found, named and placed the same", "ks": "placed: KS distance"}
 THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(13))
 RESAMPLES = 1_000
-# Spans of one label that overlap go before others that overlap as much.
+# Of spans that overlap equally, those with the same label are paired first.
 SAME_LABEL = 1e-6
-# Each image is compared with so many others, to learn what agreement chance gives.
+# Number of other images that each image is compared with, to estimate agreement by chance.
 _OTHERS = 4
 _BINS = 200
 COLUMNS = ["question", "threshold", "value", "low", "high", "n_images", "n", "why"]
@@ -49,7 +49,7 @@ _Objects = tuple[list[Sequence[float]], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ObjectAgreement:
-    """How far people agree on the objects of images, at each threshold from which two objects are taken for the same.
+    """How far people agree on the objects of images, at each overlap from which two objects count as the same.
 
     `result["found"]` is the `Estimate` at a threshold of 0.5; for spans there are `["f1_exact"]`, `["f1_overlap"]` and
     `["alpha"]` too.
@@ -61,33 +61,33 @@ class ObjectAgreement:
         images), n_images (that two people or more reviewed), n (pairs of objects, for "found" objects), why (the reason
         where there is no number).
 
-        - found: 1 - Do / De, with Do the share of two people's objects in one image that have no partner, and De the
-          same of two people in two different images. 1 where each found what the other did, 0 where no more than
-          chance would pair.
+        - found: 1 - Do / De, with Do the share of two people's objects in one image that have no partner, and De that
+          share for two people's objects in two different images. 1 if each found what the other did, 0 if no more
+          objects have partners than by chance.
         - named: Krippendorff's alpha (nominal) of the labels of paired objects.
         - placed: sigma, 1 - the mean distance of paired objects over the mean distance of objects of different images;
-          the distance is (1 - GIoU) / 2, of points the part of the diagonal. It is about objects that two people found,
-          overlapping by 0.3 or more; those that overlap by less than the threshold count as placed by chance, since
-          without them the worst placed would be left out first.
-        - together: as found, of partners that have the same label.
+          the distance is (1 - GIoU) / 2; for points it is their distance as a share of the image's diagonal. It is
+          about objects that two people found, overlapping by 0.3 or more; those that overlap by less than the threshold
+          count as placed by chance, since without them the worst placed would be left out first.
+        - together: as `found`, where a partner must also have the same label.
         - ks: the largest difference between the distributions of these two kinds of distances: 1 where every pair is
           nearer than any two objects of different images.
 
-        One threshold moves what is placed badly to what isn't found; so look at the curves.
+        A higher threshold turns badly placed objects into objects that weren't found, so look at the curves.
     annotators : DataFrame
-        A row a person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of their
-        and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap of
-        pairs). Not corrected for chance. Of ``wb.people.agreement()`` your own row; everybody's where you may see
-        names.
+        A row per person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of
+        their and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap
+        of pairs). Not corrected for chance. ``wb.people.agreement()`` has only your own row, or everybody's if you may
+        see names.
     kind : "box", "polygon", "point" or "span"
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     spans : DataFrame or None
-        Of spans a row for all labels ("all") and one for each: n_texts, n_spans, and with its 95 % interval over texts
-        (_low, _high) each of
+        For spans, a row for all labels ("all") and one for each: n_texts, n_spans, and with its 95 % interval over
+        texts (_low, _high) each of
 
         - f1_exact: F1 of each two people, where the same characters with the same label are the same span.
-        - f1_overlap: the same where one character in common and the same label are enough.
+        - f1_overlap: the same, where one character in common and the same label are enough.
         - alpha: Krippendorff's alpha (nominal) over the tokens of the texts, each with the label or without it; for all
           labels the value of a token is the set of its labels.
     n_people : int
@@ -179,22 +179,22 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     Parameters
     ----------
     objects : DataFrame
-        A row an object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
+        A row per object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
         y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" don't count.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
-        Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
+        By default `objects.attrs["reviewed"]`, which `wb.objects()` sets, else the images in which they found
         something.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them; the width of a text is its number of characters. Without it
-        what `wb.objects()` says of that in its `attrs["sizes"]`, or the columns width and height.
+        Size of each image in pixels, which only points need; the width of a text is its number of characters. By
+        default `objects.attrs["sizes"]`, which `wb.objects()` sets, or the columns width and height.
     resamples : int
-        Samples of images, for the intervals.
+        Number of bootstrap samples of images, for the intervals.
     seed : int
-        Of the samples, and of the images that are compared for chance.
+        Seed of the samples, and of the images that are compared for agreement by chance.
     tokens : mapping of item_id to array_like of int, shape (k, 2), optional
-        Of texts, where each token begins and ends, for the alpha over tokens; `items.tokens.tokens(text)` cuts them.
-        Without it what `wb.objects()` says of that in its `attrs["tokens"]`, else each character counts for one.
+        Start and end of each token of a text, for the alpha over tokens; `items.tokens.tokens(text)` finds them. By
+        default `objects.attrs["tokens"]`, which `wb.objects()` sets, else each character is a token.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
 
 def _spans(given: _Given, items: Sequence[Any], tokens: Mapping[Any, npt.ArrayLike] | None, weights: Floats
            ) -> tuple[pd.DataFrame, str]:
-    """The figures that only spans have, and what has to be said of them."""
+    """The figures that only spans have, and a remark on them."""
     found = [[Found(*given.by[item, who]) for who in given.images[item]] for item in items]
     units, told = units_of(items, found, tokens, given.sizes)
     return span_table(found, units, [str(name) for name in given.names], weights), told
@@ -308,7 +308,7 @@ class _Given:
 
 
 def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
-    """The rows of objects that are there, their one kind, and the column that tells labels apart."""
+    """The rows of objects that aren't deleted, their only kind, and the column that identifies labels."""
     if not isinstance(objects, pd.DataFrame):
         raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() "
                        "makes it.")
@@ -327,17 +327,18 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
 
 @dataclass(frozen=True, eq=False)
 class _Counts:
-    """What the figures are made of, image by image.
+    """The counts behind the figures, image by image.
 
     Parameters
     ----------
     image : list
         Images with two people or more.
     alone, alone_chance : ndarray of float, shape (n_images, 2, n_thresholds + 1)
-        Objects without a partner, then objects without a partner of the same label, and in the last place all objects:
-        of two people in the image, and of one in it and one in another.
+        Number of objects without a partner, and without a partner of the same label, at each threshold; in the last
+        place that of all objects. `alone` is for two people in the image, `alone_chance` for one in it and one in
+        another image.
     named : ndarray of float, shape (n_images, n_thresholds, n_labels, n_labels)
-        Pairs of each two labels, in both orders.
+        Number of pairs of objects with each two labels, in both orders.
     near, far : ndarray of float, shape (n_images, n_thresholds, n_bins) and (n_images, n_bins)
         Distances of pairs, and of objects of different images, in bins.
     near_sum, far_sum : ndarray of float, shape (n_images, n_thresholds) and (n_images,)
@@ -434,12 +435,12 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
 
 
 def _alone(n: int, kept: npt.NDArray[np.bool_], alike: npt.NDArray[np.bool_]) -> Floats:
-    """Of n objects of two people those without a partner, and those without one of the same label; then n."""
+    """Of two people's n objects those without a partner, and those without one of the same label; each before n."""
     return np.array([[*(n - 2 * (kept & some).sum(axis=1)), n] for some in (np.ones_like(alike), alike)], np.float64)
 
 
 def _strangers(given: _Given, item: Any, other: Any, step: int) -> tuple[_Objects, _Objects]:
-    """What one person found in an image, and another in another image."""
+    """Objects of one person in an image, and of another person in another image."""
     first = given.images[item][step % len(given.images[item])]
     seconds = [who for who in given.images[other] if who != first]
     return given.by[item, first], given.by[other, seconds[step % len(seconds)]]
@@ -452,7 +453,7 @@ def _paired(kind: str, a: list[Sequence[float]], b: list[Sequence[float]], size:
     if not a or not b:
         return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)
     overlap = overlaps(kind, a, b, size=size)
-    # The same words may have two spans: of equal overlaps that of the same label is the partner.
+    # The same words may have two spans: if overlaps are equal, the one with the same label is the partner.
     alike = overlap + SAME_LABEL * (of_a[:, None] == of_b[None, :]) * (overlap > 0) if kind == "span" else overlap
     first, second = match_by_overlap(alike, THRESHOLDS[0])
     return overlap[first, second], first, second
@@ -485,8 +486,8 @@ def _quotient(above: Floats, below: Floats) -> Floats:
 def interval_of_coefficient(value: float, samples: Floats, n: int) -> tuple[float, float]:
     """95 % interval of a coefficient: the wider of Student's on the scale log(1 - value) and the percentiles.
 
-    Samples without any disagreement have no place on that scale: they count as half of the least that another sample
-    has, and the interval is at least as wide as if nobody disagreed.
+    Samples without any disagreement are infinite on that scale: they count as half of the smallest disagreement in
+    another sample, and the interval is at least as wide as if nobody disagreed.
     """
     finite = samples[np.isfinite(samples)]
     if math.isnan(value) or n < 2 or len(finite) < len(samples) / 2:

@@ -19,12 +19,12 @@ from .object_matching import Floats, Ints, columns_of, coordinates, kinds_in, kn
 CONSENSUS = "consensus"
 # Objects of two people that overlap by as much are the same.
 SAME = 0.5
-# An annotator's ability is drawn to that of all as if by so many objects; it counts as from 55 % to 99 % right, and a
-# spread as 1 % of an object's size at least.
+# Number of objects by which an annotator's ability is shrunk towards that of all people; the smallest and the largest
+# ability; the smallest and the usual spread, as parts of an object's size.
 PRIOR, LEAST, MOST, LEAST_SPREAD, USUAL_SPREAD = 10.0, 0.55, 0.99, 0.01, 0.1
-# What an object counts of which its annotator was unsure.
+# Weight of an object of which its annotator was unsure.
 UNSURE = 0.5
-# Spans of one label that overlap go before others that overlap as much.
+# Of spans that overlap equally, those with the same label are grouped first.
 SAME_LABEL = 1e-6
 _ITERATIONS = 10
 _NEARLY = 1e-6
@@ -32,31 +32,32 @@ _NEARLY = 1e-6
 
 def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None, *,
                       sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
-    """Join what several people found in each image: which objects stand, with which label, and where.
+    """Combine the objects that several people found in each image: which are there, with which label, and where.
 
     Parameters
     ----------
     objects : DataFrame
-        A row an object and annotator, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes
+        A row per object and annotator, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes
         without it), x0, y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" or whose
-        status is "planted" are no votes; one whose status is "unsure" counts half, and one without a label says only
+        status is "planted" aren't votes; one whose status is "unsure" counts half, and one without a label says only
         where an object is.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
-        Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
+        By default `objects.attrs["reviewed"]`, which `wb.objects()` sets, else the images in which they found
         something.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it what `wb.objects()` says of that in its
-        `attrs["sizes"]`, or the columns width and height.
+        Size of each image in pixels; only points need it. By default `objects.attrs["sizes"]`, which `wb.objects()`
+        sets, or the columns width and height.
 
     Returns
     -------
     DataFrame
-        The columns of `objects` and status, a row an object that stands: annotator is "consensus"; label by weighted
-        votes; coordinates the weighted median of each side or of the point, of polygons and spans the one that overlaps
-        the others most; certainty the mean of those given; status "decided", or "unsure" where as much weight is for
-        the object, or for another label, as against it. Besides share (of the weight of those who reviewed the image,
-        from 0.5 to 1) and n (people who found it). What only one person reviewed is as they left it.
+        The columns of `objects` and status, a row per object of the consensus: annotator is "consensus"; label by
+        weighted votes; coordinates the weighted median of each side or of the point, for polygons and spans the one
+        that overlaps the others most; certainty the mean of those given; status "decided", or "unsure" if as much
+        weight is against the object as for it, or two labels have equal weights. Also share (of the weight of those who
+        reviewed the image, from 0.5 to 1) and n (people who found it). Images that only one person reviewed are left as
+        they are.
 
     Raises
     ------
@@ -68,10 +69,10 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     Notes
     -----
     Objects of different people are the same where they overlap by 0.5 or more on average, whatever their labels; nobody
-    has two of them. Each person has three weights, drawn to the mean of all people: for whether an object is there and
-    for its label the log odds of being right, given what everybody's weighted votes make of it (EM); for where it is
-    the inverse of the variance of their sides. People who corrected the same proposals didn't find them independently:
-    what they all left untouched is the model's.
+    has two of them. Each person has three weights, shrunk towards the mean of all people: for whether an object is
+    there, and for its label, the log odds of being right, estimated from everybody's weighted votes (EM); for its place
+    the inverse variance of their sides. People who corrected the same proposals didn't find them independently: what
+    they all left untouched is the model's.
 
     References
     ----------
@@ -94,7 +95,7 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
 
 def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None, *,
                      sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
-    """Tell how well each annotator finds, names and places objects, by what they and the others did.
+    """Estimate how well each annotator finds, names and places objects, by comparison with the others.
 
     Parameters
     ----------
@@ -104,9 +105,10 @@ def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None
     Returns
     -------
     DataFrame
-        A row a person: annotator, n (objects that somebody found in images that they and others reviewed), found and
+        A row per person: annotator, n (objects that somebody found in images that they and others reviewed), found and
         named (how often they are right about whether an object is there, and about its label), spread (standard
-        deviation of where they place a side, as part of the object's size). All are drawn to the mean of all people.
+        deviation of where they place a side, as part of the object's size). All are shrunk towards the mean of all
+        people.
     """
     votes = _Votes.of(objects, reviewed, sizes)
     weights = _Weights.of(votes)
@@ -117,7 +119,7 @@ def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None
 
 @dataclass(frozen=True, eq=False)
 class _Votes:
-    """Objects in groups, and what each reviewer of an image says of each group.
+    """Groups of objects, and the vote of each reviewer of an image on each of its groups.
 
     Parameters
     ----------
@@ -125,12 +127,12 @@ class _Votes:
         The objects, with `at` (their coordinates).
     kind : str
     person, label, group : ndarray of int64, shape (n_objects,)
-        Of each object; label is -1 where there is none.
+        Places of each object's person, label and group; label is -1 if there is none.
     people : Index
     worth : ndarray of float, shape (n_objects,)
         0.5 where its annotator was unsure, else 1.
     asked_group, asked_person, asked_object : ndarray of int64, shape (n_votes,)
-        Each group of an image and each person who reviewed it, with their object in the group, -1 for none; of images
+        The votes: a group, a person who reviewed its image, and their object in the group, -1 for none; only for images
         that two people or more reviewed.
     """
 
@@ -257,7 +259,7 @@ def _shrunk(who: Ints, right: Floats, n_people: int) -> Floats:
 def _spread(votes: _Votes) -> Floats:
     """Standard deviation of where each person places a side, as part of the object's size.
 
-    Of each two people the median squared distance of what both found is the sum of their variances.
+    For each two people, the median squared distance of objects that both found gives the sum of their variances.
     """
     n_people = len(votes.people)
     apart: dict[tuple[int, int], list[float]] = {}
@@ -280,7 +282,7 @@ def _spread(votes: _Votes) -> Floats:
     usual = float(np.average(values, weights=root_n ** 2)) / 2
     design = np.zeros((len(pairs), n_people))
     design[np.arange(len(pairs)), pairs[:, 0]] = design[np.arange(len(pairs)), pairs[:, 1]] = 1
-    # Rows that draw each person's variance to the usual one.
+    # Rows that shrink each person's variance towards the usual one.
     drawn = np.sqrt(PRIOR) * np.eye(n_people)
     from scipy.optimize import nnls  # opening a project doesn't need it
     variance = nnls(np.vstack([design * root_n[:, None], drawn]),
@@ -313,7 +315,7 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _joined(votes: _Votes, weights: _Weights) -> pd.DataFrame:
-    """One row for each group that stands."""
+    """One row for each group that the consensus keeps."""
     weight = weights.for_being
     rows, of_object = votes.rows, weight[votes.person] * votes.worth
     n_groups = int(votes.group.max(initial=-1)) + 1
@@ -369,7 +371,7 @@ def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict
 
 
 def _heaviest(values: Iterable[Any], weight: Floats) -> Any:
-    """The value of the most weight; of several the first."""
+    """The value with the largest total weight; the first one of a tie."""
     of_value: dict[Any, float] = {}
     for value, worth in zip(values, weight, strict=True):
         of_value[value] = of_value.get(value, 0.0) + float(worth)
@@ -377,9 +379,9 @@ def _heaviest(values: Iterable[Any], weight: Floats) -> Any:
 
 
 def _place(votes: _Votes, members: Ints, weight: Floats) -> dict[str, Any]:
-    """Where the object is."""
+    """Coordinates of the consensus object."""
     ats: list[Sequence[float]] = [votes.rows["at"].iloc[place] for place in members]
-    if votes.kind == "span":  # one that somebody left: its ends are those of words
+    if votes.kind == "span":  # one that somebody marked: its ends are those of words
         best = int((overlaps("span", ats, ats) @ weight).argmax())
         return {name: votes.rows[name].iloc[members[best]] for name in ("start", "end", "quote") if name in votes.rows}
     if votes.kind == "polygon":
@@ -415,7 +417,7 @@ def weighted_median(values: Floats, weight: npt.ArrayLike) -> float:
 
 
 def _unique(table: pd.DataFrame) -> pd.Series:
-    """Ids of objects, told apart within an image where two people gave different objects one id."""
+    """Unique ids of objects within an image, also if two people gave different objects the same id."""
     again = table.groupby(["item_id", "object_id"]).cumcount()
     return pd.Series([one if not n else f"{one}-{n}" for one, n in zip(table["object_id"], again, strict=True)],
                      table.index, dtype=table["object_id"].dtype)

@@ -1,4 +1,4 @@
-"""Average precision of a model that finds objects, F1 of one that finds points, and which errors cost what.
+"""Average precision of object detectors, F1 of point detectors, and the cost of each kind of error.
 
 `detection` compares predicted objects with true ones and gives a `Detection`; `compare_detection` gives the gain of one
 model over another on the same images.
@@ -42,7 +42,7 @@ from .resampling import ALIKE
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-# Side lengths of 32 and 96 pixels, as COCO draws the lines.
+# COCO's limits: side lengths of 32 and 96 pixels.
 AREAS = {"small": (0.0, 32.0 ** 2), "medium": (32.0 ** 2, 96.0 ** 2), "large": (96.0 ** 2, math.inf)}
 RESAMPLES = 1_000
 _ONE_IMAGE = "an interval needs two images with objects"
@@ -65,13 +65,13 @@ class Detection(FiguresByLabel):
         - map: average precision, as pycocotools gives it, averaged over ten thresholds of the overlap (IoU) from 0.5 to
           0.95, and over labels.
         - map50, map75: the same at an overlap of 0.5 and of 0.75.
-        - precision, recall, f1: of points, averaged over labels. A predicted point is right within 3 % of the image's
+        - precision, recall, f1: for points, averaged over labels. A predicted point is right within 3 % of the image's
           diagonal.
     kind : "box", "polygon" or "point"
     n_images : int
         Images that were compared.
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     table: pd.DataFrame
@@ -98,8 +98,8 @@ class Detection(FiguresByLabel):
         """What kinds of errors the model makes, and what each kind costs.
 
         A row for each of six kinds (TIDE): error, n, cost (how much map50, or F1 of points, rises when all errors of
-        this kind are mended and no others), low and high (95 %), meaning. Costs don't add up: mending one kind may
-        uncover another.
+        this kind are corrected and no others), low and high (95 %), meaning. Costs don't add up: correcting one kind
+        may uncover another.
 
         - classification: on a true object of another label (overlap 0.5 or more).
         - localisation: beside a true object of the label (overlap 0.1 to 0.5).
@@ -147,7 +147,7 @@ class Detection(FiguresByLabel):
     def curves(self) -> pd.DataFrame:
         """Precision at 101 points of recall: label ("all" is the mean), threshold (of the overlap), recall, precision.
 
-        Without the labels that are in no image. Not for points.
+        Labels that are in no image are left out. Not for points.
         """
         from .detection_errors import curve_table
 
@@ -210,28 +210,28 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
     Parameters
     ----------
     truth : DataFrame
-        A row an object, as `wb.objects()` has it: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
+        A row per object, as `wb.objects()` has it: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
         y1; `points` of polygons. Rows whose act is "deleted" don't count. Objects whose status is "unsure",
         "to_review" or "planted" needn't be found, and may be; the same holds where `crowd` is True, and any number of
         predictions may lie in such an object (COCO's iscrowd).
     predictions : DataFrame
         The same with a score, as `wb.predict_objects()` makes it. The best 100 of each image and label count.
     images : iterable of item_id, optional
-        Images that count, also those without an object. Without it those that were reviewed, as `wb.objects()` says in
-        its `attrs["reviewed"]`; and without that every image that has an object in one of the tables: a prediction in
-        an image without a true object is wrong.
+        Images that count, also those without an object. By default those in `truth.attrs["reviewed"]`, which
+        `wb.objects()` sets, else every image that has an object in one of the tables: a prediction in an image without
+        a true object is wrong.
     sizes : mapping of item_id to (width, height), optional
-        Of the images, in pixels; only points need them. Without it what the tables carry in their `attrs["sizes"]`, or
-        the columns width and height of either.
+        Size of each image in pixels; only points need it. By default the tables' `attrs["sizes"]`, or the columns width
+        and height of either.
     threshold : float or mapping of label to float
         Points with a lower score don't count; by label_id where the tables have it, 0.5 for labels that aren't named.
         Average precision needs none.
     groups : mapping of item_id to group, optional
-        Where images were drawn by whole groups: these are resampled then.
+        Group of each image, if images were drawn by whole groups: these are resampled then.
     resamples : int
-        Samples of images, for the intervals.
+        Number of bootstrap samples of images, for the intervals.
     seed : int
-        Of the samples.
+        Seed of the samples.
 
     Returns
     -------
@@ -357,13 +357,13 @@ def interval(value: float, samples: Floats, n: int, *, signed: bool = False) -> 
     samples : ndarray of float, shape (n_samples,)
         The figure in each sample of the images.
     n : int
-        Images that tell of it: those with an object of the rarest label.
+        Number of images with an object of the rarest label: fewer tell less of the figure.
 
     Returns
     -------
     low, high : float
-        Student's interval of a share is made on the scale of its log odds. Where all samples are alike it reaches to
-        what as many images as can stay unseen would make of it. NaN for fewer than two images.
+        Student's interval of a share is made on the scale of its log odds. If all samples are equal, it allows for the
+        share of other images that a sample of n may miss. NaN for fewer than two images.
     """
     finite = samples[np.isfinite(samples)]
     if n < 2 or len(finite) < len(samples) / 2:

@@ -1,7 +1,7 @@
-"""Predicted objects paired with true ones, and what follows from the pairs under any weights of the images.
+"""Matching of predicted with true objects, and figures from the matches under any weights of the images.
 
-`encode` reads two tables of objects, `match` pairs them image by image; `Curve` is what a label's average precision is
-made of, so that resamples of the images need no new pairing.
+`encode` reads two tables of objects, `match` pairs them image by image; `Curve` holds what a label's average precision
+needs, so that resamples of the images need no new pairing.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# As cocoeval.py has them.
+# As in cocoeval.py.
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
 MAX_PREDICTIONS = 100
-# Between these a predicted object lies beside a true one (TIDE); of points in units of `overlap.nearness`: 3 and 9 % of
-# the diagonal.
+# Between these a predicted object lies beside a true one (TIDE); for points in units of `overlap.nearness`: 3 and 9 %
+# of the diagonal.
 ON, BESIDE = 0.5, 0.1
 ON_POINT, BESIDE_POINT = 0.0, -2.0
 # Objects with this status needn't be found, and may be.
 IN_DOUBT = ("unsure", "to_review", "planted")
-# Of samples and predictions at a time: as many as a processor's cache takes.
+# Samples times predictions of one step, so that they fit into a processor's cache.
 _CELLS = 1_000_000
 
 AP_FIGURES = ("map", "map50", "map75")
@@ -41,7 +41,7 @@ _PLACES = {"map": slice(None), "map50": slice(0, 1), "map75": slice(5, 6)}
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Objects of a table, sorted by image; predicted ones of an image best first, if so wanted.
+    """Objects of a table, sorted by image; predictions of an image best first, if requested.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Rows:
     ats : list, length n
         Coordinates, as in `objects.shapes.shape`.
     score : ndarray of float, shape (n,)
-        1 of true objects.
+        1 for true objects.
     ignored, crowd : ndarray of bool, shape (n,)
     row : ndarray of int64, shape (n,)
         The row of the table.
@@ -88,7 +88,7 @@ class Encoded:
     true_ids, predicted_ids : ndarray of object, shape (n_true,) and (n_predictions,)
         The objects' ids; None where the table has no object_id.
     n_unseen : int
-        Images that have predictions and no true object, where nobody said which images count.
+        Images that have predictions and no true object, if it isn't known which images count.
     """
 
     images: pd.Index
@@ -113,14 +113,14 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
     truth, predictions, images, sizes
         As for `quality.detection`.
     kind : str, optional
-        Of the objects; without it the one in which the objects of both tables can be compared.
+        Kind of the objects; by default the one in which the objects of both tables can be compared.
     best_first : bool
         Whether the predictions of an image come best first, and not as in the table.
     """
     truth, predictions = _checked("truth", truth), _checked("predictions", predictions)
     if "score" not in predictions:
         raise ShapeError("the table of predictions lacks score; wb.predict_objects() makes such a table.")
-    if not len(predictions):  # an empty table's columns have no dtype that tells
+    if not len(predictions):  # an empty table's columns don't have the dtype of numbers
         predictions = predictions.assign(score=np.zeros(0))
     if not np.isfinite(predictions["score"].to_numpy(np.float64)).all():
         raise BadInput("a score of the predictions is missing or isn't finite; a number for each is expected.")
@@ -181,7 +181,7 @@ def sizes_told(sizes: Mapping[Any, tuple[float, float]] | None, *tables: pd.Data
 
 
 def known_sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
-    """Height and width of each image, where a table's columns, its `attrs` or what is passed tell them."""
+    """Height and width of images, from the table's columns, its `attrs` and `sizes`; the last one counts."""
     found: dict[Any, tuple[float, float]] = {}
     if {"width", "height"} <= set(rows):
         found = {item: (height, width) for item, height, width in
@@ -190,9 +190,9 @@ def known_sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | N
 
 
 def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
-    """Read who reviewed which images from a table's `attrs["reviewed"]`: item_id and annotator; None where it has none.
+    """Read item_id and annotator of all reviewed images from a table's `attrs["reviewed"]`; None if it has none.
 
-    Only annotators count who have rows in the table; everybody does where none of them has, as in a consensus.
+    Only annotators with rows in the table count, or everybody if none has any, as in a consensus.
     """
     pairs = objects.attrs.get("reviewed")
     if pairs is None:
@@ -257,7 +257,7 @@ def _kind(truth: pd.DataFrame, predictions: pd.DataFrame) -> str:
 
 
 def _in_order(images: Iterable[Any]) -> pd.Index:
-    """Images in the order of their ids where they have one: equal scores are taken in it, as cocoeval.py does."""
+    """Images sorted by id if ids can be sorted: equal scores are taken in this order, as in cocoeval.py."""
     listed = list(images)
     try:
         return pd.Index(sorted(listed), dtype=object)
@@ -331,7 +331,7 @@ def columns_of(table: pd.DataFrame) -> tuple[str, ...]:
 
 
 def kinds_in(table: pd.DataFrame) -> list[str]:
-    """The kinds of the objects in a table, one at least: boxes or spans where none is named."""
+    """The kinds of the objects in a table, at least one: boxes or spans if none is named."""
     if "kind" in table and len(table):
         return [str(kind) for kind in table["kind"].unique()]
     return ["span" if columns_of(table)[0] == "start" else "box"]
@@ -363,12 +363,12 @@ class Matched:
     kept : ndarray of bool, shape (n_predictions,)
         Whether it is among the best 100 of its image and label.
     own, own_at, other, other_at : ndarray, shape (n_predictions,)
-        The largest overlap with a true object of the same label, and with one of another label, and which it is; -inf
-        and -1 where there is none.
+        The largest overlap with a true object of the same label, and with one of another label, each with that object's
+        place; -inf and -1 if there is none.
     true_ignored : ndarray of bool, shape (n_true,)
         True objects that needn't be found.
     spared : ndarray of bool, shape (n_predictions,)
-        Predictions that aren't wrong where they are paired with none.
+        Predictions that aren't wrong if they are unpaired.
     """
 
     encoded: Encoded
@@ -412,11 +412,11 @@ def match(encoded: Encoded, thresholds: npt.ArrayLike | None = None, *, least: f
     ----------
     encoded : Encoded
     thresholds : array_like of float, optional
-        Of the overlap; COCO's ten where not given.
+        Thresholds of the overlap; by default COCO's ten.
     least : float or array_like of float, shape (n_labels,)
         Predictions below this score are left out.
     area : (float, float), optional
-        Objects with an area outside needn't be found; predictions outside aren't wrong where they are paired with none.
+        Objects with an area outside needn't be found; unpaired predictions outside aren't wrong.
     """
     limits = IOU_THRESHOLDS if thresholds is None else np.asarray(thresholds, np.float64)
     true, predicted = encoded.true, encoded.predicted
@@ -485,7 +485,7 @@ def _outside(kind: str, ats: Sequence[Sequence[float]], area: tuple[float, float
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """What the precision and recall of a label are made of.
+    """The data behind the precision and recall of a label.
 
     Parameters
     ----------
@@ -517,7 +517,7 @@ class Curve:
         Parameters
         ----------
         weights : ndarray of whole numbers, shape (n_samples, n_images), optional
-            How often each image is in each sample; each once where not given.
+            How often each image is in each sample; by default once.
 
         Returns
         -------
@@ -542,7 +542,7 @@ class Curve:
             return found
         found[there] = 0.0
         drawn, n_true = weights[there], n_true[there]
-        # Only where a prediction is right does recall rise and may precision be largest.
+        # Recall rises, and precision can be largest, only at right predictions.
         of_each = drawn[:, self.image]
         until = np.cumsum(of_each, axis=1)
         rows = np.arange(len(there))[:, None]

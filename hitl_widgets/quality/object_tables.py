@@ -1,4 +1,4 @@
-"""Objects as tables: what stands, and the images that a detector learns from or is measured on.
+"""Objects as tables: the current objects, and the images that a detector learns from or is measured on.
 
 Functions on the log's table of current annotations, with its columns of objects, and the taxonomy's lineage. Read
 `objects_table` first.
@@ -26,17 +26,17 @@ from .object_matching import Reviewed, Sizes, with_label_ids
 
 Table = Mapping[str, Sequence[Any]]
 
-# What of the log's table goes into these.
+# The columns of the log's table that these need.
 STORED_COLUMNS = ("verdict", "label_id", "taxonomy", "certainty", "certainty_source", "acted_at", "chosen_by",
                   "planted", "hidden", "scripted", "model", "arm", "arm_probability", "shown_ms", "content", "touched",
                   "objects", "size", "seen_objects")
 OBJECT_COLUMNS = ["item_id", "annotator", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points",
                   "certainty", "origin", "act", "iou_to_proposal", "score", "decision_id", "model", "status"]
-# Of spans, beside those.
+# Further columns of spans.
 SPAN_COLUMNS = ["start", "end", "quote"]
 IMAGE_COLUMNS = ["item_id", "annotator", "verdict", "weight", "width", "height", "hidden", "arm", "chosen_by",
                  "threshold", "decision_id", "objects", "ignore", "unknown"]
-# Whoever adds an object that overlaps a withheld proposal as much has found it.
+# An added object finds a withheld proposal that it overlaps by this or more.
 FOUND = 0.3
 NOTHING = set_id(())
 _NUMBERS = ("x0", "y0", "x1", "y1", "certainty", "iou_to_proposal", "score")
@@ -58,10 +58,10 @@ def answered(table: Table) -> Iterator[Answered]:
             yield Answered(row, (width, height), objects_in(json.loads(text)))
 
 
-# 16 branches: which objects count under today's labels, and what spans and boxes have apart.
+# 16 branches: which objects count under today's labels, and how spans and boxes differ.
 def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, changed: Collection[str] = (),
                   spans: bool = False) -> pd.DataFrame:
-    """Make a table of the objects that stand, under today's labels: a row for each.
+    """Make a table of the current objects under today's labels, one row each.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
     Returns
     -------
     DataFrame
-        `OBJECT_COLUMNS`, of spans `SPAN_COLUMNS` too, by item and annotator; see `Workbench.objects`. Objects whose
+        `OBJECT_COLUMNS`, for spans `SPAN_COLUMNS` too, by item and annotator; see `Workbench.objects`. Objects whose
         label is retired are left out; the log keeps them.
     """
     today, gone = _meanings(lineage)
@@ -102,9 +102,9 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
 
 
 def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
-    """Make a table of the images that were answered for certain, under today's labels: a row for each annotator's.
+    """Make a table of the images that were answered for certain, under today's labels: one row per image and annotator.
 
-    Without skips, unsure answers, planted ones, and those to images that have changed.
+    Skips, unsure and planted answers, and answers to images that have changed are left out.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
     DataFrame
         `IMAGE_COLUMNS`: weight as `annotation_tables.votes_by_item`; objects, a tuple of `ObjectAnswer` under today's
         labels, without those that are deleted, retired, in doubt or unsure; ignore, a tuple of boxes (x0, y0, x1, y1)
-        that neither hold an object for certain nor are background: of objects that are unsure or in doubt, and of
-        proposals that were withheld and that nobody found; unknown, a tuple of the label_ids that came later, so that
-        nothing is known of such objects.
+        that are neither certain objects nor background: objects that are unsure or in doubt, and withheld proposals
+        that the annotator didn't find; unknown, a tuple of the label_ids that were added after the answer, whose
+        objects it can't have.
     """
     today, gone = _meanings(lineage)
     weights = answer_weights(table)
@@ -151,14 +151,14 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
 
 
 def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Leave out predictions of labels that came after their image was answered: nobody knows whether they are right.
+    """Drop predictions of labels that were added after their image was answered: nobody knows whether they are right.
 
     Parameters
     ----------
     predictions : DataFrame
         With item_id and label_id, as a column or as `with_label_ids` reads it.
     images : DataFrame
-        As `images_table` makes it, a row an image.
+        As `images_table` makes it, a row per image.
     """
     predictions = with_label_ids(predictions)
     unknown = {(str(item_id), label_id) for item_id, of in zip(images["item_id"], images["unknown"], strict=True)
@@ -202,9 +202,9 @@ def found(withheld: Mapping[str, Any], objects: Sequence[ObjectAnswer], size: tu
     Parameters
     ----------
     withheld : mapping
-        With kind and at.
+        The proposal's kind and coordinates (`at`).
     objects : sequence of ObjectAnswer
-        Of the image.
+        The annotator's objects in the image.
     size : (int, int)
         Width and height of the image.
     """
@@ -213,7 +213,7 @@ def found(withheld: Mapping[str, Any], objects: Sequence[ObjectAnswer], size: tu
 
 
 def _score(value: Any) -> float | None:
-    """A score as it is, and None in place of what an invented log may hold."""
+    """Return a valid score, and None for anything else that a log may hold."""
     return value if isinstance(value, (int, float)) and abs(value) < 1e15 else None
 
 

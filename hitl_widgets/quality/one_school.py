@@ -1,4 +1,4 @@
-"""One school of thought: people who draw their labels from the same distribution of an item. Read `fit` first.
+"""One school of thought: a model in which all people draw an item's label from one distribution. Read `fit` first.
 
 It is the hypothesis that `schools_of_thought` tests. People may differ all the same: in noise, in labels that they
 confuse or prefer, whatever the item, and in how often they copy a suggestion that they see.
@@ -20,27 +20,27 @@ Ints = npt.NDArray[np.int64]
 
 # The mixes of two labels that an ambiguous item may have, and how many pairs of labels are tried at most.
 MIXES, MAX_PAIRS = (0.25, 0.5, 0.75), 60
-# Votes of everybody else by which a person's row of confusions is drawn towards everybody's.
+# Number of votes by which each row of a person's confusion matrix is shrunk towards everybody's.
 BORROWED = 4.0
 N_ROUNDS, STILL = 150, 1e-5
 
 
 @dataclass(frozen=True)
 class OneSchool:
-    """The model as it was fitted.
+    """The fitted model.
 
     Attributes
     ----------
     kinds : ndarray, shape (n_kinds, n_labels)
-        Distributions that an item may have: one label, a mix of two, all alike.
+        Distributions that an item may have: one label, a mix of two, uniform.
     of_item : ndarray, shape (n_items, n_kinds)
-        How likely each item is of each kind, given its votes.
+        Probability of each kind for each item, given its votes.
     confusion : ndarray, shape (n_annotators, n_labels, n_labels)
-        What a person says (last axis) for what was drawn.
+        Probability of each answer of a person (last axis), by the label that was drawn.
     copying : ndarray, shape (n_annotators,)
-        How often a person gives the suggestion for the sake of having seen it.
+        How often each person copies a suggestion that they see.
     copied : ndarray, shape (n_votes,)
-        How likely each vote is such a copy.
+        Probability that each vote is such a copy.
     """
 
     kinds: Floats
@@ -60,7 +60,7 @@ class OneSchool:
 
 
 def fit(votes: EncodedVotes) -> OneSchool:
-    """Fit one school to votes, by expectation and maximisation.
+    """Fit one school to votes, by expectation-maximisation (EM).
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def fit(votes: EncodedVotes) -> OneSchool:
     for _ in range(N_ROUNDS):
         says = np.einsum("my,jyv->jvm", kinds, confusion).reshape(-1, len(kinds))
         c = np.where(seen, copying[votes.annotator], 0.0)[:, None]
-        own = (1 - c) * says[cell]  # said for what the item is: (n_votes, n_kinds)
+        own = (1 - c) * says[cell]  # probability of a vote that isn't copied: (n_votes, n_kinds)
         whole = own + np.where(copyable[:, None], c, 0.0)
         logs = np.log(shares) + of_item_sum @ np.log(whole)
         top = logs.max(axis=1, keepdims=True)
@@ -93,7 +93,7 @@ def fit(votes: EncodedVotes) -> OneSchool:
             break
         before = likelihood
         shares = (of_item.sum(axis=0) + 0.1) / (len(of_item) + 0.1 * len(kinds))
-        # A beta prior keeps the rate off the ends: one copied vote is no habit.
+        # A beta prior keeps the rate away from 0 and 1: one copied vote is no habit.
         copying = np.where(copying > 0, (np.bincount(votes.annotator, copied, n_people) + 0.5)
                            / (np.bincount(votes.annotator, seen, n_people) + 2.5), 0.0)
         heard = (of_cell_sum @ genuine / says).reshape(n_people, n_labels, len(kinds))
@@ -109,7 +109,7 @@ def grid(label: Ints, votes: EncodedVotes) -> Ints:
 
 
 def pairs(table: Ints) -> Floats:
-    """How often each two people gave an item the same label, of a `grid`; 0 on the diagonal."""
+    """Number of items to which each two people gave the same label, from a `grid`; 0 on the diagonal."""
     alike = np.zeros((table.shape[1], table.shape[1]))
     for k in range(int(table.max(initial=-1)) + 1):
         of_label = (table == k).astype(np.float64)
@@ -124,7 +124,7 @@ def _summing(places: Ints, n: int) -> csr_matrix:
 
 
 def _smoothed(counts: Floats) -> Floats:
-    """Confusions by row, each drawn towards everybody's, and that towards saying what was drawn."""
+    """Confusion matrices, each shrunk towards everybody's, which is shrunk towards the identity."""
     n_labels = counts.shape[1]
     everybody = counts.sum(axis=0) + np.eye(n_labels) + 0.1
     everybody /= everybody.sum(axis=1, keepdims=True)
@@ -133,7 +133,7 @@ def _smoothed(counts: Floats) -> Floats:
 
 
 def _kinds(votes: EncodedVotes) -> Floats:
-    """What an item's distribution may be: each label, mixes of two that people do give to one item, all alike."""
+    """Distributions that an item may have: each label, mixes of two that people give to the same items, uniform."""
     n_labels = len(votes.labels)
     counts = votes.counts()
     together = counts.T @ counts
@@ -150,5 +150,5 @@ def _exposed(votes: EncodedVotes) -> npt.NDArray[np.bool_]:
 
 
 def _pick(upto: Floats, rng: np.random.Generator) -> Ints:
-    """One place of each row, by its cumulative probabilities."""
+    """Draw one place of each row, by its cumulative probabilities."""
     return (rng.random(len(upto))[:, None] * upto[:, -1:] > upto[:, :-1]).sum(axis=1).astype(np.int64)

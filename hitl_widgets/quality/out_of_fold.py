@@ -27,7 +27,7 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
     """Probabilities of items' labels, by models that never saw the answers to these items.
 
     The geometric mean of logistic regressions on the principal components of each kind of features. A label with m
-    examples gets at least 1 / (m + 2) before the sum is made 1 again: few examples can't rule a label out.
+    examples gets at least 1 / (m + 2) before rows are normalized to sum 1: few examples can't rule a label out.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
 def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Features,
                n_labels: int) -> npt.NDArray[np.float64]:
     """Log-probabilities of the held-out items, shape (len(held_out), n_labels)."""
-    # Here: they take more than a second of a core, which who opens a project needn't wait for.
+    # Imported here: they take more than a second, which opening a project needn't wait for.
     from sklearn.decomposition import PCA
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -92,14 +92,15 @@ def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Featur
 
 
 def folds(labels: npt.NDArray[np.int64], draws: npt.NDArray[Any], *, n_folds: int = N_FOLDS) -> npt.NDArray[np.int64]:
-    """The fold of each item: the items of each label are distributed to the folds in turn, in the order of their draws.
+    """The fold of each item: sorted by label and then by draw, items are dealt out to the folds in turn.
 
     Parameters
     ----------
     labels : ndarray of int, shape (n_items,)
         The label of each item.
     draws : ndarray, shape (n_items,)
-        A number for each item; items with one number (a group) are in one fold, and the first of these decides for all.
+        A number for each item. Items with the same number form a group and share a fold; the group's label is that of
+        its first item.
     n_folds : int
         Number of folds.
 

@@ -34,7 +34,7 @@ class Pairs:
     pair, item, one, other : ndarray of int64, shape (n_rows,)
         An item of a pair: place of the pair and of the item, and the labels that the two gave.
     slope : ndarray of float, shape (n_rows,)
-        Derivative of the pair's kappa by this item; 0 where it is undefined.
+        Derivative of the pair's kappa with respect to this item; 0 where it is undefined.
     """
 
     first: Ints
@@ -83,9 +83,9 @@ class Pairs:
         Parameters
         ----------
         name : object
-            What the annotator is called who is in all of these pairs.
+            Name of the annotator who is in all of these pairs.
         n_items : int
-            Items of the table of votes.
+            Number of items in the table of votes.
         """
         kappa = self.mean(n_items)
         n_shared = len(np.unique(self.item))
@@ -98,14 +98,14 @@ class Pairs:
     def mean(self, n_items: int, *, level: float = 0.95) -> OverItems:
         """Cohen's kappa averaged over pairs, each weighted by its items; pairs without a kappa are left out.
 
-        The kappa of few items is too low on average. So the interval holds two, each Student's on the scale
+        The kappa of few items is too low on average. So the interval contains two others, each Student's on the scale
         log(1 - kappa) by the jackknife over items: that of the mean, corrected for its bias by the jackknife, and that
         of the pooled kappa: disagreement observed in all pairs over that expected from votes on different items.
 
         Parameters
         ----------
         n_items : int
-            Items of the table.
+            Number of items in the table of votes.
         """
         kept = np.isfinite(self.kappa)
         total = float(self.n[kept].sum())
@@ -128,7 +128,7 @@ class Pairs:
                          bias=value - found[-1].centre)
 
     def _without_item(self, n_items: int) -> tuple[Floats, float, Floats]:
-        """The mean kappa without each item of two annotators; the pooled kappa, and that without each item."""
+        """Leave-one-item-out values of the mean kappa; the pooled kappa, and its leave-one-item-out values."""
         n_labels = int(max(self.one.max(), self.other.max())) + 1
         one, other = (np.bincount(self.pair * n_labels + of, minlength=len(self.n) * n_labels).reshape(-1, n_labels)
                       for of in (self.one, self.other))
@@ -169,7 +169,7 @@ class Pairs:
         return np.where(rest[1] > 0, rest[0] / np.where(rest[1] > 0, rest[1], 1), np.nan), float((of_vote ** 2).sum())
 
     def table(self, annotators: pd.Index, *, level: float = 0.95) -> pd.DataFrame:
-        """One row a pair: first, second, n_items, percent, cohen_kappa, low, high, why."""
+        """One row per pair: first, second, n_items, percent, cohen_kappa, low, high, why."""
         n, kappa = self.n, self.kappa
         error = np.sqrt(n / np.maximum(n - 1, 1) * np.bincount(self.pair, self.slope ** 2, len(n)))
         student = -stdtrit(np.maximum(n - 1, 1), (1 - level) / 2)

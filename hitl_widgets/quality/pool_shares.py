@@ -1,4 +1,4 @@
-"""Shares of labels in a pool, of which a strategy asked some items and chance others. Read `shares_of_pool` first."""
+"""Shares of labels in a pool, from items chosen by a strategy and at random. Read `shares_of_pool` first."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class PoolShares:
     Attributes
     ----------
     shares : ndarray of float64, shape (n_labels,)
-        The estimate of each label, from `least` to `most`; NaN where nothing was drawn by chance.
+        The estimate for each label, from `least` to `most`; NaN if no item was drawn at random.
     worth : ndarray of float64, shape (n_labels,)
-        So many items that are drawn by chance from an endless pool tell as much.
+        Effective sample size: the number of items drawn at random from an infinite pool that tell as much.
     least, most : ndarray of float64, shape (n_labels,)
         The shares if no open item, and if every open item has the label.
     """
@@ -41,7 +41,7 @@ class PoolShares:
         return max(low, least), min(high, most)
 
     def towards(self, others: Floats, weight: float) -> Floats:
-        """Draw the shares towards others, which count as so many more items drawn by chance.
+        """Shrink the shares towards others, which count as `weight` further items drawn at random.
 
         Parameters
         ----------
@@ -61,10 +61,10 @@ class PoolShares:
 def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> PoolShares:
     """Estimate how frequent labels are in a pool, whichever items a strategy picked.
 
-    Each item that chance drew stands for the items that were open when it was asked, and those that were answered
-    before count as they are: together they estimate the whole pool without bias. These estimates differ in how much
-    they had to guess; their mean has weights by that. So the figure becomes exact as the pool is used up. (What chance
-    drew by itself tells of what the strategy left, which has fewer items of the kinds that the strategy likes.)
+    Each item that was drawn at random stands for the items that were open when it was asked; items answered before
+    count as they are. So each such item gives an unbiased estimate of the whole pool. Their mean, weighted by 1 / (open
+    items)^2, becomes exact as the pool is used up. (Random items alone describe only what the strategy left, which has
+    fewer items of the kinds that it prefers.)
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> 
         Whether each answered item has each label, or how probable that is; NaN where it isn't known. In the order in
         which the items were first asked.
     by_chance : array_like of bool, shape (n_items,)
-        The items that were drawn by chance from those that were open.
+        The items that were drawn at random from those that were open.
     n_open : int
         Items of the pool that nobody has answered.
 
@@ -89,7 +89,7 @@ def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> 
 
     Examples
     --------
-    A strategy asked for both rare items of ten first; chance drew two of the eight that were left.
+    A strategy asked for both rare items of ten first; two of the eight that were left were drawn at random.
 
     >>> pool = shares_of_pool([[1, 0], [1, 0], [0, 1], [0, 1]], [False, False, True, True], n_open=6)
     >>> pool.shares.tolist()
@@ -117,8 +117,8 @@ def shares_of_parts(on: npt.ArrayLike, by_chance: npt.ArrayLike, part: npt.Array
                     ) -> PoolShares:
     """Estimate how frequent labels are in a pool whose parts are asked of different people.
 
-    Chance draws among the items that somebody is asked, and one person may be far ahead of another: so each part is
-    estimated by itself (`shares_of_pool`), and counts by its size. A part in which chance drew nothing is taken to be
+    Random items are drawn among those that a person is asked, and one person may be far ahead of another: so each part
+    is estimated by itself (`shares_of_pool`) and weighted by its size. A part without random items is assumed to be
     like the others.
 
     Parameters

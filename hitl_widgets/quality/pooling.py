@@ -8,8 +8,8 @@ log-linear:
     evidence = a + u + (b + v) * s + w
 
 with p the probability of a model that never saw the item's answers; s the log-odds of the certainty, above or below its
-annotator's own mean (0 where none was given); u and v the annotator's own deviations, drawn to 0; w for an unsure; m
-the number of the item's answers.
+annotator's own mean (0 where none was given); u and v the annotator's own deviations, shrunk towards 0; w for an
+unsure; m the number of the item's answers.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Ints = npt.NDArray[np.int64]
 SHARPNESS, ANSWER_EVIDENCE, CERTAINTY_SLOPE, UNSURE_SHIFT = (1.3, 0.5), (0.8, 1.0), (0.4, 0.5), (-1.5, 1.0)
 # Standard deviations of u and v: how far annotators, and their scales of certainty, differ.
 ANNOTATOR_SPREAD, SLOPE_SPREAD = 0.5, 0.25
-# People err where models err, so that their agreement overstates both, by so many nats: prior mean and deviation.
+# People and models err on the same items, so that their agreement overstates both: prior mean and deviation, in nats.
 SHARED_ERRORS = (1.0, 0.7)
-# How much an answer that is compared with the model alone counts, against one whose truth is known.
+# Weight of an answer that only the model can judge, relative to one whose truth is known.
 AGREEMENT_WEIGHT = 0.3
 # People err alike: m of their answers to an item count as m / (1 + 0.25 (m - 1)). Chosen on four crowds: 0.2 to 0.3 was
 # best for most, 0.5 for one of them (benchmarks/crowd.py); at 0, as if all erred independently, 39 answers promised
 # 98 % and held 76 %.
 DEPENDENCE = 0.25
-# With fewer items of known truth than this, what annotators agree on is taken for the truth of further ones.
+# With fewer items of known truth than this, the label that annotators agree on counts as the truth of others.
 MIN_KNOWN = 10
-# An annotator's mean certainty is drawn to that of all, as if they had given it so many times.
+# Number of answers by which an annotator's mean certainty is shrunk towards that of all annotators.
 MEAN_PRIOR_WEIGHT = 5
 
 
@@ -88,7 +88,7 @@ class Votes:
     def of(cls, item: Sequence[int] | Ints, label: Sequence[int] | Ints, *,
            certainty: Sequence[float] | Floats | None = None, annotator: Sequence[int] | Ints | None = None,
            unsure: Sequence[bool] | npt.NDArray[np.bool_] | None = None) -> Votes:
-        """Make votes from any sequences: by one annotator, without certainty, not unsure where that is left out."""
+        """Make votes from any sequences; by default they are one annotator's, without certainty and not unsure."""
         n = len(item)
         return cls(np.asarray(item, np.int64), np.asarray(label, np.int64),
                    np.zeros(n, np.int64) if annotator is None else np.asarray(annotator, np.int64),
@@ -98,7 +98,7 @@ class Votes:
     def centred_log_odds(self) -> Floats:
         """Each certainty c as log((c + 1/2) / (10.5 - c)), above or below its annotator's own mean.
 
-        It is 0 where none was given, and wherever all of an annotator's are equal.
+        It is 0 where none was given. The mean is shrunk towards that of all annotators (`MEAN_PRIOR_WEIGHT`).
         """
         rated = ~np.isnan(self.certainty)
         odds = np.where(rated, np.log((self.certainty + 0.5) / (10.5 - self.certainty)), 0.0)
@@ -139,7 +139,7 @@ class LogLinearPool:
     n_known: int = 0
 
     def evidence(self, votes: Votes) -> Floats:
-        """How much each answer speaks for its label against each other one, in nats, shape (n_answers,)."""
+        """Evidence of each answer for its label against each other label, in nats, shape (n_answers,)."""
         weights = [self.answer_evidence, self.certainty_slope, self.unsure_shift, *self.annotators.T.ravel()]
         return np.asarray(_design(votes, len(self.annotators)) @ np.array(weights))
 
@@ -152,7 +152,7 @@ def posterior(pool: LogLinearPool, probs: Floats, votes: Votes) -> Floats:
     pool : LogLinearPool
         From `fit_pool`.
     probs : ndarray, shape (n_items, n_labels), rows sum to 1
-        Of a model that never saw these items' answers.
+        Probabilities of a model that never saw these items' answers.
     votes : Votes
 
     Returns
@@ -177,15 +177,15 @@ def posterior(pool: LogLinearPool, probs: Floats, votes: Votes) -> Floats:
 def fit_pool(probs: Floats, votes: Votes, truth: Ints) -> LogLinearPool:
     """Estimate how reliable the model, the annotators and their certainty are.
 
-    The most probable values, given the truth where it is known, how often the model agrees with the answers elsewhere
-    (which shows whether a certainty means anything, even without any truth), and priors (`SHARPNESS` and the others, so
-    that five known items don't decide alone). With fewer than 10 items of known truth, an answer is also compared with
-    what the other annotators of its item agree on, where there are two or more.
+    The maximum a posteriori (MAP) estimate, given the truth where it is known, the model's agreement with the answers
+    elsewhere (which shows whether a certainty means anything, even without any truth), and priors (`SHARPNESS` and the
+    others, so that five known items don't decide alone). With fewer than 10 items of known truth, an answer is also
+    compared with what the other annotators of its item agree on, where there are two or more.
 
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), rows sum to 1
-        Of a model that never saw these items' answers.
+        Probabilities of a model that never saw these items' answers.
     votes : Votes
     truth : ndarray of int64, shape (n_items,)
         Column of the true label; -1 where it isn't known.
@@ -229,7 +229,7 @@ def fit_pool(probs: Floats, votes: Votes, truth: Ints) -> LogLinearPool:
             total, slope = total + addend, slope + gradient
         return total, slope
 
-    # A sharpness below 0 would turn the model's word into its opposite.
+    # A sharpness below 0 would invert the model's probabilities.
     bounds = [(0.0, None)] + [(None, None)] * (len(means) - 1)
     from scipy.optimize import minimize  # opening a project doesn't need it
     values = minimize(cost, means, jac=True, method="L-BFGS-B", bounds=bounds).x
@@ -246,7 +246,7 @@ def _cost_of_known(logs: Floats, truth: Ints, row: Ints, label: Ints, weighed: F
     Parameters
     ----------
     logs, truth : of each item
-    row, label, weighed : of each answer: its item, its label, and its row of the design times its share
+    row, label, weighed : each answer's item, label, and row of the design matrix times its share
     """
     rows = np.arange(len(truth))
 
@@ -263,7 +263,7 @@ def _cost_of_known(logs: Floats, truth: Ints, row: Ints, label: Ints, weighed: F
 
 
 def _cost_of_agreement(logs: Floats, label: Ints, design: Floats, n_labels: int) -> Cost:
-    """Minus the log-probability of answers whose truth isn't known, after the model alone, and its gradient."""
+    """Minus the log-probability of answers whose truth isn't known, given the model alone, and its gradient."""
     every, n_others, log_guess = np.arange(len(label)), max(1, n_labels - 1), np.log(max(1, n_labels - 1))
 
     def cost(values: Floats) -> tuple[float, Floats]:
@@ -294,7 +294,7 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
     Returns
     -------
     rows : ndarray of int64, shape (n_judged,)
-        Of the answers.
+        Rows of these answers.
     labels : ndarray of int64, shape (n_judged,)
         The column of the label that the other annotators agree on.
     """
@@ -309,14 +309,14 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
 
 
 def _shares(votes: Votes) -> Floats:
-    """Share that is left of each answer's evidence beside the others of its item, above 0 and up to 1."""
+    """Factor of each answer's evidence that allows for other answers to its item, above 0 and up to 1."""
     named = votes.label >= 0
     counts = np.bincount(votes.item[named], minlength=int(votes.item.max(initial=-1)) + 1)
     return 1 / (1 + DEPENDENCE * np.maximum(counts[votes.item] - 1, 0))
 
 
 def _design(votes: Votes, n_annotators: int) -> Floats:
-    """Factors of each answer's evidence: columns of a, b and w, then u and v of each annotator."""
+    """The design matrix of the evidence: a row per answer, columns for a, b and w, then u and v of each annotator."""
     odds, rows = votes.centred_log_odds(), np.arange(len(votes))
     table = np.zeros((len(votes), 3 + 2 * n_annotators))
     table[:, 0], table[:, 1], table[:, 2] = 1.0, odds, votes.unsure

@@ -1,4 +1,4 @@
-"""How many cards an experiment on automation bias needs, before it begins. Read `cards_needed` first."""
+"""Sample size and power of experiments on automation bias. Read `cards_needed` first."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class CardsNeeded:
     Attributes
     ----------
     effect, blind, model_error, blind_share, power, level : float
-        What it was computed for.
+        The arguments of `cards_needed`.
     per_arm : int
         Decisions needed with the suggestion and as many without it, where the model is wrong.
     cards_per_arm : int
-        Cards that hold so many wrong suggestions, in each of two arms of the same size.
+        Cards of each of two equal arms that contain `per_arm` wrong suggestions.
     n_cards : int
-        Cards in all where `blind_share` of them are blind.
+        All cards, if a share `blind_share` of them is blind.
     n_plants : int
-        Wrong suggestions planted on items with a known answer that tell as much, beside as many blind decisions.
+        Planted wrong suggestions, on items with a known answer, that have the same power with as many blind decisions.
     """
 
     effect: float
@@ -52,7 +52,7 @@ def cards_needed(effect: float = 0.2, *, blind: float = 0.05, model_error: float
     """Size of an experiment that finds an effect of the suggestion with a given probability.
 
     The effect is P(the model's label | shown, model wrong) - P(the same | blind, model wrong), and is found where its
-    interval leaves out 0. Normal approximation, decisions taken as independent.
+    interval leaves out 0. Normal approximation; decisions are assumed to be independent.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def cards_needed(effect: float = 0.2, *, blind: float = 0.05, model_error: float
     power : float
         Share of such experiments that find it.
     level : float
-        Of the interval.
+        Confidence level of the interval.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def power_of(n_cards: float, effect: float = 0.2, *, blind: float = 0.05, model_
 
 
 def power_of_counts(n_shown: float, n_blind: float, effect: float, *, blind: float, level: float = 0.95) -> float:
-    """Probability with which so many decisions on wrong suggestions, shown and blind, find a true effect."""
+    """Probability that these numbers of shown and blind decisions on wrong suggestions find a true effect."""
     if min(n_shown, n_blind) <= 0:
         return 0.0
     shown = blind + effect

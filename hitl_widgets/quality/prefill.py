@@ -1,8 +1,8 @@
 """Misses that a prefill causes: how many objects people overlook where the model doesn't propose them.
 
-Where boxes are there already, there is nothing to reject at an object that wasn't proposed: people overlook it. So a
-few proposals are withheld by chance, and what people add there is compared with what they find in blind images, which
-show no proposal at all. Read `prefill_bias` first.
+If an image comes with boxes, people overlook objects that weren't proposed. So a few proposals are withheld at random,
+and what people add there is compared with what they find in blind images, which show no proposal at all. Read
+`prefill_bias` first.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ IN_WORDS = {"missed": "objects missed where they aren't proposed, found blind",
             "proposed": "more often there where proposed than blind", "across_people": "missed, mean of people"}
 COLUMNS = ("item_id", "annotator", "arm", "arm_probability", "threshold", "threshold_probability", "hidden", "objects",
            "seen", "withheld")
-# An object is at a place where it overlaps it by so much.
+# Smallest overlap of an object with the place at which it lies.
 SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
-# Places that overlap another one by so much are left out: what is drawn at one of them is at both.
+# Places that overlap another one by this or more are left out: an object at one of them would be at both.
 TWICE = 0.5
 BANDS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
 SHOWN_ARMS = ("shown", "no_map")
@@ -45,13 +45,13 @@ _PLACE_COLUMNS = ["item_id", "annotator", "label_id", "score", "arm", "arm_proba
 
 @dataclass(frozen=True, repr=False)
 class PrefillBias:
-    """What showing proposals did to people's objects, as `prefill_bias` measures it.
+    """Effect of showing proposals on people's objects, as `prefill_bias` measures it.
 
     Attributes
     ----------
     missed : Estimate
         P(found | blind) - P(added | withheld): above 0 where people overlook objects that aren't proposed while others
-        are. Proposals that are no objects count on both sides alike, and make it smaller.
+        are. Wrong proposals count alike in both probabilities, and make it smaller.
     missed_share : Estimate
         1 - P(added | withheld) / P(found | blind): of the objects that people find blind, the part that they miss where
         only the proposal is missing. Proposals that nobody takes for an object don't change it.
@@ -64,16 +64,16 @@ class PrefillBias:
         Mean of the people's own `missed`, with Student's interval: for people like these. The intervals of the others
         are for these people and images like these.
     per_annotator, per_label : DataFrame
-        A row a person, and a row a proposed label: n_withheld, n_blind; found_blind, added and missed with its interval
-        (_low, _high).
+        A row per person, and a row per proposed label: n_withheld, n_blind; found_blind, added and missed with its
+        interval (_low, _high).
     by_score : DataFrame
-        The same for proposals of similar score.
+        The same for bands of the proposals' score.
     by_threshold : DataFrame
         A row for each threshold that was drawn ("lower", "usual", "higher"), of images that were shown: n_images,
         threshold (mean), n_shown (proposals an image), and an image's mean of added, deleted, changed (moved or
         relabelled) and of seconds, each with its interval (_low, _high).
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     missed: Estimate
@@ -107,16 +107,16 @@ class PrefillBias:
 def prefill_bias(images: pd.DataFrame) -> PrefillBias:
     """Measure how many objects people miss where they aren't proposed.
 
-    Only images count whose arm and threshold were drawn by chance, each weighed by the inverse of its arm's
-    probability. A place is where a proposal lies that was at or above the threshold. It counts as found where the
-    person's objects have one that overlaps it by half or more (a point within 3 % of the image's diagonal), whatever
-    its label. Places that overlap each other by half or more don't count.
+    Only images whose arm and threshold were drawn at random count, each weighted by the inverse of its arm's
+    probability. A place is the location of a proposal at or above the threshold. It counts as found if one of the
+    person's objects overlaps it by half or more (a point within 3 % of the image's diagonal), whatever its label.
+    Places that overlap each other by half or more don't count.
 
     Parameters
     ----------
     images : DataFrame
         A row for each image and annotator: item_id, annotator, arm, arm_probability, threshold and
-        threshold_probability, hidden (whether the image was blind), objects (all that the person made of it), seen (the
+        threshold_probability, hidden (whether the image was blind), objects (all that the person left there), seen (the
         proposals that were shown, or in a blind image would have been) and withheld (those that were kept back), each a
         list of mappings with kind, at, label_id, and score or act; optionally shown_ms, width and height, which points
         need.
@@ -176,7 +176,7 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         item_id, annotator, label_id and score (of the proposal), arm ("withheld", "blind", "shown" or "no_map"),
         arm_probability, took (whether an object is there).
     n_twice : int
-        Places that were left out, since another one lies there too.
+        Places that were left out because they overlap another one.
     """
     rows, n_twice = list[tuple[Any, ...]](), 0
     names = ("item_id", "annotator", "arm", "arm_probability", "objects", "seen", "withheld")
@@ -200,12 +200,12 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def at_places(places: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], size: tuple[float, float]
               ) -> Bools:
-    """Tell at which places one of the objects is: bool, shape (n_places,).
+    """Whether one of the objects is at each place: bool, shape (n_places,).
 
     Parameters
     ----------
     places, objects : sequence of mapping
-        With kind and at.
+        With kind and coordinates (`at`).
     size : (float, float)
         Height and width of the image, for points.
     """
@@ -228,7 +228,7 @@ def _overlaps(places: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str
 
 
 def _is_drawn(images: pd.DataFrame) -> Bools:
-    """Which answers are of images whose arm and threshold chance drew, and that were shown as the arm says."""
+    """Which images had an arm and a threshold that were drawn at random, and were shown as the arm says."""
     probability = pd.to_numeric(images["arm_probability"], errors="coerce").to_numpy(np.float64)
     threshold = pd.to_numeric(images["threshold_probability"], errors="coerce").to_numpy(np.float64)
     hidden = images["hidden"].to_numpy(np.bool_, na_value=False)
@@ -310,6 +310,6 @@ def _by_threshold(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _threshold_arms(images: pd.DataFrame) -> list[str]:
-    """Which threshold was drawn, from what the log has of it: see `project.shown_objects`."""
+    """Which threshold was drawn, by its value and probability in the log: see `project.shown_objects`."""
     return ["usual" if probability >= 0.5 else "lower" if threshold < 0.5 else "higher" for threshold, probability in
             zip(images["threshold"], images["threshold_probability"], strict=True)]

@@ -33,7 +33,7 @@ class OverItems:
     error : float
         Standard error over items.
     bias : float
-        How much too high the value is on average, as far as that is known.
+        Estimated bias of the value; 0 if it wasn't estimated.
     """
 
     value: float
@@ -54,11 +54,11 @@ class Resamples:
     Parameters
     ----------
     sizes : ndarray of float, shape (n_kinds,)
-        Items of each kind. The last kind is an item with one dissenting vote, of which there are 0: it stands for what
-        was not seen.
+        Items of each kind. The last kind is an item with one dissenting vote, of which there are 0: it stands for
+        disagreement that wasn't seen.
     rng : Generator
     level : float
-        Share of the intervals that hold the truth.
+        Confidence level.
     """
 
     def __init__(self, sizes: Floats, rng: np.random.Generator, *, level: float = 0.95) -> None:
@@ -71,10 +71,10 @@ class Resamples:
     def interval(self, measure: Measure, n: int, *, least: float = -1.0) -> OverItems:
         """Measure a coefficient, with its interval over items.
 
-        The interval is made on the scale log(1 - coefficient), where disagreement counts in proportions: a bootstrap-t,
+        The interval is made on the scale log(1 - coefficient), where disagreement counts by its ratio: a bootstrap-t,
         and nowhere narrower than Student's interval from the closed-form standard error. Where no two votes differ, the
-        low end is what the coefficient would be if one vote dissented in as many items as can stay unseen. Where votes
-        differ in all items alike, there is none.
+        low end is the coefficient if one vote dissented in the share of items that a sample of n may miss. If votes
+        differ in all items alike, there is no interval.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Resamples:
         n : int
             Items with two votes or more.
         least : float
-            The smallest possible value; the interval is cut off there.
+            The smallest possible value; the interval is clipped to it.
 
         References
         ----------
@@ -129,7 +129,7 @@ class Resamples:
 
 
 def around(value: float, error: float, below: float, above: float) -> tuple[float, float]:
-    """Interval of so many standard errors around a coefficient below 1, on the scale log(1 - coefficient).
+    """Interval of `below` and `above` standard errors around a coefficient below 1, on the scale log(1 - coefficient).
 
     Examples
     --------
@@ -186,7 +186,7 @@ class LeaveOut:
 
 def over_people(estimate: OverItems, without_each: Floats, of_votes: float, *, level: float = 0.95,
                 least: float = -1.0) -> tuple[float, float]:
-    """Interval over items and people: of the coefficient of other people on other items.
+    """Interval over items and people: for the coefficient of other people on other items.
 
     The variance is that over items plus the jackknife's over people, less that over votes, which is in both.
 
@@ -215,7 +215,7 @@ def over_people(estimate: OverItems, without_each: Floats, of_votes: float, *, l
         return estimate.low, estimate.high
     of_people = (len(rest) - 1) / len(rest) * float(((rest - rest.mean()) ** 2).sum())
     variance = estimate.error ** 2 + max(0.0, of_people - of_votes)
-    # Satterthwaite's: what is uncertain is nearly all in the variance over people.
+    # Satterthwaite's: nearly all uncertainty is in the variance over people.
     freedom = float(np.clip((len(rest) - 1) * (variance / of_people) ** 2, 2, len(rest) - 1)) if of_people else np.inf
     student = -float(stdtrit(freedom, (1 - level) / 2))
     low, high = around(estimate.centre, float(np.sqrt(variance)), student, student)

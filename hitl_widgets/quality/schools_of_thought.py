@@ -25,11 +25,11 @@ from .votes import EncodedVotes, encode
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FEWEST_PEOPLE = 4  # of fewer, no two groups differ from people who merely differ in noise
-EVERY_SPLIT = 12  # up to so many people every split is tried
+FEWEST_PEOPLE = 4  # two groups of fewer people can't be told from noise
+EVERY_SPLIT = 12  # up to this many people every split is tried
 N_HALVES = 20
 STABLE = 0.2  # the adjusted Rand index of halves of the items, below which a split isn't reported
-PRIOR = 1.0  # votes of everybody by which a school's distribution of an item is drawn towards everybody's
+PRIOR = 1.0  # number of votes by which a school's distribution of an item is shrunk towards everybody's
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Schools:
     Attributes
     ----------
     n : int
-        Number of schools: 1 where people of one school would look as divided by chance, and where the best split isn't
-        found again in halves of the items (a stability below 0.2, and so with three groups).
+        Number of schools: 1 if people of one school would look as divided by chance, or if the best split isn't found
+        again in halves of the items (a stability below 0.2 for two and for three groups).
     p_value : float
         How often people of one school, who differ in noise and confusions as these do, would look as divided as these
         or more; NaN where it can't be tested.
@@ -58,10 +58,10 @@ class Schools:
     together : DataFrame
         Annotators x annotators: the share of half samples in which two people are of one school.
     people : DataFrame
-        By annotator: school, n (votes), agreement_own and agreement_others (the share of other people's votes on the
-        same items, of their own school and of the others, that are the same).
+        By annotator: school, n (votes), agreement_own and agreement_others (share of equal votes on the same items,
+        with people of their own school and of the others).
     soft_targets : DataFrame
-        Items x labels, rows sum to 1: the schools' distributions, each weighed by its number of people.
+        Items x labels, rows sum to 1: the schools' distributions, each weighted by its number of people.
     soft_targets_of : dict of int to DataFrame
         The distributions of each school, items x labels.
     why : str
@@ -83,9 +83,9 @@ class Schools:
     sizes: pd.Series = field(default_factory=lambda: pd.Series(dtype="int64"))
 
     def seen_by(self, annotator: str) -> Schools:
-        """The same schools for somebody who may see other people's figures only together, and not one by one.
+        """Return the same schools for somebody who may see other people only in aggregate.
 
-        `members`, `people` and `together` have this annotator alone; `sizes` says how many people a school has.
+        `members`, `people` and `together` contain only this annotator; `sizes` says how many people a school has.
         """
         mine = np.asarray(self.members.index == annotator)
         return replace(self, members=self.members[mine], people=self.people[mine],
@@ -125,22 +125,21 @@ class Schools:
 
 
 def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
-    """Find groups of people who label by different ideas of what the labels mean.
+    """Find groups of people who understand the labels differently.
 
     In one school every person's label is drawn from the same distribution of the item, changed by the person's own
     noise, confusions and rate of copying visible suggestions. With two schools, each item has two distributions. People
     of one school agree with each other more than this allows and with the other school less. The largest such contrast
-    over all splits of the people is compared with the same of data drawn from the fitted one-school model (a parametric
-    bootstrap; the likelihood ratio of two against one school has no chi-square distribution). The part of two people's
-    agreement that is the sum of their own levels of agreement is subtracted first, so that a person who is merely
-    noisier, or differs from all others, makes no school. Schools have two people or more; each that is found is tested
-    for two within it.
+    over all splits of the people is compared with that in data drawn from the fitted one-school model (a parametric
+    bootstrap; the likelihood ratio of two against one school has no chi-square distribution). Each person's own level
+    of agreement (an additive effect) is subtracted first, so that a person who is merely noisier, or differs from all
+    others, makes no school. Schools have two people or more; each that is found is tested for two within it.
 
     Parameters
     ----------
     votes : DataFrame
-        Table of votes (`quality.votes.VOTE_COLUMNS`); only items with two votes or more say anything. Shown votes that
-        are likely copies of the suggestion count for less in the distributions.
+        Table of votes (`quality.votes.VOTE_COLUMNS`); only items with two votes or more count. Shown votes that are
+        likely copies of the suggestion count for less in the distributions.
     level : float
         Two schools are reported where the p-value is at most this, and the same people are together in halves of the
         items.
@@ -189,7 +188,7 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
 
 @dataclass(frozen=True)
 class _Tested:
-    """The best split in two, the test of it, and what pairs of people are expected to agree under one school."""
+    """The best split in two, its test, and the agreement of each two people that one school would give."""
 
     p_value: float
     side: Ints
@@ -249,7 +248,7 @@ def _best_splits(agreed: Floats, expected: Floats, spread: Floats, shared: Float
 
 
 def _patterns(sides: Ints, first: Ints, second: Ints, weight: Floats, basis: Floats) -> Floats:
-    """What each split would add to the pairs, of length 1; 0 where people's own levels explain all of it."""
+    """Unit vector of what each split adds to the pairs; 0 where people's own levels explain all of it."""
     patterns = np.where(sides[:, first] == sides[:, second], 1.0, -1.0) * weight
     patterns -= patterns @ basis @ basis.T
     size = np.linalg.norm(patterns, axis=1, keepdims=True)
@@ -289,10 +288,10 @@ def _climb(square: Floats) -> Ints:
 
 
 def _divide(votes: EncodedVotes, tested: _Tested, level: float, n_boot: int, rng: np.random.Generator) -> Ints:
-    """Groups of people: all, or the two sides of the best split and what is found within each at a fifth of the level.
+    """Groups of people: all in one, or both sides of the best split, each divided further at a fifth of the level.
 
-    A split that one half of the items doesn't find again in the other says that people aren't of one school as it is
-    modelled, but not who is of which.
+    A split that isn't found in both halves of the items shows that people don't fit the model of one school, but not
+    who belongs to which.
     """
     group, n_groups = np.zeros(len(tested.side), np.int64), 0
     # Of three schools of one size, a split in two may part any one from the others.
@@ -328,9 +327,9 @@ def _halves(votes: EncodedVotes, tested: _Tested, n: int, rng: np.random.Generat
 
 
 def adjusted_rand(first: Ints, second: Ints) -> float:
-    """How alike two divisions of the same people are: 1 for the same groups, 0 on average by chance.
+    """Adjusted Rand index of two partitions of the same people: 1 if they are equal, 0 on average by chance.
 
-    As scikit-learn's, which takes most of its time to check what it is given.
+    As scikit-learn's `adjusted_rand_score`, without its slow checks of the input.
     """
     counts = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
     np.add.at(counts, (first, second), 1.0)
@@ -342,7 +341,7 @@ def adjusted_rand(first: Ints, second: Ints) -> float:
 
 
 def _into(n: int, agreed: Floats, expected: Floats, spread: Floats, shared: Floats) -> Ints:
-    """N groups of people, or as many as have two people each: the group with the largest contrast is split next."""
+    """Split people into n groups of two or more, if possible: the group with the largest contrast is split next."""
     group = np.zeros(len(agreed), np.int64)
     for new in range(1, n):
         best, where, side = -math.inf, group[:0], group[:0]
@@ -407,7 +406,7 @@ def _renumbered(group: Ints) -> Ints:
 
 def _result(votes: EncodedVotes, group: Ints, p_value: float, stability: Estimate, together: Floats, copied: Floats,
             why: str = "") -> Schools:
-    """Put the groups into words and tables; people in group -1 are of none."""
+    """Make the result from the groups; people in group -1 are in no school."""
     group = _renumbered(group)
     n, names = max(1, int(group.max(initial=0)) + 1), votes.annotators
     members = pd.Series(group + 1, index=names, name="school").astype("Int64" if (group < 0).any() else "int64")

@@ -1,4 +1,4 @@
-"""Agreement of several people on the spans of texts: F1 of each two of them, and Krippendorff's alpha over tokens.
+"""Agreement of several people on the spans of texts: pairwise F1, and Krippendorff's alpha over tokens.
 
 `span_table` makes the table that `object_agreement.agreement_objects` adds where the objects are spans.
 """
@@ -45,11 +45,11 @@ def span_table(texts: Sequence[Sequence[Found]], units: Sequence[Ints], names: S
     Parameters
     ----------
     texts : sequence of sequence of Found
-        Of each text what each of two people or more found.
+        What each person found in each text, of two people or more.
     units : sequence of ndarray of int64, shape (n_units, 2)
         The tokens of each text, [start, end) in characters.
     names : sequence of str
-        Of the labels.
+        Names of the labels.
     weights : ndarray, shape (n_samples, n_texts)
         How often each text is in each sample.
 
@@ -57,8 +57,8 @@ def span_table(texts: Sequence[Sequence[Found]], units: Sequence[Ints], names: S
     -------
     DataFrame
         A row for all labels ("all") and one for each, indexed by name: n_texts (in which somebody found one), n_spans,
-        and f1_exact, f1_overlap and alpha, each with its 95 % interval over texts (_low, _high). A token has a label
-        where a span of the label has a character of it; for all labels its value is the set of its labels.
+        and f1_exact, f1_overlap and alpha, each with its 95 % interval over texts (_low, _high). A token has a label if
+        a span with that label contains one of its characters; for all labels its value is the set of its labels.
     """
     rows = []
     for label in (None, *range(len(names))):
@@ -84,7 +84,7 @@ def _of(found: Found, label: int | None) -> Found:
 
 
 def _shared(people: Sequence[Found]) -> tuple[int, int, int]:
-    """Over each two people: spans that both have, spans of both that overlap, and all spans of the two."""
+    """Sums over pairs of people: equal spans, overlapping spans, and all spans of both."""
     exact = near = whole = 0
     for one, other in combinations(people, 2):
         whole += len(one.ats) + len(other.ats)
@@ -164,12 +164,12 @@ def units_of(items: Sequence[Any], texts: Sequence[Sequence[Found]], tokens: Map
     items : sequence of item_id
     texts : sequence of sequence of Found
     tokens : mapping of item_id to array_like of int, shape (k, 2), or None
-        Without it each character is a unit.
+        Tokens of each text; without them each character is a unit.
     sizes : mapping of item_id to (height, width)
         The width is the number of characters; where it isn't known, the text ends with the last span.
     """
     if tokens is not None:
-        with suppress(KeyError):  # some text's tokens aren't there: all are counted alike
+        with suppress(KeyError):  # if a text's tokens are missing, all texts are counted by characters
             return [np.asarray(tokens[item], np.int64).reshape(-1, 2) for item in items], ""
     return list(_characters(items, texts, sizes)), (
         "Alpha is over characters, since the tokens aren't known: pass tokens=." + (

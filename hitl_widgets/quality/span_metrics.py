@@ -26,9 +26,9 @@ SCHEMES = ("strict", "exact", "partial", "type")
 SPAN_FIGURES = tuple(f"{figure}_{scheme}" for scheme in SCHEMES for figure in ("f1", "precision", "recall"))
 IN_WORDS = {"strict": "the same characters and label", "exact": "the same characters, whatever the label",
             "partial": "the same characters, half for some of them", "type": "the same label, some of the characters"}
-# A prediction is on a true span that it covers to this part: nervaluate's 1 %.
+# A prediction is on a true span if it covers this share of it: nervaluate's 1 %.
 ON_SPAN = 0.01
-# What a text's predictions and true spans are counted as.
+# Categories in which a text's predictions and true spans are counted.
 _CORRECT, _INCORRECT, _PARTIAL, _MISSED, _SPURIOUS = range(5)
 
 
@@ -46,14 +46,14 @@ class SpanMetrics(FiguresByLabel):
     Attributes
     ----------
     table : DataFrame
-        A row for all labels together ("all": their predictions and true spans are counted as one) and one for each
-        label, indexed by their names: label_id, n_texts (that have one), n_spans (that have to be found), n_predicted,
-        and each figure with its 95 % interval over texts (`_low`, `_high`). In a label's row its own predictions are
-        compared with its own spans, so that strict and exact are the same. NaN where there is neither.
+        A row for all labels together ("all": all predictions and true spans) and one for each label, indexed by their
+        names: label_id, n_texts (that have one), n_spans (that have to be found), n_predicted, and each figure with its
+        95 % interval over texts (`_low`, `_high`). In a label's row its own predictions are compared with its own
+        spans, so that strict and exact are the same. NaN where there is neither.
     n_texts : int
         Texts that were compared.
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     table: pd.DataFrame
@@ -114,7 +114,7 @@ Figures: TypeAlias = Detection | SpanMetrics
 
 
 def figures_in(body: Mapping[str, Any]) -> Figures:
-    """Read the figures that the log keeps of a model that finds objects: of spans `SpanMetrics`."""
+    """Read a detector's figures from the log: `SpanMetrics` for spans, else `Detection`."""
     return SpanMetrics.from_dict(body) if body.get("shape") == "span" else Detection.from_dict(body)
 
 
@@ -126,22 +126,23 @@ def spans(truth: pd.DataFrame, predictions: pd.DataFrame, *, texts: Iterable[Any
     Parameters
     ----------
     truth : DataFrame
-        A row a span, as `wb.objects()` has it: item_id, label_id or label, start and end in characters. Rows whose act
-        is "deleted" don't count. Spans whose status is "unsure", "to_review" or "planted", or where `crowd` is True,
-        needn't be found, and a prediction that lies on them alone is neither right nor wrong.
+        A row per span, as `wb.objects()` makes it: item_id, label_id or label, start and end in characters. Rows whose
+        act is "deleted" don't count. Spans whose status is "unsure", "to_review" or "planted", or where `crowd` is
+        True, needn't be found, and a prediction that lies on them alone is neither right nor wrong.
     predictions : DataFrame
-        The same, as `wb.predict_objects()` makes it. Of two predictions on one true span the upper row chooses first.
+        Predicted spans, as `wb.predict_objects()` makes them. If two are on one true span, the upper row is matched
+        first.
     texts : iterable of item_id, optional
-        Texts that count, also those without a span. Without it those that were reviewed, as `wb.objects()` says in its
-        `attrs["reviewed"]`; and without that every text that has a span in one of the tables.
+        Texts that count, also those without a span. By default those in `truth.attrs["reviewed"]`, which `wb.objects()`
+        sets, else every text that has a span in one of the tables.
     threshold : float or mapping of label to float
         Predictions with a lower score don't count; by label_id where the tables have it.
     groups : mapping of item_id to group, optional
-        Where texts were drawn by whole groups: these are resampled then.
+        Group of each text, if texts were drawn by whole groups: these are resampled then.
     resamples : int
-        Samples of texts, for the intervals.
+        Number of bootstrap samples of texts, for the intervals.
     seed : int
-        Of the samples.
+        Seed of the samples.
 
     Returns
     -------
@@ -242,7 +243,7 @@ def compare_spans(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
 
 
 def figures_of(counts: Mapping[str, Floats], weights: npt.NDArray[Any] | None) -> dict[str, Floats]:
-    """Each figure in each sample of the texts, shape (n_samples,); NaN where there is nothing to find and to say.
+    """Each figure in each sample of the texts, shape (n_samples,); NaN without true and predicted spans.
 
     Parameters
     ----------
@@ -273,7 +274,7 @@ class _Span(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Counted:
-    """What was counted in each text, for all labels together first and then for each.
+    """Counts of each text, first for all labels together, then for each label.
 
     Parameters
     ----------
@@ -327,7 +328,7 @@ def _as_spans(what: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _to_compare(encoded: Encoded, text: int, limits: Floats) -> tuple[list[_Span], list[_Span]]:
-    """List the true spans of a text and its predictions from these scores on, without those on what is ignored."""
+    """List a text's true spans, and its predictions with these scores or more that aren't on ignored spans alone."""
     true, found = encoded.true, encoded.predicted
     there = _of_text(true, text, np.ones(len(true), bool) & ~true.ignored)
     spare = _of_text(true, text, true.ignored)
@@ -354,7 +355,7 @@ def count(there: Sequence[_Span], said: Sequence[_Span]) -> dict[str, tuple[int,
     Parameters
     ----------
     there, said : sequence of (start, end, label)
-        True spans, and predictions, which choose in this order.
+        True spans, and predictions in the order in which they are matched.
     """
     near = [[place for place, true in enumerate(there) if _is_on(one, true)] for one in said]
     return {scheme: _count_in(scheme, there, said, near) for scheme in SCHEMES}

@@ -21,22 +21,22 @@ ANSWER_COLUMNS = ["item_id", "annotator", "label_id", "right", "n_wrong"]
 
 @dataclass(frozen=True)
 class StateErrors:
-    """How probable each label's state is, after all answers and a model that never saw them.
+    """Probability of each label's state, given all answers and a model that never saw them.
 
     Attributes
     ----------
     probs : DataFrame, shape (n_items, n_labels)
-        Probability that each label is on, indexed by item_id: targets for training that weigh doubt.
+        Probability that each label is on, indexed by item_id: soft labels for training.
     states : DataFrame
-        A row a state: item_id, annotator, label_id, value, right (the probability that it is right), and decision_id
+        A row per state: item_id, annotator, label_id, value, right (the probability that it is right), and decision_id
         where the states have it.
     answers : DataFrame
-        A row an item and annotator: item_id, annotator, label_id and right of the state that is least probably right,
+        A row per item and annotator: item_id, annotator, label_id and right of the state that is least probably right,
         n_wrong (the expected number of wrong states), and decision_id where the states have it.
     pooling : LogLinearPool
         How reliable model, annotators and certainty are; its annotators are in the order of `annotators`.
     annotators : list of str
-        Who answered.
+        Names of the annotators.
     """
 
     probs: pd.DataFrame
@@ -47,7 +47,7 @@ class StateErrors:
 
     @property
     def per_label(self) -> pd.DataFrame:
-        """Table by label_id: n (states), n_wrong (the expected number of wrong ones), and the same of those on and off.
+        """Table by label_id: n (states), n_wrong (the expected number of wrong ones), and both for states on and off.
 
         Columns n, n_wrong, n_on, n_wrong_on, n_off, n_wrong_off.
         """
@@ -60,7 +60,7 @@ class StateErrors:
 
 
 def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame | None = None) -> StateErrors:
-    """Find how probably each label's state is right.
+    """Estimate the probability that each label's state is right.
 
     One pool is fitted to the states of all labels: how reliable a person is, and what their certainty means, is taken
     to be the same for all labels. How common a label is comes from `probs`.
@@ -72,9 +72,9 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
         unsure and decision_id.
     probs : DataFrame, shape (n_items, n_labels)
         Probability that each label is on, by models that never saw these items' answers; indexed by item_id. NaN counts
-        as knowing nothing.
+        as 0.5.
     truth : DataFrame, optional
-        item_id, label_id, value (bool): states that are known, such as of gold.
+        item_id, label_id, value (bool): known states, such as those of gold.
 
     Returns
     -------

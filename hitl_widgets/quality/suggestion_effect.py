@@ -1,6 +1,6 @@
-"""Automation bias: what seeing a suggestion does to people's labels. Read `automation_bias` first.
+"""Automation bias: the effect of seeing a suggestion on people's labels. Read `automation_bias` first.
 
-Each card draws by chance whether its suggestion is shown. Both arms are compared on the same kind of cards: those on
+Whether a card's suggestion is shown is drawn at random. Both arms are compared on the same kind of cards: those on
 which the model is wrong (the effect), on which it is right (over-correction), and all (anchoring).
 """
 
@@ -31,9 +31,9 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 Z = -float(ndtri(0.025))
-# An arm was possible for a part of the cards only where it falls short of their number by so many standard errors.
+# An arm was possible for only a part of the cards if its weights fall short of their number by so many standard errors.
 FAR = 3.0
-# d' and the criterion need as many cards with a right model, and as many with a wrong one, in an arm.
+# d' and the criterion need this many cards with a right model, and this many with a wrong one, in an arm.
 ENOUGH = 10
 
 
@@ -47,23 +47,24 @@ IN_WORDS = {"effect": "take the suggestion, where it is wrong", "anchoring": "ta
 
 @dataclass(frozen=True)
 class AutomationBias:
-    """What seeing a suggestion did to people's labels, as `automation_bias` measures it.
+    """Effect of seeing a suggestion on people's labels, as `automation_bias` measures it.
 
     Attributes
     ----------
     effect : Estimate or None
-        P(model's label | shown, model wrong) - P(the same | blind, model wrong). None without a truth of its own.
+        P(model's label | shown, model wrong) - P(the same | blind, model wrong). None if no card has a truth in both
+        arms.
     anchoring : Estimate
         P(model's label | shown) - P(the same | blind), on all cards: it needs no truth, and mixes help and harm.
     over_correction : Estimate or None
         P(another label | shown, model right) - P(the same | blind, model right): above 0 where seeing the model's right
-        label makes people leave it. None without a truth.
+        label makes people leave it. None as for `effect`.
     planted : Estimate or None
         P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold. Never part of the
         effect. None where nothing was planted.
     map_share : Estimate or None
-        The part of the effect that is the saliency map's: with map minus without, where the model is wrong. None
-        without cards shown without map.
+        The saliency map's part of the effect: with map minus without map, where the model is wrong. None if no card was
+        shown without the map.
     map_anchoring : Estimate or None
         The same on all cards.
     across_people : Estimate or None
@@ -76,18 +77,18 @@ class AutomationBias:
     per_annotator, per_label : DataFrame
         A row for each person, and for each label that the model suggested: n_shown, n_blind; anchoring, effect and
         over_correction with their intervals (_low, _high) and n_wrong, n_right, the cards behind the latter two; NaN
-        where not measured. d_prime and criterion say how well people tell right suggestions from wrong ones, and how
-        little they take (negative: they take more), when they see them, d_prime_blind and criterion_blind when they
-        don't; NaN below 10 cards with a right, or with a wrong suggestion.
+        where not measured. d_prime and criterion (signal detection) say how well people tell right suggestions from
+        wrong ones, and how reluctant they are to take one (negative: eager), if they see them; d_prime_blind and
+        criterion_blind, if they don't; NaN below 10 cards with a right, or with a wrong suggestion.
     arms : DataFrame
         A row for each arm: n, n_wrong, n_right, took_wrong (wrong suggestions that were given as label) and the mean
         arm_probability.
     why : dict
         The reason for each figure that is None.
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     randomised : bool
-        Whether the table says that chance drew what was shown.
+        Whether the table records that arms were drawn at random.
     """
 
     effect: Estimate | None
@@ -110,8 +111,9 @@ class AutomationBias:
     def power(self, n: int = 0, effect: float = 0.2, *, blind: float = 0.05, model_error: float = 0.15) -> float:
         """Probability that this experiment finds a true effect, once `n` more cards were answered.
 
-        The cards to come are taken to be shown and blind, judged by a truth, wrong, weighed and shared in the same way
-        as those so far; all of them to be judged where none was so far. Normal approximation.
+        Future cards are assumed to be like those so far: in their arms and weights, how many have a known truth and a
+        wrong suggestion, and how many people share an item. If no truth is known so far, all of them are assumed to
+        have one. Normal approximation.
 
         Parameters
         ----------
@@ -141,7 +143,7 @@ class AutomationBias:
                                    wrong_blind + n_wrong * n_blind / (n_shown + n_blind), effect, blind=blind)
         grown = 1 + n / float(self.arms["n"].sum())
         rate = float(self.arms["took_wrong"].reindex(list(WITHOUT)).sum()) / wrong_blind
-        # Of few cards a rate of 0 is no reason to take the error as known.
+        # With few cards, a rate of 0 is no reason to take the error as known.
         rate = (rate * wrong_blind + 0.5) / (wrong_blind + 1)
         rate = min(max(rate, -effect), 1 - effect)
         worth_shown, worth_blind = (min(n_cards, worth) if worth > 0 else n_cards for n_cards, worth in
@@ -189,13 +191,13 @@ class AutomationBias:
 
 def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | None = None, *,
                     min_blind: int = 2) -> AutomationBias:
-    """Measure what seeing the model's suggestion does to people's labels.
+    """Measure the effect of seeing the model's suggestion on people's labels.
 
-    Only cards count whose arm was drawn by chance: "shown" against "blind" and "answer_first", whose first answer is
-    given before the suggestion is seen. Each weighs by the inverse of its arm's probability, so that cards that were
-    blind more often than others, such as the audit's, neither bias the difference nor count twice. Cards on which only
-    one arm was possible (a probability of 1) are left out. Where the table has no column `arm`, `shown` is taken, and
-    the result says that chance may not have drawn it.
+    Only cards whose arm was drawn at random count: "shown" against "blind" and "answer_first", whose first answer is
+    given before the suggestion is seen. Each is weighted by the inverse of its arm's probability, so that cards that
+    were blind more often than others, such as the audit's, neither bias the difference nor count twice. Cards on which
+    only one arm was possible (a probability of 1) are left out. If the table has no column `arm`, `shown` is used, and
+    the result says that it may not have been drawn at random.
 
     An item's truth is `truth`, or else the majority of *other* people's blind votes: without the person's own vote,
     which would make the model right more often on just the blind cards. Then truth and arm are independent, so that
@@ -208,7 +210,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
     truth : Series or mapping of item_id to label, optional
         Labels that nobody gave in sight of a suggestion, such as gold. Items that it lacks are judged by blind votes.
     min_blind : int
-        So many blind votes of other people, at least, make a majority.
+        Smallest number of blind votes of other people that make a majority.
 
     Returns
     -------
@@ -224,8 +226,8 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
 
     Notes
     -----
-    Intervals of a difference join Wilson's of each arm by square and add (Newcombe's method 10), with the number of
-    cards that weighted and shared ones are worth, and with the arms' covariance where people share items (MOVER).
+    Intervals of a difference join Wilson's of each arm by square and add (Newcombe's method 10), with the effective
+    number of weighted and shared cards, and with the arms' covariance where people share items (MOVER).
 
     References
     ----------
@@ -294,7 +296,7 @@ def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Seri
 
 def _cards(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | None, min_blind: int
            ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.DataFrame, bool]:
-    """The checked votes and truth, every card whose arm was drawn, those to be compared, and whether chance drew."""
+    """The checked votes and truth, every card with an arm, those to be compared, and whether the arms were recorded."""
     check_count("min_blind", min_blind, "a number of votes, 1 or more,", least=1)
     votes, known = check(votes), truth_of(truth)
     same_names(votes, known)
@@ -336,10 +338,10 @@ def share_with(cards: pd.DataFrame, arms: Sequence[str]) -> Estimate:
 
 
 def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estimate]:
-    """How often labels are the model's: given blind, given in sight of its suggestion, and the difference.
+    """Share of labels that are the model's: given blind, given in sight of its suggestion, and the difference.
 
-    Only cards count whose arm was drawn by chance, weighed as in `automation_bias`. What people give blind is a score
-    of the model; how often they agree with what they see isn't.
+    Only cards whose arm was drawn at random count, weighted as in `automation_bias`. Agreement of blind labels
+    measures the model; agreement with a suggestion in sight doesn't.
 
     Parameters
     ----------
@@ -366,13 +368,13 @@ def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bo
     shares: list[_Share | None] = []
     for arms in groups:
         of_arm = [arm == name for name in arms]
-        # An arm for a part of the cards only can't stand for all of them beside one that does.
+        # An arm for only a part of the cards is left out if another one stands for all of them.
         of_arm = [of for of in of_arm if not _is_partial(weight[of], len(cards))] or of_arm
         inside = np.logical_or.reduce(of_arm)
         if not inside.any():
             shares.append(None)
             continue
-        # Every arm's weights stand for the same cards: each counts as much as it tells.
+        # Every arm's weights stand for the same cards: each counts by its effective number of cards.
         scaled = sum(np.where(of, weight * weight[of].sum() / max((weight[of] ** 2).sum(), 1e-300), 0.0)
                      for of in of_arm)
         shares.append(_share(value[inside], np.asarray(scaled)[inside], item[inside]))
@@ -380,9 +382,9 @@ def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bo
 
 
 def _is_partial(weight: Floats, n_cards: int) -> bool:
-    """Whether an arm was possible for a part of the cards only, such as answer first from some day on.
+    """Whether an arm was possible for only a part of the cards, such as answer first from some day on.
 
-    Where it was possible for all, 1 / probability adds up to their number, but for chance.
+    If it was possible for all, the sum of 1 / probability is their number, up to random error.
     """
     error = math.sqrt(float((weight * (weight - 1)).sum()))
     return bool(n_cards - weight.sum() >= FAR * max(1.0, error))
@@ -416,14 +418,14 @@ def _share(value: Floats, weight: Floats, item: Ints) -> _Share:
 
 
 def _difference(first: _Share, second: _Share) -> Estimate:
-    """First minus second by square and add, less what the items that both share have in common."""
+    """First minus second by square and add, minus the covariance through items that both share."""
     (low_1, high_1), (low_2, high_2) = first.wilson(), second.wilson()
     n = min(len(first.pulls), len(second.pulls))
     size = math.sqrt(float((first.pulls ** 2).sum() * (second.pulls ** 2).sum()))
     alike = float(first.pulls[:n] @ second.pulls[:n]) / size if size else 0.0
     alike = min(1.0, max(-1.0, alike))  # rounding may leave more
-    # Where shown and blind answers to all items are the same, this would leave no width: it is at least that of as many
-    # pairs of which none differs (Tango 1998).
+    # If shown and blind answers to all items are equal, this would leave no width: it is at least that of as many pairs
+    # without a difference (Tango 1998).
     least = Z ** 2 / (min(first.worth, second.worth) + Z ** 2)
     below, above = (max(math.sqrt(max(0.0, a ** 2 + b ** 2 - 2 * alike * a * b)), min(least, math.hypot(a, b)))
                     for a, b in ((first.value - low_1, high_2 - second.value),
@@ -477,7 +479,7 @@ def _arms(cards: pd.DataFrame) -> pd.DataFrame:
 
 
 def _revised(first: pd.DataFrame) -> tuple[Estimate | None, Estimate | None]:
-    """How often an answer was changed once the suggestion was seen, and how often into the suggestion."""
+    """Shares of answers that were changed once the suggestion was seen, and that were changed into it."""
     if first.empty or "label_after" not in first:
         return None, None
     after, before = first["label_after"].fillna(first["label"]), first["label"]
@@ -499,10 +501,10 @@ def _planted(votes: pd.DataFrame, known: pd.Series, min_blind: int) -> tuple[Est
     hidden = is_blind(plants)
     seen, item = plants[~hidden], pd.factorize(plants["item_id"])[0]
     took = plants["took"].to_numpy(np.float64)
-    if hidden.any() and len(seen):  # plants of which chance hid some are an experiment of their own
+    if hidden.any() and len(seen):  # plants of which some were hidden at random are an experiment of their own
         ones = np.ones(len(plants))
         return _difference(*(_share(took[of], ones[of], item[of]) for of in (~hidden, hidden))), ""
-    # Gold tests, which are no arm: the experiment's own cards have errors of a model, which are on harder items.
+    # Gold tests, which are no arm: the experiment's own cards have a model's errors, which are on harder items.
     is_test = ~votes["arm"].isin(DRAWN) if "arm" in votes else True
     blind = votes[~votes["planted"] & is_blind(votes) & is_test]
     blind = blind.assign(truth=truths(blind, votes, known, min_blind)).dropna(subset=["truth"])

@@ -1,4 +1,4 @@
-"""Objects that were probably annotated wrongly: where what people left differs from what a model proposes.
+"""Probable annotation errors in images: differences between people's objects and a model's proposals.
 
 There are four kinds of errors: a missing object, a wrong label, objects that are wrongly grouped (one for several, or
 several for one) and a wrong place. Read `suspicions` first.
@@ -24,15 +24,15 @@ IN_WORDS: Mapping[str, str] = {
     "wrongly grouped": "one object may be several, or several one", "wrong place": "the place may be wrong"}
 COLUMNS = ["item_id", "position", "annotator", "decision_id", "unsure", "chosen_by", "object_id", "error", "label_id",
            "expected_id", "at", "right"]
-# A proposal with a score of this and more contradicts what is annotated; a person's own label is held against it.
+# A proposal with at least this score contradicts an annotation; it is weighed against a proposal of the person's label.
 SURE = 0.6
-# Objects that overlap by so much are the same; by less than `APART` they have nothing to do with each other.
+# Objects that overlap by `SAME` or more are the same; by less than `APART` they are unrelated.
 SAME, APART = 0.5, 0.1
-# A proposal lies inside another object with this part of its area.
+# A proposal with this part of its area in another object lies inside it.
 INSIDE = 0.75
 # Two objects inside one proposal are parts of it, unless one of them is nearly the whole.
 WHOLE = 0.7
-# Who deleted a proposal has said that nothing is there: the model's word counts for so much less.
+# Factor of the score of a deleted proposal: a person said that nothing is there.
 DELETED = 0.5
 
 
@@ -45,9 +45,9 @@ class Suspicion(NamedTuple):
     right : float
         Probability that the person is right, as far as the model's scores tell.
     place : int or None
-        Of the object among the person's; None for one that is missing.
+        Place of the object among the person's; None for one that is missing.
     at : sequence of float
-        The object's coordinates, or those of the proposal where one is missing.
+        The object's coordinates, or the proposal's if the object is missing.
     expected_id : str or None
         The label that the model expects there.
     """
@@ -68,11 +68,11 @@ def suspicions(kind: str, objects: Sequence[Any], proposals: Sequence[Any], *, d
     ----------
     kind : "box", "polygon" or "point"
     objects : sequence
-        What the person left, each with `at` and `label_id`.
+        The person's objects, each with `at` and `label_id`.
     proposals : sequence
-        The model's, each with `at`, `label_id` and `score`.
+        The model's proposals, each with `at`, `label_id` and `score`.
     deleted : sequence
-        Proposals that the person deleted, as `objects`.
+        Proposals that the person deleted, in the form of `objects`.
     size : (float, float), optional
         Height and width of the image, for points.
     """
@@ -129,7 +129,7 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
         A row for each image and annotator: item_id, position, annotator, decision_id, verdict, chosen_by, width,
         height, and objects (with those that were deleted), as `Answers.reviewed_images` has them.
     proposals : mapping
-        item_id -> what the model proposes there.
+        item_id -> the model's proposals.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
 
 def _grouped(kind: str, ats: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], scores: Floats,
              overlap: Floats) -> list[Suspicion]:
-    """Objects that are one for several proposals, or several for one."""
+    """Objects that cover several proposals, or of which several lie in one proposal."""
     if not len(ats):
         return []
     crowd = overlaps(kind, theirs, ats, crowd=np.ones(len(ats), np.bool_)).T  # part of each proposal inside an object
@@ -183,7 +183,7 @@ def _apart(kind: str, ats: Sequence[Sequence[float]]) -> npt.NDArray[np.bool_]:
 
 
 def _weaker(kind: str, thing: Any, proposals: Sequence[Any], size: tuple[float, float] | None) -> float:
-    """The best score with which the model proposes the person's own label there."""
+    """The best score of a proposal with the person's own label there."""
     same = [one for one in proposals if one.label_id == thing.label_id]
     if not same:
         return 0.0
@@ -192,5 +192,5 @@ def _weaker(kind: str, thing: Any, proposals: Sequence[Any], size: tuple[float, 
 
 
 def _right(against: float, own: float) -> float:
-    """Probability that the person is right, of a score against them and one for them."""
+    """Probability that the person is right, from a score against them and one for them."""
     return float((1 - against) / (1 - against + against * (1 - own)))

@@ -1,7 +1,7 @@
-"""Agreement of annotators about values on a scale: Krippendorff's alpha, and by how much they differ.
+"""Agreement of annotators about values on a scale: Krippendorff's alpha, and mean differences.
 
-`value_agreement` takes a table of values of one attribute; `ValueAgreement` says what is in the result. Values that are
-names ("choices") are labels: `annotator_agreement.agreement` takes these.
+`value_agreement` takes a table of values of one attribute; `ValueAgreement` says what is in the result. For an
+attribute with choices use `annotator_agreement.agreement`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class RatedValues:
     Attributes
     ----------
     items, annotators : Index
-        What the numbers stand for.
+        Keys of the codes in `item` and `annotator`.
     item, annotator : ndarray of int64, shape (n_values,)
     value, weight : ndarray of float, shape (n_values,)
     n_repeated : int
-        Rows left out since the same annotator gave the same item a value further down.
+        Rows left out because the same annotator gave the same item a value further down.
     """
 
     items: pd.Index
@@ -117,7 +117,7 @@ class ValueAgreement:
         `annotator_agreement.Agreement`.
     distance : "interval", "ordinal" or "nominal"
     difference : Estimate
-        By how much two annotators' values of one item differ, on average over items, in units of the scale.
+        Mean absolute difference of two annotators' values of an item, averaged over items, in units of the scale.
     """
 
     table: pd.DataFrame
@@ -127,15 +127,15 @@ class ValueAgreement:
     _reader: OneReader | None = field(default=None, repr=False)
 
     def seen_by(self, annotator: str, *, fewest: int) -> ValueAgreement:
-        """The same figures for somebody who may see other people together only, and not one by one.
+        """Return the same figures for somebody who may see other people only in aggregate.
 
-        `pairs` is then one row, this annotator with all others together; empty where these are fewer than so many.
+        `pairs` then has one row, this annotator with all others together; it is empty if there are too few others.
 
         Parameters
         ----------
         annotator : str
         fewest : int
-            Other people, at least.
+            Smallest number of other people.
         """
         return replace(self, _reader=OneReader(annotator, fewest))
 
@@ -162,7 +162,7 @@ class ValueAgreement:
         """Each two annotators with items in common.
 
         Columns first, second, n_items, difference (the mean of first minus second) with low and high (95 %), and mae
-        (the mean absolute difference). Of `seen_by` one row: the reader's values minus the mean of all others', over
+        (the mean absolute difference). After `seen_by` one row: the reader's values minus the mean of all others', over
         items; mae is that of all comparisons.
         """
         wide = pd.DataFrame({"item": self._rated.item, "annotator": self._rated.annotator, "value": self._rated.value}
@@ -180,7 +180,7 @@ class ValueAgreement:
 
     @staticmethod
     def _with_others(wide: pd.DataFrame, reader: OneReader) -> pd.DataFrame:
-        """One row for a reader and all others who gave values of the same items; items x annotators."""
+        """One row for a reader and all others who gave values of the same items; `wide` is items x annotators."""
         nothing = pd.DataFrame(columns=PAIR_COLUMNS)
         if reader.annotator not in wide:
             return nothing
@@ -213,9 +213,9 @@ def value_agreement(values: pd.DataFrame, distance: Distance = "interval", *, se
     values : DataFrame
         item_id, annotator and value, as `rated` takes it; `wb.values()` of one attribute.
     distance : "interval", "ordinal" or "nominal"
-        Of two values: the squared difference; the squared difference of ranks; or 1 for any two that differ.
+        Distance of two values: the squared difference; the squared difference of ranks; or 1 if they differ.
     seed : int
-        Of the samples of items.
+        Seed of the bootstrap samples of items.
 
     Returns
     -------
@@ -283,7 +283,7 @@ def _table(encoded: RatedValues, distance: Distance, seed: int) -> pd.DataFrame:
 
 def _rows(encoded: RatedValues,
           distance: Distance) -> tuple[Floats, Floats, Callable[[Floats, Floats], Measured]]:
-    """What each value adds to its item, an item with one dissenting value, and the coefficient of such items."""
+    """What each value adds to its item, an item with one dissenting value, and the coefficient, given items."""
     value = encoded.value
     m = np.bincount(encoded.item, minlength=len(encoded.items))
     usual = float(np.floor(np.median(m[m >= 2]))) if (m >= 2).any() else 2.0

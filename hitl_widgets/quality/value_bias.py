@@ -1,6 +1,6 @@
 """Bias of values: how far answers are pulled towards the value that the model suggests. Read `value_bias` first.
 
-Each card draws by chance whether its suggestion is shown. Both arms are compared on the same kind of cards, as in
+Whether a card's suggestion is shown is drawn at random. Both arms are compared on the same kind of cards, as in
 `suggestion_effect`.
 """
 
@@ -27,7 +27,7 @@ IN_WORDS = {"pull": "part of the way to the suggestion", "nearer": "nearer to th
             "taken": "give exactly the suggested value", "across_people": "part of the way, mean of people"}
 _PERSON_COLUMNS = ["annotator", "n_shown", "n_blind",
                    *(f"{name}{end}" for name in FIGURES[:3] for end in ("", "_low", "_high"))]
-# A person's offset is drawn to 0 as if so many blind answers had none.
+# Number of blind answers by which a person's offset is shrunk towards 0.
 _OFFSET_PRIOR = 5.0
 _NO_REFERENCE = ("no card has a reference in both arms: pass truth=, or have items answered blind by two or more "
                  "people")
@@ -35,7 +35,7 @@ _NO_REFERENCE = ("no card has a reference in both arms: pass truth=, or have ite
 
 @dataclass(frozen=True, repr=False)
 class ValueBias(EffectFigures):
-    """What seeing a suggested value did to people's values, as `value_bias` measures it.
+    """Effect of seeing a suggested value on people's values, as `value_bias` measures it.
 
     Attributes
     ----------
@@ -44,17 +44,17 @@ class ValueBias(EffectFigures):
         the way (or: the share who take it over as it is). It needs a reference, which is `truth` or other people's
         blind answers.
     nearer : Estimate
-        By what part answers lie nearer to the suggestion when it is seen: 0.3 where their mean distance is 30 % less.
-        It needs no reference. Where people err after they were pulled, it is below the pull.
+        By what part answers are nearer to the suggestion when it is seen: 0.3 if their mean distance is 30 % less. It
+        needs no reference. Where people err after they were pulled, it is below the pull.
     taken : Estimate
         How much more often the suggested value itself is given: P(the same | shown) - P(the same | blind).
     across_people : Estimate
         Mean of the people's own pulls, with Student's interval: for people like these. The interval of `pull` is for
         these people and items like these.
     per_annotator : DataFrame
-        A row a person: annotator, n_shown, n_blind, and pull, nearer and taken with their intervals (_low, _high).
+        A row per person: annotator, n_shown, n_blind, and pull, nearer and taken with their intervals (_low, _high).
     notes : tuple of str
-        What else has to be said with these figures.
+        Remarks to show with the figures.
     """
 
     pull: Estimate
@@ -74,19 +74,19 @@ def value_bias(values: pd.DataFrame, truth: pd.Series | Mapping[Any, float] | No
                min_blind: int = 1) -> ValueBias:
     """Measure how far seeing the model's value pulls people's values towards it.
 
-    Only cards count whose arm was drawn by chance, each weighed by the inverse of its arm's probability, as in
+    Only cards whose arm was drawn at random count, each weighted by the inverse of its arm's probability, as in
     `suggestion_effect.automation_bias`.
 
     Parameters
     ----------
     values : DataFrame
-        Of one attribute: item_id, annotator, value, suggested (the model's value, visible or not), shown; also arm,
-        arm_probability, planted and repeat_of.
+        Values of one attribute: item_id, annotator, value, suggested (the model's value, visible or not), shown; also
+        arm, arm_probability, planted and repeat_of.
     truth : Series or mapping of item_id to number, optional
-        Values that nobody gave in sight of a suggestion. Items that it lacks are referred to the mean of *other*
+        Values that nobody gave in sight of a suggestion. For items that it lacks, the reference is the mean of *other*
         people's blind values.
     min_blind : int
-        So many blind values of other people, at least, make a reference.
+        Smallest number of blind values of other people that make a reference.
 
     Returns
     -------
@@ -101,10 +101,10 @@ def value_bias(values: pd.DataFrame, truth: pd.Series | Mapping[Any, float] | No
 
     Notes
     -----
-    With x the answer, s the suggestion and r a reference that the arm doesn't move, the slope of s - x on s - r is,
-    when the suggestion is seen, 1 - pull of what it is blind, whatever the errors of x, s and r. The interval of this
-    ratio is Fieller's, with items as clusters. To the reference each person's own offset is added, by their blind
-    answers.
+    With x the answer, s the suggestion and r a reference that is independent of the arm, the regression slope of s - x
+    on s - r in sight of the suggestion is (1 - pull) times the blind slope, whatever the errors of x, s and r. The
+    interval of this ratio is Fieller's, with items as clusters. Each person's own offset, estimated from their blind
+    answers, is added to the reference.
 
     References
     ----------
@@ -138,7 +138,7 @@ def value_bias(values: pd.DataFrame, truth: pd.Series | Mapping[Any, float] | No
 
 
 def _cards(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
-    """Cards whose arm was drawn; all values; and whether chance is known to have drawn the arm."""
+    """Cards whose arm was drawn; all values; and whether the arms were recorded."""
     if not isinstance(values, pd.DataFrame):
         raise BadInput(f"values is a {type(values).__name__}; a table of values is expected.")
     if missing := [name for name in ("item_id", "annotator", "value", "suggested", "shown") if name not in values]:
@@ -178,7 +178,7 @@ def _references(cards: pd.DataFrame, votes: pd.DataFrame, truth: pd.Series | Map
 
 
 def _offsets(cards: pd.DataFrame, reference: Floats) -> Floats:
-    """How far above the reference each card's annotator answers blind, on other cards; drawn to 0 where rarely."""
+    """How far above the reference each card's annotator answers blind, on other cards; shrunk towards 0."""
     apart = np.nan_to_num(cards["label"].to_numpy(np.float64) - reference)
     weight = np.where(cards["arm"].isin(list(WITHOUT)) & ~np.isnan(reference), 1 / cards["arm_probability"], 0.0)
     person = pd.factorize(cards["annotator"])[0]
@@ -212,7 +212,7 @@ def _one_minus_ratio(cards: pd.DataFrame, values: Floats, of: Floats, why: str) 
         slopes.append(float((weight * values)[some].sum()) / total)
         left, share = (np.bincount(item[some], (weight * column)[some], int(item.max()) + 1) / total
                        for column in (values - slopes[-1] * of, of))
-        pulls.append(left / np.maximum(1 - share, 0.1))  # what an item adds is less where it drew the slope to itself
+        pulls.append(left / np.maximum(1 - share, 0.1))  # corrects the residuals of items with a high leverage
         worths.append(1 / float((share ** 2).sum()))
     (shown, blind), n_items = slopes, len(np.unique(item[inside[0] | inside[1]]))
     if n_items < 2:

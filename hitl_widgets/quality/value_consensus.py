@@ -1,11 +1,12 @@
-"""Consensus of several annotators' values of an attribute, aware of who answers high or low, and who at random.
+"""Consensus of several annotators' values of an attribute, corrected for each annotator's offset and spread.
 
 `value_consensus` takes a table of values of one attribute and makes a `ValueConsensus`. Its model of a value is
 
     value = item + offset of the annotator + error,   error ~ t(freedom) * spread of the annotator
 
-with items, offsets and spreads drawn from distributions of their own, so that few answers say little. Choices are
-labels: `crowd_consensus.consensus` takes these.
+where t(freedom) is Student's t distribution with `freedom` degrees of freedom. Items, offsets and spreads have
+distributions of their own, so that estimates from few answers are shrunk. For an attribute with choices use
+`crowd_consensus.consensus`.
 """
 
 from __future__ import annotations
@@ -26,42 +27,42 @@ from .value_agreement import RatedValues, rated
 METHODS = ("auto", "model", "median", "mean")
 TABLE_COLUMNS = ["item_id", "value", "low", "high", "n", "spread", "median"]
 PEOPLE_COLUMNS = ["annotator", "n", "offset", "offset_low", "offset_high", "spread", "evidence"]
-# With fewer items that two people or more answered, offsets and spreads can't be told: the median is taken.
+# With fewer items that two people or more answered, offsets and spreads can't be estimated: the median is taken.
 FEWEST_SHARED = 10
-# An annotator's spread is drawn to that of all, as if by so many answers; that of the offsets as if by so many people
-# whose offset is half a spread.
+# Number of answers by which an annotator's spread is shrunk towards that of all, and number of people with an offset of
+# half a spread by which the spread of the offsets is shrunk.
 SPREAD_PRIOR, OFFSET_PRIOR = 8.0, 2.0
 # Degrees of freedom of the errors that are tried: 4 for many outliers, 1,000 for none.
 FREEDOMS = (4.0, 6.0, 10.0, 30.0, 1000.0)
 _ITERATIONS, _ENOUGH = 200, 1e-5
-# The smallest variance of errors, as a part of the values': people who never differ leave none.
+# The smallest variance of errors, as a part of that of the values; it would be 0 for people who never differ.
 _LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValueConsensus:
-    """What several annotators say of the value of each item, together.
+    """Consensus of several annotators on the value of each item.
 
     Attributes
     ----------
     table : DataFrame
-        A row an item: item_id, value, low and high (95 %: of the value that these annotators would agree on if each
-        answered without end), n (answers), spread (standard deviation of the answers, without the annotators' offsets;
-        NaN for one answer), median (of the answers as they are).
+        A row per item: item_id, value, low and high (95 %, for the consensus of these annotators with infinitely many
+        answers each), n (answers), spread (standard deviation of the answers, without the annotators' offsets; NaN for
+        one answer), median (of the answers as they are).
     annotators : DataFrame
-        A row a person: annotator, n (answers), offset (how far above the others they answer, on average), offset_low
-        and offset_high (95 %), spread (standard deviation of their errors), evidence (what an answer of theirs counts,
-        1 on average). NaN where the method has no such figure.
+        A row per person: annotator, n (answers), offset (how far above the others they answer, on average), offset_low
+        and offset_high (95 %), spread (standard deviation of their errors), evidence (weight of one of their answers, 1
+        on average). NaN if the method has no such figure.
     method : "model", "median" or "mean"
     why : str
         Why this method was taken.
     item_spread : float
-        Standard deviation of the items' values; NaN but for "model".
+        Standard deviation of the items' values; NaN unless the method is "model".
     freedom : float
-        Degrees of freedom of the errors: 4 where outliers are frequent, 1,000 where there are none. NaN but for
-        "model".
+        Degrees of freedom of the errors: 4 where outliers are frequent, 1,000 where there are none. NaN unless the
+        method is "model".
     n_repeated : int
-        Rows left out since the same person answered the same item further down.
+        Rows left out because the same person answered the same item further down.
     """
 
     table: pd.DataFrame
@@ -95,18 +96,18 @@ class ValueConsensus:
 
 def value_consensus(values: pd.DataFrame, method: str = "auto", *,
                     scale: tuple[float, float] | None = None) -> ValueConsensus:
-    """Find the value of each item on which several annotators agree, and each annotator's offset and spread.
+    """Estimate the consensus value of each item, and each annotator's offset and spread.
 
     Parameters
     ----------
     values : DataFrame
-        item_id, annotator and value, as `value_agreement.rated` takes it; `weight` (1 by default) is what an answer
-        counts, such as by its certainty.
+        item_id, annotator and value, as `value_agreement.rated` takes it; `weight` (1 by default) is the weight of an
+        answer, such as by its certainty.
     method : "auto", "model", "median" or "mean"
-        "model" is the one above; items with few answers are drawn to the mean of all items. "auto" takes the median
-        where fewer than `FEWEST_SHARED` items were answered by two people or more, and the model otherwise.
+        "model" is the module's; items with few answers are shrunk towards the mean of all items. "auto" takes the
+        median where fewer than `FEWEST_SHARED` items were answered by two people or more, and the model otherwise.
     scale : tuple of float, optional
-        The lowest and the highest possible value: consensus and intervals are cut off there.
+        The lowest and the highest possible value: consensus and intervals are clipped to them.
 
     Returns
     -------
@@ -193,15 +194,15 @@ class _Fit:
     ----------
     rows : RatedValues
     item, item_error : ndarray of float, shape (n_items,)
-        Value and its variance where offsets were known.
+        Value, and its variance if offsets were known.
     offset, offset_variance, spread : ndarray of float, shape (n_annotators,)
     counted : ndarray of float, shape (n_values,)
-        What each value counts: its weight, less where it is an outlier.
+        Effective weight of each value: its weight, smaller if it is an outlier.
     mean, item_prior, offset_prior : float
         Mean and variance of the items' values, and variance of the offsets.
     freedom : float
     group : ndarray of int64, shape (n_annotators,)
-        Of people who have items in common.
+        Group of each annotator: people connected by items in common.
     """
 
     rows: RatedValues
@@ -219,11 +220,11 @@ class _Fit:
 
     @property
     def precision(self) -> Floats:
-        """Of each value."""
+        """Precision of each value."""
         return np.asarray(self.counted / self.spread[self.rows.annotator] ** 2)
 
     def variances(self) -> tuple[Floats, Floats]:
-        """Variance of each item's value and of each offset, with what isn't known of the others."""
+        """Variance of each item's value and of each offset, with the uncertainty of the others."""
         n_items, n_people = len(self.item), len(self.offset)
         precision = csr_matrix((self.precision, (self.rows.item, self.rows.annotator)), (n_items, n_people))
         own = 1 / self.offset_prior + np.asarray(precision.sum(axis=0)).ravel()
@@ -238,7 +239,7 @@ class _Fit:
 def _fit(rows: RatedValues) -> _Fit:
     """Estimate the model by EM."""
     n_items, n_people = len(rows.items), len(rows.annotators)
-    item = _medians(rows)  # means would hold nobody who is always wrong apart from the others
+    item = _medians(rows)  # with means, people who are always wrong couldn't be told from the others
     n = np.bincount(rows.item, minlength=n_items)
     left = rows.value - item[rows.item]
     start = float((left ** 2).sum()) / max(1, len(rows) - n_items)
@@ -258,7 +259,7 @@ def _fit(rows: RatedValues) -> _Fit:
 
 
 def _step(fit: _Fit, *, choose: bool) -> _Fit:
-    """Estimate each part anew, given the others."""
+    """Estimate each parameter again, given the others."""
     rows, who, what = fit.rows, fit.rows.annotator, fit.rows.item
     n_items, n_people = len(fit.item), len(fit.offset)
     precision = fit.precision
@@ -267,7 +268,7 @@ def _step(fit: _Fit, *, choose: bool) -> _Fit:
                          + np.bincount(what, precision * (rows.value - fit.offset[who]), n_items))
     offset_variance = 1 / (1 / fit.offset_prior + np.bincount(who, precision, n_people))
     offset = offset_variance * np.bincount(who, precision * (rows.value - item[what]), n_people)
-    # The level is the items': of each group of people who have items in common, since nothing compares two of them.
+    # Offsets have mean 0 in each group of people who have items in common, since nothing compares two groups.
     offset -= (np.bincount(fit.group, offset) / np.bincount(fit.group))[fit.group]
     squares = (rows.value - item[what] - offset[who]) ** 2 + item_error[what] + offset_variance[who]
     sums, n_each = (np.bincount(who, of, n_people) for of in (fit.counted * squares, rows.weight))
@@ -285,17 +286,17 @@ def _step(fit: _Fit, *, choose: bool) -> _Fit:
 
 
 def _groups(rows: RatedValues) -> Ints:
-    """The number of each annotator's group: people with items in common, at first or second hand."""
+    """The number of each annotator's group: people with items in common, directly or through others."""
     answered = csr_matrix((np.ones(len(rows)), (rows.annotator, rows.item)), (len(rows.annotators), len(rows.items)))
     return np.asarray(connected_components(answered @ answered.T, directed=False)[1], np.int64)
 
 
 def _freedom(ratio: Floats, weight: Floats) -> float:
-    """Degrees of freedom under which such squared errors, over the squared spread, are most likely."""
+    """Degrees of freedom with the largest likelihood of these squared errors over the squared spread."""
     def log_likelihood(freedom: float, squeeze: float) -> float:
         return float((weight * (gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - 0.5 * np.log(freedom * squeeze)
                                 - (freedom + 1) / 2 * np.log1p(ratio / squeeze / freedom))).sum())
-    # Each with its own best spread: the present one belongs to the present freedom.
+    # Each with its own best spread: the current one fits the current degrees of freedom.
     best = {freedom: max(log_likelihood(freedom, squeeze) for squeeze in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5))
             for freedom in FREEDOMS}
     return max(best, key=lambda freedom: best[freedom])

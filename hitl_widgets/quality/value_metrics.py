@@ -25,22 +25,22 @@ Ints = npt.NDArray[np.int64]
 
 KINDS = ("ordinal", "continuous", "choices")
 _NO_ITEM = "no item with a known value"
-# Groups that are left out in turn for the interval of Spearman's coefficient; more are left out by several together.
+# Largest number of jackknife samples for the interval of Spearman's coefficient; more groups are left out in batches.
 _MOST_PARTS = 200
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValueMetrics:
-    """How far predicted values of an attribute are from known ones.
+    """Errors of predicted values of an attribute, and their correlation with known ones.
 
-    Each of `FIGURES` is an `Estimate`, such as `metrics["mae"]`; one that an attribute of this kind doesn't have is NaN
-    and says why.
+    Each of `FIGURES` is an `Estimate`, such as `metrics["mae"]`; one that isn't defined for this kind of attribute is
+    NaN and says why.
 
     - mae: mean absolute error, in units of the scale.
     - spearman: Spearman's rank correlation of predicted and known values.
     - mean_error: mean of predicted minus known values: above 0 where predictions are too high.
     - within: share of known values inside the predicted intervals.
-    - accuracy: share of items whose value is exactly right; of choices and whole numbers.
+    - accuracy: share of items whose value is exactly right; for choices and whole numbers.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ class ValueMetrics:
     left_out : int
         Number of items without a prediction.
     constant_mae : float
-        Mean absolute error of the best constant, the median of the known values: a model that isn't below learnt
+        Mean absolute error of the best constant, the median of the known values: a model with a larger error has learnt
         nothing. NaN for choices.
     n_items : int or None
-        Number of items that could measure, such as the whole hold-out; None where that isn't known.
+        Number of measuring items, such as the whole hold-out; None if that isn't known.
     """
 
     kind: str
@@ -81,7 +81,7 @@ class ValueMetrics:
 
     @property
     def coverage(self) -> str:
-        """How many of the items that could measure did, in words; empty where that isn't known."""
+        """How many of the measuring items are answered, in words; empty if that isn't known."""
         if self.n_items is None:
             return ""
         without = f", {self.left_out} of them have no prediction" if self.left_out else ""
@@ -132,7 +132,7 @@ def value_metrics(truth: npt.ArrayLike, predicted: npt.ArrayLike, kind: str = "c
     Raises
     ------
     ShapeError
-        If these differ in length.
+        If the arrays differ in length.
     BadInput
         If the kind is unknown, or a value of a scale isn't a number.
 
@@ -229,7 +229,7 @@ def compare_values(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.Array
     errors = abs(first - true), abs(second - true)
     gain = mean_of(errors[0] - errors[1], cluster)
     n_clusters = len(np.unique(cluster))
-    # Of predictions that are all the same it isn't known how rarely others differ, and by how much.
+    # If all predictions are equal, it isn't known how rarely others differ, and by how much.
     unseen = float(ndtri(0.975)) ** 2
     usual = max(float(np.maximum(*errors).mean()), 1.0 if kind == "ordinal" else 0.0)  # a step at least
     least = unseen / (n_clusters + unseen) * usual
@@ -249,8 +249,8 @@ def spearman(first: npt.ArrayLike, second: npt.ArrayLike, groups: npt.ArrayLike 
     Returns
     -------
     Estimate
-        On Fisher's scale with Bonett's and Wright's standard error; of groups with that of the jackknife over groups
-        where it is larger. NaN for fewer than 4 items, or where all values are one.
+        On Fisher's scale with Bonett's and Wright's standard error, or with that of the jackknife over groups if it is
+        larger. NaN for fewer than 4 items, or if all values are equal.
 
     Examples
     --------
@@ -280,16 +280,16 @@ def spearman(first: npt.ArrayLike, second: npt.ArrayLike, groups: npt.ArrayLike 
 
 
 def mean_of(values: npt.ArrayLike, cluster: npt.ArrayLike | None = None, *, distances: bool = False) -> Estimate:
-    """Mean of values that may lie in clusters, with Student's interval; of clusters from their sums.
+    """Mean of values that may lie in clusters, with Student's interval from the clusters' sums.
 
     Parameters
     ----------
     values : array_like of float, shape (n_items,)
     cluster : array_like of int, shape (n_items,), optional
-        The cluster of each; by default each is its own.
+        The cluster of each value; by default each is its own cluster.
     distances : bool
-        Whether the values are 0 or more, such as absolute errors, and so skewed: the interval is moved by the skewness
-        then, and cut off at 0.
+        Whether the values are 0 or more, such as absolute errors, and so skewed: the interval is then corrected for
+        skewness, and clipped to 0.
 
     Returns
     -------
@@ -324,7 +324,7 @@ def mean_of(values: npt.ArrayLike, cluster: npt.ArrayLike | None = None, *, dist
 
 
 def _of_one_value(estimate: Estimate, n_clusters: int, least: float) -> Estimate:
-    """The mean of errors in whole steps; where all are one, as if in as many as can stay unseen it were a step off."""
+    """The mean of errors in whole steps; if all are equal, the share that may be missed counts as a step off."""
     if n_clusters < 2 or estimate.low < estimate.high:
         return estimate
     unseen = float(ndtri(0.975)) ** 2

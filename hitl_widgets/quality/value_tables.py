@@ -1,4 +1,4 @@
-"""Values of attributes as tables: what stands, and what a model learns from.
+"""Values of attributes as tables: the current values, and those that a model learns from.
 
 Functions on the log's table of current annotations, with its columns of values, and the taxonomy's lineage. Read
 `values_table` first.
@@ -19,7 +19,7 @@ from .annotation_tables import answer_weights, overruled_rows
 
 Table = Mapping[str, Sequence[Any]]
 
-# What of the log's table goes into these.
+# The columns of the log's table that these need.
 STORED_COLUMNS = ("verdict", "label_id", "taxonomy", "certainty", "certainty_source", "acted_at", "chosen_by",
                   "planted", "hidden", "model", "arm", "given_values", "suggested_values", "first_values")
 VALUE_COLUMNS = ["item_id", "annotator", "attribute", "value", "certainty", "decision_id", "status"]
@@ -52,7 +52,7 @@ def given_values(table: Table, *, first: bool = False) -> Iterator[Given]:
 
 
 def values_table(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
-    """Make a table of the values that stand, under today's attributes.
+    """Make a table of the current values, under today's attributes.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def values_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
 def value_votes(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
     """Make a table of the values that count, under today's attributes: a row for each.
 
-    The value that was given before the suggestion was shown, where there is one. Without planted ones, those in doubt,
-    and answers that were replaced in the triage or given unsure.
+    A value that was given before the suggestion was shown counts in place of the final one. Planted values, values in
+    doubt, and answers that were replaced in the triage or given unsure are left out.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def value_votes(table: Table, lineage: Lineage, *, changed: Collection[str] = ()
     Returns
     -------
     DataFrame
-        `VOTE_COLUMNS`: weight as `annotation_tables.votes_by_item`; suggested is the value that was suggested, None
-        where none was; hidden, chosen_by and arm as the log has them.
+        `VOTE_COLUMNS`: weight as `annotation_tables.votes_by_item`; suggested is the suggested value or None; hidden,
+        chosen_by and arm are as in the log.
     """
     rows: list[tuple[Any, ...]] = []
     weights, overruled = answer_weights(table), overruled_rows(table)

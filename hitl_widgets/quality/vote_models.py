@@ -1,13 +1,13 @@
 """Models of votes: how each annotator's votes depend on the truth, fitted without knowing it.
 
 `Ballots` holds votes as arrays. `fit` estimates one of `STRUCTURES` or "glad" by expectation-maximisation and gives a
-`VoteModel`; `posterior` makes the probability of each label of each item of it. With `copying`, a vote that was given
-in sight of a suggestion may be a copy of it:
+`VoteModel`; `posterior` computes from it the probability of each label for each item. With `copying`, a vote that was
+given in sight of a suggestion may be a copy of it:
 
     p(vote | truth) = c 1[vote = suggestion] + (1 - c) C[truth, vote]
 
 with C the annotator's confusion matrix and c their own rate of copying. A vote that was given blind has c = 0, so that
-blind votes tell the two apart.
+blind votes separate C from c.
 """
 
 from __future__ import annotations
@@ -28,24 +28,23 @@ Ints = npt.NDArray[np.int64]
 Strengths = tuple[float, float, float]
 
 # equal: everybody errs equally often. one_coin: an accuracy a person. confusion: a confusion matrix a person (Dawid and
-# Skene). centred: the same, without what all share. mace: a person knows, or guesses by habit (Hovy et al.).
+# Skene). centred: the same, relative to the confusions that all people share. mace: a person knows, or guesses by habit
+# (Hovy et al.).
 STRUCTURES = ("equal", "one_coin", "confusion", "centred", "mace")
-# How strongly people resemble each other, each truth a person's others, and each error the others, in votes:
-# candidates, of which the most probable ones are taken.
+# Candidates for `VoteModel.strengths`, in pseudo-votes; the most probable ones are taken.
 STRENGTHS = np.array([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256])
 FIRST_STRENGTHS = (8.0, 8.0, 8.0)
 LEAST_COUNT = 1e-3
-# The shares of labels are drawn towards equal ones, as if so many items in all, for each item there is, were spread
-# evenly. At 0 the commonest label takes over where people are hardly better than chance.
+# Number of pseudo-items per item by which the shares of labels are shrunk towards equal ones. At 0 the commonest label
+# takes over where people are hardly better than chance.
 SHARES_PRIOR = 1.0
-# People are right more often than not, as if so many right votes, of so many, had shown it: few votes don't turn
-# labels upside down.
+# Prior of people's accuracy: this many right votes of this many votes. It keeps few votes from swapping labels.
 ACCURACY_PRIOR = (8.0, 10.0)
-# A person's rate of copying is drawn to that of all, as if they had seen so many more suggestions. At 4, the mean rate
-# of 300 people with 8 votes each came out .06 too high; estimated as `STRENGTHS` are, all rates became equal.
+# Number of suggestions by which a person's rate of copying is shrunk towards that of all. At 4, the mean rate of 300
+# people with 8 votes each came out .06 too high; estimated as `STRENGTHS` are, all rates became equal.
 COPY_PRIOR = 20.0
 MAX_ITERATIONS, TOLERANCE = 300, 1e-4
-# Channels of a vote: no suggestion could be copied; one was visible; nobody recorded whether it was.
+# Channels of a vote: no suggestion was visible; one was; it isn't known whether one was.
 BLIND_VOTE, SHOWN_VOTE, UNKNOWN_VOTE = 0, 1, 2
 TINY = 1e-12
 # How the evidence of a vote grows with its certainty: candidates, and mean and standard deviation of their prior.
@@ -54,21 +53,21 @@ SLOPES, SLOPE_PRIOR, MOST_WEIGHT = np.linspace(0, 1.5, 16), (0.25, 0.3), 4.0
 
 @dataclass(frozen=True)
 class Ballots:
-    """Votes as arrays, a place each.
+    """Votes as arrays, one entry each.
 
     Parameters
     ----------
     item, annotator, label : ndarray of int64, shape (n_votes,)
     n_items, n_annotators, n_labels : int
     weight : ndarray of float64, shape (n_votes,)
-        How much the evidence of each vote counts: 1 is an ordinary vote, 0 none.
+        Weight of each vote's evidence: 1 for an ordinary vote, 0 for one that doesn't count.
     channel, suggestion : ndarray of int64, shape (n_votes,)
-        `SHOWN_VOTE` where a suggestion was visible, `UNKNOWN_VOTE` where there was one and nobody recorded whether it
-        was visible, `BLIND_VOTE` elsewhere; and which one, -1 for none.
+        `SHOWN_VOTE` where a suggestion was visible, `UNKNOWN_VOTE` where there was one and it isn't known whether it
+        was visible, `BLIND_VOTE` elsewhere; and the suggested label, -1 for none.
     item_suggestion : ndarray of int64, shape (n_items,)
-        What the model suggested for each item, seen or not: its own vote. -1 for none.
+        The model's suggestion for each item, seen or not: its own vote; -1 for none.
     item_logs : ndarray of float64, shape (n_items, n_labels), or None
-        Log-probabilities of a model that saw no vote which was given in sight of a suggestion.
+        Log-probabilities of a model that learnt from no vote in sight of a suggestion.
     """
 
     item: Ints
@@ -87,7 +86,7 @@ class Ballots:
     def of(cls, item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_annotators: int, n_labels: int,
            shown: Ints | None = None, suggestion: Ints | None = None, item_suggestion: Ints | None = None,
            weight: Floats | None = None, item_logs: Floats | None = None) -> Ballots:
-        """Make ballots of arrays as `votes.encode` gives them; what is left out is absent."""
+        """Make ballots from arrays as `votes.encode` gives them."""
         n = len(item)
         suggestion = np.full(n, -1) if suggestion is None else suggestion
         channel = np.zeros(n, np.int64) if shown is None else np.where(shown == UNKNOWN, UNKNOWN_VOTE, shown)
@@ -99,7 +98,7 @@ class Ballots:
         return len(self.item)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Ballots:
-        """Keep some of the votes, and everything that is known of items."""
+        """Keep some of the votes, and all data on items."""
         return replace(self, **{name: getattr(self, name)[rows] for name in
                                 ("item", "annotator", "label", "weight", "channel", "suggestion")})
 
@@ -139,15 +138,15 @@ class VoteModel:
     confusions : ndarray of float64, shape (n_annotators, n_labels, n_labels)
         Probability that an annotator gives a label (last axis), by the true one, when nothing is copied.
     item_log_prior : ndarray of float64, shape (n_items, n_labels)
-        Log-probability of each label before any vote: shares of labels, and what the model says.
+        Log-probability of each label before any vote: shares of labels, and the model's part.
     copy_rates : ndarray of float64, shape (n_annotators, 3)
-        By channel; 0 for blind votes.
+        Rates of copying by channel; 0 for blind votes.
     strengths : tuple of three float
-        How strongly people resemble each other, truths of one person each other, and errors each other, in votes.
+        Pseudo-votes of shrinkage: of people towards each other, of a person's truths, and of their errors.
     model_confusion : ndarray of float64, shape (n_labels, n_labels), or None
-        That of the model's suggestions.
+        Confusion matrix of the model's suggestions.
     model_evidence : ndarray of float64, shape (n_items, n_labels), or None
-        Log-probability of the model's suggestions by truth, a part of `item_log_prior`; 0 where there is none.
+        Log-probability of the model's suggestions by truth, a part of `item_log_prior`; 0 for items without one.
     sharpness : float
         Factor of the given log-probabilities of a model.
     ease : ndarray of float64, shape (n_items,), or None
@@ -195,10 +194,10 @@ def fit(ballots: Ballots, structure: str, *, copying: bool = False, strengths: S
     copying : bool
         Whether votes in sight of a suggestion may be copies of it, and the model votes too.
     strengths : tuple of three float, optional
-        Pseudo-votes by which people are drawn to each other, a person's truths to each other, and errors to each other,
-        0 or more; estimated where they are left out.
+        Pseudo-votes by which people are shrunk towards each other, a person's truths towards each other, and errors
+        towards each other, 0 or more; by default estimated.
     shares_prior : float, optional
-        `SHARES_PRIOR`, or infinity for "equal".
+        Strength of the prior of shares; by default `SHARES_PRIOR`, or infinity for "equal".
     max_iterations : int
 
     Returns
@@ -243,8 +242,8 @@ def fit(ballots: Ballots, structure: str, *, copying: bool = False, strengths: S
 def posterior(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> Floats:
     """Probability of each label of each item, shape (n_items, n_labels), rows sum to 1.
 
-    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items. Where the model votes, its
-    suggestion is one of them.
+    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items. If the model votes too,
+    its suggestion is one of them.
     """
     evidence, n_of_item = _evidence(model, ballots, model.vote_logs(ballots))
     return _normalised(_before(model) + evidence / _shrink(n_of_item, dependence)[:, None])
@@ -310,10 +309,10 @@ def _mean_accuracy(counts: Floats) -> float:
 
 
 def _confusions(counts: Floats, structure: str, strengths: Strengths) -> Floats:
-    """Most probable confusion matrices of expected votes.
+    """Most probable confusion matrices, given expected votes.
 
-    A person's accuracy is drawn to that of all, their accuracy by truth to their own accuracy, and their errors to all
-    other labels alike, by `strengths` pseudo-votes each.
+    A person's accuracy is shrunk towards that of all, their accuracy by truth towards their own accuracy, and their
+    errors towards equal ones, by `strengths` pseudo-votes each.
     """
     n_annotators, n_labels = counts.shape[:2]
     mean = _mean_accuracy(counts)
@@ -340,7 +339,7 @@ def _confusions(counts: Floats, structure: str, strengths: Strengths) -> Floats:
 
 
 def _drawn(hits: Floats, n: Floats, strength: float, centre: Floats | float) -> Floats:
-    """Shares of hits, drawn to a centre by so many pseudo-votes."""
+    """Shares of hits, shrunk towards a centre by `strength` pseudo-votes."""
     return np.asarray((hits + (strength + TINY) * centre) / (n + strength + TINY))
 
 
@@ -361,7 +360,7 @@ def _mace(counts: Floats, n_steps: int = 5) -> Floats:
 
 
 def _strengths(counts: Floats, structure: str) -> Strengths:
-    """How strongly people resemble each other: of `STRENGTHS`, the most probable ones."""
+    """The most probable of `STRENGTHS`, for each level of shrinkage."""
     if structure in ("equal", "mace"):
         return FIRST_STRENGTHS
     mean, right_by_truth, n_by_truth = _mean_accuracy(counts), np.einsum("jkk->jk", counts), counts.sum(axis=2)
@@ -381,7 +380,7 @@ def _strengths(counts: Floats, structure: str) -> Strengths:
 
 def _most_probable(cells: Floats, centre: Floats) -> float:
     """The one of `STRENGTHS` under which the cells are most probable, drawn from Dirichlet distributions."""
-    some = cells > LEAST_COUNT  # of the others, the terms are 0
+    some = cells > LEAST_COUNT  # the terms of the others are 0
     counts, centres, rows = cells[some], np.broadcast_to(centre, cells.shape)[some], cells.sum(axis=-1)
     rows = rows[rows > LEAST_COUNT]
     logs = []
@@ -458,7 +457,7 @@ def _model_evidence(ballots: Ballots, confusion: Floats | None) -> Floats | None
 
 
 def _sharpness(logs: Floats, probs: Floats) -> float:
-    """The factor of log-probabilities that fits the consensus best, from 0 to 3, drawn to 1."""
+    """The factor of log-probabilities that fits the consensus best, from 0 to 3, shrunk towards 1."""
     from scipy.optimize import minimize_scalar  # opening a project doesn't need it
     there = np.isfinite(logs).all(axis=1)
 
@@ -505,14 +504,14 @@ def _fit_glad(ballots: Ballots, shares_prior: float, n_rounds: int = 20) -> Vote
 
 
 def evidence_weights(odds: Floats, slope: float) -> Floats:
-    """How much the evidence of each vote counts, from its certainty's log-odds above its annotator's mean."""
+    """Weight of each vote's evidence, from its certainty's log-odds above its annotator's mean."""
     return np.asarray(np.clip(1 + slope * odds, 0, MOST_WEIGHT))
 
 
 def certainty_slope(ballots: Ballots, odds: Floats) -> float:
-    """How informative certainty is: the slope of `evidence_weights` with which the others' votes predict votes best.
+    """The slope of `evidence_weights` with which the others' votes predict each vote best.
 
-    It is drawn to `SLOPE_PRIOR`, so that few votes don't decide; near 0 where certainties tell nothing.
+    It is shrunk towards `SLOPE_PRIOR`, so that few votes don't decide; near 0 if certainty isn't informative.
     """
     model = fit(ballots, "one_coin")
     probs = without_own(model, ballots)

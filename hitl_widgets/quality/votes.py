@@ -30,18 +30,18 @@ class EncodedVotes:
     Attributes
     ----------
     items, annotators, labels : Index
-        What the numbers stand for. `labels` has every label that was voted for, suggested or asked for.
+        Keys of the codes. `labels` has every label that was voted for, suggested or passed as `labels`.
     item, annotator, label : ndarray of int64, shape (n_votes,)
-        Places in them.
+        Places in these.
     shown : ndarray of int64, shape (n_votes,)
-        `SHOWN` where the suggestion was visible when the vote was given, `BLIND` where it wasn't, `UNKNOWN` where
-        nobody recorded it.
+        `SHOWN` where the suggestion was visible when the vote was given, `BLIND` where it wasn't, `UNKNOWN` where that
+        isn't known.
     suggestion : ndarray of int64, shape (n_votes,)
         Place in `labels` of what the model suggested, visible or not; -1 where it suggested nothing.
     rows : DataFrame
-        The rows of the table that these are, with a fresh index.
+        The votes' rows of the table, with a new index.
     n_repeated : int
-        Rows left out since the same annotator voted for the same item further down.
+        Rows left out because the same annotator voted on the same item further down.
     """
 
     items: pd.Index

@@ -23,7 +23,7 @@ Table = Mapping[str, Sequence[Any]]
 def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
     """List the votes about one label, where an item may have several: its name, or "not" and its name.
 
-    Answers that nobody knows to say either are left out: the label was added later, or an edit left it in doubt.
+    Answers that say neither for certain are left out: the label was added later, or an edit left it in doubt.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
         As `annotation_tables.all_votes` takes it; each label_id is that of a set (`taxonomy.label_sets`).
     lineage : Lineage
     label_id : str
-        Of today.
+        A label of today.
     """
     on, off = names_of_states(lineage.today.name_of(label_id))
 
@@ -43,7 +43,7 @@ def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
 
 
 def names_of_states(name: str) -> tuple[str, str]:
-    """What the votes about a label are called: that an item has it, and that it hasn't.
+    """Names of the votes about a label: that an item has it, and that it hasn't.
 
     >>> names_of_states("night")
     ('night', 'not night')
@@ -62,7 +62,7 @@ def about_attribute(table: Table, lineage: Lineage, attribute: Attribute) -> pd.
         As `annotation_tables.all_votes` takes it, with the columns given_values, suggested_values and first_values.
     lineage : Lineage
     attribute : Attribute
-        Of today.
+        An attribute of today.
     """
     given, suggested, first = (_of(table[name], attribute.id)
                                for name in ("given_values", "suggested_values", "first_values"))

@@ -19,10 +19,10 @@ from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
 from .intervals import student_mean
 
-# What stands in a template where the word stood.
+# The gap in a template, in place of the word.
 GAP = "___"
 N_RESAMPLES = 2_000
-# Texts of which the probabilities are asked at once.
+# Number of texts that are predicted at once.
 AT_ONCE = 1_000
 
 
@@ -33,8 +33,8 @@ class SwapGap:
     Attributes
     ----------
     gap : Estimate
-        The mean distance of the probabilities of two texts that differ in the word alone: 0 where the word counts
-        nothing, 1 where it decides everything. Its 95 % interval is of templates like these; n is their number.
+        The mean distance of the probabilities of two texts that differ in the word alone: 0 if the word has no effect,
+        1 if it decides everything. The 95 % interval is over templates; n is their number.
     words : DataFrame
         One row for each word: word, effect (its probability less the mean of all words, averaged over the templates),
         low and high (its interval), the largest effect first.
@@ -50,7 +50,7 @@ class SwapGap:
     table: pd.DataFrame
 
     def since(self, before: SwapGap) -> Estimate:
-        """By how much the gap changed since another model was measured with the same templates: below 0, it shrank.
+        """Change of the gap since another model was measured with the same templates; below 0 it shrank.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class SwapGap:
 
 
 def swapped(texts: Sequence[str], words: Sequence[str]) -> pd.DataFrame:
-    """The texts that differ in nothing but one of some words.
+    """Make the texts that differ only in which of the words they have.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def swapped(texts: Sequence[str], words: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each template and word: template, word, text. A template that several texts have is there once.
+        One row for each template and word: template, word, text. A template that several texts share appears once.
 
     Raises
     ------
@@ -136,13 +136,13 @@ def swap_gap(predict: Callable[[list[str]], npt.ArrayLike], texts: Sequence[str]
     predict : callable
         From a list of texts to the probability of a label for each, shape (n,), or of each label, (n, n_labels).
     texts : sequence of str
-        Those with one of the words are taken; the word is swapped for each of the others.
+        Texts without any of the words are left out; the word is swapped for each of the others.
     words : sequence of str
         Words that should count alike, such as those for groups of people.
     column : int, optional
-        Of the label, where there are several; None takes the last of two.
+        The label's column, if `predict` gives several; None takes the last of two.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 """Acceptance sampling: deciding by random checks which predicted labels are good enough.
 
-`presumable` says of which items the probe is sure enough, `check_order` in which random order people check them, and
-`assess` how many of the others are wrong, and whether they may be accepted. Read `assess` first.
+`presumable` selects the items of which the probe is sure enough, `check_order` gives the random order in which people
+check them, and `assess` estimates how many of the others are wrong, and whether they may be accepted. Read `assess`
+first.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from .relabel_order import RelabelOrder
 
 Verdict = Literal["good", "bad", "more"]
 
-# The share of the tolerance that the probe may expect to be wrong: the rest is for its own errors and for the checks'.
+# The part of the tolerance that the probe's expected errors may use: the rest is for errors of the probe and the
+# checks.
 EXPECTED = 1 / 3
-# Numbers of checks at which the error of what is presumed is looked at, and the risk taken at each end.
+# Numbers of checks after which the error of presumed labels is estimated, and the risk at each end of the interval.
 LOOKS, TAIL = (30, 60, 120), 0.0275
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """How wrong presumed labels are, as far as random checks can tell, and whether they may be accepted.
+    """Error of presumed labels, estimated from random checks, and whether they may be accepted.
 
     Parameters
     ----------
@@ -36,16 +38,16 @@ class Acceptance:
         "good": the interval lies wholly within the tolerance. "bad": wholly beyond it, or undecided after the last
         look. "more": go on checking.
     error : Estimate
-        Share of the presumed labels that is wrong; its n is the number of checks. NaN, from 0 to 1, before the first
+        Share of the presumed labels that are wrong; its n is the number of checks. NaN, from 0 to 1, before the first
         look.
     n_presumed : int
-        Labels that are to be presumed, without those that were checked: a person has answered these.
+        Labels to be presumed, without the checked ones, which a person has answered.
     n_wrong : int
         How many of the checks found another label.
     n_needed : int
         Checks until the next look; 0 when there is none.
     tolerance : float
-        Largest share of wrong labels to be put up with.
+        Largest acceptable share of wrong labels.
     """
 
     verdict: Verdict
@@ -61,7 +63,7 @@ class Acceptance:
         return self.error.n
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures, ready for JSON: None where one isn't known."""
+        """Return all figures, ready for JSON; None for unknown ones."""
         return {"verdict": self.verdict, "n_presumed": self.n_presumed,
                 "error": None if math.isnan(self.error) else self.error.value, "low": self.error.low,
                 "high": self.error.high, "n_checked": self.n_checked, "n_wrong": self.n_wrong,
@@ -77,18 +79,18 @@ class Acceptance:
 
 
 def presumable(ranked: RelabelOrder, *, tolerance: float = 0.05) -> np.ndarray:
-    """Rows of which the probe is so sure that together they should be right within a tolerance, the surest first.
+    """Select the rows of which the probe is so sure that their error should be within a tolerance, the surest first.
 
-    By its own probabilities a third of `tolerance` would be wrong. If it were all of the tolerance, no number of checks
-    could show that there aren't more; and a probe that chose what to ask is a little too sure. `assess` says whether it
-    can be believed, from checks of these rows in the order of `check_order`.
+    By the probe's own probabilities, the share of wrong labels is at most a third of `tolerance`. With all of it, no
+    number of checks could show that there aren't more; and a probe that chose what to ask is slightly overconfident.
+    `assess` says whether it can be trusted, from checks of these rows in the order of `check_order`.
 
     Parameters
     ----------
     ranked : RelabelOrder
         From `relabel_order.order`. Rows without a probe's probabilities are never presumed.
     tolerance : float
-        Largest share of wrong labels to be put up with, between 0 and 1.
+        Largest acceptable share of wrong labels, between 0 and 1.
 
     Returns
     -------
@@ -113,18 +115,18 @@ def check_order(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
 
 
 def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: float = 0.05) -> Acceptance:
-    """How many of the labels to be presumed are wrong, and whether enough were checked.
+    """Estimate how many of the labels to be presumed are wrong, and whether enough were checked.
 
     The checks are looked at after 30, 60 and 120 of them, or after all where there are fewer, and at no other moment:
-    in between, the result is that of the last look. The first look that is good or bad stands, whatever is checked
+    in between, the result is that of the last look. The first verdict that is good or bad is final, whatever is checked
     later. So this may be called after every check without biasing its estimates.
 
     Each look takes the interval of the number of wrong labels among the unchecked ones, under Jeffreys' prior. It is
-    beta-binomial, since there are only so many labels, and a number at its end counts by half (mid-P), since whole
-    numbers would make it wider than it says. For the same reason the risk at each end is 2.75 %, not 2.5: so the
-    interval at which checking stops holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10
-    and in 94 from 0.5 to 20 %, all looks included; Clopper and Pearson's in 98 to 99. For one fixed small error the
-    coverage can be 85 % or 100 %, because 30 checks give only a few possible counts.
+    beta-binomial, since the number of labels is finite, and a number at its end counts by half (mid-P), since whole
+    numbers would make it too wide. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at
+    which checking stops contains the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94
+    from 0.5 to 20 %, all looks included; Clopper and Pearson's in 98 to 99. For one fixed small error the coverage can
+    be 85 % or 100 %, because 30 checks give only a few possible counts.
 
     Parameters
     ----------
@@ -133,7 +135,7 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
     n_presumed : int
         Number of labels from which the checks were drawn, the checked ones included.
     tolerance : float
-        Largest share of wrong labels to be put up with, between 0 and 1.
+        Largest acceptable share of wrong labels, between 0 and 1.
 
     Returns
     -------
@@ -190,9 +192,9 @@ def n_without_error(tolerance: float = 0.05, *, level: float = 0.95) -> int:
     Parameters
     ----------
     tolerance : float
-        Largest share of wrong labels to be put up with, between 0 and 1.
+        Largest acceptable share of wrong labels, between 0 and 1.
     level : float
-        How sure this has to be, between 0 and 1.
+        Confidence level, between 0 and 1.
 
     Returns
     -------

@@ -1,8 +1,7 @@
 """The audit: a random sample of the pool by which the model's suggestions are checked.
 
-Which items are in it and in which order they are asked follows from the project and the item alone, never from what a
-strategy picked or a model said. For each person and item it is drawn whether the suggestion is hidden, with a
-probability of one half or more. Read `Audit` first.
+The sample and its order depend on the project and the items alone, not on strategies or models. For each person and
+item, the suggestion is hidden at random with a probability of one half or more. Read `Audit` first.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ import numpy.typing as npt
 
 from .orders import RandomOrder
 
-# Items are drawn by their draws under these seeds beyond the project's own, which draws the hold-out. The second one
-# drew the items that were blind for everybody, before that was drawn for each person.
+# Seeds of the items' random numbers, besides the project's own seed for the hold-out. The second one chose the items
+# that were blind for everybody, before that was drawn for each person.
 ORDER_SEED, HALF_SEED = 1 << 32, 1 << 33
 
 
 class Audit:
     """A random order of the pool, of which a share is asked.
 
-    An item that a strategy asks first is shown as one of the audit, and counts with its answer.
+    An item of the audit that a strategy asks first is shown as an audit item, too, and its answer counts.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class Audit:
         Gives a random number for each item under a seed, shape (n_items,), from 0 to 1. It is called when the numbers
         are first needed, since opening a large project doesn't need them.
     share : float
-        How much of the pool is drawn, from 0 to 1.
+        Share of the pool that is drawn, from 0 to 1.
     """
 
     def __init__(self, draws: Callable[[int], npt.NDArray[np.float64]], share: float) -> None:
@@ -44,7 +43,7 @@ class Audit:
 
     @cached_property
     def is_hidden(self) -> npt.NDArray[np.bool_]:
-        """The half of the items that was blind before arms were drawn for each person: (n_items,)."""
+        """Mask of the half of the items that was blind before arms were drawn for each person: (n_items,)."""
         hidden: npt.NDArray[np.bool_] = self._draws(HALF_SEED) < 0.5
         return hidden
 
@@ -58,7 +57,7 @@ class Audit:
 
     @cached_property
     def drawn(self) -> npt.NDArray[np.bool_]:
-        """The items that are drawn: (n_items,)."""
+        """Mask of the items that are drawn: (n_items,)."""
         drawn: npt.NDArray[np.bool_] = self.order < self.share
         return drawn
 
@@ -68,5 +67,5 @@ class Audit:
 
     @classmethod
     def none(cls, n_items: int) -> Audit:
-        """Make an audit of nothing."""
+        """Make an audit without items."""
         return cls(lambda seed: np.ones(n_items), 0.0)

@@ -1,8 +1,8 @@
-"""Diversity of what is chosen: strategies over embeddings, and groups of items that look alike.
+"""Diverse selection: strategies over embeddings, and groups of items that look alike.
 
-The strategies serve where a model knows too little for its uncertainty to mean much. They return scores, the larger the
-sooner; an item that isn't among the n chosen has NaN. Read `typiclust` and `k_centre` first; `groups_of_alike` is for
-sorting items by the handful.
+The strategies are for models that know too little for their uncertainty to mean much. They return scores, the larger
+the sooner; an item that isn't among the n chosen has NaN. Read `typiclust` and `k_centre` first; `groups_of_alike` is
+for sorting items in groups.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .uncertainty import Probs, Scores, best, margin, set_margin
 Embeddings = npt.NDArray[np.floating]
 
 NEIGHBOURS = 20
-# A cluster of fewer items is taken for outliers.
+# A cluster of fewer items counts as outliers.
 MIN_CLUSTER = 5
-# Beyond this many clusters more add little (Hacohen et al. stop at 500); of more items than this a sample is enough.
+# More clusters than this add little (Hacohen et al. stop at 500); of more items than this a sample is enough.
 MAX_CLUSTERS = 500
 MAX_FITTED, MAX_COMPARED, PASSES = 20_000, 1_024, 20
 # Up to this many points, k-means sees all of them at once, and Ward's tree, whose memory is their square, is used.
 WHOLE_UP_TO = 2_000
-# Groups of items that look alike: their size, about, and how many a person will look through at most.
+# Groups of items that look alike: their approximate size, and how many a person will look through at most.
 GROUP_SIZE, MAX_GROUPS = 16, 80
-# Of the most doubtful items, so many times as many as are wanted are looked at for some that are unlike each other.
+# Diverse items are chosen among this many times as many of the most uncertain ones.
 DOUBTFUL = 10
-# Near-duplicates: shares of the median distances to the nearest item, and of any two items. So many items of a pool are
-# looked at to learn these, and so many of the best items for those that are asked together.
+# Near-duplicates: shares of the median distance to the nearest item, and of that of any two items. Then the number of
+# items from which the medians are estimated, and of best items that are searched for near-duplicates.
 OF_NEAREST, OF_PAIRS = 0.6, 0.25
 MAX_SURVEYED, MAX_WALKED = 2_000, 4_000
 # k-means sees all points at once up to this product of points and clusters: its clusters are better then.
@@ -51,12 +51,12 @@ def k_centre(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: i
     labelled : ndarray, shape (n_labelled, n_features), optional
         Without any, the item nearest to the mean comes first.
     n : int
-        How many to choose.
+        Number of items to choose.
 
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        From n (chosen first) to 1; NaN for what wasn't chosen.
+        From n (chosen first) to 1; NaN for items that weren't chosen.
 
     Raises
     ------
@@ -111,10 +111,10 @@ def _farthest(points: Embeddings, squares: npt.NDArray[np.floating], far: npt.ND
 
 def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: int,
               rng: np.random.Generator | None = None) -> Scores:
-    """Choose the n most typical items of clusters without an answer (TypiClust): for the first answers of all.
+    """Choose the n most typical items of clusters without an answer (TypiClust), for the very first answers.
 
     Labelled and other items are divided into as many clusters as there will be labelled items. The largest cluster
-    without one gives the item whose 20 nearest neighbours in it are nearest, and so on.
+    without a labelled item gives its most typical item, whose 20 nearest neighbours in it are nearest; and so on.
 
     Parameters
     ----------
@@ -122,14 +122,14 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
         A row with NaN is never chosen.
     labelled : ndarray, shape (n_labelled, n_features), optional
     n : int
-        How many to choose.
+        Number of items to choose.
     rng : numpy.random.Generator, optional
-        For the clusters; the same generator gives the same choice.
+        Generator of the clusters; the same generator gives the same choice.
 
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        From n (chosen first) to 1; NaN for what wasn't chosen.
+        From n (chosen first) to 1; NaN for items that weren't chosen.
 
     Raises
     ------
@@ -138,7 +138,8 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
 
     Notes
     -----
-    Of more than 20,000 items a sample makes the clusters; of a cluster of more than 1,024 a sample is compared.
+    Clusters are fitted to a sample of more than 20,000 items; in a cluster of more than 1,024 items a sample is
+    compared.
 
     References
     ----------
@@ -180,8 +181,8 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
                    rng: np.random.Generator | None = None) -> Scores:
     """Choose n items whose two best labels are close and which are unlike each other.
 
-    The 10 n items with the smallest margin are divided into n clusters, in which the uncertain ones weigh more; the
-    most uncertain one of each is chosen.
+    The 10 n items with the smallest margin are divided into n clusters, weighted by uncertainty; the most uncertain one
+    of each is chosen.
 
     Parameters
     ----------
@@ -191,9 +192,9 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
         Items with NaN in their row are chosen only where there are too few others. Without embeddings, only the margin
         decides.
     n : int
-        How many to choose.
+        Number of items to choose.
     rng : numpy.random.Generator, optional
-        For the clusters.
+        Generator of the clusters.
 
     Returns
     -------
@@ -225,14 +226,14 @@ def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n:
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
-        That each label is on. A row with NaN is never chosen.
+        Probability that each label is on. A row with NaN is never chosen.
     embeddings, n, rng
         As for `diverse_margin`.
 
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        As of `diverse_margin`, with `uncertainty.set_margin`.
+        As for `diverse_margin`, with the scores of `uncertainty.set_margin`.
 
     Raises
     ------
@@ -248,7 +249,7 @@ def spread(spread: Scores) -> Scores:
     Parameters
     ----------
     spread : ndarray, shape (n_items,)
-        As parts of the scales' lengths; NaN where it isn't known.
+        Predictive spread as a part of the scales' lengths; NaN where it isn't known.
     """
     return np.array(spread, np.float32)
 
@@ -281,7 +282,7 @@ def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: i
 
 def _unlike_each_other(scores: Scores, embeddings: Embeddings | None, n: int,
                        rng: np.random.Generator | None) -> Scores:
-    """The scores of n items that are large and of items unlike each other, NaN elsewhere; all without embeddings."""
+    """Keep the large scores of n items that are unlike each other, NaN elsewhere; all scores without embeddings."""
     if embeddings is None:
         return scores
     if len(embeddings) != len(scores):
@@ -304,20 +305,20 @@ def _unlike_each_other(scores: Scores, embeddings: Embeddings | None, n: int,
 def alike_below(rows: Embeddings, *, seed: int = 0) -> float:
     """The distance up to which two items are near-duplicates, from the distances in a pool.
 
-    Half the items have a neighbour at some distance or less: near-duplicates lie within 0.6 of it. Where most of the
-    pool has near-duplicates itself, such as frames of films, a quarter of the median distance of two items is the bar.
+    It is 0.6 of the median distance to the nearest neighbour, and at least a quarter of the median distance of two
+    items, for pools in which most items have near-duplicates, such as frames of films.
 
     Parameters
     ----------
     rows : ndarray, shape (n_items, n_features)
-        Descriptors; of many a sample is used, and rows with NaN aren't.
+        Descriptors. Of many rows a sample is used, without rows with NaN.
     seed : int
-        Of the sample.
+        Seed of the sample.
 
     Returns
     -------
     float
-        0 where all are equal: then no item is another's near-duplicate, unless they are equal.
+        0 for fewer than two items, or if most of them are equal: then only equal items are near-duplicates.
     """
     rows = np.asarray(rows)[_known(np.asarray(rows))]
     if len(rows) < 2:
@@ -339,9 +340,9 @@ def near_duplicates(rows: Embeddings, taken: Embeddings, *, n: int, bar: float) 
     rows : ndarray, shape (n_items, n_features)
         Descriptors, the best item first. A row with NaN is like no other.
     taken : ndarray, shape (n_taken, n_features)
-        Of the items that are asked beside these.
+        Descriptors of the items that are asked besides these.
     n : int
-        How many items will be asked: of those that aren't marked, the first n.
+        How many items will be asked: the first n that aren't marked.
     bar : float
         Two items at this distance or nearer are near-duplicates.
 
@@ -367,7 +368,7 @@ def near_duplicates(rows: Embeddings, taken: Embeddings, *, n: int, bar: float) 
 
 
 def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int = 0) -> list[npt.NDArray[np.intp]]:
-    """Divide items into groups that look alike, about `size` to a group, so that a person can sort them by the handful.
+    """Divide items into groups that look alike, of about `size` items, so that a person can sort a group at a time.
 
     Ward's method on features of length 1; k-means for more than 2,000 items.
 
@@ -376,9 +377,9 @@ def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int =
     features : ndarray, shape (n_items, n_features)
         Rows with NaN, of items that can't be read, form the last group.
     size : int
-        Items in a group, about; at most 80 groups are made, however many items there are.
+        Approximate number of items in a group; at most 80 groups are made.
     seed : int
-        For k-means.
+        Seed of k-means.
 
     Returns
     -------
@@ -441,7 +442,7 @@ def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
 
 def _kmeans(points: Embeddings, k: int, rng: np.random.Generator, *,
             weights: npt.NDArray[np.floating] | None = None) -> npt.NDArray[np.intp]:
-    """Cluster of each point, from 0; of many points a sample makes the clusters, unless they have weights."""
+    """Cluster of each point, from 0; clusters are fitted to a sample of many points, unless they have weights."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
     n = len(points)
@@ -457,7 +458,7 @@ def _kmeans(points: Embeddings, k: int, rng: np.random.Generator, *,
 
 
 def _checked(embeddings: Embeddings, labelled: Embeddings | None) -> tuple[Embeddings, Embeddings]:
-    """Drop the rows with NaN of both, and move them so that the mean is the origin: float32."""
+    """Drop the rows with NaN from both arrays, and subtract the approximate mean of the embeddings; float32."""
     points = np.asarray(embeddings)
     centres = points[:0] if labelled is None else np.asarray(labelled)
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1]:
@@ -488,7 +489,7 @@ def _squared(points: Embeddings, squares: npt.NDArray[np.floating], centres: Emb
 
 
 def _ranked(chosen: npt.NDArray[np.intp], embeddings: Embeddings) -> Scores:
-    """Scores of all items, from the places among the known ones of those chosen, first to last."""
+    """Scores of all items, from the chosen items' places among the known ones, first to last."""
     scores = np.full(len(embeddings), np.nan, np.float32)
     if len(chosen):
         scores[np.flatnonzero(_known(np.asarray(embeddings)))[chosen]] = np.arange(len(chosen), 0, -1)

@@ -1,6 +1,6 @@
-"""The order in which a person is asked gold items: by label, by declared pair, by group, and none twice.
+"""The order in which a person is asked gold items: balanced by label, declared pair and group, none twice.
 
-Read `gold_order`, a function of arrays: it says which of the gold items a person is asked, and when.
+Read `gold_order`, which works on arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..errors import BadInput, ShapeError
 
 # Of the gold items that a person is asked, this share has a label that is declared to be rare.
 RARE_SHARE = 0.5
-# A label of a sensitive pair is asked as often as so many others.
+# Weight of a label of a sensitive pair, relative to other labels.
 PAIR_WEIGHT = 2.0
 
 
@@ -26,7 +26,7 @@ def gold_order(labels: Sequence[str] | npt.NDArray[np.object_], seen: npt.NDArra
 
     Each label is asked equally often, however often gold has it. Labels that are declared to be rare are asked half of
     the time together: somebody who meets few positives comes to miss them. Both labels of a sensitive pair are asked
-    twice as often as another one. Within a label, groups take turns. What a person has seen already counts, so any
+    twice as often as another one. Within a label, groups take turns. Items that a person has seen already count, so any
     beginning of the order keeps these shares as long as gold lasts.
 
     Parameters
@@ -34,7 +34,7 @@ def gold_order(labels: Sequence[str] | npt.NDArray[np.object_], seen: npt.NDArra
     labels : array_like of str, shape (n_gold,)
         The known label of each gold item.
     seen : ndarray of bool, shape (n_gold,)
-        What the person has answered or was shown, or helped to make gold: never asked again.
+        Items that the person has answered, seen or helped to make gold: never asked again.
     draws : ndarray of float64, shape (n_gold,)
         A random number of each item for this person, so that no two people are asked in the same order.
     rare : collection of str
@@ -76,7 +76,7 @@ def gold_order(labels: Sequence[str] | npt.NDArray[np.object_], seen: npt.NDArra
     group = np.zeros(n_gold, np.int64) if groups is None else \
         np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
     weights = _weights(names, {str(name) for name in rare}, pairs)
-    # The seen ones come first of their label and group; so the n-th of a label is asked at the time n / weight.
+    # Seen items come first in their label and group, so that the n-th item of a label is asked at the time n / weight.
     first = np.lexsort((draws, ~seen))
     in_group = _rank(label * (group.max() + 1) + group, first)
     in_label = _rank(label, np.lexsort((draws, in_group, ~seen)))

@@ -1,7 +1,7 @@
-"""Which items another person is asked about: those on which one more answer may change the consensus.
+"""Selection of items for another person: those on which one more answer may change the consensus.
 
-`another_person` is the rule, from figures that any consensus has. `fit_people` and `People.posterior` are a light
-consensus for it: people's reliabilities are fitted now and then, and each vote in between costs one addition.
+`another_person` is the rule, for any consensus. `fit_people` and `People.posterior` are a fast consensus for it:
+people's reliabilities are fitted now and then, and each vote in between costs one addition.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Mask = npt.NDArray[np.bool_]
 
 # Above this posterior of its leading label an item needs no other person.
 THRESHOLD = 0.95
-# A person's own confusions are drawn to those of all people, as if so many votes of each true label were known already.
+# Number of votes, for each true label, by which a person's confusions are shrunk towards those of all people.
 PERSON_WEIGHT = 3.0
-# Those of all people are drawn to errors that fall on each other label alike, by this share of all votes.
+# Share of all votes by which those of all people are shrunk towards errors that are equal for all other labels.
 COMMON_WEIGHT = 0.15
 
 
@@ -43,11 +43,11 @@ class MoreVotes(NamedTuple):
 
 def another_person(n_votes: npt.NDArray[np.integer], top: Floats, tied: Mask, *, least: int = 1, most: int = 5,
                    threshold: float = THRESHOLD, voted: Mask | None = None) -> MoreVotes:
-    """Say which items another person should be asked about, ties first.
+    """Select the items that another person should be asked about, ties first.
 
     An item is open with fewer than `least` votes; from there to `most` votes where it is tied or the posterior of its
     leading label is below `threshold`. Tied items come first, then those in doubt, the lowest posterior first, then
-    those with fewer than `least` votes. Items that come out equal stay in their own order.
+    those with fewer than `least` votes. Equal items stay in their order.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def another_person(n_votes: npt.NDArray[np.integer], top: Floats, tied: Mask, *,
     top : ndarray of float64, shape (n_items,)
         Posterior of the leading label; NaN where there is none, as without votes.
     tied : ndarray of bool, shape (n_items,)
-        Where two labels lead with equally many votes.
+        Whether two labels lead with equally many votes.
     least, most : int
         As in ``annotators_per_item=(1, 5)``.
     threshold : float
         Between 0 and 1.
     voted : ndarray of bool, shape (n_items,), optional
-        What the person who is to be asked has answered already, seen the answer to, or holds a claim on: never open.
+        Items that the person to be asked has answered, seen the answer to, or holds a claim on: never open.
 
     Returns
     -------
@@ -101,15 +101,15 @@ def another_person(n_votes: npt.NDArray[np.integer], top: Floats, tied: Mask, *,
 
 @dataclass(frozen=True)
 class People:
-    """How each person labels items of each true label, as far as it is known.
+    """How each person labels items of each true label, as fitted by `fit_people`.
 
     Attributes
     ----------
     log_prior : ndarray of float64, shape (n_labels,)
         Logarithm of each label's share.
     log_confusion : ndarray of float64, shape (n_annotators + 1, n_labels, n_labels)
-        Logarithm of the probability that a person gives the last index as the label where the middle one is true. The
-        last row, which -1 means, is somebody of whom nothing is known.
+        Logarithm of the probability that a person gives a label (last axis), by the true one (middle axis). The last
+        row, -1, is an unknown person.
     """
 
     log_prior: Floats
@@ -169,7 +169,7 @@ def fit_people(item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_anno
         Places of each vote's item, person and label, each person once for an item.
     n_items, n_annotators, n_labels : int
     n_steps : int
-        Most steps of expectation and maximisation.
+        Largest number of EM steps.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def fit_people(item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_anno
 
 
 def _maximised(probs: Floats, item: Ints, annotator: Ints, label: Ints, n_annotators: int) -> People:
-    """Shares of the labels and confusions of the people, where items have these posteriors."""
+    """Shares of the labels and confusions of the people, given the items' posteriors (the M step)."""
     n_items, n_labels = probs.shape
     shares = probs.sum(axis=0) + n_items / n_labels + 1.0
     place = annotator * n_labels + label

@@ -1,4 +1,4 @@
-"""Strategies where an image has objects: how doubtful its proposals are, how far people disagree, what was corrected.
+"""Strategies for images with objects: by doubt about proposals, disagreement of people, and corrections.
 
 They return a score for each image, the larger the sooner. Read `doubt_of` first; `strategies` lists them by name.
 """
@@ -15,18 +15,18 @@ from ..errors import ShapeError
 from .diversity import Embeddings, diverse_spread
 from .uncertainty import Scores
 
-# So many of the answered images that look most alike tell how much will be corrected, and a weight for the mean.
+# Number of most similar answered images that predict how much will be corrected, and the weight of the mean of all.
 NEIGHBOURS, PRIOR = 10, 1.0
 
 
 class OfObjects(Protocol):
-    """What strategies know of the objects of a pool; each function takes positions and gives a score for each.
+    """Interface to what is known about the objects of a pool; each function takes positions and gives a score for each.
 
     Scores are NaN where nothing is known; None stands for no score at all.
     """
 
     def state(self, *, of_answers: bool) -> object:
-        """A value that changes when scores change; with `of_answers`, when those change that follow from answers."""
+        """A value that changes when scores change; with `of_answers`, when scores that depend on answers change."""
 
     @property
     def has_model(self) -> bool:
@@ -43,10 +43,10 @@ class OfObjects(Protocol):
 
 
 def doubt_of(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> float:
-    """How doubtful the proposals of an image are: the sum over those that are shown or nearly.
+    """Doubt about the proposals of an image: the sum over proposals that are shown, or nearly.
 
-    A proposal's score is moved so that its threshold is at 1/2; its doubt is 1 at the threshold, and 0 where the score
-    is 0 or 1. Those below half of the threshold aren't counted: most of them are noise.
+    A proposal's score is transformed so that its threshold is at 1/2; its doubt is 1 at the threshold, and 0 where the
+    score is 0 or 1. Those below half of the threshold aren't counted: most of them are noise.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def doubt_of(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> float:
 
 
 def doubt(doubt: Scores) -> Scores:
-    """The images whose objects are least certain: see `doubt_of`."""
+    """Scores that put the images whose objects are least certain first: see `doubt_of`."""
     return np.array(doubt, np.float32)
 
 
@@ -90,27 +90,27 @@ def diverse_doubt(doubt: Scores, embeddings: Embeddings | None = None, *, n: int
 
 
 def contested(contested: Scores) -> Scores:
-    """The images about whose objects people, or people and model, disagree most."""
+    """Scores that put the images first on whose objects people, or people and model, disagree most."""
     return np.array(contested, np.float32)
 
 
 def most_corrected(embeddings: Embeddings, labelled: Embeddings, corrected: Scores) -> Scores:
-    """The images that look like those whose proposals were corrected most.
+    """Scores that put the images first that look like those whose proposals were corrected most.
 
     Parameters
     ----------
     embeddings : ndarray, shape (n_items, n_features)
-        Of the open images; a row with NaN isn't known.
+        Embeddings of the open images; a row with NaN isn't known.
     labelled : ndarray, shape (n_labelled, n_features)
-        Of the answered ones.
+        Embeddings of the answered ones.
     corrected : ndarray, shape (n_labelled,)
-        Which part of the proposals of each was corrected; NaN where none was shown.
+        Share of each answered image's proposals that was corrected; NaN if none was shown.
 
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        Mean over the answered images that look most alike, nearer ones counting more, drawn to the mean of all; NaN
-        where an image isn't known, and everywhere while nothing was corrected.
+        Mean over the answered images that look most alike, nearer ones counting more, shrunk towards the mean of all;
+        NaN where an image isn't known, and everywhere while nothing was corrected.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The beginning of an order of a large pool, without sorting the rest: `RandomOrder.first` and `best_of`."""
+"""First items of a large pool in an order, without sorting the rest: `RandomOrder.first` and `best_of`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from .uncertainty import Scores, best
 
-# Of a random order so many items are sorted at first, and so many times as many when these are used up.
+# Number of items of a random order that are sorted at first, and the factor by which later parts grow.
 BEGUN, FURTHER = 1 << 17, 16
-# Fewer than one in so many are looked through by themselves.
+# A mask of fewer than one item in this many is sorted by itself.
 RARE = 8
-# In a pool of more items, the best are looked for among those above a bar, which so many of them tell.
+# In a pool of more items than the first, the best are searched above a bar that a sample of the second size gives.
 LARGE, SAMPLE = 1 << 17, 1 << 14
 
 
 class RandomOrder:
-    """Items in the order of their draws, sorted as far as it is asked for. Threads may share it.
+    """Items in the order of their draws, sorted as far as needed. Threads may share it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class RandomOrder:
                 number += 1
             if n_left <= 0:
                 return np.concatenate(found).astype(np.intp, copy=False)
-        # Walking further along the order would pass too many others.
+        # Walking further along the order would pass too many other items.
         places = np.flatnonzero(mask)
         draws = self.draws[places]
         if n < n_there:
@@ -60,7 +60,7 @@ class RandomOrder:
 
     @cached_property
     def _bars(self) -> list[float]:
-        """The draws that end each part, as a sample tells them: of 131,072 items or so, then 16 times as many."""
+        """The draws that end each part, estimated from a sample: of about 131,072 items, then 16 times as many."""
         step = max(1, len(self.draws) // SAMPLE)
         sample = self.draws[::step]
         sample = np.sort(sample if self._without is None else sample[~self._without[::step]])
@@ -71,7 +71,7 @@ class RandomOrder:
         return [*bars, np.inf]
 
     def _part(self, number: int) -> npt.NDArray[np.integer]:
-        """One part of the order after another."""
+        """Sort and keep one part of the order."""
         if number not in self._parts:
             inside = self.draws < self._bars[number]
             if number:
@@ -88,8 +88,7 @@ def best_of(mask: npt.NDArray[np.bool_], scores: Scores, n: int, *, tie_break: n
             ) -> npt.NDArray[np.intp]:
     """Positions of the n items of a mask with the largest scores, as `uncertainty.best` orders them.
 
-    In a large pool a sample of the scores tells a bar that few of them reach, so that the others are only compared
-    with it.
+    In a large pool a sample of the scores gives a bar that few scores reach; the others are only compared with it.
 
     Parameters
     ----------

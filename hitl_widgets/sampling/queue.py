@@ -1,4 +1,4 @@
-"""The queue: who has answered which items, and which a person is asked next.
+"""The queue: which items each person has answered, and which they are asked next.
 
 A `Queue` works on positions in the pool; it doesn't use ids or the log. Read `Queue.order` first.
 """
@@ -17,12 +17,13 @@ from .audit import Audit
 from .orders import RandomOrder, best_of
 from .uncertainty import Scores
 
-# Of the items that a person is asked, this share is hold-out and this share is gold, until there are enough. Of the
-# others this share is asked in the random order of the audit, whatever a strategy picks; so much of the pool is drawn.
+# Shares of hold-out and of gold among the items that a person is asked, until there are enough; and share of the other
+# items that is asked in the random order of the audit, whatever a strategy picks, which is also the audit's share of
+# the pool.
 HOLDOUT_SHARE = 0.25
 GOLD_SHARE = 0.05
 AUDIT_SHARE = 0.1
-# The model predicts ahead until so many open items are known to be assigned to a person by their suggested label.
+# The model predicts ahead until this many open items are known to be assigned to a person by their suggested label.
 ASSIGNED_AHEAD = 64
 
 
@@ -36,7 +37,7 @@ class Route(NamedTuple):
     own : ndarray of bool, shape (n_items,), or None
         The items that are assigned to them, which come first; None where none are.
     alone : ndarray of bool, shape (n_items,), or None
-        Those of their own that only people are asked to whom they are assigned; None where `own` is.
+        Those of `own` that only people to whom they are assigned are asked; None where `own` is.
     maybe : ndarray of bool, shape (n_items,), or None
         The items that may turn out to be assigned to them once the model has predicted them; None where that doesn't
         depend on the model.
@@ -49,7 +50,7 @@ class Route(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One place in the queue: which item, why, and whether it is one that everybody is asked blind."""
+    """One place in the queue: the item, the reason, and whether everybody is asked about it blind."""
 
     position: int
     chosen_by: str
@@ -62,12 +63,12 @@ class Queue:
     Parameters
     ----------
     draws : ndarray of float64, shape (n_items,)
-        A fixed random number of each item, which orders items that nothing else orders.
+        A fixed random number of each item: the order of items without another one.
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that is never used for training.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item; two numbers are the least and the most: between them, those whose
-        votes are tied or leave the label in doubt.
+        How many annotators are asked about each item. Two numbers are the least and the most: beyond the least, only
+        items whose votes are tied or leave the label in doubt are asked.
     audit : Audit, optional
         The random sample that checks suggestions; none by default.
 
@@ -76,20 +77,19 @@ class Queue:
     gold : ndarray of bool, shape (n_items,)
         The items whose answer is known.
     tied : ndarray of bool, shape (n_items,)
-        The items of which as many annotators gave one label as another: another annotator is asked about them first.
+        The items whose most common labels are tied: another annotator is asked about them first.
     in_doubt : ndarray of bool, shape (n_items,)
         The items whose votes, if any, leave the label in doubt: with two numbers of annotators, another one is asked
-        about those that enough have answered. Empty with one number.
+        about them. Empty with one number.
     tops : ndarray of float32, shape (n_items,)
         The posterior of each item's leading label, 0 where it has none: the lowest are asked first. Empty with one
         number.
     planted : dict
-        annotator -> the items that they were shown with a wrong suggestion: done for them, and no vote.
+        annotator -> the items that they were shown with a planted wrong suggestion: done for them, and no vote.
     informed : dict
-        annotator -> the items whose answers by others they have read, as who adjudicated them: not asked of them any
-        more.
+        annotator -> the items of which they have read others' answers, such as by adjudicating them: not asked again.
     route : function
-        From an annotator to their `Route`; None where nothing is assigned to anybody.
+        Maps an annotator to their `Route`; None where nothing is assigned to anybody.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
@@ -113,10 +113,10 @@ class Queue:
 
     @cached_property
     def ahead(self) -> npt.NDArray[np.float64]:
-        """A number of each item that orders what is predicted, and compared, ahead: shape (n_items,), from 0 to 1.
+        """A random number of each item, the order in which items are predicted and compared ahead: (n_items,), 0 to 1.
 
-        It is independent of the item's draw: where a strategy picks among the items that are predicted so far, those
-        that it leaves would else be the very next ones that are drawn by chance.
+        It is independent of the item's draw: otherwise the items that a strategy left among those predicted so far
+        would be the very next ones that are drawn at random.
         """
         return np.asarray(self.draws * 2.0**26 % 1)  # the lower half of a draw's 53 bits
 
@@ -144,9 +144,9 @@ class Queue:
             skipped[position] = skipped_at
 
     def is_learnable(self, annotator: str) -> npt.NDArray[np.bool_]:
-        """Mask of the items that the annotator is asked next that may be used for training: bool, shape (n_items,).
+        """Mask of the items that the annotator is asked next and that may be used for training: bool, shape (n_items,).
 
-        These are the items open for them; those assigned to them and nobody else, as long as some of these are open.
+        These are the items open for them; only those assigned to them, as long as some of these are open.
         """
         learnable = self._open(annotator) & ~self.holdout & ~self.gold
         if (route := self.route(annotator)) is not None and route.own is not None \
@@ -155,11 +155,11 @@ class Queue:
         return learnable
 
     def is_open(self, annotator: str) -> npt.NDArray[np.bool_]:
-        """Mask of the items that the annotator may be asked, whoever holds them now: bool, shape (n_items,)."""
+        """Mask of the items that the annotator may be asked, also those on others' screens: bool, shape (n_items,)."""
         return self._open(annotator)
 
     def is_wanted(self) -> npt.NDArray[np.bool_]:
-        """Mask of the items that want another answer, whoever gives it; without gold: bool, shape (n_items,)."""
+        """Mask of the items that need another answer from anybody, without gold: bool, shape (n_items,)."""
         return self._wanted() & ~self.gold
 
     def allowed(self, annotator: str) -> npt.NDArray[np.bool_] | None:
@@ -184,7 +184,7 @@ class Queue:
         short = n - int((open_ & tried).sum())
         if route is not None and route.own is not None and route.maybe is not None \
                 and int((open_ & tried & route.own).sum()) < ASSIGNED_AHEAD:
-            open_, short = open_ & route.maybe, n  # those that are assigned to them may still have to be found
+            open_, short = open_ & route.maybe, n  # items that are assigned to them may still have to be found
         if short <= 0:
             return np.empty(0, np.intp)
         return self._ahead.first(open_ & ~tried, short)
@@ -234,8 +234,8 @@ class Queue:
     def audited(self) -> npt.NDArray[np.intp]:
         """Positions of the audit, in its random order, up to the first item that is still open.
 
-        Items that somebody skipped don't end it. Hold-out items are none of the audit, and neither is gold, which is
-        asked in a line of its own, some of it never.
+        Items that somebody skipped don't end it. Hold-out and gold items aren't part of the audit: gold is asked in a
+        line of its own, and some of it never.
         """
         order, others = self.audit.order, ~(self.holdout | self.gold)
         open_ = others & (self._n_closed == 0)
@@ -274,11 +274,11 @@ class Queue:
         n : int
         annotator : str
         scores : ndarray, shape (n_items,), optional
-            The larger the sooner, NaN where unknown; without them the order is random.
+            The larger the sooner, NaN where unknown; by default the order is random.
         name : str
-            Name of the scores, which comes back as the reason.
+            Name of the scores, which is returned as the reason.
         by_chance : bool
-            Draw every second training item by chance: the items of which a weak model is least certain are much alike,
+            Draw every second training item at random: the items of which a weak model is least certain are much alike,
             and may leave out whole labels.
         ask_holdout : bool
             False once the hold-out has enough answers.
@@ -289,13 +289,12 @@ class Queue:
         showing : collection of int
             Positions on this annotator's screen: not asked, but counted for the shares.
         gold : sequence of int, optional
-            Positions of gold items in the order in which they are asked; without it all, in the order of their draws.
+            Positions of gold items in the order in which they are asked; by default all, in the order of their draws.
 
         Returns
         -------
         list of Ask
-            Items that are assigned to the annotator come first, skipped ones last. Gold is asked at its own share
-            throughout.
+            Items that are assigned to the annotator come first, skipped ones last. Gold keeps its share throughout.
         """
         open_ = self._open(annotator)
         for taken in (held, showing):
@@ -317,7 +316,7 @@ class Queue:
                ask_holdout: bool, audit: float, turn: int) -> dict[str, list[Ask]]:
         """Put n items of a mask into lines, best last: "learn", "holdout" and "audit"."""
         tied, measuring = open_ & self.tied & ~self.holdout & ~self.gold, open_ & self.holdout & ~self.gold
-        again = open_ & self._again() & ~self.tied  # another person is asked, and people don't disagree yet
+        again = open_ & self._again() & ~self.tied  # items for another person, on which people don't disagree yet
         learnable = open_ & ~again & ~self.tied & ~self.holdout & ~self.gold
         n_holdout = n if ask_holdout else 0
         lines = {
@@ -375,7 +374,7 @@ class Queue:
         return open_
 
     def _again(self) -> npt.NDArray[np.bool_] | np.bool_:
-        """The items that enough people answered, and whose label is in doubt all the same."""
+        """Mask of the items that enough people answered, and whose label is still in doubt."""
         if self.most is None:
             return np.False_
         again: npt.NDArray[np.bool_] = self.in_doubt & ~self.gold & (self._n_closed >= self.annotators_per_item)
@@ -383,7 +382,7 @@ class Queue:
 
 
 def _everywhere(annotator: str) -> Route | None:
-    """Nothing is assigned to anybody."""
+    """Route of a queue in which nothing is assigned to anybody."""
     return None
 
 
@@ -391,14 +390,14 @@ _T = TypeVar("_T")
 
 
 def mixed(learn: Sequence[_T], holdout: Sequence[_T], *, n_asked: Mapping[str, int]) -> list[_T]:
-    """Mix hold-out items into others, so that they get their share of what is asked in all; both keep their order.
+    """Mix hold-out items into others, so that they get their share of all questions; both keep their order.
 
     Parameters
     ----------
     learn, holdout : sequences
         The first to be asked first.
     n_asked : mapping
-        How many items of either line, "learn" and "holdout", were asked before.
+        How many items of each line, "learn" and "holdout", were asked before.
 
     Examples
     --------
@@ -420,12 +419,12 @@ def mixed(learn: Sequence[_T], holdout: Sequence[_T], *, n_asked: Mapping[str, i
 
 
 def _interleaved(n: int, lines: Mapping[str, list[Ask]], n_asked: dict[str, int], *, audit: float) -> list[Ask]:
-    """Take n items from lines (best last) so that gold and hold-out get their shares of what is asked in all.
+    """Take n items from lines (best last) so that gold and hold-out get their shares of all questions.
 
     Parameters
     ----------
     lines : "gold", "holdout", "learn" and "audit"; they are used up
-    n_asked : of the first three, so far; counted on
+    n_asked : number of items asked so far of the first three; updated
     """
     asks: dict[int, Ask] = {}
     while len(asks) < n:
@@ -444,7 +443,7 @@ def _interleaved(n: int, lines: Mapping[str, list[Ask]], n_asked: dict[str, int]
 
 
 def _first_new(line: list[Ask], asked: Collection[int]) -> Ask | None:
-    """Take the next of a line (best last) that wasn't taken from another one."""
+    """Take the next item of a line (best last) that wasn't taken from another one."""
     while line:
         if (ask := line.pop()).position not in asked:
             return ask
@@ -452,7 +451,7 @@ def _first_new(line: list[Ask], asked: Collection[int]) -> Ask | None:
 
 
 def _alternated(one: list[Ask], other: list[Ask], *, turn: int) -> list[Ask]:
-    """Merge two lines (best last) by turns; an item of both stands where it comes first."""
+    """Merge two lines (best last) by turns; an item of both keeps its first place."""
     lines, merged = (list(one), list(other)), dict[int, Ask]()
     while lines[0] or lines[1]:
         line = lines[turn] or lines[1 - turn]

@@ -1,6 +1,6 @@
 """Scores of the adopted model's predictions under today's labels, kept per strategy for the queue.
 
-`Ranking` follows the model and the taxonomy; any table of predictions with the members of `Predictions` will do.
+`Ranking` follows the model and the taxonomy; it takes any object with the members of `Predictions`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..errors import BadInput, ShapeError
 from ..taxonomy.history import Lineage
 from .uncertainty import BY_ROW, BY_ROW_OF_SETS, Scores, Strategy
 
-# So many items at once are looked through for a suggestion.
+# Number of items that are searched for a suggestion at once.
 _CHUNK = 65_536
-# The likeliest labels whose probabilities differ by no more than that are tied.
+# The most probable labels are tied if their probabilities differ by no more than this.
 TIED = 1e-6
 
 
@@ -33,7 +33,7 @@ class Predictions(Protocol):
     probs : float32, shape (n_items, n_labels)
         Indexed as an array; NaN where nothing is known.
     tried : ndarray, bool, shape (n_items,)
-        True where the model was asked, even if the item was unreadable.
+        True where the model has predicted the item, or found it unreadable.
     """
 
     model: str
@@ -46,7 +46,7 @@ class Predictions(Protocol):
         ...
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
-        """Those of the positions that the model wasn't asked about yet, in their order."""
+        """Return the positions that the model hasn't predicted yet, in their order."""
         ...
 
 
@@ -60,11 +60,11 @@ class Ranking:
     Attributes
     ----------
     predictions : Predictions or None
-        Of the adopted model; None without one.
+        Predictions of the adopted model; None without one.
     revision : int
         Grows by one whenever rows come in.
     n_suggested : int
-        Grows by one whenever what `suggests` says may have changed.
+        Grows by one whenever the result of `suggests` may have changed.
     multilabel : bool
         Whether an item may have several labels: then probabilities are independent, and don't sum to 1.
     thresholds : mapping
@@ -87,7 +87,7 @@ class Ranking:
         self._lock = threading.RLock()
 
     def use(self, predictions: Predictions | None) -> None:
-        """Take another model's predictions, or the same under another taxonomy.
+        """Use another model's predictions, or the same predictions under another taxonomy.
 
         Scores are computed when they are next needed, so that a change of the taxonomy doesn't wait for them.
         """
@@ -101,7 +101,7 @@ class Ranking:
             self.n_suggested += 1
 
     def frozen(self) -> Ranking:
-        """The same model's probabilities and thresholds, whichever model is adopted later."""
+        """Return a ranking that keeps the current model's probabilities and thresholds if another model is adopted."""
         with self._lock:
             same = Ranking()
             same.use(self.predictions)
@@ -128,8 +128,8 @@ class Ranking:
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
 
-        For a slice it is the memory map itself, where all rows are known and the model's labels are today's; else an
-        array in memory, of columns that are summed, shared out or left away.
+        For a slice it is the memory map itself if all rows are known and the model's labels are today's; else an array
+        in memory, with columns summed, divided or dropped.
         """
         predictions = self.predictions
         if predictions is None:
@@ -148,12 +148,12 @@ class Ranking:
         return kept[1]
 
     def probs_by_family(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Probabilities as `probs`, but with all of a family's in the column of its first label, and 0 in the others.
+        """Probabilities as `probs`, but with a family's sum in the column of its first label, and 0 in its others.
 
         Until the next training the labels of a family share one probability. Taken one by one they would be tied, and
-        every item of theirs would be the most doubtful of all.
+        each of their items would be the most doubtful of all.
 
-        Where an item may have several labels, each has its own, moved so that a label's threshold is at 0.5.
+        If an item may have several labels, each label has its own probability, moved so that its threshold is at 0.5.
         """
         if self.multilabel:
             return around_thresholds(self.probs(lineage, positions), lineage.today.label_ids, self.thresholds)
@@ -169,15 +169,15 @@ class Ranking:
         return probs
 
     def scores(self, strategy: str | Strategy, lineage: Lineage) -> tuple[str, Scores | None]:
-        """Name a strategy and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
+        """Return a strategy's name and scores, shape (n_items,), NaN where unknown; without a model "random" and None.
 
         Parameters
         ----------
         strategy : str or callable
-            A name of `uncertainty.BY_ROW`, whose scores are kept and are those of families of labels, or any function
+            A name of `uncertainty.BY_ROW`, whose scores are kept and computed over families of labels, or any function
             from probabilities to scores.
         lineage : Lineage
-            It says what today's labels are.
+            Lineage with today's labels.
         """
         with self._lock:
             if self.predictions is None:
@@ -197,19 +197,18 @@ class Ranking:
         """Find the items whose suggestion is one of some labels, or a set that has one of them.
 
         As with scores, after a change of model an item keeps its former suggestion until the new model has predicted
-        it. What comes in is taken in row by row.
+        it. New predictions are added row by row.
 
         Parameters
         ----------
         label_ids : frozenset of str
-            Of today's labels.
+            Some of today's labels.
         lineage : Lineage
 
         Returns
         -------
         ndarray of int8, shape (n_items,), or None
-            1 where it is, 0 where it isn't, -1 where nothing is suggested. None without a model. It isn't to be
-            changed.
+            1 where it is, 0 where it isn't, -1 where nothing is suggested. None without a model. Don't modify it.
         """
         with self._lock:
             if self.predictions is None:
@@ -224,7 +223,7 @@ class Ranking:
             return self._suggests[label_ids]
 
     def take_in_suggestions(self, lineage: Lineage) -> int:
-        """Take in the rows that other processes have put into the same files; return `n_suggested`. Quick."""
+        """Read the rows that other processes have put into the same files; return `n_suggested`. Fast."""
         with self._lock:
             tried = np.zeros(0, np.bool_) if self.predictions is None else np.asarray(self.predictions.tried)
             if np.count_nonzero(tried) != self._n_looked_at:
@@ -241,7 +240,7 @@ class Ranking:
         self.n_suggested += bool(self._suggests)
 
     def _among(self, label_ids: frozenset[str], lineage: Lineage, positions: np.ndarray) -> np.ndarray:
-        """What `suggests` says of some items."""
+        """The result of `suggests` for some items."""
         todays, probs = lineage.today.label_ids, self.probs(lineage, positions)
         wanted = np.array([label_id in label_ids for label_id in todays], np.bool_)
         known = ~np.isnan(probs).any(axis=1)
@@ -257,7 +256,7 @@ class Ranking:
 
     def _score(self, function: Strategy, parts: Sequence[np.ndarray], lineage: Lineage,
                probs: Callable[[Lineage, np.ndarray | slice], np.ndarray]) -> Scores:
-        """Scores of the pool; those of items at once that are in one part, ascending positions."""
+        """Scores over the pool, computed one part (of ascending positions) at a time."""
         assert self.predictions is not None
         scores = np.full(len(self.predictions.tried), np.nan, np.float32)
         for part in parts:
@@ -302,10 +301,10 @@ def families(shares: np.ndarray) -> np.ndarray:
 
 
 def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
-    """Find the labels to suggest: the best of the best family, several where the model can't tell them apart.
+    """Find the labels to suggest: the most probable of the most probable family; several if they are tied.
 
-    A model may also be tied between labels that it learnt: after a split, until one of the parts was answered, all that
-    it knows are answers that mean one of them.
+    Labels that the model learnt may be tied, too: after a split it knows only answers that mean one of the parts, until
+    one of the parts is answered.
 
     Parameters
     ----------
@@ -343,7 +342,7 @@ def around_thresholds(probs: np.ndarray, label_ids: Sequence[str], thresholds: M
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels)
-        Of each label by itself.
+        Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
         As `Ranking.thresholds`.
@@ -360,12 +359,12 @@ def around_thresholds(probs: np.ndarray, label_ids: Sequence[str], thresholds: M
 
 
 def suggested_sets(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapping[str, float]) -> np.ndarray:
-    """Tell which labels to suggest where an item may have several: bool, shape (n_items, n_labels).
+    """Select the labels to suggest if an item may have several: bool, shape (n_items, n_labels).
 
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels)
-        Of each label by itself.
+        Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
         As `Ranking.thresholds`.
@@ -379,9 +378,9 @@ def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage, 
                  ) -> np.ndarray:
     """Translate a model's probabilities to today's labels.
 
-    `probs` itself where the model's labels are today's; else its columns summed, shared out or left away. Where an item
-    may have several labels, a merged one has the largest probability of its parts, each part of a split one that of the
-    whole, and one that the model never learnt 0.
+    Returns `probs` itself if the model's labels are today's; else its columns are summed, divided or dropped. If an
+    item may have several labels, a merged label has the largest probability of its parts, each part of a split label
+    that of the whole, and a label that the model never learnt 0.
     """
     if tuple(label_ids) == lineage.today.label_ids:
         return probs
@@ -393,5 +392,5 @@ def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage, 
     mapped = probs @ lineage.columns(label_ids)
     total = mapped.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Where none of the model's labels is left, every label of today is as likely.
+        # If none of the model's labels is left, today's labels are equally probable.
         return np.where(total == 0, 1 / mapped.shape[1], mapped / total).astype(np.float32, copy=False)

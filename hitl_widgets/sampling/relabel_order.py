@@ -1,8 +1,8 @@
 """The order in which the items that an edit left in doubt are asked again.
 
-Typical items come first; as soon as there are answers enough for a light model (a probe) of them, the items that it
-doubts most. Read `order` first. `acceptance` says what may be presumed of the rest. Everything is arrays: rows are the
-items in question, columns the labels.
+Typical items come first; once there are enough answers for a small model (a probe), those that it doubts most. Read
+`order` first. `acceptance` decides which of the other labels may be presumed. Everything is arrays: rows are the items
+in question, columns the labels.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ..errors import ShapeError
 
 Why = Literal["example", "typical", "doubt"]
 
-# The probe is used once there are so many answers per label.
+# Number of answers per label from which the probe is used.
 ANSWERS_PER_LABEL = 5
 # The probe's ridge penalty, and the width of its kernel, in mean squared distances to the mean.
 NOISE, WIDTH = 0.1, 1.0
-# The probe learns from at most so many answers: its cost grows with their cube.
+# Largest number of answers that the probe learns from: its cost grows with their cube.
 MAX_ANSWERS = 2_000
 _AT_ONCE = 4_096
 
@@ -38,7 +38,7 @@ class RelabelOrder:
     rows : ndarray of int64, shape (n_open,)
         All rows without an answer, the first to be asked first.
     probs : ndarray of float32, shape (n_items, n_labels)
-        Over each row's candidates; 1 for an answer, equal where there is no probe.
+        Probabilities over each row's candidates; 1 for an answer, equal if there is no probe.
     why : tuple of str, shape (n_open,)
         The reason for each of `rows`: "example", "typical" or "doubt".
     modelled : ndarray of bool, shape (n_items,)
@@ -55,24 +55,23 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
           seed: int = 0) -> RelabelOrder:
     """Order the items that an edit left in doubt, and estimate their labels from the answers so far.
 
-    Labels that are candidates of one item belong together; each such family is ordered by itself, and the families
-    take turns, in proportion to their items. A family begins with the examples that were named, then the items nearest
-    to the centres of clusters, large clusters first. With five answers per label, of two labels at least, its probe
-    orders the rest by margin.
+    Labels that are candidates of one item form a family; each family is ordered by itself, and families take turns in
+    proportion to their items. A family begins with `examples`, then come the items nearest to the centres of clusters,
+    large clusters first. With five answers per label, for two labels or more, its probe orders the rest by margin.
 
     Parameters
     ----------
     features : ndarray, shape (n_items, n)
         A row of NaN is an item that can't be read, and comes last.
     candidates : ndarray of bool, shape (n_items, n_labels)
-        The labels each item may have, one at least.
+        The labels that each item may have, at least one.
     answers : ndarray of int, shape (n_items,)
         The label that a person gave, -1 without one. Rows that were never in doubt may be passed with their answers:
-        they are learned from too. An answer that is no candidate of its row isn't learned from.
+        they are learned from too. An answer that isn't a candidate of its row is ignored.
     examples : sequence of int
         Rows to be asked first.
     seed : int
-        For the clusters.
+        Seed of the clusters.
 
     Returns
     -------
@@ -130,7 +129,7 @@ def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, fi
     Parameters
     ----------
     features : ndarray, shape (n_items, n)
-        A row of NaN is nobody's neighbour.
+        A row of NaN is never a neighbour.
     examples : sequence of int
         Rows that certainly have the label; they aren't in the result.
     n : int
@@ -160,7 +159,7 @@ def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, fi
 
 
 def typical(features: np.ndarray, *, n: int = 20, seed: int = 0) -> np.ndarray:
-    """Put the rows nearest to the centres of clusters first, large clusters first, then the others by chance.
+    """Put the rows nearest to the centres of clusters first, large clusters first, then the others in random order.
 
     Parameters
     ----------
@@ -182,8 +181,8 @@ def typical(features: np.ndarray, *, n: int = 20, seed: int = 0) -> np.ndarray:
 class _Probe:
     """Kernel ridge regression on the labels, with calibrated probabilities.
 
-    The factor that turns its scores into probabilities is chosen on the answers themselves: each is predicted with
-    itself left out, in closed form.
+    The factor that turns its scores into probabilities is chosen by leave-one-out cross-validation on the answers, in
+    closed form.
 
     References
     ----------
@@ -227,7 +226,7 @@ def _softmax(scores: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
 
 def _margins(probs: np.ndarray) -> np.ndarray:
-    """How far the two largest of each row lie apart."""
+    """Difference between the two largest probabilities of each row."""
     if not len(probs) or probs.shape[1] < 2:
         return np.ones(len(probs))
     top = np.partition(probs, -2, axis=1)
@@ -235,10 +234,9 @@ def _margins(probs: np.ndarray) -> np.ndarray:
 
 
 def _typical(features: np.ndarray, rows: np.ndarray, n: int, *, seed: int) -> np.ndarray:
-    """Put the rows nearest to the centres of n clusters first, large clusters first; then others by chance.
+    """Put the rows nearest to the centres of n clusters first, large clusters first; then others in random order.
 
-    Rows that can't be read come last, in the order in which they are given; and so do all where the features tell none
-    of them apart.
+    Unreadable rows come last, in the given order. So do all rows if there are no features.
     """
     from sklearn.cluster import KMeans
     rng = np.random.default_rng(seed)
@@ -257,12 +255,12 @@ def _typical(features: np.ndarray, rows: np.ndarray, n: int, *, seed: int) -> np
 
 
 def _readable(features: np.ndarray) -> np.ndarray:
-    """Rows with features: none where every item is alike, so that there is nothing to describe them by."""
+    """Mask of the rows with features; all False if there are no features, since all items are alike."""
     return np.full(len(features), features.shape[1] > 0) & ~np.isnan(features).any(axis=1)
 
 
 def _families(candidates: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows and labels that belong together, since some item may be either of two labels."""
+    """Rows and labels of each family: labels are connected if an item may have either."""
     kinds = np.unique(candidates, axis=0)
     together = (kinds.T.astype(np.int64) @ kinds) > 0
     _, family = connected_components(together, directed=False)

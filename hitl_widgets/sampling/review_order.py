@@ -1,8 +1,8 @@
-"""Adjudication: which labels a second person reviews, and how many wrong ones are left then.
+"""Adjudication: which labels a second person reviews, and how many wrong labels are left.
 
-The most doubtful labels are all reviewed, as far down as it pays, and a random sample of the rest. Only this sample
-says how wrong the labels are that nobody reviewed, so the estimate holds however wrong the consensus' posterior is.
-Read `next_reviews` and `residual_error` first.
+The most doubtful labels are all reviewed, as far down as it pays, and a random sample of the rest. The error of
+unreviewed labels is estimated from this sample alone, so it is valid however wrong the consensus' posterior is. Read
+`next_reviews` and `residual_error` first.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Mask = npt.NDArray[np.bool_]
 
 # At least this share of each batch belongs to the random sample, so that each item may be reviewed.
 RANDOM_SHARE = 1 / 3
-# Risk at each end of the interval. It is looked at after every batch, and reviewing stops at a lucky moment rather than
-# an unlucky one: so the risk is less than the 2.5 % of a single look.
+# Risk at each end of the interval: less than the 2.5 % of a single look, since the interval is computed after every
+# batch, and reviewing tends to stop after a lucky one.
 TAIL = 0.01
 
 
@@ -40,16 +40,16 @@ class ResidualError:
         Share of all labels that were wrong before any review: the Horvitz-Thompson estimate, each changed label
         divided by the probability with which it was reviewed.
     after : Estimate
-        Share of all labels that is still wrong, once each reviewed label is as its review says: those that nobody
-        reviewed. NaN before the first random review.
+        Share of all labels that are still wrong after the reviewed ones were corrected. NaN before the first random
+        review.
     n_items, n_reviewed, n_changed : int
-        Labels in all, those reviewed, and of these the ones that the review changed.
+        Number of labels, of reviewed labels, and of labels that a review changed.
     n_random, n_random_changed : int
         Size of the random sample of the rest that the estimate rests on, and how many of it were changed.
     n_needed : int
-        Random reviews that are missing before it may be said that the labels are good enough.
+        Number of further random reviews that are needed before the labels can be accepted.
     tolerance : float
-        Largest share of wrong labels to be put up with.
+        Largest acceptable share of wrong labels.
     """
 
     before: Estimate
@@ -79,11 +79,11 @@ class ResidualError:
 
 
 class _Strata(NamedTuple):
-    """What was reviewed for sure, and which random sample of the rest."""
+    """The items that were reviewed for sure, and the random sample of the rest."""
 
     by_doubt: Ints    # items in the order of doubt, without those sampled
     rest: Ints        # in random order: items that are neither reviewed for sure nor otherwise
-    n_sampled: int    # so many from the beginning of `rest` are reviewed
+    n_sampled: int    # number of items from the beginning of `rest` that are reviewed
 
 
 def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
@@ -91,8 +91,8 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
     """Estimate how many labels are wrong, from the reviews so far.
 
     An item belongs to the random sample as long as every item with a lower draw has been reviewed, too. The other
-    reviewed items, doubtful ones or items that somebody picked, count as reviewed for sure: they say nothing of the
-    rest. The review is taken for the truth.
+    reviewed items, doubtful ones or items that somebody picked, count as reviewed for sure: they tell nothing about the
+    rest. Reviews are treated as the truth.
 
     Parameters
     ----------
@@ -103,12 +103,12 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
     reviewed, changed : ndarray of bool, shape (n_items,)
         Which items were reviewed, and of which the label was changed.
     tolerance : float
-        Largest share of wrong labels to be put up with, between 0 and 1.
+        Largest acceptable share of wrong labels, between 0 and 1.
 
     Returns
     -------
     ResidualError
-        The intervals hold the truth in at least 93 of 100 (`benchmarks/adjudication.py`).
+        The intervals contain the truth in at least 93 of 100 cases (`benchmarks/adjudication.py`).
 
     Raises
     ------
@@ -152,11 +152,11 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
 
 def next_reviews(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *, n: int = 20,
                  tolerance: float = 0.05) -> Ints:
-    """Choose the labels to be reviewed next: some in doubt, some by chance, in the shares that end reviewing soonest.
+    """Choose the labels to review next: doubtful ones and random ones, in the proportion that ends reviewing soonest.
 
-    How far down the doubtful ones are reviewed follows from the posteriors, corrected by how many of the reviewed
-    labels were changed: as far as this saves more random reviews than it costs. At least a third of each batch, and as
-    many as `acceptance.n_without_error` in the end, are random ones.
+    Doubtful labels are reviewed as far down as this saves more random reviews than it costs, by the posteriors,
+    corrected by how many of the reviewed labels were changed. At least a third of each batch, and as many as
+    `acceptance.n_without_error` in the end, are random ones.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def next_reviews(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *, n
 
 def _strata(top: Floats, draws: Floats, reviewed: Mask) -> _Strata:
     by_chance = np.argsort(draws, kind="stable")
-    by_doubt = np.lexsort((-draws, top))  # equal ones from the other end: those drawn stay a random sample
+    by_doubt = np.lexsort((-draws, top))  # ties in the reverse order of draws, so that the random sample stays random
     # Reviewed for sure: the beginning of the order of doubt, and what was reviewed out of any order.
     n_sure = int(np.argmin(np.append(reviewed[by_doubt], False)))
     is_sure = np.zeros(len(top), np.bool_)
@@ -197,12 +197,12 @@ def _strata(top: Floats, draws: Floats, reviewed: Mask) -> _Strata:
 
 def _still_to_review(doubt: Floats, strata: _Strata, doubtful: Ints, reviewed: Mask, changed: Mask,
                      tolerance: float) -> tuple[int, int]:
-    """How many more doubtful and how many more random reviews end it soonest, as far as the posteriors tell."""
+    """The numbers of further doubtful and random reviews that end reviewing soonest, by the posteriors."""
     n_items, n = len(doubt), strata.n_sampled
     if not len(doubtful):
         return 0, 0
-    # Where more labels were changed than the posteriors promise, the others are expected to be as much worse. The
-    # random sample has no part in this: what it found must not choose the rest that it speaks for.
+    # If more labels were changed than the posteriors predict, the others are expected to be worse by the same factor.
+    # The random sample isn't used for this: its results must not choose the rest that it represents.
     sure = reviewed.copy()
     sure[strata.rest] = False
     worse = (changed[sure].sum() + 2.0) / (doubt[sure].sum() + 2.0)

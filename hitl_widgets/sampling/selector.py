@@ -1,6 +1,6 @@
 """Selection of the strategy that orders the open items, and its scores.
 
-A `Selector` passes a strategy its inputs, keeps the scores for as long as they hold, and changes from typical items to
+A `Selector` passes a strategy its inputs, keeps the scores as long as they are valid, and changes from typical items to
 uncertain ones once a model has learnt enough. Read `Selector.select` first.
 """
 
@@ -33,26 +33,26 @@ from .uncertainty import BY_ROW, Scores, Strategy
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
 TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
-# They end earlier once a model gets this share of the answers right that it didn't learn, so many per label at least.
+# They end earlier once a model gets this share of held-out answers right, with at least this many per label.
 RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
-# Of items that may have several labels, the share of which the whole set is right.
+# If items may have several labels: the share whose whole set is right.
 SETS_RIGHT_ENOUGH = 0.4
-# Where only values are asked: this many items with a value, which are learnt from twice in the background.
+# If only values are asked: this many items with a value, which are learnt from twice in the background.
 TYPICAL_OF_VALUES = 40
-# Where objects are asked for: this many images, which have many objects to learn from.
+# If objects are asked for: this many images, which have many objects to learn from.
 TYPICAL_OF_OBJECTS = 20
-# Strategies that compare items with each other order this many items ahead, among this many open ones drawn by chance.
+# Strategies that compare items with each other order this many items ahead, among this many random open ones.
 AHEAD, MAX_COMPARED = 20, 10_000
-# Where a strategy has chosen near-duplicates, it chooses others instead, so many times at most.
+# Largest number of times that a strategy chooses other items in place of near-duplicates.
 TURNS = 4
 CHOOSING: tuple[Strategy, ...] = (typiclust, k_centre, diverse_margin, diverse_set_margin, diverse_spread,
                                   diverse_doubt)
 
-# Embeddings at some positions, rows of NaN where they aren't at hand; None where there are none at all.
+# Embeddings at some positions, rows of NaN where they aren't available; None if there are none at all.
 EmbeddingsAt = Callable[[np.ndarray], "np.ndarray | None"]
-# What the adopted model got right out of fold: "n", "right" and "loss"; None where it wasn't measured so.
+# Out-of-fold results of the adopted model: "n", "right" and "loss"; None if they weren't measured.
 Measured = Callable[[], "Mapping[str, Any] | None"]
-# How much isn't known of the values of items with these descriptors; None without heads for attributes.
+# Predictive spread of the values of items with these descriptors; None without heads for attributes.
 SpreadOf = Callable[[np.ndarray], "np.ndarray | None"]
 # The answers so far: (position, index of the label among today's) of each.
 AnswersSoFar = Callable[[], "list[tuple[int, int]]"]
@@ -61,8 +61,8 @@ AnswersSoFar = Callable[[], "list[tuple[int, int]]"]
 class Choice(NamedTuple):
     """The order of the open items.
 
-    A strategy's name, its scores over the pool (None for a random order), and whether every second item is drawn by
-    chance all the same.
+    A strategy's name, its scores over the pool (None for a random order), and whether every second item is drawn at
+    random nevertheless.
     """
 
     name: str
@@ -83,13 +83,13 @@ class Selector:
     Attributes
     ----------
     embeddings : callable
-        Rows of what strategies compare at some positions.
+        Embeddings at some positions, for strategies that compare items.
     descriptors : callable
-        Rows that tell near-duplicates at some positions; they follow from the pictures alone.
+        Descriptors at some positions, for finding near-duplicates; they depend on the items' content alone.
     measured : callable
-        What the adopted model got right out of fold.
+        Out-of-fold results of the adopted model.
     spread : callable
-        How much isn't known of the values of items, from their `descriptors`.
+        Predictive spread of the values of items, from their `descriptors`.
     value_model : callable
         The version of the adopted heads for attributes, or None.
     over_values : callable
@@ -97,7 +97,7 @@ class Selector:
     over_objects : callable
         Whether objects are asked for: strategies then go by the doubt about them.
     objects : OfObjects or None
-        What is known of the objects.
+        Interface to the objects of the pool; None without any.
     """
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
@@ -117,7 +117,7 @@ class Selector:
         self._lock = threading.RLock()
 
     def default(self, queue: Queue, lineage: Lineage) -> str:
-        """Name of the strategy that is used where none was named: typical items, later uncertain ones.
+        """Name of the default strategy: typical items first, later uncertain ones.
 
         It sets `why` to the reason, and notifies when the strategy changes.
         """
@@ -129,7 +129,7 @@ class Selector:
         phase, why = self._phase_of(len(lineage.today.label_ids), queue.n_training(), measured, has_model=has_model)
         with self._lock:
             if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
-                phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less
+                phase, why = "uncertain", self.why  # doubtful items are harder: lower accuracy isn't less knowledge
         self._enter(phase, why)
         return "diverse_margin" if phase == "uncertain" else "typiclust"
 
@@ -157,7 +157,7 @@ class Selector:
                              "open, or by wb.finetune()")
 
     def _default_over_values(self, n_training: int) -> str:
-        """Name of the default where only values are asked: typical items, later those of which least is known."""
+        """Name of the default if only values are asked: typical items first, later those of which least is known."""
         if self.value_model() is not None and n_training >= TYPICAL_OF_VALUES:
             self._enter("uncertain", "items of whose values least is known, and which are unlike each other: "
                                      f"{n_training} items have some, from which values were learnt")
@@ -167,7 +167,7 @@ class Selector:
         return "typiclust"
 
     def _default_over_objects(self, n_training: int) -> str:
-        """Name of the default where objects are asked for: typical images, later those in most doubt."""
+        """Name of the default if objects are asked for: typical images first, later those in most doubt."""
         if self.objects is not None and self.objects.has_model and n_training >= TYPICAL_OF_OBJECTS:
             self._enter("uncertain", "items whose objects are least certain, and which are unlike each other: "
                                      f"{n_training} items are answered, and a model proposes objects")
@@ -177,7 +177,7 @@ class Selector:
         return "typiclust"
 
     def _enter(self, phase: str, why: str) -> None:
-        """Keep why items are asked for now, and notify where that is another reason than before."""
+        """Keep the reason why items are asked for now, and notify when it changes."""
         with self._lock:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
@@ -185,7 +185,7 @@ class Selector:
             self._notify(f"The queue now asks for {why}.")
 
     def _named(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> str | Strategy:
-        """The strategy to use: the default, or the one over values or objects where these are asked for."""
+        """The strategy to use: the named one or the default, or its counterpart over values or objects."""
         name = self.default(queue, lineage) if strategy is None else strategy
         if not isinstance(name, str):
             return name
@@ -193,7 +193,7 @@ class Selector:
         return over.get(name, name)
 
     def _function(self, name: str) -> Strategy:
-        """The strategy of a name, over sets of labels where an item may have several."""
+        """The strategy of a name, or its counterpart over sets if an item may have several labels."""
         function = strategy_named(name)
         return OVER_SETS.get(name, function) if self.ranking.multilabel else function
 
@@ -219,7 +219,7 @@ class Selector:
         n : int
             How many items are wanted.
         taken : collection of int
-            Positions on screens now: not to be chosen, and treated as answered.
+            Positions on screens now: not chosen, and treated as answered.
         answered : callable
             Returns (position, index of the label among today's) of every answer: see `Answers.labelled`.
         seed : int
@@ -229,8 +229,8 @@ class Selector:
         Returns
         -------
         Choice
-            Where a strategy of ours orders items by a model or by their looks, near-duplicates of those that come
-            first, of `taken` and of `beside` come last.
+            If a built-in strategy orders items by a model or by embeddings, near-duplicates of the first items, of
+            `taken` and of `beside` come last.
 
         Raises
         ------
@@ -258,8 +258,8 @@ class Selector:
                   taken: Collection[int], answered: AnswersSoFar, seed: int) -> Scores | None:
         """Scores over the pool by a strategy that compares items; None where a required input is missing.
 
-        They are made some way ahead and kept until fewer than n of the items are left: an order of typical or far items
-        begins with what comes next, whatever is answered meanwhile.
+        They are computed ahead and kept until fewer than n of the items are left: answers given in between don't change
+        which typical or far items come next.
         """
         inputs, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
@@ -288,10 +288,10 @@ class Selector:
 
     def _in_turns(self, scores_at: Callable[[np.ndarray, Collection[int], int], Scores | None], places: np.ndarray,
                   taken: Collection[int], n: int, draws: np.ndarray) -> Scores | None:
-        """Scores over the pool of n items or more that are no near-duplicates, chosen in several turns where need be.
+        """Scores over the pool of n items or more that aren't near-duplicates, chosen in several turns if necessary.
 
-        A strategy that chooses n items may choose near-duplicates where the pool has many; those that it chooses next,
-        without these and what is like them, take their place.
+        A strategy may choose near-duplicates if the pool has many. Items that it chooses in the next turn, without
+        these and items like them, then take their place.
         """
         chosen: list[int] = []
         late: list[int] = []
@@ -315,7 +315,7 @@ class Selector:
 
     def _apart(self, scores: Scores | None, name: str | Strategy, queue: Queue, annotator: str, n: int,
                near: Collection[int]) -> Scores | None:
-        """The scores, those of near-duplicates of better items and of `near` lowered below all others."""
+        """The scores, with those of near-duplicates of better items and of `near` lowered below all others."""
         if scores is None or name in ("disagreement", "contested") or not isinstance(name, str):
             return scores
         places = queue.is_learnable(annotator) & ~np.isnan(scores)

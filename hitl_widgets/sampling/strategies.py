@@ -56,27 +56,27 @@ STRATEGIES: dict[str, Strategy] = {
     "doubt": doubt, "diverse_doubt": diverse_doubt, "contested": contested, "most_corrected": most_corrected,
 }
 
-# Where only values of attributes are asked, a strategy's name means the one over values.
+# If only values of attributes are asked, a strategy's name means its counterpart over values.
 OVER_VALUES = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "disagreement"], "spread"),
                "diverse_margin": "diverse_spread"}
 
-# Where objects are asked for, a strategy's name means the one over objects.
+# If objects are asked for, a strategy's name means its counterpart over objects.
 OVER_OBJECTS = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "spread"], "doubt"),
                 "diverse_margin": "diverse_doubt", "diverse_spread": "diverse_doubt", "disagreement": "contested"}
 
-# Where an item may have several labels, a strategy's name means the one over sets of labels.
+# If an item may have several labels, a strategy's name means its counterpart over sets of labels.
 OVER_SETS: dict[str, Strategy] = {
     **BY_ROW_OF_SETS, "balanced_margin": balanced(set_margin), "balanced_entropy": balanced(set_entropy),
     "diverse_margin": diverse_set_margin, "disagreement": set_disagreement,
 }
 
-# These score families of labels: what an edit made of one label is one label to a model that is older than the edit.
+# These score families of labels: to a model that is older than an edit, the labels that it made of one are one label.
 BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"], diverse_margin,
              *OVER_SETS.values())
 
 
 def strategy_named(name: str) -> Strategy:
-    """Return the strategy of a name; BadInput lists the names that there are."""
+    """Return the strategy of a name; BadInput lists the known names."""
     if name not in STRATEGIES:
         raise BadInput(f"strategy {name!r} is unknown; 'random', {', '.join(map(repr, STRATEGIES))} or a function "
                        f"of any of {', '.join(INPUTS)} that gives scores (n_items,) are expected.")
@@ -127,7 +127,7 @@ def scores_of(strategy: Strategy, inputs: Mapping[str, Callable[[], Any]], *, n_
     ----------
     strategy : callable
     inputs : mapping of str to callable
-        By the names of `INPUTS`: functions that return the input, or None where there is none.
+        Name of an input (`INPUTS`) -> a function that returns it, or None if there is none.
     n_items : int
 
     Returns

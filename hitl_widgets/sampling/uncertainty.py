@@ -115,17 +115,17 @@ def entropy(probs: Probs) -> Scores:
     return np.asarray(-(probs * np.log(np.where(probs > 0, probs, 1))).sum(axis=1))
 
 
-# Of these a row's score follows from the row alone, so that new predictions cost no look at the others.
+# A row's score depends on the row alone, so that new predictions don't change other scores.
 BY_ROW: dict[str, Strategy] = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
 
 
 def set_least_confidence(probs: Probs) -> Scores:
-    """One minus the probability of the likeliest set of labels, where each label is on by itself.
+    """One minus the probability of the likeliest set of labels, with independent labels.
 
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
-        That each label is on. A row with NaN (an unreadable item) scores NaN.
+        Probability that each label is on. A row with NaN (an unreadable item) scores NaN.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def set_margin(probs: Probs) -> Scores:
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
-        That each label is on. A row with NaN (an unreadable item) scores NaN.
+        Probability that each label is on. A row with NaN (an unreadable item) scores NaN.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def set_entropy(probs: Probs) -> Scores:
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
-        That each label is on. A row with NaN (an unreadable item) scores NaN.
+        Probability that each label is on. A row with NaN (an unreadable item) scores NaN.
 
     Returns
     -------
@@ -208,9 +208,9 @@ def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None
     Parameters
     ----------
     votes : ndarray, shape (n_items, 2 * n_labels)
-        How many annotators said of each label that it is on, and then of each that it is off.
+        Number of annotators who said that each label is on, then of those who said that it is off.
     probs : ndarray, shape (n_items, n_labels), from 0 to 1, optional
-        That each label is on; rows with NaN don't count.
+        Probability that each label is on; rows with NaN don't count.
 
     Returns
     -------
@@ -220,7 +220,7 @@ def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None
     Raises
     ------
     ShapeError
-        If the shapes don't fit.
+        If the shapes don't match.
 
     Examples
     --------
@@ -244,8 +244,8 @@ def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None
 def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
     """Disagreement of an item's answers so far: the entropy of the shares of the votes, in nats.
 
-    Where there is a model, its probabilities count as one more annotator: then an answer that the model contradicts
-    comes before one that it predicted.
+    A model's probabilities count as one more annotator: an answer that the model contradicts comes before one that it
+    predicted.
 
     Parameters
     ----------

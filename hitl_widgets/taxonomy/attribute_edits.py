@@ -1,7 +1,7 @@
-"""Edits of attributes: how what is asked beside the label may change, and what becomes of the values given before.
+"""Edits of attributes: changes of what is asked besides the label, and of the values that were given before.
 
 They are edits like those of labels, and users import all of them from `hitl_widgets.edits`. Read `change_attribute`
-first; `value_maps` says what it makes of values.
+first; `value_maps` has the maps of values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .value_maps import GONE, ValueMap, map_back, map_of
 
 @dataclass(frozen=True, repr=False)
 class add_attribute(Edit):
-    """Ask for an attribute from now on, beside the label or without one.
+    """Ask for an attribute from now on, besides the label or without one.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ class add_attribute(Edit):
     scale : (int, int) or (float, float), optional
         Its lowest and highest value: whole steps between two whole numbers, any number where one of them is a float.
     choices : sequence of str, optional
-        The choices, where it has no scale.
+        The choices, if it has no scale.
     labels : sequence of str
-        Labels of which it is asked, and of all labels under them; none for every item.
+        Labels whose items are asked for it, also those of labels under them; empty for every item.
     definition : str
         What it means.
     sensitive : str, optional
-        For a property that needs care: the purpose for which it is asked.
+        Purpose of asking for it, if the property needs care.
     ask : bool
         True to ask again about items that were answered before; by default only new answers have it.
     """
@@ -104,29 +104,29 @@ class rename_attribute(Edit):
 
 @dataclass(frozen=True, repr=False)
 class change_attribute(Edit):
-    """Change what an attribute asks; what isn't given stays.
+    """Change an attribute; arguments that are left out stay.
 
-    Values given before mean their images on the new scale, or among the new choices. Without a map that is the value in
-    proportion, end on end, and the choice of the same name. A value without an image is asked again.
+    Earlier values are mapped to the new scale or choices. Without a map, scales are mapped linearly, end to end, and
+    choices by name. A value that is mapped to nothing is asked again.
 
     Parameters
     ----------
     name : str
         The attribute.
     scale : (int, int) or (float, float), optional
-        Another lowest and highest value. On a scale of fewer whole steps a value becomes the nearest, and is asked
-        again where two are equally near; on one of more it is asked again where its place in proportion is no step.
+        New lowest and highest value. On a scale of fewer whole steps a value becomes the nearest step, and is asked
+        again if two are equally near; on one of more steps it is asked again if its proportional value isn't a step.
     choices : sequence of str, optional
-        Other choices.
+        New choices.
     labels : sequence of str, optional
-        Other labels of which it is asked; none for every item. Values given before stay.
+        New labels whose items are asked for it; empty for every item. Earlier values stay.
     definition : str, optional
-        Another definition. Values given before stay.
+        New definition. Earlier values stay.
     sensitive : str or False, optional
-        The purpose for which a sensitive one is asked; False where it is sensitive no more.
+        Purpose of asking for a sensitive attribute; False if it is no longer sensitive.
     map : mapping, optional
-        From values before to values after, None for one that is asked again. Of a continuous scale two or more points
-        of a line. A choice that isn't in it keeps its name.
+        From old to new values, None for a value that is asked again. For a continuous scale, two or more points of a
+        line. A choice that isn't in it keeps its name.
     """
 
     name: str
@@ -138,7 +138,7 @@ class change_attribute(Edit):
     map: Mapping[Value, Value | None] | None = field(default=None, hash=False, kw_only=True)
     _naming = ("labels",)
 
-    # 17 branches: what doesn't fit together is refused, then each field that was given is checked and kept.
+    # 17 branches: arguments that exclude each other are refused, then each one is checked and kept.
     def __post_init__(self) -> None:
         changes = ("scale", "choices", "labels", "definition", "sensitive")
         if all(getattr(self, name) is None for name in changes):
@@ -161,11 +161,11 @@ class change_attribute(Edit):
                    map=None if self.map is None else _table(self.map, self.name))
 
     def value_maps(self, before: Taxonomy) -> dict[str, ValueMap]:
-        """Tell what becomes of values: attribute id -> map."""
+        """Return the maps of earlier values: attribute id -> map."""
         return self._maps(before, map_of)
 
     def value_maps_back(self, before: Taxonomy) -> dict[str, ValueMap]:
-        """Tell what values given after the edit mean without it: attribute id -> map."""
+        """Return the maps from values after the edit to values without it: attribute id -> map."""
         return self._maps(before, map_back)
 
     def _maps(self, before: Taxonomy, make: Callable[[Attribute, Attribute, Any], ValueMap | None]
@@ -217,7 +217,7 @@ class change_attribute(Edit):
 
 @dataclass(frozen=True, repr=False)
 class retire_attribute(Edit):
-    """No longer ask for an attribute. Its values stay in the log, and nothing is asked again.
+    """Stop asking for an attribute. Its values stay in the log, and nothing is asked again.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class retire_attribute(Edit):
         self._keep(name=_called_attribute(self.name))
 
     def value_maps(self, before: Taxonomy) -> dict[str, ValueMap]:
-        """Tell what becomes of values: attribute id -> map."""
+        """Return the maps of earlier values: attribute id -> map."""
         return {_found(before, self.name).id: GONE}
 
     def _change(self, taxonomy: Taxonomy) -> _Change:
@@ -276,7 +276,7 @@ def _found(taxonomy: Taxonomy, name: str) -> Attribute:
 
 
 def _with(taxonomy: Taxonomy, one: Attribute) -> list[Attribute]:
-    """The attributes, with another in the place of the one of its id."""
+    """Return the attributes, with `one` in place of the attribute with its id."""
     return [one if other.id == one.id else other for other in taxonomy.attributes]
 
 

@@ -1,7 +1,7 @@
-"""Attributes: what is asked of an item beside its label, or alone: a value on a scale, or one of some choices.
+"""Attributes: values on a scale, or choices, that are asked for besides an item's label or alone.
 
-An attribute is a part of a `labels.Taxonomy`. It has an id that stays, and a name that may change. Read `Attribute`
-first; `value_key` says how values are compared.
+An attribute is part of a `labels.Taxonomy`. It has a permanent id, and a name that may change. Read `Attribute` first;
+`check_attributes` checks those of a taxonomy.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .checks import ID, check_name, text, texts
 from .yaml import ATTRIBUTE_FIELDS as FIELDS
 
 Kind = Literal["ordinal", "continuous", "choices"]
-# What an answer says of an attribute: a step of an ordinal scale, a number on a continuous one, or a choice.
+# An answer's value of an attribute: a step of an ordinal scale, a number on a continuous one, or a choice.
 Value = int | float | str
 
 MAX_STEPS, MAX_CHOICES = 101, 50
-# Numbers on a continuous scale are kept to so many parts of its length.
+# Numbers on a continuous scale are rounded to one of this many parts of its length.
 PARTS = 10_000
 
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """Something that is asked of an item: a value on a scale, or one of some choices.
+    """A property that is asked for: a value on a scale, or one of some choices.
 
     Parameters
     ----------
@@ -40,23 +40,22 @@ class Attribute:
     id : str
         1 to 80 letters, digits or ``_ . : -``; made from the name where it is empty.
     scale : (int, int) or (float, float), optional
-        Its lowest and highest value. Two whole numbers, as ``(0, 10)``, make an ordinal scale of whole steps; with a
-        float among them, as ``(0., 1.)``, it is continuous.
+        Its lowest and highest value. Two ints, such as ``(0, 10)``, make an ordinal scale of whole steps; with a float,
+        such as ``(0., 1.)``, it is continuous.
     choices : sequence of str
         The choices, two or more, each once. An attribute has a scale or choices.
     labels : sequence of str
-        Labels of which it is asked, and of all labels under them; none for every item. Names, paths or ids; a taxonomy
-        keeps their ids.
+        Labels whose items are asked for it, also those of labels under them; empty for every item. Names, paths or ids;
+        a taxonomy keeps their ids.
     definition : str
         What it means, and what the ends of its scale are.
     sensitive : str, optional
-        For a property that needs care, such as somebody's appearance: the purpose for which it is asked. The card shows
-        it.
+        Purpose of asking for it, if the property needs care, such as somebody's appearance. The card shows the purpose.
 
     Raises
     ------
     TaxonomyError
-        If a field has a value that it can't have, or a sensitive attribute has no purpose.
+        If a field has an invalid value, such as an empty purpose.
 
     Examples
     --------
@@ -106,26 +105,26 @@ class Attribute:
 
     @property
     def kind(self) -> Kind:
-        """What its values are: "ordinal" (whole steps of a scale), "continuous" (of a scale) or "choices"."""
+        """Kind of its values: "ordinal" (whole steps of a scale), "continuous" (numbers on a scale) or "choices"."""
         if self.scale is None:
             return "choices"
         return "ordinal" if isinstance(self.scale[0], int) else "continuous"
 
     @property
     def steps(self) -> tuple[Value, ...]:
-        """Every value that it can have, in order; empty for a continuous scale."""
+        """All possible values, in order; empty for a continuous scale."""
         if self.scale is None:
             return self.choices
         low, high = self.scale
         return tuple(range(int(low), int(high) + 1)) if self.kind == "ordinal" else ()
 
     def check(self, value: Any) -> Value:
-        """Return a value as it is kept: an int, a float or one of the choices.
+        """Return a value as it is stored: an int, a float or one of the choices.
 
         Raises
         ------
         BadInput
-            If it can't be a value of this attribute.
+            If it isn't a value of this attribute.
         """
         if self.scale is None:
             if not isinstance(value, str) or value not in self.choices:
@@ -144,7 +143,7 @@ class Attribute:
         return min(max(self.rounded(float(value)), float(low)), float(high))
 
     def rounded(self, value: float) -> float:
-        """A number on a continuous scale, to a ten-thousandth of its length."""
+        """Round a number on a continuous scale to a ten-thousandth of the scale's length."""
         assert self.scale is not None
         return rounded_on(self.scale, value)
 
@@ -180,7 +179,7 @@ class Attribute:
 
 
 def rounded_on(scale: tuple[float, float], value: float) -> float:
-    """A number to a ten-thousandth of the length of a continuous scale.
+    """Round a number to a ten-thousandth of the length of a continuous scale.
 
     Parameters
     ----------
@@ -213,7 +212,7 @@ def _checked_choices(choices: tuple[str, ...], of: str) -> tuple[str, ...]:
 
 
 def attribute_id_of(name: str, taken: Collection[str] = ()) -> str:
-    """Make the id of a new attribute from its name, so that the same one typed twice has the same id.
+    """Make the id of a new attribute from its name, so that the same name gives the same id.
 
     Parameters
     ----------
@@ -230,13 +229,12 @@ def attribute_id_of(name: str, taken: Collection[str] = ()) -> str:
 
 
 def explained_attribute(target: str, attributes: Iterable[Attribute]) -> Attribute | None:
-    """The attribute whose value a saliency map explains; None where the map is of something else.
+    """Return the attribute whose value a saliency map explains; None if the map explains something else.
 
     Parameters
     ----------
     target : str
-        What the map is of: a label_id, "object:" and an id, or an attribute's id, of choices perhaps with one of them
-        after "=".
+        What the map explains: a label_id, "object:" and an id, or an attribute's id, optionally with "=" and a choice.
     attributes : iterable of Attribute
     """
     attribute_id = target.partition("=")[0]
@@ -251,14 +249,14 @@ def check_attributes(attributes: Any, label_id_of: Any) -> tuple[Attribute, ...]
     attributes : iterable of Attribute or mapping
         Mappings have the fields of `Attribute`.
     label_id_of : callable
-        Gives the id of a label that is called by name, path or id; raises UnknownLabel.
+        Returns the id of a label from its name, path or id; raises UnknownLabel.
 
     Raises
     ------
     TaxonomyError
-        If something else is among them, or two have one name or id.
+        If one isn't an attribute, or two have the same name or id.
     UnknownLabel
-        If one is asked of a label that isn't there.
+        If one names a label that doesn't exist.
     """
     if isinstance(attributes, (str, bytes, Mapping)) or not isinstance(attributes, Iterable):
         raise TaxonomyError(f"attributes is {attributes!r:.80}; a list of hw.Attribute is expected.")

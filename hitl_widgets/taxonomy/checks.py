@@ -15,7 +15,7 @@ ID = re.compile(r"[0-9A-Za-z_.:-]{1,80}\Z")
 
 
 def text(value: Any, what: str) -> str:
-    """Return a value if it is text that can be kept; TaxonomyError otherwise, which calls it `what`."""
+    """Return a value if it is valid text; otherwise raise a TaxonomyError that calls it `what`."""
     if not isinstance(value, str):
         raise TaxonomyError(f"{what} is {yaml.shown(value)}; text is expected.")
     try:
@@ -27,7 +27,7 @@ def text(value: Any, what: str) -> str:
 
 
 def texts(values: Any, what: str) -> tuple[str, ...]:
-    """Return a list of texts as a tuple; TaxonomyError otherwise, which calls it `what`."""
+    """Return a list of texts as a tuple; otherwise raise a TaxonomyError that calls it `what`."""
     if isinstance(values, str) and values == "":
         return ()
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
@@ -35,7 +35,7 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     return tuple(text(value, f"one of {what}") for value in values)
 
 
-# Embeddings, overrides and isolates: a name that holds one can look like another.
+# Characters that set the direction of text: a name with one can look like another name.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -53,7 +53,7 @@ def check_name(name: str) -> str:
 
 
 def check_new_name(name: str) -> str:
-    """Return the name of a label that is about to be made, as `check_name` does, if it keeps the text's direction."""
+    """Check a new label's name as `check_name` does, and that it doesn't change the text's direction; return it."""
     name = check_name(name)
     if odd := [character for character in name if character in _BIDI]:
         raise TaxonomyError(f"label {name!r} has U+{ord(odd[0]):04X} in its name, which turns the direction of the "

@@ -1,6 +1,6 @@
 """Taxonomy diff: the edits that lead from one taxonomy to another.
 
-Read `between` first: it finds the labels that are in both, then walks down the new taxonomy and puts each of its labels
+Read `between` first: it finds the labels that are in both taxonomies, then walks down the new one and puts each label
 in place.
 """
 
@@ -23,8 +23,8 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     """Find edits that lead from `old` to a taxonomy with the digest of `new`.
 
     A label that stayed is recognised by its place, its id, the labels under it, its description, its name elsewhere, or
-    a name much like its own; an attribute by its id, its name, or what it asks. Merges and splits leave no trace in the
-    two: they appear as labels that come and go. Neither do maps: where a scale became choices, its values are asked
+    a name much like its own; an attribute by its id, its name, or what it asks. Merges and splits can't be recognised:
+    they appear as labels that are added and retired. Neither can maps: if a scale became choices, its values are asked
     again.
     """
     partner = _partners(old, new)
@@ -34,7 +34,7 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     edits += _of_attributes(old, new, label_ids, set(kept), tree)
     for label in old.labels:
         if label.id not in kept:
-            if label.parent is None or label.parent in kept:  # what lies under a retired label goes with it
+            if label.parent is None or label.parent in kept:  # labels under a retired label are retired with it
                 edits.append(retire(tree.call(label.id)))
             tree.remove(label.id)
     _describe({label_id: old.label(label_id).description() for label_id in kept}, new, label_ids, tree, edits)
@@ -52,7 +52,7 @@ def told(old: Taxonomy, new: Taxonomy) -> str:
 
 
 class _Tree:
-    """Where each label lies while `between` looks for edits; mutable, since a taxonomy for each edit would be slow."""
+    """The place of each label while `between` looks for edits; mutable, since a taxonomy per edit would be slow."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.name: dict[str, str] = {}
@@ -82,7 +82,7 @@ class _Tree:
         return name
 
     def free(self, name: str, *places: str | None) -> str:
-        """Return the name, or one like it, that nothing in these places has."""
+        """Return the name, or a similar one, that is unused in these places."""
         tries = chain([name], (f"{name[:180]} ({n})" for n in count(2)))
         return next(name for name in tries if all((place, name) not in self.at for place in places))
 
@@ -92,7 +92,7 @@ def _place(new: Taxonomy, partner: Mapping[str, str], tree: _Tree, edits: list[E
     placed: dict[str, str] = {}
 
     def rename_to(name: str, label_id: str, *places: str | None) -> None:
-        """Give the name, or one like it if that isn't free in these places."""
+        """Rename a label to a name, or to a similar one if that is used in these places."""
         name = tree.free(name, *places)
         edits.append(rename(tree.call(label_id), name))
         tree.put(label_id, name, tree.parent[label_id])
@@ -120,7 +120,7 @@ def _place(new: Taxonomy, partner: Mapping[str, str], tree: _Tree, edits: list[E
 
 def _describe(described: dict[str, dict[str, Any]], new: Taxonomy, label_ids: Mapping[str, str], tree: _Tree,
               edits: list[Edit]) -> None:
-    """Give each label the description that it has in `new`, where it has another one."""
+    """Give each label its description in `new`, if it differs."""
     keys = {label.key.casefold(): label_ids[label.id] for label in new.labels if label.key}
     for label_id, before in described.items():
         # Two labels may swap their keys, but never share one.
@@ -135,7 +135,7 @@ def _describe(described: dict[str, dict[str, Any]], new: Taxonomy, label_ids: Ma
 
 def _of_attributes(old: Taxonomy, new: Taxonomy, label_ids: Mapping[str, str], kept: set[str], tree: _Tree
                    ) -> list[Edit]:
-    """List the edits of attributes. They come before labels are retired, which an attribute may be asked of alone."""
+    """List the edits of attributes. They precede those that retire labels, which may be an attribute's only ones."""
     partner = _attribute_partners(old.attributes, new)
     stays = {one.id for one in partner.values()}
     edits: list[Edit] = [retire_attribute(one.name) for one in old.attributes if one.id not in stays]
@@ -153,7 +153,7 @@ def _of_attributes(old: Taxonomy, new: Taxonomy, label_ids: Mapping[str, str], k
 
 
 def _rename_attributes(names: dict[str, str], new: Taxonomy, partner: Mapping[str, Attribute]) -> list[Edit]:
-    """Rename the attributes that stay, id -> name, to their names in `new`; whatever holds such a name makes room."""
+    """Rename the attributes that stay (id -> name) to their names in `new`; holders of these are renamed first."""
     edits: list[Edit] = []
     for after in new.attributes:
         before = partner.get(after.id)
@@ -171,7 +171,7 @@ def _rename_attributes(names: dict[str, str], new: Taxonomy, partner: Mapping[st
 
 
 def _changed(before: Attribute, after: Attribute, *, same_labels: bool) -> dict[str, Any]:
-    """Tell what of an attribute is another, as `change_attribute` takes it."""
+    """Return the changed fields of an attribute, as arguments of `change_attribute`."""
     changed: dict[str, Any] = {} if same_labels else {"labels": ()}
     if before.scale != after.scale or before.choices != after.choices or before.kind != after.kind:
         changed |= {"choices": after.choices} if after.scale is None else {"scale": after.scale}
@@ -185,7 +185,7 @@ def _changed(before: Attribute, after: Attribute, *, same_labels: bool) -> dict[
 
 
 def _attribute_partners(left: Iterable[Attribute], new: Taxonomy) -> dict[str, Attribute]:
-    """Attribute id in `new` -> the attribute of before that it is."""
+    """Attribute id in `new` -> the same attribute in the old taxonomy."""
     pairs: dict[str, Attribute] = {}
     open_ = {one.id: one for one in left}
 
@@ -218,7 +218,7 @@ def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
 
 
 class _Pairing:
-    """The labels of `new` that are in `old`, found step by step: each step pairs some of what was left by the last."""
+    """The labels of `new` that are in `old`, found step by step: each step pairs some of those left by the last."""
 
     def __init__(self, old: Taxonomy, new: Taxonomy) -> None:
         self._old, self._new = old, new
@@ -226,7 +226,7 @@ class _Pairing:
         self._left = {label.id: label for label in old.labels}
 
     def pair(self, key: Callable[[Taxonomy, Label], Any], *, anywhere: bool = False) -> None:
-        """Pair the labels that alone have a key: among those whose parents are a pair, or anywhere."""
+        """Pair labels by a key that is unique: among labels whose parents are a pair, or anywhere."""
         def place(label: Label) -> str | None:
             return None if anywhere else label.parent
 
@@ -243,7 +243,7 @@ class _Pairing:
                 self._put(label.id, match[0])
 
     def pair_by_spelling(self) -> None:
-        """Pair what is left under a pair and has almost the same name."""
+        """Pair the remaining labels under a pair that have almost the same name."""
         names: dict[str | None, dict[str, str]] = {}
         for label in self._left.values():
             names.setdefault(label.parent, {})[label.name] = label.id
@@ -251,7 +251,7 @@ class _Pairing:
             if label.parent not in self.pairs or label.id in self.pairs:
                 continue
             open_ = names.get(self.pairs[label.parent], {})
-            # Among more, a similar name means little, and takes long to find.
+            # Among more labels, a similar name means little, and takes long to find.
             for name in difflib.get_close_matches(label.name, open_, n=1, cutoff=0.7) if len(open_) <= 50 else ():
                 self._put(label.id, open_.pop(name))
 

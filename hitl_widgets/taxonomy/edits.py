@@ -1,4 +1,4 @@
-"""Taxonomy edits: how a taxonomy may change, and what becomes of the answers that were given before.
+"""Taxonomy edits: changes of a taxonomy, and of what earlier answers mean.
 
 Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `split` first; users import all of them from
 `hitl_widgets.edits`.
@@ -19,7 +19,7 @@ from .labels import DESCRIPTION, Label, Taxonomy, plain
 from .value_maps import ValueMap
 from .yaml import SEPARATOR
 
-# Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt
+# label_id of an old answer -> its meaning now: one label_id if it is carried over exactly, several if it is in doubt
 # among them, none if it has to be asked again.
 Resolution = dict[str, tuple[str, ...]]
 
@@ -28,7 +28,7 @@ class _Change(NamedTuple):
     labels: Sequence[Label]
     became: Mapping[str, tuple[str, ...]] = {}
     inner_answers: bool | None = None
-    attributes: Sequence[Attribute] | None = None  # None: as they are, of the labels that these became
+    attributes: Sequence[Attribute] | None = None  # None: unchanged, with the labels that theirs became
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +44,7 @@ class Edit:
     def apply(self, taxonomy: Taxonomy) -> tuple[Taxonomy, Resolution]:
         """Make the next version of a taxonomy, and map the former answers to it.
 
-        If other labels come to lie under a label, so that it can no longer be an answer, its items are asked again.
+        If other labels are put under a label, so that it can no longer be an answer, its items are asked again.
 
         Raises
         ------
@@ -69,11 +69,11 @@ class Edit:
         return after, {old: became.get(old, (old,) if old in stay else ()) for old in taxonomy.label_ids}
 
     def value_maps(self, before: Taxonomy) -> Mapping[str, ValueMap]:
-        """Tell what becomes of the values of attributes: attribute id -> map, of those whose values change."""
+        """Return the maps of earlier values: attribute id -> map, for attributes whose values change."""
         return {}
 
     def value_maps_back(self, before: Taxonomy) -> Mapping[str, ValueMap]:
-        """Tell what values that are given after the edit mean without it: attribute id -> map."""
+        """Return the maps from values after the edit to values without it: attribute id -> map."""
         return {}
 
     def prose(self) -> str:
@@ -87,26 +87,26 @@ class Edit:
                 for name in ((value,) if isinstance(value, str) else value)]
 
     def with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
-        """Return the same edit with other names for the labels that it means.
+        """Return the same edit, referring to its labels and attributes by other names.
 
         Parameters
         ----------
         before : Taxonomy
-            The taxonomy whose labels and attributes the edit means.
+            The taxonomy that the edit's names refer to.
         call : callable
-            Gives the name to use for a label or an attribute.
+            Returns the name to use for a label or an attribute.
         """
         return self._with_names(before, call)
 
     def as_made(self, before: Taxonomy, after: Taxonomy) -> Edit:
-        """Return the edit that did what a log's one did, whatever names meant when it was made.
+        """Return the edit that repeats what this one of a log did, even if names were resolved differently then.
 
         Parameters
         ----------
         before : Taxonomy
-            The one that it was made of.
+            The taxonomy to which it was applied.
         after : Taxonomy
-            The one that it led to, maybe with further edits of the same step.
+            The taxonomy after it, possibly after further edits of the same step.
         """
         return self
 
@@ -136,7 +136,7 @@ class Edit:
         return self._arguments()
 
     def _arguments(self) -> dict[str, Any]:
-        """Return the arguments that make this edit, without those at their default."""
+        """Return this edit's arguments, without those at their default."""
         values = {f.name: getattr(self, f.name) for f in fields(self)
                   if f.default is MISSING or getattr(self, f.name) != f.default}
         return {name: plain(value) for name, value in values.items()}
@@ -146,7 +146,7 @@ class Edit:
             object.__setattr__(self, name, value)
 
 
-# The edits are classes with names in lower case, as they are called like functions: edits.add("lynx").
+# The classes have lower-case names, since they are called like functions: edits.add("lynx").
 
 @dataclass(frozen=True, repr=False)
 class rename(Edit):
@@ -176,17 +176,17 @@ class rename(Edit):
 
 @dataclass(frozen=True, repr=False)
 class merge(Edit):
-    """Make one label of several. Their answers become its answers, exactly.
+    """Merge several labels into one. Their answers become its answers, exactly.
 
-    Labels under any of them then lie under the one.
+    Labels under any of them are then under the merged one.
 
     Parameters
     ----------
     labels : sequence of str
         Two labels or more.
     into : str
-        One of them, which then keeps its id; or a new name, whose label takes the place of the first. A name that
-        several of them have means the one at the top, whose path it is, or has to be given as a path.
+        One of them, which then keeps its id; or a new name, whose label takes the place of the first. If several of
+        them have this name, it means the one at the top; otherwise give a path.
     """
 
     labels: Sequence[str]
@@ -219,7 +219,7 @@ class merge(Edit):
                        dict.fromkeys(merged, (one.id,)))
 
     def _kept(self, taxonomy: Taxonomy) -> Label | None:
-        """Find the label, of those that are merged, that the others become; None where `into` is a new name."""
+        """Find the merged label that the others become; None if `into` is a new name."""
         merged = [taxonomy.label(name) for name in self.labels]
         with suppress(UnknownLabel):
             if (one := taxonomy.label(self.into)) in merged:
@@ -231,7 +231,7 @@ class merge(Edit):
         return named[0] if named else None
 
     def as_made(self, before: Taxonomy, after: Taxonomy) -> Edit:
-        """Return the merge with the label that was kept called by its id."""
+        """Return the merge with the kept label referred to by its id."""
         kept = next((label.id for label in map(before.label, self.labels) if label.id in after), None)
         return self if kept is None else replace(self, into=kept)
 
@@ -245,15 +245,15 @@ class merge(Edit):
 
 @dataclass(frozen=True, repr=False)
 class split(Edit):
-    """Make several labels of one. Its answers are in doubt among them.
+    """Split one label into several. Its answers are in doubt among them.
 
     Parameters
     ----------
     label : str
         The label.
     into : sequence of str, or mapping of str to sequence of str
-        The names of the new labels, two or more; or each name with its examples, ids of items that show it. The items
-        in doubt are asked in an order that begins with these.
+        The names of the new labels, two or more; or each name with its examples, ids of items that show it. Items in
+        doubt are asked in an order that begins with the examples.
     keep_parent : bool
         True to put the new labels under the old one, False to put them in its place.
     """
@@ -279,7 +279,7 @@ class split(Edit):
             raise EditError(f"{_quoted(label.name)} has labels under it already. Use edits.add(..., "
                             f"under={label.name!r}) for more.")
         named = self.into if isinstance(self.into, Mapping) else {}
-        # What needs care in the whole needs it in each part, until somebody says otherwise.
+        # If the whole is sensitive, so is each part, until somebody changes that.
         children = [replace(_made(taxonomy, name, label.id if self.keep_parent else label.parent, named.get(name, ())),
                             sensitive=label.sensitive) for name in self.into]
         choices = tuple(child.id for child in children)
@@ -307,10 +307,10 @@ class add(Edit):
     label : str
         Its name.
     under : str, optional
-        The label under which it lies.
+        The parent label.
     like : sequence of str
-        Labels among whose answers it may hide: these answers are then in doubt between their label and the new one. All
-        other answers hold.
+        Labels as which its items may have been answered: such answers are then in doubt between their label and the new
+        one. All other answers stay valid.
     examples : sequence of str
         Ids of items that show it.
     """
@@ -379,7 +379,7 @@ class move(Edit):
     label : str
         The label.
     under : str or None
-        The label under which it lies then; None for the top.
+        The new parent label; None for the top.
     """
 
     label: str
@@ -451,7 +451,7 @@ class answers(Edit):
     Parameters
     ----------
     inner : bool
-        True to allow them; False to forbid them, and ask again where such an answer was given.
+        True to allow them; False to forbid them, and ask again about items with such an answer.
     """
 
     inner: bool = field(kw_only=True)
@@ -493,7 +493,7 @@ def as_list(edit: Any) -> list[Edit]:
 
 
 def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resolution]:
-    """Apply edits one after the other: the last taxonomy, and what becomes of the answers of the first.
+    """Apply edits in turn; return the last taxonomy, and what the answers of the first mean in it.
 
     Raises
     ------
@@ -508,10 +508,10 @@ def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resoluti
 
 
 def compose(first: Mapping[str, Sequence[str]], then: Mapping[str, Sequence[str]]) -> Resolution:
-    """Combine what two steps make of answers; a label that isn't in `then` stays.
+    """Combine the resolutions of two steps; a label that isn't in `then` stays.
 
     An answer in doubt among several labels is certain again if these become one. If one of them has to be asked again,
-    the answer has to be asked again too: nobody knows that it wasn't that one.
+    the answer has to be asked again too, since it may have been that one.
 
     >>> compose({"top": ("T-shirt", "Shirt")}, {"T-shirt": ("upper",), "Shirt": ("upper",)})
     {'top': ('upper',)}
@@ -530,7 +530,7 @@ def _ids(labels: Iterable[Label], attributes: Iterable[Attribute]) -> set[str]:
 
 
 def _asked_of(taxonomy: Taxonomy, labels: Iterable[Label], became: Mapping[str, tuple[str, ...]]) -> list[Attribute]:
-    """Return the attributes of a taxonomy, asked of what their labels became."""
+    """Return the attributes of a taxonomy, with the labels that theirs became."""
     stay, attributes = {label.id for label in labels}, list[Attribute]()
     for one in taxonomy.attributes:
         left = tuple(dict.fromkeys(new for old in one.labels
@@ -575,7 +575,7 @@ def _check_bool(value: bool, what: str) -> None:
 
 
 def _unused_before(name: str) -> str:
-    """Check a name that enters a taxonomy now; names that a log has already are taken as they are."""
+    """Check a new name; names that a log has already aren't checked again."""
     try:
         return check_new_name(name)
     except TaxonomyError as error:
@@ -583,7 +583,7 @@ def _unused_before(name: str) -> str:
 
 
 def _replaced(taxonomy: Taxonomy, by: Mapping[str, Sequence[Label]]) -> list[Label]:
-    """Return the labels, with others in the place of some."""
+    """Return the taxonomy's labels, with some replaced."""
     return [new for label in taxonomy.labels for new in by.get(label.id, (label,))]
 
 

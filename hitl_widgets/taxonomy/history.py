@@ -1,4 +1,4 @@
-"""Taxonomy history: every version, the step from each to the next, and what an old label means today.
+"""Taxonomy history: all versions, the steps between them, and what an old label means today.
 
 A project's `Lineage` is read from its log and grows by one step with each edit. Read `Lineage.resolve` first: every old
 answer passes through it. `change` applies edits that were made for an older version.
@@ -27,30 +27,30 @@ from .label_sets import is_set, members, set_id
 from .labels import Label, Taxonomy
 from .value_maps import ValueMap
 
-# Attribute id -> what became of its values, one map after the other.
+# Attribute id -> maps of its values, to be applied in turn.
 ValueMaps = Mapping[str, Sequence[ValueMap]]
 
 
 class Change(NamedTuple):
-    """A step that is about to be made: the taxonomy it leads to, and what becomes of today's answers.
+    """A step before it is stored: the resulting taxonomy, and what today's answers mean in it.
 
     Parameters
     ----------
     taxonomy : Taxonomy
-        As it would be.
+        The resulting taxonomy.
     resolution : Resolution
-        Today's label_id -> what its answers mean then.
+        Today's label_id -> what its answers mean after the step.
     edits : sequence of Edit
-        The edits for today's taxonomy; none for a project's first version and for a step that is taken back.
+        The edits for today's taxonomy; none for a project's first version and for reverting a step.
     reverts : str or None
-        Id of the step that this one takes back.
+        Id of the step that this one reverts.
     values : mapping of str to sequence of ValueMap
-        Attribute id -> what its values mean then, one map after the other; of those whose values change.
+        Attribute id -> maps of its values, to be applied in turn; for attributes whose values change.
     settles : str or None
         Id of the step of a fork that this one applies (`forks`).
     twins : mapping of str to str
-        Ids of labels and attributes that the edits make: in the version that they were made for -> in this one, of
-        those that differ.
+        Ids of new labels and attributes: id in the version that the edits were made for -> id in this one, if they
+        differ.
     """
 
     taxonomy: Taxonomy
@@ -62,7 +62,7 @@ class Change(NamedTuple):
     twins: Mapping[str, str] = MappingProxyType({})
 
     def event(self, *, id: str, annotator: str, acted_at: datetime, why: str | None = None) -> Event:
-        """Make the event that puts this change into the log."""
+        """Make the log's event for this change."""
         body = {"taxonomy": self.taxonomy.to_dict(), "edits": [edit.to_dict() for edit in self.edits], "why": why,
                 "resolution": {old: list(new) for old, new in self.resolution.items()}}
         if self.values:
@@ -76,36 +76,36 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """How a version of the taxonomy came about: by edits that hold together, or by taking such a step back.
+    """How a version of the taxonomy was made: by edits that were applied together, or by reverting a step.
 
     Parameters
     ----------
     id : str
         Id of the log's event.
     version : int
-        The version that the step led to.
+        The resulting version.
     before : int or None
         The version that it started from; None for the project's first.
     annotator : str
-        Who made it.
+        The person who made it.
     acted_at : datetime
-        When, in UTC.
+        Time of the step, in UTC.
     why : str or None
         The reason that was given.
     edits : tuple of mappings
-        As `Edit.to_dict` wrote them.
+        The edits, as `Edit.to_dict` wrote them.
     resolution : mapping
         label_id -> what its answers mean after the step.
     values : mapping
-        attribute id -> maps of the values that were given before, of those that change.
+        attribute id -> maps of earlier values, for attributes whose values change.
     reverts, reverted_by : str or None
-        Id of the step that this one takes back, and of the one that takes this one back now.
+        Id of the step that this one reverts, and of the one by which this one is reverted now.
     prose : str
         The step in sentences.
     settles : str or None
         Id of the step of a fork that this one applies.
     twins : mapping
-        Ids of the labels and attributes that it made: in the fork -> here, of those that differ.
+        Ids of the labels and attributes that it made: id in the fork -> id here, if they differ.
     """
 
     id: str
@@ -127,7 +127,7 @@ class Step:
 class _Versions(Mapping[int, Taxonomy]):
     """Taxonomies by version, each built when it is first used: a long history costs nothing at opening.
 
-    Those of forks, with their negative numbers, can be looked up; they aren't among those that are listed.
+    Versions of forks, which have negative numbers, can be looked up, but aren't listed.
     """
 
     def __init__(self, bodies: Mapping[int, Mapping[str, Any]], built: Mapping[int, Taxonomy] | None = None) -> None:
@@ -138,7 +138,7 @@ class _Versions(Mapping[int, Taxonomy]):
 
     def __getitem__(self, version: int) -> Taxonomy:
         if version not in self._built:
-            # Of two threads that build it at once, both get the same.
+            # Two threads that build it at once get the same object.
             self._built.setdefault(version, Taxonomy.from_dict(self._bodies[version]))
         return self._built[version]
 
@@ -167,8 +167,8 @@ class Lineage:
     steps : tuple of Step
         One for each version, in the same order.
     forks : Forks
-        Steps that don't hold, since a step that was made earlier of the same version does: where two people edited
-        copies of a project apart, and joined them.
+        Steps that don't hold, since an earlier step from the same version does: two people edited copies of a project
+        separately, and joined them.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
@@ -200,7 +200,7 @@ class Lineage:
         return later
 
     def settled_by(self, events: Iterable[Event]) -> Lineage:
-        """Return this lineage with steps of forks that were settled without a step, by events of kind "settled"."""
+        """Return this lineage with those steps of forks marked as settled that events of kind "settled" name."""
         later = copy.copy(self)
         later.forks = Forks(self.forks.steps, self.steps, {
             **self.forks.settled, **{event.body["edit"]: int(event.body["taxonomy"]) if event.body["apply"] else None
@@ -209,7 +209,7 @@ class Lineage:
         return later
 
     def _forget(self) -> None:
-        """Start the caches that depend on today's version."""
+        """Empty the caches that depend on today's version."""
         self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
         self._candidates: dict[tuple[str, int | None], tuple[str, ...]] = {}
         self._sources: dict[int, dict[str, list[tuple[str, bool]]]] = {}
@@ -235,7 +235,7 @@ class Lineage:
 
     @property
     def asks(self) -> bool:
-        """Whether any step asked an added attribute of items that were answered before."""
+        """Whether any step asked for an added attribute on items that were answered before."""
         return any(edit["edit"] == "add_attribute" and edit.get("ask") for step in self.steps for edit in step.edits)
 
     @property
@@ -244,10 +244,10 @@ class Lineage:
         return self.versions[self.steps[-1].version]
 
     def stages(self, version: int | None, to: int | None = None) -> list[Step]:
-        """List the steps that an answer of some version passes on its way to another (None: the first, today).
+        """List the steps that apply to an answer between two versions (None: the first, today).
 
-        A step and the one that takes it back cancel out for answers that are older than both: what an answer meant
-        then, it means again, exactly.
+        A step and the one that reverts it cancel out for answers that are older than both: these have their former
+        meaning again, exactly.
         """
         key = (self.since(version), to or self.steps[-1].version)
         if key not in self._stages:
@@ -263,24 +263,24 @@ class Lineage:
         return self._stages[key]
 
     def since(self, version: int | None) -> int:
-        """The version after which an answer passes all steps: for a fork, the one from which it branches off."""
+        """The version from which all steps apply to an answer: for a fork, the version where it branches off."""
         version = version or self.steps[0].version
         return version if version >= 0 else self.forks.branch(version)
 
     def resolve(self, label_id: str, version: int | None, to: int | None = None) -> tuple[str, ...]:
-        """Tell what a label of some version (None: the first) means today, or at the version `to`.
+        """Return what a label of some version (None: the first) means today, or at the version `to`.
 
         Parameters
         ----------
         label_id : str
-            Of a label, or of a set of labels (`label_sets`). A set is carried over exactly where each of its labels is;
-            one that was removed leaves it.
+            Id of a label, or of a set of labels (`label_sets`). A set is carried over exactly if each of its labels is;
+            removed labels are dropped from it.
 
         Returns
         -------
         tuple of str
             One label_id when the answer is carried over exactly, several when it is in doubt among them, none when it
-            has to be asked again. Of a set, the labels among which a part of it is in doubt.
+            has to be asked again. For a set in doubt, the labels among which a part of it is in doubt.
         """
         key = (label_id, version or self.steps[0].version, to or self.steps[-1].version)
         if key not in self._resolved and is_set(label_id):
@@ -288,24 +288,24 @@ class Lineage:
         if key not in self._resolved:
             meaning, pending = self._from_fork(*key) if key[1] < 0 else (self._follow(*key), False)
             if pending and len(meaning) == 1:
-                meaning = ()  # likely, but nobody has said so: see `candidates`
-            # If a part of a label is no answer any more, the whole label is certain of nothing.
+                meaning = ()  # likely, but not confirmed: see `candidates`
+            # If a part of a label is no longer an answer, nothing is certain about the whole label.
             self._resolved[key] = meaning if self.versions[key[2]].answerable.issuperset(meaning) else ()
         return self._resolved[key]
 
     def _resolve_set(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
         parts = {one: self.resolve(one, version, to) for one in members(label_id)}
         if any(not part and not self._is_removed(one, version, to) for one, part in parts.items()):
-            return ()  # one of them has others under it now, which are asked in its place
+            return ()  # one of them now has labels under it, which are asked in its place
         doubtful = [new for part in parts.values() if len(part) > 1 for new in part]
         return tuple(dict.fromkeys(doubtful)) or (set_id(new for part in parts.values() for new in part),)
 
     def _is_removed(self, label_id: str, version: int, to: int) -> bool:
-        """Whether a label that means nothing any more was removed, and isn't there with others under it."""
+        """Whether a label without a meaning was removed, and doesn't exist as the parent of others."""
         return version > 0 and not any(one in self.versions[to] for one in self._came_of(label_id, version, to))
 
     def label_states(self, label_id: str, version: int | None) -> dict[str, bool | None]:
-        """Tell which of today's labels an item has, by a set of labels that was given under some version.
+        """Return which of today's labels an item has, from a set of labels that was given under some version.
 
         Returns
         -------
@@ -324,14 +324,14 @@ class Lineage:
         return states
 
     def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
-        """List of which answers of a version each of today's is made: with whether that answer is this one for certain.
+        """List the answers of a version that today's answers come from, and whether each certainly means today's one.
 
-        Answers of which nothing is left are in none; labels that were added since are made of none. Where answers with
-        a label have to be asked again, those without it say of what it may mean today that the item hasn't that either.
+        Labels that were removed are no source; labels that were added since have none. If a label has to be asked
+        again, it is an uncertain source of all that it may mean today: items without it don't have these either.
         """
         if version not in self._sources:
             sources: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
-            # Of a version that the log doesn't have, nothing is known.
+            # Nothing is known about versions that the log doesn't have.
             for old in self.versions[version].label_ids if version in self.versions else ():
                 meaning = self.resolve(old, version)
                 came = () if meaning or version < 0 else self._came_of(old, version, self.today.version)
@@ -341,14 +341,14 @@ class Lineage:
         return self._sources[version]
 
     def _came_of(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
-        """List what came of a label: also labels that were taken away, and where answers have to be asked again."""
+        """List what a label became, including removed labels and those whose answers have to be asked again."""
         came: tuple[str, ...] = (label_id,)
         for step in self.stages(version, to):
             came = tuple(dict.fromkeys(new for old in came for new in step.resolution.get(old, (old,)) or (old,)))
         return came
 
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
-        """Today's label_id, or that of the version `to`, if it is certain; else None."""
+        """Return today's label_id, or that of the version `to`, if it is certain; else None."""
         if label_id is None:
             return None
         meaning = self.resolve(label_id, version, to)
@@ -357,8 +357,8 @@ class Lineage:
     def candidates(self, label_id: str, version: int | None) -> tuple[str, ...]:
         """List the label_ids that are likely today for an old answer that isn't carried over exactly.
 
-        These are the labels among which it is in doubt; else the remaining ones of them, or the labels that lie under
-        its own label now. Empty when the answer says nothing.
+        These are the labels among which it is in doubt; else those of them that remain, or the labels that are now
+        under its own label. Empty if nothing is likely.
         """
         if len(meaning := self.resolve(label_id, version)) > 1:
             return meaning
@@ -369,12 +369,12 @@ class Lineage:
         return self._candidates[label_id, version]
 
     def settled(self, label_id: str, version: int | None, candidate: str) -> str | None:
-        """Tell what an answer in doubt means if it means one of its candidates: of a set, the whole set then.
+        """Return what an answer in doubt means if it means one of its candidates; for a set, the whole set.
 
         Returns
         -------
         str or None
-            None where more than one label of a set is in doubt, or `candidate` isn't likely.
+            None if more than one label of a set is in doubt, or the answer can't mean `candidate`.
         """
         if not is_set(label_id):
             return candidate if candidate in self.candidates(label_id, version) else None
@@ -404,29 +404,29 @@ class Lineage:
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
             if len(meaning) != 1:
                 return step
-        # Exact, but no answer today: because of a step that cancelled out and under which another was made.
+        # Exact, but no answer today: a step cancelled out, and another one had been made after it.
         return next((step for step in reversed(self.steps) if step.before is not None
                      and meaning[0] in self.versions[step.before].answerable
                      and meaning[0] not in self.versions[step.version].answerable), self.steps[-1])
 
     def value(self, attribute_id: str, value: Value, version: int | None, to: int | None = None) -> Value | None:
-        """Tell what a value of some version (None: the first) means today, or at the version `to`.
+        """Return what a value of some version (None: the first) means today, or at the version `to`.
 
         Returns
         -------
         int, float, str or None
-            None where the attribute is there no more, or the value is in doubt.
+            None if the attribute no longer exists, or the value is in doubt.
         """
         return self._value(attribute_id, value, version, to)[0]
 
     def moved(self, attribute_id: str, version: int | None) -> bool:
-        """Whether a step since a version changed what values of an attribute mean, also on one and the same scale."""
+        """Whether a step since a version changed what values of an attribute mean, even on the same scale."""
         return attribute_id in self.mapped and (
             any(attribute_id in step.values for step in self.stages(version))
             or any(attribute_id in step.values for step in self.forks.path(version)))
 
     def value_doubt(self, attribute_id: str, value: Value, version: int | None) -> Step | None:
-        """Find the step that left a value in doubt; None where it is certain, or its attribute is there no more."""
+        """Find the step that left a value in doubt; None if it is certain, or its attribute no longer exists."""
         if _attribute_of(self.today, attribute_id) is None:
             return None
         now, step = self._value(attribute_id, value, version, None)
@@ -439,7 +439,7 @@ class Lineage:
                          for attribute_id in self.asks_since(step.before))
 
     def asks_since(self, version: int | None) -> Mapping[str, Step]:
-        """List the attributes of today that are asked of answers of a version too: attribute id -> the step."""
+        """List today's attributes that a later step asks on a version's answers, too: attribute id -> the step."""
         key = version or self.steps[0].version
         if key not in self._asks:
             asks: dict[str, Step] = {}
@@ -452,7 +452,7 @@ class Lineage:
 
     def _value(self, attribute_id: str, value: Value, version: int | None, to: int | None
                ) -> tuple[Value | None, Step | None]:
-        """Follow a value: what it means, and the last step that changed its meaning."""
+        """Return what a value means, and the last step that changed its meaning."""
         key = (attribute_id, value, version, to)
         if key not in self._values:
             self._values[key] = self._followed(*key)
@@ -481,10 +481,10 @@ class Lineage:
             return None, last
 
     def columns(self, label_ids: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Tell how a model's columns add up to today's labels.
+        """Return the matrix by which a model's columns add up to today's labels.
 
-        A merged label sums its parts, the children of a split share their parent's probability, a new label gets none,
-        even where it may hide among the answers of another, and a retired one is dropped.
+        A merged label is the sum of its parts, the parts of a split share their parent's probability, a new label gets
+        0, even if its items may have been answered with another one, and a retired one is dropped.
 
         Parameters
         ----------
@@ -494,13 +494,13 @@ class Lineage:
         Returns
         -------
         ndarray of float32, shape (len(label_ids), n_labels)
-            Multiply probabilities of the model by it to get those of today's labels. Kept, and not to be changed.
+            Multiply probabilities of the model by it to get those of today's labels. Cached: don't modify it.
         """
         if (kept := self._columns) is not None and kept[0] == tuple(label_ids):
             return kept[1]
         column_of = {label_id: column for column, label_id in enumerate(self.today.label_ids)}
         shares = np.zeros((len(label_ids), len(column_of)), np.float32)
-        # A label's id may outlive a change of its meaning: the version that has exactly these labels tells it best.
+        # A label may change its meaning and keep its id: the version with exactly these labels is the most likely one.
         newest_first = [*sorted(self.versions, reverse=True), *self.forks.steps]
         same = next((v for v in newest_first if set(self.versions[v].label_ids) == set(label_ids)), None)
         for row, label_id in enumerate(label_ids):
@@ -514,10 +514,10 @@ class Lineage:
         return shares
 
     def _outputs(self, label_id: str, version: int) -> tuple[str, ...]:
-        """Tell what a model's output for a label of some version is today: as `resolve`, but for labels added since.
+        """Return what a model's output for a label of some version is today: as `resolve`, without labels added since.
 
-        An answer may be in doubt between its label and an added one that is like it; a model that never learnt the
-        added label says nothing of it.
+        An answer may be in doubt between its label and a similar one that was added; a model that never learnt the
+        added label predicts nothing about it.
         """
         stages = self.stages(version)
         if version < 0:
@@ -530,7 +530,7 @@ class Lineage:
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
             if names := _added(step):
                 after, before = self.versions[step.version], self.versions[step.before or step.version]
-                # A label that is in neither was away then, by a step that was taken back since: it wasn't added here.
+                # A label that is in neither was removed then by a step that was reverted since: it wasn't added here.
                 known = tuple(new for new in meaning
                               if new in before or new not in after or after.label(new).name not in names)
                 meaning = known or meaning
@@ -542,7 +542,7 @@ class Lineage:
         Raises
         ------
         TaxonomyMismatch
-            When it was never one; the message names the edits that would lead there.
+            If it never was a version; the message names the edits that would lead to it.
         """
         if equal := [v for v in (*self.versions, *self.forks.steps) if self.versions[v].digest == taxonomy.digest]:
             return max(equal)
@@ -561,7 +561,7 @@ class Lineage:
         Raises
         ------
         UnknownLabel
-            When no label was ever called so, or it isn't certain which label of today is meant; the message says what
+            If no label ever had this name, or it isn't certain which label of today is meant; the message says what
             became of it.
         """
         try:
@@ -585,7 +585,7 @@ class Lineage:
     def means(self, name_or_id: str, label_id: str | None, version: int | None) -> bool:
         """Whether a name or id meant this label_id under a version of the taxonomy (None: the first).
 
-        As a former name too, where none had it then.
+        Former names count, too, if no label had the name in that version.
         """
         version = version or self.steps[0].version
         if (key := (name_or_id, version)) not in self._meant:
@@ -598,9 +598,10 @@ class Lineage:
         return label_id is not None and self._meant[key] == label_id
 
     def _formerly(self, name: str, to: int | None = None) -> list[tuple[str, int]]:
-        """List the answers that had a name which none has at a version (None: today).
+        """List the answers that had a name which no label has at a version (None: today).
 
-        As label_id and the last version that called it so; of a version that doesn't hold (below 0) none are known.
+        Each is a label_id and the last version in which it had the name; empty for a version that doesn't hold
+        (below 0).
         """
         to = self.today.version if to is None else to
         if to < 0 or not isinstance(name, str) or any(label.name == name.strip() for label in self.versions[to].labels):
@@ -618,7 +619,7 @@ class Lineage:
         return f"{name!r} was renamed to {self.today.name_of(label_id)!r} in v{version + 1}."
 
     def fate_of(self, label_id: str, name: str) -> str:
-        """Tell in a sentence who took a label away, for a label that is gone."""
+        """Return a sentence on who removed a label that no longer exists."""
         had = [step.version for step in self.steps if label_id in self.versions[step.version]]
         step = next((step for step in self.steps if had and step.version > had[-1]), None)
         if step is None:
@@ -626,7 +627,7 @@ class Lineage:
         return f"Label “{name}” was taken away by {step.annotator} in version {step.version}: {step.prose}"
 
     def fate_of_attribute(self, attribute_id: str, name: str) -> str:
-        """Tell in a sentence who retired an attribute, for one that is gone."""
+        """Return a sentence on who retired an attribute that no longer exists."""
         had = [step.version for step in self.steps if _attribute_of(self.versions[step.version], attribute_id)]
         step = next((step for step in self.steps if had and step.version > had[-1]), None)
         if step is None:
@@ -634,10 +635,10 @@ class Lineage:
         return f"Attribute “{name}” was retired by {step.annotator} in version {step.version}: {step.prose}"
 
     def _follow(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
-        """Follow a label from one version to another, through labels that are no answers too.
+        """Follow a label from one version to another, also through labels that aren't answers.
 
-        Each result is built on the one before the last step, so that one more edit costs one more step, however long
-        the history.
+        Each result is built on the cached one before the last step, so that an edit costs one step, however long the
+        history is.
         """
         key = (label_id, version, to)
         if key not in self._passed:
@@ -660,10 +661,10 @@ class Lineage:
         Returns
         -------
         meaning : tuple of str
-            As of `_follow`. What the steps of the fork made of labels is undone, as where they were taken back, but for
-            steps that were applied later: from such a step on the label goes on like one that was given there.
+            As from `_follow`. The fork's steps are undone as if they were reverted, except steps that were applied
+            later: from such a step on, the label is followed like one that was given there.
         pending : bool
-            Whether a step that isn't settled made something of the label.
+            Whether a step that isn't settled changed the label.
         """
         meaning, out, pending = tuple[str, ...]((label_id,)), list[str](), False
         for step in self.forks.path(version):
@@ -682,12 +683,12 @@ class Lineage:
         return tuple(dict.fromkeys(out)), pending
 
     def _instead_of(self, version: int) -> Step:
-        """Find the step that holds in place of the fork of a version."""
+        """Find the step that holds and started where a version's fork branches off; the last step if none did."""
         branch = self.forks.branch(version)
         return next((step for step in self.steps if step.before == branch), self.steps[-1])
 
     def _remaining(self, label_id: str, version: int | None) -> tuple[str, ...]:
-        if version is not None and version < 0:  # a label of the same id, made by another edit, may be the same
+        if version is not None and version < 0:  # another edit may have made the same label, with the same id
             likely = self._from_fork(label_id, version, self.steps[-1].version)[0] or (label_id,)
             return tuple(one for one in likely if one in self.today.answerable)
         remaining: tuple[str, ...] = (label_id,)
@@ -698,24 +699,25 @@ class Lineage:
         return tuple(label_id for label_id in remaining if label_id in self.today.answerable)
 
 
-# 15 branches: an edit of an older version means labels of then, found again today or told to be gone.
+# 15 branches: an edit of an older version names labels of that time, which are found again today or reported as
+# removed.
 def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping[str, str] | None = None) -> Change:
     """Apply edits that were made for the version `base` to today's taxonomy.
 
-    Each edit means the labels that it meant in that version, whatever they are called now. Labels that one of the edits
-    makes are found again by the next ones, and those of `twins` (id in that version -> id today).
+    Each edit refers to labels of that version, whatever they are called now. Later edits may refer to labels that
+    earlier ones make, and to those of `twins` (id in that version -> id today).
 
     Raises
     ------
     EditError
-        When the log has no such version, an edit doesn't fit, or a label is gone by now; the message says who took it
-        away, and how.
+        If the log has no such version, an edit doesn't fit, or a label no longer exists; the message says who removed
+        it, and how.
     """
     if base not in lineage.versions:
         raise EditError(f"base is version {base!r}; the log has {', '.join(map(str, lineage.versions))}.")
     then, now = lineage.versions[base], lineage.today
     resolution: Resolution = {label_id: (label_id,) for label_id in now.label_ids}
-    # Ids of labels and attributes that these edits make: in the older version -> today.
+    # Ids of labels and attributes that these edits make: id in the older version -> id today.
     twins, known = dict(twins or {}), dict(twins or {})
     values: dict[str, list[ValueMap]] = {}
 
@@ -744,7 +746,7 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping
             then = now = later
         else:
             made, today = _made(then, after), _made(now, later)
-            if len(made) > len(today):  # a merge into a new name, which one of the labels has by now
+            if len(made) > len(today):  # a merge into a new name that one of the labels has got since
                 raise _no_new_label(rebased[-1], now, later, lineage)
             twins |= dict(zip(made, today, strict=True))
             then, now = after, later
@@ -754,9 +756,9 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
               ) -> tuple[list[tuple[str | None, int | None]], npt.NDArray[np.int64]]:
-    """List the distinct pairs of label_id (None where there is none) and version, and the index of each row's pair.
+    """List the distinct pairs of label_id (or None) and version, and the index of each row's pair.
 
-    A million answers are only a few hundred different pairs: what became of a label is looked up once for each pair.
+    A million answers have only a few hundred different pairs, so that each meaning is looked up once.
 
     >>> factorize(["a", "b", "a"], [1, 1, 1])
     ([('a', 1), ('b', 1)], array([0, 1, 0]))
@@ -766,7 +768,7 @@ def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
                                     len(label_ids))
 
 
-# 13 branches: what a first version, a fork, a step that takes one back and logs of earlier versions don't say.
+# 13 branches: fields that are missing in a first version, a fork, a reverting step and logs of earlier versions.
 def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> Step:
     """Read the step of an event of kind "taxonomy"."""
     body, reverts = event.body, event.body.get("reverts")
@@ -787,12 +789,12 @@ def _step(event: Event, earlier: Sequence[Step], forked: Mapping[int, Step]) -> 
 
 
 def _added(step: Step) -> frozenset[str]:
-    """List the names of the labels that a step added to be looked for among the answers of others."""
+    """List the names of the labels that a step added whose items may have been answered with others."""
     return frozenset(edit["label"] for edit in step.edits if edit["edit"] == "add" and edit.get("like"))
 
 
 def _with_reverts(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Note in each step the one that takes it back, if that one wasn't taken back itself."""
+    """Note in each step the one that reverts it, if that one wasn't reverted itself."""
     by: dict[str, str] = {}
     for step in reversed(steps):
         if step.reverts is not None and step.id not in by:
@@ -807,14 +809,14 @@ def _prose_of_revert(prose: str) -> str:
 
 
 def _answers_at(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
-    """Return the label itself if it is an answer or gone, else the answers under it."""
+    """Return the label itself if it is an answer or doesn't exist, else the answers under it."""
     if label_id in taxonomy.answerable or label_id not in taxonomy:
         return (label_id,)
     return tuple(label.id for label in taxonomy.below(label_id) if label.id in taxonomy.answerable)
 
 
 def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
-    """Add to the error what became of the first label that the edit calls by a former name."""
+    """Add to the error what became of the first label that the edit names by a former name."""
     for name in edit.called():
         if name in lineage.today:
             continue
@@ -830,7 +832,7 @@ def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
 
 
 def _no_new_label(edit: Edit, before: Taxonomy, after: Taxonomy, lineage: Lineage) -> EditError:
-    """Explain that a merge would make no new label, since one of its labels has the name of that by now."""
+    """Explain that a merge would make no new label, since one of its labels has got the new name."""
     label = next(label for label in map(before.label, edit.called()) if label.id in after)
     step = next((step for step in reversed(lineage.steps) if step.before is not None and label.id in (
         was := lineage.versions[step.before]) and was.label(label.id).name != label.name), None)
@@ -841,7 +843,7 @@ def _no_new_label(edit: Edit, before: Taxonomy, after: Taxonomy, lineage: Lineag
 
 
 def _made(before: Taxonomy, after: Taxonomy) -> list[str]:
-    """List the ids of the labels and attributes that came with an edit, in their order."""
+    """List the ids of the labels and attributes that an edit added, in order."""
     former, later = ([*(label.id for label in taxonomy.labels), *(one.id for one in taxonomy.attributes)]
                      for taxonomy in (before, after))
     return [id for id in later if id not in set(former)]

@@ -1,7 +1,7 @@
-"""Label sets: the answer of an item that may have several labels, or none of them, in the place of one label's id.
+"""Label sets: ids for the answers of items that may have several labels, or none.
 
-A set's id is made of its labels' ids, so that the log, the votes and the suggestions keep sets as they keep labels:
-`set_id` makes it, `members` reads it. "+" stands before each label's id, which can't have one itself.
+A set's id is made of its labels' ids, so that the log, votes and suggestions store sets like labels: `set_id` makes
+it, `members` reads it. It is "+" before each label's id, which can't contain one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def is_set(label_id: str | None) -> bool:
 
 
 def members(label_id: str | None) -> tuple[str, ...]:
-    """The ids of the labels in a set, in the order of the alphabet; for a single label its own.
+    """Return the ids of the labels in a set, in alphabetical order; for a single label its own.
 
     Examples
     --------

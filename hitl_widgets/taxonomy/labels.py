@@ -1,6 +1,6 @@
-"""Labels and taxonomies: what the labels of a project are called, what they mean, and their hierarchy.
+"""Labels and taxonomies: names, definitions and hierarchy of a project's labels.
 
-A `Taxonomy` is a value: it never changes, an edit makes the next one. Read `Label` and `Taxonomy` first.
+A `Taxonomy` is immutable; an edit makes a new one. Read `Label` and `Taxonomy` first.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from .label_sets import NONE_OF_THEM, is_set, members, set_id
 
 DESCRIPTION = ("definition", "examples", "counter_examples", "edge_cases", "link", "key", "colour", "attributes",
                "ratings", "sensitive")
-# How an item may be hard to see; a label's guideline shows examples of each.
+# Reasons why an item may be hard to see; a label's guideline shows examples of each.
 EDGE_CASES = ("cropped", "occluded", "tiny", "blurred", "group", "drawing")
 
 _WRITTEN = ("name", "id", *DESCRIPTION)
 _DIGITS = "1234567890"
 _HTML_LABELS = 50  # rows of the table in a notebook
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
-# A script may hide behind any other scheme.
+# Links with another scheme may run a script.
 _LINK = re.compile(r"https?://\S+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One entry of a taxonomy: an id that stays, a name that may change, and a description.
+    """One entry of a taxonomy: a permanent id, a name that may change, and a description.
 
     Parameters
     ----------
@@ -49,30 +49,30 @@ class Label:
     name : str
         What people see, 1 to 200 characters; unique under its parent.
     definition : str
-        When an item is this and nothing else.
+        When an item has this label and no other.
     examples, counter_examples : tuple of str
         Item ids or images.
     edge_cases : mapping of str to tuple of str
-        Examples that are hard to see, by what makes them so: one of `EDGE_CASES` -> item ids or images.
+        Examples that are hard to see, by reason: one of `EDGE_CASES` -> item ids or images.
     link : str
-        A web address with more about it.
+        A web address with more information.
     parent : str or None
         label_id of the label above; None at the top.
     key : str or None
-        The one character that chooses it; without one it gets a digit (`Taxonomy.keys`).
+        The single character that chooses it; by default a digit (`Taxonomy.keys`).
     colour : str or None
         ``#rrggbb``.
     attributes : mapping of str to str
-        The team's own.
+        Properties of the label that a team defines.
     ratings : mapping of str to float
-        The team's own, such as ``{"objective-subjective": 2}``.
+        Ratings of the label that a team defines, such as ``{"objective-subjective": 2}``.
     sensitive : str or None
-        Why care is needed; None when it isn't.
+        Why care is needed; None if it isn't.
 
     Raises
     ------
     TaxonomyError
-        If a field has a value that it can't have.
+        If a field has an invalid value.
     """
 
     id: str
@@ -131,29 +131,29 @@ class Taxonomy:
         Names; dicts with a ``name``, any other field of `Label` except ``parent``, and ``labels`` for those under it; a
         nested mapping, name -> the labels under it, or a definition; or `Label` objects.
     version : int
-        Counts the edits, for people to read, from 1 on; `digest` tells whether two taxonomies say the same.
+        Number of the version, from 1, for people; compare `digest` to see whether two taxonomies have the same content.
     inner_answers : bool
         Whether a label with others under it may be an answer too.
     former_ids : iterable of str
-        Ids of labels and attributes that are gone; no new one gets one of them.
+        Ids of removed labels and attributes, which new ones don't get.
     attributes : iterable of Attribute
-        What is asked beside the label. With some, labels may be left out.
+        What is asked for besides the label. If there are any, labels may be left out.
 
     Attributes
     ----------
     labels : tuple of Label
-        All of them, depth first.
+        All labels, depth first.
     attributes : tuple of Attribute
-        In the order in which they are asked.
+        The attributes, in the order in which they are asked.
     answers : tuple of Label
-        Those that may be an answer: the ones with none under them, or all with `inner_answers`.
+        Labels that may be an answer: those without labels under them, or all with `inner_answers`.
     label_ids : tuple of str
         The answers' ids, in the order of a model's outputs.
 
     Raises
     ------
     TaxonomyError
-        If there are no labels, two of one name under one parent, two of one id or key, a circle, too many levels, or
+        If there are no labels, duplicate names under one parent, duplicate ids or keys, a cycle, too many levels, or
         something that can't be read as a label.
 
     Examples
@@ -213,7 +213,7 @@ class Taxonomy:
     def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write the taxonomy as YAML, for a person to read and change; `from_yaml` gives back an equal one.
 
-        An id is written only where it isn't the one that the label's place gives, as after a rename.
+        An id is written only if it isn't the one that the label's place gives, such as after a rename.
 
         Parameters
         ----------
@@ -243,7 +243,7 @@ class Taxonomy:
         return text
 
     def _written_attribute(self, attribute: Attribute) -> dict[str, Any]:
-        """The fields of an attribute for a person to read: labels by name, the id only where its name gives another."""
+        """An attribute's fields for a person to read: labels by name, the id only if its name gives another one."""
         of = attribute.to_dict()
         if attribute.id == Attribute(attribute.name, choices=("a", "b")).id:
             del of["id"]
@@ -275,8 +275,8 @@ class Taxonomy:
     def digest(self) -> str:
         """A hash of the taxonomy's content, 32 hexadecimal digits.
 
-        Ids, version and the order of the labels don't count: a taxonomy that edits led to and the same one typed as a
-        list have one digest.
+        Ids, version and the order of the labels don't count: a taxonomy that was made by edits and the same one typed
+        as a list have equal digests.
         """
         content = sorted((path, self._by_id[label_id].description()) for label_id, path in self._paths.items())
         attributes = sorted([{**attribute.to_dict(), "id": "", "labels": sorted(map(self.path, attribute.labels))}
@@ -288,13 +288,13 @@ class Taxonomy:
     def keys(self) -> dict[str, str]:
         """The key of each answer, label_id -> key.
 
-        It is the label's own, else its name where that is a digit, else the next free one of 1 to 9 and 0. Answers
-        beyond have none.
+        It is the label's own, else its name if that is a digit, else the next free one of 1 to 9 and 0. Further answers
+        have none.
         """
         return self.keys_of(self.answers)
 
     def keys_of(self, answers: Sequence[Label]) -> dict[str, str]:
-        """The keys as `keys` has them, with the free ones given in another order of the answers."""
+        """Return the keys as in `keys`, with free digits assigned in another order of the answers."""
         own = {label.key for label in self.labels}
         named = {label.name: label.id for label in reversed(answers) if label.name in set(_DIGITS) - own}
         free = iter([digit for digit in _DIGITS if digit not in own | set(named)])
@@ -309,11 +309,11 @@ class Taxonomy:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The name of each answer, or its path where another label has that name too."""
+        """The name of each answer, or its path if another label has the same name."""
         return tuple(map(self.name_of, self.label_ids))
 
     def name_of(self, label_id: str) -> str:
-        """Return a label's name, or its path where another label has that name too; for a set, the names of its labels.
+        """Return a label's name, or its path if another label has the same name; for a set, the names of its labels.
 
         Examples
         --------
@@ -334,7 +334,7 @@ class Taxonomy:
         return tuple(map(self.name_of, ordered))
 
     def name_as_answered(self, label_id: str) -> str:
-        """Return a label's name alone, whatever others are called; for a set, as `name_of`."""
+        """Return a label's name without its path; for a set, as `name_of`."""
         return self.name_of(label_id) if is_set(label_id) else self.label(label_id).name
 
     def path(self, name_or_id: str) -> str:
@@ -342,7 +342,7 @@ class Taxonomy:
         return yaml.SEPARATOR.join(self._paths[self.label(name_or_id).id])
 
     def label(self, name_or_id: str) -> Label:
-        """Find the label of this id, path or name; UnknownLabel when there is none, or more than one of that name."""
+        """Find the label with this id, path or name; UnknownLabel if there is none, or more than one with that name."""
         if not isinstance(name_or_id, str):
             raise UnknownLabel(f"label {name_or_id!r} is {type(name_or_id).__name__}; a name or id, as text, is "
                                "expected.")
@@ -364,7 +364,7 @@ class Taxonomy:
                            + f"Add it with wb.apply(edits.add({name!r})) or choose one of these.")
 
     def answer(self, name_or_id: str) -> Label:
-        """Find the label of this id, path or name, if it may be an answer; UnknownLabel otherwise."""
+        """Find the label with this id, path or name, if it may be an answer; UnknownLabel otherwise."""
         label = self.label(name_or_id)
         if not self.inner_answers and label.id in self._inner:
             below = _listed([self.name_of(label.id) for label in self.below(label.id)])
@@ -374,12 +374,12 @@ class Taxonomy:
         return label
 
     def label_set(self, names: Iterable[str]) -> str:
-        """The id of the set of some answers, by their names, paths or ids: see `label_sets`.
+        """Return the id of a set of answers, from their names, paths or ids: see `label_sets`.
 
         Raises
         ------
         UnknownLabel
-            When one of them is no answer.
+            If one of them isn't an answer.
         """
         if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
             example = self.name_of(self.label_ids[0]) if self.label_ids else "cat"
@@ -398,12 +398,12 @@ class Taxonomy:
                            + (f" Close to it: {_listed(close)}." if close else ""))
 
     def attributes_of(self, label_id: str | None) -> tuple[Attribute, ...]:
-        """The attributes that are asked of an item with this label, or with this set of labels.
+        """Return the attributes that are asked for on an item with this label or set of labels.
 
         Parameters
         ----------
         label_id : str or None
-            Of a label or a set; None for an item without a label, of which only those are asked that every item has.
+            Id of a label or a set; None for an item without a label, on which only attributes of every item are asked.
         """
         above = {parent for one in members(label_id) if one in self._by_id for parent in self._with_those_above(one)}
         return tuple(attribute for attribute in self.attributes
@@ -418,19 +418,19 @@ class Taxonomy:
     def below(self, name_or_id: str) -> tuple[Label, ...]:
         """All labels under this one, at any depth, in order."""
         label_id = self.label(name_or_id).id
-        # Depth first: those below a label follow it at once.
+        # Depth first: labels below a label follow it directly.
         start = end = self._position[label_id] + 1
         while end < len(self.labels) and len(self._paths[self.labels[end].id]) > len(self._paths[label_id]):
             end += 1
         return self.labels[start:end]
 
     def has_own_id(self, name_or_id: str) -> bool:
-        """Whether the label's id isn't the one that its names alone would give, as after a rename."""
+        """Whether the label's id isn't the one that its path gives, such as after a rename."""
         label_id = self.label(name_or_id).id
         return label_id != label_id_of(self._paths[label_id])
 
     def new_id(self, name: str, *, under: str | None = None) -> str:
-        """Make the id for a new label of this name: one that no label has, and none of `former_ids`."""
+        """Make an id for a new label with this name: one that no label has, and that isn't in `former_ids`."""
         above = () if under is None else self._paths[self.label(under).id]
         return label_id_of((*above, name), {*self._by_id, *self.former_ids})
 
@@ -486,7 +486,7 @@ class Taxonomy:
 
 
 def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
-    """Make the id of a new label from the names that lead to it, so that the same list typed twice has the same ids.
+    """Make the id of a new label from the names on its path, so that the same list typed twice has the same ids.
 
     Parameters
     ----------
@@ -539,11 +539,11 @@ def _number(value: Any, what: str) -> float:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise TaxonomyError(f"{what} is {yaml.shown(value)}; a number is expected.")
-    return number + 0.0  # no -0.0, which is equal to 0.0 but written otherwise
+    return number + 0.0  # no -0.0, which equals 0.0 but is written differently
 
 
 def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], dict[str, int]]:
-    """Make labels with ids, and label_id -> line of those that came from a file."""
+    """Make labels with ids, and label_id -> line for labels from a file."""
     if isinstance(written, Iterator):
         written = list(written)
     if isinstance(written, (list, tuple)) and all(isinstance(label, Label) for label in written):
@@ -572,7 +572,7 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
 
 
 def _by_id(labels: Sequence[Label], lines: Mapping[str, int], *, may_be_empty: bool = False) -> dict[str, Label]:
-    """label_id -> label; raises what no set of labels can be."""
+    """label_id -> label; raises for an invalid set of labels."""
     if not labels and not may_be_empty:
         raise TaxonomyError("a taxonomy needs at least one label, or attributes; give a list of names.")
     by_id: dict[str, Label] = {}
@@ -594,7 +594,7 @@ def _by_id(labels: Sequence[Label], lines: Mapping[str, int], *, may_be_empty: b
 
 
 def _paths(by_id: Mapping[str, Label], lines: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """label_id -> the names that lead to it, depth first, siblings as they came; raises what no hierarchy can be."""
+    """label_id -> the names on its path, depth first, siblings in their order; raises for an invalid hierarchy."""
     below: dict[str | None, list[Label]] = {}
     for label in by_id.values():
         below.setdefault(label.parent, []).append(label)

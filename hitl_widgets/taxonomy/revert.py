@@ -1,6 +1,6 @@
-"""Reverting a step of the taxonomy, also when others have followed.
+"""Reverting a step of the taxonomy, also after later steps.
 
-What the step changed in the labels is changed back. Later steps stay, if they left these labels alone. Read
+The step's changes of labels are undone. Later steps stay, if they didn't change these labels. Read
 `revert_step` first.
 """
 
@@ -31,16 +31,16 @@ class _Traces(NamedTuple):
     changed : set of (id, field)
         Fields of labels and attributes that stayed.
     followed : set of str
-        Ids of attributes whose labels became others, as after a split: of these those that came go again, and those
-        that went come back, whatever became of the others since.
+        Ids of attributes whose labels were replaced, as after a split: added labels are removed again and removed ones
+        restored, whatever became of the others since.
     answers : set of str
-        label_ids whose answers became something else, and what they became.
+        label_ids whose answers changed their meaning, and what they became.
     needed : set of str
-        label_ids that have to be there: the parents of what came, went or moved.
+        label_ids that have to exist: the parents of labels that were added, removed or moved.
     asked, asks : set of str
-        label_ids of which an attribute was asked before and wasn't after, and the other way round.
+        label_ids for which an attribute was asked before but not after, and the reverse.
     inner : bool
-        Whether it changed if labels with others under them may be answers.
+        Whether it changed that labels with others under them may be answers.
     """
 
     came: set[str]
@@ -54,7 +54,7 @@ class _Traces(NamedTuple):
     inner: bool
 
     def rest_on(self, earlier: _Traces) -> bool:
-        """Whether the earlier step can't be undone as long as this one holds."""
+        """Whether the earlier step can't be undone while this one is in force."""
         ids = {label_id for label_id, _ in self.changed} | self.went | self.needed | self.asks | self.answers
         labels, earlier_labels = ({id for id, name in traces.changed if name == "labels"} for traces in (self, earlier))
         return bool(ids & earlier.came or self.changed & earlier.changed or self.answers & earlier.answers
@@ -63,19 +63,19 @@ class _Traces(NamedTuple):
                     or (self.inner and earlier.inner))
 
 
-# 15 branches: the reasons for which a step can't be taken back, each with its own message.
+# 15 branches: the reasons why a step can't be reverted, each with its own message.
 def revert_step(lineage: Lineage, step_id: str) -> Change:
     """Work out today's taxonomy without one step, and what becomes of today's answers.
 
-    A label or attribute that was removed comes back with its id, a changed field gets its former value, and what was
-    added goes. Answers from before the step mean again what they meant (`Lineage.stages`). In answers given after the
-    step, a child of a split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to
-    be asked again. A value means the one whose image it is, where there is one such value.
+    Removed labels and attributes are restored with their ids, changed fields get their former values, and additions are
+    removed. Answers from before the step have their former meaning again (`Lineage.stages`). In answers given after the
+    step, a part of a split means the whole, and a merged label is in doubt among its parts; the rest stays, or has to
+    be asked again. A value is mapped back to the value that it came from, if there is only one.
 
     Raises
     ------
     EditError
-        When there is no such step, it was taken back already, or later ones rest on it; the message names them.
+        If there is no such step, it was reverted already, or later steps depend on it; the message names them.
     """
     step = next((step for step in lineage.steps if step.id == step_id), None)
     if step is None or step.before is None:
@@ -96,7 +96,7 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
     try:
         after = _without(lineage, step, today)
     except (TaxonomyError, UnknownLabel) as error:
-        # The first version under which it can't be done tells which step is in the way: it reused a name or a key.
+        # The first version in which it can't be undone shows the step in the way, which reused a name or a key.
         blocking = next(other for other in later if not _can(lambda at=other.version: _without(  # type: ignore[misc]
             lineage, step, lineage.versions[at])))
         raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
@@ -107,10 +107,10 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
 
 
 def _in_force(lineage: Lineage, step: Step) -> Step:
-    """Return the step by which a step holds: the last one that did it again, or the step itself.
+    """Return the step by which a step is in force: the last one that redid it, or the step itself.
 
-    An answer that was given while it was undone is older than the step that did it again, and means what it meant
-    once that one is taken back.
+    An answer that was given while it was undone is older than the step that redid it, and has its former meaning again
+    if that one is reverted.
     """
     again = {one.reverted_by for one in lineage.steps if one.reverts == step.id} - {None}
     return next((_in_force(lineage, one) for one in lineage.steps if one.id in again), step)
@@ -123,7 +123,7 @@ def _effective_after(lineage: Lineage, step: Step) -> list[Step]:
     return [other for other in later if other.reverted_by is None and other.reverts not in ids]
 
 
-# 19 branches: one line for each set of what changed.
+# 19 branches: one line for each set of changes.
 def _traces(lineage: Lineage, step: Step) -> _Traces:
     assert step.before is not None
     before, after = lineage.versions[step.before], lineage.versions[step.version]
@@ -148,20 +148,20 @@ def _traces(lineage: Lineage, step: Step) -> _Traces:
 
 
 def _changed(before: Mapping[str, object], after: Mapping[str, object], names: Iterable[str]) -> set[tuple[str, str]]:
-    """List the fields, as (id, field), in which labels or attributes differ that are in both."""
+    """List the fields, as (id, field), in which labels or attributes of both versions differ."""
     return {(id, name) for id in before.keys() & after.keys() for name in names
             if getattr(before[id], name) != getattr(after[id], name)}
 
 
 def _names_labels(lineage: Lineage, step: Step) -> bool:
-    """Whether a step says of which labels an attribute is asked."""
+    """Whether a step names the labels of an attribute."""
     while step.reverts is not None:
         step = next(other for other in lineage.steps if other.id == step.reverts)
     return any(edit["edit"] == "change_attribute" and "labels" in edit for edit in step.edits)
 
 
 def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
-    """Return a later taxonomy in which everything that a step changed is as it was before."""
+    """Return a later taxonomy with all changes of a step undone."""
     assert step.before is not None
     before, traces = lineage.versions[step.before], _traces(lineage, step)
     was: dict[str, dict[str, object]] = {}
@@ -180,7 +180,7 @@ def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
 
 
 def _in_order(label_ids: Collection[str], back: set[str], before: Taxonomy) -> list[str]:
-    """Order the labels: what comes back, or moves back, follows what it followed before."""
+    """Order the labels: a label that is restored or moved back follows the one that it followed before."""
     follow: dict[str | None, list[str]] = {}
     previous: str | None = None
     for label in before.labels:
@@ -194,7 +194,7 @@ def _in_order(label_ids: Collection[str], back: set[str], before: Taxonomy) -> l
 
 def _attributes_without(lineage: Lineage, step: Step, taxonomy: Taxonomy, was: Mapping[str, Mapping[str, object]]
                         ) -> list[Attribute]:
-    """Return a later taxonomy's attributes as they are without a step; those that come back are asked last."""
+    """Return a later taxonomy's attributes without a step; restored ones are asked last."""
     assert step.before is not None
     asked, asks = ({one.id: one for one in lineage.versions[version].attributes}
                    for version in (step.before, step.version))
@@ -210,7 +210,7 @@ def _attributes_without(lineage: Lineage, step: Step, taxonomy: Taxonomy, was: M
 
 
 def _labels_without(attribute: Attribute, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
-    """List the labels of which an attribute is asked without a step by which `before` became `after`."""
+    """List an attribute's labels without the step that changed them from `before` to `after`."""
     labels = tuple(dict.fromkeys([*(id for id in attribute.labels if id in before or id not in after),
                                   *(id for id in before if id not in after)]))
     if attribute.labels and not labels:
@@ -219,8 +219,8 @@ def _labels_without(attribute: Attribute, before: Collection[str], after: Collec
 
 
 def _values_back(lineage: Lineage, step: Step) -> ValueMaps:
-    """Tell what a value that was given after a step means without it."""
-    if step.reverts is not None:  # to undo an undo is to do it again
+    """Return the maps from values given after a step to values without it."""
+    if step.reverts is not None:  # undoing an undo is redoing
         return next(other for other in lineage.steps if other.id == step.reverts).values
     back = dict[str, list[ValueMap]]()
     for edit, before, *_ in made_again(lineage, step):
@@ -230,7 +230,7 @@ def _values_back(lineage: Lineage, step: Step) -> ValueMaps:
 
 
 def made_again(lineage: Lineage, step: Step) -> Iterator[tuple[Edit, Taxonomy, Taxonomy, Resolution]]:
-    """Make the edits of a step once more: each with the taxonomy before it, the one after it, and its resolution."""
+    """Repeat the edits of a step: yield each with the taxonomies before and after it, and its resolution."""
     assert step.before is not None
     taxonomy = lineage.versions[step.before]
     for body in step.edits:
@@ -241,8 +241,8 @@ def made_again(lineage: Lineage, step: Step) -> Iterator[tuple[Edit, Taxonomy, T
 
 
 def reverse(lineage: Lineage, step: Step) -> Resolution:
-    """Tell what an answer from after a step means without it."""
-    if step.reverts is not None:  # to undo an undo is to do it again
+    """Return what answers given after a step mean without it."""
+    if step.reverts is not None:  # undoing an undo is redoing
         every = (*lineage.steps, *lineage.forks.steps.values())
         return dict(next(other for other in every if other.id == step.reverts).resolution)
     stages = [_reverse_of_one(before, after, resolution) for _, before, after, resolution in made_again(lineage, step)]
@@ -258,7 +258,7 @@ def _reverse_of_one(before: Taxonomy, after: Taxonomy, resolution: Resolution) -
         parts = tuple(old for old in before.label_ids if label.id in resolution[old] and old not in after.label_ids)
         if label.id in before.label_ids:  # with what was merged or retired into it
             back[label.id] = (label.id, *parts)
-        elif label.id in before:  # it had others under it, and stands for any of them
+        elif label.id in before:  # it had others under it, and may mean any of them
             back[label.id] = ()
         else:
             back[label.id] = parts or _above(label, before, after)
@@ -266,7 +266,7 @@ def _reverse_of_one(before: Taxonomy, after: Taxonomy, resolution: Resolution) -
 
 
 def _above(label: Label, before: Taxonomy, after: Taxonomy) -> tuple[str, ...]:
-    """Find the nearest answer of before that a new label lies under; the new label is a part of it."""
+    """Find the nearest former answer above a new label, which is a part of it."""
     while label.parent is not None:
         label = after.label(label.parent)
         if label.id in before.label_ids:

@@ -1,4 +1,4 @@
-"""Settling an edit that two people made apart: it is applied to today's taxonomy, or it isn't.
+"""Settling an edit of a fork: it is applied to today's taxonomy, or left out.
 
 Read `settling` first; `forks` says what an edit to settle is.
 """
@@ -26,7 +26,7 @@ def unsettled_step(lineage: Lineage, step_id: str) -> Step:
     Raises
     ------
     EditError
-        When none to settle has this id; the message says which have to be settled.
+        If no edit to settle has this id; the message lists those to settle.
     """
     unsettled = lineage.forks.unsettled
     step = next((step for step in unsettled if step.id == step_id), None)
@@ -39,15 +39,15 @@ def unsettled_step(lineage: Lineage, step_id: str) -> Step:
 
 
 def settling(lineage: Lineage, step_id: str) -> Change | AlreadyThere:
-    """Work out today's taxonomy with an edit that was made of another version, and what becomes of today's answers.
+    """Work out today's taxonomy with an edit that was made for another version, and what becomes of today's answers.
 
-    The edit means the labels that it meant there, whatever they are called now. Answers that were given under it mean
-    then what they meant.
+    The edit refers to the labels of that version, whatever they are called now. Answers that were given under the edit
+    have their former meaning again.
 
     Raises
     ------
     EditError
-        When there is no such edit to settle, or it doesn't fit today's taxonomy; the message says why.
+        If there is no such edit to settle, or it doesn't fit today's taxonomy; the message says why.
     """
     step = unsettled_step(lineage, step_id)
     assert step.before is not None
@@ -65,7 +65,7 @@ def settling(lineage: Lineage, step_id: str) -> Change | AlreadyThere:
 
 
 def _step_to_revert(lineage: Lineage, step_id: str, reverts: str) -> str:
-    """Find the step of today's line that is taken back by settling one that takes back the step `reverts`."""
+    """Find the step that holds which is reverted by settling a step that reverts the step `reverts`."""
     if all(one.id != reverts for one in lineage.forks.steps.values()):
         return reverts
     held = next((one for one in lineage.steps if one.settles == reverts), None)

@@ -1,4 +1,4 @@
-"""Value maps: what a change of an attribute makes of the values that were given before.
+"""Value maps: from an attribute's earlier values to those after a change.
 
 A map is a table of values, or a line through some points of a continuous scale. `linear`, `same_names` and `by_table`
 make one; read `ValueMap.image` first. A value without an image is in doubt, and asked again.
@@ -15,13 +15,13 @@ from typing import Any
 from ..errors import BadInput, EditError
 from .attributes import Attribute, Value
 
-# What is written with so small a difference is one number.
+# Numbers with a smaller difference are equal.
 _SAME = 1e-9
 
 
 @dataclass(frozen=True)
 class ValueMap:
-    """From values of an attribute before a step to its values after it.
+    """Map from an attribute's values before a step to its values after it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ValueMap:
         return None
 
     def back(self) -> ValueMap:
-        """Return the map the other way: of an image of several values nothing is known, and it has no image."""
+        """Return the inverse map; the image of several values has no image in it."""
         news = [new for _, new in self.pairs]
         if self.between:
             rises = not self.whole and all(float(low) < float(high) for low, high in pairwise(news))
@@ -75,15 +75,15 @@ class ValueMap:
         return cls(tuple((old, new) for old, new in body["pairs"]), bool(body.get("between")), bool(body.get("whole")))
 
 
-# What becomes of the values of an attribute that is there no more.
+# The map of an attribute that was retired.
 GONE = ValueMap(())
 
 
 def linear(before: Attribute, after: Attribute) -> ValueMap:
-    """Map one scale on another, end on end.
+    """Map one scale linearly to another, end to end.
 
-    On a scale of fewer whole steps a value becomes the nearest step, and has no image where two are equally near; on
-    one of more whole steps it has an image only where that is a step.
+    On a scale of fewer whole steps a value becomes the nearest step, and has no image if two are equally near; on one
+    of more whole steps it has an image only if that is a step.
 
     Examples
     --------
@@ -107,20 +107,20 @@ def linear(before: Attribute, after: Attribute) -> ValueMap:
 
 
 def same_names(before: Attribute, after: Attribute) -> ValueMap:
-    """Map each choice on the one of its name, as far as that is still there."""
+    """Map each choice to the one with the same name, if there is one."""
     return ValueMap(tuple((choice, choice) for choice in before.choices if choice in after.choices))
 
 
 def by_table(before: Attribute, after: Attribute, table: Mapping[Any, Any]) -> ValueMap:
-    """Map values as a table says, in which None is for values that are asked again.
+    """Map values by a table, in which None is for values that are asked again.
 
-    Of a continuous scale the table's values are points of a line. A choice that isn't in the table stays where there
-    is one of its name.
+    For a continuous scale the table's values are points of a line. A choice that isn't in the table is mapped to the
+    one with the same name, if there is one.
 
     Raises
     ------
     EditError
-        When something in the table is no value of the attribute before or after.
+        If something in the table isn't a value of the attribute before or after.
     """
     try:
         read = {before.check(old): None if new is None else after.check(new) for old, new in table.items()}
@@ -138,12 +138,12 @@ def by_table(before: Attribute, after: Attribute, table: Mapping[Any, Any]) -> V
 
 
 def map_of(before: Attribute, after: Attribute, table: Mapping[Any, Any] | None) -> ValueMap | None:
-    """Work out the map of a change; None where each value stays as it is.
+    """Work out the map of a change; None if all values stay as they are.
 
     Raises
     ------
     EditError
-        When a scale becomes choices, or choices a scale, and there is no table.
+        If a scale becomes choices, or choices a scale, and there is no table.
     """
     if table is not None:
         return by_table(before, after, table)
@@ -159,7 +159,7 @@ def map_of(before: Attribute, after: Attribute, table: Mapping[Any, Any] | None)
 
 
 def map_back(before: Attribute, after: Attribute, table: Mapping[Any, Any] | None) -> ValueMap | None:
-    """Work out what values given after a change mean without it; None where each stays as it is."""
+    """Work out the map from values after a change to values without it; None if all stay as they are."""
     forth = map_of(before, after, table)
     if forth is None or (table is None and before.scale is not None and after.scale is not None):
         return None if forth is None else linear(after, before)

@@ -26,9 +26,9 @@ class Draft(NamedTuple):
     Parameters
     ----------
     fields : dict
-        Its fields, without those under it.
+        Its fields, without the labels under it.
     parent : int or None
-        The position of the draft under which it lies.
+        The position of its parent's draft; None at the top.
     line : int
         Its line, from 1 on; 0 where there is no file.
     """
@@ -47,12 +47,12 @@ def drafts_of(entries: Any, *, allowed: Collection[str]) -> list[Draft]:
         Names; dicts with a ``name``, other fields and ``labels`` for those under it; or a nested mapping, name -> the
         labels under it, a definition, or nothing.
     allowed : collection of str
-        The fields that a label may have beside ``labels``.
+        The fields that a label may have besides ``labels``.
 
     Raises
     ------
     TaxonomyError
-        With the line, if something else is met, or more than `MAX_DEPTH` levels.
+        With the line, if there is something else, or more than `MAX_DEPTH` levels.
     """
     drafts: list[Draft] = []
     _gather(entries, None, 1, drafts, (*allowed, "labels"))
@@ -80,9 +80,9 @@ def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     Returns
     -------
     where : str
-        How to name the source in a message; "" for text.
+        The source's name for messages; "" for text.
     arguments : dict
-        For `Taxonomy`.
+        Arguments for `Taxonomy`.
 
     Raises
     ------
@@ -107,16 +107,16 @@ def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """Write a document as YAML: no reader takes its texts for numbers; several lines become a block."""
+    """Write a document as YAML: texts that look like numbers are quoted; several lines become a block."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
-# 17 branches: the shapes in which a label may be written, and what is refused of them, line by line.
+# 17 branches: the forms in which a label may be written, and those that are refused, line by line.
 def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], allowed: Collection[str]) -> None:
     if isinstance(entries, Mapping):
         entries = _List((_entry_of(name, value) for name, value in entries.items()), line=_line(entries))
-    # A set has no order, and the order gives the keys.
+    # A set has no order, and keys are assigned by order.
     if isinstance(entries, (str, bytes, set, frozenset)) or not isinstance(entries, Iterable):
         raise fault(entries, f"labels is {shown(entries)}; a list of names, or a mapping from names, is expected.")
     for entry in entries:
@@ -144,12 +144,12 @@ def too_deep(line: int = 0) -> TaxonomyError:
 
 
 def _entry_of(name: Any, value: Any) -> Mapping[str, Any]:
-    """Return the entry that `name: value` in a nested mapping stands for."""
+    """Return the entry for `name: value` in a nested mapping."""
     more = {} if value is None else {"definition" if isinstance(value, str) else "labels": value}
     return _Map({"name": name, **more}, line=_line(name))
 
 
-# Values that know the line on which they were written.
+# Values with the line on which they were written.
 
 class _Text(str):
     line = 0
@@ -178,7 +178,7 @@ def shown(value: Any) -> str:
 
 
 class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
-    """Scalars are text, and everything knows its line."""
+    """Loader that reads scalars as text, and keeps the line of every value."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> _Text | _List | _Map:
         line = node.start_mark.line + 1
@@ -203,7 +203,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 
 def _style(text: str) -> str | None:
-    """Several lines as a block; in quotes what some version of YAML takes for a number or a truth value."""
+    """Style of a text: a block for several lines; quotes if a version of YAML reads it as a number or a boolean."""
     return "|" if "\n" in text else "'" if re.match(r"[-+.\d]|[yYnN]\Z", text) else None
 
 
@@ -234,7 +234,7 @@ def _load(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    """Refuse aliases, by which a short text can stand for gigabytes, tags, and deep nesting before it is built."""
+    """Refuse aliases (a short text can expand to gigabytes), tags, and deep nesting before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionEndEvent):
