@@ -115,7 +115,7 @@ class OwnPage:
             shown = [(row.item_id, row.label, row.others, f"{row.share:.0%} of {row.n_others}" if
                       row.judged_by == "others" else "the verdict") for row in
                      self.slips.head(_HTML_SLIPS).itertuples(index=False)]
-            parts += [html.paragraph("Others gave different answers here. They may be wrong; look again, and revise with "
+            parts += [html.paragraph("Others gave other answers here. They may be wrong; look again, and revise with "
                                      "wb.decide(item_id, label=...) or on the card."),
                       html.table(["item", "you", "others", "who"], shown)]
             if len(self.slips) > _HTML_SLIPS:
