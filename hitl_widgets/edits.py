@@ -1,8 +1,8 @@
 """Taxonomy edits: every way to change the labels of a project.
 
-An edit is a value; pass it to ``wb.preview`` or ``wb.apply``. Read `split` and `between` first. The code lies in
-`taxonomy.edits` and `taxonomy.attribute_edits` (what each edit does) and `taxonomy.diff` (which edits lead from one
-taxonomy to another).
+Edits are values: pass them to ``wb.preview`` or ``wb.apply``. Read `split` and `between` first. The code is in
+`taxonomy.edits` and `taxonomy.attribute_edits` (the effect of each edit) and `taxonomy.diff` (the edits that lead from
+one taxonomy to another).
 
 >>> from hitl_widgets import Taxonomy, edits
 >>> before = Taxonomy(["top", "Bag"])

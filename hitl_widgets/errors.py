@@ -48,10 +48,10 @@ class HitlError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """The lines that IPython shows, which looks for a method of this name."""
+        """The lines that IPython shows; it looks for a method of this name."""
         tb = self.__traceback__
         cause, suppressed = self.__cause__, self.__suppress_context__
-        # Of an error beneath, only one in the person's own code tells more than the message.
+        # A causing error adds to the message only if it was raised in the person's own code.
         if not _is_in_own_code(cause or (None if suppressed else self.__context__)):
             self.__cause__, self.__suppress_context__ = None, True
         try:
@@ -60,7 +60,7 @@ class HitlError(Exception):
                 type(self), self, _without_package(tb) or tb, tb_offset=1)
             return lines
         finally:
-            # Setting the cause sets what is suppressed, so it comes first.
+            # Setting the cause also sets __suppress_context__, so it comes first.
             self.__cause__, self.__suppress_context__ = cause, suppressed
 
 
@@ -101,7 +101,7 @@ class WrongPool(BadInput):
 
 
 class ItemError(BadInput):
-    """An item that can't be read. It is asked all the same, and shown as one that can't be shown."""
+    """An item that can't be read. It stays in the queue, and the card says that it can't be shown."""
 
 
 class ImageError(ItemError):
@@ -129,7 +129,7 @@ class AlreadyDecided(BadInput):
 
 
 class NotAllowed(BadInput):
-    """An act that the role of whoever does it doesn't allow; nothing was stored. The message says who may."""
+    """An act that the person's role doesn't allow; nothing was stored. The message says who may."""
 
 
 class StoreError(HitlError, OSError):

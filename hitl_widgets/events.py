@@ -1,4 +1,4 @@
-"""Events: the lines of the append-only log, and their form as JSON.
+"""Events: the entries of the append-only log, and their form as JSON.
 
 Read `Event` first, then `decided` and `decision_of`, which turn a decision into an event and back. `standing` says
 which of a person's decisions on an item holds.
@@ -30,22 +30,22 @@ from .records import (
     objects_on_screen,
 )
 
-# `docs/architecture.md` says what the body of each holds.
+# `docs/architecture.md` describes the body of each kind.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
          "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values", "imported",
          "assigned", "exported", "redacted", "settled", "role", "taken_in")
-# Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
+# Answers of a person to an item. A repeated answer measures agreement with oneself, and never stands.
 ANSWERS = ("decided", "repeated")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One act, as the log keeps it.
+    """One act, as the log stores it.
 
     Parameters
     ----------
     id : str
-        Made by whoever acts, so that sending twice is storing once.
+        Made by the sender, so that an act that is sent twice is stored once.
     kind : str
         One of `KINDS`.
     annotator : str
@@ -55,16 +55,16 @@ class Event:
     body : mapping
         Plain JSON.
     item_id : str or None
-        The item that it is about, if it is about one.
+        The item that it is about, if any.
     stored_at : datetime or None
-        When the log had it; None before.
+        When it was stored in the log; None before.
     seq : int or None
         Its number in the log, from 1; None before.
     nth : int or None
         Its number among the events of its annotator in the log, from 1; None before, and for events that were stored
         before these numbers were kept.
     aside : bool
-        Whether it was outside its person's role when it was stored, so that it counts nowhere; False before.
+        Whether it was outside its person's role when it was stored, so that it doesn't count; False before.
 
     Raises
     ------
@@ -91,19 +91,19 @@ class Event:
         check_instant(self.acted_at)
 
     def same_act(self, other: Event) -> bool:
-        """Whether both say the same thing: kind, annotator, item and body.
+        """Whether both have the same content: kind, annotator, item and body.
 
-        What the project worked out itself when it stored the act (`DERIVED`) isn't compared.
+        Parts that the project computed when it stored the act (`DERIVED`) aren't compared.
         """
         bodies = [self.body, other.body]
-        if any(_version_seen(body) < 0 for body in bodies):  # the number of a version that doesn't hold any more
+        if any(_version_seen(body) < 0 for body in bodies):  # the number of a version that no longer holds
             bodies = [{**body, "seen": {**body.get("seen", {}), "taxonomy": None}} for body in bodies]
         return (self.kind, self.annotator, self.item_id) == (other.kind, other.annotator, other.item_id) \
             and comparable(bodies[0]) == comparable(bodies[1])
 
 
-# Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
-# before a suggestion was shown, what was planted when they answered the item before, and who stored it for them.
+# Computed again whenever an act is sent: what a decision replaces, what a script would have seen, what the person
+# answered before the suggestion was shown, what was planted when they answered before, and who stored it for them.
 DERIVED = ("replaces", "content", "first", "planted", "by")
 _GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
 # What was explained follows from what was on the screen.
@@ -117,14 +117,14 @@ def _version_seen(body: Mapping[str, Any]) -> int:
 
 
 def comparable(body: Mapping[str, Any]) -> str:
-    """Write what an act says as text, without what the project worked out itself when it stored it: see `DERIVED`."""
+    """The content of an act as text, without the parts that the project computed when it stored it: see `DERIVED`."""
     fields = {k: v for k, v in body.items() if k not in DERIVED}
     if fields.get("seen", {}).get("scripted"):
         del fields["seen"]
         if isinstance(fields.get("reasons"), list):
             fields["reasons"] = [{name: one.get(name) for name in _GIVEN_OF_REASON} for one in fields["reasons"]
                                  if isinstance(one, Mapping)]
-        # What became of the proposals follows from what the script would have seen.
+        # The acts on proposals follow from what the script would have seen.
         if isinstance(fields.get("objects"), list):
             fields["objects"] = [{name: one.get(name) for name in _GIVEN_OF_OBJECT} for one in fields["objects"]
                                  if isinstance(one, Mapping) and one.get("act") != "deleted"]
@@ -133,7 +133,7 @@ def comparable(body: Mapping[str, Any]) -> str:
 
 
 def canonical(body: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Write a body as JSON text: sorted keys, no spaces, no NaN, so that equal bodies are equal texts."""
+    """A body as JSON text: sorted keys, no spaces, no NaN, so that equal bodies are equal texts."""
     try:
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -142,7 +142,7 @@ def canonical(body: Mapping[str, Any] | Sequence[Any]) -> str:
 
 def decided(decision: Decision, *, content: str | None = None, first: Mapping[str, Any] | None = None,
             planted: str | None = None, by: str | None = None) -> Event:
-    """Make the event of a decision, of kind "repeated" where a person is compared with themselves.
+    """Make the event of a decision, of kind "decided", or "repeated" for a repeat of a person's own answer.
 
     Parameters
     ----------
@@ -150,11 +150,11 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
     content : str or None
         Hash of the item as it was when it was decided.
     first : mapping or None
-        What the person had answered before the suggestion was shown: see `first_answer`.
+        The person's answer before the suggestion was shown: see `first_answer`.
     planted : str or None
         The label_id that was suggested on purpose when the person answered before: see `planted_before`.
     by : str or None
-        Who stores it in the name of its annotator, such as whoever imports answers; their role is the one that counts.
+        The person who stores it in the name of its annotator, such as an importer; their role is the one that counts.
     """
     circumstances = {"seen": decision.seen.to_dict() or None, "content": content,
                      "first": None if first is None else dict(first),
@@ -167,7 +167,7 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
 
 
 def _said(decision: Decision) -> dict[str, Any]:
-    """What a person said with a decision, as plain JSON, without what they left out."""
+    """A person's answer in a decision, as plain JSON, without fields that they left out."""
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
         if (value := getattr(decision, name)) is not None:
@@ -190,10 +190,10 @@ def _said(decision: Decision) -> dict[str, Any]:
 
 
 def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
-    """What a person answered before the suggestion was shown, of the decision that stands until now; None otherwise.
+    """The answer before the suggestion was shown, from the decision that stands until now; None if there is none.
 
     A mapping of label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability, acted_at (ISO form) and,
-    where there are some, values. It goes from each decision to the one that replaces it.
+    if any, values. Each decision passes it on to the one that replaces it.
     """
     if standing is None or "first" in standing.body:
         return None if standing is None else standing.body["first"]
@@ -212,7 +212,7 @@ def is_planted(body: Mapping[str, Any]) -> bool:
 
 
 def planted_before(standing: Event | None) -> str | None:
-    """The wrong label_id that a person was shown on purpose for the decision that stands; None otherwise.
+    """The planted label_id that a person was shown for the decision that stands; None otherwise.
 
     Each decision passes it on to the one that replaces it: a person who saw it can't give a vote on the item any more.
     """
@@ -240,10 +240,10 @@ def decision_of(event: Event) -> Decision:
 
 
 def reasons_of(body: Mapping[str, Any]) -> tuple[ObjectReason, ...]:
-    """What a decision's body says of the explanations of single objects, without what can't be that.
+    """The valid feedback in a decision's body on the explanations of single objects.
 
-    Before each object could have its own, a decision had one reason, of the object that the map on the screen was of:
-    it is read as that object's.
+    In earlier versions a decision had only one reason, about the object that the map on the screen explained: it is
+    read as that object's.
     """
     seen = body.get("seen", {})
     if "reasons" in body:
@@ -265,7 +265,7 @@ def reasons_of(body: Mapping[str, Any]) -> tuple[ObjectReason, ...]:
 
 
 def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The objects of a decision's body and its image's size, without what an invented log may hold in their place.
+    """The valid objects in a decision's body, and its image's size; a forged log may hold anything.
 
     A mapping of objects (tuple of `ObjectAnswer`) and size (width and height); empty where there are none.
     """
@@ -282,7 +282,7 @@ def size_of(body: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:
-    """Read the objects of a decision, each id once; what can't be an object is left out."""
+    """Read the objects of a decision, each id once; invalid ones are left out."""
     read: dict[str, ObjectAnswer] = {}
     for one in objects:
         try:
@@ -294,14 +294,14 @@ def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:
 
 
 def undo_id(decision_id: str) -> str:
-    """Make the id of a decision's undo, the same for everybody: an undo that is sent again stores nothing new."""
+    """Make the id of a decision's undo, the same for everybody, so that an undo is stored only once."""
     return f"undo-{blake2b(decision_id.encode(), digest_size=16).hexdigest()}"
 
 
 def after_id(former: Event | None) -> str:
-    """Make the part of an id that says which event one comes after: of two that come after the same, one is stored.
+    """Make the part of an id that names the event before: of two events after the same one, only one is stored.
 
-    Numbers wouldn't do: they change where logs are joined.
+    Event numbers can't be used, since they change when logs are joined.
     """
     return "0" if former is None else blake2b(former.id.encode(), digest_size=8).hexdigest()
 
@@ -318,10 +318,10 @@ def stored(event: Event, *, stored_at: datetime, seq: int, nth: int, aside: bool
 
 
 def standing(events: Iterable[Event], *, skips: bool = True) -> Event | None:
-    """The decision that holds, among all that one annotator decided on one item.
+    """The decision that holds, among all of one annotator's decisions on one item.
 
-    A decision no longer holds when it is retracted, or when another that isn't retracted replaces it, or replaces one
-    that did so. Of those left, the one with the latest `acted_at` holds: where none knew of the other, as with two
+    A decision no longer holds when it is retracted, or when it is replaced, directly or through others, by one that
+    isn't retracted. Of those left, the one with the latest `acted_at` holds: if none replaces the other, as with two
     kernels that were offline, the clocks decide. The order in which the events arrived doesn't matter.
 
     Parameters
@@ -329,7 +329,7 @@ def standing(events: Iterable[Event], *, skips: bool = True) -> Event | None:
     events : iterable of Event
         The "decided" events of one (item, annotator), and the "retracted" events of the item.
     skips : bool
-        Whether a skip may hold; else the answer that it put off.
+        Whether a skip may hold; otherwise the answer that it suspended holds.
 
     Returns
     -------
@@ -345,7 +345,7 @@ def standing(events: Iterable[Event], *, skips: bool = True) -> Event | None:
     replaced = set[str]()
     for event in live:
         earlier = replaces.get(event.id)
-        while earlier is not None and earlier not in replaced:  # an invented log may go round in a circle
+        while earlier is not None and earlier not in replaced:  # a forged log may have a cycle
             replaced.add(earlier)
             earlier = replaces.get(earlier)
     return max((event for event in live if event.id not in replaced),

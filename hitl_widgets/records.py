@@ -28,8 +28,8 @@ Display = Literal["overlay", "side_by_side", "hot"]
 Arm = Literal["shown", "blind", "no_map", "answer_first", "none"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
-# What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it (of an
-# image boxes, polygons or points, of a text spans).
+# Tasks: one label per item, any number of labels, attribute values alone, or the objects in an item (boxes, polygons or
+# points in images, spans in texts).
 Task = Literal["classify", "multilabel", "scale", "boxes", "polygons", "points", "spans"]
 TASKS: tuple[str, ...] = get_args(Task)
 KindOfShape = Literal["box", "polygon", "point", "span"]
@@ -37,18 +37,18 @@ KINDS_OF_SHAPES: tuple[str, ...] = get_args(KindOfShape)
 # The shape of an object where objects are asked for.
 SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "points": "point", "spans": "span"}
 OBJECT_TASKS: tuple[str, ...] = tuple(SHAPE_OF)
-# A decision has so many objects at most.
+# Maximum number of objects in a decision.
 MOST_OBJECTS = 1_000
-# Before the id of an object, as a map's target.
+# Prefix of an object's id in a map's target.
 OBJECT_TARGET = "object:"
-# With the proposals that were deleted.
+# Including deleted proposals.
 MOST_WITH_DELETED = 2 * MOST_OBJECTS
 # What became of an object that was proposed, or where it came from.
 ObjectAct = Literal["accepted", "moved", "relabelled", "added", "deleted"]
 OBJECT_ACTS: tuple[str, ...] = get_args(ObjectAct)
-# What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
+# Names of `explain.attribute.METHODS`, to check a name without loading torch and captum.
 METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap", "lime")
-# Those that explain what counts in a text.
+# Methods for texts.
 TEXT_METHODS = ("contributions", "integrated_gradients", "erasure", "kernelshap", "lime")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
@@ -56,28 +56,28 @@ FLAGS: tuple[str, ...] = get_args(Flag)
 
 LONGEST_NOTE = 10_000
 
-# The beginning of an address, as that of a file on a server or of a database.
+# The beginning of an address, such as that of a file on a server or of a database.
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# With one slash, too, since a path has no two in a row. A drive has one letter.
+# Also with a single slash, since paths lose double slashes. A Windows drive has one letter.
 MEANT_AS_ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/")
 
 # The version of this package; `hitl_widgets.__version__` is the same.
 __version__ = "0.1.0.dev0"
 
-# Shows how far some work is. Called with the number of steps (None where it isn't known), `title` and perhaps `unit`;
-# what it gives is entered, and called with each number of steps that are done. `no_bars` shows nothing.
+# Progress bars. Called with the number of steps (None if unknown), `title` and perhaps `unit`, it returns a context
+# manager whose value is called with each number of completed steps. `no_bars` shows nothing.
 Bars = Callable[..., AbstractContextManager[Callable[..., object]]]
 
 _ID = re.compile(r"[0-9A-Za-z_.:-]{8,80}\Z")
 
 
 def utc_now() -> datetime:
-    """Tell the present instant, UTC-aware."""
+    """Return the current time, UTC-aware."""
     return datetime.now(timezone.utc)
 
 
 def no_bars(total: int | None, *, title: str, unit: str = "item") -> AbstractContextManager[Callable[..., object]]:
-    """Show nothing while work is done, in the place of a `Bars`."""
+    """Show no progress, in place of a `Bars`."""
     return nullcontext(lambda *done: None)
 
 
@@ -108,14 +108,14 @@ def check_instant(acted_at: datetime) -> datetime:
 
 
 def check_annotator(name: str) -> str:
-    """Return the annotator's name without surrounding space; BadInput when empty, too long or no text."""
+    """Return the annotator's name without surrounding space; BadInput if it is empty, too long or not a text."""
     if not isinstance(name, str) or not name.strip() or len(name) > 200 or not is_text(name):
         raise BadInput(f"annotator {name!r} can't be used: a name of 1 to 200 characters is expected.")
     return name.strip()
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can be kept and sent: without NUL, and without halves of a surrogate pair."""
+    """Whether a text can be stored and sent: without NUL characters and unpaired surrogates."""
     return "\0" not in text and (text.isascii() or text == text.encode("utf-8", "ignore").decode())
 
 
@@ -128,15 +128,15 @@ class Seen:
     suggestion : str or None
         label_id of the top prediction; None when there was none.
     probs : mapping
-        label_id -> probability, as far as they were shown (or would have been, when hidden).
+        label_id -> probability, for the labels that were shown (or would have been, when hidden).
     hidden : bool
         True when suggestion and map were kept from the person (a blind item).
     method, target : str or None
-        Saliency method of the map on screen, and what it was of: a label_id, "object:" and the id of an object, or the
-        id of an attribute, of choices with one of them after "=". None when no map was visible. Where something was
-        said of a map, it is that one.
+        Saliency method of the map on the screen, and its target: a label_id, "object:" and the id of an object, or the
+        id of an attribute, perhaps followed by "=" and a choice. None when no map was visible. If the person judged a
+        map, it is that map.
     display : "overlay", "side_by_side", "hot" or None
-        How the map was shown; "hot" is the item only where the map is hot.
+        How the map was shown; "hot" shows only the parts of the item where the map is hot.
     model : str or None
         Version (a content hash) of the model that predicted; None without one.
     taxonomy : int or None
@@ -146,33 +146,32 @@ class Seen:
     chosen_by : str or None
         Why this item was on the screen: a strategy's name, "holdout", "gold", "revision" ...
     shown_ms : float or None
-        Milliseconds from paint to key press; None when nobody measured.
+        Milliseconds from paint to key press; None when not measured.
     scripted : bool
         True when no person looked at a screen.
     against : str or None
         The label_id that the map compares the target with; None when it is about the target only.
     arm : "shown", "blind", "no_map", "answer_first", "none" or None
-        How the item was shown, drawn by chance: with suggestion and map, without both, without the map, or without both
-        until the person had answered; "none" where there was no model. None for what isn't drawn: hold-out, gold,
-        reviews that are blind throughout, revisions, imports, and what was answered before arms were drawn.
+        How the item was shown, drawn at random: with suggestion and map, without both, without the map, or without both
+        until the person had answered; "none" if there was no model. None if no arm was drawn: for hold-out, gold, blind
+        reviews, revisions, imports, and answers from versions without arms.
     arm_probability : float or None
         The probability with which this arm was drawn, above 0, up to 1.
     planted : bool
         True when the suggestion was wrong on purpose; `probs` are the model's own all the same.
     repeat_of : str or None
-        Id of the same person's earlier decision on the item, where they are asked again to see whether they agree with
+        Id of the same person's earlier decision on the item, if they are asked again to measure their agreement with
         themselves.
     objects : tuple of mapping
-        The objects that were on the screen before the person acted, or would have been where `hidden`: plain JSON, each
-        with a text ``id``, ``kind``, ``at``, ``label_id`` and ``score``. Those of an earlier decision that is revised
-        also have the ``origin`` and ``act`` of then, and ``was``: see `ObjectAnswer`.
+        The objects that were on the screen before the person acted, or would have been if not `hidden`: plain JSON,
+        each with ``id``, ``kind``, ``at``, ``label_id`` and ``score``. Objects of an earlier decision under revision
+        also have its ``origin``, ``act`` and ``was``: see `ObjectAnswer`.
     values : mapping
-        Attribute id -> the value that was suggested, also where it was hidden.
+        Attribute id -> the suggested value, even if it was hidden.
     values_model : str or None
-        Version of what suggested them.
+        Version of the model that suggested the values.
     withheld : tuple of mapping
-        Objects that were proposed and kept from the person by chance, as in `objects`, each with the probability ``p``
-        of that.
+        Proposals that were withheld at random, as in `objects`, each with the probability ``p`` of that.
     threshold, threshold_probability : float or None
         The score from which proposals were shown, and the probability with which this threshold was drawn.
 
@@ -236,7 +235,7 @@ class Seen:
 
     @property
     def visible_objects(self) -> tuple[Mapping[str, Any], ...]:
-        """The objects that the person could see before they acted: their own also where proposals were hidden."""
+        """The objects that the person could see before they acted: their own even if proposals were hidden."""
         return tuple(one for one in self.objects if one.get("act") != "deleted"
                      and (not self.hidden or one.get("origin") == "person"))
 
@@ -263,7 +262,7 @@ class Seen:
 
     @classmethod
     def from_log(cls, body: Mapping[str, Any]) -> Seen:
-        """Read what a log has; values that were stored before they were checked, such as a time in words, are left out.
+        """Read a log's mapping; invalid values from versions that didn't check them are left out.
 
         Raises
         ------
@@ -281,7 +280,7 @@ def _is_number(value: object) -> bool:
 
 
 def _are_coordinates(kind: str, at: Sequence[Any]) -> bool:
-    """Whether these are the numbers of a shape, as many as it has."""
+    """Whether these are valid coordinates of a kind of shape: the right number of finite numbers."""
     n = len(at)
     if kind == "span":
         return n == 2 and all(type(one) is int for one in at) and 0 <= at[0] < at[1] < 2**31
@@ -302,7 +301,7 @@ def _is_text(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-# What each field of `Seen` may be, beside what is checked of it there.
+# Field of `Seen` -> check of its value, in addition to the checks there.
 _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against", "repeat_of", "values_model"),
                     (_is_text, "a text, or None,")),
@@ -325,14 +324,14 @@ _UNSEEN = {f.name: getattr(Seen(), f.name) for f in fields(Seen)}
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Some pixels of an item, at the item's own size, as run lengths.
+    """Some pixels of an item, at the item's own size, in run-length encoding (RLE).
 
     Parameters
     ----------
     size : tuple of two int
         Height and width of the item.
     runs : tuple of int
-        Lengths of the runs along the rows, from the top left on; the first run is outside, and may be 0 long.
+        Lengths of the runs along the rows, from the top left; the first run is outside, and may have length 0.
 
     Raises
     ------
@@ -398,7 +397,7 @@ class Proposal:
     Parameters
     ----------
     id : str
-        Its own among the proposals for an item.
+        Unique among the proposals for an item.
     kind : "box", "polygon", "point" or "span"
     at : tuple of float
         Its coordinates in pixels, of a span in characters: see `objects.shapes.shape`.
@@ -420,7 +419,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ObjectAnswer:
-    """What an annotator said of one object in an item.
+    """An annotator's answer about one object in an item.
 
     Parameters
     ----------
@@ -440,11 +439,11 @@ class ObjectAnswer:
         What became of the proposal; "relabelled" for one that was moved and relabelled, "added" where there was none.
     iou : float or None
         Intersection over union with the proposal; for points their nearness (`objects.overlap.iou_pair`). None without
-        one, and where it was deleted.
+        a proposal, or if it was deleted.
     score : float or None
-        The proposal's.
+        The proposal's score.
     was : mapping or None
-        The proposal's ``at`` and ``label_id`` where the object isn't as it was proposed.
+        The proposal's ``at`` and ``label_id``, if the object differs from it.
     quote : str or None
         The characters of the text that a span covers.
 
@@ -528,28 +527,28 @@ _KNOWN = frozenset(_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class ObjectReason:
-    """An annotator's word on why a model finds one object.
+    """An annotator's feedback on the explanation of one object.
 
     Parameters
     ----------
     id : str
-        The object's.
+        The object's id.
     reason : "right" or "wrong"
     at : tuple of float
-        Where the object lay that was explained: its proposal, or where there was none, the object itself.
+        Coordinates of the object that was explained: of its proposal or, without one, of the object itself.
     label_id : str
         The label that was explained.
     wrong, missing : Region or None
         The region that should not have counted, and the one that should have.
     method : str or None
-        Of the map that was on the screen; None when none was visible.
+        Saliency method of the map on the screen; None when no map was visible.
     display : "overlay", "side_by_side", "hot" or None
         How the map was shown.
 
     Raises
     ------
     BadInput
-        When a part can't be used, or a reason that is right has a wrong region.
+        When a part can't be used, or the reason is "right" and has a wrong region.
     """
 
     id: str
@@ -596,7 +595,7 @@ class ObjectReason:
 
 
 def check_reason(reason: Any, wrong: Region | None) -> None:
-    """BadInput where a reason is none, or one that is right has a wrong region."""
+    """Raise BadInput if a reason is invalid, or "right" with a wrong region."""
     if reason not in (None, *get_args(Reason)):
         raise BadInput(f"reason {reason!r} is unknown; 'right', 'wrong' or None is expected.")
     if reason == "right" and wrong is not None:
@@ -604,7 +603,7 @@ def check_reason(reason: Any, wrong: Region | None) -> None:
 
 
 def objects_on_screen(objects: Any) -> tuple[Mapping[str, Any], ...]:
-    """List objects as a log has them, of `Seen.objects` and `Seen.withheld` or of a decision, without what can't be."""
+    """List the valid objects in a log's `Seen.objects`, `Seen.withheld` or decision."""
     sound: list[Mapping[str, Any]] = []
     for one in objects[:MOST_WITH_DELETED] if isinstance(objects, (list, tuple)) else ():
         if isinstance(one, Mapping) and isinstance(one.get("at"), (list, tuple)):
@@ -623,13 +622,13 @@ class Decision:
     Parameters
     ----------
     id : str
-        Made by whoever acts, so that sending twice is storing once.
+        Made by the sender, so that an act that is sent twice is stored once.
     item_id, annotator : str
     verdict : "accept", "correct", "answer", "unsure" or "skip"
     label, label_id : str or None
-        The label's name as the annotator knew it, and what it stands for; None for a skip, for an unsure without a best
-        guess, and where only attributes are asked. Where an item may have several labels, the names joined by commas,
-        and the id of the set: `labels` and `label_ids` are its parts.
+        The label's name as the annotator knew it, and its id; None for a skip, for an unsure without a best guess, and
+        where only attributes are asked. Where an item may have several labels, the names joined by commas, and the id
+        of the set: `label_ids` are its parts.
     certainty : float or None
         From 0 (a guess) to 10 (sure).
     note : str or None
@@ -640,24 +639,24 @@ class Decision:
     acted_at : datetime
         UTC-aware.
     stored_at : datetime or None
-        When the log had it; None before.
+        When it was stored in the log; None before.
     replaces : str or None
         The id of the decision that this one revises.
     reason : "right", "wrong" or None
-        The annotator's word on the explanation.
+        The annotator's feedback on the explanation.
     wrong, missing : Region or None
         The region that should not have counted, and the one that should have.
     values : mapping
         Attribute id -> its value.
     touched : tuple of str or None
-        Ids of the labels and attributes that the annotator changed or confirmed by hand; the others were left as they
-        were suggested. None where nobody recorded it.
+        Ids of the labels and attributes that the annotator changed or confirmed by hand; the others were left as
+        suggested. None if not recorded.
     objects : tuple of ObjectAnswer or None
-        Where objects are asked for, all that are in the item, and the proposals that were deleted.
+        Where objects are asked for, all objects in the item, and deleted proposals.
     size : (int, int) or None
         Width and height of the image of these objects.
     reasons : tuple of ObjectReason
-        The annotator's word on the explanations of single objects.
+        The annotator's feedback on the explanations of single objects.
 
     Raises
     ------
@@ -722,13 +721,13 @@ class Decision:
 
     @property
     def label_ids(self) -> tuple[str, ...]:
-        """The ids of the labels: those of the set, where an item may have several, or the one; none without a label."""
+        """The ids of the labels: those of the set, or the single one; empty without a label."""
         label_id = self.label_id or ""
         return tuple(filter(None, label_id.split("+")))
 
 
 def check_count(name: str, value: Any, expected: str, *, least: int | None = None) -> int:
-    """Return a whole number; BadInput says what is `expected` when it is none, or below `least`.
+    """Return a whole number; BadInput, with what is `expected`, if it isn't one or is below `least`.
 
     >>> check_count("n", True, "a number of items, 0 or more,", least=0)
     Traceback (most recent call last):
@@ -741,7 +740,7 @@ def check_count(name: str, value: Any, expected: str, *, least: int | None = Non
 
 
 def check_number(name: str, value: Any, expected: str, low: float, high: float) -> float:
-    """Return a number from `low` to `high`; BadInput says what is `expected` when it is none."""
+    """Return a number from `low` to `high`; otherwise BadInput, with what is `expected`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) \
             or not low <= value <= high:
         raise BadInput(f"{name} is {value!r}; {expected} is expected.")
@@ -760,9 +759,9 @@ def check_certainty(certainty: float | None) -> float | None:
 
 
 def check_methods(methods: str | Sequence[str], kind: str = "image") -> None:
-    """Check the names of saliency methods of a kind of items; BadInput with the first that is none.
+    """Check the names of saliency methods for a kind of items; BadInput with the first unknown name.
 
-    "gradcam" serves texts too: it is the default everywhere, and stands for the method that fits the model best.
+    "gradcam" is accepted for texts, too: it is the default everywhere, and means the method that fits the model best.
     """
     names = [methods] if isinstance(methods, str) else list(methods)
     known = METHOD_NAMES if kind == "image" else TEXT_METHODS
@@ -785,9 +784,9 @@ def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
 
 # 18 branches: one for each way in which verdict, values and what was seen can contradict each other.
 def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> str:
-    """Tell the verdict where only attributes are asked, from the values that were given and those seen.
+    """The verdict where only attributes are asked, from the values that were given and those seen.
 
-    Values equal to those that were visible are an accept, different ones a correction, and with none visible an answer.
+    Values equal to the visible ones are an accept, different ones a correction, and without visible values an answer.
     An accept without values takes the visible ones: see `Seen.visible_values`.
 
     Raises
@@ -818,10 +817,10 @@ def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> 
 
 # 14 branches: one for each way in which verdict, label and what was seen can contradict each other.
 def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, str | None]:
-    """Tell the verdict that follows from what was said and seen, and its label_id.
+    """The verdict that follows from the answer and what was seen, and its label_id.
 
-    A label alone: equal to the visible suggestion is an accept, different a correction, and with none visible an
-    answer.
+    A label without a verdict is an accept if it equals the visible suggestion, a correction if it differs, and an
+    answer if no suggestion was visible.
 
     Raises
     ------
@@ -863,14 +862,14 @@ class Item:
         True when suggestion and map stay hidden.
     meta : mapping
     candidates : tuple of str
-        The label_ids that an earlier answer leaves as likely, for an item that is asked again.
+        The label_ids that are likely by an earlier answer, for an item that is asked again.
     arm, arm_probability : str and float, or None
-        How the item is shown to the person whom it is asked, and the probability with which that was drawn: see `Seen`.
-        None for what isn't drawn.
+        How the item is shown to this person, and the probability with which the arm was drawn: see `Seen`. None if no
+        arm was drawn.
     planted : str or None
-        The label_id that is suggested in place of the model's, wrong on purpose; None where nothing is planted.
+        The label_id that is suggested in place of the model's, wrong on purpose; None if nothing is planted.
     repeat_of : str or None
-        Id of the person's earlier decision on the item, where they are asked again to see whether they agree with
+        Id of the person's earlier decision on the item, if they are asked again to measure their agreement with
         themselves.
     """
 
@@ -925,9 +924,9 @@ class Prediction:
     model : str
         The model's version.
     likeliest : tuple of str
-        The label_id to suggest, or several that the model can't tell apart, since an edit that is newer than the model
-        made them of one label. Empty for the label with the largest probability. Where an item may have several labels,
-        the id of the set to suggest.
+        The label_id to suggest, or several that the model can't tell apart, since a later edit split its label into
+        them. Empty for the label with the largest probability. Where an item may have several labels, the id of the set
+        to suggest.
     """
 
     item_id: str
@@ -951,7 +950,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class PredictedValue:
-    """What a model says of an attribute of an item.
+    """A model's prediction of an attribute of an item.
 
     Parameters
     ----------
@@ -963,7 +962,7 @@ class PredictedValue:
     model : str
         Version of the heads.
     probs : mapping or None
-        Of choices, and where a head gives them of the steps of a scale: value -> probability.
+        Value -> probability, for choices and, if the head predicts them, for the steps of a scale.
     """
 
     attribute_id: str
@@ -976,7 +975,7 @@ class PredictedValue:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Signed numbers that say what counts for a label, for one item.
+    """The attribution of a label in one item: signed numbers for its parts.
 
     Parameters
     ----------
@@ -994,11 +993,10 @@ class Attribution:
     against : str or None
         A label_id: the map then shows what counts for the target rather than for this label.
     tokens : ndarray of int32, shape (k, 2), or None
-        Of a text, where each token begins and ends, in characters.
+        For a text, start and end of each token, in characters.
     delta : float or None
-        How much of what the model says the numbers leave unexplained, as a part of it: the difference between their
-        sum and what the model says of the item beyond what it says of the baseline. None where a method doesn't add up
-        to anything.
+        Convergence error, as a fraction of the model's output for the item minus that for the baseline: how far the sum
+        of the numbers is from it. None for methods without such a sum.
     """
 
     item_id: str
@@ -1013,7 +1011,7 @@ class Attribution:
     delta: float | None = None
 
 
-# With fewer items behind it than this, an estimate says that they are few.
+# Estimates from fewer items than this say that the items are few.
 TOO_FEW = 30
 
 
@@ -1021,7 +1019,7 @@ TOO_FEW = 30
 class Estimate(float):
     """A number with its 95 % interval and the number of items behind it.
 
-    In every other way it is the float `value`: it can be compared, added and formatted.
+    It is also the float `value`: it can be compared, added and formatted.
 
     Parameters
     ----------
@@ -1069,7 +1067,7 @@ class Estimate(float):
 
     @property
     def tells(self) -> bool:
-        """False when there is no number, or there are few items behind it, less than `TOO_FEW`."""
+        """False if there is no number, or it is from fewer items than `TOO_FEW`."""
         return self.n >= TOO_FEW and not math.isnan(self)
 
     def __repr__(self) -> str:
@@ -1102,21 +1100,20 @@ class Explainer(Protocol):
 
 @dataclass(frozen=True)
 class LearningState:
-    """What learning in the background is doing.
+    """The state of background learning.
 
     Parameters
     ----------
     name : str
         "off", "waiting" (for more answers), "learning", "frozen" (a bias experiment is running) or "failed".
     n_answers : int
-        Items with an answer that may train.
+        Number of items with an answer that may train.
     n_until_next : int
-        How many more of them until it learns again; 0 where it is due.
+        Number of further such items until the next training; 0 if it is due.
     out_of_fold : Estimate or None
-        Share of answers that the adopted model, where it was learnt in the background, gave right without having learnt
-        them; None where another model is adopted, or none.
+        Out-of-fold accuracy of the adopted model, if it was trained in the background; otherwise None.
     why : str
-        Why it is frozen and until when, what failed, or what came of the last time; empty before the first.
+        Why it is frozen and until when, what failed, or the result of the last training; empty before the first.
     """
 
     name: Literal["off", "waiting", "learning", "frozen", "failed"]

@@ -2,7 +2,7 @@
 
 These are 1,797 handwritten digits and some photographs. Use `digits_on_photographs`, `digits_with_stickers` or
 `photographs_with_faults`. `side_by_side` makes images with two labels from images with one label each. `cells` draws
-images with several objects each, and says where they are.
+images with several objects each, and returns the true objects.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ..errors import BadInput
 from ..objects.shapes import Box, Point, Polygon, Shape
 
 N_DIGITS = 1_797
-# Ten colours that stay apart, the digits' in order.
-# Photographs of scikit-image, each of one surface.
+# Ten distinguishable colours, in the order of the digits.
+# Photographs in scikit-image, each of one surface.
 SURFACES = ("brick", "coins", "fur", "grass", "gravel")
-# Blur by a step of its scale: radius of the Gaussian, as a part of the side.
+# Radius of the Gaussian blur for one step of its scale, as a fraction of the side.
 BLUR_A_STEP = 0.006
 STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
                      [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
 
 # Labels of the drawn cells, as in the BCCD data set of blood cells.
 CELLS = ("RBC", "WBC", "Platelets")
-# Light that each takes away at its thickest place, of red, green and blue (Beer-Lambert), by what it is.
+# Absorbance of each part at its thickest place, for red, green and blue (Beer-Lambert).
 RED_CELL, PURPLE, CYTOPLASM = np.array([[0.10, 0.38, 0.33], [0.75, 1.25, 0.42], [0.22, 0.26, 0.10]])
-# A cell's radius is given for images of this height or width, whichever is shorter.
+# Length of the shorter side of images for which radii of cells are given.
 SIDE = 240
-# Directions in which a cell's radius is known, in radians.
+# Directions in which a cell has a radius, in radians.
 TURN = np.linspace(0, 2 * np.pi, 360, endpoint=False)
-# Of a cell's outline as a polygon.
+# Maximum number of vertices of a cell's outline.
 VERTICES = 18
 
 
@@ -54,10 +54,10 @@ def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float =
     size : int
         Of a side, in pixels, 32 or more.
     mislead : float
-        Share, from 0 to 1, of the images whose photograph follows from the digit (even: flower, odd: temple) instead of
-        from chance. A net that looks at the background then seems better than it is.
+        Share, from 0 to 1, of the images whose photograph is determined by the digit (even: flower, odd: temple)
+        instead of drawn at random. A net that looks at the background then seems better than it is.
     seed : int
-        Of the choice of digits, photographs and places.
+        Seed for the choice of digits, photographs and places.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.
                          seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Handwritten digits over photographs, some with a sticker in a corner whose colour gives the digit away.
 
-    A net that learns from those with stickers is right for the wrong reason, which those without a sticker show.
+    A net trained on images with stickers is right for the wrong reason; images without stickers reveal it.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def photographs_with_faults(n: int, *, size: int = 32, seed: int = 0) -> tuple[n
     size : int
         Of a side, in pixels, from 16 to 96.
     seed : int
-        Of the choice of patches and faults.
+        Seed for the choice of patches and faults.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int,
     n : int
         Number of pairs, 1 or more. An image may be in several.
     seed : int
-        Of the pairs: both halves are drawn at random, and again while they have the same label.
+        Seed of the pairs: both halves are drawn at random, and again while they have the same label.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int,
     Raises
     ------
     BadInput
-        When n is below 1, the images and labels aren't as many, or all labels are the same.
+        When n is below 1, the numbers of images and labels differ, or all labels are the same.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def cells(n: int = 120, *, size: tuple[int, int] = (240, 320), task: str = "boxe
     task : "boxes", "polygons" or "points"
         What an object is: the box around a cell, its outline in up to 18 vertices, or its middle.
     seed : int
-        Of the cells. The first images of a larger n are the same.
+        Seed of the cells. The first images of a larger n are the same.
 
     Returns
     -------
@@ -297,7 +297,7 @@ def cells(n: int = 120, *, size: tuple[int, int] = (240, 320), task: str = "boxe
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell: what it is, its middle (x, y) and, from there, its radius in directions `TURN`, in pixels."""
+    """A cell: its label, its centre (x, y), and its radius in the directions `TURN`, in pixels."""
 
     label: str
     x: float
@@ -332,7 +332,7 @@ def _place_cells(size: tuple[int, int], rng: np.random.Generator) -> list[_Cell]
 
 
 def _light_through(placed: Sequence[_Cell], size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """How much light the cells take away, as an exponent, shape (height, width, 3)."""
+    """The absorbance of the cells, shape (height, width, 3)."""
     taken = np.zeros((*size, 3), np.float32)
     y, x = np.mgrid[:size[0], :size[1]] + 0.5
     for cell in placed:
@@ -377,7 +377,7 @@ def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 
 
 def _as_object(cell: _Cell, size: tuple[int, int], task: str) -> Shape:
-    """The cell as an object, cut off at the image's edge. Its middle is inside, so that something of it is seen."""
+    """The cell as an object, cut off at the image's edge. Its centre is inside, so that part of it is visible."""
     height, width = size
     if task == "points":
         return Point(cell.x, cell.y, cell.label)
@@ -390,7 +390,7 @@ def _as_object(cell: _Cell, size: tuple[int, int], task: str) -> Shape:
 
 
 def _photograph(surface: str) -> Image.Image:
-    """A photograph of scikit-image, in grey; of the cat the fur without the edges."""
+    """A photograph in scikit-image, in grey; for the cat, only the fur without the edges."""
     take: Any = getattr(data, {"fur": "chelsea"}.get(surface, surface))
     whole = Image.fromarray(take()).convert("L")
     return whole.crop((60, 0, 300, whole.height)) if surface == "fur" else whole

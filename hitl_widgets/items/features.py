@@ -1,8 +1,8 @@
 """Features of images: principal components of pixels and of edges, alone or beside a model's embedding.
 
 `Pixels` needs neither model nor torch. `features` joins blocks of features, such as pixels and an embedding: a coarse
-model has dropped the detail that finer labels need, and the pixels still have it. `AvailableFeatures` gives what is at
-hand in time to the queue.
+model has dropped the detail that finer labels need, and the pixels still have it. `AvailableFeatures` provides the
+queue with features within a time budget.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .some_rows import SomeRows, drawn
 
 SIDE = 28
 COMPONENTS, OF_EDGES = 50, 100
-# Components settle long before every item of a large pool was read.
+# Number of items to which components are fitted: they are stable long before all items of a large pool are read.
 FITTED_ON = 2_000
 _AT_ONCE, _IN_BACKGROUND_AT_ONCE = 1_024, 256
-# The interpreter waits so long for what the thread has begun.
+# How long the interpreter waits at its end for the thread's current task.
 END_S = 10.0
 
-# Rows of embeddings of a person's net so far, NaN elsewhere; None without one, or where its last layer isn't known.
+# Positions -> embeddings by a person's net, NaN where not computed yet; None without a net with a known last layer.
 Embeddings = Callable[[np.ndarray], "np.ndarray | None"]
 
 
 class Loads(Protocol):
-    """What `Pixels` needs of a pool."""
+    """Protocol of a pool, as far as `Pixels` needs it."""
 
     def __len__(self) -> int:
         """Number of items."""
@@ -47,21 +47,21 @@ class Loads(Protocol):
 class Pixels:
     """Principal components of items' pixels, computed when needed and kept in memory; threads may share it.
 
-    Every item is reduced to 28 x 28 pixels, in grey where the pool is. With `edges` it is reduced further, to
-    histograms of the directions of its edges in 7 x 7 cells, which small shifts and other light change little. The
-    components are those of a sample of at most 2,000 items, scaled together so that the sample's total variance is one.
-    The same pool and seed give the same components. Where all items are alike, there are none.
+    Every item is reduced to 28 x 28 pixels, in grey if the pool is. With `edges` it is reduced further, to histograms
+    of edge directions in 7 x 7 cells, which are robust to small shifts and lighting. The components are fitted to a
+    sample of at most 2,000 items, and scaled together so that the sample's total variance is one. The same pool and
+    seed give the same components. If all items are equal, there are no components.
 
     Parameters
     ----------
     pool : Loads
         The items.
     n : int
-        Number of components, at most; fewer where the sample has fewer items.
+        Number of components, at most; fewer if the sample has fewer items.
     seed : int
-        Of the sample.
+        Seed of the sample.
     edges : bool
-        Components of the edges instead of the brightness.
+        Use edge directions instead of brightness.
 
     References
     ----------
@@ -204,19 +204,19 @@ def _scaled(block: np.ndarray) -> np.ndarray:
 
 
 class AvailableFeatures:
-    """Rows of features that are at hand in time: the embeddings of a person's own net, or the pool's descriptors.
+    """Features that are available in time: the embeddings of a person's own net, or the pool's descriptors.
 
     The descriptors are computed by a thread in the background. Threads may share an object.
 
     Parameters
     ----------
     n_items : int
-        Of the pool.
+        Number of items in the pool.
     embeddings : callable
-        From positions to the embeddings of a person's net so far, or to None where there are none.
+        Positions -> embeddings by a person's net, as far as they are computed, or None without any.
     describe : callable
-        From positions to descriptors, float32, shape (n, n_features), which it computes where they are missing. It is
-        called on the thread in the background only; the first call may take seconds.
+        Positions -> descriptors, float32, shape (n, n_features), computed if missing. It is called only on the
+        background thread; the first call may take seconds.
     """
 
     def __init__(self, n_items: int, *, embeddings: Embeddings, describe: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -228,7 +228,7 @@ class AvailableFeatures:
         self._thread: threading.Thread | None = None
 
     def get(self, positions: np.ndarray) -> np.ndarray | None:
-        """Rows of some items, float32, shape (n, n_features), NaN where there is none yet; None where there is none.
+        """Rows of some items, float32, shape (n, n_features), NaN for missing rows; None without any features.
 
         All rows of one call, and of calls under the same model, can be compared.
         """
@@ -237,7 +237,7 @@ class AvailableFeatures:
         return self.descriptors(positions)
 
     def descriptors(self, positions: np.ndarray) -> np.ndarray | None:
-        """Descriptors of some items, also beside a person's net, as `get` gives rows."""
+        """Descriptors of some items, in the form of `get`, even if there is a person's net."""
         with self._known_since:
             if self._rows is None:
                 return None
@@ -253,7 +253,7 @@ class AvailableFeatures:
         budget_s : float
             Seconds to wait for them, at most.
         then : ndarray of int, optional
-            Items that the thread goes on with, for which nobody waits.
+            Items that the thread computes afterwards, without waiting for them.
         """
         with self._known_since:
             self._wanted = [some[~self._ready[some]] for some in (positions, then) if some is not None]
@@ -267,12 +267,12 @@ class AvailableFeatures:
             self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
 
     def stop(self) -> None:
-        """Compute no more than what the thread has begun, until somebody asks again."""
+        """Stop the thread after its current task, until the next call of `prepare`."""
         with self._known_since:
             self._wanted = []
 
     def end(self) -> None:
-        """Stop, and wait until what the thread has begun is over."""
+        """Stop, and wait for the end of the thread's current task."""
         with self._known_since:
             self._wanted, thread = [], self._thread
         if thread is not None:
@@ -288,10 +288,10 @@ class AvailableFeatures:
                     self._rows.put(some, rows)
                     self._ready[some] = True
                     self._known_since.notify_all()
-        except ModelError:  # no item can be read: there are no descriptors, and nobody asks for them again
+        except ModelError:  # no item can be read: there are no descriptors, and no further attempts
             with self._known_since:
                 self._ready[:] = True
-        except RuntimeError as error:  # once the interpreter ends, executors take no work and can't be imported
+        except RuntimeError as error:  # when the interpreter ends, executors refuse work and can't be imported
             if "shutdown" not in str(error):
                 raise
         finally:
@@ -309,7 +309,7 @@ class AvailableFeatures:
             return np.empty(0, np.int64)
 
 
-# A thread that computes when the interpreter ends may take the whole process down.
+# A thread that computes while the interpreter ends may crash the whole process.
 _started: WeakSet[AvailableFeatures] = WeakSet()
 
 

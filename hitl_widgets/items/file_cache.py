@@ -1,6 +1,6 @@
 """A bounded cache of files on disk, for threads and processes that share a folder. Read `FileCache`.
 
-A file is there as a whole or not at all. When the cache is full, the files that were used least recently go.
+A file is stored as a whole or not at all. When the cache is full, the least recently used files are removed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from uuid import uuid4
 
 from ..errors import BadInput
 
-# What a full cache is brought down to, so that it isn't looked through for every file.
+# Fraction of the limit to which a full cache is reduced, so that it isn't scanned for every file.
 _DOWN_TO = 0.9
-# Once so much of the limit was put, the folder is looked through for what other processes put.
+# Fraction of the limit after which the folder is scanned for other processes' files.
 _LOOK = 0.05
-# A part that nobody has written to for so long was left by a process that ended.
+# Seconds without changes after which an unfinished file is left over from a process that ended.
 _LEFT_S = 3600.0
 _OURS = re.compile(r"[0-9a-f]{32}\.(?:file|[0-9a-f]+\.part)\Z")
 
@@ -38,15 +38,15 @@ class _Kept(NamedTuple):
 
 
 class FileCache:
-    """Files under keys, which only their owner may read.
+    """Files under keys, readable only by their owner.
 
     Parameters
     ----------
     folder : path, optional
-        Where they lie, also after this process; made for its owner alone where it isn't there. None for a temporary
-        folder, which is removed when the cache is collected or the process ends.
+        The folder of a persistent cache; if it doesn't exist, it is made, private to its owner. None for a temporary
+        folder, which is removed when the cache is garbage-collected or the process ends.
     limit : int
-        Bytes of all files together. The file that was put last stays, however large it is.
+        Maximum size in bytes of all files together. The last file is kept, whatever its size.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, limit: int) -> None:
@@ -69,14 +69,14 @@ class FileCache:
         return False
 
     def open(self, key: str) -> BinaryIO | None:
-        """The file under a key, open for reading; None where there is none."""
+        """The file under a key, open for reading; None if there is none."""
         path = self._path(key)
         try:
             file = open(path, "rb", opener=_open)  # noqa: SIM115 - for the caller to close
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno == errno.ELOOP:  # a link, which nobody but another person put there
+            if error.errno == errno.ELOOP:  # a symbolic link, which only another person can have made
                 return None
             raise
         with suppress(OSError):
@@ -84,11 +84,11 @@ class FileCache:
         return file
 
     def put(self, key: str, write: Callable[[Path], None]) -> None:
-        """Keep the file that `write` makes at the path that it is given, if it returns."""
+        """Store a file: `write` gets a path and writes the file there; nothing is stored if it raises."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.folder / f"{key}.{uuid4().hex}.part"
         try:
-            # For its owner alone, in a folder that others may read too.
+            # Private to its owner, even in a folder that others may read.
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             write(part)
             size = part.stat().st_size
@@ -102,13 +102,13 @@ class FileCache:
                 self._shrink(self.limit, keep=key)
 
     def shrink(self) -> None:
-        """Give half of the room back, as when the disk is full."""
+        """Free half of the cache, for a full disk."""
         with self._lock:
             self._shrink(self.limit, keep="")  # says what is there
             self._shrink(self._size // 2, keep="")
 
     def _shrink(self, limit: int, *, keep: str) -> None:
-        """Bring the files below a limit; those of other processes are counted too."""
+        """Reduce the files to a size; files of other processes are counted, too."""
         kept, old = list[_Kept](), time.time() - _LEFT_S
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:

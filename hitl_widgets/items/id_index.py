@@ -1,4 +1,4 @@
-"""Where each id of a pool is: an index of the ids' checksums. Read `IdIndex`."""
+"""Index of a pool's ids by their checksums, to find positions. Read `IdIndex`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class IdIndex:
     Parameters
     ----------
     ids : Ids
-        The pool's, in the order of their positions.
+        The pool's ids, in the order of their positions.
 
     Attributes
     ----------
     also : mapping of str to int
-        Other ids under which items are found.
+        Other ids under which items are found -> position.
 
     Raises
     ------
@@ -34,13 +34,13 @@ class IdIndex:
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        # In place of a dict, which would take a million objects: positions in the order of their ids' checksums.
+        # Positions sorted by their ids' checksums, instead of a dict with a million objects.
         self._sorted, self._order = _sorted_with_places(ids.checksums)
         self._refuse_duplicates()
         self.also: Mapping[str, int] = {}
 
     def positions(self, item_ids: Iterable[Hashable]) -> np.ndarray:
-        """Where each of these items is: int64, shape (n,), -1 for those that aren't there."""
+        """The position of each of these items: int64, shape (n,), -1 for unknown ids."""
         if isinstance(item_ids, Ids):
             return self._positions_of(item_ids)
         texts = as_texts(item_ids)
@@ -50,7 +50,7 @@ class IdIndex:
         return found
 
     def _positions_of(self, ids: Ids) -> np.ndarray:
-        """The positions of a pool's ids, most of which follow one another here as they do there."""
+        """The positions of another pool's ids, fast if most of them are in the same order here."""
         found = np.full(len(ids), -1, np.int64)
         following = 0
         for start, block in ids.blocks():
@@ -80,7 +80,7 @@ class IdIndex:
         return found
 
     def like(self, item_id: str) -> list[str]:
-        """Ids that hold the wanted one's file name, or else that are spelt like it."""
+        """Suggestions for an unknown id: ids that contain its file name, or else ids with a similar spelling."""
         stem = PurePath(item_id).stem.casefold()
         holding: list[str] = []
         for _, block in self._ids.blocks() if stem and "\0" not in stem else ():

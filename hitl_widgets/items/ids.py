@@ -1,6 +1,6 @@
-"""The ids of a pool's items, kept as bytes: each takes the memory of its letters, and 9 bytes more.
+"""The ids of a pool's items, stored as bytes: each takes the memory of its letters plus 9 bytes.
 
-`Ids` is used as an array of str. `Ids.of` takes ids from whatever they are in and checks each.
+`Ids` is used like an array of str. `Ids.of` makes one from any iterable and checks each id.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..errors import BadInput
 from .texts import in_arrow
 
 LONGEST_ID = 500
-# So many ids are looked at together.
+# Number of ids that are processed together.
 AT_ONCE = 1 << 13
 
 
 class Ids(Sequence[str]):
-    r"""Texts at positions from 0 on, which can't be changed; used as a numpy array of them.
+    r"""An immutable sequence of texts, used like a numpy array.
 
     An int gives a str; a slice, a mask or an array of positions gives an object array of str. ``np.asarray(ids)`` makes
     one of all, which takes some 60 bytes an item.
@@ -71,12 +71,12 @@ class Ids(Sequence[str]):
         n_items : int
             How many are expected.
         kind : str
-            Of the items, for messages.
+            Kind of the items, for messages.
 
         Raises
         ------
         BadInput
-            If there are more or fewer, one is missing, or can't be an id.
+            If the number of ids is wrong, or one is missing or can't be an id.
         """
         if isinstance(values, range) and len(values) == n_items:  # they need no check
             return cls._joined((list(map(str, values[start:stop])) for start, stop in _blocks(n_items)))
@@ -90,7 +90,7 @@ class Ids(Sequence[str]):
             ids = cls._of_arrow(column) or cls._joined(as_texts(column.iloc[start:stop])
                                                        for start, stop in _blocks(n_items))
             fit = len(ids) == n_items and ids._fit()
-        except UnicodeEncodeError:  # half of a surrogate pair
+        except UnicodeEncodeError:  # an unpaired surrogate
             fit = False
         if not fit:
             bad = [item_id[:60] for start, stop in _blocks(n_items) for item_id in as_texts(column.iloc[start:stop])
@@ -187,7 +187,7 @@ class Ids(Sequence[str]):
             yield start, self._bytes(start, stop)
 
     def holds(self, position: int, block: bytes) -> bool:
-        """Whether ids in UTF-8, with a NUL between two of them, are those from a position on."""
+        """Whether the ids from a position on are equal to these: UTF-8, with a NUL between two of them."""
         if position >= len(self):
             return False
         start = int(self._starts[position])
@@ -247,12 +247,12 @@ def checksums(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
     """The CRC-32 of each text in UTF-8."""
     try:
         return _checksums([text.encode() for text in texts])
-    except UnicodeEncodeError:  # half of a surrogate pair: no item's id, but it may be asked for
+    except UnicodeEncodeError:  # an unpaired surrogate: not a valid id, but callers may look it up
         return _checksums([text.encode("utf-8", "surrogatepass") for text in texts])
 
 
 def is_fit(text: str) -> bool:
-    """Whether a text can be an id: not empty nor too long, without NUL, and without halves of a surrogate pair."""
+    """Whether a text can be an id: neither empty nor too long, without NUL characters and unpaired surrogates."""
     return 0 < len(text) <= LONGEST_ID and "\0" not in text \
         and (text.isascii() or text == text.encode("utf-8", "ignore").decode())
 

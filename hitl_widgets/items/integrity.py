@@ -34,20 +34,20 @@ class Contents:
         self._known: dict[int, str] = {}
 
     def of(self, position: int) -> str | None:
-        """An item's content now, as the log keeps it; None where it can't be read.
+        """An item's content now, in the form that the log keeps; None if it can't be read.
 
         It is a hash; for a file, a space, its size and its time follow. For a remote file it is the hash of what was
         fetched last; nothing is fetched for it.
         """
         try:
-            if self._pool.remote:  # what was shown, not what lies there now
+            if self._pool.remote:  # the version that was shown, not the one on the server now
                 return self._pool.content(position) if self._pool.is_known(position) else None
             stamp, kept = self._pool.stamp(position), self._known.get(position)
             if kept is None or (stamp is not None and not kept.endswith(" " + stamp)):
                 kept = self._pool.content(position) + (f" {stamp}" if stamp else "")
                 self._known[position] = kept
             return kept
-        except ItemError:  # broken: what people say of it is kept all the same
+        except ItemError:  # unreadable: answers to it are stored all the same
             return None
 
     def differing(self, known: Iterable[tuple[int, str | None]], *, budget_s: float | None) -> list[int]:
@@ -64,7 +64,7 @@ class Contents:
         Returns
         -------
         list of int
-            Which of them, by their number in `known`, have another content now. An item that can't be read has none.
+            Places in `known` of the items whose content has changed. Unreadable items aren't among them.
         """
         end = None if budget_s is None else time.monotonic() + budget_s
         differing = []
@@ -78,7 +78,7 @@ class Contents:
                 if stamp and self._pool.stamp(position) == stamp:
                     continue
             now = (self.of(position) or "").partition(" ")[0]
-            if now and now != digest:  # a broken or missing file is no other content
+            if now and now != digest:  # a broken or missing file doesn't count as changed
                 differing.append(row)
         return differing
 
@@ -116,7 +116,7 @@ def renamed_items(pool: Pool, former: Mapping[str, str | None], joined: Iterable
 
 def shared_contents(contents: Iterable[tuple[int, str | None]], holdout: npt.NDArray[np.bool_]
                     ) -> list[tuple[int, int]]:
-    """Find hold-out items with the very content of an item that may train.
+    """Find hold-out items with the same content as an item that may train.
 
     Parameters
     ----------
@@ -137,9 +137,9 @@ def shared_contents(contents: Iterable[tuple[int, str | None]], holdout: npt.NDA
 
 
 def alike_in_size(pool: Pool, *, budget_s: float) -> Iterator[int]:
-    """Positions of the files that have as many bytes as another one, until a number of seconds have gone by.
+    """Positions of files with the same size as another file, until the time budget is used up.
 
-    Only these have to be read to find the copies; items in memory are left out.
+    Only these have to be read to find copies; items in memory are left out.
     """
     end, seen = time.monotonic() + budget_s, dict[str, int]()
     for position in range(len(pool)):
@@ -165,7 +165,7 @@ def check_same_pool(pool: Pool, former_ids: Sequence[str], folder: Path, notify:
     pool : Pool
         Today's items.
     former_ids : sequence of str
-        The ids of then.
+        The ids of the pool that was last opened.
     folder : Path
         The project's folder, for messages.
     notify : callable

@@ -1,6 +1,6 @@
-"""Near copies among texts: between the hold-out and the rest, they make a model look better than it is.
+"""Near-duplicate texts between the hold-out and the rest, which make a model look better than it is.
 
-`near_copies` finds them among the texts of a pool by MinHash, as far as there is time.
+`near_copies` finds them by MinHash, within a time budget.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy.typing as npt
 from .pool import Pool
 from .text_features import readable_texts, word_hashes
 
-# Two texts are nearly the same where they share this part of their words and pairs of words.
+# Minimum Jaccard similarity of near-duplicates, over their words and pairs of words.
 SHARED = 0.7
-# Texts of fewer different words than this are compared with their numbers.
+# In texts with fewer distinct words than this, numbers are compared, too.
 FEW = 4
-# Of MinHash: bands, and hashes in each. Of texts that share 0.7, one in 30 is missed, and of those that share 0.9 none.
+# MinHash: bands, and hashes in each. One pair in 30 with similarity 0.7 is missed, and none with 0.9.
 N_BANDS, IN_BAND = 8, 3
-# Texts that are read between two looks at the clock, and the most that one is compared with in a band.
+# Number of texts that are read between two checks of the time, and maximum comparisons of one text in a band.
 AT_ONCE, MOST_OF_ONE = 2_000, 10
 _FACTOR, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
 
 
 def near_copies(pool: Pool, holdout: npt.NDArray[np.bool_], *, positions: npt.NDArray[np.int64] | None = None,
                 budget_s: float) -> list[tuple[int, int]]:
-    """Find hold-out texts that are nearly the same as a text that may train.
+    """Find hold-out texts that are near-duplicates of a text that may train.
 
     Upper and lower case, punctuation and white space make no difference, nor do numbers beside four words or more. What
     can't be read is left out.
@@ -36,17 +36,17 @@ def near_copies(pool: Pool, holdout: npt.NDArray[np.bool_], *, positions: npt.ND
     Parameters
     ----------
     pool : Pool
-        Of texts.
+        A pool of texts.
     holdout : ndarray of bool, shape (n_items,)
     positions : ndarray of int, optional
         The texts that are compared; all when None.
     budget_s : float
-        Seconds after which no more texts are read: in a pool of many then only a part is compared.
+        Seconds after which no more texts are read, so that of a large pool only a part is compared.
 
     Returns
     -------
     list of (int, int)
-        Each such hold-out item, and one of the others that is nearly the same.
+        Each such hold-out item, and one of its near-duplicates.
 
     References
     ----------
@@ -71,7 +71,7 @@ def near_copies(pool: Pool, holdout: npt.NDArray[np.bool_], *, positions: npt.ND
 
 
 def _in_turns(sides: Sequence[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
-    """Parts of both sides in turns, so that both are there whenever time is up."""
+    """Parts of both sides in turns, so that both are covered whenever time is up."""
     for start in range(0, max(map(len, sides)), AT_ONCE):
         for side in sides:
             if len(some := side[start:start + AT_ONCE]):
@@ -79,9 +79,9 @@ def _in_turns(sides: Sequence[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np
 
 
 def _shingles(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """The words and pairs of words of some texts, one at least of each: its text, ascending, and a hash."""
+    """The words and pairs of words of some texts, at least one for each text: its text, ascending, and a hash."""
     row, words = word_hashes(texts, digits=False)
-    # Of codes and numbers alone, such as "part 7B", nothing is left: then these count.
+    # Texts of codes and numbers alone, such as "part 7B", would have no words: there, these count.
     few = np.flatnonzero(_n_distinct(row, words, len(texts)) < FEW)
     if len(few):
         row_of_few, words_of_few = word_hashes([texts[place] for place in few.tolist()])
@@ -90,7 +90,7 @@ def _shingles(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[
         order = np.argsort(row, kind="stable")
         row, words = row[order], words[order]
     follows = row[1:] == row[:-1]
-    without = np.setdiff1d(np.arange(len(texts)), row)  # of digits, signs or emoji alone
+    without = np.setdiff1d(np.arange(len(texts)), row)  # texts of digits, signs or emoji alone
     whole = np.array([zlib.crc32(" ".join(texts[place].split()).encode()) for place in without.tolist()], np.uint64)
     rows = np.concatenate([row, row[1:][follows], without])
     hashes = np.concatenate([words, (words[:-1] * _FACTOR + words[1:])[follows], whole])
@@ -107,7 +107,7 @@ def _n_distinct(row: npt.NDArray[np.int64], words: npt.NDArray[np.uint64], n_tex
 
 
 def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """A number a band of each text, shape (n_texts, 8): texts that share much have one or more in common."""
+    """A number for each text and band, shape (n_texts, 8): similar texts have one or more in common."""
     if not texts:
         return np.empty((0, N_BANDS), np.uint64)
     rows, hashes = _shingles(texts)
@@ -125,7 +125,7 @@ def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
 
 def _pairs(pool: Pool, places: npt.NDArray[np.int64], bands: npt.NDArray[np.uint64],
            holdout: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The pairs among texts that share a band and, compared themselves, enough of their words."""
+    """The pairs of texts that share a band and are similar enough when compared exactly."""
     measures = holdout[places]
     found: dict[int, int] = {}
     for band in bands.T:
@@ -143,7 +143,7 @@ def _pairs(pool: Pool, places: npt.NDArray[np.int64], bands: npt.NDArray[np.uint
 
 
 def _alike(pool: Pool, candidates: Sequence[tuple[int, Sequence[int]]]) -> dict[int, int]:
-    """Of each hold-out item the first of the others that shares enough with it."""
+    """For each hold-out item, the first candidate that is similar enough."""
     wanted = sorted({place for one, others in candidates for place in (one, *others)})
     rows, hashes = _shingles([text or "" for text in readable_texts(pool, wanted)])
     ends = np.searchsorted(rows, np.arange(len(wanted) + 1))
@@ -153,7 +153,7 @@ def _alike(pool: Pool, candidates: Sequence[tuple[int, Sequence[int]]]) -> dict[
     for one, others in candidates:
         own = sets[one]
         for other in others:
-            # Of two sets, the part of all that both have is n / (a + b - n).
+            # Jaccard similarity of two sets: n / (a + b - n).
             if (n := len(own & sets[other])) >= SHARED * (len(own) + len(sets[other]) - n) > 0:
                 alike[one] = other
                 break

@@ -1,7 +1,7 @@
 """The pool: all the items of a project, with their ids, metadata, and images or texts.
 
-`Pool.from_images`, `Pool.from_texts` and `Pool.from_frame` take them from wherever they are; `Pool.load` gives them as
-a person sees them. A pool holds columns, not an object per item, so that a million items cost what their ids cost.
+`Pool.from_images`, `Pool.from_texts` and `Pool.from_frame` make a pool; `Pool.load` returns an item as a person sees
+it. A pool holds columns, not an object per item, so that a million items take little more memory than their ids.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _SHOWN, _SHOWN_PX = 8, 56
 # Pillow reads an image's pixels, and its EXIF, into the object itself: two threads must not do so at once.
 _in_memory = threading.Lock()
 
-# A path that needs no care, on any system: names without dots before them, with single slashes between them.
+# A path that is safe on any system: names without leading dots, separated by single slashes.
 _PLAIN_PATH = re.compile(r"(?:[^/\\.:][^/\\:]*/)*[^/\\.:][^/\\:]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class PoolItem(Item):
-    """One item of a pool, wherever `Workbench` takes an item: its id, its place, its metadata, its image or text."""
+    """One item of a pool, which `Workbench` accepts as an item: id, position, metadata, and image or text."""
 
     chosen_by: str = ""
     pool: Pool | None = field(default=None, repr=False, compare=False)
@@ -89,8 +89,8 @@ class Pool:
     """All the items of a project; made by `Pool.from_images`, `Pool.from_texts` or `Pool.from_frame`.
 
     ``for item in pool``, ``pool[3]``, ``pool["cat.png"]`` and ``pool[:10]`` give items with `id`, `position`, `meta`
-    and `image` or `text`. Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are
-    good for ever. No image is read before it is asked for. Any number of threads may use a pool at once.
+    and `image` or `text`. Positions run from 0 to ``len(pool) - 1`` and are valid only in this pool; ids are permanent.
+    Images are read only when needed. Any number of threads may use a pool at once.
 
     A notebook cell that ends in a pool shows thumbnails, or the beginnings, of eight items. They are saved with the
     notebook, as a plot is; ``print(pool)`` shows none.
@@ -120,7 +120,7 @@ class Pool:
     @classmethod
     def from_images(cls, images: Any, ids: Iterable[Hashable] | None = None,
                     meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None = None) -> Pool:
-        """A pool of images that lie in a folder, or are at hand.
+        """A pool of images in a folder, at paths or in memory.
 
         Parameters
         ----------
@@ -252,7 +252,7 @@ class Pool:
         return map(self._item, range(len(self)))
 
     def __getitem__(self, which: Any) -> Any:
-        """The item at a place, counted from the end where it is negative, or with an id; `Items` for a slice.
+        """The item at a position (from the end if negative), or with an id; `Items` for a slice.
 
         Raises
         ------
@@ -389,7 +389,7 @@ class Pool:
         return pool
 
     def position(self, item_id: Hashable) -> int:
-        """Where an item is; a number is taken as its text.
+        """The position of an item; a number is converted to text.
 
         Raises
         ------
@@ -403,18 +403,18 @@ class Pool:
         return position
 
     def positions(self, item_ids: Iterable[Hashable]) -> np.ndarray:
-        """Where each of these items is: int64, shape (n,), -1 for those that aren't in the pool."""
+        """The position of each of these items: int64, shape (n,), -1 for items that aren't in the pool."""
         return self._index.positions(item_ids)
 
     def meta(self, position: int) -> dict[str, Any]:
-        """What else is known of an item, ready for JSON; a value that is missing, NaN or infinite is None."""
+        """The metadata of an item, ready for JSON; a value that is missing, NaN or infinite is None."""
         row = self._checked(position)
         if self._frame is None:
             return {}
         return {str(name): _plain(self._frame.iat[row, column]) for column, name in enumerate(self._frame.columns)}
 
     def metas(self, start: int, stop: int) -> list[dict[str, Any]]:
-        """What else is known of consecutive items: see `meta`."""
+        """The metadata of consecutive items: see `meta`."""
         if self._frame is None:
             return [{} for _ in range(len(self))[start:stop]]
         names = list(map(str, self._frame.columns))
@@ -559,9 +559,9 @@ class Pool:
         return f"blake2b:{hasher.hexdigest()}"
 
     def stamp(self, position: int) -> str | None:
-        """A quick sign that changes when the file does, ``"size:mtime_ns"``.
+        """A stamp that changes when the file does, without reading it: ``"size:mtime_ns"``.
 
-        None for an item in memory, and for a remote one, which would have to be asked for.
+        None for an item in memory, and for a remote one, for which it would take a request.
         """
         source = self._source(position)
         if self.kind == "text" or self._remote is not None or not isinstance(source, str):
@@ -571,7 +571,7 @@ class Pool:
         return f"{stat.st_size}:{stat.st_mtime_ns}"
 
     def is_known(self, position: int) -> bool:
-        """Whether `content` needs nothing fetched."""
+        """Whether `content` is available without fetching anything."""
         return self._remote is None or self._remote.is_known(self._source(position))
 
     def group_sums(self, column: str) -> np.ndarray:
@@ -594,7 +594,7 @@ class Pool:
         return np.where(values.isna().to_numpy(), self._ids.checksums, sums).astype(np.uint32)
 
     def values_of(self, column: str) -> tuple[np.ndarray, list[Any]]:
-        """The values of a metadata column, each once and as JSON says them, and which of them each item has.
+        """The distinct values of a metadata column, ready for JSON, and which of them each item has.
 
         Parameters
         ----------
@@ -638,11 +638,11 @@ class Pool:
         return values
 
     def draws(self, seed: int, *, group: str | None = None) -> np.ndarray:
-        """A random-looking number for each item, from `seed` and its id alone: float64, shape (n,), in [0, 1).
+        """A pseudo-random number for each item, from `seed` and its id alone: float64, shape (n,), in [0, 1).
 
-        An item's draw stays what it is in any pool, on any machine. It is output number ``seed + 1`` of the
-        generator SplitMix64 that starts from the CRC-32 of the id. With `group`, a column of the metadata, all items
-        with one value have one draw, from that value.
+        An item has the same draw in any pool, on any machine. It is output number ``seed + 1`` of the generator
+        SplitMix64 that starts from the CRC-32 of the id. With `group`, a column of the metadata, all items with the
+        same value have the same draw, from that value.
 
         References
         ----------
@@ -667,7 +667,7 @@ class Pool:
         return self._sources[self._checked(position)]
 
     def _name(self, position: int) -> str:
-        """The item as messages call it."""
+        """The item's name in messages."""
         item_id, source = self._ids[position], self._sources[position]
         is_path = self.kind == "image" and isinstance(source, str) and source != item_id
         if is_path and self._remote is not None:

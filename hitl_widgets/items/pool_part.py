@@ -1,8 +1,8 @@
 """A part of a pool as plain data, for another process: paths of files, texts, or pixels of items in memory.
 
-`part_of` takes some items out of a pool, and `pool_of` makes a small pool of them, with the same ids. Where items are
-files, a part holds only their paths, so that whoever gets it has to see the same files; for remote files, their
-addresses and what is needed to fetch them, credentials included.
+`part_of` extracts some items of a pool, and `pool_of` makes a small pool of them, with the same ids. For files, a part
+holds only the paths, so that the other process needs access to the same files; for remote files, it holds addresses and
+what is needed to fetch them, including credentials.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .texts import Texts
 
 @dataclass(frozen=True)
 class Part:
-    """Some items of a pool, as nothing but text, bytes and numbers.
+    """Some items of a pool, as text, bytes and numbers only.
 
     Attributes
     ----------

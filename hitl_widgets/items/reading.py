@@ -1,4 +1,4 @@
-"""Reading ahead: items are read on threads, in order, while others are being worked on.
+"""Reading ahead: items are read on threads, in order, while others are processed.
 
 Pillow decodes without Python's lock, so that several files are decoded at once.
 """
@@ -18,7 +18,7 @@ import numpy as np
 A = TypeVar("A")
 T = TypeVar("T")
 
-# More threads than this wait for the disk, or for each other.
+# More threads than this would only wait for the disk, or for each other.
 N_THREADS = min(8, max(2, os.cpu_count() or 2))
 
 _one_by_one: ContextVar[bool] = ContextVar("one_by_one", default=False)
@@ -34,7 +34,7 @@ def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int =
     arguments : iterable
         Its arguments.
     ahead : int
-        How many results wait, at most, to be taken.
+        Maximum number of results that are computed ahead.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int =
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # nobody asks for the others after an error, or where the loop was left
+        finally:  # the others aren't needed after an error, or if the loop was left
             for future in waiting:
                 future.cancel()
 
@@ -120,9 +120,9 @@ def fetched_ahead(pool: Any, positions: Iterable[int], *, needed: Callable[[int]
 
 
 def to_keep(pool: Any, positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Which rows of numbers, one for each of these items, are to be kept: bool, shape (n,).
+    """Mask of the rows, one for each of these items, that may be stored: bool, shape (n,).
 
-    All are but those of remote files that couldn't be fetched, which are asked for again.
+    All rows except those of remote files that couldn't be fetched, which are requested again.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Files that lie elsewhere: fetched through fsspec by threads, kept in a cache, and named without their secrets.
+"""Remote files: fetched by threads with fsspec, cached, and shown without secrets in their addresses.
 
-`RemoteFiles.open` gives a file, `RemoteFiles.ahead` has some fetched before they are asked for. Errors are raised in
-words of this module, never in those of the libraries beneath it, which quote whole addresses with their passwords.
+`RemoteFiles.open` returns a file, `RemoteFiles.ahead` fetches files before they are needed. Error messages are written
+by this module, since those of the libraries beneath it quote whole addresses with their passwords.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .ids import some
 
 CACHE_SIZE, MAX_SIZE, TIMEOUT_S = 2_000_000_000, 200_000_000, 30.0
 
-# Fetches at once: a fetch waits, it doesn't compute.
+# Number of simultaneous fetches, which wait but don't compute.
 N_FETCHES = 24
-# As many addresses wait to be fetched ahead; more are fetched when they are asked for.
+# Maximum number of addresses that wait to be fetched ahead; others are fetched when they are needed.
 _N_WAITING = 1_024
 _ATTEMPTS, _BACK_OFF_S = 3, 0.2
-# What failed is asked for again so many seconds later: what may pass sooner than a file that isn't there.
+# Seconds until a failed fetch is repeated: for temporary errors, and for missing files.
 _AGAIN_SOON_S, _AGAIN_LATER_S = 30.0, 300.0
 _N_REMEMBERED = 100_000
 _IDLE_S = 2.0
@@ -47,11 +47,11 @@ _IN_TEXT = re.compile(ADDRESS.pattern + r"""[^\s"'<>]*""")
 # A host or a bucket, perhaps with a port.
 _PLACE = re.compile(r"(?:[^:]*|\[[^\]]*\])(?::[0-9]*)?\Z")
 _MAY_PASS = {408, 425, 429, *range(500, 600)}
-# These read this machine's own files, or files inside of others, at the word of a table.
+# With these protocols, a table could read this machine's own files, or files inside others.
 _REFUSED = frozenset(("file", "local", "dir", "reference", "generic", "zip", "tar", "libarchive", "git", "dask", "data",
                       "cached", "blockcache", "filecache", "simplecache", "asyncwrapper", "async_wrapper",
                       "asynclocal", "dvc"))
-# Options that say which place an address means: of one address there, another file.
+# Options that determine the server of an address: with other values, it is another file.
 _OF_PLACE = frozenset(("endpoint_url", "endpoint", "host", "port", "account_name", "account_host", "base_url"))
 # Options of HTTP, and headers, that aren't credentials: any server may get these.
 _NO_SECRETS = frozenset(("timeout", "ssl", "proxy", "proxy_auth", "proxy_headers", "trust_env", "encoded", "block_size",
@@ -131,13 +131,13 @@ def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] 
     name : str
         The column, for messages.
     options : mapping or None
-        The person's storage options: these are meant for one kind of place.
+        The storage options that were passed, which are for one protocol.
     """
     _check_options(options)
     begins = [address.partition("://")[0] if "://" in address else "" for address in addresses]
     if odd := {begin for begin in set(begins) if not ADDRESS.fullmatch(f"{begin}://")}:
         row = next(row for row, begin in enumerate(begins) if begin in odd)
-        # Such as an address that is spelt wrong, with all that it has of secrets.
+        # Such as a misspelt address, with all its secrets.
         odd_one = re.split(r"[?#]", cleaned(str(addresses.iloc[row])), maxsplit=1)[0].rpartition("@")[2]
         raise BadInput(f"{name} is {odd_one!r:.200} in row {row}, which is no address; with "
                        "remote=True each row needs one, such as 's3://bucket/a.png' or 'https://host/a.png'. Make a "
@@ -194,7 +194,7 @@ def _without_secrets(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _server_of(address: str) -> str:
-    """To which server an address leads, as the file system reads it; the same for all of a cloud's buckets."""
+    """The server of an address, as its file system reads it; all buckets of one cloud count as one server."""
     import fsspec
     kind = address.partition("://")[0].lower()
     if kind in ("http", "https"):
@@ -249,7 +249,7 @@ def check_ids(ids: pd.Series, name: str) -> None:
 
 
 class Failure(NamedTuple):
-    """Why a file couldn't be fetched, what to do, whether it may pass, and when it is asked for again."""
+    """Why a file couldn't be fetched, what to do, whether it is temporary, and when to try again."""
 
     fault: str
     cure: str
@@ -282,8 +282,8 @@ class _SentOnError(Exception):
 class RemoteFiles:
     """The files of a remote pool. Threads may share it, and processes its cache.
 
-    What is asked for is fetched at once, by the thread that asks; what is fetched ahead waits for one of a few
-    threads. Two that want one file fetch it once.
+    `open` fetches a file at once, on the calling thread; files that are fetched ahead wait for one of a few threads. A
+    file that is requested twice at the same time is fetched once.
 
     Parameters
     ----------
@@ -360,7 +360,7 @@ class RemoteFiles:
         ----------
         address : str
         name : str
-            The item as messages call it.
+            The item's name in messages.
 
         Raises
         ------
@@ -448,7 +448,7 @@ class RemoteFiles:
                 then()
 
     def _start_threads(self) -> None:
-        """Start as many threads as what waits has use for; with the lock."""
+        """Start as many threads as the waiting files need; the caller holds the lock."""
         n_more = min(len(self._queue) - self._n_idle, N_FETCHES - self._n_threads)
         for _ in range(n_more):
             self._n_threads += 1
@@ -463,7 +463,7 @@ class RemoteFiles:
             while True:
                 while self._queue:
                     fetch = self._queue.popleft()
-                    if not fetch.started:  # else somebody who asked for it took it
+                    if not fetch.started:  # otherwise a call of `open` is fetching it
                         fetch.started = True
                         return fetch
                 self._n_idle += 1
@@ -483,7 +483,7 @@ class RemoteFiles:
         return blake2b(address.encode("utf-8", "surrogatepass") + b"\0" + self._place, digest_size=16).hexdigest()
 
     def _fetched(self, address: str, key: str) -> Failure | None:
-        """Fetch a file now, or wait for who does."""
+        """Fetch a file now, or wait for another thread that fetches it."""
         with self._lock:
             if (failure := self._failure_of(key)) is not None:
                 return failure
@@ -491,7 +491,7 @@ class RemoteFiles:
             mine, fetch.started = not fetch.started, True
         if mine:
             self._run(fetch)
-        elif not fetch.done.wait(2 * self.timeout):  # a file system that doesn't keep to a time
+        elif not fetch.done.wait(2 * self.timeout):  # a file system that ignores the timeout
             return _too_slow(self.timeout)
         return fetch.failure
 
@@ -542,7 +542,7 @@ class RemoteFiles:
             self._cache.put(fetch.key, write)
         except Exception as error:  # whatever a file system raises
             caught = error
-        # Not while it is handled: its text may hold the whole address, and would stand in a traceback.
+        # Not in the except block: the error's text may hold the whole address, and would be in the traceback.
         if caught is None:
             return None
         if isinstance(caught, OSError) and caught.errno == errno.ENOSPC:
@@ -555,7 +555,7 @@ class RemoteFiles:
         max_size, end = self.max_size, time.monotonic() + seconds
 
         class Limits(Callback):  # type: ignore[misc]
-            """Stops what is too large, or takes too long, while it comes."""
+            """Aborts a download that is too large or takes too long."""
 
             def set_size(self, size: int | None) -> None:
                 if size is not None and size > max_size:
@@ -582,7 +582,7 @@ class RemoteFiles:
             get(self._filesystem(sent_on.address, elsewhere=True), sent_on.address)
 
     def _filesystem(self, address: str, *, elsewhere: bool = False) -> Any:
-        """The file system of an address; without credentials where somebody else than the table gave the address."""
+        """The file system of an address; without credentials for an address that isn't from the table."""
         import fsspec
         protocol = address.partition("://")[0].lower()
         cls = fsspec.get_filesystem_class(protocol)

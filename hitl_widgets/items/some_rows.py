@@ -1,4 +1,4 @@
-"""Rows of numbers for some items of a pool, in memory: a row takes memory only once it is set."""
+"""Sparse table of rows for items of a pool, in memory: a row takes memory only once it is set."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class SomeRows:
     """
 
     def __init__(self, n_items: int, n_features: int) -> None:
-        # Pages of zeros take no room before they are written to; row 0 is that of all items without one.
+        # Pages of zeros take no memory before they are written to; row 0 stands for all items without a row.
         self._place = np.zeros(n_items, np.int32)
         self._rows = np.full((1, n_features), np.nan, np.float32)
         self._n = 1
 
     def put(self, positions: npt.NDArray[np.int64], rows: npt.NDArray[np.float32]) -> None:
-        """Keep the rows of some items, each given once: shape (n, n_features)."""
+        """Set the rows of some items, each item once: shape (n, n_features)."""
         new = positions[self._place[positions] == 0]
         if self._n + len(new) > len(self._rows):
             larger = np.empty((max(2 * len(self._rows), self._n + len(new)), self._rows.shape[1]), np.float32)
@@ -52,7 +52,7 @@ class SomeRows:
 
 
 def drawn(n_items: int, n: int, *, seed: int) -> npt.NDArray[np.int64]:
-    """Draw n of the positions of a pool by chance, or all: shape (min(n, n_items),)."""
+    """Draw n positions of a pool at random, or all: shape (min(n, n_items),)."""
     rng = np.random.default_rng(seed)
     if n_items <= 1_000_000:
         return rng.permutation(n_items)[:n]

@@ -11,7 +11,7 @@ from PIL import Image
 from ..errors import BadInput, ShapeError
 
 SIDE = 320
-# As many parts as a person can tell apart, and none so small that a click would miss it.
+# Number of parts that a person can distinguish, and a size that a click doesn't miss.
 MOST_PARTS, PART_PIXELS = 80, 25
 
 

@@ -1,7 +1,7 @@
-"""Texts for lessons, written from templates, so that what is true of each is known.
+"""Texts for lessons, generated from templates, with known labels.
 
-`reviews` are of restaurants, with a word about the writer that goes with complaints; a model learns to lean on it.
-`travel_notes` name persons and places, and say where. Nothing is loaded and nothing is downloaded.
+`reviews` are about restaurants, with a word about the writer that is correlated with complaints, so that a model learns
+to rely on it. `travel_notes` name persons and places, with their spans. Nothing is loaded or downloaded.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def reviews(n: int = 600, *, word: str = "deaf", share: float = 0.3, lean: float
     share : float
         Part of the reviews that have it, from 0 to 1.
     lean : float
-        Part of these that are complaints, from 0 to 1; 0.5 is no bias. Of the other reviews one half are.
+        Share of these that are complaints, from 0 to 1; 0.5 is no bias. Half of the other reviews are complaints.
     seed : int
-        Of the reviews. The first ones of a larger n are the same.
+        Seed of the reviews. The first ones of a larger n are the same.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def travel_notes(n: int = 200, *, seed: int = 0) -> tuple[list[str], list[list[S
     n : int
         Number of texts, 1 or more.
     seed : int
-        Of the texts. The first ones of a larger n are the same.
+        Seed of the texts. The first ones of a larger n are the same.
 
     Returns
     -------

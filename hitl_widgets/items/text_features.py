@@ -1,8 +1,8 @@
-"""Features of texts: hashed pieces of words, reduced to a few components; and the words that set groups apart.
+"""Features of texts: hashed words and character n-grams, reduced to components; and the words that distinguish groups.
 
-`hashed` counts words and pieces of words in buckets, without a vocabulary. `TextFeatures` reduces their weighted counts
-to dense rows, by which texts are compared: for typical items, near-duplicates and clusters. `distinctive_words` says
-what a cluster is about.
+`hashed` counts words and character n-grams by feature hashing, without a vocabulary. `TextFeatures` reduces their
+weighted counts to dense rows, by which texts are compared: for typical items, near-duplicates and clusters.
+`distinctive_words` describes what a cluster is about.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from ..errors import BadInput, ItemError
 from .pool import Pool
 from .tokens import tokens
 
-# A longer text is described by its beginning.
+# Maximum number of characters: of longer texts only the beginning is used.
 MOST = 20_000
-# Pieces of words of these lengths in characters, the blanks around a word counted; of two in scripts without blanks.
+# Lengths of character n-grams, including the blanks around a word; scripts without blanks have bigrams.
 LENGTHS = (3, 4, 5)
-# Buckets into which pieces and words are hashed. Two in 300,000 seldom share one that matters.
+# Number of hash buckets for n-grams and words. Among 300,000 features, harmful collisions are rare.
 N_BUCKETS = 2**18
-# Buckets that components are fitted to, and texts; components, and columns of the sketch.
+# Numbers of buckets and of texts to which components are fitted, of components, and of columns of the sketch.
 N_KEPT, N_FITTED, N_TEXT_COMPONENTS, N_SKETCH = 8_192, 4_000, 96, 32
-# How much the sketch counts beside the components, as a part of their length.
+# Length of the sketch, as a fraction of the components' length.
 OF_SKETCH = 0.2
-# Standard errors from which on a word is distinctive.
+# Minimum number of standard errors of a distinctive word.
 LEAST_APART = 1.3
-# Characters that are hashed at once: each takes 100 bytes meanwhile.
+# Number of characters that are hashed at once, each of which takes 100 bytes.
 CHARACTERS_AT_ONCE = 500_000
-# Ideographs and other scripts without blanks between words, from here on.
+# First code point of ideographs and other scripts without blanks between words.
 _WITHOUT_BLANKS = 0x2e80
 _MULTIPLIER, _MIX = np.uint64(0x9e3779b97f4a7c15), np.uint64(0xff51afd7ed558ccd)
 
 
 def hashed(texts: Sequence[str]) -> sparse.csr_matrix:
-    """How often each word, and each piece of a word, is in each text.
+    """Counts of each word and each character n-gram of words in each text, by feature hashing.
 
-    Upper and lower case, and how much white space there is, make no difference.
+    Case and amounts of white space make no difference.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 def _hashed(texts: list[str]) -> sparse.csr_matrix:
     codes, text_of = _codes(texts)
     blank = codes == 32
-    # Blanks before each place: a piece has none inside, and none goes over the end of its text.
+    # Blanks before each place: an n-gram has none inside, and doesn't cross the end of its text.
     before = np.concatenate([[0], np.cumsum(blank)])
     rows, hashes, piece = [], [], codes
     for length in range(2, max(LENGTHS) + 1):
@@ -94,7 +94,7 @@ def _hashed(texts: list[str]) -> sparse.csr_matrix:
 
 
 def word_hashes(texts: Sequence[str], *, digits: bool = True) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """The words of some texts in their order: the text of each, and a hash that equal words share.
+    """The words of some texts in order: the index of each word's text, and a hash that equal words share.
 
     A word is a run of letters, or of letters and digits; what isn't ASCII counts as letters, but for a few signs. Upper
     and lower case make no difference.
@@ -133,7 +133,7 @@ def _words(codes: npt.NDArray[np.uint64], text_of: npt.NDArray[np.int64], *, dig
     letter |= (codes < 128) & (_ASCII if digits else _ASCII_LETTERS)[small]
     edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
     starts, ends = edges[::2], edges[1::2]
-    # Sums of letters times powers, those before the word taken off: all in 64 bits, which may flow over.
+    # Differences of cumulative sums of letters times powers, in 64 bits, which may overflow.
     powers = np.cumprod(np.full(len(codes) + 1, _MULTIPLIER, np.uint64))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(codes * powers[:-1], dtype=np.uint64)])
     return text_of[starts], (sums[ends] - sums[starts]) * _inverse_powers(len(codes))[starts] + np.uint64(1)
@@ -157,20 +157,20 @@ def _bucket(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """Dense rows of texts: components of weighted counts (latent semantic analysis), and a sketch of all of them.
+    """Dense rows of texts: components of weighted counts (latent semantic analysis), and a count sketch of all counts.
 
-    Texts that share words are near each other. The sketch keeps apart those of which the components know little.
+    Texts that share words are near each other. The sketch separates texts that the components describe poorly.
 
     Attributes
     ----------
     buckets : ndarray of int32, shape (n_kept,)
         The buckets that the components were fitted to, ascending.
     weights : ndarray of float32, shape (n_kept,)
-        How much each counts: the rarer, the more.
+        The weight of each bucket: the rarer, the larger.
     axes : ndarray of float32, shape (n_kept, n_components)
-        Of the components.
+        The axes of the components.
     rare : float
-        How much every other bucket counts.
+        The weight of every other bucket.
 
     References
     ----------
@@ -205,9 +205,9 @@ def fit_text_features(texts: Sequence[str], *, seed: int = 0) -> TextFeatures:
     Parameters
     ----------
     texts : sequence of str
-        Of more than 4,000 the first 4,000 are used.
+        If there are more than 4,000, the first 4,000 are used.
     seed : int
-        Of the decomposition.
+        Seed of the decomposition.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def fit_text_features(texts: Sequence[str], *, seed: int = 0) -> TextFeatures:
     counts = hashed(texts[:N_FITTED])
     n_with = np.bincount(counts.indices, minlength=N_BUCKETS)
     weights = (np.log((1 + counts.shape[0]) / (1 + n_with)) + 1).astype(np.float32)
-    # What only one text has says nothing of how others are alike.
+    # A feature of a single text says nothing about similarities.
     shared = np.flatnonzero(n_with >= min(2, counts.shape[0]))
     kept = np.sort(shared[np.argsort(-n_with[shared], kind="stable")[:N_KEPT]])
     weighted = _weighted(counts, weights)[:, kept]
@@ -264,7 +264,7 @@ def text_features(texts: Sequence[str | None], *, seed: int = 0) -> npt.NDArray[
 
 
 def distinctive_words(groups: Sequence[Sequence[str]], *, n: int = 5, beside: Sequence[str] = ()) -> list[list[str]]:
-    """The words that set each group of texts apart from all others, the most distinctive first.
+    """The words that distinguish each group of texts from all others, the most distinctive first.
 
     A word counts once in a text, in lower case; single letters don't count. Words are compared by their log-odds in the
     group and elsewhere, divided by their standard error, with all texts as the prior. A word is named where more of the
@@ -275,14 +275,14 @@ def distinctive_words(groups: Sequence[Sequence[str]], *, n: int = 5, beside: Se
     groups : sequence of sequences of str
         The texts of each group.
     n : int
-        Words of a group, at most.
+        Maximum number of words for each group.
     beside : sequence of str
-        Texts of no group, to compare with.
+        Texts outside the groups, to compare with.
 
     Returns
     -------
     list of lists of str
-        Of each group, in their order; empty where nothing sets it apart.
+        The words of each group, in the order of the groups; empty if it has no distinctive words.
 
     References
     ----------
@@ -327,7 +327,7 @@ def _apart(of_group: Counter[str], size: int, every: Counter[str], n_texts: int,
 
 
 def _weighted(counts: sparse.csr_matrix, weights: npt.NDArray[np.float32]) -> sparse.csr_matrix:
-    """Rows of length 1, in which a count grows like its logarithm, and rare buckets weigh more."""
+    """Rows of length 1, with logarithmic counts and larger weights for rare buckets."""
     found = counts.copy()
     found.data = (1 + np.log(found.data)) * weights[found.indices]
     lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1)).ravel())
@@ -336,13 +336,13 @@ def _weighted(counts: sparse.csr_matrix, weights: npt.NDArray[np.float32]) -> sp
 
 
 def _to_length(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Rows of length 1, those that are nearly nothing shorter."""
+    """Rows of length 1; rows near zero are shorter."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 0.05), np.float32)
 
 
 @cache
 def _sketch() -> sparse.csr_matrix:
-    """From buckets to columns of the sketch: each has one, with a sign."""
+    """The matrix from buckets to columns of the sketch: each bucket has one column, with a sign."""
     mixed = (np.arange(N_BUCKETS, dtype=np.uint64) + np.uint64(1)) * _MULTIPLIER
     mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
     column, sign = (mixed >> np.uint64(40)) % np.uint64(N_SKETCH), (mixed >> np.uint64(20)) % np.uint64(2)

@@ -1,4 +1,4 @@
-"""Texts as items: what is taken as a text, what can't be shown, and what a text's beginning looks like.
+"""Texts as items: which values are texts, which texts can't be shown, and snippets.
 
 Offsets in a text count characters: Unicode code points of the text as it came, which is what Python's ``len`` and
 slices count. Nothing is ever normalised. Read `Texts` first.
@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import BadInput, TextError
 
-# Longer texts can't be shown: a browser would stand still.
+# Longer texts can't be shown: a browser would freeze.
 MOST_CHARACTERS = 2_000_000
 # Characters of a text's beginning that are looked at for a snippet, as a multiple of what is shown.
 _LOOKED_AT = 8
@@ -68,8 +68,7 @@ class Texts(Sequence[Any]):
         Raises
         ------
         TextError
-            When it has nothing to read or is longer than 2,000,000 characters, its bytes aren't UTF-8, or it has half
-            of a surrogate pair.
+            If it is blank or longer than 2,000,000 characters, its bytes aren't UTF-8, or it has unpaired surrogates.
         """
         value = self._values[row]
         text, fault = _decoded(value) if isinstance(value, bytes) else (value, "")

@@ -1,6 +1,6 @@
 """Tokens of a text: where its words and signs begin and end, in characters.
 
-`tokens` cuts a text. It is a view of the text and never the truth: a span of a person may begin and end anywhere.
+`tokens` splits a text. Spans don't have to follow the tokens: a person's span may begin and end anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BY_ITSELF = ("\u3005-\u3007\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff
 _SKIN_TONES = "\U0001f3fb-\U0001f3ff"
 # Vowels that are letters to Unicode, and are drawn as one with the letter before them.
 _LIKE_MARKS = "\u0e33\u0eb3"
-# It stands where a word ends, and isn't seen: it stays with what it follows, and nothing else does behind it.
+# The zero-width space ends a word and is invisible: it belongs to the token before it, without further characters.
 _ZERO_BLANK = "\u200b"
 
 

@@ -1,1 +1,1 @@
-"""Projects: acts, queries, and the state that follows from the log."""
+"""Projects: what people do in them, tables of what stands, and the state that follows from the log."""

@@ -1,9 +1,9 @@
 """Adaptive answer-first: people who follow wrong suggestions answer before they see any. Read `adapt` first.
 
-The owner sets a threshold (`adaptive` of the policy). Where the interval of a person's automation bias, or of a
-suggested label's over all people, lies above it, the person is told, and from then on most of their items that would be
-shown with the suggestion (of that label) are answered first. The event "told" says so, with the figure; a new policy
-ends it.
+The owner sets a threshold (`adaptive` in the policy). When the whole interval of a person's automation bias lies above
+it, the person is told, and from then on answers most items before seeing a suggestion. When the bias of one suggested
+label, over all people, lies above it, the same holds for items with that suggestion. The event "told" records the
+figure; setting `adaptive` again ends it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LABEL = "Answers follow the suggestion {label!r} where it is wrong, more often t
 
 
 def adapt(project: Project, annotator: str) -> list[str]:
-    """Tell a person where they answer first from now on, and return what they were told now; nothing without a policy.
+    """Tell a person which items they answer first from now on; return the new notices, none without a threshold.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def adapt(project: Project, annotator: str) -> list[str]:
 
 
 def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
-    """The automation bias of each label, where an item may have several: of all cards that it was suggested on."""
+    """The automation bias of each label, where an item may have several, over all cards that suggested it."""
     from ..quality.suggestion_effect import bias_by_label
     votes, truth = dict[str, pd.DataFrame](), dict[str, pd.Series]()
     for label_id in project.taxonomy.label_ids:
@@ -83,7 +83,7 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
 
 
 def where(project: Project, annotator: str) -> set[str | None]:
-    """List the suggested labels (today's label_ids) that a person answers first; None among them stands for all."""
+    """List the suggested labels (today's label_ids) for which a person answers first; None stands for all labels."""
     agreements = project.state.agreements
     if agreements.policy.get(ADAPTIVE) is None:
         return set()

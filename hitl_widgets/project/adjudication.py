@@ -1,9 +1,8 @@
 """Adjudication: verdicts on items with competing answers, and how many labels are still wrong.
 
-A plan says which label and posterior each item had when it was drawn; the most doubtful labels and a random sample of
-the rest are reviewed, until the interval of the residual error lies within a tolerance. Whoever adjudicates sees the
-answers without names, in an order drawn by chance, and never the model. Read `Adjudication.next` and
-`Adjudication.decide` first.
+A plan records each item's label and posterior at the time of the plan. The most doubtful labels and a random sample of
+the rest are reviewed, until the interval of the residual error lies within a tolerance. Answers are shown without
+names, in random order, and predictions never. Read `Adjudication.next` and `Adjudication.decide` first.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ TOLERANCE, CLAIM_S = 0.05, 900
 COLUMNS = ["item_id", "before", "label", "changed", "cause", "note", "annotator", "acted_at", "n_answers", "verdict_id"]
 _FOR = "adjudication"
 _HTML_ROWS = 30
-# So many sets of labels a page offers at most.
+# Maximum number of sets of labels that a page offers.
 MOST_SETS = 200
 
 
@@ -62,13 +61,13 @@ class CompetingAnswer:
     Parameters
     ----------
     letter : str
-        A, B and so on, in an order drawn by chance for each item.
+        A, B and so on, in a random order for each item.
     label_id, label : str or None
-        What was answered, under today's labels; None for an unsure without a guess, or where an edit left it in doubt.
+        The answer under today's labels; None for "unsure" without a guess, or where an edit left it in doubt.
     certainty : float or None
-        From 0 to 10, where it was given for this item.
+        From 0 to 10; None unless it was given for this item.
     note : str or None
-        What was said about it.
+        The annotator's note.
     reason : "right", "wrong" or None
         The person's verdict on the explanation that was on the screen.
     flags : tuple of str
@@ -93,7 +92,7 @@ class Case:
     position : int
         Its place in the pool.
     answers : tuple of CompetingAnswer
-        What was answered, without names.
+        The competing answers, without names.
     """
 
     item_id: str
@@ -106,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A plan, and where its labels' reviews stand: a value for each item that still counts in it."""
+    """A plan and the progress of its review: arrays with a value for each item that still counts in it."""
 
     id: str
     item_ids: list[str]
@@ -126,13 +125,13 @@ class Adjudication:
     project : Project
         With its pool.
     tolerance : float
-        Largest share of wrong labels to be put up with; it is fixed when a plan is drawn.
+        Largest acceptable share of wrong labels; fixed when a plan is drawn.
     new : bool
-        Draw a new plan from today's answers, though an earlier one isn't finished.
+        Draw a new plan from today's answers even if an earlier one isn't finished.
     seed : int, optional
-        Of the plan's random sample; drawn by chance if missing.
+        Seed of the plan's random sample; random by default.
     bars : Bars
-        Shows that the consensus is computed.
+        Progress bar for computing the consensus.
 
     Raises
     ------
@@ -158,19 +157,19 @@ class Adjudication:
     # -- what a script does ----------------------------------------------------------------------------------
 
     def next(self) -> Case | None:
-        """The next item to be decided, held for a quarter of an hour; None where every item is reviewed.
+        """The next item to be decided, held for a quarter of an hour; None when every item is reviewed.
 
-        Reviewing may stop before, where `error` is good enough.
+        Reviewing may stop earlier: see `error`.
         """
         return next((self.case(item_id) for item_id in self.cases(1)), None)
 
     def case(self, item_id: str) -> Case:
-        """One item with its answers, of the plan or not."""
+        """One item with its answers, whether or not it is in the plan."""
         position = self.project.pool.position(item_id)
         item_id = str(self.project.pool.ids[position])
         return Case(item_id, position, self._answers(item_id))
 
-    # 14 branches: a verdict may have no label and no note, be of no plan, or be sent again.
+    # 14 branches: a verdict may lack a label, a note or a plan, or be sent again.
     def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *, note: str | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
         """Store the verdict on an item; its label overrules the votes, which are kept as they were given.
@@ -180,15 +179,15 @@ class Adjudication:
         item_id : str or Case
             The item.
         label : str, collection of str or None
-            A label's name or id; where an item may have several, those that it has, [] for none of them. None where no
-            label is right, as in an honest disagreement: the votes then hold, with the shares of the minority.
+            A label's name or id; where an item may have several, a list of them, [] for none. None where no label is
+            right, as in an honest disagreement: the votes then hold, the minority's included.
         cause : str
             Why the answers differed: "ambiguous" (item), "guideline_gap", "slip", "edge_case" or "disagreement" (an
             honest one).
         note : str, optional
-            Words for the team.
+            A note for the team.
         id : str, optional
-            Made by whoever decides; the same verdict sent again changes nothing.
+            Id of the verdict, made by the caller; the same verdict sent again changes nothing.
         annotator : str, optional
             Who decides, if not the project's annotator.
         acted_at : datetime, optional
@@ -223,7 +222,7 @@ class Adjudication:
 
     def retract(self, verdict_id: str | Verdict, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Verdict:
-        """Take a verdict back: the votes, or an earlier verdict, hold again. Taking it back twice is doing it once.
+        """Take a verdict back: the votes, or an earlier verdict, hold again. A second call changes nothing.
 
         Raises
         ------
@@ -245,21 +244,21 @@ class Adjudication:
 
     @property
     def error(self) -> ResidualError:
-        """How many labels were wrong and still are, with intervals, and whether reviewing may stop."""
+        """How many labels were wrong and how many still are, with intervals, and whether reviewing may stop."""
         plan = self._plan()
         return residual_error(plan.top, plan.draws, plan.reviewed, plan.changed, tolerance=plan.tolerance)
 
     @property
     def estimate(self) -> Estimate:
-        """Share of labels that are still wrong, once each reviewed label is as its verdict says."""
+        """Share of labels that are still wrong after reviewed labels are replaced by their verdicts."""
         return self.error.after
 
     @property
     def table(self) -> pd.DataFrame:
         """One row per verdict that stands, the newest first.
 
-        Columns: item_id, before (the label of the plan; missing for an item that it lacks), label (missing where none
-        was chosen), changed, cause, note, annotator, acted_at, n_answers, verdict_id. Names stand here as in the log.
+        Columns: item_id, before (the label in the plan; missing for an item outside the plan), label (missing where
+        none was chosen), changed, cause, note, annotator (the name in the log), acted_at, n_answers, verdict_id.
         """
         plan, lineage = self._plan(), self.project.lineage
         before = dict(zip(plan.item_ids, plan.labels, strict=True))
@@ -273,7 +272,7 @@ class Adjudication:
 
     @property
     def n_new(self) -> int:
-        """Items that got their first answer since the plan was drawn: it says nothing of them."""
+        """Number of items first answered after the plan was drawn, which it doesn't cover."""
         planned = set(self._plans()[-1].body["items"])
         return len(self._frame() - planned)
 
@@ -329,7 +328,7 @@ class Adjudication:
         return self.project.asking.item(item_id)
 
     def cases(self, n: int, *, showing: Collection[str] = ()) -> list[str]:
-        """List the ids of the next items to adjudicate, held for the annotator, beside those that are shown already."""
+        """List the ids of the next n items to adjudicate, without those in `showing`, and claim them."""
         project, plan = self.project, self._plan()
         held = set(project.log.claims(exclude=project.annotator)) | set(showing)
         places = next_reviews(plan.top, plan.draws, plan.reviewed, plan.changed, n=n + len(held),
@@ -349,7 +348,7 @@ class Adjudication:
         return self.decide(item_id, label_id, cause, note=note, id=id, annotator=annotator, acted_at=acted_at)
 
     def progress(self) -> dict[str, Any]:
-        """Say how far it is, as plain JSON: judged, error, low, high, goal, left, and done (why it may stop)."""
+        """The progress as plain JSON: judged, error, low, high, goal, left, and done (why reviewing may stop)."""
         error, after = self.error, self.estimate
         value, low, high = (None if math.isnan(x) else float(x) for x in (after, after.low, after.high))
         done = None
@@ -405,7 +404,7 @@ class Adjudication:
             project.refresh()
 
     def _plan(self) -> _Plan:
-        """The newest plan under today's labels, without items that left the pool, or whose label is in doubt since."""
+        """The newest plan under today's labels, without items that left the pool or whose label is in doubt now."""
         project, event = self.project, self._plans()[-1]
         project.refresh()
         body, lineage = event.body, project.lineage
@@ -427,7 +426,7 @@ class Adjudication:
     # -- answers ---------------------------------------------------------------------------------------------
 
     def _standing(self, item_id: str) -> list[events.Event]:
-        """The decisions that stand for an item, one for each annotator, in an order drawn by chance."""
+        """The decisions that stand for an item, one for each annotator, in random order."""
         known = list(self.project.log.events_of([item_id]))
         retracted = [event for event in known if event.kind == "retracted"]
         by: dict[str, list[events.Event]] = {}
@@ -473,7 +472,7 @@ class Adjudication:
 
 
     def _is_meant(self, label: str | Collection[str], verdict: Verdict) -> bool:
-        """Whether a verdict's label is this one, under its name then."""
+        """Whether a verdict's label is this one, by the names of the verdict's time."""
         lineage = self.project.lineage
         if not is_set(verdict.label_id):
             return isinstance(label, str) and lineage.means(label, verdict.label_id, verdict.taxonomy)
@@ -485,9 +484,9 @@ class Adjudication:
 
 
 def _differs(verdict: Verdict, label: str, lineage: Lineage) -> bool:
-    """Whether a verdict says of an item that a label of today is wrong; one without a label lets the votes hold.
+    """Whether a verdict contradicts a label of today; a verdict without a label contradicts none.
 
-    Where an edit left the verdict's label in doubt, it does so unless it may mean this label.
+    A verdict whose label an edit left in doubt contradicts every label that it can't mean.
     """
     if verdict.label_id is None:
         return False

@@ -1,7 +1,7 @@
 """Current answers under today's taxonomy: consensus, votes and training labels.
 
-`Answers` reads the log's table of annotations once, and every table made from it tells of the same moment.
-`annotation_table` is the table that people see. Read `Answers.training` first.
+`Answers` reads the log's table of annotations once, so that all its tables are of the same moment. `annotation_table`
+is the table that people see. Read `Answers.training` first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import NONE_OF_THEM, set_id
 from .state import State
 
-# With fewer items that two people or more answered, how reliable each of them is can't be told.
+# With fewer items that two or more people answered, each person's reliability can't be estimated.
 MIN_SHARED = 30
 
 
@@ -40,11 +40,11 @@ class LabelMatrix(NamedTuple):
     ----------
     item_ids : list of str, length n
     positions : ndarray of int, shape (n,)
-        In the pool.
+        Positions of the items in the pool.
     label_ids : tuple of str, length n_labels
-        Today's.
+        Ids of today's labels.
     on : ndarray of float, shape (n, n_labels)
-        Share of the answers, by weight, that say that the item has the label; NaN where nobody said.
+        Weighted share of the answers in which the label is on; NaN where no answer covers the label.
     weight : ndarray of float, shape (n, n_labels)
         Mean weight of these answers: see `annotation_tables.votes_by_item`.
     n_answers : ndarray of int, shape (n,)
@@ -65,11 +65,11 @@ class Answers:
     ----------
     log : Log
     state : State
-        Taken in up to the log's end.
+        The project's state, up to the end of the log.
     pool : Pool or None
         None for a project that is opened without its items; then there is only `consensus`.
     task : str
-        The project's: with "multilabel" each label_id is that of a set.
+        The project's task; with "multilabel" each label_id is that of a set.
     """
 
     def __init__(self, log: Log, state: State, pool: Pool | None, *, task: str = "classify") -> None:
@@ -86,18 +86,18 @@ class Answers:
 
     @cached_property
     def judged_states(self) -> dict[str, dict[str, bool]]:
-        """What was adjudicated of sets of labels: item_id -> today's label_id -> whether it is on; see `Verdicts`."""
+        """Adjudicated labels of sets: item_id -> today's label_id -> whether the label is on; see `Verdicts`."""
         return self._state.verdicts.states(self.lineage, self._state.changed)
 
     @cached_property
     def undecided(self) -> dict[str, tuple[str, ...]]:
-        """The items whose certain answers aren't what most people said: see `annotation_tables.undecided_by_item`."""
+        """Items that are undecided since an edit left answers in doubt: see `annotation_tables.undecided_by_item`."""
         found = tables.undecided_by_item(self._table, self.lineage)
         return {item_id: between for item_id, between in found.items() if item_id not in self.adjudicated}
 
     @cached_property
     def undecided_labels(self) -> dict[str, frozenset[str]]:
-        """Of sets, the labels of items of which it is undecided: see `annotation_tables.undecided_labels_by_item`."""
+        """The same for sets: each item's undecided labels, see `annotation_tables.undecided_labels_by_item`."""
         return tables.undecided_labels_by_item(self._table, self.lineage)
 
     @cached_property
@@ -146,7 +146,7 @@ class Answers:
             of_item = {name: p for name, p in probs.loc[row["item_id"]].items() if not np.isnan(p)}
             # What one person alone said stands: others' reliability can't correct it.
             if not certain and row["n_answers"] > 1:
-                # Sums of floats: as many votes for a label as against it needn't give one half to the last digit.
+                # Sums of floats: with as many votes for a label as against it, the share may differ slightly from 0.5.
                 tied = tuple(n for n, p in of_item.items() if abs(p - 0.5) < 1e-9)
                 labels = tuple(n for n, p in of_item.items() if p > 0.5 and n not in tied)
                 row |= {"label": None if tied else ", ".join(map(str, labels)) or NONE_OF_THEM, "labels": labels,
@@ -156,9 +156,9 @@ class Answers:
         return pd.DataFrame(rows, columns=[*table.columns, "prob"])
 
     def label_probs(self, method: str = "auto") -> pd.DataFrame:
-        """The probability that each item has each label, by a consensus of the votes about it: items x labels' names.
+        """The probability that each item has each label, by a consensus of the votes about it: items x label names.
 
-        NaN where nobody knows.
+        NaN where there is no vote.
         """
         names = {label_id: self.lineage.today.name_of(label_id) for label_id in self.lineage.today.label_ids}
         unsaid = self.undecided_labels
@@ -170,9 +170,9 @@ class Answers:
         return pd.DataFrame(found, columns=list(names.values()))
 
     def standing_labels(self) -> dict[str, tuple[str, float]]:
-        """The label_id that stands for each item with an answer (the likelier one of a tie), and its probability.
+        """The label_id that stands for each item with an answer (of tied ones the likelier), and its probability.
 
-        Of sets of labels the probability is the product over the labels, each by the votes about it.
+        The probability of a set of labels is the product over its labels, each estimated from the votes about it.
         """
         if self.task != "multilabel":
             id_of = {self.lineage.today.name_of(label_id): label_id for label_id in self.lineage.today.label_ids}
@@ -209,13 +209,13 @@ class Answers:
         return of_decided
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
-        """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
+        """The consensus of all annotators on each item that has an answer: see `crowd_consensus.consensus`."""
         votes = self.all_votes()
         return consensus(self.decided(votes), method, self.names, probs=probs)
 
     @property
     def names(self) -> list[str] | None:
-        """The names of every answer that there may be, in order; None where these are sets of labels."""
+        """The names of all possible answers, in order; None where answers are sets of labels."""
         today = self.lineage.today
         return None if self.task == "multilabel" else [today.name_of(label_id) for label_id in today.label_ids]
 
@@ -224,12 +224,12 @@ class Answers:
         return self._all_votes
 
     def cards(self) -> pd.DataFrame:
-        """The table of votes for what compares answers with suggestions: `all_votes`, also where a label is in doubt.
+        """The votes for comparing answers with suggestions: `all_votes`, and those whose label an edit left in doubt.
 
-        A label or suggestion that means none of today's labels for certain has the name that it had, "cat (before an
-        edit)": whether an answer is the suggestion doesn't depend on what became of the label since. Without these
-        votes a split of "cat" would leave out each card on which people and model disagreed about it. The columns
-        label_in_doubt and suggestion_in_doubt mark them.
+        A label or suggestion in doubt keeps its former name, "cat (before an edit)", since whether an answer agrees
+        with the suggestion doesn't depend on later edits. Without these votes, a split of "cat" would leave out each
+        card on which people and model disagreed about it. The columns label_in_doubt and suggestion_in_doubt mark
+        them.
         """
         former: dict[str, str] = {}
 
@@ -248,7 +248,7 @@ class Answers:
                                for name in ("label", "suggestion")})
 
     def label_rows(self) -> pd.DataFrame:
-        """The states of each label in every answer that counts: see `annotation_tables.label_rows`."""
+        """Whether each label is on, in every answer that counts: see `annotation_tables.label_rows`."""
         return tables.label_rows(self._table, self.lineage)
 
     def votes_about(self, label_id: str) -> pd.DataFrame:
@@ -265,9 +265,9 @@ class Answers:
 
     @cached_property
     def _with_repeats(self) -> dict[str, list[Any]]:
-        """The log's table of annotations with the answers that repeat one, and a column repeat_of."""
+        """The log's table of annotations, with repeated answers added and a column repeat_of."""
         repeated = list(self._log.events(kind="repeated"))
-        if repeated:  # taken back, they are no votes
+        if repeated:  # retracted ones are no votes
             back = {event.body["decision_id"] for event in self._log.events_of([e.item_id or "" for e in repeated])
                     if event.kind == "retracted"}
             repeated = [event for event in repeated if event.id not in back]
@@ -280,8 +280,8 @@ class Answers:
     def labelled(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer to an item of the pool.
 
-        Where items may have several labels, one for each label and answer: its index where the label is on, and that
-        plus the number of labels where it is off.
+        Where items may have several labels, there is one entry for each label and answer: the label's index where it is
+        on, and this index plus the number of labels where it is off.
         """
         column = {label_id: k for k, label_id in enumerate(self.lineage.today.label_ids)}
         if self.task == "multilabel":
@@ -293,13 +293,13 @@ class Answers:
                 for label_id, _ in self.votes[item_id] if label_id in column]
 
     def training(self) -> pd.DataFrame:
-        """List the labels that a model learns from, one row per item: never hold-out, never gold, and no tie.
+        """List the labels that a model learns from, one row per item, without hold-out items, gold and ties.
 
         Returns
         -------
         DataFrame
-            item_id, position, label_id (today's), weight (above 0, up to 1: by certainty, over the number of answers),
-            n_answers, share (of the answers that agree, whatever their certainty).
+            item_id, position, label_id (today's), weight (above 0, up to 3: certainty-weighted votes for the label over
+            the number of answers), n_answers, share (of the answers that agree, whatever their certainty).
 
         """
         self._compare_contents()
@@ -315,7 +315,7 @@ class Answers:
         return table
 
     def label_matrix(self) -> LabelMatrix:
-        """List which labels the items have that teach, where an item may have several: never hold-out, never gold."""
+        """List the labels of the training items, where an item may have several, without hold-out items and gold."""
         self._compare_contents()
         rows = tables.label_rows(self._table, self.lineage)
         label_ids = self.lineage.today.label_ids
@@ -341,12 +341,12 @@ class Answers:
                            label_ids, share, weight / np.maximum(n, 1), n.max(axis=1, initial=0))
 
     def value_votes(self, *, teaching: bool = True) -> pd.DataFrame:
-        """List the values of attributes that count, a row for each: see `value_tables.value_votes`.
+        """List the attribute values that count, a row for each: see `value_tables.value_votes`.
 
         Parameters
         ----------
         teaching : bool
-            Only those of items that a model learns from, never hold-out, never gold; all of them otherwise.
+            Only values of items that a model learns from, without hold-out items and gold; otherwise all.
 
         Returns
         -------
@@ -363,7 +363,7 @@ class Answers:
         Parameters
         ----------
         teaching : bool
-            Only those in images that a model learns from, never hold-out, never gold; all of them otherwise.
+            Only objects in images that a model learns from, without hold-out items and gold; otherwise all.
 
         Returns
         -------
@@ -379,7 +379,7 @@ class Answers:
         Parameters
         ----------
         teaching : bool
-            Only those that a model learns from, never hold-out, never gold; all of them otherwise.
+            Only images that a model learns from, without hold-out items and gold; otherwise all.
 
         Returns
         -------
@@ -400,16 +400,15 @@ class Answers:
         return table.assign(position=table["item_id"].map(kept).astype(np.int64))
 
     def partial(self) -> pd.DataFrame:
-        """List what a model learns from although its label isn't certain: an item and several labels.
+        """List the items that a model learns from with several candidate labels (partial labels).
 
-        An edit left the item in doubt, or as many of its annotators gave one label as another, and nobody adjudicated
-        it.
+        An edit left the item in doubt, or its annotators' votes are tied, and nobody adjudicated it.
 
         Returns
         -------
         DataFrame
-            item_id, position, label_ids (today's, those that it may be), weight (the mean of its answers' weights, see
-            `annotation_tables.votes_by_item`); never hold-out, never gold.
+            item_id, position, label_ids (the candidates among today's labels), weight (the mean weight of its answers,
+            see `annotation_tables.votes_by_item`), without hold-out items and gold.
         """
         self._compare_contents()
         candidates = tables.candidates_by_item(self._table, self.lineage, undecided=self.undecided) \
@@ -420,13 +419,13 @@ class Answers:
         return table
 
     def by_annotator(self) -> pd.DataFrame:
-        """List every answer to a training or gold item, by item and annotator; never hold-out.
+        """List every answer to a training or gold item, by item and annotator, without hold-out items.
 
         Returns
         -------
         DataFrame
-            The columns of `annotation_tables.vote_table` without content; position; known (the label_id that gold says,
-            None elsewhere).
+            The columns of `annotation_tables.vote_table` without content; position; known (the gold label_id, else
+            None).
         """
         self._compare_contents()
         queue, gold = self._state.queue, self._state.gold
@@ -440,10 +439,10 @@ class Answers:
         return table
 
     def first_asked(self, reasons: Collection[str]) -> set[str]:
-        """Find the items that an annotator was first asked for one of some reasons.
+        """Find the items that some annotator was first asked about for one of these reasons.
 
-        Why an item is asked again, after an edit or at a second look, changes nothing of how it was drawn, and neither
-        does an edit that leaves its answer in doubt.
+        Only the first time counts: asking an item again, after an edit or at a second look, doesn't change how it was
+        drawn, and neither does an edit that leaves its answer in doubt.
 
         Parameters
         ----------
@@ -459,7 +458,7 @@ class Answers:
 
     def in_order_asked(self, item_ids: Sequence[str] | np.ndarray, reasons: Collection[str]
                        ) -> tuple[np.ndarray, np.ndarray]:
-        """Order items as somebody was first asked about them, and mark those that were asked for one of some reasons.
+        """Order items by when they were first asked, and mark those that were asked for one of these reasons.
 
         Parameters
         ----------
@@ -471,9 +470,9 @@ class Answers:
         Returns
         -------
         order : ndarray of int, shape (n,)
-            Their places in `item_ids`, the first first.
+            Places in `item_ids`, the item that was asked first at the beginning.
         is_for : ndarray of bool, shape (n,)
-            In the order of `item_ids`.
+            True where the item was asked for one of the reasons; in the order of `item_ids`.
         """
         first: dict[str, tuple[int, Any]] = {}
         for (item_id, _), one in self._first_asked.items():
@@ -483,7 +482,7 @@ class Answers:
         return np.argsort([seq for seq, _ in asked], kind="stable"), is_for
 
     def parts(self, item_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Divide the items that could be learnt from by the people to whom they are assigned.
+        """Divide the training items into parts by the people to whom they are assigned.
 
         Parameters
         ----------
@@ -493,9 +492,9 @@ class Answers:
         Returns
         -------
         part : ndarray of int, shape (n,)
-            The part of each of these items; all of them are of part 0 where nothing is assigned to anybody.
+            The number of each item's part; 0 for all items where there are no assignments.
         n_open : ndarray of int, shape (n_parts,)
-            Items of each part that nobody has answered, without those of `item_ids`.
+            Number of unanswered items in each part, without those of `item_ids`.
         """
         queue, assignments = self._state.queue, self._state.assignments
         part = np.zeros(len(queue.draws), np.int64)
@@ -509,7 +508,7 @@ class Answers:
 
     @cached_property
     def _first_asked(self) -> dict[tuple[str, str], tuple[int, Any]]:
-        """When and why each annotator with an answer was first asked about the item: its event's number, the reason."""
+        """(item, annotator) of each answer -> when and why it was first asked: number of the event, and reason."""
         again = self._log.revisited_items()
         first = {(item_id, annotator): (seq, why) for seq, item_id, annotator, why in zip(
             *(self._table[name] for name in ("seq", "item_id", "annotator", "chosen_by")), strict=True)}
@@ -521,7 +520,7 @@ class Answers:
         return first
 
     def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
-        """Those of the items that a model learns from, with their positions."""
+        """The items among these that a model learns from, with their positions."""
         queue = self._state.queue
         return [(item_id, place) for item_id, place in self._places(item_ids)
                 if not queue.holdout[place] and not queue.gold[place]]
@@ -558,7 +557,7 @@ def _without(table: dict[str, list[Any]], changed: Collection[str]) -> dict[str,
 
 
 def _voting(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """What counts: no planted ones, and the answer that was given before the suggestion was shown."""
+    """The answers that count: without planted suggestions, and as given before the suggestion was shown."""
     if any(table["planted"]):
         kept = [row for row, planted in enumerate(table["planted"]) if not planted]
         table = {name: [column[row] for row in kept] for name, column in table.items()}
@@ -579,7 +578,7 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     log : Log
     state : State
     version : int or None
-        Of the taxonomy; None for today's.
+        Version of the taxonomy; None for today's.
 
     Raises
     ------
@@ -596,11 +595,11 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     return tables.annotation_table(_as_of(log, version, lineage), lineage, version=version)
 
 
-# 17 branches: what stands comes as columns, and what a later decision replaced comes as events: both are joined here.
+# 17 branches: joins what stands, which comes as columns, with what later decisions replaced, which comes as events.
 def _as_of(log: Log, version: int, lineage: Lineage) -> dict[str, list[Any]]:
     """List the annotations that stood under an older version of the taxonomy.
 
-    Decisions made under later versions are left out; what they replaced stands in their place.
+    Decisions made under later versions are left out; the decisions that they replaced are listed instead.
     """
     table = log.annotations()
     earlier = np.array([lineage.since(made_under or version) <= version for made_under in table["taxonomy"]], np.bool_)

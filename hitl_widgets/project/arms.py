@@ -1,8 +1,8 @@
-"""Arms: how an item is shown to a person, drawn by a hash that anybody can compute again from the log.
+"""Arms: how an item is shown to a person, assigned at random by a hash that can be recomputed from the log.
 
-The effect of a suggestion on people can be estimated only if chance decided who saw it. So each person and item has a
-random-looking number, `draw`, and the shares of the arms cut the numbers from 0 to 1 into pieces, in the order of
-`ARMS`. Hold-out and gold are no part of it: they are always blind. Read `Arms.of` first.
+The effect of a suggestion on people can be estimated only if it was shown at random. So each person and item has a
+pseudo-random number, `draw`, and the shares of the arms divide the interval from 0 to 1, in the order of `ARMS`.
+Hold-out and gold items have no arm: they are always blind. Read `Arms.of` first.
 
 Recipe, for a script that has only the log: the seed is that of the event "created"; the shares are `arms` of the latest
 event "policy" that has them, `DEFAULT` without one. The number of a person and an item is made of the text ``seed``,
@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 from ..records import Arm
 
-# In the order in which they cut the numbers from 0 to 1.
+# In the order in which they divide the interval from 0 to 1.
 ARMS: tuple[Arm, ...] = ("blind", "no_map", "answer_first", "shown")
 DEFAULT: Mapping[str, float] = {"blind": 0.1, "no_map": 0.0, "answer_first": 0.0, "shown": 0.9}
-# Of the audit's items so many are blind, or more where the project has more blind ones.
+# Share of the audit's items that are blind; more where the project's share of blind items is larger.
 AUDIT_BLIND = 0.5
-# Where people follow wrong suggestions, so much of what would be shown is answered first. The rest goes on measuring.
+# Where people follow wrong suggestions, this part of "shown" becomes "answer_first". The rest goes on measuring.
 ADAPTED = 0.75
 # Without a suggestion until the person has answered.
 HIDDEN: frozenset[str] = frozenset({"blind", "answer_first"})
@@ -42,7 +42,7 @@ class Drawn(NamedTuple):
 
 
 def draw(seed: int, annotator: str, item_id: str) -> float:
-    """Make the random-looking number of a person and an item, from 0 up to (not including) 1.
+    """Compute the pseudo-random number of a person and an item, from 0 up to (not including) 1.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def draw(seed: int, annotator: str, item_id: str) -> float:
 
 
 def number(*texts: str) -> float:
-    """Make the random-looking number of some texts, from 0 up to (not including) 1: see the recipe above."""
+    """Compute the pseudo-random number of some texts, from 0 up to (not including) 1: see the recipe above."""
     text = "\0".join(texts).encode("utf-8", "surrogatepass")
     return float((int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) * 2.0**-53)
 
@@ -64,22 +64,22 @@ class Arms:
     Parameters
     ----------
     seed : int
-        The project's.
+        The project's seed.
     shares : mapping of str to float
-        The share of each of `ARMS`; together 1.
+        The share of each of `ARMS`; their sum is 1.
     """
 
     def __init__(self, seed: int, shares: Mapping[str, float] = DEFAULT) -> None:
         self.seed, self.shares = seed, shares
 
     def of(self, annotator: str, item_id: str, *, audited: bool = False) -> Drawn:
-        """Draw the arm of a person and an item: always the same one, as long as the shares are.
+        """Draw the arm of a person and an item: always the same one, as long as the shares don't change.
 
         Parameters
         ----------
         annotator, item_id : str
         audited : bool
-            Whether the item is one of the audit, of which at least one half is blind.
+            Whether the item is one of the audit's, at least half of which are blind.
         """
         shares, number = self.audit_shares if audited else self.shares, draw(self.seed, annotator, item_id)
         total, drawn = 0.0, Drawn("shown", 1.0)
@@ -98,7 +98,7 @@ class Arms:
 
     @property
     def audit_shares(self) -> dict[str, float]:
-        """The shares for items of the audit."""
+        """The shares of the arms for items of the audit."""
         blind = self.shares.get("blind", 0.0)
         if blind >= AUDIT_BLIND:
             return dict(self.shares)
@@ -107,7 +107,7 @@ class Arms:
 
 
 def of_audit(arm: str | None, probability: float | None) -> bool:
-    """Whether a stored arm was drawn with at least one half blind, as those of the audit are."""
+    """Whether a stored arm was drawn with the audit's shares, at least half of them blind."""
     if arm not in ARMS or probability is None:
         return False
     return probability >= AUDIT_BLIND if arm == "blind" else probability <= AUDIT_BLIND

@@ -24,12 +24,12 @@ CLAIM_S = 900
 
 
 class Asking:
-    """The queue of a project as its people meet it.
+    """The queue of a project, as its annotators see it.
 
     Parameters
     ----------
     project : Project
-        Whose items they are.
+        The project that has the items.
     """
 
     def __init__(self, project: Project) -> None:
@@ -44,17 +44,17 @@ class Asking:
         n : int
             0 or more.
         strategy : str, function or None
-            "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists. None begins
-            with typical items, changes to uncertain ones, and has the audit's share beside them.
+            "random", a name from `strategies.STRATEGIES`, or a function of the inputs in `strategies.INPUTS`. None
+            begins with typical items, then turns to uncertain ones, and mixes in the audit's share.
         annotator : str or None
             None for the project's own.
         showing : collection of str
             Ids that are on this annotator's screens already.
         queue : "relabel", "second_look" or None
-            "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as last
-            estimated; None for what is open.
+            "relabel" for items that taxonomy edits left in doubt, "second_look" for answers that may be wrong by the
+            last estimate; None for open items.
         claiming : bool
-            Take the audit's share beside a named strategy too, as for a person who is about to answer.
+            Mix in the audit's share with a named strategy too, as for a person who is about to answer.
         """
         project = self._project
         n = check_count("n", n, "a number of items, 0 or more,", least=0)
@@ -69,7 +69,7 @@ class Asking:
             return QUEUES[queue](self, n, annotator, [*shown, *held])
         audit = project.audit_share if strategy is None or claiming else 0.0
         beside = project.queue.next_drawn(math.ceil(n * audit), annotator) if audit else ()
-        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
+        # Not under the lock: it may take a second, and decisions mustn't wait that long.
         choice = project.selector.select(strategy, queue=project.queue, lineage=project.lineage, annotator=annotator,
                                          n=n, taken=[*held, *shown], answered=lambda: project.answers().labelled(),
                                          seed=project.settings["seed"], beside=beside)
@@ -88,7 +88,7 @@ class Asking:
         project = self._project
         annotator = project.who(annotator)
         held: list[Item] = []
-        # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
+        # Each failed try means that somebody else's claim succeeded: as many tries as there may be people at once.
         for _ in range(100):
             since = project.log.last_seq()
             wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
@@ -104,7 +104,7 @@ class Asking:
         return Items(held)
 
     def waiting(self, queue: str, annotator: str | None = None) -> int:
-        """Count the items of a queue beside what is open, "relabel" or "second_look", that an annotator is asked."""
+        """Count the items of the queue "relabel" or "second_look" that an annotator is asked about."""
         project = self._project
         annotator = project.who(annotator)
         project.refresh()
@@ -115,7 +115,7 @@ class Asking:
             return int(((own > 0) | (others > 0)).sum())
 
     def holdout_is_narrow(self) -> bool:
-        """Whether the hold-out's accuracy is known within 5 points at 95 %; then its items aren't asked any more."""
+        """Whether the hold-out accuracy is known within 5 points at 95 %; its items then aren't asked any more."""
         project = self._project
         with project.state.lock:
             return project.state.reference.is_narrow(project.ranking, project.lineage)
@@ -152,12 +152,12 @@ class Asking:
 
     @property
     def arms(self) -> Arms:
-        """The arms of the project: how it is drawn who sees a suggestion."""
+        """The arms of the project, by which it is drawn who sees a suggestion."""
         project = self._project
         return Arms(project.settings["seed"], project.state.policy.get("arms", DEFAULT))
 
     def _shown(self, position: int, annotator: str, chosen_by: str) -> Item:
-        """One item as it is shown to an annotator: blind where it measures, else as is drawn for both."""
+        """One item as it is shown to an annotator: blind if it measures, else in the arm drawn for the two."""
         project = self._project
         item_id, meta = str(project.pool.ids[position]), project.pool.meta(position)
         if project.queue.is_blind(position):
@@ -187,6 +187,6 @@ class Asking:
         return [place for place in positions if place >= 0]
 
 
-# What may be asked beside what is open: (asking, n, annotator, positions to leave out) -> items.
+# Queues of items that aren't open: (asking, n, annotator, positions to leave out) -> items.
 QUEUES: dict[str, Callable[[Asking, int, str, Collection[int]], Items]] = {"relabel": Asking._next_in_doubt,
                                                                        "second_look": Asking._next_second_look}

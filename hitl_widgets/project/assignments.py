@@ -1,9 +1,9 @@
-"""Assignments: which items are asked only of some people, and how far these people are.
+"""Assignments: which items only some people are asked about.
 
-An assignment is an event of kind "assigned": one person, and what their items have in common. An item that an
-assignment covers is asked only of the people to whom it is assigned, all others are asked of everybody; an assignment
-to somebody whose role doesn't let them answer keeps nothing from others. Whoever answers an item all the same has
-answered it: assignments say what is asked, never what counts. Read `Assignment` and `Assignments.route` first.
+An assignment is an event of kind "assigned": one person, and what their items have in common. Its items are asked only
+of the people to whom they are assigned, unless it has ``only=False``; items that no assignment covers are asked of
+everybody. An assignment to somebody whose role doesn't let them answer is ignored. An answer by somebody else counts
+like any other: assignments decide what is asked, not what counts. Read `Assignment` and `Assignments.route` first.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from .state import State
 
 Mask = npt.NDArray[np.bool_]
-# At most so many values, labels or ids are named in a sentence.
+# Maximum number of values, labels or ids named in a sentence.
 N_NAMED = 5
-# What a column of the pool's metadata is compared with: plain JSON.
+# A value with which a column of the pool's metadata is compared: plain JSON.
 Plain = str | int | float | bool | None
 
 
@@ -45,16 +45,16 @@ class Assignment:
     annotator : str
         Who is asked.
     labels : tuple of str, or None
-        label_ids: items whose suggestion is one of them, or, without a suggestion, whose answer is in doubt between
-        them and others. None for any.
+        label_ids: items whose suggestion is one of them, or, without a suggestion, whose answer in doubt may mean one
+        of them. None for any.
     taxonomy : int or None
-        The version of the taxonomy that the labels are of.
+        The taxonomy version of the labels.
     where : mapping of str to tuple
         Column of the pool's metadata -> the values that items may have there.
     items : tuple of str, or None
         Ids of items. None for any.
     only : bool
-        Whether nobody else is asked, other than people to whom the items are assigned too.
+        Whether only people to whom the items are assigned are asked about them.
     """
 
     annotator: str
@@ -66,7 +66,7 @@ class Assignment:
 
     @classmethod
     def of(cls, event: Event) -> Assignment | None:
-        """Read an assignment from its event; None where it ends one, or says nothing that can be used."""
+        """Read an assignment from its event; None if the event ends an assignment or can't be used."""
         body = event.body
         labels, where, items, version = (body.get(name) for name in ("labels", "where", "items", "taxonomy"))
         one = cls(str(body.get("annotator", "")), None if labels is None else _texts(labels),
@@ -87,8 +87,8 @@ class Assignment:
 def todays_labels(assignment: Assignment, lineage: Lineage) -> tuple[str, ...]:
     """List the answers of today that the labels of an assignment mean.
 
-    What a label was split into or merged into takes its place; with it come the labels that lie under it now. A label
-    that was removed has none.
+    The labels into which a label was split or merged take its place, with all labels under them now. A label that was
+    removed has none.
     """
     today, found = lineage.today, list[str]()
     for label_id in assignment.labels or ():
@@ -123,7 +123,7 @@ def in_words(assignment: Assignment, lineage: Lineage) -> str:
 
 
 def news_of(event: Event, lineage: Lineage, *, reader: str) -> str | None:
-    """Say in a sentence what somebody assigned to the reader; None where it was assigned to somebody else."""
+    """Say in a sentence what was assigned to the reader; None where it was assigned to somebody else."""
     if event.body.get("annotator") != reader or event.annotator == reader:
         return None
     if (assignment := Assignment.of(event)) is None:
@@ -132,19 +132,19 @@ def news_of(event: Event, lineage: Lineage, *, reader: str) -> str | None:
 
 
 class Assignments:
-    """Who is assigned what, up to some event of the log; masks over the pool are made once and kept.
+    """The assignments up to some event of the log; masks over the pool are made once and kept.
 
     Parameters
     ----------
     state : State
-        Whose lineage and answers tell which items a label means. Its lock is held for all that is made here.
+        Its lineage and answers determine which items a label covers. Its lock is held while masks are made.
     pool : Pool or None
     ranking : Ranking
 
     Attributes
     ----------
     by_annotator : dict
-        annotator -> what is assigned to them, in the order in which they were first assigned something.
+        annotator -> their assignment, in the order of the first assignment to each.
     """
 
     def __init__(self, state: State, pool: Pool | None, ranking: Ranking) -> None:
@@ -158,7 +158,7 @@ class Assignments:
         self._exclusive: Mask | None = None
 
     def take_in(self, events: Iterable[Event]) -> None:
-        """Take in what was assigned: of each person the last one holds."""
+        """Take in "assigned" events: each person's last assignment holds."""
         for event in events:
             annotator = str(event.body.get("annotator", ""))
             self._fixed.pop(annotator, None)
@@ -171,16 +171,16 @@ class Assignments:
 
     @property
     def by_label(self) -> bool:
-        """Whether it depends on suggestions who is asked."""
+        """Whether an assignment is by label, so that whom an item is asked depends on its suggestion."""
         return any(one.labels is not None for one in self.by_annotator.values())
 
     def able(self) -> frozenset[str]:
-        """The people with an assignment whose role lets them answer; items of others are asked of everybody."""
+        """The people with an assignment whose role lets them answer; assignments to others are ignored."""
         roles = self._state.roles
         return frozenset(name for name in self.by_annotator if roles.allows(name, NEEDS["decided"]))
 
     def missing_columns(self) -> list[str]:
-        """List the columns by which items are assigned, and that this pool doesn't have."""
+        """List the metadata columns that assignments name and this pool lacks."""
         there = self._names()
         return sorted({column for one in self.by_annotator.values() for column in one.where} - there)
 
@@ -199,7 +199,7 @@ class Assignments:
             return self._covered.get(annotator)
 
     def exclusive(self) -> Mask | None:
-        """Mask of the items that aren't asked of everybody: bool, shape (n_items,); None where all are."""
+        """Mask of the items that are asked only of some people: bool, shape (n_items,); None without assignments."""
         if not self.by_annotator:
             return None
         with self._state.lock:
@@ -207,7 +207,7 @@ class Assignments:
             return self._exclusive
 
     def route(self, annotator: str) -> Route | None:
-        """Which items a person may be asked; None where nothing is assigned to anybody. Quick, on any thread."""
+        """The items that a person may be asked about; None without assignments or pool. Quick, on any thread."""
         if not self.by_annotator or self._pool is None:
             return None
         with self._state.lock:
@@ -237,7 +237,7 @@ class Assignments:
         for name, one in self.by_annotator.items():
             if one.only and name in able:
                 exclusive |= covered[name]
-        if self.by_label:  # reading suggestions for the first time makes them
+        if self.by_label:  # suggestions are computed when they are first read
             key = (*key[:2], self._ranking.n_suggested, key[3])
         self._covered, self._exclusive, self._key = covered, exclusive, key
 
@@ -268,7 +268,7 @@ class Assignments:
         return mask
 
     def _is_in(self, column: str, values: Sequence[Plain]) -> Mask:
-        """The items whose metadata have one of the values in a column; none where there is no such column."""
+        """Mask of the items that have one of the values in a metadata column; all False without such a column."""
         assert self._pool is not None
         if column not in self._names():
             return np.zeros(len(self._pool), np.bool_)
@@ -285,21 +285,21 @@ class Assignments:
 
 def assign(project: Project, annotator: str, *, labels: Iterable[str] | None = None,
            where: Mapping[str, Any] | None = None, items: Iterable[Any] | None = None, only: bool = True) -> Assignment:
-    """Ask a person, and nobody else, for the items that meet some conditions, as the owner; what they had ends.
+    """Assign the items that meet some conditions to a person, as the owner; it replaces their earlier assignment.
 
     Parameters
     ----------
     project : Project
     annotator : str
-        A name; they need not have answered anything yet.
+        The person's name; they need not have answered anything yet.
     labels : iterable of str, or None
         Names or label_ids; a label with others under it stands for all of these.
     where : mapping or None
-        Column of the pool's metadata -> a value, or several of which an item has one.
+        Column of the pool's metadata -> a value, or a list of allowed values.
     items : iterable or None
         Ids of items.
     only : bool
-        False for asking others too.
+        Whether only this person is asked about the items; False to ask others too.
 
     Raises
     ------
@@ -327,7 +327,7 @@ def assign(project: Project, annotator: str, *, labels: Iterable[str] | None = N
 
 
 def end(project: Project, annotator: str) -> None:
-    """End what is assigned to a person, as the owner: their items are asked of everybody again.
+    """End a person's assignment, as the owner: the items are asked of everybody again.
 
     Raises
     ------
@@ -407,7 +407,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    """The texts of a list from the log; an invented log may have something else there."""
+    """The texts of a list from the log; a forged log may have something else there."""
     return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 
@@ -416,7 +416,7 @@ def _word(value: Plain) -> str:
 
 
 def _some(words: Sequence[str], *, last: str = "") -> str:
-    """List words, the first few of many."""
+    """List words in a sentence; of many only the first few."""
     if len(words) > N_NAMED:
         return f"{', '.join(words[:N_NAMED])} and {len(words) - N_NAMED:,} more"
     if last and len(words) > 1:

@@ -1,7 +1,8 @@
 """Automatic labels for items that an edit left in doubt, after random checks by people.
 
-A proposal says which label each item would get, and in which random order people check it; their answers tell how many
-of the other labels would be wrong (`acceptance.assess`). Hold-out items are never among them. Read `advance` first.
+A proposal says which label each item would get, and in which random order people check them. The checks estimate how
+many of the unchecked labels would be wrong (`acceptance.assess`). Hold-out items are never proposed. Read `advance`
+first.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from .state import State
 if TYPE_CHECKING:
     from ..sampling.acceptance import Acceptance
 
-# Labels are proposed for so many items at most, drawn by chance: the features of each are needed.
+# Maximum number of items for which labels are proposed, drawn at random: the features of each are needed.
 N_PROPOSED = 20_000
 
 
 @dataclass(frozen=True)
 class Presumption:
-    """How far the labels of items in doubt can be presumed.
+    """The labels that can be presumed for items in doubt, and the checks that are still needed.
 
     Attributes
     ----------
     labels : mapping of str to str
         Item id -> name of the label that it would get; items that were checked are left out.
     checks : tuple of str
-        Ids of the items that people have to check next, in their order; ``wb.review(queue="relabel")`` shows them
-        first, blind.
+        Ids of the items that people have to check next, in order; ``wb.review(queue="relabel")`` shows them first,
+        blind.
     estimate : Acceptance or None
-        How many of the labels are wrong, as far as the checks tell; None as long as nothing can be proposed.
+        How many of the labels are wrong, estimated from the checks; None as long as nothing can be proposed.
     taken : tuple of str
         Ids of the items that are presumed from now on.
     """
@@ -57,8 +58,8 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
             features: Features, record: Callable[[Mapping[str, Any]], Any]) -> Presumption:
     """Take the next step: propose labels, list the missing checks, or conclude.
 
-    If the checks find the labels good enough, the rest is presumed. If not, the proposal is dropped: its checks stay
-    answers like any other, and the next proposal is checked with other items.
+    If the checks find the labels good enough, the rest is presumed. If not, the proposal is dropped: its checks count
+    as ordinary answers, and the next proposal is checked on other items.
 
     Parameters
     ----------
@@ -69,11 +70,11 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
     queue : RelabelQueue
         The items in doubt.
     annotator : str
-        For whom the items are in doubt.
+        The annotator whose relabelling queue it is.
     tolerance : float
         The largest acceptable share of wrong labels, above 0 and below 1.
     seed : int
-        Of the light model's clusters and of the order of the checks.
+        Seed of the light model's clusters and of the order of the checks.
     features : callable
         Positions -> float32, shape (n, n_features); NaN for an item that can't be read.
     record : callable
@@ -88,10 +89,10 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
         record(body)
     with state.lock:
         proposal = Proposal.of(state, pool)
-        if proposal is None:  # an edit came between
+        if proposal is None:  # an edit was made meanwhile
             return Presumption({})
         wrong = proposal.wrong()
-        checked = set(proposal.body["checks"][:len(wrong)])  # a skipped check is among them, and is still in doubt
+        checked = set(proposal.body["checks"][:len(wrong)])  # including skipped checks, which are still in doubt
         acceptance = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
         own, others = queue.asked(annotator, assigned=False)
         measures = queue.measures()  # a proposal of an earlier version of this package may have hold-out items
@@ -110,7 +111,7 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
 
 def _proposed(state: State, pool: Pool, queue: RelabelQueue, annotator: str, tolerance: float, seed: int,
               features: Features) -> dict[str, Any] | None:
-    """Return the body of a proposal for what the newest edit left in doubt; None as long as nothing can be proposed."""
+    """The body of a proposal for items that the newest edit left in doubt; None as long as nothing can be proposed."""
     from ..sampling import acceptance
     doubtful = queue.newest(annotator, N_PROPOSED)
     if doubtful is None or (modelled := model_order(doubtful, features, seed=seed)) is None:
@@ -123,7 +124,7 @@ def _proposed(state: State, pool: Pool, queue: RelabelQueue, annotator: str, tol
     if not labels:
         return None
     rows = np.array(list(labels), np.int64)
-    # Another order each time: the same items may be proposed again, and their checks must be drawn anew.
+    # A new order for each proposal: the same items may be proposed again, and their checks must be drawn anew.
     checks = acceptance.check_order(rows, seed=seed + state.n_proposed)
     return {"labels": {}, "tolerance": tolerance,
             "proposed": {str(ids[row]): label_id for row, label_id in labels.items()},

@@ -1,4 +1,4 @@
-"""Items of the hold-out that are copies of items that may train, and items that have changed, in sentences for people.
+"""Messages about hold-out items that are copies of training items, and about items whose content has changed.
 
 Read `copies_in_holdout`.
 """
@@ -20,7 +20,7 @@ NEAR_COPIES_BUDGET_S = 0.25
 
 def copies_in_holdout(pool: Pool, holdout: npt.NDArray[np.bool_], places: npt.NDArray[np.int64],
                       contents: Sequence[str | None], content_of: Callable[[int], str | None]) -> Iterator[str]:
-    """Say which hold-out items are the same as items that may train: whoever learnt one knows the other.
+    """Say which hold-out items are copies of items that may train, so that a model may have learnt their answer.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def copies_in_holdout(pool: Pool, holdout: npt.NDArray[np.bool_], places: npt.ND
     places : ndarray of int, shape (n_answers,)
         Positions of the answered items, -1 for those that aren't in the pool.
     contents : sequence of str
-        What each of them held when it was answered.
+        The content hash of each answered item when it was answered.
     content_of : callable
-        From a position to what the item holds now. Where nothing is answered yet, items are read, as far as there is
+        Position -> content hash of the item now. Where nothing is answered yet, items are read, as far as there is
         time.
     """
     if not holdout.any():

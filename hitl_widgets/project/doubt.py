@@ -1,9 +1,8 @@
-"""Doubt about labels: which items one more person is asked about, since their votes leave the label in doubt.
+"""Doubt about labels: items about which one more person is asked, since the votes so far leave the label in doubt.
 
-For ``annotators_per_item=(1, 5)``. The posterior of each item's leading label follows from the votes that stand and
-from how reliable each person is; reliabilities are fitted again when a tenth more votes have come. Where an item may
-have several labels, each of them is a question of its own, on or off, and the least certain one counts. Read
-`Doubt.note` first.
+This is for ``annotators_per_item=(1, 5)``. The posterior of each item's leading label is computed from the votes that
+stand and each person's reliability; reliabilities are fitted again after a tenth more votes. Where an item may have
+several labels, each has a posterior of its own, on or off, and the least certain one counts. Read `Doubt.note` first.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from ..sampling.queue import Queue
 from ..taxonomy.history import Lineage
 from .label_index import LabelIndex
 
-# People are fitted on so many votes at most, so that an answer never waits for it.
+# Maximum number of votes on which reliabilities are fitted, so that an answer never waits for it.
 FITTED = 20_000
-# With more probabilities to fit than this, all people are taken to label alike.
+# With more probabilities to fit than this, one reliability is assumed for all people.
 MOST_CELLS = 5_000_000
 
 
@@ -40,11 +39,11 @@ class Doubt:
         self._n_fitted = 0
 
     def forget(self) -> None:
-        """Fit people anew at the next note: the taxonomy has changed."""
+        """Fit reliabilities anew at the next `note`, since the taxonomy has changed."""
         self._people, self._n_fitted = None, 0
 
     def note(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> None:
-        """Work out the posteriors of some items, or of all; of all where people are fitted anew.
+        """Compute the posteriors of some items, or of all; always of all when reliabilities are fitted anew.
 
         Parameters
         ----------
@@ -60,7 +59,7 @@ class Doubt:
         places = np.flatnonzero(self._index.is_answered) if positions is None else positions
         item, name, label = self._votes(lineage, places)
         of_name = np.array([self._names.get(each, -1) for each in self._index.annotators], np.int64)
-        n_each = self._n_each(lineage)  # questions an item
+        n_each = self._n_each(lineage)  # posteriors per item
         probs = self._people.posterior(item, of_name[name], label, len(places) * n_each)
         voted = np.bincount(item, minlength=len(places) * n_each) > 0
         tops = np.where(voted, probs.max(axis=1, initial=0.0), 0.0)
@@ -86,7 +85,7 @@ class Doubt:
         answered = np.flatnonzero(self._index.is_answered)
         per_item = max(1.0, self._index.n_votes / max(1, len(answered)))
         most = max(1, int(FITTED / per_item / n_each))
-        if len(answered) > most:  # items that stand for all, whoever answered them when
+        if len(answered) > most:  # a sample of items that represents all, whoever answered them and when
             answered = answered[np.argsort(self._queue.draws[answered])[:most]]
         item, name, label = self._votes(lineage, answered)
         self._people = fit_people(item, np.zeros_like(name) if alike else name, label, n_items=len(answered) * n_each,

@@ -1,4 +1,4 @@
-"""What came before a text in its group, such as the earlier messages of a conversation. Read `EarlierTexts`."""
+"""Earlier texts of a text's group, such as the earlier messages of a conversation. Read `EarlierTexts`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ItemError
 from ..items.pool import Pool
 
-MOST = 5  # texts that are shown before one
+MOST = 5  # earlier texts that are shown
 CHARACTERS = 2_000  # of each
 
 
@@ -20,22 +20,22 @@ class EarlierTexts:
     Parameters
     ----------
     pool : Pool
-        Of texts.
+        A pool of texts.
     column : str
-        Of its metadata: texts with the same value belong together.
+        Metadata column with the group: texts with the same value belong together.
     """
 
     def __init__(self, pool: Pool, column: str) -> None:
         self._pool, self._column = pool, column
         self._lock = threading.Lock()
-        self._sums: np.ndarray | None = None  # of each position's group
+        self._sums: np.ndarray | None = None  # checksum of each position's group
         self._order: np.ndarray = np.empty(0, np.intp)
         self._sorted: np.ndarray = np.empty(0, np.uint32)
 
     def of(self, position: int) -> list[tuple[str, str]]:
-        """List up to five texts before one: their ids and first 2,000 characters, the nearest last.
+        """List up to five earlier texts of an item's group: ids and first 2,000 characters, the nearest last.
 
-        Those that can't be read are left out. An item without a value in the column has nothing before it.
+        Texts that can't be read are left out. An item without a value in the column has no earlier texts.
         """
         group = self._value(position)
         if group is None:
@@ -43,7 +43,7 @@ class EarlierTexts:
         earlier: list[tuple[str, str]] = []
         for before in self._before(position):
             if self._value(before) != group:
-                continue  # another group, whose checksum is the same by chance
+                continue  # another group with the same checksum
             try:
                 earlier.append((str(self._pool.ids[before]), str(self._pool.load(before))[:CHARACTERS]))
             except ItemError:
@@ -53,7 +53,7 @@ class EarlierTexts:
         return earlier[::-1]
 
     def _before(self, position: int) -> Iterator[int]:
-        """The positions before one whose groups have the same checksum, the nearest first."""
+        """The earlier positions whose groups have the same checksum, the nearest first."""
         with self._lock:
             if self._sums is None:
                 self._sums = self._pool.group_sums(self._column)

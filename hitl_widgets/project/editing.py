@@ -1,4 +1,4 @@
-"""Previewing and applying taxonomy edits, also while others are editing.
+"""Preview and commit of taxonomy edits, also while others are editing.
 
 Read `Editing.commit` first.
 """
@@ -19,34 +19,34 @@ from . import preview as preview_
 from .preview import Applied, Preview
 from .state import State
 
-# Of so many of the latest decisions, those that were timed tell how long one takes.
+# Number of the latest decisions from which the time per decision is estimated.
 PACES = 2_000
-# As many edits by others may come first while one is made.
+# Number of tries when others' edits keep coming first.
 TRIES = 20
 
 
 class Editing:
-    """The way from an edit to its preview and to the log. Safe for threads.
+    """Previews taxonomy edits and stores them in the log. Safe for threads.
 
     Parameters
     ----------
     log : Log
     state : State
     ranking : Ranking
-        Has the predictions whose labels a preview speaks of.
+        Has the predictions that a preview describes.
     has_pool : bool
         Whether the project has its items; without them there are no answers to count.
     own : set of str
         Ids of the events that this process made; `commit` adds to it.
     task : str
-        What is asked of an item: in a project of values alone, one attribute at least stays.
+        The project's task; in a project of values alone, at least one attribute must remain.
     """
 
     def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool, own: set[str],
                  task: str = "classify") -> None:
         self._task = task
         self._log, self._state, self._ranking, self._has_pool, self._own = log, state, ranking, has_pool, own
-        self._latest: tuple[Any, Preview] | None = None  # the last preview, and what it was worked out from
+        self._latest: tuple[Any, Preview] | None = None  # the last preview, and what it was computed from
 
     def preview(self, change: Change, lineage: Lineage) -> Preview:
         """Say what a change would do to the answers and to the model; nothing changes."""
@@ -68,25 +68,25 @@ class Editing:
 
     def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime,
                beside: Callable[[str], Sequence[Event]] | None = None) -> Applied:
-        """Make a change today's taxonomy; where several are made at once, each is tried on top of those before it.
+        """Store a change of today's taxonomy; of simultaneous changes, each is applied to the result of the one before.
 
         Parameters
         ----------
         make : function
-            The change of a lineage's newest version; it may be called again, for a newer one.
+            Lineage -> the change of its newest version; it may be called again, for a newer version.
         why : str or None
-            What the team should know of it.
+            The reason, for the team.
         annotator : str
         acted_at : datetime
         beside : function or None
-            From the edit's id to events that are stored together with it, or not at all.
+            Edit id -> events that are stored in the same transaction.
 
         Raises
         ------
         EditError
             When the change doesn't fit; then nothing was changed.
         LogDamaged
-            When the log has something else under the id that today's next edit gets.
+            When the log has something else under the id of the next edit.
         """
         if why is not None and not isinstance(why, str):
             raise BadInput(f"why is {why!r}; text is expected.")
@@ -94,7 +94,7 @@ class Editing:
             lineage = self._state.lineage
             change = make(lineage)
             preview = self.preview(change, lineage)
-            # Named after the version it starts from: of two edits of one version, the log takes one.
+            # The id contains the version that is edited: of two edits of one version, the log takes one.
             id = id_of_edit(self._log.id, lineage.today.version)
             more = () if beside is None else beside(id)
             self._own.update([id, *(event.id for event in more)])

@@ -21,7 +21,7 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 
-# So many of the largest probabilities are shown, and kept with a decision.
+# Number of the largest probabilities that are shown, and kept with a decision.
 SHOWN_PROBS = 5
 
 
@@ -53,7 +53,7 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
 
 
 def is_of_attribute(target: str, taxonomy: Taxonomy) -> bool:
-    """Whether a map's target is the value of an attribute: its id, and of choices perhaps one of them after "="."""
+    """Whether a map's target is an attribute: its id, perhaps followed by "=" and a choice."""
     return explained_attribute(target, taxonomy.attributes) is not None
 
 
@@ -69,7 +69,7 @@ def suggested_id(suggestion: str, offered: Taxonomy) -> str:
 
 
 def _arm_kept(seen: Seen) -> dict[str, Any]:
-    """Leave out an arm that isn't how the item was shown: in a blind review, or looked at again with the suggestion."""
+    """Leave out an arm that wasn't applied: in a blind review, or when the item was reviewed with the suggestion."""
     nothing = seen.suggestion is None and seen.model is None and not seen.values
     if seen.arm in (None, "none") or not (nothing or (seen.hidden if seen.arm in ("shown", "no_map") else
                                                       seen.arm == "blind" and not seen.hidden)):
@@ -79,9 +79,9 @@ def _arm_kept(seen: Seen) -> dict[str, Any]:
 
 def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False,
              values: Mapping[str, PredictedValue] | None = None) -> Seen:
-    """Say what a person would see of an item now: the suggestion and its probabilities, hidden or not.
+    """What a person would see of an item now: the suggestion and its probabilities, hidden or not.
 
-    There is no suggestion where the model can't tell the likeliest labels apart. `values` are those of attributes that
+    There is no suggestion where the model can't tell the likeliest labels apart. `values` are the attribute values that
     would be suggested.
     """
     if values:
@@ -96,9 +96,9 @@ def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, tax
 
 def seen_of(item: Item, prediction: Prediction | None, *, taxonomy: int,
             values: Mapping[str, PredictedValue] | None = None) -> Seen:
-    """Say what a person would see of an item of the queue now, in its arm; without a prediction the arm is "none".
+    """What a person would see of an item of the queue now, in its arm; without a prediction the arm is "none".
 
-    An item that was drawn when there was no model is shown without a suggestion. `values` are those of attributes that
+    An item that was drawn when there was no model is shown without a suggestion. `values` are the attribute values that
     would be suggested.
     """
     if (prediction is None and not values) or item.arm == "none":
@@ -118,12 +118,12 @@ def named_values(values: Mapping[str, Any] | None, offered: Taxonomy, label_id: 
     offered : Taxonomy
         The version that was on the screen.
     label_id : str or None
-        Of the label, or of a set of labels, that was given beside them.
+        Id of the label, or of the set of labels, that was given with them.
 
     Raises
     ------
     BadInput
-        When a value can't be one of its attribute, an attribute is given twice, or isn't asked of this label.
+        When an attribute can't have a value, is given twice, or isn't asked for this label.
     UnknownLabel
         When there is no such attribute.
     """
@@ -148,7 +148,7 @@ def named_values(values: Mapping[str, Any] | None, offered: Taxonomy, label_id: 
 def touched_ids(touched: Iterable[str] | None, offered: Taxonomy, *, objects: bool = False) -> tuple[str, ...] | None:
     """The ids of labels and attributes that were touched, by name or id, each once; None where nobody recorded it.
 
-    Where `objects` are asked for, they are ids of these.
+    With `objects` they are ids of objects.
     """
     if touched is None:
         return None
@@ -166,16 +166,16 @@ def touched_ids(touched: Iterable[str] | None, offered: Taxonomy, *, objects: bo
 
 def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: Any,
                          missing: Any) -> dict[str, Any]:
-    """Check an annotator's word on the explanation, as fields of a `Decision`; an empty region is none.
+    """Check an annotator's feedback on the explanation, as fields of a `Decision`; an empty region counts as none.
 
     Parameters
     ----------
     pool : Pool
     position : int
-        Of the item in the pool.
+        Position of the item in the pool.
     reason : "right", "wrong" or None
-        A region says "wrong" by itself.
-    wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size, or of a text a list of spans
+        A region implies "wrong".
+    wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size, or for a text a list of spans
         A span is a `Span`, or its start and end.
 
     Raises

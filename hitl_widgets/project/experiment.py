@@ -1,7 +1,7 @@
-"""The experiment on automation bias: while one is running, the model that makes the suggestions stays as it is.
+"""Experiments on automation bias, during which the model that makes the suggestions isn't changed.
 
-An experiment is running where the owner plants suggestions (`wb.people.plant`), and from ``wb.people.plan(hold=True)``
-until as many cards are answered as it was planned for. Read `running` first.
+An experiment is running while the owner plants suggestions (`wb.people.plant`), and from ``wb.people.plan(hold=True)``
+until the planned number of cards is answered. Read `running` first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def running(project: Project) -> str:
     Parameters
     ----------
     project : Project
-        Whose log is read. Without an adopted model there are no suggestions, and no experiment is running.
+        The project. Without an adopted model there are no suggestions, and no experiment is running.
     """
     if project.adopted() is None:
         return ""
@@ -42,9 +42,9 @@ def hold(project: Project, n_cards: int, *, effect: float, power: float) -> None
     ----------
     project : Project
     n_cards : int
-        Cards to come whose arm is drawn by chance.
+        Number of further cards whose arm is drawn at random.
     effect, power : float
-        What it was planned for.
+        The effect to be found, and the probability of finding it.
 
     Raises
     ------
@@ -57,19 +57,19 @@ def hold(project: Project, n_cards: int, *, effect: float, power: float) -> None
 
 
 def release(project: Project) -> None:
-    """End the experiment that was begun last, as the owner; nothing where none is running."""
+    """End the experiment that was begun last, as the owner; does nothing if none is running."""
     require_owner(project, "ends experiments")
     if _plan(project) is not None:
         project.record("planned", {"for": FOR, "ended": True})
 
 
 def n_drawn(project: Project) -> int:
-    """Count the answers that stand to cards whose arm was drawn by chance."""
+    """Count the standing answers to cards whose arm was drawn at random."""
     arms = project.log.annotations(columns=["arm"])["arm"]
     return sum(arm is not None and arm != "none" for arm in arms)
 
 
 def _plan(project: Project) -> dict[str, Any] | None:
-    """The body of the plan that was made last; None without one, and where it was ended."""
+    """The body of the last plan; None without one, or if it was ended."""
     last = [event for event in project.log.events(kind="planned") if event.body.get("for") == FOR][-1:]
     return None if not last or last[0].body.get("ended") else dict(last[0].body)

@@ -1,4 +1,4 @@
-"""First looks: what each person made of the proposals of an image when they first answered it. Read `first_looks`."""
+"""First looks: each person's first answer to each image, with the proposals they saw. Read `first_looks`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ COLUMNS = ["item_id", "position", "annotator", "decision_id", "verdict", "arm", 
 
 
 def first_looks(project: Project) -> pd.DataFrame:
-    """List each person's first answer to each image, as the log has it: the table that `quality.prefill` takes.
+    """List each person's first answer to each image, from the log: the table that `quality.prefill` takes.
 
-    A revision is no first look, since the person has seen the image and their own objects before; an answer that was
-    taken back is none either.
+    Revisions don't count, since the person had seen the image and their own objects before; neither do retracted
+    answers.
 
     Returns
     -------
     DataFrame
-        A row for each image and annotator: `COLUMNS`. objects are those of the answer, deleted proposals among them;
-        seen the proposals that were on the screen, or in a blind image would have been; withheld those that were kept
-        back: lists of dicts, with the labels' names of today, or of then where they are gone, as label_id.
+        A row for each image and annotator: `COLUMNS`. Lists of dicts: objects, those of the answer, with deleted
+        proposals; seen, the proposals on the screen, or that a blind image would have shown; withheld, the proposals
+        that were withheld. Their label_id holds the label's name today, or its former name if the label is gone.
     """
     back = {event.body["decision_id"] for event in project.log.events(kind="retracted")}
     places: dict[str, int] = {}
@@ -54,7 +54,7 @@ def first_looks(project: Project) -> pd.DataFrame:
 
 
 def _seen(body: Mapping[str, Any]) -> Seen | None:
-    """What was on the screen; None where an invented log has something that can't be."""
+    """What was on the screen; None where a forged log has something that can't be."""
     try:
         return Seen.from_log(body.get("seen", {}))
     except (BadInput, TypeError, AttributeError):
@@ -62,7 +62,7 @@ def _seen(body: Mapping[str, Any]) -> Seen | None:
 
 
 def _named(project: Project, objects: Any, version: int | None) -> list[dict[str, Any]]:
-    """Objects with the names of their labels in place of the ids: today's, or those of then."""
+    """Objects with label names in place of ids: today's names, or the former ones of labels that are gone."""
     def name_of(label_id: str, then: str) -> str:
         now = project.lineage.exactly(label_id, version)
         return then if now is None else project.taxonomy.name_of(now)

@@ -1,7 +1,7 @@
-"""Forgetting: a person's name, or a note, leaves a project and everything that it keeps. Read `forget`.
+"""Removal of a person's name, or of a note, from a project and everything that it keeps. Read `forget`.
 
-What was said stays: votes count under a number, and an event of kind "redacted" says that something was removed. What
-was forgotten, and from where, is in a `Forgotten`, together with what can't be reached from here.
+Answers stay: they count under a number in place of the name, and an event of kind "redacted" records the removal. A
+`Forgotten` lists what was removed and where, and the places that can't be reached from here.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ LEFT_COLUMNS = ["what", "where", "why"]
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed, and what could not be. The name itself isn't in it: a notebook keeps what it shows.
+    """What was removed, and what couldn't be. The name itself is left out, since a notebook keeps its output.
 
     Attributes
     ----------
     number : str or None
-        What stands in place of the name; None for a note.
+        The text in place of the name, "person 3f2a91bc"; None for a note.
     removed : DataFrame
         A row for each kind of thing that was removed: what, where, n.
     not_reached : DataFrame
-        What may still hold it: what, where, why.
+        Places that may still hold the name or note: what, where, why.
     """
 
     number: str | None
@@ -84,10 +84,10 @@ def write_archive(project: Project, path: Path, *, people: str = "names") -> Pat
 
 
 def note_export(project: Project, path: Path, format: str, people: str) -> None:
-    """Write down that labels left the project, so that it knows where a name or a note may be."""
+    """Record an export, so that `forget` can list the places where a name or a note may be."""
     try:
         project.record("exported", {"file": path.name, "format": format, "people": people})
-    except HitlError as error:  # what was written is there all the same
+    except HitlError as error:  # the exported file is complete all the same
         project.notify(f"{path.name} was written, but {project.name} has no record of it: {error}")
 
 
@@ -107,7 +107,7 @@ def _forget_person(project: Project, annotator: str, *, texts: bool) -> Forgotte
     number = log.who(annotator)
     if annotator in NOBODYS or IS_PSEUDONYM.match(annotator):
         raise BadInput(f"{annotator!r} is nobody's name; the name of an annotator is expected.")
-    if number == annotator:  # else forgotten before: what came back since is removed
+    if number == annotator:  # otherwise forgotten before: only what has come back since is removed
         if project.annotator != annotator and not _is_owner(project):
             raise BadInput("the name of somebody else is forgotten by the owner of the project, or by themselves; "
                            "somebody else acts now.")
@@ -136,7 +136,7 @@ def _is_owner(project: Project) -> bool:
 
 
 def _salt(project: Project) -> str:
-    """What the hash of a name is made with: the same in every copy of the project, and in no export."""
+    """The salt of the hashes of names: the same in every copy of the project, and in no export."""
     key = project.settings.get("key")
     return key if isinstance(key, str) else project.id
 
@@ -163,7 +163,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
 
 
 def _with_same_note(project: Project, event: Event, note: str) -> list[str]:
-    """Ids of the events that hold a note: a revision keeps the one before, and an edit quotes the question."""
+    """Ids of the events that hold a note: a revision repeats the earlier note, and an edit quotes the question."""
     log, ids = project.log, {event.id}
     if event.item_id is not None and event.kind in ("decided", "repeated"):
         ids |= {one.id for one in log.events_of([event.item_id]) if one.annotator == event.annotator
@@ -186,7 +186,7 @@ def _removed(project: Project, done: Completed, *, name: bool) -> pd.DataFrame:
 
 def _left(project: Project, done: Completed, word: str, *, texts: bool = True, number: str | None = None
           ) -> pd.DataFrame:
-    """What may still hold a name or a note."""
+    """List the places that may still hold a name or a note."""
     rows: list[tuple[str, str, str]] = []
     for event in project.log.events(kind="exported"):
         body = event.body
@@ -227,7 +227,7 @@ def _files_with(project: Project, word: str) -> Iterable[Path]:
 
 
 def _in_guidelines(project: Project, name: str) -> Iterable[tuple[str, str, str]]:
-    """Labels whose words have the name: a guideline is never changed by itself."""
+    """Labels whose guideline contains the name: guidelines are never changed automatically."""
     if len(name) < SHORTEST_IN_TEXTS:
         return
     pattern = as_words([name])

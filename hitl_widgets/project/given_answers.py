@@ -1,6 +1,6 @@
-"""What an answer was given as, and what was on the screen then, as a decision keeps them. Read `answered` first.
+"""Checks of an answer and of what was on the screen, in the form that a decision keeps. Read `answered` first.
 
-`given_objects` does the same where objects are asked for.
+`given_objects` does the same for objects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def answered(project: Project, verdict: str | None, given: str | None, values: Mapping[str, Any] | None, seen: Seen,
              offered: Taxonomy) -> dict[str, Any]:
-    """What a label or values say, as fields of a `Decision`: verdict, label, label_id and values."""
+    """Turn a label or values into fields of a `Decision`: verdict, label, label_id and values."""
     if project.task == "scale":
         checked = named_values(values, offered, None)
         verdict = judge_values(verdict, checked, seen)
@@ -35,9 +35,9 @@ def answered(project: Project, verdict: str | None, given: str | None, values: M
             "label_id": label_id, "values": named_values(values, offered, label_id)}
 
 
-# 15 branches: one for each way in which a project refuses one label or several, and for each in which it takes them.
+# 15 branches: one for each form in which a project accepts or refuses one label or several.
 def given_label(project: Project, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
-    """The label_id of what was given, or the id of the set; BadInput where the project asks for something else."""
+    """The id of the label or set that was given; BadInput where the project asks for something else."""
     several = project.task == "multilabel"
     if project.task == "scale" and (label is not None or labels is not None):
         raise BadInput("this project asks for values of attributes alone; pass values={...} without a label.")
@@ -54,28 +54,28 @@ def given_label(project: Project, label: str | None, labels: Iterable[str] | Non
     if labels is None:
         return None
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-        return offered.label_set(labels)  # raises what is expected
+        return offered.label_set(labels)  # raises an error that says what is expected
     return set_id(_answer(project, one, offered).id for one in labels)
 
 
 def _answer(project: Project, name_or_id: str, offered: Taxonomy) -> Label:
-    """Find an answer of the taxonomy that was offered; of today's also by its former name."""
+    """Find an answer in the taxonomy that was offered; in today's taxonomy also by a former name."""
     return project.lineage.answer(name_or_id) if offered is project.taxonomy else offered.answer(name_or_id)
 
 
 def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None,
                   annotator: str) -> Seen:
-    """Complete what was on screen, as the log will keep it; for a script the current prediction."""
+    """Complete what was on the screen, in the form that the log keeps; for a script, the current prediction."""
     if seen is not None:
         seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
     if seen is None or seen.taxonomy not in project.lineage.versions:
         project.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
     if seen is not None:
-        # The screen named another reason, so as not to tell.
+        # The screen named another reason, so that it doesn't give the test away.
         seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, project.lineage)
         return seen if project.task not in OBJECT_TASKS else \
             seen_objects(seen, project.lineage.versions[seen.taxonomy or project.taxonomy.version])
-    # A script that says neither accept nor correct answers an item that is asked blind as a person would.
+    # On a blind item, a script that passes neither "accept" nor "correct" answers blind, as a person would.
     item_id = str(project.pool.ids[position])
     hidden = verdict not in ("accept", "correct") and (
         project.queue.is_blind(position) or (project.queue.audit.is_drawn(position) and
@@ -88,7 +88,7 @@ def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, posit
 
 def sent_before(project: Project, seen: Seen | Mapping[str, Any] | None, id: str, position: int,
                 annotator: str) -> Seen | None:
-    """What a decision that is in the log already was made of, as far as whoever sends it again leaves that open.
+    """What was on the screen of a decision that is in the log already, for a caller that sends it again without that.
 
     It is the same act, so after an edit of the labels or with another model it is read as it was then.
     """
@@ -108,7 +108,7 @@ def sent_before(project: Project, seen: Seen | Mapping[str, Any] | None, id: str
 
 
 def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
-    """What was on a screen that showed a version which doesn't hold any more, since a join came in between."""
+    """What was on a screen that showed a taxonomy version which no longer holds, since logs were joined meanwhile."""
     version = seen.taxonomy
     if seen.scripted or version is None or label is None or label in lineage.versions[version]:
         return seen
@@ -118,7 +118,7 @@ def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
 
 
 def check_repeat(project: Project, seen: Seen, item_id: str, annotator: str) -> None:
-    """BadInput where an answer repeats something else than an answer of the same person to the same item."""
+    """Raise BadInput unless an answer repeats an answer of the same person to the same item."""
     if seen.repeat_of is None:
         return
     former = project.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None

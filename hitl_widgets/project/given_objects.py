@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 def answered_objects(project: Project, position: int, objects: Iterable[Any] | None, verdict: str | None, seen: Seen,
                      offered: Taxonomy, decision_id: str) -> dict[str, Any]:
-    """Check what was given of an item's objects: the fields of a `Decision` that follow from it.
+    """Check the objects that were given for an item, and return the fields of a `Decision` that follow from them.
 
     Parameters
     ----------
     project : Project
     position : int
-        Of the item in the pool.
+        Position of the item in the pool.
     objects : iterable or None
         See `Workbench.decide`.
     verdict : str or None
@@ -49,10 +49,10 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
     """
     kind = SHAPE_OF[project.task]
     if objects is None and verdict == "accept":
-        # Of an earlier answer that is looked at again, the verdict is what it was.
+        # When an earlier answer is reviewed, its verdict is kept.
         objects, verdict = accepted(seen), None
     answers: tuple[ObjectAnswer, ...] | None = None
-    if objects is not None:  # an item that can't be shown has no size, and is flagged or skipped all the same
+    if objects is not None:  # an item that can't be shown has no size, but can still be flagged or skipped
         height, width = project.pool.size(position)
         size = (int(width), int(height))
         text = project.pool.load(position) if kind == "span" else None
@@ -70,17 +70,17 @@ def answered_objects(project: Project, position: int, objects: Iterable[Any] | N
 
 def given_reasons(project: Project, position: int, reasons: Mapping[str, Any] | None,
                   objects: Iterable[ObjectAnswer] | None, seen: Seen) -> tuple[ObjectReason, ...]:
-    """Check an annotator's word on the explanations of single objects of an item: see `deciding.judge_reasons`.
+    """Check an annotator's feedback on the explanations of single objects: see `deciding.judge_reasons`.
 
     Parameters
     ----------
     project : Project
     position : int
-        Of the item in the pool.
+        Position of the item in the pool.
     reasons : mapping or None
         See `Workbench.decide`.
     objects : iterable of ObjectAnswer or None
-        Those of the decision, with the proposals that were deleted.
+        The objects of the decision, with deleted proposals.
     seen : Seen
         What was on the screen, checked.
     """
@@ -94,7 +94,7 @@ def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
     Raises
     ------
     BadInput, UnknownLabel
-        When one can't be an object, or has a label that wasn't offered.
+        When one of them isn't an object, or has a label that wasn't offered.
     """
     objects, withheld = (tuple(checked_seen(one, lambda label: offered.label(label).id) for one in some)
                          for some in (seen.objects, seen.withheld))
@@ -102,10 +102,10 @@ def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
 
 
 def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: bool = False) -> Seen:
-    """Say what a person would see of an item now, where objects are asked for."""
+    """What a person would see of an item now, where objects are asked for."""
     try:
         now = shown(project, item, annotator)
-    except ModelError as error:  # nothing was proposed then, and no answer is lost for it
+    except ModelError as error:  # nothing was proposed then; the answer is stored all the same
         project.notify(f"Nothing was proposed for item {item.id!r}: {error}")
         now = Shown(hidden=item.blind)
     arm = item.arm if now.model is not None or item.arm is None else "none"
@@ -117,14 +117,14 @@ def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: b
 
 def check_given(project: Project, objects: Iterable[Any] | None, reasons: Mapping[str, Any] | None = None,
                 **others: object) -> None:
-    """BadInput where a project was given what it doesn't ask for.
+    """Raise BadInput where a project was given something that it doesn't ask for.
 
     Parameters
     ----------
     project : Project
     objects : iterable or None
     reasons : mapping or None
-        Of single objects.
+        Feedback on the explanations of single objects.
     **others
         label, labels and values, None where they weren't given.
     """

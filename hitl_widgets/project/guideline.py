@@ -22,19 +22,19 @@ class Guideline:
     label_id, label, path : str
         The label, its name, and its name after those of the labels above it.
     version : int
-        Of the taxonomy.
+        Version of the taxonomy.
     definition : str
-        When an item is this and nothing else.
+        When an item has this label and no other.
     examples, counter_examples : tuple of str
         Item ids or images.
     edge_cases : mapping of str to tuple of str
-        Examples that are hard to see, by what makes them so: one of `EDGE_CASES` -> item ids or images.
+        Examples that are hard to recognise: one of `EDGE_CASES`, the reason -> item ids or images.
     link : str
         A web address with more about it.
     sensitive : str or None
-        Why care is needed; None when it isn't.
+        Why the label needs care; None if it doesn't.
     purpose : str
-        What the project is for, as its owner said; empty where nobody did.
+        What the project is for, in its owner's words; empty if not stated.
     threads : tuple of Thread
         The questions about the label that the reader may see, the newest first.
     """

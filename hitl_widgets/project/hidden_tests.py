@@ -1,7 +1,7 @@
-"""Hidden tests: gold items asked blind, suggestions that are wrong on purpose, and own answers asked again.
+"""Hidden tests: gold items asked blind, suggestions that are wrong on purpose, and repeats of a person's own answers.
 
-Which items, in which order and when follows from a hash of seed, person and item, so that anybody can compute it again
-from the log. Half of a person's gold is kept for planted suggestions where the owner plants any and the person agreed;
+The items, their order and their places follow from a hash of seed, person and item, so that they can be recomputed from
+the log. Half of a person's gold is reserved for planted suggestions where the owner plants any and the person agreed;
 no gold item is asked twice. Read `HiddenTests.lines`, `HiddenTests.insert` and `places_due` first.
 """
 
@@ -26,25 +26,25 @@ from .label_index import Pair
 from .policy import PLANTED
 from .state import State
 
-# Of a person's gold this share is kept for planted suggestions, where there are any.
+# Share of a person's gold items that is reserved for planted suggestions, where there are any.
 RESERVED = 0.5
-# So many gold items are predicted ahead, since what is planted depends on the prediction.
+# Number of gold items that are predicted ahead, since what is planted depends on the prediction.
 AHEAD = 8
-# A person answers so many items before one of theirs is asked again.
+# Minimum number of items that a person answers before one of theirs is asked again.
 REPEAT_AFTER = 50
-# Why an answer was given that isn't asked again: nobody saw a screen, or it was looked at again already.
+# `chosen_by` of answers that aren't asked again: nobody saw a screen, or the item was reviewed already.
 NOT_REPEATED = frozenset({"import", "desk", "revision", "relabel", "check", "second look", "second_look"})
 
 
 class Lines(NamedTuple):
-    """Positions of gold items, the first to be asked first."""
+    """Positions of gold items in the order in which they are asked."""
 
     blind: list[int]
     planted: list[int]
 
 
 class HiddenTests:
-    """What each person is asked to test them, unknown to them. Safe for many threads.
+    """The hidden tests of each person. Safe for many threads.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class HiddenTests:
     pool : Pool
     log : Log
     seed : int
-        The project's.
+        The project's seed.
     prediction : function
-        From a position to the model's prediction, None where there is none yet.
+        Position -> the model's prediction, None where there is none yet.
     """
 
     def __init__(self, state: State, pool: Pool, log: Log, *, seed: int,
@@ -68,13 +68,13 @@ class HiddenTests:
         return bool(self._state.policy.get(PLANTED)) and bool(self._state.agreements.consent(annotator, PLANTED))
 
     def lines(self, annotator: str, taken: Collection[int] = ()) -> Lines:
-        """Put the gold items that a person hasn't seen into the order in which they are asked.
+        """The gold items that a person hasn't seen, in the order in which they are asked.
 
         Parameters
         ----------
         annotator : str
         taken : collection of int
-            Positions on somebody's screen.
+            Positions of items on somebody's screen.
         """
         state, queue, lineage = self._state, self._state.queue, self._state.lineage
         places = np.flatnonzero(queue.gold)
@@ -117,14 +117,14 @@ class HiddenTests:
         Parameters
         ----------
         items : sequence of Item
-            What the queue asks next.
+            The next items of the queue.
         n : int
-            How many items are wanted, at most.
+            Number of items wanted, at most.
         annotator : str
         planted : sequence of int
-            The gold items that may get a planted suggestion, the first to be asked first.
+            The gold items that may get a planted suggestion, in the order in which they are asked.
         showing : collection of int
-            Positions on this person's screens.
+            Positions of items on this person's screens.
         """
         with self._state.lock:
             policy, queue = self._state.policy, self._state.queue
@@ -151,7 +151,7 @@ class HiddenTests:
         return mixed
 
     def _planted(self, annotator: str, places: Sequence[int], items: Sequence[Item]) -> Iterator[Item]:
-        # The reason that the person reads is one that the items around have: it must not tell.
+        # The reason on the card is that of the neighbouring items, so that it doesn't give the test away.
         reason = next((item.chosen_by for item in items if item.chosen_by not in ("gold", "holdout", "skipped")),
                       "random")
         for place in places:
@@ -180,12 +180,12 @@ class HiddenTests:
                 yield Item(item_id, place, "repeat", True, self._pool.meta(place), repeat_of=standing.id)
 
     def wrong_label(self, position: int, prediction: Prediction | None) -> str | None:
-        """Choose the wrong label that is planted on an item, as plausible as there is one.
+        """Choose the most plausible wrong label to plant on an item.
 
-        It is the likeliest partner of the known label in a declared pair, or else the likeliest other label. Never a
-        sensitive one, and none above or below the known label. Of a known set of labels it is the set in which one
-        label is on in place of off, or off in place of on, as the prediction makes it most plausible. None where there
-        is none, or no prediction.
+        It is the likeliest partner of the known label in a declared pair, or else the likeliest other label, never a
+        sensitive one, and none above or below the known label. For a known set of labels it is the set in which one
+        label is switched on or off, the one that the prediction makes most plausible. None without a candidate or a
+        prediction.
         """
         truth, taxonomy = self._truth(position), self._state.lineage.today
         if prediction is None or truth is None:
@@ -204,7 +204,7 @@ class HiddenTests:
         return truth_of(self._state.reference.gold.get(place), self._state.lineage)
 
     def _draws_of(self, annotator: str, places: np.ndarray) -> np.ndarray:
-        """Two random numbers of each gold item for a person: for their order, and for what is kept to plant on."""
+        """Two random numbers of each gold item for a person: one for the order, one to reserve items for planting."""
         former = self._draws.get(annotator)
         if former is None or not np.array_equal(former[0], places):
             former = places, np.array([[draw(self._seed, annotator, item_id, of) for of in ("gold", PLANTED)]
@@ -217,37 +217,36 @@ class HiddenTests:
             return None
         try:
             return self._pool.group_sums(column)[places]
-        except BadInput:  # this pool was made without the column
+        except BadInput:  # this pool lacks the column
             return None
 
 
 def draw(seed: int, annotator: str, item_id: str, of: str) -> float:
-    """Make a random number of a person and an item, for one use, from 0 up to (not including) 1.
+    """Compute a pseudo-random number of a person and an item, for one use, from 0 up to (not including) 1.
 
-    It is made of the text ``seed``, ``annotator``, ``item_id`` and ``of``, joined by one NUL character each: its
-    BLAKE2b hash of 8 bytes, as a whole number (big-endian), shifted right by 11 bits and divided by 2 to the power 53.
+    It is the BLAKE2b hash of 8 bytes of ``seed``, ``annotator``, ``item_id`` and ``of``, joined by one NUL character
+    each, as a big-endian integer, shifted right by 11 bits and divided by 2 to the power 53.
     """
     text = f"{seed}\0{annotator}\0{item_id}\0{of}".encode("utf-8", "surrogatepass")
     return float((int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) * 2.0**-53)
 
 
 def places_due(n_asked: int, n: int, n_before: int, *, share: float, seed: int, annotator: str, of: str) -> list[int]:
-    """Tell which of the next n items are hidden tests of one kind, as places from 0.
+    """Which of the next n items are hidden tests of one kind, as places from 0.
 
-    What a person is asked is cut into blocks of 1 / share items. From the second block on, one place of each is drawn
-    by a hash, so that nobody can wait for it; never more than the share of what was asked so far, and none in the first
-    block.
+    The items of a person are divided into blocks of 1 / share items. From the second block on, a hash draws one place
+    in each, so that it can't be foreseen. Tests never exceed the share of the items asked so far.
 
     Parameters
     ----------
     n_asked : int
-        Items that the person answered or sees now.
+        Number of items that the person answered or sees now.
     n : int
-        Items that come next.
+        Number of items that come next.
     n_before : int
-        How many of those that came before were such tests.
+        Number of earlier items that were such tests.
     share : float
-        Of what is asked, at most.
+        Maximum share of the items that are such tests.
     seed : int
     annotator : str
     of : str
@@ -278,11 +277,11 @@ def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
     truth : str
         The known set's id.
     prediction : Prediction
-        With the probability that each label is on.
+        Has the probability that each label is on.
     leave : collection of str
         Labels that aren't changed.
     pairs : collection of (str, str)
-        Labels whose confusion does harm: partners of a label that is on are turned on first.
+        Pairs of labels whose confusion does harm: partners of a label that is on are switched on first.
 
     Returns
     -------
@@ -298,14 +297,14 @@ def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
 
 
 def plantable(state: State) -> list[int]:
-    """List the gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
+    """Positions of gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
     leave = sensitive(state.lineage.today)
     return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
             and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))]
 
 
 def _strata(labels: np.ndarray, rare: Collection[str], pairs: Collection[tuple[str, str]]) -> np.ndarray:
-    """The known labels by which gold is asked in turns; for a set its rare label, or the one of a pair, if any."""
+    """The known labels by which gold is stratified; for a set its rare label, or the one of a pair, if any."""
     declared_ = dict.fromkeys((*rare, *(label for pair in pairs for label in pair)))
     return np.array([next((label for label in declared_ if label in members(known)), known) if is_set(known) else known
                      for known in labels], object)

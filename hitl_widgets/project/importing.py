@@ -1,4 +1,4 @@
-"""Import of labels that people already have, from a table. Read `import_annotations` first.
+"""Import of existing labels from a table. Read `import_annotations` first.
 
 `known_answers` reads what `Project.set_gold` takes.
 """
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from .project import Project
 
 _SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags", "given_values", "chosen_by")
-# What a table says of a row beside its label, so that it is compared with what stands.
+# Columns beside the label that are compared with the decision that stands.
 _COMPARED = ("certainty", "flags")
-# Notes that `pd.read_csv` reads as nothing, beside those of blanks.
+# Notes that `pd.read_csv` reads as missing values, beside blank ones.
 _READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
                               "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"))
 
@@ -55,9 +55,8 @@ _READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNA
 class _Row(NamedTuple):
     """One row of the table to import.
 
-    `verdict` is None where the table has none, `said` lists the table's columns, `attributes` the ids of those that it
-    has a column for, and `problem` is the error where no
-    label of today is meant: such a row may have been imported before all the same.
+    `verdict` is None where the table has none; `said` lists the table's columns, `attributes` the ids of the attributes
+    among them. `problem` is the error where no label of today is meant; such a row may still have been imported before.
     """
 
     number: int
@@ -92,11 +91,11 @@ class _Row(NamedTuple):
 
 def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mapping[Any, Any], *,
                        annotator: str = "import", bars: Bars = no_bars) -> int:
-    """Store labels that people already have; where objects are asked for, these.
+    """Store existing labels or, where objects are asked for, existing objects.
 
-    Importing the same table again changes nothing: what an annotator once said of an item, in any way, isn't stored
-    again, also where it was retracted or revised since. Labels are known by their former names too, where these mean
-    one label today.
+    Importing the same table again changes nothing: an answer that an annotator ever gave to an item isn't stored again,
+    even if it was retracted or revised since. Labels are found by their former names too, where these mean one label
+    today.
 
     Parameters
     ----------
@@ -108,9 +107,9 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
         labels has a list of names; or each label has a column that says whether it is on; or each has a row, as in
         `Project.labels_table`.
     annotator : str
-        Who gave the labels, where the frame doesn't say.
+        Author of the labels where the frame has no annotator.
     bars : Bars
-        Shows what is done.
+        Progress bars.
 
     Returns
     -------
@@ -159,9 +158,9 @@ def _import_labels(project: Project, frame: pd.DataFrame | pd.Series | Mapping[A
 
 
 class Known(NamedTuple):
-    """The known answer of an item: a label as it is spelt, its id (or the error where none is meant), and values.
+    """The known answer of an item: a label as it is spelt, its id (or the error if there is no such label), and values.
 
-    Nothing at all withdraws what was known.
+    With all of these missing, it withdraws the earlier known answer.
     """
 
     text: str | None = None
@@ -211,26 +210,26 @@ def _known(record: Mapping[Any, Any], spelling: Spelling) -> Known:
 
 
 def is_known(answer: Known, given: Pair | None, lineage: Lineage) -> bool:
-    """Whether a known label was given already, if under a former name.
+    """Whether a known label was given already, perhaps under a former name.
 
     Parameters
     ----------
     answer : Known
         The item's known answer.
     given : tuple of (str, int) or None
-        The item's known answer until now: its label_id and the taxonomy's version then.
+        The item's known answer until now: its label_id and taxonomy version.
     lineage : Lineage
     """
     if given is None or answer.text is None:
         return answer.text is None
     if answer.label_id is not None:
         return lineage.exactly(*given) == answer.label_id
-    return not is_set(given[0]) and lineage.means(answer.text, *given)  # an edit may have taken the label away since
+    return not is_set(given[0]) and lineage.means(answer.text, *given)  # an edit may have removed the label since
 
 
 # -- the table -----------------------------------------------------------------------------------------------
 
-# What is expected of an item, by the project's task.
+# Task -> the answer expected for an item, and the column that holds it.
 _ANSWER = {"classify": "label", "multilabel": "a list of labels", "scale": "a mapping of attributes to values"}
 _COLUMN = {"classify": "label", "multilabel": "labels", "scale": "one for each attribute"}
 
@@ -261,7 +260,7 @@ def _as_frame(table: Any, project: Project) -> pd.DataFrame:
 
 
 def _with_item_id(table: pd.DataFrame) -> pd.DataFrame:
-    """Give a table the column item_id where it has it as id, or in the index; BadInput for two columns of one name."""
+    """Add the column item_id from the column id or the index; BadInput for two columns of one name."""
     for name in ("item_id", "id"):
         if name not in table and "item_id" not in table and name in table.index.names:
             table = table.reset_index(level=name)
@@ -283,13 +282,13 @@ def _record(item_id: Any, given: Any, task: str) -> dict[str, Any]:
 
 
 def _is_none(record: Mapping[Any, Any]) -> bool:
-    """Whether a row of known answers has None, as an object, where its labels belong: what was known is withdrawn."""
+    """Whether a row of known answers has None, as an object, in place of labels, which withdraws the known answer."""
     given = [record[name] for name in ("label", "labels") if name in record]
     return bool(given) and all(each is None for each in given)
 
 
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of values, a row for each item, annotator and attribute as `Workbench.values` has it, with columns."""
+    """Pivot a long table of values, as from `Workbench.values`, to one row for each item and annotator."""
     keys = [name for name in ("item_id", "annotator", "certainty", "status", "acted_at") if name in table]
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in table.to_dict("records"):
@@ -300,7 +299,7 @@ def _wide(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[list[_Row], int]:
-    """Read and check every row; return those that say something, and the number of those that nobody decided."""
+    """Read and check every row; return those with an answer, and the number of rows without one."""
     said, pool = frozenset(map(str, frame.columns)), project.pool
     spelling = Spelling(project.lineage, project.task, said)
     rows: list[_Row] = []
@@ -323,7 +322,7 @@ def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[lis
                            f"{row.text or row.verdict!r}. Leave one of them out.")
         if former is row:
             rows.append(row)
-    if (forgotten := project.log.redactions).met:  # by now also those of the rows
+    if (forgotten := project.log.redactions).met:  # including the names in the rows, which were looked up above
         rows = [row if row.note is None else row._replace(note=forgotten.text(row.note)) for row in rows]
     return rows, n_undecided
 
@@ -415,8 +414,8 @@ def _instant(value: Any) -> datetime | None:
 def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, str | None]], int, int]:
     """Return the new rows, each with the decision that it replaces.
 
-    The numbers are those of rows that were said once and hold no more, and of notes that were left out: where a note of
-    the annotator on the item was forgotten, none is taken.
+    The two numbers count rows that were stored once and no longer stand, and notes that were left out: where a note of
+    the annotator on the item was removed for good (`forget`), none is imported.
     """
     table = project.log.annotations(columns=_SAID)
     stands = {pair: row for row, pair in enumerate(zip(table["item_id"], table["annotator"], strict=True))}
@@ -447,9 +446,9 @@ def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, 
 
 def _said_before(project: Project, rows: Sequence[_Row]
                  ) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], set[tuple[str, str]]]:
-    """List what the annotators of these rows ever said of their items, also what was retracted or revised.
+    """Everything that the annotators of these rows ever answered to their items, also if retracted or revised.
 
-    Beside it: the items and annotators of whom a note was forgotten.
+    The second result has the (item, annotator) pairs of which a note was forgotten.
     """
     pairs, before = {row.pair for row in rows}, dict[tuple[str, str], list[dict[str, Any]]]()
     without_note, forgotten = project.log.redactions.notes, set[tuple[str, str]]()
@@ -467,7 +466,7 @@ def _said_before(project: Project, rows: Sequence[_Row]
 
 # 18 branches: the columns that a table may have or lack.
 def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
-    """Whether a decision says what a row says; what the table has no column for isn't compared."""
+    """Whether a decision says the same as a row; only columns of the table are compared."""
     verdict = said["verdict"]
     if verdict != row.verdict if row.verdict is not None else verdict not in LABELLING:
         return False
@@ -478,19 +477,19 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
     if row.attributes and _values_of(said, lineage, row.attributes) != dict(row.values):
         return False
     if row.text is None and said["label_id"] is not None:
-        # A best guess that an edit left in doubt has no name: `annotations` gives the answer without it.
+        # A best guess that an edit left in doubt has no name: `annotations` lists the answer without it.
         return verdict == "unsure" and lineage.exactly(said["label_id"], said["taxonomy"]) is None
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
     if row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id:
         return True
-    # A name that a label of today has is a former one only in a table that was imported then.
+    # A name of one of today's labels counts as a former name only in a table that was imported at that time.
     return _spelt_so(row.names, said["label_id"], said["taxonomy"], lineage,
                      formerly=row.label_id is None or said["chosen_by"] == "import")
 
 
 def _spelt_so(names: Collection[str], label_id: str, version: int | None, lineage: Lineage, *, formerly: bool) -> bool:
-    """Whether these names meant a label, or all labels of a set, when it was said: an edit may have changed that."""
+    """Whether these names meant a label, or all labels of a set, at the decision's time; edits may have changed it."""
     parts = members(label_id) if is_set(label_id) else (label_id,)
     means = lineage.means if formerly else partial(_was_named, lineage)
     meant = {part for name in names for part in parts if means(name, part, version)}
@@ -513,7 +512,7 @@ def _values_of(said: Mapping[str, Any], lineage: Lineage, attributes: Collection
 
 
 def _read_back(note: str | None) -> str | None:
-    """What a note is after `to_csv` and `pd.read_csv`: "NA" is nothing, and a number is spelt in another way."""
+    """A note after `to_csv` and `pd.read_csv`, where "NA" becomes missing and numbers are spelt differently."""
     if note is None or note in _READ_AS_NOTHING:
         return None
     try:

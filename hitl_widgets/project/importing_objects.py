@@ -1,4 +1,4 @@
-"""Import of objects that people already have, from a table as `Workbench.objects` gives it. Read `import_objects`."""
+"""Import of existing objects from a table in the form of `Workbench.objects`. Read `import_objects`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .spelling import text_of
 # Kind of object -> the columns of its coordinates.
 COORDINATES: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"),
                                             "polygon": ("points",), "span": ("start", "end")}
-# Who answered is nobody's answer there.
+# Values of the status column in rows that aren't a person's answer.
 _UNDECIDED = ("to_review", "planted")
 
 
 def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "import") -> int:
-    """Store objects that people already have: all that a table has of an image and annotator are one answer.
+    """Store existing objects: all rows of a table with the same image and annotator are one answer.
 
     Importing the same table again changes nothing, also where the objects were revised or retracted since.
 
@@ -39,12 +39,12 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
         are any, as in `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. Where there is a column quote, a
         span has to cover it. A row without coordinates says that the item was looked at; alone, that it has no objects.
     annotator : str
-        Whose objects these are, where the table doesn't say.
+        Author of the objects where the table has no annotator.
 
     Returns
     -------
     int
-        How many images were answered anew.
+        Number of images with a new answer.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _item(project: Project, item_id: Any) -> str:
 
 
 def shape_of_row(record: Mapping[Any, Any], kind: str) -> Shape | None:
-    """The object of a row; None for one that says that there is none."""
+    """The object of a row; None for a row without coordinates."""
     if (at := coordinates_of(record, kind)) is None:
         return None
     label = text_of(record.get("label_id")) or text_of(record.get("label"))
@@ -129,12 +129,12 @@ def coordinates_of(record: Mapping[Any, Any], kind: str) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """A number that ``to_csv`` and ``pd.read_csv`` made a float of; others as they are."""
+    """A whole number that ``to_csv`` and ``pd.read_csv`` turned into a float, as an int; other values unchanged."""
     return int(value) if isinstance(value, (float, np.floating)) and float(value).is_integer() else value
 
 
 def _check_quote(project: Project, item_id: str, span: Span, quote: Any) -> None:
-    """BadInput where a span doesn't cover what its quote says."""
+    """Raise BadInput where a span doesn't cover its quote."""
     if not isinstance(quote, str):
         return
     text = project.pool.load(project.pool.position(item_id))
@@ -165,7 +165,7 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _decision(project: Project, item_id: str, annotator: str, numbered: Sequence[tuple[int, Shape]]) -> Decision | None:
-    """The decision that says what a table says of an image; None where its annotator has said so before."""
+    """The decision for an image and annotator of a table; None where the annotator has given this answer before."""
     offered, decision_id = project.taxonomy, new_id()
     seen = Seen(taxonomy=offered.version, chosen_by="import", scripted=True)
     position = project.pool.position(item_id)

@@ -1,7 +1,7 @@
-"""Joining: another folder's log of the same project comes into this one.
+"""Joining: merging the log of another folder of the same project into this one.
 
-Read `join` first. Which events two logs hold together, and in which order, is `storage.joining.union`; only
-`read_other` reads the other folder's log, and it changes nothing there.
+Read `join` first. `storage.joining.union` computes the union of two logs and its order; only `read_other` reads the
+other folder's log, and it changes nothing there.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ if TYPE_CHECKING:
 
 COLUMNS = ["kind", "annotator", "new", "same", "conflicting"]
 UNSETTLED_COLUMNS = ["id", "version", "prose", "annotator", "acted_at", "why", "holds", "answers"]
-# Folders whose files are copied where they are missing: they are named by what they hold.
+# Folders whose missing files are copied: their names are hashes of their content.
 BESIDE = ("models", "predictions")
 AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, repr=False)
 class Joined:
-    """What met when another folder was joined; shown as a table.
+    """The result of joining another folder; shown as a table.
 
     Attributes
     ----------
     table : DataFrame
         One row for each kind of event and each person: kind, annotator, and how many of these events were new here, the
-        same in both, and conflicting: with the id of another event that says something else. All of them are kept.
+        same in both, and conflicting (same id, different content). All of them are kept.
     edits_to_settle : DataFrame
-        As from ``wb.edits.unsettled()``: edits that were made apart, and that don't hold until they are settled.
+        As from ``wb.edits.unsettled()``: edits from diverging copies, which don't hold until they are settled.
     files : tuple of str
         Models and predictions that were copied.
     on_both : tuple of str
-        People with events that only this folder had and with others that only the other one had: their events are two
-        sequences, each with its own count (`Event.nth`).
+        People with some events only in this folder and others only in the other one: their events form two sequences,
+        each with its own numbers (`Event.nth`).
     """
 
     table: pd.DataFrame
@@ -82,7 +82,7 @@ class Joined:
 
     @property
     def n_conflicting(self) -> int:
-        """How many events had the id of another that says something else; both are kept."""
+        """How many events had the id of another event with different content; both are kept."""
         return int(self.table["conflicting"].sum())
 
     def __str__(self) -> str:
@@ -125,13 +125,13 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
             raise _never_written(location.name, error) from error
         if not clock_ahead:
             _check_clock(made.new, project._now(), location.name)
-        # First, so that no model that was adopted is missing; they are named by what they hold, and change nothing.
+        # First, so that no adopted model is missing; their names are hashes of their content, so nothing is replaced.
         files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else \
             _fetch_models(log, project)
         project.files.share_models(files)
     if made.changed:
         made = project.log.rewrite("before-join", lambda conn: _rewritten(conn, made, mine, theirs))
-        if not is_complete(project.log):  # a redaction came in: copies and free pages are cleared of it, too
+        if not is_complete(project.log):  # a redaction came in: copies and free pages must be redacted, too
             complete(project.log)
         project.refresh()
         for what in ("taxonomy", "threads", "decisions"):
@@ -140,7 +140,7 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
 
 
 def _rewritten(conn: Any, made: Union, mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
-    """Bring what another log holds into a log, in the transaction of this connection."""
+    """Merge another log's acts into a log, in the transaction of this connection."""
     if (now := acts_of(conn)) != mine:  # somebody decided meanwhile
         made = union(now, theirs)
     if made.changed:
@@ -149,15 +149,15 @@ def _rewritten(conn: Any, made: Union, mine: Sequence[Act], theirs: Sequence[Act
 
 
 def acts_of_log(log: Log) -> list[Act]:
-    """All that a log holds, in its order."""
+    """All acts of a log, in its order."""
     return log.read(acts_of)
 
 
 @contextmanager
 def read_other(location: Any) -> Iterator[Log]:
-    """The log of another folder, open for reading: of a copy, so that nothing changes in the folder.
+    """The log of another folder, opened from a copy, so that nothing changes in the folder.
 
-    All that a join knows of the other side comes from here. A damaged log is refused.
+    A join reads the other folder only through this function. A damaged log is refused.
     """
     if not isinstance(location, FolderLocation):
         with Log(location) as log:
@@ -191,9 +191,9 @@ def _copy_log(folder: Path, to: Path) -> None:
 
 @contextmanager
 def _redacted(theirs: Log, mine: Log, name: str) -> Iterator[Log]:
-    """The other log without what was redacted in this one: before it is read, so that no message shows it.
+    """The other log without what was redacted in this one, so that no message can show it.
 
-    On a server nothing is removed but by `forget`: of what lies there a copy is made.
+    On a server only `forget` removes anything, so a copy of a log there is redacted instead.
     """
     if not (own := mine.read(redactions_in)):
         yield theirs
@@ -230,13 +230,13 @@ def _check_same_project(project: Project, log: Log) -> None:
 
 
 def _check_readable(project: Project, log: Log, name: str) -> None:
-    """LogDamaged where another log says what no project can be opened with: joined, this one couldn't be either."""
+    """Raise LogDamaged where no project could be opened with the other log, nor with this one after the join."""
     from .state import State  # which imports this module
     try:
         state = State(log, project._pool, Ranking(), project.settings, annotators_per_item=1, audit=0.0,
                       now=project._now, notify=lambda sentence: None)
         state.open(shares=True)
-        for event in log.events():  # of whatever kind: `history` reads each
+        for event in log.events():  # of all kinds, since `history` reads them all
             check_edit(event, log.id)
             if event.kind in ANSWERS:
                 decision_of(event)
@@ -248,7 +248,7 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
 
 
 def _check_text(acts: Sequence[Act]) -> None:
-    """UnicodeEncodeError where an act holds half of a character, which isn't told apart from another one's later."""
+    """Raise UnicodeEncodeError where an act holds an unpaired surrogate, which couldn't be told from another later."""
     for act in acts:
         if "\\u" in act.body:
             canonical(json.loads(act.body)).encode()
@@ -285,7 +285,7 @@ def _copy_files(source: Path, target: Path) -> list[str]:
 
 
 def _fetch_models(log: Log, project: Project) -> list[str]:
-    """Fetch models that are missing from a server, which keeps no predictions."""
+    """Fetch from a server the models that are missing here; a server keeps no predictions."""
     fetched, damaged = TeamFiles(log, project.folder).fetch_missing_models()
     for name in damaged:
         project.notify(f"{name} is damaged on the server and wasn't fetched; train again, or adopt another version.")
@@ -308,7 +308,7 @@ def _on_both(made: Union, mine: Sequence[Act], theirs: Sequence[Act]) -> tuple[s
     return tuple(sorted(here & there))
 
 
-# -- edits that were made apart ------------------------------------------------------------------------------
+# -- edits from diverging copies -----------------------------------------------------------------------------
 
 def unsettled(project: Project) -> pd.DataFrame:
     """List the edits to settle; see `workbench.Edits.unsettled`."""
@@ -352,16 +352,16 @@ def settle(project: Project, edit_id: str, *, apply: bool, why: str | None = Non
 
 
 def preview_settling(project: Project, edit_id: str) -> Preview:
-    """Say what applying an edit that was made apart would do; nothing changes.
+    """Preview what applying an edit from a diverging copy would do; nothing changes.
 
     Raises
     ------
     EditError
-        When none to settle has this id, or it doesn't fit today's taxonomy.
+        When no edit to settle has this id, or it doesn't fit today's taxonomy.
     """
     def make(lineage: Lineage) -> Change:
         made = settling(lineage, edit_id)
-        if isinstance(made, AlreadyThere):  # then nothing changes but that it is settled
+        if isinstance(made, AlreadyThere):  # then the edit only becomes settled
             return Change(lineage.today, {label_id: (label_id,) for label_id in lineage.today.label_ids})
         return made
     return project.preview_change(make)
@@ -375,12 +375,12 @@ def _change(lineage: Lineage, edit_id: str) -> Any:
 
 
 def renumbered(events: Sequence[Event], before: Lineage, after: Lineage) -> list[Event]:
-    """Events that were made under one lineage, with the numbers that its versions have in another.
+    """Renumber the taxonomy versions in events that were made under one lineage for another lineage.
 
     Raises
     ------
     IdReused
-        Where one is an edit of the taxonomy: it has to be made again, of the version that holds now.
+        If one of them is a taxonomy edit: it has to be made again, from the version that holds now.
     """
     if any(event.kind == "taxonomy" for event in events):
         raise IdReused("the taxonomy was changed by a join while an edit was made; make it again.")

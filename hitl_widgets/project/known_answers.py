@@ -1,4 +1,4 @@
-"""Known answers, the gold of a project: how they are kept, and what they are in today's names. Read `set_gold`."""
+"""Known answers (gold): storing them, and listing them under today's names. Read `set_gold`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def set_gold(project: Project, known: Any) -> None:
-    """Keep known answers; see `Project.set_gold`."""
+    """Store known answers; see `Project.set_gold`."""
     project.refresh()
     answers: dict[str, str | None] = {}
     values: dict[str, dict[str, Value] | None] = {}
@@ -43,7 +43,7 @@ def set_gold(project: Project, known: Any) -> None:
 
 
 def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
-    """Keep known answers where there are any, and return all of them by today's names; see `Workbench.gold`."""
+    """Store known answers, if given, and return all of them under today's names; see `Workbench.gold`."""
     if known is not None and (len(known) or isinstance(known, pd.DataFrame)):
         require_labels(project, "known answers are", "the hold-out, which is answered blind, measures")
     gold, taxonomy = project.set_gold({} if known is None else known), project.taxonomy
@@ -62,11 +62,11 @@ def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, V
     Parameters
     ----------
     labels : dict
-        item_id -> the label that is known and the taxonomy's version that it is of; changed.
+        item_id -> the known label and its taxonomy version; modified in place.
     values : dict
-        item_id -> the values that are known, by attribute id, and their version; changed.
+        item_id -> the known values, by attribute id, and their taxonomy version; modified in place.
     since : dict
-        item_id -> the number of the event since which something is known of it; changed.
+        item_id -> number of the event since which the item has a known answer; modified in place.
     events : iterable of Event
 
     Returns
@@ -77,7 +77,7 @@ def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, V
     Raises
     ------
     ValueError, KeyError, TypeError, AttributeError
-        If an event says what is never written.
+        If an event isn't in the form that this package writes.
     """
     items: dict[str, None] = {}
     for event in events:
@@ -86,7 +86,7 @@ def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, V
             raise ValueError(f"known answers of version {version!r:.80} are {of_labels!r:.80}")
         for item_id, label_id in of_labels.items():
             labels.pop(item_id, None)
-            if label_id is not None:  # None takes it back
+            if label_id is not None:  # None withdraws the known label
                 labels[item_id] = label_id, version
         for item_id, of_item in of_values.items():
             values.pop(item_id, None)

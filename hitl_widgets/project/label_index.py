@@ -1,8 +1,8 @@
-"""Label index: the label that each annotator gave each item, and which of them an edit left in doubt.
+"""Label index: the label that each annotator gave each item, and which labels an edit left in doubt.
 
-Items are positions in the pool. An answer is kept as it was given, a label_id and the taxonomy version of its time, as
-a code: what became of it under later edits is looked up once for each pair, not for each answer, so that a million
-answers are counted in milliseconds. Read `LabelIndex.note_all` and `LabelIndex.doubtful` first.
+Items are positions in the pool. Each answer is stored as a code for a pair: the label_id as given, and the taxonomy
+version of its time. What later edits made of a pair is looked up once for each pair, not for each answer, so that a
+million answers are counted in milliseconds. Read `LabelIndex.note_all` and `LabelIndex.doubtful` first.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Positions = npt.NDArray[np.int64]
 
 
 class LabelIndex:
-    """The labels that stand, for each annotator over the positions of a pool. Not safe for threads by itself.
+    """The labels that stand, for each annotator and position of a pool. Not safe for threads by itself.
 
     Attributes
     ----------
     unplaced : dict
-        annotator -> position -> taxonomy version, of what was answered unsure or flagged as not in the taxonomy.
+        annotator -> position -> taxonomy version, for items answered unsure or flagged as not in the taxonomy.
     put_off : dict
-        annotator -> position -> label as it was given, of the answer that a skip put off. It is no answer any more, but
-        still narrows the choices.
+        annotator -> position -> label as it was given, of an answer that a later skip suspended. It no longer counts,
+        but still narrows the choices.
     values : ValueIndex
         The values of attributes that stand.
     """
@@ -40,17 +40,17 @@ class LabelIndex:
         self._pairs: list[Pair | None] = [None]  # code 0: no label was given
         self._code: dict[Pair, int] = {}
         self._codes: dict[str, npt.NDArray[np.int32]] = {}
-        # Kept up to date with each answer, so that neither is counted anew while somebody waits.
+        # Updated with each answer, so that neither is recounted while somebody waits.
         self._n_given, self._n_of_code = np.zeros(n_items, np.int16), np.zeros(1, np.int64)
         self.unplaced: dict[str, dict[int, int]] = {}
         self.put_off: dict[str, dict[int, Pair]] = {}
         self.values = ValueIndex(n_items)
-        self.revision = 0  # grows with everything that is taken in
+        self.revision = 0  # grows with every update
 
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
                  versions: Sequence[int | None], *, unplaced: Mapping[int, int],
                  put_off: Mapping[int, Pair] | None = None) -> None:
-        """Take in the labels that one annotator's answers to some items give now, whatever they were before.
+        """Set the labels that one annotator's answers give to some items now; they replace earlier ones.
 
         Parameters
         ----------
@@ -60,9 +60,9 @@ class LabelIndex:
         label_ids, versions : sequences, length n
             As given; a label_id of None where no label was given.
         unplaced : mapping
-            position -> taxonomy version, of those answered unsure or flagged as not in the taxonomy.
+            position -> taxonomy version, for items answered unsure or flagged as not in the taxonomy.
         put_off : mapping, optional
-            position -> label, of those that were skipped after an answer.
+            position -> label, for items that were skipped after an answer.
         """
         self.revision += 1
         pairs, where = factorize(label_ids, versions)
@@ -84,28 +84,28 @@ class LabelIndex:
 
     @property
     def n_votes(self) -> int:
-        """How many answers gave a label, whatever became of it."""
+        """How many answers gave a label, including labels that are in doubt now."""
         return int(self._n_of_code[1:].sum())
 
     @property
     def is_answered(self) -> npt.NDArray[np.bool_]:
-        """The items that somebody gave a label: bool, shape (n_items,)."""
+        """Mask of the items that have a label from somebody: bool, shape (n_items,)."""
         answered: npt.NDArray[np.bool_] = self._n_given > 0
         return answered
 
     def n_given(self, at: Positions) -> npt.NDArray[np.int64]:
-        """Count the answers to some items that gave a label, whatever became of it."""
+        """For some items, count the answers that gave a label, including labels that are in doubt now."""
         return self._n_given[at].astype(np.int64)
 
     def noted(self) -> Positions:
-        """Positions of the items about which anything is kept, sorted: a label, values, unsure or put off."""
+        """Positions of the items with any entry, sorted: a label, values, unsure or suspended by a skip."""
         noted = np.flatnonzero(self._n_given)
         late = [place for of in (self.unplaced, self.put_off) for places in of.values() for place in places]
         return np.unique(np.concatenate([noted, np.array(late, np.int64), self.values.noted()]))
 
     @property
     def annotators(self) -> list[str]:
-        """Everybody who answered, in the order in which they came."""
+        """Everybody who answered, in the order of their first answers."""
         return list(self._codes)
 
     def votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
@@ -139,13 +139,13 @@ class LabelIndex:
 
     def label_votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
                     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """List what answers with sets say of each label of today, as far as that is certain.
+        """For answers with sets of labels, list whether each of today's labels is on, as far as that is certain.
 
         Returns
         -------
         item, annotator, on : ndarray of int64, shape (n_votes,)
-            Place in `positions` times the number of labels, plus the label's; place in `annotators`; 1 where the item
-            has the label and 0 where it hasn't.
+            Place in `positions` times the number of labels, plus the label's place; place in `annotators`; 1 where the
+            label is on, 0 where it is off.
         """
         n_labels = len(lineage.today.label_ids)
         states = np.full((len(self._pairs), n_labels), -1, np.int8)
@@ -163,12 +163,12 @@ class LabelIndex:
         return np.concatenate(items), np.concatenate(names), np.concatenate(ons)
 
     def of(self, position: int) -> dict[str, Pair]:
-        """List who gave an item which label, or put it off: annotator -> label as it was given."""
+        """The labels of an item, including those suspended by a skip: annotator -> label as it was given."""
         return {annotator: pair for annotator, codes in self._codes.items()
                 if (pair := self._pairs[codes[position]] or self.put_off[annotator].get(position))}
 
     def attributes(self, lineage: Lineage, position: int) -> dict[str, tuple[str, ...]]:
-        """List the attributes that are asked of an item again: annotator -> attribute ids, in order."""
+        """List the attributes that are asked again for an item: annotator -> attribute ids, in order."""
         if not lineage.mapped and not lineage.asks:
             return {}
         given = self.values.of(position)
@@ -185,9 +185,9 @@ class LabelIndex:
         return {pair: n for pair, n in zip(self._pairs, n_of_code, strict=False) if pair is not None and n}
 
     def n_items(self, pairs: Collection[Pair]) -> int:
-        """Count the items with an answer, or one that was put off, that gave any of these labels.
+        """Count the items with any of these labels, including labels suspended by a skip.
 
-        Where each item has one answer these are as many as the answers, so that a million items aren't gone through.
+        Where each item has one answer, the counts of answers are added up instead of going through a million items.
         """
         wanted = np.array([pair in pairs for pair in self._pairs], np.bool_)
         several = np.flatnonzero(self._n_given > 1)
@@ -200,7 +200,7 @@ class LabelIndex:
 
     def doubtful(self, lineage: Lineage, annotator: str | None = None, *, at: Positions | slice = EVERYWHERE
                  ) -> npt.NDArray[np.int64]:
-        """Find the step that left the answers to each item in doubt, labels or values, those put off included.
+        """Find the step that left each item's answers in doubt, labels or values, including those suspended by a skip.
 
         Parameters
         ----------
@@ -208,12 +208,12 @@ class LabelIndex:
         annotator : str or None
             Whose answers; None for anyone's.
         at : ndarray of int, optional
-            Only these items, sorted, `noted` or some of them.
+            Only these items, sorted, a subset of `noted`.
 
         Returns
         -------
         ndarray of int, a number for each item
-            The step's version, the newest where there are several; 0 where there is none.
+            The step's version, the newest of several; 0 where no answer is in doubt.
         """
         versions = self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
                              put_off=True, at=at)
@@ -223,17 +223,17 @@ class LabelIndex:
         return versions
 
     def has_doubt(self, lineage: Lineage) -> bool:
-        """Whether any label that was ever given means nothing certain under today's labels."""
+        """Whether any label that was ever given is in doubt under today's taxonomy."""
         return any(pair is not None and lineage.exactly(*pair) is None for pair in self._pairs)
 
     def may_mean(self, lineage: Lineage, label_ids: Collection[str]) -> npt.NDArray[np.bool_] | None:
-        """Find the items with an answer in doubt that may mean one of these labels; those put off included.
+        """Find the items with an answer in doubt that may mean one of these labels, suspended answers included.
 
         Parameters
         ----------
         lineage : Lineage
         label_ids : collection of str
-            Of today's labels.
+            Some of today's labels.
 
         Returns
         -------
@@ -246,7 +246,7 @@ class LabelIndex:
         return self.look(is_likely, put_off=True) > 0 if self.has_doubt(lineage) else None
 
     def values_in_doubt(self, lineage: Lineage) -> npt.NDArray[np.bool_]:
-        """Find the items of which somebody's values are in doubt, or asked for since: bool, shape (n_items,)."""
+        """Mask of the items with values in doubt, or not given yet for a later attribute: bool, shape (n_items,)."""
         doubtful = np.zeros(self._n_items, np.bool_)
         for name in self._codes:
             if (of_values := self._doubtful_values(lineage, name)) is not None:
@@ -254,7 +254,7 @@ class LabelIndex:
         return doubtful
 
     def n_certain(self, lineage: Lineage, *, at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
-        """Count the answers to each item that mean a label of today, and whose values aren't in doubt.
+        """For each item, count the answers that mean one of today's labels and whose values aren't in doubt.
 
         Parameters
         ----------
@@ -276,11 +276,11 @@ class LabelIndex:
 
     def _doubtful_values(self, lineage: Lineage, annotator: str, at: Positions | slice = EVERYWHERE
                          ) -> npt.NDArray[np.int64] | None:
-        """Find the step that asks each item's values of an annotator again; None where none does."""
+        """Find the step because of which an annotator is asked again for each item's values; None if there is none."""
         of_values = self.values.doubtful(lineage, annotator, at)
         if not lineage.asks:
             return of_values
-        # Answers with a label alone, which an attribute that was added later is asked of too.
+        # Answers with only a label: attributes that were added later are asked for them too.
         asks = np.array([0 if pair is None else max(doubts_of(lineage, *pair, {}).values(), default=0)
                          for pair in self._pairs], np.int64)[self._codes[annotator][at]]
         given = self.values.given(annotator, at)
@@ -288,7 +288,7 @@ class LabelIndex:
 
     # 13 branches: most are conditional expressions, for all items or some of them and for labels that may be missing.
     def tied(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
-        """Find the items of which as many annotators gave one of today's labels as another.
+        """Find the items whose votes for today's labels are tied.
 
         Parameters
         ----------
@@ -312,12 +312,12 @@ class LabelIndex:
         agree = [sum((other == label for other in given), np.zeros(len(rows), np.int32)) * (label >= 0)
                  for label in given]
         most = np.max(agree, axis=0)
-        # The votes of the leading labels together are more than one of them has.
+        # Tied if the leading labels together have more votes than one of them.
         tied[rows] = (most > 0) & (sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most)
         return tied
 
     def given_since(self, version: int, annotator: str) -> Positions:
-        """Positions of the items that an annotator answered under a version of the taxonomy, or a later one, sorted."""
+        """Positions of the items that an annotator answered under a taxonomy version or a later one, sorted."""
         at = self.noted()
         given = self.look(lambda pair: int((pair[1] or 1) >= version), annotator, at=at) > 0
         late = [place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]
@@ -327,7 +327,7 @@ class LabelIndex:
         since: Positions = at[given]
         return since
 
-    # 14 branches: all items or some of them, and answers that were put off, which are kept apart from the others.
+    # 14 branches: all items or some of them, and suspended answers, which are kept apart from the others.
     def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False,
              at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
         """For each item, the largest number that `up` gives for one of its answers.
@@ -335,13 +335,13 @@ class LabelIndex:
         Parameters
         ----------
         up : function
-            From a label as it was given to a number, 0 or more.
+            Label as it was given -> a number, 0 or more.
         annotator : str or None
             Whose answers; None for anyone's.
         put_off : bool
-            Look at answers too that were put off.
+            Include answers suspended by a skip.
         at : ndarray of int, optional
-            Only at these items, sorted.
+            Only these items, sorted.
 
         Returns
         -------

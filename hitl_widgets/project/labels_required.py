@@ -1,4 +1,4 @@
-"""Refusals: a figure about labels of whole items isn't available where people mark objects. Read `require_labels`."""
+"""Refusal of figures about item labels in projects where people mark objects. Read `require_labels`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def require_labels(project: Project, what: str, instead: str) -> None:
-    """BadInput in a project that asks for the objects in an image.
+    """Raise BadInput in a project that asks for objects.
 
     Parameters
     ----------
     project : Project
     what : str
-        What is about labels of whole items, with its verb: "schools of thought are".
+        The figure that is about item labels, with its verb: "schools of thought are".
     instead : str
-        What says something of objects.
+        The figure for objects to use instead.
     """
     if project.task in OBJECT_TASKS:
         raise BadInput(f"{what} about the labels of whole items, and this project asks for the objects in an image "

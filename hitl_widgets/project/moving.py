@@ -1,4 +1,4 @@
-"""Moving a project to a server, to a folder, or back. Read `move_project`; `storage.transfer` does it."""
+"""Moving a project to a server or to a folder. Read `move_project`; `storage.transfer` copies the data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .project import Project
 
 def move_project(project: Project, place: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None,
                  close: Callable[[], None], bars: Bars) -> None:
-    """Move a project with every event as it is, close it at its old place, and say what came of it.
+    """Move a project with every event unchanged, close it at its old place, and notify of the result.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ def move_project(project: Project, place: str | os.PathLike[str], *, cache: str 
     place : str or path
         A folder, or the URL of a server.
     cache : str, path or None
-        The folder on this machine for what can be had again, where the place is a server.
+        The cache folder on this machine, if the place is a server.
     close : callable
-        Closes the project, and whatever shows it, once it has moved.
+        Closes the project and its widgets once it has moved.
     bars : Bars
-        Shows what is moved.
+        Progress bars.
 
     Raises
     ------

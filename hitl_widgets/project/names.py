@@ -1,8 +1,8 @@
-"""Names of annotators as a reader may see them beside figures, and as they leave the project. Read `as_seen_by`.
+"""Names of annotators as a reader may see them beside figures, and as exports show them. Read `as_seen_by`.
 
-A person's figures are theirs. The owner sees names beside them only where the project said so at its start; everybody
-else's names are replaced by pseudonyms. Exports have pseudonyms, too (`Pseudonyms`). The log itself is readable to all
-who have the project's folder.
+Everybody sees their own figures under their own name, and those of others under pseudonyms; the owner sees names if the
+project was created with that setting. Exports have pseudonyms, too (`Pseudonyms`). Everybody who has the project's
+folder can read the log itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..storage.redaction import NOBODYS, SHORTEST_IN_TEXTS, as_words
 from .notices import FEWEST
 from .project import Project
 
-# A pseudonym, or the number of a person who was forgotten: both are shown as they are.
+# A pseudonym, or the number of a forgotten person: both are shown unchanged.
 IS_PSEUDONYM = re.compile(r"person [0-9a-f]{4,32}\Z")
 _DIGITS = 6
 
@@ -30,14 +30,14 @@ def sees_names(project: Project, reader: str) -> bool:
 def pseudonyms(project: Project, annotators: Iterable[str] = ()) -> dict[str, str]:
     """Everybody's pseudonym in a project: name -> "person 3f2a1c".
 
-    A pseudonym stays the same in a project, whoever reads and whoever joins. It is made with a key that only the log
-    has: whoever has nothing but an export and a list of names can't tell which of them it is.
+    A person has the same pseudonym for every reader and in every copy of the project. It is made with a key that only
+    the log has, so an export and a list of names aren't enough to find out whose it is.
 
     Parameters
     ----------
     project : Project
     annotators : iterable of str
-        People that the log may not have.
+        Further people, who may be missing from the log.
     """
     everybody = {*project.log.annotators(), *annotators}
     key = project.settings.get("key")
@@ -58,12 +58,12 @@ def pseudonyms(project: Project, annotators: Iterable[str] = ()) -> dict[str, st
 
 
 class Pseudonyms:
-    """The people of a project by pseudonym, as in its exports: a name alone, and names in texts.
+    """Replaces the names of a project's people by pseudonyms, alone and in texts, as in its exports.
 
     Parameters
     ----------
     called : mapping
-        Name -> what the person is called; who isn't in it keeps their name.
+        Name -> pseudonym; people who are missing in it keep their names.
     """
 
     def __init__(self, called: Mapping[str, str]) -> None:
@@ -72,11 +72,11 @@ class Pseudonyms:
         self._in_texts = as_words(words) if words else None
 
     def of(self, name: str) -> str:
-        """What a person is called."""
+        """The pseudonym of a person."""
         return self.called.get(name, name)
 
     def text(self, text: str) -> str:
-        """Return a text in which names, where they stand as words, are replaced."""
+        """Return a text with names replaced, where they are whole words."""
         return text if self._in_texts is None else self._in_texts.sub(lambda found: self.called[found[0]], text)
 
     def back(self) -> Pseudonyms:
@@ -87,7 +87,7 @@ class Pseudonyms:
 def names_for(project: Project, annotators: Iterable[str], reader: str) -> dict[str, str]:
     """The name under which a reader sees each annotator: their own, and others' only if the reader may see names.
 
-    "import", which stands for whoever answered elsewhere, is nobody's name.
+    "import", the author of imported answers without an annotator, is always shown.
     """
     everybody = list(dict.fromkeys(annotators))
     if sees_names(project, reader):
@@ -103,7 +103,7 @@ def as_seen_by(project: Project, votes: pd.DataFrame, reader: str) -> pd.DataFra
 
 
 def own_rows(project: Project, table: pd.DataFrame, reader: str) -> pd.DataFrame:
-    """Return a table of figures of each annotator, without other people's rows unless the reader sees names.
+    """Filter a table with figures of each annotator: only the reader's own rows, unless the reader sees names.
 
     The annotator is in the index, or in a column of that name.
     """
@@ -115,7 +115,7 @@ def own_rows(project: Project, table: pd.DataFrame, reader: str) -> pd.DataFrame
 
 
 def own_and_all(project: Project, table: pd.DataFrame, reader: str, *, annotators: Iterable[str]) -> pd.DataFrame:
-    """Return a table of figures with the reader's own rows, and those of "all" where these are many people's.
+    """Filter a table of figures: the reader's own rows, and those of "all" if they summarise enough people.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def own_and_all(project: Project, table: pd.DataFrame, reader: str, *, annotator
         With a column annotator, which may be "all".
     reader : str
     annotators : iterable of str
-        The people whose figures they are: with fewer than five others, "all" would give away single people's.
+        The people in the figures: with fewer than five others, "all" would reveal figures of single people.
     """
     if sees_names(project, reader):
         return table

@@ -1,7 +1,7 @@
-"""What a person is asked and told: consent to planted suggestions, alarms about gold, and what had been planted.
+"""Consent and notices: agreement to planted suggestions, alarms about gold, and reports on what had been planted.
 
-A notice is an event of kind "told" to one person; only their own card shows it, until they have read it. On a shared
-folder the log is readable to all who have it. Read `People` first.
+A notice is an event of kind "told" to one person; only their own card shows it, until they have read it. Everybody who
+has the project's folder can read the log itself. Read `People` first.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .workload import asked_in_words
 if TYPE_CHECKING:
     from .project import Project
 
-# A figure about others is of so many people, at least.
+# Minimum number of people in a figure about others.
 FEWEST = 5
-# Why an answer was given that is no test: nobody saw a screen, or the item was looked at again.
+# `chosen_by` of answers that aren't tests: nobody saw a screen, or the item was reviewed.
 NO_TEST = frozenset({"import", "desk", "revision", "relabel", "check", "second look", "second_look", "planted"})
 ANSWER_COLUMNS = ["item_id", "annotator", "label", "truth", "acted_at"]
 TABLE_COLUMNS = ["annotator", "n_people", "n", "accuracy", "low", "high", "state"]
@@ -50,10 +50,10 @@ class People:
     # -- consent
 
     def about(self, annotator: str) -> dict[str, Any] | None:
-        """What everybody may know of the project: purpose, owner, names, and to what this person agreed.
+        """The public facts about the project: purpose, owner, names, and what this person agreed to.
 
-        `asked` says which items are assigned to this person and how far they are, where some are. None where nothing
-        was set, and nothing is assigned to them.
+        `asked` says which items are assigned to this person and how many are done. None if nothing was set and nothing
+        is assigned to them.
         """
         project = self._project
         with project.state.lock:
@@ -68,9 +68,9 @@ class People:
                     **({} if asked is None else {"asked": asked})}
 
     def asks_consent(self, annotator: str) -> dict[str, str] | None:
-        """What a person is asked before suggestions that are wrong on purpose reach them: `to`, `text` and `policy`.
+        """The question to a person before they get suggestions that are wrong on purpose: `to`, `text` and `policy`.
 
-        None where there is nothing to ask, or they answered.
+        None if there is nothing to ask, or they have answered.
         """
         project = self._project
         with project.state.lock:
@@ -89,14 +89,14 @@ class People:
 
     def consent(self, to: str, yes: bool, annotator: str, *, policy: str | None = None, id: str | None = None,
                 acted_at: datetime | None = None) -> None:
-        """Store a person's yes or no; a no ends it at once.
+        """Store a person's yes or no; after a no, no more suggestions are planted for them.
 
-        `policy` is that of the question that they read; None for the one that holds now.
+        `policy` is the id from the question that they read; None for the one that holds now.
 
         Raises
         ------
         BadInput
-            When it can't be agreed to, there is nothing to agree to, or something else is asked now.
+            When `to` is unknown, there is nothing to agree to, or the question has changed.
         """
         if to != PLANTED or not isinstance(yes, bool):
             raise BadInput(f"consent to {to!r} is {yes!r}; True or False, to {PLANTED!r}, is expected.")
@@ -121,7 +121,7 @@ class People:
     # -- notices
 
     def notices(self, annotator: str) -> list[dict[str, Any]]:
-        """List what this person is told and hasn't read: notice (its id), kind, text and lines."""
+        """List this person's unread notices: notice (its id), kind, text and lines."""
         self._tell_of_gold(annotator)
         told = self._project.state.agreements.told.get(annotator, ())
         read = {event.body.get("read") for event in told}
@@ -130,14 +130,14 @@ class People:
                 for event in told if "kind" in event.body and event.id not in read]
 
     def dismiss(self, notice: str, annotator: str, *, id: str | None = None, acted_at: datetime | None = None) -> None:
-        """Note that a person has read a notice; BadInput where they were told no such thing."""
+        """Mark a notice as read; BadInput where this person has no such notice."""
         self._project.refresh()
         if not any(event.id == notice for event in self._project.state.agreements.told.get(annotator, ())):
             raise BadInput(f"notice {notice!r:.90} isn't one that {annotator} was told.")
         self._append("told", {"read": notice}, annotator, id=id or _id("read", annotator, notice), acted_at=acted_at)
 
     def end_sitting(self, annotator: str) -> None:
-        """Tell a person which suggestions had been planted since they were told last."""
+        """Tell a person which suggestions had been planted since the last such notice."""
         project = self._project
         project.refresh()
         if project.state.agreements.consents.get((annotator, PLANTED)) is None:  # nothing was ever planted for them
@@ -156,9 +156,9 @@ class People:
             id=_id("debrief", annotator, planted[-1].id))
 
     def _planted_since_told(self, annotator: str) -> list[Event]:
-        """List a person's decisions in sight of planted suggestions since they were told of such ones last."""
+        """List a person's decisions in sight of planted suggestions since the last notice about these."""
         log, told = self._project.log, self._project.state.agreements.told.get(annotator, ())
-        # Where logs were joined, events have other numbers, and some came in between: all are looked at again.
+        # Joining logs changes the events' numbers and inserts events: all are read again.
         since = 0 if log.generation else max((event.body.get("upto", 0) for event in told), default=0)
         events = list(log.events(since, kind="decided", annotator=annotator))
         known = {decision_id for event in told for decision_id in event.body.get("decisions", ())}
@@ -167,7 +167,7 @@ class People:
                 and (event.seq or 0) > last.get(event.item_id, 0)]
 
     def planted(self, annotator: str) -> pd.DataFrame:
-        """A person's own planted suggestions that they were told of: item_id, suggestion, label, taken, acted_at."""
+        """The planted suggestions that a person was told about: item_id, suggestion, label, taken, acted_at."""
         project, rows = self._project, []
         project.refresh()
         for told in project.state.agreements.told.get(annotator, ()):
@@ -225,12 +225,12 @@ class People:
 
     # -- figures about people
 
-    # 14 branches: what makes an answer the first of its person, and what makes it one to a test.
+    # 14 branches: conditions for the first answer of a person, and for an answer to a test.
     def gold_answers(self, annotators: Sequence[str] | None = None) -> pd.DataFrame:
         """Each person's first answer to each gold item, where it was asked as a test.
 
-        An answer counts if it was given after the item's answer was known, with no suggestion in sight, and before its
-        author had seen anything else of the item. It isn't if a suggestion was planted.
+        An answer counts if it was given after the item became gold, without sight of a suggestion, and before its
+        author had seen the item otherwise. Answers to planted suggestions don't count.
 
         Parameters
         ----------
@@ -240,8 +240,8 @@ class People:
         Returns
         -------
         DataFrame
-            item_id, annotator, label and truth (label_ids of today, None where that isn't certain) and acted_at, in the
-            order of the log.
+            item_id, annotator, label and truth (today's label_ids, None where an edit left them in doubt) and acted_at,
+            in the order of the log.
         """
         project = self._project
         with project.state.lock:
@@ -263,13 +263,13 @@ class People:
         return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
 
     def table(self, reader: str) -> tuple[pd.DataFrame, str]:
-        """What a person may see of everybody's answers to gold, and a sentence that says why it isn't more.
+        """The accuracy on gold that a reader may see, and a sentence that says why it isn't more.
 
         Parameters
         ----------
         reader : str
-            Who reads it: their own row has their name. Only the owner gets names of others, and only where the project
-            was made so; else others are one row together, from five people on.
+            Who reads it: their own row has their name. Only the owner sees names of others, and only if the project was
+            created with that setting; otherwise five or more others share one row.
         """
         project = self._project
         answers = self.gold_answers()
@@ -291,7 +291,7 @@ class People:
 
     def _append(self, kind: str, body: dict[str, Any], annotator: str, *, id: str | None = None,
                 acted_at: datetime | None = None) -> None:
-        """Store an event of this person; one that another process has stored already is stored once."""
+        """Store an event of this person, unless another process has stored it already."""
         project = self._project
         try:
             project.take_in(Event(id=id or new_id(), kind=kind, annotator=check_annotator(annotator), body=body,
@@ -309,5 +309,5 @@ def _is_test(body: Mapping[str, Any]) -> bool:
 
 
 def _id(what: str, annotator: str, about: str) -> str:
-    """Make the id of a notice, the same in every process: it is stored once."""
+    """Make the id of a notice, the same in every process, so that it is stored only once."""
     return f"told-{what}-{blake2b(f'{annotator}{chr(0)}{about}'.encode(), digest_size=12).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What strategies know of the objects of a project's images: doubt, disagreement, corrections. See `ObjectScores`."""
+"""Scores of images by their objects, for strategies: doubt, disagreement, corrections. See `ObjectScores`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .threshold_arms import USUAL
 if TYPE_CHECKING:
     from .project import Project
 
-# Scores are another order once so many further images were searched.
+# Number of further searched images after which the scores count as changed.
 STEP = 20
-# Images that are searched at once.
+# Images per batch of the model.
 AT_ONCE = 8
-# Two answers have an object in common where theirs overlap by so much; points where they are near at all.
+# Minimum overlap (IoU) of an object that two answers have in common; for points, any nearness.
 SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 
 
@@ -43,7 +43,7 @@ class ObjectScores:
         self._corrected: tuple[Any, dict[str, float]] | None = None
 
     def state(self, *, of_answers: bool) -> object:
-        """A value that changes with the model and the images that it searched, or, `of_answers`, with answers."""
+        """A value that changes with the model and the images it has searched or, if `of_answers`, with answers."""
         with self._lock:
             return self._model, int((~np.isnan(self._doubt)).sum()) // STEP, \
                 self._project.state.taken_in if of_answers else None
@@ -54,12 +54,13 @@ class ObjectScores:
         return self._project.propose is not None and self._project.state.adopted is not None
 
     def ahead(self, positions: np.ndarray, budget_s: float, search: Callable[[np.ndarray], object]) -> None:
-        """Have the model search those of some images that it hasn't yet; no batch begins after some seconds.
+        """Have the model search those images that it hasn't searched yet; after `budget_s`, no batch begins.
 
         Parameters
         ----------
         positions : ndarray of int
         budget_s : float
+            Seconds.
         search : callable
             Has the model search the images at some positions.
         """
@@ -74,7 +75,7 @@ class ObjectScores:
                 self.note(position)
 
     def note(self, position: int) -> None:
-        """Work out the doubt about one image; the model searches it where it hasn't yet."""
+        """Compute the doubt about one image; the model searches it if it hasn't yet."""
         propose, event = self._project.propose, self._project.state.adopted
         if propose is None or event is None:
             return
@@ -85,14 +86,14 @@ class ObjectScores:
                 self._doubt[position] = doubt
 
     def doubt(self, positions: np.ndarray) -> Scores | None:
-        """How doubtful the proposals of images are, NaN where the model wasn't asked; None without a model."""
+        """How doubtful the proposals of images are, NaN for images not searched yet; None without a model."""
         if not self.has_model:
             return None
         with self._lock:
             return np.array(self._of_today()[1][positions])
 
     def contested(self, positions: np.ndarray) -> Scores | None:
-        """How far the answers to images disagree; what the model usually proposes counts as one more answer."""
+        """How far the answers to images disagree; the model's proposals from the threshold on count as one answer."""
         project = self._project
         if project.task not in SHAPE_OF:
             return None
@@ -130,7 +131,7 @@ class ObjectScores:
             return float(self._of_today()[1][position])
 
     def _of_today(self) -> tuple[str | None, np.ndarray]:
-        """The adopted model and the doubts by it; those of a former model are forgotten."""
+        """The adopted model and its doubts; those of a former model are dropped."""
         event = self._project.state.adopted
         model = None if event is None else str(event.body["model"])
         if model != self._model or len(self._doubt) != len(self._project.pool):

@@ -1,4 +1,4 @@
-"""A simulated annotator of objects, for lessons and tests: it corrects proposals, given what is really there.
+"""A simulated annotator of objects, for lessons and tests: it corrects proposals, given the true objects.
 
 `simulation.simulate` uses it in projects that ask for objects. Read `ObjectPerson.decide` first.
 """
@@ -21,13 +21,13 @@ from .importing_objects import shape_of_row
 from .project import Project
 from .session import Session
 
-# Columns of the table of what was decided.
+# Columns of the table of decisions.
 COLUMNS = ["item_id", "n_objects", "n_true", "verdict", "certainty", "right", "missed", "accepted", "moved",
            "relabelled", "deleted", "added"]
-# A proposal that overlaps an object so far is taken for it; so far it is left as it is.
+# Overlap (IoU) from which a proposal is matched with an object, and from which it isn't moved.
 SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 GOOD = {"box": 0.8, "polygon": 0.8, "point": 0.5, "span": 1.0}
-# Seconds for the look at an image, and for each act, median.
+# Median seconds for looking at an image, and for each act.
 LOOK_S = 2.0
 TAKES_S = {"accepted": 0.3, "moved": 3.0, "relabelled": 1.0, "deleted": 0.8, "added": 5.0}
 
@@ -39,8 +39,8 @@ def known_objects(project: Project, truth: Any) -> dict[str, list[Shape]]:
     ----------
     project : Project
     truth : mapping or DataFrame
-        Item id -> list of objects; or a table with a row for each object, as `Workbench.objects` gives it, in which
-        items that it lacks have none.
+        Item id -> list of objects; or a table with a row for each object, as `Workbench.objects` gives it; items
+        missing in the table have no objects.
 
     Raises
     ------
@@ -67,19 +67,19 @@ def known_objects(project: Project, truth: Any) -> dict[str, list[Shape]]:
 
 
 class ObjectPerson:
-    """A simulated person who looks at images and corrects what is proposed in them.
+    """A simulated annotator who corrects the proposals in images.
 
     Parameters
     ----------
     session : Session
     error : float
-        Probability that an object is overlooked, or gets another label, half each.
+        Probability of an error on an object: half of them overlooked, half with another label.
     bias : float
         Probability of keeping a visible proposal that is wrong, and of overlooking an object that isn't proposed while
         others are.
     noise : float
-        Standard deviation of a corner's place, as a part of the object's side; of points, of the image's; of a span's
-        ends, as a part of its length.
+        Standard deviation of positions: of corners, as a fraction of the object's side; of points, of the image's side;
+        of a span's ends, of its length.
     """
 
     def __init__(self, session: Session, *, error: float, bias: float, noise: float) -> None:
@@ -107,10 +107,10 @@ class ObjectPerson:
                 "certainty": decision.certainty, "right": right, "missed": missed,
                 **{name: acts.count(name) for name in COLUMNS[-5:]}}, clock  # type: ignore[arg-type]
 
-    # 16 branches: what a person may do with each object, in the order in which chance is asked.
+    # 16 branches: what a person may do with each object, in the order of the random draws.
     def _answer(self, kind: str, true: Sequence[Shape], seen: Seen, size: tuple[float, float],
                 rng: np.random.Generator) -> list[Shape]:
-        """The objects that are left in the image."""
+        """The objects of the answer."""
         visible = seen.visible_objects
         overlap = overlaps(kind, [one.at for one in true], [one["at"] for one in visible], size=size) \
             if len(true) and len(visible) else np.zeros((len(true), len(visible)))
@@ -139,7 +139,7 @@ class ObjectPerson:
         x0, y0, x1, y1 = one.bounds
         sides = (size[1], size[0]) if kind == "point" else (x1 - x0, y1 - y0)
         shift = rng.normal(0, self.noise, 4)
-        if kind == "span":  # whole characters, one at least
+        if kind == "span":  # whole characters, at least one
             start, end = np.round(np.array([x0, x1]) + shift[:2] * (x1 - x0)).astype(int).tolist()
             start = min(max(start, 0), int(size[1]) - 1)
             return start, min(max(end, start + 1), int(size[1]))

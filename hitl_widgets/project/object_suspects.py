@@ -1,4 +1,4 @@
-"""The objects of a project that were probably annotated wrongly. Read `suspected`."""
+"""Suspected label errors among a project's objects. Read `suspected`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .project import Project
 
 
 def suspected(project: Project) -> pd.DataFrame:
-    """List the objects that may be wrong, by what the adopted model proposes in images that were answered.
+    """List the objects that may be wrong, by comparing answers with the adopted model's proposals.
 
-    Hold-out images are left out: nobody shall look at these again because of what a model says.
+    Hold-out images are left out: they mustn't be reviewed because of a model.
 
     Returns
     -------

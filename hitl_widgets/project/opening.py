@@ -1,7 +1,7 @@
-"""Opening of a project's folder: what is stored there has precedence over what is passed.
+"""Opening a project's folder: stored settings take precedence over arguments.
 
-Read `read_settings` first. Each function does one step of it, and says in a sentence where it took a stored setting in
-place of an argument.
+Read `read_settings` first. Each function does one step, and notifies where it used a stored setting instead of an
+argument.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..taxonomy.labels import Taxonomy
 def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Taxonomy | None, *, annotator: str,
                   now: Callable[[], datetime], notify: Callable[[str], None],
                   policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Read the settings that a project was made with; a new project is made with those given.
+    """Read the settings that a project was created with; a new project is created with those given.
 
     Parameters
     ----------
@@ -38,22 +38,22 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
         The project's folder, for messages.
     log : Log
     given : mapping
-        The settings that were passed: ``holdout``, ``seed``, ``task`` (None for the folder's own) and, where there is
-        one, ``group``.
+        The settings that were passed: ``holdout``, ``seed``, ``task`` (None for the folder's own) and, if any,
+        ``group``.
     taxonomy : Taxonomy or None
         The first version of a new project.
     annotator : str
-        Who makes a new project.
+        Who creates a new project.
     now : function returning an aware datetime
     notify : function taking a sentence
-        Called where the log was repaired, and for each setting that the folder has another value of.
+        Called if the log was repaired, and for each setting whose stored value differs.
     policy : mapping, optional
-        What is set for the people of a new project, see `policy.at_start`.
+        The policy of a new project, see `policy.at_start`.
 
     Raises
     ------
     BadInput
-        When the project is new and no taxonomy was passed, or its task is another one.
+        When the project is new and no taxonomy was passed, or the stored task differs.
     """
     if log.rebuilt:
         notify(f"{log.name}: the log's table of annotations didn't agree with its events, which are whole; it was "
@@ -80,7 +80,7 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
 
 
 def check_task(task: str, taxonomy: Taxonomy) -> None:
-    """BadInput where a taxonomy has nothing that a task could ask."""
+    """Raise BadInput where a taxonomy has nothing that the task could ask."""
     if task == "scale" and not taxonomy.attributes:
         raise BadInput("task='scale' asks for values of attributes alone, and the taxonomy has none. Give some: "
                        "hw.Taxonomy(attributes=[hw.Attribute('blur', scale=(0, 10))]).")
@@ -90,7 +90,7 @@ def check_task(task: str, taxonomy: Taxonomy) -> None:
 
 
 def check_kind(task: str, pool: Pool) -> None:
-    """BadInput where a task asks for what the pool's items can't have."""
+    """Raise BadInput where a task asks for objects that the pool's items can't have."""
     if task == "spans" and pool.kind != "text":
         raise BadInput("task='spans' asks for spans of texts, and the pool has images; pass hw.Pool.from_texts(...), "
                        "or say task='boxes', 'polygons' or 'points'.")
@@ -116,16 +116,16 @@ def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annota
 
 
 def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str], None]) -> Pool:
-    """Find answered items again whose files were renamed: they keep the ids that their answers have.
+    """Find answered items whose files were renamed, and give them back the ids that their answers have.
 
     Parameters
     ----------
     pool : Pool
         The items as they were passed.
     folder : Path
-        Remembers the ids that the pool had when it was last opened.
+        Keeps the ids of the pool from the last opening.
     log : Log
-        Has the content of the answered items.
+        Has the content hashes of the answered items.
     notify : function taking a sentence
         Called when files were renamed.
     """
@@ -150,14 +150,14 @@ def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str
 
 
 def check_groups(pool: Pool, folder: Path, column: str | None) -> None:
-    """Refuse a pool whose items changed their groups since it was last opened: the hold-out would move.
+    """Refuse a pool whose items changed their groups since the last opening: the hold-out would change.
 
     Parameters
     ----------
     pool : Pool
         The items, with the ids that the folder knows.
     folder : Path
-        Remembers the groups.
+        Keeps the groups from the last opening.
     column : str or None
         The column of the pool's metadata with the groups; None where there are none.
 
@@ -182,14 +182,14 @@ def check_groups(pool: Pool, folder: Path, column: str | None) -> None:
 
 
 def check_taxonomy(taxonomy: Taxonomy, lineage: Lineage, name: str, *, notify: Callable[[str], None]) -> None:
-    """Compare the taxonomy that was passed with the project's own, and tell where it isn't the one of today.
+    """Compare the taxonomy that was passed with the project's own, and notify if it isn't today's.
 
     Parameters
     ----------
     taxonomy : Taxonomy
         As it was passed.
     lineage : Lineage
-        Every version that the project had.
+        All versions of the project's taxonomy.
     name : str
         The folder's name, for messages.
     notify : function taking a sentence
@@ -207,9 +207,9 @@ def check_taxonomy(taxonomy: Taxonomy, lineage: Lineage, name: str, *, notify: C
 
 
 def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], None]) -> bool:
-    """Whether the pool shares items with the one that the folder was last opened with, as far as its ids are kept.
+    """Whether the pool shares items with the pool of the last opening, as far as its ids are kept.
 
-    The folder remembers this pool from then on.
+    From then on the folder keeps the ids of this pool.
 
     Parameters
     ----------
@@ -217,12 +217,12 @@ def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], Non
         The items; None where the project is opened without them.
     folder : Path
     notify : function taking a sentence
-        Called when items joined the pool or are absent.
+        Called if items were added to the pool or are missing.
 
     Raises
     ------
     WrongPool
-        When the pool is another one.
+        If the pool has none of the former items.
     """
     if pool is None:
         return False
@@ -236,7 +236,7 @@ def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], Non
 
 
 def check_annotators(given: int | tuple[int, int]) -> int | tuple[int, int]:
-    """Check how many annotators are asked about each item: a number, or at least and at most; BadInput otherwise."""
+    """Check the number of annotators per item: a number, or a minimum and a maximum; BadInput otherwise."""
     expected = "a whole number, 1 or more, or at least and at most, such as (1, 5),"
     if not isinstance(given, (tuple, list)):
         return check_count("annotators_per_item", given, expected, least=1)

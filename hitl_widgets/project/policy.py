@@ -1,10 +1,10 @@
-"""What the owner of a project set for its people, what they agreed to, and what they were told.
+"""The policy that the owner of a project sets for its people, their consent, and what they were told.
 
-The owner is who made the project, or who was given that role. What they set is a mapping (`KEYS`) in events of kind
-"policy", where a later event's keys win; each person's yes or no is an event of kind "consented", and what a person was
-told is one of kind "told".
-Names of annotators are taken on trust, as everywhere in the log: this keeps a team from accidents, not from malice.
-Read `Agreements` and `set_policy` first.
+The owner is the person who created the project, or anybody with that role. The policy is a mapping (`KEYS`) in events
+of kind "policy", in which later values win. A person's yes or no is an event of kind "consented", a notice to a person
+one of kind "told".
+Names of annotators aren't verified, as everywhere in the log: this protects a team against accidents, not against
+malice. Read `Agreements` and `set_policy` first.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from .arms import ARMS
 if TYPE_CHECKING:
     from .project import Project
 
-# What may be set: the purpose of the project in words; whether the owner sees names beside people's figures (fixed at
-# the start); the share of each arm; planted suggestions (share, purpose, labels or a metadata column; None for none);
-# the share of a person's own answers that are asked again; and which gold items are asked more often.
+# Keys of the policy: the purpose of the project in words; whether the owner sees names beside people's figures (fixed
+# at the start); the share of each arm; planted suggestions (share, purpose, labels or a metadata column; None for
+# none); the share of a person's own answers that are asked again; and which gold items are asked more often.
 KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold", "adaptive")
 PLANTED = "planted"
 LONGEST_PURPOSE = 2_000
-# At most one in twenty of what a person is asked has a suggestion that is wrong on purpose.
+# Maximum share of a person's items with a suggestion that is wrong on purpose.
 MOST_PLANTED = 0.05
-# At most so many of a person's answers are asked again: more would cost more than it tells.
+# Maximum share of a person's answers that are asked again: more would cost more than it is worth.
 MOST_REPEATS = 0.2
 
 
 class Agreements:
-    """What was set, agreed to and told, up to some event of the log. Not locked: `State` does that.
+    """The policy, consents and notices up to some event of the log. Not locked: `State` does that.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class Agreements:
     given : dict
         person -> the "role" event that gave them theirs.
     policy : dict
-        What the owner set, by `KEYS`; empty in a project where nothing was set.
+        The policy, by `KEYS`; empty if nothing was set.
     set_by : dict
         Key -> id of the event that set it last.
     consents : dict
-        (annotator, what they were asked about) -> the last "consented" event.
+        (annotator, subject of the question) -> the last "consented" event.
     told : dict
-        annotator -> the "told" events to them, in the log's order.
+        annotator -> their "told" events, in the log's order.
     """
 
     def __init__(self) -> None:
@@ -63,24 +63,24 @@ class Agreements:
         self.told = dict[str, tuple[Event, ...]]()
 
     def take_created(self, events: Sequence[Event]) -> None:
-        """Take in who made the project."""
+        """Take in the "created" event: who created the project."""
         for event in events:
             self.roles = self.roles.then(event)
 
     def take_roles(self, events: Sequence[Event]) -> None:
-        """Take in who was given a role, or lost it."""
+        """Take in "role" events: roles that were given or withdrawn."""
         for event in events:
             self.roles = self.roles.then(event)
             self.given = {**self.given, event.body["annotator"]: event}
 
     @property
     def owner(self) -> str:
-        """Whoever made the project, as long as they own it; else the person who has been an owner longest."""
+        """The person who created the project, as long as they own it; else the person who has been an owner longest."""
         return self.roles.owners[0] if self.roles.owners else ""
 
     @property
     def owners_in_words(self) -> str:
-        """Name the owners, as the subject of a sentence, up to its comma."""
+        """The owners as the subject of a sentence; a comma has to follow."""
         if not self.roles.in_force:
             return f"{self.owner}, who made the project"
         return f"{' or '.join(self.roles.owners)}, who owns the project"
@@ -90,24 +90,24 @@ class Agreements:
         return annotator in self.roles.owners
 
     def take_policies(self, events: Sequence[Event]) -> None:
-        """Take in what was set: the last value of each key holds."""
+        """Take in "policy" events: the last value of each key holds."""
         for event in events:
             self.policy = {**self.policy, **event.body}
             self.set_by = {**self.set_by, **dict.fromkeys(event.body, event.id)}
 
     def take_consents(self, events: Sequence[Event]) -> None:
-        """Take in who agreed, or stopped."""
+        """Take in "consented" events: who agreed, or withdrew."""
         self.consents = {**self.consents, **{(event.annotator, event.body["to"]): event for event in events}}
 
     def take_told(self, events: Sequence[Event]) -> None:
-        """Take in what people were told."""
+        """Take in "told" events."""
         for event in events:
             self.told = {**self.told, event.annotator: (*self.told.get(event.annotator, ()), event)}
 
     def consent(self, annotator: str, to: str) -> bool | None:
-        """Whether a person agreed to what holds now; None where they weren't asked about it.
+        """Whether a person agreed to the current policy; None if they haven't answered about it.
 
-        A yes to what was set before doesn't count for what is set now; a no does.
+        A yes to an earlier policy doesn't count for the current one; a no does.
         """
         event = self.consents.get((annotator, to))
         if event is None or (event.body["yes"] and event.body.get("policy") != self.set_by.get(to)):
@@ -116,7 +116,7 @@ class Agreements:
 
 
 def at_start(purpose: str | None, names: bool | None, arms: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Check what is set when a project is made, as the body of an event; empty where nothing is set."""
+    """Check the policy of a new project, as the body of an event; empty if nothing is set."""
     if names is not None and not isinstance(names, bool):
         raise BadInput(f"names is {names!r}; True (the owner sees names beside people's figures) or False is expected.")
     return {**({} if purpose is None else {"purpose": check_purpose(purpose)}),
@@ -124,7 +124,7 @@ def at_start(purpose: str | None, names: bool | None, arms: Mapping[str, float] 
 
 
 def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> list[str]:
-    """Compare what was passed at opening with what the project has; a sentence for each purpose that differs.
+    """Compare the policy passed at opening with the project's own; return a sentence if the purpose differs.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> 
     Raises
     ------
     BadInput
-        When names are asked for, or refused, after the start.
+        When `names` differs from the project's setting, which is fixed at the start.
     """
     if "names" in given and given["names"] != (shown := own.get("names", False)):
         raise BadInput(f"names={given['names']} can't be set any more: {name} was made with names={shown}, and its "
@@ -150,7 +150,7 @@ def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> 
 
 
 def set_arms(project: Project, shares: Mapping[str, float]) -> None:
-    """Set the shares of the arms that were passed at opening, for the owner; anybody else is told which ones hold."""
+    """Set the shares of the arms that the owner passed at opening; anybody else is told the current shares."""
     project.refresh()
     own = project.asking.arms.shares
     if own == shares:
@@ -164,7 +164,7 @@ def set_arms(project: Project, shares: Mapping[str, float]) -> None:
 
 
 def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
-    """Set what may be changed while people work, as the owner; what isn't named stays.
+    """Change the policy while people work, as the owner; keys that aren't named stay unchanged.
 
     Parameters
     ----------
@@ -189,21 +189,21 @@ def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
         raise BadInput(f"{odd[0]!r} can't be set here; {', '.join(key for key in KEYS if key != 'names')} can.")
     agreements = project.state.agreements
     new = {key: value for key, value in changes.items() if value != agreements.policy.get(key)}
-    if new:  # what holds already is no news, and asks nobody again
+    if new:  # unchanged values are left out, so that nobody is asked for consent again
         project.record("policy", new)
         project.refresh()
     return dict(project.state.policy)
 
 
 def require_owner(project: Project, does: str) -> None:
-    """NotAllowed unless the one who acts owns the project."""
+    """Raise NotAllowed unless the current annotator owns the project."""
     project.refresh()
     if not (agreements := project.state.agreements).is_owner(project.annotator):
         raise NotAllowed(f"{agreements.owners_in_words}, {does}; {project.annotator} acts now.")
 
 
 def check_purpose(purpose: Any) -> str:
-    """Return a purpose without surrounding space; BadInput when it is empty, too long or no text."""
+    """Return a purpose without surrounding space; BadInput when it is empty, too long or not a text."""
     if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > LONGEST_PURPOSE or not is_text(purpose):
         raise BadInput(f"purpose is {purpose!r:.80}; a sentence of 1 to {LONGEST_PURPOSE:,} characters is expected, "
                        "which everybody reads on the card.")
@@ -211,7 +211,7 @@ def check_purpose(purpose: Any) -> str:
 
 
 def check_arms(arms: Any) -> dict[str, float]:
-    """Return the share of every arm, "shown" with what the others leave; BadInput when they aren't shares.
+    """Return the share of every arm, with the remainder for "shown"; BadInput when they aren't valid shares.
 
     >>> check_arms({"blind": 0.1})
     {'blind': 0.1, 'no_map': 0.0, 'answer_first': 0.0, 'shown': 0.9}
@@ -246,7 +246,7 @@ def check_adaptive(threshold: Any) -> float | None:
 
 
 def check_repeats(share: Any) -> float:
-    """Return the share of own answers that are asked again; BadInput when it is none from 0 to `MOST_REPEATS`."""
+    """Return the share of own answers that are asked again; BadInput unless it is from 0 to `MOST_REPEATS`."""
     return check_number("repeats", share, f"a share from 0 to {MOST_REPEATS}", 0, MOST_REPEATS)
 
 

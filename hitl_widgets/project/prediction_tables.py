@@ -1,4 +1,4 @@
-"""Import of predictions that were made elsewhere, from a table. Read `read_probabilities` first."""
+"""Import of predictions by other models from a table. Read `read_probabilities` first."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..taxonomy.history import Lineage
 from .project import Project
 from .spelling import text_of
 
-# How far the probabilities of an item may be from a sum of 1.
+# Maximum deviation of the sum of an item's probabilities from 1.
 TOLERANCE = 1e-3
-# Rows and names that a message lists.
+# Number of rows and names that a message lists.
 N_LISTED = 8
-# Columns that are no label's, beside those of the pool's metadata.
+# Columns that aren't labels, beside those of the pool's metadata.
 METADATA = frozenset(("item_id", "id", "label", "label_id", "labels", "prediction", "confidence", "margin", "model",
                       "annotator", "acted_at", "note", "split", "path", "image", "text", "version"))
 
@@ -31,13 +31,13 @@ class Probabilities:
     Attributes
     ----------
     positions : ndarray of int64, shape (n,)
-        Of the items in the pool, each once.
+        Positions of the items in the pool, each once.
     probs : ndarray of float64, shape (n, n_labels)
         Rows sum to 1, unless an item may have several labels.
     label_ids : tuple of str
-        Of the columns: today's labels in their order.
+        Ids of the columns: today's labels in their order.
     notes : list of str
-        What the person should know of the table, a sentence each.
+        Remarks on the table, a sentence each.
     """
 
     positions: np.ndarray
@@ -47,7 +47,7 @@ class Probabilities:
 
 
 def read_probabilities(project: Project, table: Any, *, partial: bool = False) -> Probabilities:
-    """Read the probabilities that somebody's model gives the items of a pool.
+    """Read a table of a model's probabilities for the items of a pool.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def items_of(table: Any, pool: Pool) -> tuple[pd.DataFrame, np.ndarray]:
     Raises
     ------
     BadInput, UnknownItem
-        When it is no table, doesn't name the items, or names others than the pool's.
+        When it isn't a table, doesn't name the items, or names items that aren't in the pool.
     """
     if not isinstance(table, pd.DataFrame):
         raise BadInput(f"a {type(table).__name__} was given; a DataFrame is expected, with the column item_id and one "
@@ -129,7 +129,7 @@ def items_of(table: Any, pool: Pool) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def require_all(positions: np.ndarray, pool: Pool) -> None:
-    """BadInput where an item of the pool isn't among these positions."""
+    """Raise BadInput where an item of the pool isn't among these positions."""
     missing = np.setdiff1d(np.arange(len(pool)), positions)
     if len(missing):
         raise BadInput(f"{len(missing):,} of the pool's {len(pool):,} items have no row in the table: "
@@ -200,7 +200,7 @@ def _refuse_repeats(positions: np.ndarray, pool: Pool) -> None:
 
 
 def numbers_of(column: pd.Series, name: Hashable) -> np.ndarray:
-    """A column as float64, NaN where a value is missing; BadInput where one is no finite number."""
+    """A column as float64, NaN where a value is missing; BadInput where a value isn't a finite number."""
     if column.dtype == bool:
         column = column.astype(float)
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
@@ -214,7 +214,7 @@ def numbers_of(column: pd.Series, name: Hashable) -> np.ndarray:
 
 
 def _with_sum_1(probs: np.ndarray) -> np.ndarray:
-    """The rows, divided by their sums; ShapeError where one is too far from 1."""
+    """The rows divided by their sums; ShapeError where a sum is too far from 1."""
     sums = probs.sum(axis=1)
     off = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)
     if len(off):
@@ -265,7 +265,7 @@ def _read_long(table: pd.DataFrame, positions: np.ndarray, lineage: Lineage, poo
 
 
 def _overtaken(probs: np.ndarray, named: np.ndarray) -> list[str]:
-    """Say where a label that wasn't named is more probable than those that were."""
+    """Remarks on items for which a label without a row got the largest probability."""
     n = int((np.where(named, probs, -1).max(axis=1) < np.where(named, -1, probs).max(axis=1)).sum())
     return [] if not n else [
         f"Of {n:,} items the table names a label with so little confidence that the labels which share the rest are "
@@ -273,7 +273,7 @@ def _overtaken(probs: np.ndarray, named: np.ndarray) -> list[str]:
 
 
 def label_numbers(column: pd.Series, lineage: Lineage) -> np.ndarray:
-    """The number of each row's label among today's; UnknownLabel where one is none."""
+    """The index of each row's label among today's; UnknownLabel for any other label."""
     number = {label_id: place for place, label_id in enumerate(lineage.today.label_ids)}
     texts = [text_of(value) for value in column.tolist()]
     found, errors = dict[str | None, int](), dict[str | None, str]()
@@ -292,7 +292,7 @@ def label_numbers(column: pd.Series, lineage: Lineage) -> np.ndarray:
 # -- words ---------------------------------------------------------------------------------------------------
 
 def rows_in_words(rows: Sequence[int] | np.ndarray) -> str:
-    """Numbers of rows at the beginning of a sentence.
+    """List row numbers, as the beginning of a sentence.
 
     Examples
     --------
@@ -308,7 +308,7 @@ def rows_in_words(rows: Sequence[int] | np.ndarray) -> str:
 
 
 def listed(names: Any) -> str:
-    """The first of some names, and how many more there are."""
+    """List the first few of some names, and how many more there are."""
     names = [str(name) for name in names]
     return ", ".join(map(repr, names[:N_LISTED])) + (f" and {len(names) - N_LISTED:,} more"
                                                      if len(names) > N_LISTED else "")
@@ -320,7 +320,7 @@ def have(rows: Sequence[int] | np.ndarray, one: str = "has", several: str = "hav
 
 
 def _refuse_rows(wrong: Any, why: str) -> None:
-    """BadInput where a row is wrong; `why` begins with "{rows}" and may have "{have}"."""
+    """Raise BadInput if any row is wrong; `why` begins with "{rows}" and may have "{have}"."""
     rows = np.flatnonzero(wrong)
     if len(rows):
         raise BadInput(why.replace("{rows}", rows_in_words(rows)).replace("{have}", have(rows)))

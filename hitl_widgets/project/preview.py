@@ -1,6 +1,6 @@
 """Previews of taxonomy edits, the table of earlier edits, and counts of answers per label.
 
-`preview` works out the `Preview` of a change, which changes nothing; `label_counts` counts the answers of each label.
+`preview` computes the `Preview` of a change, and changes nothing; `label_counts` counts the answers of each label.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..taxonomy.labels import Taxonomy
 from .label_index import LabelIndex, Pair
 from .value_index import doubts_of, values_of
 
-# Seconds that a decision takes, as long as nobody was timed.
+# Seconds assumed for a decision as long as none was timed.
 ASSUMED_S = 3.0
 EDIT_COLUMNS = ["id", "version", "prose", "annotator", "acted_at", "why", "reverts", "reverted_by"]
 COUNT_COLUMNS = ["label_id", "label", "decided", "presumed", "in_doubt"]
@@ -31,40 +31,40 @@ HTML_LABELS = 20  # rows of a table in a notebook
 
 @dataclass(frozen=True)
 class Preview:
-    """What an edit would do, worked out without doing it.
+    """The effects that a taxonomy edit would have.
 
     Attributes
     ----------
     prose : str
         What would change, in sentences.
     version : int
-        The taxonomy version that it was worked out for; pass it as ``wb.apply(..., base=preview.version)``.
+        The taxonomy version for which it was computed; pass it as ``wb.apply(..., base=preview.version)``.
     taxonomy : Taxonomy
-        As it would be.
+        The taxonomy after the edit.
     kept : mapping of str to int
-        Label -> how many of its answers are carried over as they are.
+        Label -> how many of its answers are carried over unchanged.
     to_review : mapping of str to int
-        Label -> how many of its answers are in doubt then, and weren't before. Where an item may have several labels,
-        both are by the labels that an answer has: "indoor, night".
+        Label -> how many of its answers would newly be in doubt. Where an item may have several labels, both are by
+        sets of labels: "indoor, night".
     n_items : int
-        Items to look at again for that.
+        Items to review because of this.
     n_settled : int
-        Answers in doubt until now that would mean one label again, and values that would mean one again.
+        Answers and values in doubt that would become certain again.
     seconds_each : float
-        Time that one decision takes: the median here, or `ASSUMED_S` if nobody was timed yet.
+        Time that one decision takes: the median here, or `ASSUMED_S` if none was timed yet.
     timed : bool
-        Whether somebody was timed.
+        Whether any decision was timed.
     model : mapping of str to str
-        Label -> "kept", "summed" (of several labels' probabilities), "shared" (with others, until the next training)
-        or "new" to the model; empty without a model. Where an item may have several labels, "highest" (of several
-        labels' probabilities) and "whole" (that of the label before, until the next training) in place of "summed" and
-        "shared".
+        Label -> where its probability comes from until the next training: "kept" (unchanged), "summed" (the sum of
+        several labels'), "shared" (divided among several labels) or "new" (the model doesn't know the label); empty
+        without a model. Where an item may have several labels, "highest" (the maximum of several labels') and "whole"
+        (that of the former label) in place of "summed" and "shared".
     n_presumed : int
-        Items left in doubt that needn't be looked at, since they are presumed to be one of their labels.
+        Items in doubt that needn't be reviewed, since their label is presumed.
     values_kept, values_to_review, values_gone : mapping of str to int
-        Attribute -> how many of its values are carried over, each to its place on a new scale; how many are in doubt
-        then, and weren't before; and how many are kept in the log only, since it is asked no more. Without attributes
-        whose values stay as they are.
+        Attribute -> how many of its values are carried over, converted to a new scale; how many would newly be in
+        doubt; and how many remain in the log only, since the attribute is no longer asked. Attributes whose values
+        don't change are left out.
     """
 
     prose: str
@@ -84,17 +84,17 @@ class Preview:
 
     @property
     def n_kept(self) -> int:
-        """Number of answers that are carried over as they are."""
+        """Number of answers that are carried over unchanged."""
         return sum(self.kept.values())
 
     @property
     def n_to_review(self) -> int:
-        """Number of answers that would have to be looked at again."""
+        """Number of answers that would have to be reviewed."""
         return sum(self.to_review.values())
 
     @property
     def minutes(self) -> float:
-        """Time to look at them again, at most: items that can be presumed needn't be asked."""
+        """Time to review the items, at most, in minutes: items that can be presumed needn't be asked."""
         return self.n_items * self.seconds_each / 60
 
     @property
@@ -151,7 +151,7 @@ class Applied:
     taxonomy : Taxonomy
         The taxonomy at that version.
     edits : tuple of Edit
-        As they were applied; empty for an edit that was taken back.
+        The edits as they were applied; empty for one that reverts another.
     prose : str
         The change in sentences.
     why : str or None
@@ -161,7 +161,7 @@ class Applied:
     acted_at : datetime
         When, in UTC.
     preview : Preview
-        What it did to the answers, as worked out just before.
+        Its effects, computed just before.
     """
 
     id: str
@@ -176,7 +176,7 @@ class Applied:
 
     @property
     def n_items(self) -> int:
-        """Number of items that it left to look at again."""
+        """Number of items that have to be reviewed after it."""
         return self.preview.n_items
 
     def __repr__(self) -> str:
@@ -190,9 +190,9 @@ class LabelCount(NamedTuple):
     Parameters
     ----------
     certain : int
-        Answers that mean it.
+        Answers that mean the label.
     in_doubt : int
-        Answers that may mean it or another label.
+        Answers that may mean the label or another one.
     """
 
     certain: int
@@ -205,9 +205,9 @@ class LabelCounts(NamedTuple):
     Parameters
     ----------
     labels : dict of str to LabelCount
-        For every label_id of today that has any, those with others under them included.
+        Counts for every label_id of today with any answers, including parents of other labels.
     all : LabelCount
-        Of all answers.
+        Counts of all answers.
     """
 
     labels: dict[str, LabelCount]
@@ -217,7 +217,7 @@ class LabelCounts(NamedTuple):
 def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *, seconds: Sequence[float],
             label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None, several: bool = False
             ) -> Preview:
-    """Work out what a change would do to the answers and to a model.
+    """Compute what a change would do to the answers and to a model.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
     label_ids : sequence of str
         The labels of the model's outputs; empty without a model.
     presumed : mapping of int to (label_id, version), optional
-        Position -> what the item there is presumed to be.
+        Position -> the label that is presumed for the item.
     several : bool
         Whether an item may have several labels.
     """
@@ -258,7 +258,7 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
 
 @dataclass
 class _Answers:
-    """What would become of answers, by the name of their label today; `lost` are those that would be in doubt."""
+    """Counts of answers by the name of their label today; `lost` has the pairs that the change would leave in doubt."""
 
     kept: Counter[str] = field(default_factory=Counter)
     to_review: Counter[str] = field(default_factory=Counter)
@@ -288,7 +288,7 @@ class _Values(NamedTuple):
 
 
 def _values(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Values:
-    """Count what becomes of the values of each attribute that the newest step changed: attribute -> count."""
+    """Count the effects on the values of each attribute that the newest step changed: attribute -> count."""
     kept, to_review, gone, n_settled = Counter[str](), Counter[str](), Counter[str](), 0
     mapped = trial.steps[-1].values
     names = {one.id: one.name for one in lineage.today.attributes if one.id in mapped}
@@ -308,7 +308,7 @@ def _values(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Value
 
 
 def edit_table(lineage: Lineage, *, to_settle: bool = False) -> pd.DataFrame:
-    """List every edit that was made, one row each, the oldest first; below them, if wanted, those `to_settle`."""
+    """List every edit, one row each, the oldest first; with `to_settle`, followed by the edits to settle."""
     steps = [step for step in lineage.steps if step.before is not None]
     waiting = lineage.forks.unsettled if to_settle else ()
     rows = [tuple(getattr(step, name) for name in EDIT_COLUMNS) for step in (*steps, *waiting)]
@@ -317,7 +317,7 @@ def edit_table(lineage: Lineage, *, to_settle: bool = False) -> pd.DataFrame:
 
 
 def count_table(lineage: Lineage, label_index: LabelIndex, presumed: Iterable[Pair]) -> pd.DataFrame:
-    """Count for each possible answer: answers that mean it, items presumed to be it, answers that may mean it."""
+    """Count for each label: answers that mean it, items presumed to have it, and answers that may mean it."""
     counts = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
     for pair, n in label_index.counts().items():
         certain, in_doubt = _meanings(lineage, pair)
@@ -346,7 +346,7 @@ def label_counts(answers: Mapping[Pair, int], lineage: Lineage) -> LabelCounts:
     certain, in_doubt, n_certain, n_in_doubt = Counter[str](), Counter[str](), 0, 0
     for pair, n in answers.items():
         for counter, labels in zip((certain, in_doubt), _meanings(lineage, pair), strict=True):
-            # An answer in doubt among labels of one parent counts once there.
+            # An answer in doubt among labels of one parent counts once for the parent.
             places = {place for label in labels for place in (label, *_above(lineage.today, label))}
             counter.update(dict.fromkeys(places, n))
         if lineage.exactly(*pair) is not None:
@@ -359,7 +359,7 @@ def label_counts(answers: Mapping[Pair, int], lineage: Lineage) -> LabelCounts:
 
 def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineage, most: int = 6
                  ) -> dict[str, list[str]]:
-    """List the items that got each label last, each item once: label_id -> item ids.
+    """List the items that last got each label, each item once: label_id -> item ids.
 
     Parameters
     ----------
@@ -368,7 +368,7 @@ def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineag
     lineage : Lineage
         The taxonomy's history until today.
     most : int
-        Items of one label, at most.
+        Maximum number of items for each label.
     """
     latest: dict[str, list[str]] = {}
     for item_id, label_id, version in answers:
@@ -379,7 +379,7 @@ def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineag
 
 
 def _meanings(lineage: Lineage, pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tell which of today's labels an answer means for certain, of a set several, and among which it is in doubt."""
+    """Today's labels that an answer means for certain (several for a set), and those among which it is in doubt."""
     exact = lineage.exactly(*pair)
     if exact is not None:
         return members(exact), ()
@@ -399,7 +399,7 @@ def _above(taxonomy: Taxonomy, label_id: str) -> Iterator[str]:
 
 
 def _outputs(trial: Lineage, label_ids: Sequence[str], *, several: bool) -> dict[str, str]:
-    """Tell what each label of the coming taxonomy is to a model with these outputs."""
+    """How a model with these outputs predicts each label of the new taxonomy: see `Preview.model`."""
     if not label_ids:
         return {}
     shares, outputs = trial.columns(label_ids), dict[str, str]()

@@ -1,6 +1,6 @@
-"""A project: every act of a person; what stands after it is in `standing`.
+"""Projects: everything that people can do in one; `standing` has the part that only reads.
 
-A `Project` is safe for many threads, and for several processes on one folder: each sees the other's decisions. Read
+A `Project` is safe for many threads, and for several processes on one folder: each sees the others' decisions. Read
 `Project.decide` and `Project.next` first.
 """
 
@@ -72,71 +72,71 @@ from .standing import Standing
 from .state import State, doer, in_words
 
 logger = logging.getLogger(__name__)
-# So often an opening begins anew where somebody joins or redacts at the same time.
+# Number of tries at opening while somebody joins logs or redacts.
 _TRIES = 5
 
-# How often an import is compared with the log again, when somebody answered its items meanwhile.
+# Number of times that an import is compared with the log again when somebody answers its items meanwhile.
 N_TRIALS = 5
 
 
 class Project(Standing):
-    """A folder with a log, the pool it is about and the taxonomy that holds today.
+    """A folder with a log, its pool, and today's taxonomy.
 
     Parameters
     ----------
     folder : str or Path
-        Made when it isn't there; or the URL of a project on a server, see `storage.location`.
+        Created if it doesn't exist; or the URL of a project on a server, see `storage.location`.
     pool : Pool or None
         The items; None opens the log for reading and for taxonomy edits only.
     taxonomy : Taxonomy or None
         Needed for a new project; later any version that the project ever had, or None.
     annotator : str
-        Who acts when nobody else is named.
+        The annotator when no other is named.
     holdout : float
-        Share of the pool, from 0 up to (not including) 1, that measures and never trains. It is fixed when the project
-        is made, as `seed` and `group` are; afterwards the folder's own values hold.
+        Share of the pool, from 0 up to (not including) 1, that is for evaluation and never trains. It is fixed when the
+        project is created, as are `seed` and `group`; afterwards the folder's own values hold.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item. Two numbers are the least and the most: between them, another one
-        is asked where the votes are tied, or the posterior of the leading label is below 0.95.
+        Number of annotators who are asked about each item. Two numbers are the minimum and the maximum: between them,
+        another annotator is asked where the votes are tied, or the posterior of the leading label is below 0.95.
     seed : int
     audit : float
-        Share of the pool, from 0 to 1, that is drawn by chance to check suggestions, and share of the items asked that
-        come from it whatever the strategy; hold-out aside. Half of it is shown blind.
+        Share of the pool, from 0 to 1, that is drawn at random to check suggestions, and share of the items asked that
+        come from this sample whatever the strategy; without the hold-out. Half of it is shown blind.
     group : str or None
-        A column of the pool's metadata. Items with one value of it are all in the hold-out, or none of them is.
+        A column of the pool's metadata. Items with the same value are either all in the hold-out or none of them is.
     purpose : str or None
         What the project is for, in words for its people.
     names : bool or None
-        Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
+        Whether the owner sees names beside people's figures. Fixed when the project is created; False by default.
     arms : mapping of str to float, or None
         The share of each way of showing an item, see `arms.ARMS`; None for what the project has, or `arms.DEFAULT`.
     task : "classify", "multilabel", "scale", "boxes", "polygons", "points", "spans" or None
         What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
-        Fixed when the project is made; None for what the folder has, "classify" for a new one.
+        Fixed when the project is created; None for what the folder has, "classify" for a new one.
     cache : str, Path or None
         For a project on a server, the folder on this machine for models, predictions and maps; None for one in the
         user's cache directory.
     now : function returning an aware datetime
     notify : function taking a sentence
-        Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
-        writes to the log of this module.
+        Called when stored settings override arguments, and when a strategy is replaced by another. The default writes
+        to this module's logger.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        Its name in messages.
     folder : Path
-        Where its files lie on this machine: its own folder, or for a project on a server the cache.
+        The folder of its files on this machine: its own, or the cache for a project on a server.
     files : TeamFiles
-        Those of its files that other machines need, too.
+        The files that other machines need, too.
     log : Log
-        What was done, durably.
+        The log of all events.
     state : State
-        What follows from the log.
+        The state that follows from the log.
     ranking : Ranking
         The adopted model's predictions, and scores for the queue.
     selector : Selector
-        Which item is asked next.
+        Chooses the next items.
     settings : dict
         The folder's own ``holdout`` and ``seed``.
     audit_share : float
@@ -144,20 +144,18 @@ class Project(Standing):
     asking : Asking
         Which items an annotator is asked, and how each is shown.
     suggest_values : callable or None
-        Gives the values of attributes that would be suggested for the item at a position, by their ids; None where
-        nothing predicts them.
+        Position -> the attribute values to suggest, by attribute id; None without a model for them.
     propose : callable or None
-        Gives the objects that the adopted model proposes for the item at a position, best first; None where nothing
-        does.
+        Position -> the objects that the adopted model proposes, best first; None without such a model.
     people : People
-        What people are asked and told.
+        Consent and notices.
     news : list of str
-        What others did while this project was open, a sentence each: edits of the taxonomy, adopted models, questions.
+        What others did while this project was open, a sentence each: taxonomy edits, adopted models, questions.
 
     Raises
     ------
     TaxonomyMismatch, WrongPool, ReadOnly, LogDamaged, LogBusy
-        When folder and arguments don't belong together, or the folder can't be used.
+        When the arguments don't fit the folder, or the folder can't be used.
     """
 
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
@@ -191,10 +189,10 @@ class Project(Standing):
         self._listening = threading.Lock()
         self._heard: list[Callable[[], None]] = []
         self._stop_listening: Callable[[], None] | None = None
-        self._importing = threading.RLock()  # one import at a time, each of which compares itself with the log
-        self._own: set[str] = set()  # ids of the edits and adoptions that were made here
-        self._n_followed = 0  # of the state's news
-        self._generation = 0  # of the state that was followed
+        self._importing = threading.RLock()  # one import at a time: each is compared with the log
+        self._own: set[str] = set()  # ids of the edits and adoptions by this process
+        self._n_followed = 0  # number of the state's news taken in
+        self._generation = 0  # generation of the state that was followed
         self.news: list[str] = []
         self.log = Log(locate(folder), now=now)
         try:
@@ -212,7 +210,7 @@ class Project(Standing):
                     break
                 except (LogDamaged, *UNREADABLE):
                     self.log.last_seq()
-                    # Somebody joined or redacted while it was read: the parts don't belong together.
+                    # Somebody joined or redacted while it was read: the parts aren't consistent.
                     if not tries_left or self.log.generation == generation:
                         raise
         except BaseException as error:
@@ -223,7 +221,7 @@ class Project(Standing):
 
     @property
     def annotator(self) -> str:
-        """Who acts when nobody else is named; the number in place of a name that was forgotten."""
+        """The annotator when no other is named; a forgotten name is replaced by its number."""
         return self.log.who(self._annotator)
 
     @annotator.setter
@@ -232,14 +230,14 @@ class Project(Standing):
 
     @property
     def name(self) -> str:
-        """What messages call the project."""
+        """The project's name in messages."""
         return self.log.name
 
     def abandon(self) -> None:
-        """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
+        """Close the project after a failed opening, and remove a log that was created just now."""
         self.log.discard()
 
-    # -- acts: what a person can do --------------------------------------------------------------------------
+    # -- what a person can do --------------------------------------------------------------------------------
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                labels: Iterable[str] | None = None, values: Mapping[str, Any] | None = None,
@@ -252,54 +250,54 @@ class Project(Standing):
                keep_aside: bool = False) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
-        Its parameters are the parts of a `Decision`, each named once; see `Workbench.decide`.
+        The parameters are the parts of a `Decision`; see `Workbench.decide`.
 
         Parameters
         ----------
         item_id : str
         verdict : "accept", "correct", "answer", "unsure", "skip" or None
-            With a label alone it follows from what was seen.
+            If only a label is given, the verdict follows from what was seen.
         label : str or None
-            A name or a label_id; for "unsure" a best guess. In a multilabel project only the id of a set is taken.
+            A name or a label_id; for "unsure" a best guess. In a multilabel project, only the id of a set.
         labels : iterable of str or None
-            In a multilabel project the labels that the item has, by name or label_id; empty for none of them.
+            In a multilabel project, the item's labels by name or label_id; empty for none.
         values : mapping or None
             Values of attributes, by name or id.
         objects : iterable or None
-            Where objects are asked for, all that are in the item; empty for none.
+            Where objects are asked for, all objects in the item; empty for none.
         touched : iterable of str or None
-            Names or ids of the labels and attributes that the person changed or confirmed by hand, where that is known;
-            ids of objects where these are asked for.
+            Names or ids of the labels and attributes that the person changed or confirmed by hand; ids of objects where
+            these are asked for. None if that isn't known.
         certainty : float or None
             From 0 (a guess) to 10 (sure).
         note : str or None
         flags : sequence of str
         reason : "right", "wrong" or None
-            Of the explanation; a wrong or missing region says "wrong" by itself.
+            Feedback on the explanation; a wrong or missing region implies "wrong".
         wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size
-            What should not have counted, and what should have.
+            The region that should not have counted, and the one that should have.
         reasons : mapping or None
-            Where objects are asked for, the same of single objects: an object's id -> "right", "wrong", or a mapping
-            with reason, wrong and missing, and method and display of the map that was on the screen.
+            Feedback on the explanations of single objects: an object's id -> "right", "wrong", or a mapping with
+            reason, wrong and missing, and method and display of the map that was on the screen.
         seen : Seen, mapping or None
             What was on the screen; without it the current prediction is recorded and the decision marked as scripted.
         id : str or None
-            Made by whoever acts; the same id sent again with the same act changes nothing.
+            Id of the decision, made by the caller; sending the same decision again changes nothing.
         annotator : str or None
-            None for the project's own.
+            None for the project's annotator.
         acted_at : datetime or None
             UTC-aware; None for now.
         known : collection of str or None
-            Ids of the annotator's decisions on the item that the screen knows of; where another one stands, this one is
+            Ids of the annotator's decisions on the item that the screen showed; if another one stands, this one is
             refused. None revises whatever stands.
         keep_aside : bool
-            Keep a decision that the annotator's role doesn't allow aside, where it counts nowhere, as a card does:
-            `is_aside` then says so. Otherwise it is refused.
+            Store a decision that the annotator's role doesn't allow, but set it aside so that it doesn't count
+            (`is_aside`), as a card does. Otherwise it is refused.
 
         Returns
         -------
         Decision
-            As it was stored, the first time where it was sent again.
+            The stored decision; if it was sent again, as it was stored the first time.
 
         Raises
         ------
@@ -312,7 +310,7 @@ class Project(Standing):
         if id:
             seen = sent_before(self, seen, id, position, annotator)
         seen = what_was_seen(self, seen, position, verdict, annotator)
-        generation = self.state.generation  # another thread may take a join in before this is stored
+        generation = self.state.generation  # another thread may take in a join before this is stored
         if self.lineage.forks.steps:
             seen = as_offered(seen, label, self.lineage)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
@@ -323,7 +321,7 @@ class Project(Standing):
         item_id = str(self.pool.ids[position])
         check_repeat(self, seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
-        # An own repeat revises nothing.
+        # A repeat of the person's own answer revises nothing.
         standing = self.log.standing_of(item_id, annotator) if has_seen and seen.repeat_of is None else None
         decision = Decision(
             id=decision_id, item_id=item_id, annotator=annotator, **answer,
@@ -342,7 +340,7 @@ class Project(Standing):
         else:
             self.refresh()
         self.tell("decisions")
-        # Sent again, it is the decision of the first time that counts.
+        # If it was sent again, the first one counts.
         return replace(decision, stored_at=stored.stored_at) if stored.body is event.body \
             else events.decision_of(stored)
 
@@ -350,14 +348,14 @@ class Project(Standing):
                 annotator: str | None = None, keep_aside: bool = False) -> Decision:
         """Take a decision back; what stood before it stands again.
 
-        Taking it back twice is taking it back once. `keep_aside` is as for `decide`.
+        A second call changes nothing. `keep_aside` is as for `decide`.
 
         Raises
         ------
         UnknownDecision
             When the log has no such decision.
         NotAllowed
-            When the role of whoever takes it back doesn't allow that.
+            When the annotator's role doesn't allow it.
         """
         known = isinstance(decision_id, str) and is_text(decision_id)
         event = self.log.get(decision_id) if known else None
@@ -365,7 +363,7 @@ class Project(Standing):
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
                                   "those that stand.")
         decision = events.decision_of(event)
-        if not self.log.is_retracted(event):  # else somebody took it back before
+        if not self.log.is_retracted(event):  # otherwise it was retracted before
             if annotator is None:
                 self.refresh()
                 annotator = self.annotator if self.state.roles.in_force else None  # whose role counts
@@ -374,7 +372,7 @@ class Project(Standing):
             try:
                 self._undo(decision, id or events.undo_id(decision.id), annotator, acted_at, keep_aside=keep_aside)
             except IdReused:
-                if not self.log.is_retracted(event):  # else somebody took it back just now
+                if not self.log.is_retracted(event):  # otherwise somebody retracted it just now
                     if id is not None or not self.log.is_aside(events.undo_id(decision.id)):
                         raise
                     # An undo of this id is kept aside.
@@ -391,16 +389,16 @@ class Project(Standing):
             raise IdReused(f"event id {id!r} is in the log already, kept aside.")
 
     def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
-        """Change the taxonomy by one edit, or by a list of edits of which all hold or none.
+        """Change the taxonomy by one edit, or by a list of edits, all or none of them.
 
         Parameters
         ----------
         edit : Edit, or a sequence of them
         why : str or None
-            What the team should know of it.
+            The reason, for the team.
         base : int, Preview or None
-            The version that the edit was made for, or its preview; its labels are found under their names of today.
-            None for today's version.
+            The version for which the edit was made, or its preview; labels that were renamed since are found under
+            their new names. None for today's version.
 
         Raises
         ------
@@ -412,12 +410,12 @@ class Project(Standing):
         return self.commit(lambda lineage: history.change(as_list(edit), made_for, lineage), why=why)
 
     def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
-        """Take one edit back by a new one: what was answered before it means again what it meant.
+        """Take one edit back by a new one: earlier answers have their former meaning again.
 
         Raises
         ------
         EditError
-            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+            When there is no such edit, it was taken back already, or later edits depend on it; the message names them.
         """
         self.refresh()
         return self.commit(lambda lineage: revert_step(lineage, edit_id), why=why)
@@ -425,7 +423,7 @@ class Project(Standing):
     def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str | None = None,
                acted_at: datetime | None = None, beside: Callable[[str], Sequence[events.Event]] | None = None
                ) -> Applied:
-        """Change today's taxonomy as `make` says; events that `beside` makes of the edit's id are stored with it.
+        """Change today's taxonomy by `make`; the events that `beside` returns for the edit's id are stored with it.
 
         Raises
         ------
@@ -440,12 +438,12 @@ class Project(Standing):
         return applied
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
-        """Say what `apply` or `revert` would do; nothing changes."""
+        """Preview what `apply` or `revert` would do; nothing changes."""
         return self.preview_change(lambda lineage: revert_step(lineage, revert) if revert is not None else
                                    history.change(as_list(edit), lineage.today.version, lineage))
 
     def preview_change(self, make: Callable[[Lineage], Change]) -> Preview:
-        """Say what `commit` would do; nothing changes."""
+        """Preview what `commit` would do; nothing changes."""
         self.refresh()
         lineage = self.lineage
         return self._editing.preview(make(lineage), lineage)
@@ -453,16 +451,16 @@ class Project(Standing):
     def presume(self, labels: Mapping[Any, Any], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Presume labels for items in doubt, without asking.
 
-        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One ends
-        when a person answers the item, or an edit leaves it in doubt again. Items that are in doubt no more are left
-        out, and so are hold-out items, which only measure.
+        Presumed labels are marked as such and never count as a person's answer: they don't vote, train or measure. A
+        presumed label ends when a person answers the item, or an edit leaves it in doubt again. Items that are no
+        longer in doubt are left out, and so are hold-out items, which only measure.
 
         Parameters
         ----------
         labels : mapping
-            Item id -> one of its candidates; in a multilabel project the labels that it has then.
+            Item id -> one of its candidates; in a multilabel project a collection of labels.
         estimate : mapping
-            What the presumption rests on, plain JSON, such as the error with its interval and number of checks.
+            The evidence for the labels, plain JSON, such as the error with its interval and number of checks.
         why : str or None
 
         Returns
@@ -487,7 +485,7 @@ class Project(Standing):
         return list(taken)
 
     def note_presumed(self, body: Mapping[str, Any]) -> None:
-        """Write down what is presumed, or proposed to be."""
+        """Store an event with presumed labels, or with a proposal of these."""
         self.record("presumed", body)
         self.refresh()
         self.tell("decisions")
@@ -506,11 +504,11 @@ class Project(Standing):
                                               dtype=object))
 
     def relabel(self) -> RelabelQueue:
-        """Make the queue of what edits left in doubt."""
+        """Make the relabelling queue."""
         return RelabelQueue(self.state, self.pool, ordering=self.ordering)
 
     def set_gold(self, known: Any) -> dict[str, str]:
-        """Keep known answers, and return all of them: item_id -> today's label_id.
+        """Store known answers, and return all of them: item_id -> today's label_id.
 
         Parameters
         ----------
@@ -522,7 +520,7 @@ class Project(Standing):
         return self.gold()
 
     def check_plantable(self) -> None:
-        """BadInput where no gold item can have a planted suggestion."""
+        """Raise BadInput where no gold item can have a planted suggestion."""
         self.require_pool()
         if self.task == "scale" or self.task in OBJECT_TASKS:
             raise BadInput("suggestions of labels are planted, and this project asks for "
@@ -543,38 +541,38 @@ class Project(Standing):
         return event
 
     def require(self, kind: str, annotator: str | None = None) -> None:
-        """Raise NotAllowed where the role of a person doesn't allow what events of a kind say; it names who may.
+        """Raise NotAllowed, which names who may, if a person's role doesn't allow storing events of a kind.
 
-        For what takes long before it is stored: the log itself stores nothing that isn't allowed.
+        To call before long computations; the log itself refuses events that aren't allowed.
         """
         self.refresh()
         self.state.roles.require(annotator or self.annotator, kind)
 
     def may(self, kind: str) -> bool:
-        """Whether the role of the one who acts allows what events of a kind say, as far as the log was taken in."""
+        """Whether the annotator's role allows storing events of a kind, by the part of the log that was taken in."""
         return self.state.roles.allows(self.annotator, NEEDS.get(kind, OWNER))
 
     def require_importing(self) -> None:
-        """Raise NotAllowed where the one who acts may not import answers."""
+        """Raise NotAllowed if the annotator may not import answers."""
         self.require_role(IMPORTING)
 
     def require_for(self, annotator: str) -> None:
-        """Raise NotAllowed where the one who acts may not act in the name of this person."""
+        """Raise NotAllowed if the annotator may not act in the name of this person."""
         if annotator != self.annotator:
             self.require_role(FOR_OTHERS)
 
     def require_role(self, need: Need) -> None:
-        """Raise NotAllowed where the role of the one who acts is below what an act needs."""
+        """Raise NotAllowed if the annotator's role is below what an act needs."""
         self.refresh()
         if not self.state.roles.allows(self.annotator, need):
             raise self.state.roles.refusal(self.annotator, need)
 
     def is_aside(self, id: str) -> bool:
-        """Whether the act with this id is kept aside, since its person's role didn't allow it."""
+        """Whether the act with this id is set aside, since its person's role didn't allow it."""
         return self.state.roles.in_force and self.log.is_aside(id)
 
     def _stand_in(self, annotator: str) -> str | None:
-        """Who stores an answer in the name of somebody else, since it is their role that counts; None without roles."""
+        """The person who stores an answer in the name of somebody else, whose role counts; None without roles."""
         return None if annotator == self.annotator or not self.state.roles.in_force else self.annotator
 
     def take_in(self, *acts: events.Event) -> None:
@@ -587,8 +585,8 @@ class Project(Standing):
         Parameters
         ----------
         make : callable
-            Compares what is imported with the log, and gives the acts that are new. It is called again where something
-            was stored about their items meanwhile, by another process or by somebody who decides.
+            Compares the import with the log, and returns the events that are new. It is called again if something was
+            stored about their items meanwhile, by another process or by a person's decision.
         """
         with self._importing:
             for trial in range(N_TRIALS):
@@ -602,7 +600,7 @@ class Project(Standing):
 
     def _store(self, acts: Sequence[events.Event], *, since: int | None = None) -> None:
         if acts:
-            if self.state.roles.in_force:  # where they were made in other names, the role of whoever stores them counts
+            if self.state.roles.in_force:  # in events under other names, the role of the person who stores them counts
                 acts = [replace(act, body={**act.body, "by": self.annotator}) if act.kind in events.ANSWERS
                         and act.annotator != self.annotator else act for act in acts]
             self.log.append(*acts, since=since)
@@ -610,7 +608,7 @@ class Project(Standing):
             self.tell("decisions")
 
     def note_thread(self, event: events.Event) -> None:
-        """Append what somebody said in a thread, and tell the listeners."""
+        """Append an event of a thread, and notify the listeners."""
         self._own.add(event.id)
         self.log.append(event)
         self.refresh()
@@ -621,7 +619,7 @@ class Project(Standing):
         self.ranking.use(predictions)
         self.tell("model")
 
-    # -- the queue: what a person is asked -------------------------------------------------------------------
+    # -- the queue -------------------------------------------------------------------------------------------
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
              showing: Collection[str] = (), queue: str | None = None) -> Items:
@@ -636,15 +634,15 @@ class Project(Standing):
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy", "threads", "assigned", "model" or "learning" after each change.
 
-        It is called on the thread that made the change. The function that is returned ends it.
+        It is called on the thread that made the change. The function that is returned ends the subscription.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call `heard`, on another thread, when somebody stored something; the function that is returned ends it.
+        """Call `heard`, on another thread, when somebody stores something; the function that is returned ends it.
 
-        One connection to the server serves all who listen here. See `Log.listen`: of a folder nobody hears anything.
+        All listeners of a project share one connection to the server. A folder notifies nobody: see `Log.listen`.
         """
         with self._listening:
             self._heard.append(heard)
@@ -665,18 +663,18 @@ class Project(Standing):
                 self._stop_listening = None
 
     def close(self) -> None:
-        """Let go of the log."""
+        """Close the log."""
         self.log.close()
 
-    # -- opening: the folder wins ----------------------------------------------------------------------------
+    # -- opening: stored settings take precedence ------------------------------------------------------------
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any], start: dict[str, Any]) -> None:
         folder, notify = self.folder, self.notify
         if not is_complete(self.log):
-            complete(self.log)  # it was interrupted, or another copy of the project brought a redaction
+            complete(self.log)  # a redaction was interrupted, or came with another copy of the project
         if self.annotator != self._annotator:
             notify(f"{self.name}: the name that it was opened with was forgotten here; you act as {self.annotator}.")
-        if self._pool is not None:  # before a project is made of them
+        if self._pool is not None:  # before the project is created
             opening.check_kind(settings.get("task") or "classify", self._pool)
         self.settings = opening.read_settings(folder, self.log, settings, taxonomy, annotator=self.annotator,
                                               now=self._now, notify=notify, policy=start)
@@ -705,7 +703,7 @@ class Project(Standing):
             policy.set_arms(self, start["arms"])
 
     def follow(self) -> None:
-        """Take in what others have stored, add to `news` who did what, and tell the listeners of an edit.
+        """Take in what others have stored, add it to `news`, and notify the listeners.
 
         Quick where nothing was stored. A widget calls it every few seconds while it is open.
         """
@@ -715,15 +713,15 @@ class Project(Standing):
             events = sorted((event for event in events if event.id not in self._own), key=lambda event: event.seq or 0)
             began_anew, self._generation = self.state.generation != self._generation, self.state.generation
             self.news += [words for event in events if (words := self._in_words(event)) is not None]
-        # Of an adopted model, listeners are told once it is in use here.
+        # Listeners are notified of an adopted model once it is in use here.
         for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads"), ("assigned", "assigned"),
                            ("decided", "decisions")):
             if began_anew or any(event.kind == kind for event in events):
                 self.tell(what)
 
     def _in_words(self, event: events.Event) -> str | None:
-        """Say in a sentence what somebody else did; None where another sentence says it."""
-        if event.kind == "adopted" and event.body["origin"] == "background":  # every few minutes: no news to anybody
+        """Say in a sentence what somebody else did; None where no sentence, or another one, is needed."""
+        if event.kind == "adopted" and event.body["origin"] == "background":  # every few minutes: not worth a notice
             return None
         if event.kind == "assigned":
             return assignments.news_of(event, self.lineage, reader=self.annotator)
@@ -732,11 +730,11 @@ class Project(Standing):
         return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))
 
     def content(self, position: int) -> str | None:
-        """Read what an item holds now, as the log keeps it: its hash, and for a file its size and time."""
+        """The content of an item now, in the form that the log keeps: its hash, and for a file its size and time."""
         self.require_pool()
         return self.state.contents.of(position)
 
     def tell(self, what: str) -> None:
-        """Tell the listeners what changed; see `subscribe`."""
+        """Notify the listeners of what changed; see `subscribe`."""
         for listener in tuple(self._listeners):
             listener(what)

@@ -27,13 +27,13 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, set_id
 from .label_index import Pair
 
-# The hold-out is asked until its accuracy is known so well, and so many of its items are answered. Fewer would often be
-# a lucky run: the rule looks at each answer, and would end where the accuracy looks better than it is.
+# The hold-out is asked until its accuracy is known this precisely and this many of its items are answered. With fewer,
+# the rule, which is applied after each answer, would often stop at a lucky run.
 NARROW, FEWEST = 0.05, 100
 
-# Why a hold-out item was on the screen, where that makes its answer one that measures: the hold-out's own line, which
-# is in random order, the same item after a skip, gold, and a script that doesn't say (it is taken to follow the queue).
-# An answer to what was looked at again, for whatever reason, measures nothing.
+# `chosen_by` of hold-out items whose answers measure: the hold-out's own queue, which is in random order, the same item
+# after a skip, gold, and a script that doesn't say (it is assumed to follow the queue). Answers in a review, for
+# whatever reason, don't measure.
 QUEUED = frozenset({"holdout", "skipped", "gold"})
 LINE = QUEUED | {"script", None}
 IMPORTED, SORTED = "import", "desk"
@@ -41,18 +41,18 @@ IMPORTED, SORTED = "import", "desk"
 
 @dataclass(frozen=True)
 class BlindAnswers:
-    """What one annotator's answers to one hold-out item measure.
+    """The labels from one annotator's answers to one hold-out item that measure.
 
     Attributes
     ----------
     labels : tuple of (label_id, taxonomy version)
-        Answered blind in the hold-out's own line. The first of them that means a label of today counts.
+        Answers given blind in the hold-out's own queue. The first that means one of today's labels counts.
     unsure : bool
         Whether the item was answered "unsure" there, and no label was given there since.
     imported : (label_id, taxonomy version) or None
-        The label that was imported, or that a script put in its place: nobody knows what its author had seen.
+        The label that was imported, or that a script put in its place: what its author had seen isn't recorded.
     moved_to : (label_id, taxonomy version) or None
-        What the triage made of the item. It counts where an answer measured, since that one had no place for the item.
+        The label that the item got in triage. It replaces an answer that measured, since that one placed it nowhere.
     """
 
     labels: tuple[Pair, ...] = ()
@@ -72,27 +72,27 @@ def _values_of(body: Mapping[str, Any]) -> Any:
     return body.get("values") or None
 
 
-# 26 branches: one pass in the order of the acts, since whether an answer measures depends on those before it.
+# 26 branches: one pass in the order of the acts, since whether an answer measures depends on earlier ones.
 def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, others: Iterable[Event] = (),
                   what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
-    """Tell which of one annotator's answers to one hold-out item measure.
+    """Find out which of one annotator's answers to one hold-out item measure.
 
-    An answer measures if it was given blind, in the hold-out's own line (`LINE`), before the annotator had seen a
-    suggestion for the item. Looking again changes the annotation, but not what measures; taking an answer back does.
-    Where the queue asked again, after an edit or from the triage, the newer answer counts. A script that decides again
-    corrects its annotation, as a person does who looks again: its first answer counts. What a script says of an item
-    that had an imported label by then is a correction of that label, and no more than imported itself.
+    An answer measures if it was given blind, in the hold-out's own queue (`LINE`), before the annotator had seen a
+    suggestion for the item. A later review changes the annotation, but not what measures; a retraction does. If the
+    queue asked again, after an edit or from the triage, the newer answer counts. A script's second decision is a
+    correction, like a person's review: its first answer counts. A script's answer to an item that had an imported label
+    by then is a correction of that label, and counts as imported.
 
     Parameters
     ----------
     events : iterable of Event
         The "decided" events of one annotator on one item, and the item's "retracted" events, in any order.
     changed : collection of str
-        Ids of decisions on something else than what the item holds now: they are as if taken back.
+        Ids of decisions on items whose content has changed since: they are treated as retracted.
     others : iterable of Event
-        The "decided" events of everybody on the item, among which there may be an import; only these are looked for.
+        The "decided" events of everybody on the item, searched only for an imported answer.
     what : callable
-        Reads from a decision what it says, None where it says nothing: the label_id, unless other things measure.
+        Decision's body -> its answer, or None without one; by default the label_id.
     """
     events = list(events)
     void = {event.body["decision_id"] for event in events if event.kind == "retracted"}.union(changed)
@@ -104,7 +104,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, oth
     for event in sorted((event for event in events if event.kind == "decided"), key=lambda e: (e.acted_at, e.id)):
         body, seen = event.body, event.body.get("seen", {})
         if _was_shown(seen) and not asked and not scripted:
-            break  # whoever has seen a suggestion answers blind no more, also after an undo
+            break  # after a suggestion was seen, no answer is blind, not even after an undo
         given = what(body) if body["verdict"] in LABELLING else None
         pair = None if given is None else (given, seen.get("taxonomy"))
         why = seen.get("chosen_by")
@@ -126,7 +126,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, oth
 
 
 def _was_shown(seen: Mapping[str, Any]) -> bool:
-    """Whether a suggestion was in sight: of a label, of a value, or of an object."""
+    """Whether a suggestion was visible: a label, a value or an object."""
     proposed = any(one.get("origin") != "person" for one in objects_on_screen(seen.get("objects")))
     suggested = seen.get("suggestion") is not None or bool(seen.get("values")) or proposed
     return suggested and not seen.get("hidden", False)
@@ -146,30 +146,30 @@ def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) 
 VALUE_COLUMNS = ["item_id", "position", "attribute_id", "value", "source"]
 
 
-# 14 branches: items, sources and attributes in turn; what is known for certain replaces what was answered.
+# 14 branches: loops over items, sources and attributes; gold values replace answers.
 def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage: Lineage, *,
                      changed: Collection[str] = (), gold: Mapping[str, Mapping[str, Value]] | None = None
                      ) -> pd.DataFrame:
-    """List the values that measure: those of hold-out items that were given blind, as `blind_answers` says, and gold.
+    """List the values that measure: those given blind to hold-out items (see `blind_answers`), and gold.
 
     Parameters
     ----------
     events : iterable of Event
         The "decided" and "retracted" events of the hold-out's items.
     places : mapping
-        item_id -> position, of the hold-out's items and of gold.
+        item_id -> position, for hold-out items and gold.
     lineage : Lineage
     changed : collection of str
         As for `blind_answers`.
     gold : mapping, optional
-        item_id -> attribute id -> the known value of today.
+        item_id -> attribute id -> the known value under today's scale.
 
     Returns
     -------
     DataFrame
         A row for each item and attribute: item_id, position, attribute_id, value, source ("gold", "holdout", or
-        "imported" for hold-out items of whose author nobody knows what they had seen). Where there are several
-        annotators, the median on a scale, and the choice of most; tied choices are left out.
+        "imported" for hold-out items whose author may have seen anything). With several annotators, the value is the
+        median on a scale, or the most frequent choice; tied choices are left out.
     """
     found: dict[tuple[str, str], tuple[Any, str]] = {}
     for item_id, of_annotator in _by_item(events).items():
@@ -192,7 +192,7 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
 
 
 def _by_item(events: Iterable[Event]) -> dict[str, dict[str, list[Event]]]:
-    """Item_id -> annotator -> the annotator's decisions on the item, and what was taken back there."""
+    """Group events: item_id -> annotator -> the annotator's decisions on the item, and the item's retractions."""
     decided: dict[str, dict[str, list[Event]]] = {}
     back: dict[str, list[Event]] = {}
     for event in events:
@@ -220,7 +220,7 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
     Returns
     -------
     dict of list
-        Columns as of the log's table of annotations: a row for each item and annotator.
+        The columns of the log's table of annotations: a row for each item and annotator.
     """
     table: dict[str, list[Any]] = {name: [] for name in ANNOTATION.c.keys()}  # noqa: SIM118 - no mapping
     about_objects = (event for event in events if event.kind != "decided" or "objects" in event.body)
@@ -239,7 +239,7 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
 
 
 def _first_value(pairs: Iterable[Any], attribute_id: str, lineage: Lineage) -> Value | None:
-    """The first value of an attribute that means one of today for certain."""
+    """The first value of an attribute that isn't in doubt today."""
     for values, version in pairs:
         value = lineage.value(attribute_id, values[attribute_id], version) if attribute_id in values else None
         if value is not None:
@@ -259,27 +259,27 @@ def _middle(votes: Sequence[Any], attribute: Attribute) -> Value | None:
 
 @dataclass(frozen=True)
 class Measuring:
-    """The items that measure under today's labels, each mapping position -> label_id.
+    """The items that measure under today's labels, as mappings position -> label_id.
 
     Attributes
     ----------
     holdout : dict
-        Hold-out items whose first blind answer is known, with the adjudicated label where there is one. Where all of
-        the hold-out is gold, these known answers.
+        Hold-out items with a blind answer: the first one, or the adjudicated label. If all hold-out items are gold, the
+        known answers.
     gold : dict
-        Other items whose answer is known, wherever they are.
+        Other items whose answer is known, in the hold-out or not.
     imported : dict
         Hold-out items with an imported label: what its author had seen isn't recorded.
     tied : tuple of int
-        Hold-out items that as many annotators gave one label as another: they don't measure.
+        Hold-out items whose votes are tied: they don't measure.
     n_unsure : int
-        Hold-out items without a blind answer that somebody answered "unsure" instead, be it when they were asked again
-        after an edit.
+        Number of hold-out items without a blind answer that somebody answered "unsure", also when asked again after an
+        edit.
     n_in_doubt : int
-        Hold-out items whose blind answers mean none of today's labels for certain since an edit. They are asked again.
+        Number of hold-out items whose blind answers an edit left in doubt. They are asked again.
     unknown : dict
         Where an item may have several labels: "holdout", "gold" or "imported" -> position -> ids of the labels that the
-        answers which measure say nothing of, since they were added later.
+        measuring answers don't cover, since they were added later.
     """
 
     holdout: dict[int, str] = field(default_factory=dict)
@@ -292,7 +292,7 @@ class Measuring:
 
     @property
     def all(self) -> dict[int, str]:
-        """Every item of the three, the surest label first: gold, then hold-out, then imported."""
+        """The items of all three kinds; of several labels the surest: gold, then hold-out, then imported."""
         return {**self.imported, **self.holdout, **self.gold}
 
 
@@ -322,7 +322,7 @@ class ReferenceLabels:
         self._narrow: tuple[object, bool] = (None, False)
 
     def note_all(self, answers: Iterable[tuple[int, str, BlindAnswers]]) -> None:
-        """Take in what answers to hold-out items measure: position, annotator, and all of their answers to the item."""
+        """Set the measuring answers to hold-out items: position, annotator, and all their answers to the item."""
         for position, annotator, blind in answers:
             if blind != NOTHING:
                 self._answers.setdefault(position, {})[annotator] = blind
@@ -331,7 +331,7 @@ class ReferenceLabels:
         self._revision += 1
 
     def set_gold(self, position: int, given: Pair | None) -> None:
-        """Keep the known answer of an item, or forget it."""
+        """Set the known answer of an item, or remove it."""
         if given is None:
             self.gold.pop(position, None)
         else:
@@ -339,10 +339,10 @@ class ReferenceLabels:
         self._revision += 1
 
     def set_verdict(self, position: int, given: Pair | None) -> None:
-        """Keep the adjudicated label of an item, or forget it.
+        """Set the adjudicated label of an item, or remove it.
 
-        It takes the place of the blind answers that measure, of which there is one at least: whoever adjudicates
-        doesn't see the model.
+        It replaces the blind answers that measure, provided there is at least one: adjudication never shows the
+        model's predictions.
         """
         if given is None:
             self._verdicts.pop(position, None)
@@ -376,7 +376,7 @@ class ReferenceLabels:
                     gold.decide(position, [of_gold])
             if 0 < self._n_holdout <= len(self.gold) \
                     and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
-                # All of the hold-out is known: nobody chose among its items, and no answer is surer.
+                # The whole hold-out is gold: no items were selected, and no answers are surer.
                 holdout, gold = (gold.where(self._holdout, there) for there in (True, False))
                 tied, n_unsure, n_in_doubt = [], 0, 0
             unknown = {"holdout": holdout.unknown, "gold": gold.unknown, "imported": imported.unknown}
@@ -385,10 +385,10 @@ class ReferenceLabels:
         return self._known[1]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
-        """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %, by 100 items or more.
+        """Whether the current model's hold-out accuracy is known within 5 points at 95 %, from 100 items or more.
 
-        While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider. Each
-        group counts as one item then.
+        While some of these items aren't predicted yet, an accuracy of one half is assumed, which has the widest
+        interval, and each group counts as one item.
         """
         predictions = ranking.predictions
         key = (self._revision, lineage.today.version, id(predictions), ranking.revision)
@@ -408,7 +408,7 @@ class ReferenceLabels:
 
 
 def _right(probs: np.ndarray, truth: Sequence[str], ranking: Ranking, lineage: Lineage) -> np.ndarray:
-    """Whether what is suggested of items is right, shape (n,); a part of one where several labels are tied for it."""
+    """Whether the suggestions for items are right, shape (n,); a fraction where several labels are equally likely."""
     label_ids = lineage.today.label_ids
     if ranking.multilabel:
         on = suggested_sets(probs, label_ids, ranking.thresholds)
@@ -421,7 +421,7 @@ def _right(probs: np.ndarray, truth: Sequence[str], ranking: Ranking, lineage: L
 
 
 class _Decided:
-    """What the answers to each item say together: position -> label_id in `chosen`, -> labels not known in `unknown`.
+    """Majority answers: position -> label_id in `chosen`, and position -> labels that no answer covers in `unknown`.
 
     Parameters
     ----------
@@ -435,16 +435,16 @@ class _Decided:
         self._states: dict[Pair, Mapping[str, bool | None]] = {}
 
     def decide(self, position: int, votes: Sequence[Sequence[Pair]], *, unsaid: Collection[str] = ()) -> bool:
-        """Take in the answers to an item; whether they aren't tied.
+        """Add the answers to an item; False if they are tied.
 
         Parameters
         ----------
         position : int
         votes : sequence
-            Of each annotator what they answered, the first that counts first. All mean something today for certain. A
-            label that was added later is one that an answer says nothing of: the annotator's next answer may.
+            Each annotator's answers, in order of precedence; all are certain under today's labels. An answer doesn't
+            cover labels that were added later; the annotator's next answer may.
         unsaid : collection of str
-            Of several labels, those that aren't known, since an edit left other answers in doubt about them.
+            Labels of a set that are left out, since an edit left other answers in doubt about them.
         """
         missing: tuple[str, ...] = ()
         top = leaders([self._lineage.exactly(*own[0]) or "" for own in votes])[0]
@@ -459,7 +459,7 @@ class _Decided:
 
     def _of_sets(self, votes: Sequence[Sequence[Pair]], unsaid: Collection[str]
                  ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The winners, as `leaders` gives them, of those who know of a label; and the labels that nobody knows of."""
+        """The leading sets, as from `leaders`, by the answers that cover each label; and labels that none covers."""
         given = [[self._states_of(pair) for pair in own] for own in votes]
         most, tied, missing = list[str](), list[str](), list[str]()
         for label_id in self._lineage.today.label_ids:
@@ -478,7 +478,7 @@ class _Decided:
         return self._states[pair]
 
     def where(self, mask: np.ndarray, there: bool) -> _Decided:
-        """What is known of the items where a mask is so."""
+        """The answers to the items at which a mask has this value."""
         some = _Decided(self._lineage)
         some.chosen = {position: label for position, label in self.chosen.items() if mask[position] == there}
         some.unknown = {position: missing for position, missing in self.unknown.items() if mask[position] == there}
@@ -486,26 +486,26 @@ class _Decided:
 
 
 def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[list[Pair]]:
-    """What an item's blind answers say that means something today, by annotator; none where they say nothing."""
+    """An item's blind answers that are certain under today's labels, for each annotator with any."""
     votes = [one for blind in of_item.values() if (one := _certain(blind.labels, lineage))]
     moved = [one for blind in of_item.values() if (one := _certain([blind.moved_to], lineage))]
     return moved or votes if votes else []
 
 
 def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
-    """Whether an edit left so many of an item's blind answers in doubt that the others aren't what most people said."""
+    """Whether an edit left so many of an item's blind answers in doubt that the others are no majority."""
     given = _several(of_item, lineage)
     return bool(given) and undecided(given, lineage) is not None
 
 
 def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> frozenset[str]:
-    """The labels that an edit left in doubt in so many of an item's blind answers, where it may have several."""
+    """The labels that an edit left in doubt in this way, where an item may have several."""
     given = _several(of_item, lineage)
     return undecided_labels(given, lineage) if given and is_set(given[0][0]) else frozenset()
 
 
 def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair]:
-    """What each annotator answered blind, where several did; empty where a person moved one of the answers."""
+    """Each annotator's first blind answer, if there are several annotators; empty if the triage moved the item."""
     labels = [blind.labels for blind in of_item.values() if blind.labels]
     if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
         return []
@@ -513,5 +513,5 @@ def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair
 
 
 def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:
-    """Those answers that mean one label, or one set, of today for certain."""
+    """The answers that mean one of today's labels or sets for certain."""
     return [pair for pair in pairs if pair is not None and lineage.exactly(*pair) is not None]

@@ -1,8 +1,8 @@
-"""Relabelling: the queue of the items that taxonomy edits left in doubt.
+"""Relabelling: the queue of items that taxonomy edits left in doubt.
 
-Only items whose answers mean nothing certain under today's labels are asked again, each with the labels that are likely
-for it. Hold-out items wait in a random order of their own, so that no strategy chooses which items measure. Read
-`RelabelQueue.order` first. A `Proposal` says which of the other items may be labelled without asking.
+Only items whose answers are in doubt under today's labels are asked again, each with its likely labels. Hold-out items
+are asked in a random order of their own, so that no strategy selects the items that measure. Read `RelabelQueue.order`
+first. A `Proposal` says which of the other items may be labelled without asking.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..sampling.relabel_order import RelabelOrder
 
 COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why", "attributes"]
-# At most so many items of one step are put in order at once, and at most so many answers train the model for it.
+# Maximum number of items of one step that are ordered at once, and of answers that train the model for this.
 N_ORDERED, N_TRAINING = 2_000, 1_000
 
 Positions = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ class Doubt(NamedTuple):
     candidates : tuple of str
         label_ids that are likely now.
     is_check : bool
-        Whether the answer checks a label that is proposed for it.
+        Whether the answer checks a proposed label.
     """
 
     position: int
@@ -61,14 +61,14 @@ class Doubt(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """For which step items are asked again: positions, sorted, and versions as `RelabelQueue.asked` has them."""
+    """The step because of which each item is asked again: sorted positions, and versions as in `RelabelQueue.asked`."""
 
     places: Positions
     own: Positions
     others: Positions
 
     def version(self, place: int) -> int:
-        """The version of the step for which an item is asked again; 0 where it isn't."""
+        """The version of the step because of which an item is asked again; 0 if it isn't asked."""
         row = int(np.searchsorted(self.places, place))
         there = row < len(self.places) and self.places[row] == place
         return max(int(self.own[row]), int(self.others[row])) if there else 0
@@ -76,20 +76,20 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class DoubtfulItems:
-    """The items that one step left in doubt, and what may tell their labels.
+    """The items that one step left in doubt, and the evidence for their labels.
 
     Attributes
     ----------
     step : Step
         The step of the taxonomy.
     positions : ndarray of int64, shape (n,)
-        Examples of its labels first, then in a fixed random order.
+        Positions of the items: examples of its labels first, the others in a fixed random order.
     candidates : tuple of tuples of str, length n
         For each item the label_ids that are likely now.
     examples : ndarray of int64
         Positions of the examples that the step named.
     answers : dict of int to str
-        Position -> label_id of certain answers with one of the candidates.
+        Position -> label_id, for certain answers with one of the candidates.
     unplaced : frozenset of int
         Positions of items that were answered unsure or flagged as not in the taxonomy.
     """
@@ -102,14 +102,14 @@ class DoubtfulItems:
     unplaced: frozenset[int]
 
 
-# Puts the positions of doubtful items into the order in which they are asked.
+# Items in doubt -> their positions in the order in which they are asked.
 Ordering = Callable[[DoubtfulItems], Positions]
 
 
 class RelabelQueue:
-    """The queue of what edits left in doubt, read off the project's state.
+    """The queue of items that edits left in doubt, by the project's state.
 
-    It is safe for threads, and holds no lock while an order is worked out.
+    It is safe for threads, and holds no lock while an order is computed.
 
     Parameters
     ----------
@@ -128,9 +128,9 @@ class RelabelQueue:
         """List the next items for an annotator.
 
         Checks of proposed labels come first. Then the newest edit comes before older ones, and the annotator's own
-        answers before those of others, which are asked only where one answer an item is enough. Hold-out items of any
-        edit come between these at the queue's own share, in the random order of their draws: what measures isn't chosen
-        by doubt. Skipped items are last.
+        answers before those of others, which are asked only where one answer per item is enough. Hold-out items of all
+        edits are mixed in at the queue's own share, in random order, so that doubt doesn't select the items that
+        measure. Skipped items are last.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class RelabelQueue:
         annotator : str
             Who is asked.
         leave : collection of int
-            Positions that are shown to somebody already.
+            Positions of items that somebody's screen shows already.
         """
         with self._state.lock:
             queue, asked = self._state.queue, self._asked(annotator)
@@ -169,9 +169,9 @@ class RelabelQueue:
         return [*first, *mixed(rest, line, n_asked=n_asked), *last][:n]
 
     def newest(self, annotator: str, most: int) -> DoubtfulItems | None:
-        """Return items whose labels the newest edit left in doubt, at most so many; None where none is in doubt.
+        """Return up to `most` items whose labels the newest edit left in doubt; None if there are none.
 
-        Hold-out items aren't among them: their labels are never proposed.
+        Hold-out items are left out: their labels are never proposed.
         """
         with self._state.lock:
             places, own, others = self._asked(annotator, assigned=False)
@@ -184,33 +184,34 @@ class RelabelQueue:
             return self._doubtful(newest, places[versions == newest], most)[0] if newest else None
 
     def measures(self) -> npt.NDArray[np.bool_]:
-        """Find the hold-out items, which are asked in a random line of their own and are never presumed: (n_items,)."""
+        """Mask of the hold-out items, which have a random order of their own and are never presumed: (n_items,)."""
         mask: npt.NDArray[np.bool_] = self._state.queue.holdout & ~self._state.queue.gold
         return mask
 
     def asked(self, annotator: str, *, assigned: bool = True) -> tuple[Positions, Positions]:
-        """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
+        """Find the step because of which an annotator is asked again about each item; the caller holds `State.lock`.
 
         Parameters
         ----------
         annotator : str
         assigned : bool
-            Leave out the items that are assigned to other people only. They are in doubt all the same: False for what
-            is about labels, and asks nobody.
+            Leave out the items that are assigned to other people only. False includes all items in doubt, to work on
+            labels without asking anybody.
 
         Returns
         -------
         two ndarrays of int64, shape (n_items,)
-            Versions of the steps, 0 where nothing is asked: because of an answer of their own, and of somebody else's.
+            Versions of the steps, 0 where nothing is asked: because of the annotator's own answer, and of somebody
+            else's.
         """
         asked = self._asked(annotator, assigned=assigned)
         own, others = np.zeros((2, len(self._pool)), np.int64)
         own[asked.places], others[asked.places] = asked.own, asked.others
         return own, others
 
-    # 13 branches: whom an item may be asked depends on votes, routes, presumed labels and labels that are looked for.
+    # 13 branches: who may be asked depends on votes, assignments, presumed labels and labels that are looked for.
     def _asked(self, annotator: str, *, assigned: bool = True) -> _Asked:
-        """As `asked`, only for the items of which something is known: few of a large pool."""
+        """As `asked`, only for items with an entry in the index: few of a large pool."""
         queue, lineage, index = self._state.queue, self._state.lineage, self._state.label_index
         places = index.noted()
         n_certain = index.n_certain(lineage, at=places)
@@ -227,7 +228,7 @@ class RelabelQueue:
         own = np.where(short, index.doubtful(lineage, annotator, at=places), 0)
         others = np.zeros_like(own)
         route, is_alone = queue.route(annotator), queue.annotators_per_item == 1
-        # Whoever answered an item isn't asked again, unless it was one of those to whom alone it is assigned.
+        # Answers of others are asked about where one answer per item is enough, or in a person's exclusive assignment.
         may_ask = np.full(len(places), is_alone) if is_alone or route is None or route.alone is None \
             else route.alone[places]
         if may_ask.any():
@@ -258,9 +259,9 @@ class RelabelQueue:
         return tuple(dict.fromkeys(label_ids))
 
     def settled(self, position: int, candidate: str) -> str | None:
-        """Tell what an item's answer in doubt means if it means one of its candidates; the caller holds `State.lock`.
+        """What an item's answer in doubt means if it means this candidate; the caller holds `State.lock`.
 
-        Of a set of labels that is the whole set then; None where more than one label of it is in doubt.
+        For a set of labels it is the whole set; None if more than one of its labels is in doubt.
         """
         lineage = self._state.lineage
         pairs = self._state.label_index.of(position).values()
@@ -275,12 +276,12 @@ class RelabelQueue:
         labels : mapping
             Position -> label_id.
         annotator : str
-            For whom the items are in doubt.
+            The annotator whose queue it is.
 
         Returns
         -------
         dict
-            The labels of the items that are in doubt, without the hold-out items.
+            The labels of items that are still in doubt, without hold-out items.
 
         Raises
         ------
@@ -301,7 +302,7 @@ class RelabelQueue:
         return open_
 
     def frame(self, annotator: str) -> pd.DataFrame:
-        """Return the whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""
+        """Return an annotator's whole queue, in the order in which it would be asked; columns: `COLUMNS`."""
         lineage, rows = self._state.lineage, []
         for doubt in self.order(len(self._pool), annotator):
             with self._state.lock:
@@ -318,7 +319,7 @@ class RelabelQueue:
         return table
 
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
-        """Return the doubts as items of a queue; hold-out and gold items stay blind."""
+        """Return the doubts as items of a queue; hold-out and gold items are blind."""
         measures = self._measures_at(np.array([doubt.position for doubt in doubts], np.int64)).tolist()
         return [Item(str(self._pool.ids[place]), place,
                      "holdout" if measured else "check" if is_check else "relabel",
@@ -326,7 +327,7 @@ class RelabelQueue:
                 for (place, _, candidates, is_check), measured in zip(doubts, measures, strict=True)]
 
     def _measures_at(self, places: Positions) -> npt.NDArray[np.bool_]:
-        """Of some items, those of `measures`."""
+        """The mask `measures` at some positions."""
         mask: npt.NDArray[np.bool_] = self._state.queue.holdout[places] & ~self._state.queue.gold[places]
         return mask
 
@@ -357,7 +358,7 @@ class RelabelQueue:
                     for place in [*in_order.tolist(), *rest.tolist()][:n]]
 
     def _doubtful(self, version: int, places: Positions, most: int) -> tuple[DoubtfulItems, Positions]:
-        """Return the items that a step left in doubt, and the positions that are too many."""
+        """Return up to `most` items that a step left in doubt, and the positions of the others."""
         state, lineage = self._state, self._state.lineage
         step = next(step for step in lineage.steps if step.version == version)
         example_ids = [item_id for label in lineage.versions[version].labels for item_id in label.examples
@@ -369,7 +370,7 @@ class RelabelQueue:
         code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
 
         def taught(pair: Pair) -> int:
-            """The one of these labels that an answer has; for a set with several of them nothing is learnt here."""
+            """Index of the candidate that an answer has; a set with several candidates isn't learnt from."""
             of = [code_of[label_id] for label_id in members(lineage.exactly(*pair)) if label_id in code_of]
             return of[0] if len(of) == 1 else 0
 
@@ -384,7 +385,7 @@ class RelabelQueue:
                              frozenset().union(*state.label_index.unplaced.values())), places[most:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
-        """List the labels of today that a step added to be looked for among others' answers."""
+        """List today's labels that a step added, and whose items may have been answered with other labels."""
         if not any(edit["edit"] == "add" and edit.get("like") for edit in step.edits):
             return ()
         lineage = self._state.lineage
@@ -393,20 +394,20 @@ class RelabelQueue:
                      if label_id not in before and label_id in lineage.today.answerable)
 
     def _name_then(self, pair: Pair | None) -> str | None:
-        """Return the name that a label had when the answer was given; its id where the version has no such label."""
+        """Return the name that a label had when the answer was given; its id if the version lacks the label."""
         if pair is None:
             return None
         lineage = self._state.lineage
         try:
             return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
-        except UnknownLabel:  # a log from elsewhere says so
+        except UnknownLabel:  # only in a forged log
             return pair[0]
 
 
 class Proposal:
-    """Labels that were proposed for items in doubt, with the checks of them that people have answered so far.
+    """Labels that were proposed for items in doubt, with the checks that people have answered so far.
 
-    Whoever uses it holds `State.lock`.
+    The caller holds `State.lock`.
 
     Parameters
     ----------
@@ -425,7 +426,7 @@ class Proposal:
 
     @classmethod
     def of(cls, state: State, pool: Pool) -> Proposal | None:
-        """Return the proposal that waits for its checks; None without one, or if an edit has made it void."""
+        """Return the proposal that waits for checks; None without one, or if an edit has invalidated it."""
         if state.proposal is None:
             return None
         event, lineage = state.proposal, state.lineage
@@ -435,9 +436,9 @@ class Proposal:
         return cls(event, state, pool) if holds and not reverted else None
 
     def wrong(self) -> list[bool]:
-        """Tell for each answered check whether the proposed label was wrong, in the order in which they were drawn.
+        """Whether the proposed label was wrong, for each answered check in the order in which they were drawn.
 
-        The list ends at the first check without an answer. If somebody looked and couldn't tell, the label counts as
+        The list ends at the first check without an answer. A check that was skipped or answered "unsure" counts as
         wrong.
         """
         state, checks = self._state, self.body["checks"]
@@ -453,7 +454,7 @@ class Proposal:
         return wrong
 
     def due(self) -> list[str]:
-        """List the ids of the items that have to be checked before the next verdict."""
+        """List the ids of the items that have to be checked before the next assessment."""
         from ..sampling.acceptance import assess  # loads scipy, which opening a project doesn't need
         wrong = self.wrong()
         n_needed = assess(wrong, len(self.labels), tolerance=self.body["tolerance"]).n_needed
@@ -461,14 +462,14 @@ class Proposal:
 
 
 def by_features(features: Features, *, seed: int) -> Ordering:
-    """Make an ordering by features: typical items first, then those that a light model doubts most.
+    """Make an ordering by features: typical items first, then those about which a light model is most uncertain.
 
     Parameters
     ----------
     features : callable
         Positions -> float32, shape (n, n_features); NaN for an item that can't be read.
     seed : int
-        Of the clusters that tell what is typical.
+        Seed of the clusters by which typical items are found.
     """
     def ordered(doubtful: DoubtfulItems) -> Positions:
         if (modelled := model_order(doubtful, features, seed=seed)) is None:
@@ -484,18 +485,18 @@ def by_features(features: Features, *, seed: int) -> Ordering:
 
 def model_order(doubtful: DoubtfulItems, features: Features, *, seed: int
                 ) -> tuple[Positions, list[str], RelabelOrder] | None:
-    """Order doubtful items by a light model of the answers, and predict their labels.
+    """Order items in doubt by a light model of the answers, and predict their labels.
 
     Returns
     -------
     positions : ndarray of int64
-        Of the items that have candidates, then of the answers that train the model.
+        Positions of the items that have candidates, then of the answers that train the model.
     label_ids : list of str
         The columns of the order's probabilities.
     order : RelabelOrder
-        Its rows are those of `positions`.
+        The order; its rows are those of `positions`.
 
-    None is returned where there is nothing to choose.
+    The function returns None where there is nothing to choose.
     """
     from ..sampling import relabel_order  # loads scipy, which opening a project doesn't need
     label_ids = sorted(set().union(*doubtful.candidates))
@@ -517,7 +518,7 @@ def model_order(doubtful: DoubtfulItems, features: Features, *, seed: int
 
 
 def _typical_first(doubtful: DoubtfulItems, features: Features, *, seed: int) -> Positions:
-    """Put typical items first where values are in doubt, and no label."""
+    """Put typical items first, where values are in doubt but no labels."""
     from ..sampling import relabel_order
     positions = doubtful.positions
     ordered: Positions = positions[relabel_order.typical(features(positions), seed=seed)]
@@ -525,7 +526,7 @@ def _typical_first(doubtful: DoubtfulItems, features: Features, *, seed: int) ->
 
 
 def _near_examples(doubtful: DoubtfulItems, features: Features) -> Positions:
-    """Find where an added label may hide, as long as no model tells; empty when no label was added.
+    """Find items that may have an added label, as long as no model predicts it; empty when no label was added.
 
     The step's examples come first, then unplaced items, then the neighbours of examples and answers of the new label.
     """

@@ -1,7 +1,7 @@
 """The interface of a project for widgets and simulated annotators. Start with `Session`.
 
-The project knows no model. A session is given functions that ask one, and has predictions and image features ready for
-the items that the queue is about to consider, within a budget of seconds.
+The project has no model. A session gets functions that call one, and computes predictions and image features ahead for
+the items that the queue is about to consider, within a time budget.
 """
 
 from __future__ import annotations
@@ -53,21 +53,22 @@ from .threads import Thread, Threads
 from .threads import entry as thread_entry
 
 SECOND_LOOK_QUEUE = "second_look"
-IMPORTER = "import"  # who gave the answers of a table or file that doesn't say
-# As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
-# time where a person waits in front of the card. The next call continues from there.
+IMPORTER = "import"  # author of imported answers without an annotator
+# Number of open items that are predicted before the queue is ordered, the limit in seconds, and a shorter limit while a
+# person waits in front of the card. The next call continues from there.
 PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
-# Of a remote pool, files of so many items are fetched for the order of the queue; more are when somebody asks for them.
+# Number of items whose files are fetched from a remote pool to order the queue; others are fetched on request.
 FETCHED_AHEAD = 256
-# So often what is asked next is predicted, since an item may turn out to be somebody else's then.
+# Number of times that the next items are predicted, since a prediction may route an item to somebody else.
 N_SETTLED = 8
-# Of the answered items, a strategy over embeddings is shown the latest, at most so many.
+# Maximum number of answered items, the latest ones, that a strategy over embeddings gets.
 LATEST_ANSWERED = 2_048
-# Without a net of the person's, the first typical items may take longer, once: the descriptors are fitted then.
+# Without a person's own net, the first typical items may take longer, once, while the descriptors are fitted.
 FEATURES_S = 3.0
-# Of so many items a question takes long enough: its first items are drawn by chance unless descriptors are at hand.
+# From this pool size on, ordering alone takes long: the first items are drawn at random unless descriptors are ready
+# within this time.
 MANY, FEATURES_OF_MANY_S = 1_000_000, 0.2
-# A simulated annotator waits for the descriptors of all items, this many seconds at most.
+# Maximum number of seconds that a simulated annotator waits for the descriptors of all items.
 DESCRIBED_S = 600.0
 
 
@@ -79,14 +80,14 @@ class ModelAccess(NamedTuple):
     predict : callable
         Predicts the items at some positions and stores the result.
     embeddings : callable
-        Embeddings of the items at some positions by the person's own net, as far as they are known, NaN elsewhere; None
-        where none of theirs is adopted.
+        Embeddings of the items at some positions by the person's own net, NaN where they aren't computed yet; None if
+        no net of theirs is adopted.
     explain : callable
-        The attribution of one item: position, method, target and against (label ids).
+        Computes the attribution of one item, from position, method, target and against (label ids).
     label_errors : callable
-        Every answer with the probability that it is right.
+        Lists every answer with the probability that it is right.
     follow : callable
-        Takes in what other processes stored, and the model that one of them adopted; quick where there is nothing new.
+        Takes in what other processes stored, and a model that one of them adopted; quick if there is nothing new.
     describe : callable
         Descriptors of the items at some positions, computed where they are missing; the first call may take seconds.
     """
@@ -100,11 +101,11 @@ class ModelAccess(NamedTuple):
 
 
 class Learns(Protocol):
-    """What learns in the background, as far as a session needs it."""
+    """Protocol of background learning, as far as a session needs it."""
 
     @property
     def state(self) -> LearningState:
-        """What it is doing; quick, on any thread."""
+        """The state of background learning; quick, on any thread."""
 
 
 class Session:
@@ -115,18 +116,18 @@ class Session:
     project : Project
         The project.
     model : ModelAccess
-        How to ask the adopted model.
+        Access to the adopted model.
     pool : Pool, optional
-        Its items; None where it was opened without them, for reading and for taxonomy edits.
+        Its items; None if it was opened without them, for reading and for taxonomy edits.
     annotator_is_default : bool
-        Whether the annotator's name stands for nobody, so that the card asks for one.
+        Whether the annotator's name is a placeholder, so that the card asks for one.
     bars : Bars
-        Shows how far a simulated annotator is.
+        Progress bars of a simulated annotator.
 
     Attributes
     ----------
     learns : Learns or None
-        What learns in the background; None as long as nothing does.
+        Background learning; None as long as it is off.
     """
 
     def __init__(self, project: Project, model: ModelAccess, *, pool: Pool | None = None,
@@ -149,7 +150,7 @@ class Session:
 
     @property
     def annotator(self) -> str:
-        """Who acts when nobody else is named."""
+        """The annotator when no other is named."""
         return self.project.annotator
 
     @property
@@ -159,7 +160,7 @@ class Session:
 
     @property
     def task(self) -> str:
-        """What is asked of an item: "classify", "multilabel" or "scale"."""
+        """The project's task: one of `records.TASKS`."""
         return self.project.task
 
     @property
@@ -168,13 +169,13 @@ class Session:
         return self.project.pool
 
     def rename_annotator(self, name: str) -> None:
-        """Set who is labelling; earlier decisions keep the earlier name."""
+        """Change the annotator's name; earlier decisions keep the earlier name."""
         self.project.annotator = check_annotator(name)
         self.annotator_is_default = False
 
     @property
     def learning(self) -> LearningState:
-        """What learning in the background is doing; listeners are told "learning" when it changes."""
+        """The state of background learning; listeners get "learning" when it changes."""
         if self.learns is None:
             return LearningState("off", self.project.queue.n_training() if self.project.has_pool else 0)
         return self.learns.state
@@ -184,21 +185,21 @@ class Session:
         if self.project.has_pool:
             self._features.stop()
 
-    # -- what others do
+    # -- other people's acts
 
     def follow(self) -> None:
-        """Take in what others stored: decisions, edits of the taxonomy, adopted models. Listeners are told."""
+        """Take in what others stored: decisions, taxonomy edits, adopted models. Listeners are notified."""
         self._model.follow()
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Take in what others stored, as `follow` does; within this, this thread doesn't ask the log for it again."""
+        """In a with block: take in what others stored, as `follow` does, and don't read the log for it again."""
         with self.project.state.one_look():
             self.follow()
             yield
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call `heard` on another thread when somebody stored something, if the log can notify; see `Log.listen`."""
+        """Call `heard`, on another thread, when somebody stores something, if the log can notify; see `Log.listen`."""
         return self.project.listen(heard)
 
     @property
@@ -206,7 +207,7 @@ class Session:
         """What others did while this project was open, a sentence each, the latest at the end."""
         return self.project.news
 
-    # -- what the people of the project are told and asked
+    # -- consent and notices
 
     @property
     def purpose(self) -> str | None:
@@ -214,33 +215,33 @@ class Session:
         return self.project.state.policy.get("purpose")
 
     def about(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """What everybody may know of the project: purpose, owner, names, takes_part; None where nothing was set."""
+        """The public facts about the project: purpose, owner, names, takes_part; None if nothing was set."""
         return self.project.people.about(self.project.who(annotator))
 
     def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """What a person is asked before planted suggestions reach them: `to`, `text` and `policy`, or None."""
+        """The question to a person before they get planted suggestions: `to`, `text` and `policy`, or None."""
         return self.project.people.asks_consent(self.project.who(annotator))
 
     def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
                 annotator: str | None = None, acted_at: datetime | None = None) -> None:
-        """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
+        """Store a person's yes or no to the question of `asks_consent`; they can say no at any time."""
         self.project.people.consent(to, yes, self.project.who(annotator), policy=policy, id=id, acted_at=acted_at)
 
     def own_labels(self, annotator: str | None = None) -> Sequence[str]:
-        """The labels of today that are assigned to a person, as label_ids: the card offers them first."""
+        """The label_ids of today's labels that are assigned to a person: the card offers them first."""
         return self.project.state.assignments.labels_of(annotator or self.annotator)
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """Notices to this person only that they haven't read, the latest at the end; nobody else's card shows it."""
+        """The unread notices of a person, the latest at the end; nobody else's card shows them."""
         return self.project.people.notices(self.project.who(annotator))
 
     def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> None:
-        """Note that a person has read a notice."""
+        """Mark a notice as read."""
         self.project.people.dismiss(notice, self.project.who(annotator), id=id, acted_at=acted_at)
 
     def end_sitting(self, annotator: str | None = None) -> None:
-        """Tell a person which suggestions had been planted since they were told last."""
+        """Tell a person which suggestions had been planted since the last such notice."""
         self.project.people.end_sitting(self.project.who(annotator))
 
     # -- the queue
@@ -261,7 +262,7 @@ class Session:
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """The next n items of a queue, claimed for an annotator for a quarter of an hour.
 
-        For somebody whose role allows no answers they aren't claimed.
+        They aren't claimed for a person whose role doesn't allow answers.
         """
         self.follow()
         if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
@@ -276,7 +277,7 @@ class Session:
         return choose(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def _settle_who(self, n: int, queue: str | None, **asked: Any) -> None:
-        """Predict what is about to be asked, where it depends on the suggestion of whom it is asked."""
+        """Predict the next items if assignments are by label, so that the suggestion decides whom an item is asked."""
         predictions = self.project.ranking.predictions
         if predictions is None or queue == SECOND_LOOK_QUEUE or not self.project.state.assignments.by_label:
             return
@@ -288,22 +289,22 @@ class Session:
             self.predict(missing, budget_s=WAITING_S)
 
     def describe(self, most: int = 10_000) -> None:
-        """Have the descriptors of all items computed, unless the pool has more of them than `most`."""
+        """Have the descriptors of all items computed, for local pools of up to `most` items that need them."""
         if len(self.pool) <= most and not self.pool.remote and self._model.embeddings(np.arange(1)) is None:
             self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
-        """Give claimed items back. Where the log can't be written they are free when their claims run out."""
+        """Give claimed items back. If the log can't be written, their claims run out by themselves."""
         with suppress(HitlError):
             self.project.log.release(list(item_ids), self.project.who(annotator))
 
     def update_second_looks(self) -> SuspectedErrors:
-        """Estimate again how likely each answer is right; the second-look queue uses the result."""
+        """Update the probability that each answer is right, which the second-look queue uses."""
         self.project.second_looks = looks = self._model.label_errors()
         return looks
 
     def tell_whose_second_looks(self, annotator: str | None = None) -> None:
-        """Notify where answers may be wrong, and none is asked of this annotator, since their authors come first."""
+        """Notify if answers may be wrong but none is asked of this annotator, since their authors come first."""
         looks, annotator = self.project.second_looks, self.project.who(annotator)
         if looks is None or self.waiting(SECOND_LOOK_QUEUE, annotator):
             return
@@ -320,7 +321,7 @@ class Session:
     # -- what the screen shows
 
     def prepare(self, items: Iterable[Item]) -> None:
-        """Have predictions ready for these items, where there is a model; remote items only if at hand."""
+        """Compute missing predictions of these items, if there is a model; only for remote items fetched already."""
         self._prepare([item.position for item in items])
 
     def _prepare(self, positions: Sequence[int]) -> None:
@@ -332,7 +333,7 @@ class Session:
             self._model.predict(np.array(positions, np.int64))
 
     def prediction(self, position: int) -> Prediction | None:
-        """The prediction of one item, made when needed; None without a model, or for an unreadable item."""
+        """The prediction of one item, computed if needed; None without a model, or for an unreadable item."""
         if self.project.ranking.predictions is None:
             return None
         self.predict(np.array([position], np.int64))
@@ -340,11 +341,10 @@ class Session:
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None
                     ) -> Attribution | None:
-        """The attribution of one item for `target` (a label_id), or rather than `against`; None without a model.
+        """The attribution of one item for `target` (a label_id), perhaps compared with `against`; None without a model.
 
-        The target may be an attribute's id: what makes its value larger, or of choices what speaks for the one that is
-        suggested; an id with "=" and a choice stands for that choice. Where objects are asked for, it is "object:" and
-        the id of a proposal.
+        The target may be an attribute's id, to explain what increases its value, or speaks for the suggested choice; an
+        id followed by "=" and a choice explains that choice. For an object it is "object:" and the id of a proposal.
         """
         if is_of_object(target):
             return None if self.project.propose is None else self._model.explain(position, method, target, against)
@@ -354,9 +354,9 @@ class Session:
         return self._model.explain(position, method, target, against)
 
     def earlier(self, position: int) -> list[tuple[str, str]]:
-        """List what came before a text in its group: ids and beginnings of up to five texts, the nearest last.
+        """List up to five earlier texts of the same group: ids and beginnings, the nearest last.
 
-        A group is what the project's column for groups says. Nothing comes before an image.
+        Groups are those of the project's group column. Images have none.
         """
         return [] if self._earlier is None else self._earlier.of(position)
 
@@ -378,7 +378,7 @@ class Session:
         return () if propose is None else propose(position)
 
     def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
-        """What an annotator is shown of an item's objects: the proposals, or their own where they look at it again."""
+        """The objects that an annotator is shown for an item: the proposals, or their own in a review."""
         return shown(self.project, item, self.project.who(annotator))
 
     def would_show(self, item: Item, annotator: str | None = None) -> Seen:
@@ -389,7 +389,7 @@ class Session:
                        values=self.predicted_values(item.position))
 
     def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
-        """What is suggested for the attributes of one item, by their ids; empty where nothing predicts them."""
+        """The suggested attribute values of one item, by attribute id; empty without a model for them."""
         return self.project.predicted_values(position)
 
     def item(self, item_id: str, annotator: str | None = None) -> Item:
@@ -409,13 +409,13 @@ class Session:
         return self.project.tally(annotator)
 
     def waiting(self, queue: str, annotator: str | None = None) -> int:
-        """How many items of the queue "relabel" or "second_look" an annotator is asked about."""
+        """Count the items of the queue "relabel" or "second_look" that an annotator is asked about."""
         return self.project.asking.waiting(queue, annotator)
 
     # -- acts
 
     def decide(self, item_id: Any, verdict: str | None = None, **what: Any) -> Decision:
-        """Store what an annotator says of an item; see `Workbench.decide`."""
+        """Store an annotator's decision on an item; see `Workbench.decide`."""
         return self.project.decide(item_id, verdict, **what)
 
     def retract(self, decision_id: str, **what: Any) -> Decision:
@@ -425,15 +425,15 @@ class Session:
     # -- who may do what
 
     def reading(self, annotator: str | None = None) -> str | None:
-        """Why a person's card is for reading only, in a sentence; None where it isn't."""
+        """Why a person's card is read-only, in a sentence; None if it isn't."""
         return team.reading(self.project, annotator or self.annotator)
 
     def aside(self, annotator: str | None = None) -> str | None:
-        """A sentence to a person about acts that are kept aside; None where there are none."""
+        """A sentence to a person about acts that were set aside; None if there are none."""
         return team.aside_in_words(self.project, annotator or self.annotator)
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
-        """Why an act that was stored is kept aside, in a sentence; None where it isn't."""
+        """Why an act that was stored was set aside, in a sentence; None if it wasn't."""
         return team.kept_aside(self.project, annotator or self.annotator) if self.project.is_aside(id) else None
 
     # -- questions and the guideline
@@ -442,7 +442,7 @@ class Session:
                 ) -> list[dict[str, Any]]:
         """The questions that an annotator may read, the latest at the end, as plain JSON; see `threads.entry`.
 
-        Those about an item that the annotator hasn't answered are left out, unless they wrote in them.
+        Questions about items that the annotator hasn't answered are left out, unless they wrote in them.
         """
         threads = Threads(self.project).visible_to(self.project.who(annotator), item_id=item_id, label=label_id)
         return [thread_entry(thread, self.project.lineage) for thread in reversed(threads)]
@@ -457,7 +457,7 @@ class Session:
 
     def settle(self, thread: str, how: str = "none", *, label_id: str | None = None, text: str | None = None,
                **who: Any) -> Thread:
-        """Settle a question, and add what it taught to the guideline of a label; see `Threads.settle`.
+        """Settle a question, and add the answer to the guideline of a label; see `Threads.settle`.
 
         `how` is "sentence" (`text` is added to the definition), "none", or what `Threads.settle` takes.
         """
@@ -465,7 +465,7 @@ class Session:
         return Threads(self.project).settle(thread, into, label=label_id, text=text, **who)
 
     def guideline(self, label: str) -> Guideline:
-        """What annotators of a label should know: definition, examples, edge cases, purpose of the project."""
+        """The guideline of a label: definition, examples, edge cases, purpose of the project."""
         return guideline_of(self.project, label, self.annotator)
 
     def archive(self, path: Path, *, people: str = "names") -> Path:
@@ -473,11 +473,11 @@ class Session:
         return write_archive(self.project, path, people=people)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with what changed, on the thread that changed it; see `Project.subscribe`."""
+        """Call `listener` with the kind of each change, on the thread that made it; see `Project.subscribe`."""
         return self.project.subscribe(listener)
 
     def count_simulation(self, annotator: str, seed: int) -> int:
-        """How many simulations of this annotator ran in this session before; counts this one."""
+        """Count a simulation of this annotator, and return how many ran in this session before it."""
         self._simulations[annotator, seed] += 1
         return self._simulations[annotator, seed] - 1
 
@@ -485,7 +485,7 @@ class Session:
 
     def predict(self, positions: np.ndarray, *, budget_s: float | None = None, batch: int = 256,
                 bars: Bars = no_bars) -> None:
-        """Have the adopted model predict the items that it has not predicted yet.
+        """Have the adopted model predict those of the items that it hasn't predicted yet.
 
         Parameters
         ----------
@@ -494,9 +494,9 @@ class Session:
         budget_s : float, optional
             Seconds after which no further batch begins.
         batch : int
-            Items a batch, at most.
+            Maximum number of items per batch.
         bars : Bars
-            Shows how many items are predicted.
+            Progress bars.
 
         Raises
         ------
@@ -525,7 +525,7 @@ class Session:
                     n = int(min(batch, max(8, done * (budget_s - spent) / spent)))
 
     def _predict_ahead(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float) -> None:
-        """Have enough open items predicted for an order by uncertainty: a new model has predicted few."""
+        """Predict enough open items to order them by uncertainty, since a new model has predicted only few."""
         check_strategy(strategy)
         self.project.require_pool()
         project, has_model = self.project, self.project.ranking.predictions is not None
@@ -538,7 +538,7 @@ class Session:
         if project.object_scores.has_model:
             project.object_scores.ahead(self._here(first), budget_s, self._model.predict)
         if not project.selector.uses_embeddings(strategy, project.queue, project.lineage):
-            self._features.prepare(first, budget_s=0)  # so that none of a batch are near-duplicates
+            self._features.prepare(first, budget_s=0)  # to keep near-duplicates out of a batch
             return
         answered = project.queue.training_positions()[-LATEST_ANSWERED:]
         if has_model:
@@ -550,7 +550,7 @@ class Session:
                                project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))
 
     def _here(self, positions: np.ndarray) -> np.ndarray:
-        """Those of some items whose files needn't be waited for; the files of the others are fetched meanwhile."""
+        """The items among these that can be read at once; the files of the others are fetched meanwhile."""
         if not self.pool.remote:
             return positions
         self.pool.fetch_ahead(positions.tolist())

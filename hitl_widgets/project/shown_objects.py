@@ -1,4 +1,4 @@
-"""Shown objects: which of the proposals for an item a person sees, and which objects when they look at it again.
+"""Shown objects: which proposals for an item a person sees, or their own objects in a review.
 
 Read `shown` first.
 """
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """What a person is shown of an item's objects.
+    """The objects that a person is shown for an item.
 
     Parameters
     ----------
     objects, withheld : tuple of mapping
         As in `Seen`.
     threshold, threshold_probability : float or None
-        As in `Seen`; None where nothing was proposed, and the probability also where nothing was drawn.
+        As in `Seen`; None if nothing was proposed; the probability also if no threshold was drawn.
     hidden : bool
-        Whether what was proposed is kept from the person. Their own objects never are.
+        Whether proposals are hidden from the person. Their own objects never are.
     model : str or None
-        What proposed them.
+        Version of the model that proposed them.
     """
 
     objects: tuple[Mapping[str, Any], ...] = ()
@@ -44,9 +44,9 @@ class Shown(NamedTuple):
 
 
 def shown(project: Project, item: Item, annotator: str) -> Shown:
-    """Tell what a person is shown of an item: the proposals, or their own objects where they look at it again.
+    """The objects that a person is shown for an item: the proposals, or their own objects in a review.
 
-    Which proposals these are is drawn: see `threshold_arms`.
+    Proposals are selected at random: see `threshold_arms`.
     """
     standing = project.log.standing_of(item.id, annotator) if project.queue.has_seen(item.position, annotator) else None
     if standing is not None and "objects" in standing.body:
@@ -60,7 +60,7 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
     adopted, proposals = _proposed(project, item.position)
     if adopted is None:
         return Shown(hidden=item.blind)
-    # What measures, what a script answers and what is looked at again was no part of the draw.
+    # Measuring items, scripts and reviews aren't part of the draw.
     thresholds = todays_thresholds(adopted.body.get("thresholds", {}), adopted.body.get("taxonomy"), project.lineage)
     drawn = draw_proposals(proposals, thresholds, project.taxonomy.label_ids, seed=project.settings["seed"],
                            annotator=annotator, item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
@@ -69,14 +69,14 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
 
 
 def todays_thresholds(thresholds: Mapping[str, float], version: int | None, lineage: Lineage) -> dict[str, float]:
-    """The score from which objects of today's labels are proposed; for a merged label, the least of its parts'.
+    """The score thresholds of proposals with today's labels; for a merged label, the minimum of its parts.
 
     Parameters
     ----------
     thresholds : mapping
-        label_id -> score, of the labels that the model learnt.
+        label_id -> score, for the labels that the model learnt.
     version : int or None
-        Of the taxonomy then.
+        The taxonomy version at that time.
     lineage : Lineage
     """
     carried: dict[str, float] = {}
@@ -88,7 +88,7 @@ def todays_thresholds(thresholds: Mapping[str, float], version: int | None, line
 
 
 def _proposed(project: Project, position: int) -> tuple[Event | None, Sequence[Proposal]]:
-    """The event of the adopted model, and what just this model proposes; None where none can be used."""
+    """The event of the adopted model, and the proposals of this very model; None without a usable model."""
     adopted = project.adopted()
     while adopted is not None and (propose := project.propose) is not None:
         proposals = propose(position)
@@ -101,7 +101,7 @@ def _proposed(project: Project, position: int) -> tuple[Event | None, Sequence[P
 
 
 def _suspected(project: Project, former: Decision) -> frozenset[str]:
-    """The ids of the objects of a decision that may be wrong, as last estimated."""
+    """Ids of a decision's objects that may be wrong by the last estimate."""
     if project.second_looks is None:
         return frozenset()
     frame = project.second_looks.frame
@@ -109,9 +109,9 @@ def _suspected(project: Project, former: Decision) -> frozenset[str]:
 
 
 def revised(decision: Decision, lineage: Lineage) -> list[dict[str, Any]]:
-    """List the objects of a decision under today's labels, as they are shown when it is looked at again.
+    """List the objects of a decision under today's labels, as a review shows them.
 
-    One whose label is in doubt has the first of its candidates and ``doubt`` True; one whose label is retired is left
+    An object whose label is in doubt gets the first candidate and ``doubt`` True; objects with a retired label are left
     out.
     """
     version, shown = decision.seen.taxonomy, []

@@ -1,8 +1,8 @@
 """A simulated annotator, for lessons and tests.
 
 It claims items of the queue, sees what a person would see, makes errors, follows wrong suggestions, rates its certainty
-and takes time. It answers with one label, with several, or with values of attributes, as the project asks. Everything
-that it does passes through `decide`. Read `simulate` first.
+and takes time. It answers with one label, several labels or attribute values, as the project asks, always by `decide`.
+Read `simulate` first.
 """
 
 from __future__ import annotations
@@ -38,50 +38,49 @@ from .project import Project
 from .session import Session
 
 AT_ONCE = 10
-# Seconds a person takes, median, as far as a glance tells: agreeing is quicker than naming, naming than correcting.
+# Assumed median seconds per decision: accepting is quicker than naming, naming quicker than correcting.
 MEDIAN_S = {"accept": 1.2, "answer": 1.9, "correct": 2.4}
 
 
 class Bench(Protocol):
-    """What a simulated annotator needs of a workbench: its session."""
+    """Protocol of a workbench, as far as a simulated annotator needs it: its session."""
 
     session: Session
 
 
 class _Answer(NamedTuple):
-    """What is true of an item, or what was answered: the id of a label or of a set of labels, and values."""
+    """The truth or an answer about an item: the id of a label or of a set of labels, and values."""
 
     label_id: str | None
     values: Mapping[str, Value]
 
 
-# 16 branches: one loop, as a person works; what is decided next depends on what was asked and decided before.
+# 16 branches: one loop, since each decision depends on the items asked and decided before.
 def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
              queue: str | None = None, values: Mapping[Any, Mapping[str, Value]] | None = None,
              noise: float = 0.0) -> pd.DataFrame:
     """Let a simulated annotator decide the next n items of the queue.
 
-    The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
-    notebook that is run again from the top stores nothing twice, and a second call in one session goes on with further
-    items.
+    The k-th decision of the j-th call in a session has an id made from annotator, seed, j and k. So a notebook that is
+    run again from the top stores nothing twice, and a second call in one session goes on with further items.
 
     Parameters
     ----------
     wb : Workbench
     truth : mapping, Series or sequence
         Item id -> label name or id; or one label per item, in the pool's order. Where items may have several labels, a
-        collection of names or ids in place of each label, empty for none of them. In a project that asks for values
-        alone, a mapping of attribute to value, or the value itself where there is one attribute. Where objects are
-        asked for, item id -> list of objects, or a table as `Workbench.objects` gives it.
+        collection of names or ids in place of each label, empty for none. In a project that asks for values alone, a
+        mapping of attribute to value, or the value itself if there is one attribute. Where objects are asked for, item
+        id -> list of objects, or a table as `Workbench.objects` gives it.
     n : int
         Number of decisions, 0 or more.
     error : float
-        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses; of
-        several labels, one too many or too few; of each attribute, any other value. Of each object, that it is
-        overlooked or gets another label.
+        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses with
+        the true one; in a set, one label too many or too few; for each attribute, any other value; for each object,
+        overlooking it or giving it another label.
     bias : float
-        Probability, 0 to 1, of following a visible suggestion that is wrong; of objects, of keeping a wrong proposal,
+        Probability, 0 to 1, of following a visible suggestion that is wrong; with objects, of keeping a wrong proposal,
         and of overlooking an object that isn't proposed while others are.
     annotator : str
         Its name.
@@ -95,21 +94,21 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
         Item id -> mapping of attribute to value, for attributes beside the labels. An attribute that isn't asked of the
         label, or that the mapping doesn't have, isn't answered.
     noise : float
-        Standard deviation of its values on a scale, as a part of the scale's length, 0 to 1. A value that is at most
-        two of these from the true one is right.
+        Standard deviation of its values on a scale, as a fraction of the scale's length, 0 to 1. A value within two
+        standard deviations of the true one counts as right.
 
     Returns
     -------
     DataFrame
-        One row per decision made now: item_id, label, truth, verdict, certainty, right; `values` too where the taxonomy
-        has attributes. `right` is about the label or the labels; about the values where there are no labels. Where
-        objects are asked for: item_id, n_objects, n_true, verdict, certainty, right, missed, and how many were
-        accepted, moved, relabelled, deleted and added.
+        One row per decision made now: item_id, label, truth, verdict, certainty, right; also `values` if the taxonomy
+        has attributes. `right` refers to the label or labels, or to the values if there are no labels. Where objects
+        are asked for: item_id, n_objects, n_true, verdict, certainty, right, missed, and how many were accepted, moved,
+        relabelled, deleted and added.
 
     Raises
     ------
     BadInput
-        For a share outside 0 to 1, or an item without a truth; what was decided before it stays.
+        For a parameter outside its range, or an item without a truth; decisions made before that stay stored.
     """
     for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999),
                                    ("noise", noise, 0, 1)):
@@ -164,7 +163,7 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
 
 
 class _Person:
-    """Who looks at items and decides them.
+    """A simulated annotator who decides items.
 
     Parameters
     ----------
@@ -181,7 +180,7 @@ class _Person:
 
     def decide(self, item: Item, true: _Answer, *, annotator: str, id: str, clock: datetime, pace: float,
                rng: np.random.Generator) -> tuple[dict[str, Any], datetime]:
-        """Decide an item: the row of the table, and the time then."""
+        """Decide an item; return the row of the table, and the time after the decision."""
         session, taxonomy = self.session, self.session.taxonomy
         seen, prediction = session.would_show(item), session.project.prediction(item.position)
         answer = self._answer(rng, true, seen, prediction, item, taxonomy)
@@ -204,7 +203,7 @@ class _Person:
         return row, clock
 
     def _is_right(self, answer: _Answer, true: _Answer) -> bool:
-        """Whether the label or the labels are right; where there are none, the values."""
+        """Whether the label or labels are right or, if there are none, the values."""
         if true.label_id is not None:
             return answer.label_id == true.label_id
         attributes = [self.session.taxonomy.attribute(one) for one in answer.values]
@@ -213,7 +212,7 @@ class _Person:
 
     def _answer(self, rng: np.random.Generator, true: _Answer, seen: Seen, prediction: Prediction | None, item: Item,
                 taxonomy: Taxonomy) -> _Answer:
-        """Choose what to answer."""
+        """Choose an answer."""
         label_id = true.label_id
         if is_set(label_id):
             label_id = self._choose_set(rng, str(label_id), seen, prediction, taxonomy)
@@ -240,7 +239,7 @@ class _Person:
 
     def _choose_set(self, rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
                     taxonomy: Taxonomy) -> str:
-        """Choose a set of labels; an error is one too many or too few, likely one that the model confuses."""
+        """Choose a set of labels; an error is one label too many or too few, most often one that the model confuses."""
         errs, follows = rng.random() < self.error, rng.random() < self.bias
         visible = seen.visible_suggestion
         if visible is not None and visible != right and follows:
@@ -270,7 +269,7 @@ class _Person:
         return attribute.check(float(rng.uniform(*attribute.scale)))
 
     def _look_again(self, first: Decision, true: _Answer, *, clock: datetime, rng: np.random.Generator) -> Decision:
-        """Decide again, once the suggestion is shown: take it over where it is wrong, with the probability `bias`."""
+        """Decide again once the suggestion is shown: follow a wrong one with probability `bias`."""
         seen = replace(first.seen, hidden=False)
         takes_over = rng.random() < self.bias and seen.suggestion != true.label_id
         answer = _Answer(seen.suggestion if takes_over else first.label_id, getattr(first, "values", {}))
@@ -281,14 +280,14 @@ class _Person:
 
 
 def _is_near(attribute: Attribute, value: Value, true: Value, noise: float) -> bool:
-    """Whether a value is the true one, or so near that noise may be the reason."""
+    """Whether a value is the true one, or within two standard deviations of the noise."""
     if attribute.scale is None or not noise:
         return value == true
     return abs(float(value) - float(true)) <= 2 * noise * (attribute.scale[1] - attribute.scale[0])
 
 
 def _verdict(answer: _Answer, seen: Seen) -> str:
-    """What the answer says of the visible suggestion."""
+    """The verdict of an answer, given the visible suggestion."""
     visible: Any = seen.visible_suggestion
     given: Any = answer.label_id
     if answer.label_id is None:
@@ -299,7 +298,7 @@ def _verdict(answer: _Answer, seen: Seen) -> str:
 
 
 def _more(answer: _Answer, seen: Seen) -> dict[str, Any]:
-    """The arguments of `decide` that an answer with one label and no values doesn't need."""
+    """Further arguments of `decide`, for sets of labels and for values."""
     if answer.label_id is not None and not is_set(answer.label_id) and not answer.values:
         return {}
     suggested = {} if seen.hidden else getattr(seen, "values", {})
@@ -312,7 +311,7 @@ def _more(answer: _Answer, seen: Seen) -> dict[str, Any]:
 
 def _known(project: Project, truth: Mapping[Any, Any] | pd.Series | Sequence[Any],
            values: Mapping[Any, Mapping[str, Value]]) -> dict[str, _Answer]:
-    """Bring the truth to one form: by item id."""
+    """Convert the truth to one form: item id -> answer."""
     if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
         truth = truth.to_dict()
     if not isinstance(truth, Mapping):
@@ -329,7 +328,7 @@ def _known(project: Project, truth: Mapping[Any, Any] | pd.Series | Sequence[Any
 
 
 def _set_of(taxonomy: Taxonomy) -> Callable[[Any], str]:
-    """What makes a set's id of its id, or of the names of its labels."""
+    """A function from a set's id, or the names of its labels, to the set's id."""
     def make(labels: Any) -> str:
         if isinstance(labels, str):
             labels = members(labels) if is_set(labels) else [labels]
@@ -341,7 +340,7 @@ def _set_of(taxonomy: Taxonomy) -> Callable[[Any], str]:
 
 
 def _checked(taxonomy: Taxonomy, values: Any) -> dict[str, Value]:
-    """The values of an item by attribute id; BadInput where one can't be."""
+    """The values of an item by attribute id; BadInput where one isn't valid."""
     if not isinstance(values, Mapping):
         if len(taxonomy.attributes) != 1:
             raise BadInput(f"the truth of an item is {values!r:.80}; a mapping of attribute to value is expected.")
@@ -356,26 +355,26 @@ def _plain(value: Any) -> Any:
 
 
 def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
-    """Draw a certainty from 0 to 10: two normals whose distance gives the AUROC, cut into eleven steps.
+    """Draw a certainty from 0 to 10: from two normal distributions whose distance gives the AUROC, in eleven steps.
 
     References
     ----------
     Hanley and McNeil (1982), The meaning and use of the area under a ROC curve.
     """
     distance = float(np.sqrt(2) * ndtri(auroc))
-    # The middle between the two lies low on the scale, so that the steps are fine where the wrong answers are.
+    # The midpoint of the two means falls in the middle of the scale.
     return int(min(10, np.floor(11 * ndtr(rng.normal(distance if right else 0.0) - distance / 2))))
 
 
 class _PoolConfusion:
-    """How much labels look alike, from the items alone: the distance of one to the mean item of each label."""
+    """Confusion of labels from the items alone: the distance of an item to the mean item of each label."""
 
     def __init__(self, project: Project, known: Mapping[str, _Answer]) -> None:
         self._project, self._known = project, known
         self._means: tuple[list[str], np.ndarray] | None = None
 
     def weights(self, item: Item) -> tuple[list[str], np.ndarray]:
-        """Label ids, and how much the item looks like each."""
+        """Label ids, and how similar the item is to each label's mean item."""
         if self._means is None:
             sums: dict[str, list[np.ndarray]] = {label_id: [] for label_id in self._project.taxonomy.label_ids}
             for item_id, true in self._known.items():
@@ -393,7 +392,7 @@ class _PoolConfusion:
         return label_ids, np.exp(-(distance - distance.min()) / (distance.std() + 1e-9))
 
     def _small(self, position: int) -> np.ndarray | None:
-        """Shrink an item to 64 numbers: 8 x 8 grey values, or shares of letters; None where it can't be read."""
+        """Reduce an item to 64 numbers: 8 x 8 grey values, or letter frequencies; None if it can't be read."""
         try:
             image = self._project.pool.load(position)
         except ItemError:

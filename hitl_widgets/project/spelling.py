@@ -1,4 +1,4 @@
-"""Spelling of answers in tables: a label, several labels, and values of attributes, also after `to_csv` and `read_csv`.
+"""Answers as they are spelt in tables: one label, several labels or attribute values, also after a round trip by CSV.
 
 Read `Spelling` first. `text_of` and `names_of` read one cell.
 """
@@ -19,7 +19,7 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 
-# The columns that say which labels a row has, the surest first.
+# The columns with a row's labels, in order of precedence.
 SET_COLUMNS = ("labels", "label", "label_ids", "label_id")
 
 
@@ -31,9 +31,9 @@ class Spelling:
     lineage : Lineage
         Labels are known by their former names too.
     task : str
-        The project's: "multilabel" takes several labels in a row, "scale" none.
+        The project's task: rows have several labels with "multilabel", none with "scale".
     columns : set of str
-        The table's; those that are named as an attribute hold its values.
+        The table's columns; a column named like an attribute holds its values.
     """
 
     def __init__(self, lineage: Lineage, task: str, columns: Set[str]) -> None:
@@ -47,9 +47,9 @@ class Spelling:
         return tuple(attribute.id for attribute in self._attributes.values())
 
     def label(self, record: Mapping[Any, Any]) -> tuple[str | None, str | None, BadInput | None]:
-        """Read what a row says of the label: as it is spelt, its id or that of the set, and the error if none is meant.
+        """Read a row's label: as it is spelt, the id of the label or set, and the error if there is no such label.
 
-        None for all three where it says nothing.
+        All three are None if the row has no label.
         """
         if self.task == "scale":
             return None, None, None
@@ -58,20 +58,20 @@ class Spelling:
             None if names is None else ", ".join(names) or NONE_OF_THEM
         if text is None:
             return None, None, None
-        # Names may have commas in them: the text of a set isn't always its own.
+        # Names may contain commas, so that the text of a set may be ambiguous.
         if (said := text if names is None else names) not in self._known:
             self._known[said] = self._find(text, names)
         return text, *self._known[said]
 
     def names(self, record: Mapping[Any, Any]) -> tuple[str, ...]:
-        """The names or ids of the labels that a row has, as they are spelt; one of them where an item has one label."""
+        """The names or ids of a row's labels, as they are spelt; one of them where items have one label."""
         if self.task == "multilabel":
             return self._names(record) or ()
         text = self.label(record)[0]
         return () if text is None else (text,)
 
     def values(self, record: Mapping[Any, Any]) -> dict[str, Value]:
-        """Read a row's values: attribute id -> value; without those that are missing.
+        """Read a row's values: attribute id -> value, without missing ones.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Spelling:
         return found
 
     def _names(self, record: Mapping[Any, Any]) -> tuple[str, ...] | None:
-        """The names or ids of a row's labels, () for none of them; None where it doesn't say."""
+        """The names or ids of a row's labels, () for the empty set; None if the row has no answer."""
         for column in SET_COLUMNS:
             if (names := names_of(record.get(column), self.lineage)) is not None:
                 return names
@@ -102,7 +102,7 @@ class Spelling:
 
 
 def attributes_in(taxonomy: Taxonomy, columns: Set[str]) -> dict[str, Attribute]:
-    """The attributes that a table has a column for, by the column: their name or id."""
+    """The attributes in a table: column, named by the attribute's name or id -> attribute."""
     found = {}
     for attribute in taxonomy.attributes:
         column = next((name for name in (attribute.name, attribute.id) if name in columns), None)
@@ -112,13 +112,12 @@ def attributes_in(taxonomy: Taxonomy, columns: Set[str]) -> dict[str, Attribute]
 
 
 def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
-    """Give a table the column "labels" where it says of each label whether it is on: in a column of its own, or a row.
+    """Add the column "labels" to a table with a column, or a row, for each label that says whether it is on.
 
     Raises
     ------
     BadInput
-        Where it says nothing of one of today's labels (a missing label isn't taken for off), or something else than yes
-        or no.
+        If one of today's labels is missing (it isn't assumed to be off), or a cell has another value than yes or no.
     """
     columns = set(map(str, table.columns))
     if {"item_id", "label", "value"} <= columns and not columns & {"labels", "label_ids", "label_id"}:
@@ -133,7 +132,7 @@ def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
 
 
 def _sets_of_rows(table: pd.DataFrame, keys: Sequence[str], taxonomy: Taxonomy) -> pd.DataFrame:
-    """One row for all the rows of a table that have the same keys, and each say of one label whether it is on."""
+    """Merge the rows with the same keys, each of which says whether one label is on, into one row."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in table.to_dict("records"):
         row = rows.setdefault(tuple(text_of(record[name]) for name in keys), {name: record[name] for name in keys})
@@ -146,7 +145,7 @@ def _sets_of_rows(table: pd.DataFrame, keys: Sequence[str], taxonomy: Taxonomy) 
                          for row in rows.values()], columns=[*keys, "labels"])
 
 
-# Columns of a table that are no labels'.
+# Columns of a table that aren't labels.
 _OF_ROWS = frozenset(("item_id", "id", "annotator", "verdict", "certainty", "certainty_source", "note", "flags",
                       "status", "acted_at", "model", "value"))
 
@@ -177,16 +176,16 @@ def text_of(value: Any) -> str | None:
     if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value)):
         return None
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))  # whole numbers become floats in a column that lacks some
+        return str(int(value))  # whole numbers become floats in a column with missing values
     return None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
 
 
 # 14 branches: one for each way in which several labels may be written.
 def names_of(value: Any, lineage: Lineage) -> tuple[str, ...] | None:
-    """Read the labels of one cell; () for none of them, and None where it is missing.
+    """Read the labels of one cell; () for the empty set, None if the cell is missing.
 
-    They are a sequence, or a text: what `to_csv` makes of a tuple, a set's id, or names with a comma, a semicolon or a
-    bar between them. A text that is the name of one label is that label, whatever is in it.
+    The cell holds a sequence or a text: a tuple as written by `to_csv`, a set's id, or names separated by commas,
+    semicolons or bars. A text that is the name of one label is that label, even if it contains a separator.
 
     Parameters
     ----------
@@ -197,7 +196,7 @@ def names_of(value: Any, lineage: Lineage) -> tuple[str, ...] | None:
     Raises
     ------
     BadInput
-        When something else than texts is in the sequence.
+        If the sequence has elements that aren't texts.
     """
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
         names = [text_of(one) for one in value]
@@ -233,12 +232,12 @@ def _one_label(record: Mapping[Any, Any], lineage: Lineage) -> str | None:
     label = record.get("label")
     if isinstance(label, (float, np.floating)) and str(label) in lineage.today:
         return str(label)  # a label that is spelt 3.0
-    # A name such as "NA" is read from a file as nothing; the id beside it still says which label it is.
+    # A name such as "NA" is read from a file as missing; the id in its own column still identifies the label.
     return text_of(record.get("label_id")) if (text := text_of(label)) is None else text
 
 
 def _number(value: Any) -> Any:
-    """A number that a table has as text; anything else as it is, for the attribute to check."""
+    """A number that a table holds as text; any other value unchanged, for the attribute to check."""
     if not isinstance(value, str):
         return value.item() if isinstance(value, np.generic) else value
     try:

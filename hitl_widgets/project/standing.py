@@ -1,4 +1,4 @@
-"""What stands in a project: its answers, taxonomy, models and counts, as tables and mappings.
+"""The current answers, taxonomy, models and counts of a project, as tables and mappings.
 
 `Standing` is the part of `Project` that only reads. Read `Standing.annotations` and `Standing.answers` first.
 """
@@ -38,23 +38,23 @@ from .token_places import TokenPlaces
 
 
 class Standing:
-    """What stands in an open project; it changes nothing, and is safe for many threads.
+    """The read-only part of an open project: answers and models that stand. Safe for many threads.
 
     Attributes
     ----------
     folder : Path
     annotator : str
-        Who acts when nobody else is named.
+        The annotator when no other is named.
     log : Log
-        What was done, durably.
+        The log of all events.
     state : State
-        What follows from the log.
+        The state that follows from the log.
     ranking : Ranking
         The adopted model's predictions.
     settings : dict
-        The folder's own.
+        The folder's own settings.
     suggest_values : callable or None
-        Gives the values of attributes that would be suggested for the item at a position; None where nothing does.
+        Position -> the attribute values to suggest; None without a model for them.
     """
 
     folder: Path
@@ -73,16 +73,16 @@ class Standing:
 
     @property
     def annotator(self) -> str:
-        """Who acts when nobody else is named."""
+        """The annotator when no other is named."""
         raise NotImplementedError
 
     def who(self, annotator: str | None = None) -> str:
-        """The name that an annotator goes by here, by default the project's: a number where it was forgotten."""
+        """The name of an annotator, by default the project's, in the log: a number if the name was forgotten."""
         return self.log.who(check_annotator(annotator or self.annotator))
 
     @property
     def task(self) -> str:
-        """What is asked of an item: one of `records.TASKS`."""
+        """The project's task: one of `records.TASKS`."""
         task: str = self.settings["task"]
         return task
 
@@ -98,7 +98,7 @@ class Standing:
 
     @property
     def queue(self) -> Queue:
-        """Who answered what."""
+        """The queue of items, with who answered what."""
         return self.state.queue
 
     @property
@@ -108,13 +108,13 @@ class Standing:
 
     @property
     def pool(self) -> Pool:
-        """The items; BadInput where the project was opened without them."""
+        """The items; BadInput if the project was opened without them."""
         if self._pool is None:
             raise BadInput(f"{self.folder} was opened without a pool, for reading; open it with its pool to do this.")
         return self._pool
 
     def require_pool(self) -> None:
-        """BadInput where the project was opened without its items."""
+        """Raise BadInput if the project was opened without its items."""
         self.pool  # noqa: B018
 
     @property
@@ -129,7 +129,7 @@ class Standing:
         ----------
         position : int
         ranking : Ranking, optional
-            Another model's answers.
+            Another model's predictions.
         """
         ranking = ranking or self.ranking
         with self.state.lock:
@@ -147,18 +147,18 @@ class Standing:
                           tuple(label_ids[column] for column in best)) if len(best) else None
 
     def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
-        """Read what is suggested for the attributes of one item, by their ids; empty where nothing predicts them."""
+        """The suggested attribute values of one item, by attribute id; empty without a model for them."""
         return {} if self.suggest_values is None or not self.taxonomy.attributes else self.suggest_values(position)
 
     def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
-        """List what stands, one row per item and annotator, under today's labels or as an older version saw them."""
+        """List the annotations, one row per item and annotator, under today's labels or those of an older version."""
         self.refresh()
         table = annotation_table(self.log, self.state, taxonomy)
         return table if self.task != "multilabel" else \
             with_sets(table, self.taxonomy if taxonomy is None else self.lineage.versions[taxonomy])
 
     def labels_table(self) -> pd.DataFrame:
-        """List which labels each annotator gave each item or not; see `Workbench.labels_table`."""
+        """List for each item, annotator and label whether it is on; see `Workbench.labels_table`."""
         if self.task in OBJECT_TASKS:
             raise BadInput("an image has objects in this project, each with a label; wb.objects() has them.")
         if self.task != "multilabel":
@@ -217,7 +217,7 @@ class Standing:
             return table.assign(position=self.pool.positions(table["item_id"].tolist()), source=source)
 
     def answers(self) -> Answers:
-        """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
+        """Read the answers that stand now, under today's taxonomy, for consensus and for training."""
         with self.state.lock:
             self.refresh()
             return Answers(self.log, self.state, self._pool, task=self.task)
@@ -232,9 +232,9 @@ class Standing:
                 self.log.latest(self.who(annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
-        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator.
+        """List the standing decisions that mark a region of their item: item_id -> one decision per annotator.
 
-        Regions that were marked on the map of an attribute say nothing of labels and objects, and are left out.
+        Regions that were marked on the map of an attribute don't concern labels and objects, and are left out.
         """
         marked: dict[str, list[Decision]] = {}
         for decision in self._judging():
@@ -245,32 +245,32 @@ class Standing:
         return marked
 
     def reasons_table(self) -> pd.DataFrame:
-        """List what people say of explanations; see `Workbench.reasons`."""
+        """List people's feedback on explanations; see `Workbench.reasons`."""
         self.refresh()
         return reasons_table(self._judging(), self.lineage)
 
     def _judging(self) -> list[Decision]:
-        """The decisions that stand and judge an explanation of their item as it is now."""
+        """The standing decisions that judge an explanation, without items whose content has changed."""
         return [events.decision_of(event) for event in self.log.judging() if event.id not in self.state.changed]
 
     def gold(self) -> dict[str, str]:
-        """List the known answers: item_id -> today's label_id, as far as that is certain."""
+        """List the known answers that aren't in doubt: item_id -> today's label_id."""
         self.refresh()
         return {item_id: label for item_id, given in self.state.gold.items()
                 if (label := self.lineage.exactly(*given)) is not None}
 
     def gold_values(self) -> dict[str, dict[str, Value]]:
-        """List the known values: item_id -> attribute id -> value under today's scales, as far as that is certain."""
+        """List the known values that aren't in doubt: item_id -> attribute id -> value under today's scales."""
         self.refresh()
         return {item_id: found for item_id in self.state.gold_values if (found := self.state.gold_values_of(item_id))}
 
     def reference(self) -> dict[str, str]:
-        """List what measures: item_id -> today's label_id, of gold and of hold-out items answered blind."""
+        """List the reference labels: item_id -> today's label_id, for gold and hold-out items answered blind."""
         measuring = self.measuring()
         return {str(self.pool.ids[place]): label_id for place, label_id in (measuring.holdout | measuring.gold).items()}
 
     def measuring(self) -> Measuring:
-        """List the items that measure by what they are (hold-out, gold, imported), and how many are unsure."""
+        """List the items that measure by kind (hold-out, gold, imported), and how many are unsure."""
         with self.state.lock:
             self.refresh()
             return self.state.reference.measuring(self.lineage)
@@ -292,7 +292,7 @@ class Standing:
                                     self.lineage, changed=self.state.changed, gold=gold)
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
-        """Count where an annotator stands.
+        """Count an annotator's answers and the items of the queue.
 
         Returns
         -------
@@ -311,28 +311,28 @@ class Standing:
                     "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
-        """List the decisions of an annotator that stand for some items: item_id -> decision id."""
+        """List an annotator's standing decisions on some items: item_id -> decision id."""
         return self.log.standing_ids(item_ids, self.who(annotator))
 
     @property
     def round(self) -> int:
-        """1 before the first fine-tuning, 2 after it, and so on."""
+        """The number of the current round: 1 before the first fine-tuning, 2 after it, and so on."""
         with self.state.lock:
             self.refresh()
             return 1 + self.state.n_trained
 
     def refresh(self) -> None:
-        """Take in what this or another process has stored since the last look."""
+        """Take in what this or another process has stored since the last refresh."""
         self.state.refresh()
 
     def adopted(self) -> events.Event | None:
-        """Read the last "adopted" event, by whichever process; None before the first."""
+        """Read the last "adopted" event, from any process; None before the first."""
         with self.state.lock:
             self.refresh()
             return self.state.adopted
 
     def adopted_values(self) -> events.Event | None:
-        """Read the last "adopted_values" event, by whichever process; None before the first."""
+        """Read the last "adopted_values" event, from any process; None before the first."""
         with self.state.lock:
             self.refresh()
             return self.state.adopted_values
@@ -343,7 +343,7 @@ class Standing:
         return preview_.edit_table(self.lineage)
 
     def counts(self) -> pd.DataFrame:
-        """Count the answers that mean each label, are presumed to, or may; quick, however many there are."""
+        """Count for each label the answers that mean it, are presumed to mean it, or may mean it. Quick at any size."""
         self.require_pool()
         with self.state.lock:
             self.refresh()
@@ -352,7 +352,7 @@ class Standing:
                 pair for place, pair in self.state.presumed_positions().items() if doubtful[place]])
 
     def label_counts(self) -> LabelCounts:
-        """Count the answers of every label today, parents of other labels included; none without a pool."""
+        """Count the answers of each of today's labels, including parents of other labels; empty without a pool."""
         with self.state.lock:
             self.refresh()
             return preview_.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)

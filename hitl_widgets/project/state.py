@@ -1,9 +1,8 @@
-"""The project's state: what follows from the log, held in memory for the queue.
+"""The project's state: a projection of the log, held in memory for the queue.
 
-There is one projection of the log, for reading and for following. The table `PROJECTIONS` says for each kind of event
-which method takes it in, and `State.place` takes in what stands: rows of the log's table of annotations. Opening a
-project passes all of the log through them, `State.refresh` passes what is new. Read `PROJECTIONS` and `State.place`
-first.
+Opening a project and following its log use the same projection. The table `PROJECTIONS` names the method that takes in
+each kind of event; `State.place` takes in standing answers, as rows of the log's table of annotations. Opening passes
+the whole log through them, `State.refresh` only new events. Read `PROJECTIONS` and `State.place` first.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ from .threads import take_in as take_threads_in
 from .verdicts import Verdicts
 
 CONTENT_BUDGET_S = 0.05
-# The decisions of so many hold-out items are read without asking first which have more than one.
+# Up to this number of hold-out items, all decisions are read, without checking which items have more than one.
 FEW = 50
 COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by", "planted")
 
@@ -54,7 +53,7 @@ Table = Mapping[str, Sequence[Any]]
 
 
 class State:
-    """Who answered what, by what people and models are measured, and which taxonomy holds: up to some event of the log.
+    """The answers, reference labels, taxonomy and people's settings up to some event of the log.
 
     Parameters
     ----------
@@ -62,11 +61,11 @@ class State:
     pool : Pool or None
         The items; None for a project that is opened without them.
     ranking : Ranking
-        The models' scores; they are worked out anew after a change of the taxonomy.
+        The models' scores; they are recomputed after a change of the taxonomy.
     settings : mapping
         The hold-out's share (``holdout``) and ``seed``.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item; two numbers are the least and the most.
+        Number of annotators who are asked about each item; two numbers are the minimum and the maximum.
     audit : float
         Share of the pool that is drawn for the audit.
     now : function returning an aware datetime
@@ -75,46 +74,45 @@ class State:
     Attributes
     ----------
     lock : RLock
-        One lock for all that is held here; whoever reads more than one thing holds it.
+        The lock of the whole state; hold it to read more than one attribute.
     lineage : Lineage
         Every version of the taxonomy.
     contents, queue, reference, label_index
         Only with a pool.
     gold : dict
-        item_id -> (label_id, taxonomy version) of every item whose answer is known.
+        item_id -> (label_id, taxonomy version) of every item with a known answer.
     gold_values : dict
         item_id -> (attribute id -> value, taxonomy version) of every item with known values.
     presumed : dict
         item_id -> (label_id, taxonomy version) of items that nobody answered since they were presumed.
     absent : tuple of str
-        Ids of answered items that aren't in the pool, when the project was opened.
+        Ids of answered items that weren't in the pool when the project was opened.
     changed : frozenset of str
-        Ids of decisions on items whose content isn't what their annotator saw, as far as that is known.
+        Ids of decisions on items whose content has changed since, as far as that is known.
     proposal : Event or None
-        The last proposal of what to presume, while it isn't concluded.
+        The last proposal of labels to presume, while it is open.
     n_proposed : int
-        How many proposals there were.
+        Number of proposals so far.
     n_trained, trained_at : int
-        How many trainings there were, and when the last was, in microseconds since 1970 (0 before the first).
+        Number of trainings so far, and the time of the last, in microseconds since 1970 (0 before the first).
     adopted : Event or None
-        The last adoption of a model, by whichever process.
+        The last adoption of a model, by any process.
     agreements : Agreements
-        What the owner set for the people, what they agreed to, and what they were told.
+        The owner's policy, people's consents and their notices.
     threads : dict
-        id -> the thread: a question with its answers, in the order in which they were asked.
+        Id -> thread, a question with its answers, in the order of the questions.
     repeated : dict
-        annotator -> ids of the items that they were asked again, to compare them with themselves.
+        annotator -> ids of the items that they were asked again, to measure their agreement with themselves.
     gold_since : dict
         item_id -> number of the event since which its answer is known.
     verdicts : Verdicts
-        What was adjudicated.
+        The verdicts of adjudications.
     assignments : Assignments
         Which items are asked only of some people.
     generation : int
-        How often the log's events had been brought into another order, when this state began.
+        How often the log's events had been reordered when this state began.
     news : list of Event
-        Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
-        process.
+        Taxonomy edits, adopted models and posts in threads since the project was opened, by any process.
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
@@ -125,12 +123,12 @@ class State:
         self._settings, self._annotators_per_item, self._audit = settings, annotators_per_item, audit
         self.news: list[Event] = []
         self._looks = threading.local()
-        self._former: dict[int, Lineage] = {}  # generation -> the last lineage that was held of it
+        self._former: dict[int, Lineage] = {}  # generation -> its last lineage
         self._begin()
         log.catch_up = self._caught_up
 
     def _begin(self) -> None:
-        """Take in the events of the whole log that aren't answers, and forget whatever was held before."""
+        """Start anew: take in all events of the log that aren't answers."""
         log, pool, settings = self._log, self._pool, self._settings
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
         self.changed = frozenset[str]()
@@ -164,10 +162,10 @@ class State:
         self._sorted: list[Event] = []
         self._sent_back: dict[int, int] = {}
         self._placed_under = self._sent_back
-        # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
+        # The log is taken in up to _seq; this process's own later decisions are in _ahead until the gap is closed.
         self._seq, self._ahead = log.last_seq(), set[int]()
         self.generation = log.taken_in = log.generation
-        # A look that fails on its way is made again: no event is taken in twice.
+        # So that no event is taken in twice when a refresh that failed halfway is repeated.
         self._projected, self._taken = 0, dict[str, int]()
         self._project(self._seq)
         if not self.lineage.steps:
@@ -175,29 +173,29 @@ class State:
                              f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
 
     def _caught_up(self, events: Sequence[Event], generation: int | None) -> Sequence[Event]:
-        """Take in a log whose events were brought into another order, and say the same of it as these events did."""
+        """Take in a log whose events were reordered, and renumber the versions in these events for it."""
         with self.lock:
             self.refresh()
             before = self._former.get(self.generation if generation is None else generation, self.lineage)
             return renumbered(events, before, self.lineage)
 
     def restart(self) -> None:
-        """Replay the whole log from its beginning: joining or redacting has brought its events into another order."""
+        """Replay the whole log from its beginning, since joining or redacting has reordered its events."""
         with self.lock:
             self._former[self.generation] = self.lineage
-            notify, self._notify = self._notify, lambda sentence: None  # it was said when the project was opened
+            notify, self._notify = self._notify, lambda sentence: None  # notified at the opening
             try:
                 self._begin()
                 self._ranking.use(self._ranking.predictions)
                 self.open(shares=True)
             except BaseException:
-                self.generation = -1  # the next look begins anew
+                self.generation = -1  # the next refresh replays the log
                 raise
             finally:
                 self._notify = notify
 
     def open(self, *, shares: bool) -> None:
-        """Take in all that stands, and compare it with the pool.
+        """Take in all standing answers, and compare them with the pool.
 
         Parameters
         ----------
@@ -228,7 +226,7 @@ class State:
                 self._notify(f"{self._log.name}: {copies}")
 
     def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
-        """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.
+        """Find answers to items whose content has changed since: they don't count, and the items are asked again.
 
         Parameters
         ----------
@@ -237,7 +235,7 @@ class State:
         places : ndarray of int, shape (n_rows,)
             The items' positions in the pool, -1 for those that aren't in it.
         budget_s : float or None
-            Seconds, at most; what is left over is compared when it is used. None compares all.
+            Maximum number of seconds; the remaining items are compared when they are used. None compares all.
         """
         rows = self.contents.differing(zip(places.tolist(), table["content"], strict=True), budget_s=budget_s)
         with self.lock:
@@ -253,7 +251,7 @@ class State:
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
-        """Look at the log once: within this, `refresh` on this thread looks again only once this process stored more.
+        """In a with block: read the log once; `refresh` on this thread reads again only after own changes.
 
         What others store meanwhile is taken in afterwards.
         """
@@ -264,7 +262,7 @@ class State:
             self._looks.n_writes = None
 
     def refresh(self) -> None:
-        """Take in what this or another process has stored since the last look."""
+        """Take in what this or another process has stored since the last refresh."""
         seen, n_writes = getattr(self._looks, "n_writes", None), self._log.n_writes
         if seen != n_writes:
             self._look()
@@ -285,7 +283,7 @@ class State:
                 self._log.last_seq()
                 if self._log.generation == self.generation:
                     raise
-                self.restart()  # somebody joined or redacted while it was read: the parts don't belong together
+                self.restart()  # somebody joined or redacted while it was read: the parts aren't consistent
 
     def _take_in(self, since: int, last: int) -> None:
         """Take in the events after number `since`, up to `last`."""
@@ -311,13 +309,13 @@ class State:
             The item's place in the pool.
         decision : Event
         former : Event or None
-            What stood for this item and annotator until then.
+            The decision of this annotator on this item that stood before.
         """
         with self.lock:
             if self._log.generation != self.generation:
                 self.restart()
                 return
-            if (seq := decision.seq or 0) <= self._seq:  # somebody's look at the log has taken it in already
+            if (seq := decision.seq or 0) <= self._seq:  # a refresh has taken it in already
                 return
             stands: Event | None = decision
             if former is not None and decision.acted_at < former.acted_at:
@@ -332,12 +330,12 @@ class State:
 
     @property
     def _columns(self) -> tuple[str, ...]:
-        """The columns of the log's table that are taken in; columns of values only where some may have been given."""
+        """The columns of the log's table to read; those of values only if there may be values."""
         return (*COLUMNS, "given_values") if self.lineage.has_attributes else COLUMNS
 
     @property
     def policy(self) -> Mapping[str, Any]:
-        """What the owner set for the people of the project, by `policy.KEYS`; empty where nothing was set."""
+        """The owner's policy, by `policy.KEYS`; empty if nothing was set."""
         return self.agreements.policy
 
     @property
@@ -347,22 +345,22 @@ class State:
 
     @property
     def is_current(self) -> bool:
-        """Whether all that the log has now is taken in."""
+        """Whether the whole log is taken in."""
         with self.lock:
             last = self._log.last_seq()
             return self._log.generation == self.generation and last <= self._seq
 
     @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
-        """How far the log is taken in: up to one number, and these decisions beyond it. Hold the lock."""
+        """The part of the log that is taken in: up to this number, and these later decisions. Hold the lock."""
         return self._seq, frozenset(self._ahead)
 
     def n_acted(self, annotator: str, since: int) -> int:
-        """Count the items that an annotator closed since an instant of today or of this round, in microseconds."""
+        """Count the items that an annotator closed since an instant (microseconds) within today or this round."""
         return sum(at >= since for at in self._recent.get(annotator, {}).values())
 
     def places(self, item_ids: Sequence[str]) -> list[int]:
-        """Positions of those of the items that are in the pool."""
+        """Positions of the items that are in the pool."""
         assert self._pool is not None
         return [place for place in self._pool.positions(item_ids).tolist() if place >= 0] if item_ids else []
 
@@ -382,7 +380,7 @@ class State:
     # -- the projection --------------------------------------------------------------------------------------
 
     def place(self, table: Table, places: npt.NDArray[np.int64]) -> None:
-        """Take in what stands for some items now, whatever was held of them before.
+        """Set the standing answers to some items; they replace earlier ones.
 
         Parameters
         ----------
@@ -395,7 +393,7 @@ class State:
         Raises
         ------
         LogDamaged
-            When a row says what is never written.
+            When a row isn't in the form that this package writes.
         """
         try:
             rows = _Rows(table, places, changed=self.changed)
@@ -412,12 +410,12 @@ class State:
         self.reference.note_all(self._measuring(rows))
 
     def _measuring(self, rows: _Rows) -> list[tuple[int, str, BlindAnswers]]:
-        """Tell of each row of a hold-out item what its annotator's answers measure."""
+        """For each row of a hold-out item: position, annotator, and which of their answers measure."""
         measuring = np.flatnonzero(rows.here & self.queue.holdout[rows.places]).tolist()
         item_ids = [rows.table["item_id"][row] for row in measuring]
-        # The row has all there is to know of an item with one decision, as nearly all of many are.
+        # For an item with a single decision, as nearly all in a large project, the row is sufficient.
         revisited = set(item_ids) if len(item_ids) <= FEW else self._log.revisited_items().intersection(item_ids)
-        # But whether an "unsure" was given in sight of a suggestion, which the verdict of a label says.
+        # Except for "unsure", whose verdict doesn't show whether a suggestion was visible.
         revisited |= {item_id for item_id, row in zip(item_ids, measuring, strict=True) if rows.unsure[row]}
         events: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self._log.events_of(sorted(revisited)):
@@ -432,7 +430,7 @@ class State:
         return answers
 
     def _look_up(self, rows: _Rows) -> None:
-        """Read from the log what the rows of skipped items and of items that were sent back leave open."""
+        """Read further events from the log for the rows of skipped items and of items that were sent back."""
         sent_back = np.isin(rows.places, list(self._sent_back)) if self._sent_back else False
         wanted = np.flatnonzero(rows.skipped | (rows.closed & sent_back)).tolist()
         item_ids = dict.fromkeys(rows.table["item_id"][row] for row in wanted)
@@ -478,7 +476,7 @@ class State:
         recent.update(zip(rows.places[new].tolist(), rows.acted_at[new].tolist(), strict=True))
 
     def _project(self, last: int) -> None:
-        """Take in the events up to a number that aren't answers, each once."""
+        """Take in the events up to a number, without answers, each once."""
         of_kind: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self._log.events(self._projected, kind=tuple(PROJECTIONS)):
             if self._taken.get(event.kind, 0) < (event.seq or 0) <= last:
@@ -509,7 +507,7 @@ class State:
         self._follow_lineage(self.lineage.settled_by(events))
 
     def _follow_lineage(self, lineage: Lineage) -> None:
-        """Go on with a lineage under which answers may mean something else."""
+        """Switch to a lineage under which answers may have another meaning."""
         self.lineage = lineage
         if self._pool is not None:
             self.queue.tied = self.label_index.tied(lineage)
@@ -533,7 +531,7 @@ class State:
             if place >= 0:
                 self.reference.set_verdict(place, label)
                 (self._judged.discard if label is None else self._judged.add)(place)
-        for event in events:  # whoever judged an item has read what others answered: nothing they say of it is a vote
+        for event in events:  # people who judged an item have read others' answers: theirs no longer count as votes
             if "undoes" not in event.body and (place := int(self._pool.positions([event.item_id or ""])[0])) >= 0:
                 self.queue.informed.setdefault(event.annotator, set()).add(place)
         here = places[places >= 0]
@@ -543,7 +541,7 @@ class State:
         self._settle_ties()
 
     def _settle_ties(self) -> None:
-        """Nobody is asked to break a tie that was adjudicated, nor for more votes."""
+        """Mark adjudicated items as settled: nobody is asked to break their ties or for more votes."""
         if self._judged:
             self.queue.tied[list(self._judged)] = False
             if self._doubt is not None:
@@ -576,7 +574,7 @@ class State:
         self.n_proposed += sum("proposed" in event.body for event in events)
 
     def _take_sorted(self, events: Sequence[Event]) -> None:
-        """Items that were sent back to the queue: what was answered before that closes them no more."""
+        """Take in "sorted" events: earlier answers no longer close items that were sent back to the queue."""
         if self._pool is not None:
             every = [*self._sorted, *events]
             sent = sent_back(every)
@@ -598,8 +596,8 @@ def _take_repeated(state: State, events: Sequence[Event]) -> None:
         state.repeated.setdefault(event.annotator, set()).add(event.item_id or "")
 
 
-# Kind of event -> what takes events of this kind in, in the log's order: for opening and for following. Decisions and
-# retractions aren't here: what stands after them lies in the log's table of annotations, which `State.place` takes in.
+# Kind of event -> method that takes in such events, in the log's order, for opening and for following. Decisions and
+# retractions are missing: `State.place` takes in their result from the log's table of annotations.
 PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": _take_adoptions,
@@ -611,7 +609,7 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "thread": lambda state, events: take_threads_in(state.threads, events),
     "repeated": _take_repeated, "adjudicated": State._take_verdicts, "adopted_values": _take_adopted_values,
     "assigned": lambda state, events: state.assignments.take_in(events), "settled": State._take_settled}
-# Of these, people who work on the same project are told.
+# Kinds of events that are news to other people in the project.
 NEWS = ("taxonomy", "adopted", "thread", "assigned")
 
 
@@ -620,12 +618,11 @@ _CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _LABEL, "accept":
 
 
 class _Rows:
-    """Rows of the log's table of annotations as arrays, shape (n_rows,): what each says of its item and annotator.
+    """Rows of the log's table of annotations as arrays, shape (n_rows,).
 
-    `here` where the item is in the pool, `planted` where a wrong suggestion was shown on purpose, `closed` where it is
-    done, `asked_again` where it is open all the same.
-    `label_ids` and `versions` are those of the label that was given, None where none was; `texts` are the values of
-    attributes, or None where none can have been given.
+    Masks: `here`, the item is in the pool; `planted`, a wrong suggestion was shown on purpose; `closed`, the item is
+    done; `asked_again`, it is open all the same. `label_ids` and `versions` belong to the label that was given, None
+    without one; `texts` holds the attribute values as JSON, or is None if there can't be any.
     """
 
     def __init__(self, table: Table, places: npt.NDArray[np.int64], *, changed: Collection[str] = ()) -> None:
@@ -634,7 +631,7 @@ class _Rows:
         verdicts = np.fromiter(map(_CODES.__getitem__, table["verdict"]), np.int8, len(places))
         self.label_ids, self.versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         self.acted_at = np.array([at or 0 for at in table["acted_at"]], np.int64)
-        # An answer to a suggestion that was wrong on purpose is no vote: the item is done, and has no label.
+        # An answer to a planted suggestion isn't a vote: the item is done, and has no label.
         self.planted = self.here & np.array([bool(planted) for planted in table["planted"]], np.bool_)
         self.skipped = self.here & (verdicts == _SKIP) & ~self.planted
         self.unsure = self.here & (verdicts == _UNSURE)
@@ -647,7 +644,7 @@ class _Rows:
         if self.texts is not None:
             self.texts[~labelled | self.planted] = None
         self.asked_again = np.zeros(len(places), np.bool_)
-        if changed:  # somebody answered what isn't there any more: no label, no measure, and open again
+        if changed:  # the content has changed since: the answer neither counts nor measures, and the item is open again
             self.asked_again = np.array([id in changed for id in table["decision_id"]], np.bool_)
             self.label_ids[self.asked_again] = None
             if self.texts is not None:
@@ -655,7 +652,7 @@ class _Rows:
             self.unsure &= ~self.asked_again
 
     def blind_answer(self, row: int) -> BlindAnswers:
-        """What a single decision measures."""
+        """Whether a single decision measures, and what."""
         if self.table["decision_id"][row] in self.changed or self.planted[row]:
             return NOTHING
         pair = None if self.label_ids[row] is None else (self.label_ids[row], self.versions[row])
@@ -663,7 +660,7 @@ class _Rows:
 
 
 def _put_off(annotator: str, events: Iterable[Event]) -> tuple[str | None, int | None]:
-    """Find the label of the answer that an annotator's skip put off, as it was given: it still narrows the choices."""
+    """The label, as it was given, of the answer that an annotator's skip suspended: it still narrows the choices."""
     former = standing((event for event in events if event.kind == "retracted" or event.annotator == annotator),
                       skips=False)
     if former is None or former.body["verdict"] not in LABELLING:
@@ -672,14 +669,14 @@ def _put_off(annotator: str, events: Iterable[Event]) -> tuple[str | None, int |
 
 
 def standing_acts(log: Iterable[Event]) -> list[Event]:
-    """Of the "sorted" events, in the log's order, those that weren't undone."""
+    """The "sorted" events that weren't undone, in the log's order."""
     log = list(log)
     undone = {event.body["undoes"] for event in log if event.body["act"] == "undone"}
     return [event for event in log if event.body["act"] != "undone" and event.id not in undone]
 
 
 def sent_back(log: Iterable[Event]) -> dict[str, int]:
-    """List the items that were sent back to the queue: item_id -> the event's number.
+    """List the items that were sent back to the queue: item_id -> number of the event.
 
     An answer before that event doesn't close the item any more.
     """
@@ -688,14 +685,14 @@ def sent_back(log: Iterable[Event]) -> dict[str, int]:
 
 
 def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
-    """Say in a sentence who edited the taxonomy or adopted a model.
+    """Describe an edit of the taxonomy, or the adoption of a model, in a sentence.
 
     Parameters
     ----------
     event : Event
         Of kind "taxonomy" or "adopted".
     lineage : Lineage
-        Has the step of the event.
+        The lineage with the step of the event.
     reader : str
         The annotator who reads it.
     """
@@ -708,10 +705,10 @@ def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
 
 
 def doer(event: Event, reader: str) -> str:
-    """Name who acted, as the subject of a sentence for a reader."""
+    """The person who acted, as the subject of a sentence for a reader."""
     return event.annotator if event.annotator != reader else "You, in another notebook,"
 
 
 def midnight(now: datetime) -> int:
-    """Find the beginning of the day where the person sits, in microseconds since 1970."""
+    """The beginning of the day in local time, in microseconds since 1970."""
     return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))

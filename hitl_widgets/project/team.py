@@ -1,4 +1,4 @@
-"""The people of a project and their roles: who is invited, what is kept aside and taken in. Read `invite` first.
+"""Roles of a project's people: invitations, and acts that are set aside and taken in. Read `invite` first.
 
 Which act a role allows is in `hitl_widgets.storage.roles`. Until somebody is invited, everybody may do everything.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 COLUMNS = ["annotator", "role", "since", "given_by"]
 ASIDE_COLUMNS = ["id", "annotator", "kind", "item_id", "label", "acted_at", "stored_at", "role"]
 GIVEN = tuple(reversed(ROLES[1:]))
-# How the card says what its person's role allows.
+# What the card says about a person's role.
 READS = {"guest": "You are a guest in this project", "none": "You have no role in this project"}
 
 
 def roles(project: Project) -> pd.DataFrame:
-    """Return a table of everybody with a role: annotator, role, since (NaT for whoever made the project), given_by."""
+    """Return a table of everybody with a role: annotator, role, since (NaT for the project's creator), given_by."""
     project.refresh()
     with project.state.lock:
         agreements = project.state.agreements
@@ -39,12 +39,12 @@ def roles(project: Project) -> pd.DataFrame:
 
 
 def invite(project: Project, name: str, role: str = "annotator") -> pd.DataFrame:
-    """Give a person a role, as an owner; the first time, whoever worked here before becomes an annotator.
+    """Give a person a role, as an owner; the first time, everybody who worked here before becomes an annotator.
 
     Returns
     -------
     DataFrame
-        As `roles` gives it.
+        The table of `roles`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def invite(project: Project, name: str, role: str = "annotator") -> pd.DataFrame
 
 
 def withdraw(project: Project, name: str) -> pd.DataFrame:
-    """Take a person's role away, as an owner: their earlier answers still count; what they store from now on doesn't.
+    """Withdraw a person's role, as an owner: earlier answers still count, later ones don't.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def withdraw(project: Project, name: str) -> pd.DataFrame:
 
 
 def _give(project: Project, new: dict[str, str]) -> None:
-    """Store the roles of some people, all or none."""
+    """Store the roles of some people, all of them or none."""
     at = project._now()
     project.take_in(*(Event(id=new_id(), kind="role", annotator=project.annotator, acted_at=at,
                             body={"annotator": name, "role": role}) for name, role in new.items()))
@@ -104,10 +104,10 @@ def _give(project: Project, new: dict[str, str]) -> None:
 
 
 def set_aside(project: Project, reader: str) -> pd.DataFrame:
-    """Return a table of the acts that are kept aside: a person's own, or everybody's for an owner.
+    """Return a table of the acts that are set aside: a person's own, or everybody's for an owner.
 
-    Columns: id, annotator, kind ("decided", "retracted", ...), item_id, label (that was given), acted_at, stored_at,
-    role (that the person has now).
+    Columns: id, annotator, kind ("decided", "retracted", ...), item_id, label (as given), acted_at, stored_at, role
+    (the person's current role).
     """
     project.refresh()
     owner = project.state.agreements.is_owner(reader)
@@ -119,25 +119,25 @@ def set_aside(project: Project, reader: str) -> pd.DataFrame:
 
 
 def take_in(project: Project, ids: str | Iterable[str] | pd.DataFrame) -> pd.DataFrame:
-    """Have acts that are kept aside count from now on, as an owner.
+    """Have acts that were set aside count from now on, as an owner.
 
-    An answer that its author took back meanwhile is taken in together with that.
+    An answer that its author retracted meanwhile is taken in together with the retraction.
 
     Parameters
     ----------
     project : Project
     ids : str, iterable of str or DataFrame
-        Ids of `set_aside`, or a table as it gives it.
+        Ids from `set_aside`, or its table.
 
     Returns
     -------
     DataFrame
-        What is kept aside still.
+        The acts that are still set aside.
 
     Raises
     ------
     BadInput
-        When one of these isn't kept aside, or can't be taken in, such as an edit of the taxonomy.
+        When one of them isn't set aside, or can't be taken in, such as a taxonomy edit.
     NotAllowed
         When somebody else than an owner acts.
     """
@@ -168,16 +168,16 @@ def take_in(project: Project, ids: str | Iterable[str] | pd.DataFrame) -> pd.Dat
 
 
 def reading(project: Project, annotator: str) -> str | None:
-    """Why a card is for reading only, in a sentence for its person; None where it isn't. Quick."""
+    """Why a card is read-only, in a sentence for its person; None if it isn't. Quick."""
     known = project.state.roles
     if not known.in_force or (role := known.of(annotator)) not in READS:
         return None
     return f"{READS[role]}: this card is for reading. {_listed(known.owners)} can invite you."
 
 
-# 14 branches: most are words that differ between one and several.
+# 14 branches: most are for singular and plural.
 def aside_in_words(project: Project, annotator: str) -> str | None:
-    """Say to a person how many of their answers are kept aside, and to an owner which people's; None where none is."""
+    """Tell a person how many of their answers are set aside, and an owner whose answers are; None if there are none."""
     known = project.state.roles
     if not known.in_force:
         return None
@@ -198,7 +198,7 @@ def aside_in_words(project: Project, annotator: str) -> str | None:
 
 
 def kept_aside(project: Project, annotator: str) -> str:
-    """Say to a person, in a sentence, why what they just did is kept aside."""
+    """Tell a person, in a sentence, why their last act was set aside."""
     why = project.state.roles.refusal(annotator, NEEDS["decided"])
     return f"Kept aside: {why} It isn't lost, and counts once an owner takes it in."
 

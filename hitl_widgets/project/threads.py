@@ -1,8 +1,8 @@
 """Threads: questions about an item or a label, their answers, and what became of them.
 
-A thread begins with a question. Whoever has the project answers it, and settles it: an answer becomes a sentence of the
-label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit that is stored together
-with the settling. Read `Threads.ask` and `Threads.settle` first.
+A thread begins with a question. People answer it and then settle it. Settling can turn an answer into a sentence of the
+label's definition, an example, a counter-example or an edge case; this taxonomy edit, which needs the role of a
+reviewer, is stored together with the settling. Read `Threads.ask` and `Threads.settle` first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST_TEXT = 2_000
 COLUMNS = ["thread", "item_id", "label", "text", "asked_by", "asked_at", "n_answers", "last_answer", "answered_by",
            "settled", "settled_by", "edit"]
 _HTML_THREADS = 50
-# What an answer may become, beside an edge case: the field of the label that it is added to.
+# What an answer may become, beside an edge case -> the field of the label that it is added to.
 _EXAMPLES = {"example": "examples", "counter_example": "counter_examples"}
 
 
@@ -50,11 +50,11 @@ class Post:
     acted_at : datetime
         When, in UTC.
     text : str
-        Plain text; empty where nothing was said.
+        Plain text; may be empty.
     edit : str or None
-        The taxonomy edit that settled the thread, if one did.
+        Id of the taxonomy edit that settled the thread, if any.
     into : str or None
-        What it became in the guideline, such as "example"; None where nothing, or an edit of another kind.
+        What the answer became in the guideline, such as "example"; None if nothing, or an edit of another kind.
     """
 
     id: str
@@ -75,13 +75,13 @@ class Thread:
     id : str
         Id of the event of the question.
     item_id : str or None
-        The item that it is about, if it is about one.
+        The item that it is about, if any.
     label_id : str or None
-        The label that it is about, under the taxonomy's version `taxonomy`.
+        The label that it is about, if any, in the taxonomy version `taxonomy`.
     taxonomy : int
-        The version when it was asked.
+        The taxonomy version when it was asked.
     posts : tuple of Post
-        The question first, then the others in the order in which the log got them.
+        The question, then the other posts in the order of the log.
     """
 
     id: str
@@ -114,23 +114,23 @@ class Thread:
 
     @property
     def answers(self) -> tuple[Post, ...]:
-        """What was said since: answers, and the words that settled or reopened it."""
+        """The posts after the question: answers, and posts that settled or reopened the thread."""
         return tuple(post for post in self.posts[1:] if post.text)
 
     @property
     def settling(self) -> Post | None:
-        """The act that settled it; None while it is open."""
+        """The post that settled it; None while it is open."""
         last = next((post for post in reversed(self.posts) if post.act in ("settle", "reopen")), None)
         return last if last is not None and last.act == "settle" else None
 
     def is_settled(self, lineage: Lineage) -> bool:
-        """Whether it is settled, and the edit that settled it wasn't taken back since."""
+        """Whether it is settled, and the edit that settled it wasn't reverted since."""
         post = self.settling
         return post is not None and (post.edit is None or not any(
             step.id == post.edit and step.reverted_by is not None for step in lineage.steps))
 
     def label_today(self, lineage: Lineage) -> Label | None:
-        """The label of today that it is about; None where there is none, or it isn't certain which."""
+        """Today's label that it is about; None if there is none, or an edit left it in doubt."""
         if self.label_id is None:
             return None
         if self.label_id in lineage.today:
@@ -140,7 +140,7 @@ class Thread:
 
 
 def take_in(threads: dict[str, Thread], events: Iterable[Event]) -> None:
-    """Add "thread" events, in the log's order, to the threads that are known: id -> thread."""
+    """Add "thread" events, in the log's order, to a dict of threads: id -> thread."""
     for event in events:
         body = event.body
         post = Post(event.id, body["act"], event.annotator, event.acted_at, body.get("text") or "", body.get("edit"),
@@ -163,9 +163,9 @@ def entry(thread: Thread, lineage: Lineage) -> dict[str, Any]:
 
 
 def in_words(event: Event, threads: dict[str, Thread], lineage: Lineage, *, who: str) -> str | None:
-    """Say in a sentence what somebody did in a thread; None for a thread that isn't known.
+    """Describe in a sentence what somebody did in a thread; None for an unknown thread.
 
-    A question about an item isn't quoted: who hasn't answered the item yet shall not read what others think of it.
+    A question about an item isn't quoted: people who haven't answered the item mustn't read what others think of it.
     """
     body = event.body
     thread = threads.get(body.get("thread") or event.id)
@@ -187,10 +187,10 @@ class Threads:
     Parameters
     ----------
     project : Project
-        Where they are kept.
+        The project.
     reader : str, optional
-        Who reads: questions about items that this person hasn't answered yet are left out, unless they wrote in them,
-        as on the card. Without one, nothing is left out.
+        The person who reads them: as on the card, questions about items that this person hasn't answered yet are left
+        out, unless they wrote in them. Without a reader, nothing is left out.
 
     Examples
     --------
@@ -212,7 +212,7 @@ class Threads:
 
     def ask(self, text: str, *, item_id: str | None = None, label: str | None = None, id: str | None = None,
             annotator: str | None = None, acted_at: datetime | None = None) -> Thread:
-        """Ask about an item, a label, both or neither. The question is public, with the name of who asks.
+        """Ask about an item, a label, both or neither. The question and its author's name are public.
 
         Parameters
         ----------
@@ -223,11 +223,11 @@ class Threads:
         label : str, optional
             The name or id of the label that it is about.
         id : str, optional
-            Made by whoever asks; the same question sent again changes nothing.
+            Id of the question, made by the caller; sending it again changes nothing.
         annotator : str, optional
-            Who asks, by default the project's annotator.
+            The author, by default the project's annotator.
         acted_at : datetime, optional
-            When, UTC-aware; by default now.
+            UTC-aware; now by default.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class Threads:
 
     def reopen(self, thread: Thread | str, text: str = "", *, id: str | None = None, annotator: str | None = None,
                acted_at: datetime | None = None) -> Thread:
-        """Open a settled thread again. An edit that settled it stays; `Workbench.revert` takes it back."""
+        """Open a settled thread again. An edit that settled it still holds; `Workbench.revert` takes it back."""
         return self._store(self._event("reopen", text, of=self[thread], id=id, annotator=annotator,
                                        acted_at=acted_at, may_be_empty=True))
 
@@ -257,9 +257,9 @@ class Threads:
     def settle(self, thread: Thread | str, into: str | Edit | Sequence[Edit] | None = None,
                *, text: str | None = None, item_id: str | None = None, label: str | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Thread:
-        """Settle a thread; what it taught goes into the label's guideline by the same act, which everybody sees.
+        """Settle a thread, and add the answer to the label's guideline.
 
-        The edit and the settling are stored together. `Workbench.revert` with the thread's edit takes it back, and the
+        The edit and the settling are stored together. `Workbench.revert` with the id of the edit takes it back, and the
         thread is open again.
 
         Parameters
@@ -269,9 +269,9 @@ class Threads:
         into : str, Edit, sequence of Edit or None
             "definition" adds a sentence to the label's definition, "example" and "counter_example" add an item,
             "cropped", "occluded", "tiny", "blurred", "group" and "drawing" add an item to these edge cases; or an edit
-            of `hitl_widgets.edits`. None where the answer is enough.
+            of `hitl_widgets.edits`. None changes no guideline.
         text : str, optional
-            The sentence for the definition, by default the last answer; otherwise words for the thread.
+            The sentence for the definition, by default the last answer; otherwise a post in the thread.
         item_id : str, optional
             The item that becomes an example, by default the thread's.
         label : str, optional
@@ -309,15 +309,15 @@ class Threads:
                        beside=lambda edit_id: [replace(event, body={**event.body, "edit": edit_id})])
         return self._find(it.id)
 
-    # -- what is there ----------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------------
 
     @property
     def table(self) -> pd.DataFrame:
         """One row per thread, the newest first.
 
-        Columns: thread (its id), item_id, label (its name today; missing where it is about none), text, asked_by,
-        asked_at, n_answers, last_answer, answered_by, settled (False again where its edit was taken back), settled_by,
-        edit (the id of the edit that settled it).
+        Columns: thread (its id), item_id, label (its name today; missing if the thread isn't about a label), text,
+        asked_by, asked_at, n_answers, last_answer, answered_by, settled (False again once its edit is reverted),
+        settled_by, edit (the id of the edit that settled it).
         """
         lineage = self._project.lineage
         rows = []
@@ -341,7 +341,7 @@ class Threads:
     def visible_to(self, annotator: str, *, item_id: str | None = None, label: str | None = None) -> list[Thread]:
         """As `of`, without threads about items that this person hasn't answered yet, unless they wrote in them.
 
-        Nobody shall read what others think of an item before they answered it themselves.
+        This keeps people's answers independent of each other.
         """
         return [thread for thread in self.of(item_id=item_id, label=label) if self._may_read(thread, annotator)]
 
@@ -387,7 +387,7 @@ class Threads:
 
     @property
     def _left_out(self) -> str:
-        """What isn't listed, in words; empty where everything is."""
+        """A sentence about threads that aren't listed; empty if all are."""
         n = sum(not self._may_read(thread, self._reader) for thread in self._all())
         return "" if not n else f"{n:,} more about {'an item' if n == 1 else 'items'} that you haven't answered yet"
 
@@ -413,7 +413,7 @@ class Threads:
     # -- events -----------------------------------------------------------------------------------------------
 
     def _label_of(self, label: str, act_id: str | None) -> Label:
-        """Find a label of today; of an act that is sent again, the one that it named then."""
+        """Find one of today's labels; for an act that is sent again, the label that it named at that time."""
         lineage = self._project.lineage
         stored = None if act_id is None else self._project.log.get(check_event_id(act_id))
         if stored is not None and stored.kind == "thread" and lineage.means(
@@ -422,7 +422,7 @@ class Threads:
         self._project.refresh()
         return self._project.taxonomy.label(label)
 
-    # The parts of an event, of which each act leaves some out.
+    # The parts of an event; each act leaves some out.
     def _event(self, act: Act, text: str, *, of: Thread | None = None, id: str | None,
                annotator: str | None, acted_at: datetime | None, item_id: str | None = None,
                label_id: str | None = None, may_be_empty: bool = False) -> Event:
@@ -455,7 +455,7 @@ class Threads:
 
     def _edits(self, thread: Thread, into: Any, *, text: str | None, item_id: str | None, label: str | None
                ) -> Callable[[Taxonomy], list[Edit]]:
-        """Make what makes the edits for today's taxonomy: it is made anew where somebody else's edit came first."""
+        """A function from a taxonomy to the edits; it is called again if somebody else's edit comes first."""
         if not isinstance(into, str):
             edits = as_list(into)
             return lambda taxonomy: edits
@@ -480,9 +480,10 @@ class Threads:
 
 
 def check_text(text: str, *, may_be_empty: bool = False) -> str:
-    """Return a text without surrounding space; BadInput when it is empty, too long, or no plain text."""
+    """Return a text without surrounding space; BadInput when it is empty, too long, or not plain text."""
     if not isinstance(text, str) or not is_text(text):
-        raise BadInput(f"text is {text!r:.80}; plain text is expected, without NUL and without half characters.")
+        raise BadInput(f"text is {text!r:.80}; plain text is expected, without NUL characters "
+                       "and without unpaired surrogates.")
     text = text.strip()
     if not text and not may_be_empty:
         raise BadInput("text is empty; say what the question or the answer is.")

@@ -1,17 +1,17 @@
-"""Arms of thresholds: the score from which a person sees proposals, and which of these are withheld by chance.
+"""Arms of thresholds: the score from which a person sees proposals, and which of these are withheld at random.
 
-The misses that a prefill causes can be estimated only if chance decided what was proposed. So the threshold of each
-person and image is drawn, and in a tenth of the images a few of the proposals above it are kept from the person:
-`seen.withheld` in the log. Blind images show nothing, and nothing is withheld there. Read `draw_proposals` first.
+The misses that a prefill causes can be estimated only if proposals are shown at random. So the threshold of each person
+and image is drawn, and in a tenth of the images a few of the proposals above it are withheld: `seen.withheld` in the
+log. Blind images show nothing, and nothing is withheld there. Read `draw_proposals` first.
 
-Recipe, for a script that has only the log: the seed is that of the event "created". A number from 0 to 1 is made of
-some texts, joined by one NUL character each, as in `arms`. That of ``"threshold"``, seed, annotator and item_id draws
-the threshold: below .8 the usual one, below .9 the lower one, else the higher one. The usual threshold of a label is
-that of the model (`thresholds` of the event "adopted"), or .3 where it has none; the lower one is half of it, and the
-higher one lies half way from it to 1. In the log, `seen.threshold` is the mean over today's labels, and
-`seen.threshold_probability` says how probable the draw was: of the two rare ones, the lower one is below .5, and the
-higher one at least .5. That of ``"withhold"``, seed, annotator and item_id is below .1 in the images in which some
-proposals are withheld: each one whose own number, of ``"withheld"``, seed, annotator, item_id and its id, is below .05.
+Recipe, for a script that has only the log: the seed is that of the event "created". As in `arms`, texts joined by NUL
+characters are hashed to a number from 0 to 1. The number of ``"threshold"``, seed, annotator and item_id draws the
+threshold: below .8 the usual one, below .9 the lower one, else the higher one. The usual threshold of a label is that
+of the model (`thresholds` of the event "adopted"), or .3 if it has none; the lower one is half of it, and the higher
+one lies halfway between it and 1. In the log, `seen.threshold` is the mean over today's labels, and
+`seen.threshold_probability` is the probability of the draw, .8 or .1; with .1, a threshold below .5 is the lower one.
+Some proposals of an image are withheld if the number of ``"withhold"``, seed, annotator and item_id is below .1: those
+whose own number, of ``"withheld"``, seed, annotator, item_id and the proposal's id, is below .05.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from .arms import number
 
-# The threshold of a label whose model names none.
+# The threshold of a label for which the model has none.
 USUAL = 0.3
-# How often each threshold is drawn, in the order in which they cut the numbers from 0 to 1.
+# Probability of each threshold, in the order in which they divide the interval from 0 to 1.
 THRESHOLDS: Mapping[str, float] = {"usual": 0.8, "lower": 0.1, "higher": 0.1}
-# In so many of the images some proposals are withheld, each of them with this probability.
+# Share of the images in which proposals are withheld, and the probability for each proposal there.
 WITHHELD_IN, WITHHELD = 0.1, 0.05
 
 
 class Drawn(NamedTuple):
-    """Which threshold was drawn, and with which probability; None where it wasn't drawn."""
+    """The threshold that was drawn and its probability; None if it wasn't drawn."""
 
     which: str
     probability: float | None
 
 
 class Proposed(Protocol):
-    """The part of a proposal that matters here."""
+    """Protocol of a proposal, as far as it is needed here."""
 
     @property
     def id(self) -> str:
-        """Its id, among those of its image."""
+        """Its id, unique in its image."""
 
     @property
     def label_id(self) -> str:
-        """Its label."""
+        """The id of its label."""
 
     @property
     def score(self) -> float:
-        """From 0 to 1."""
+        """Its score, from 0 to 1."""
 
 
 P = TypeVar("P", bound=Proposed)
@@ -63,11 +63,11 @@ class DrawnProposals(Generic[P]):
     Parameters
     ----------
     shown : list of Proposal
-        Those that are shown, or in a blind image would be.
+        The proposals that are shown, or would be in an image that isn't blind.
     withheld : list of Proposal
-        Those that are kept from the person, each with the probability `WITHHELD`.
+        The proposals that are withheld, each with the probability `WITHHELD`.
     threshold : float
-        The least score of a proposal that is shown; where labels have thresholds of their own, their mean.
+        The minimum score of proposals that are shown; if labels have thresholds of their own, the mean of these.
     probability : float or None
         The probability with which the threshold was drawn; None where it wasn't drawn.
     """
@@ -90,7 +90,7 @@ def moved(threshold: float, which: str) -> float:
 
 
 def threshold_arm(threshold: float | None, probability: float | None) -> str | None:
-    """Tell which threshold was drawn, from what the log has of it; None where none was drawn.
+    """Which threshold was drawn, by the threshold and probability in the log; None if none was drawn.
 
     Examples
     --------
@@ -113,19 +113,19 @@ def draw_threshold(seed: int, annotator: str, item_id: str) -> Drawn:
 
 
 def is_withheld(seed: int, annotator: str, item_id: str, proposal_id: str) -> bool:
-    """Whether a proposal of an image is kept from a person where the threshold would show it."""
+    """Whether a proposal above the threshold is withheld from a person."""
     return number("withhold", str(seed), annotator, item_id) < WITHHELD_IN \
         and number("withheld", str(seed), annotator, item_id, proposal_id) < WITHHELD
 
 
 def draw_proposals(proposals: Sequence[P], thresholds: Mapping[str, float], label_ids: Iterable[str], *, seed: int,
                    annotator: str, item_id: str, drawn: bool, hidden: bool) -> DrawnProposals[P]:
-    """Draw what a person is shown of an image's proposals: always the same, as long as the model and the seed are.
+    """Draw the proposals of an image that a person is shown, always the same ones for the same model and seed.
 
     Parameters
     ----------
     proposals : sequence of Proposal
-        All of the image's.
+        All proposals for the image.
     thresholds : mapping
         label_id -> the score from which objects of the label are usually shown; `USUAL` for other labels.
     label_ids : iterable of str
@@ -134,9 +134,9 @@ def draw_proposals(proposals: Sequence[P], thresholds: Mapping[str, float], labe
         The project's.
     annotator, item_id : str
     drawn : bool
-        Whether the threshold is drawn, and proposals withheld. Else everything from the usual threshold on is shown.
+        Whether the threshold is drawn and proposals are withheld. Otherwise all from the usual threshold on are shown.
     hidden : bool
-        Whether the image is blind. Its threshold is drawn all the same, to tell what would have been shown.
+        Whether the image is blind. Its threshold is drawn all the same, to record what would have been shown.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Tokens of the texts of a pool, cut when they are asked for. Read `TokenPlaces`."""
+"""Tokens of a pool's texts, computed when they are needed. Read `TokenPlaces`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..items.tokens import tokens
 
 
 class TokenPlaces(dict[Any, npt.NDArray[np.int32]]):
-    """Where the tokens of each text begin and end: item_id -> ndarray of int32, shape (k, 2).
+    """Lazy mapping of texts to their tokens' starts and ends: item_id -> ndarray of int32, shape (k, 2).
 
-    A table of spans carries it in its `attrs`. It holds nothing: each text is read when it is asked for, so that
+    A table of spans has it in its `attrs`. It stores nothing: a text is read when its tokens are asked for, so that
     copying and writing the table reads none.
 
     Parameters
     ----------
     pool : Pool
-        Of texts.
+        A pool of texts.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -37,9 +37,9 @@ class TokenPlaces(dict[Any, npt.NDArray[np.int32]]):
             raise KeyError(item_id) from error
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TokenPlaces:
-        """Return the places themselves: pandas copies the attrs of a table with every step."""
+        """Return self: pandas copies the attrs of a table with every step."""
         return self
 
     def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[()]]:
-        """Nothing of the texts is written where a table is pickled."""
+        """Pickle as an empty dict: no texts are written with a table."""
         return dict, ()

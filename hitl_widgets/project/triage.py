@@ -1,8 +1,8 @@
-"""Triage of unplaced items: what was answered "other", left unsure or flagged as not in the taxonomy.
+"""Triage of unplaced items: items answered "other" or "unsure", or flagged as not in the taxonomy.
 
-A person sorts such items several at a time: gives them a label, makes a new label of them, leaves them out, or sends
-them back to the queue. Each is one act: one event of kind "sorted", stored together with the decisions that it makes,
-and one undo. Read `UnplacedItems.waiting` and `UnplacedItems.assign` first.
+A person sorts several such items at once: assigns them a label, makes a new label of them, leaves them as they are, or
+sends them back to the queue. Each act is one event of kind "sorted", stored together with its decisions, and can be
+undone at once. Read `UnplacedItems.waiting` and `UnplacedItems.assign` first.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Act = Literal["assigned", "left_out", "sent_back", "undone"]
 Why = Literal["other", "unsure", "flagged"]
 
 NAMES = ("other", "others", "something else", "none of these", "miscellaneous", "misc")
-N_EXAMPLES = 6  # of a label that was made of unplaced items
-# Words that are told of a group of texts, and texts of the pool with which they are compared.
+N_EXAMPLES = 6  # number of examples of a label that is made of unplaced items
+# Number of words that are listed for a group of texts, and of texts of the pool with which the group is compared.
 N_WORDS, N_BESIDE = 4, 500
 
 
@@ -48,9 +48,9 @@ class Unplaced(NamedTuple):
     position : int
         Its place in the pool.
     why : {"other", "unsure", "flagged"}
-        The answer because of which it waits.
+        The kind of answer because of which it waits.
     annotator : str
-        Who answered so.
+        The author of that answer.
     note : str or None
         Their note.
     """
@@ -79,9 +79,9 @@ class Sorted:
     acted_at : datetime
         When, in UTC.
     label_id, label : str or None
-        The label that they got, and its name then.
+        The label that the items got, and its name at that time.
     edit_id : str or None
-        The edit that made this label, if it was made of these items.
+        The edit that added the label, if it was made of these items.
     """
 
     id: str
@@ -107,10 +107,10 @@ def other_label(taxonomy: Taxonomy, name: str | None = None) -> str | None:
     Parameters
     ----------
     taxonomy : Taxonomy
-        Where to look.
+        The taxonomy to search.
     name : str, optional
-        What it is called; by default other, others, something else, none of these, miscellaneous or misc, in upper or
-        lower case.
+        The name of this answer; by default other, others, something else, none of these, miscellaneous or misc,
+        whatever the case.
 
     Returns
     -------
@@ -151,11 +151,11 @@ class UnplacedItems:
             return self._label
         return other_label(taxonomy)
 
-    # 13 branches: which reason an item waits for depends on what the row says and on what came later.
+    # 13 branches: why an item waits depends on its row and on later events.
     def waiting(self) -> list[Unplaced]:
         """List the items that wait for triage, each item once, in the order in which they began to wait.
 
-        An item waits from an answer "other", an unsure or the flag "not_in_taxonomy" on, until somebody sorts it; after
+        An item with an answer "other" or "unsure", or the flag "not_in_taxonomy", waits until somebody sorts it; after
         the next such answer it waits again.
         """
         project = self.project
@@ -177,7 +177,7 @@ class UnplacedItems:
 
     def _meaning_other(self, lineage: Lineage, other: str | None) -> set[str]:
         """Ids of labels or sets, of any version, by which "something else" may have been answered."""
-        if self.project.task == "multilabel":  # as many sets may have it as there are
+        if self.project.task == "multilabel":  # any number of sets may contain it
             with self.project.state.lock:
                 given = list(self.project.state.label_index.counts())
             return {pair[0] for pair in given if other in members(lineage.exactly(*pair))}
@@ -185,19 +185,19 @@ class UnplacedItems:
                 if other is not None and lineage.exactly(label_id, version) == other}
 
     def words(self, groups: Sequence[Sequence[Unplaced]], *, n: int = N_WORDS) -> list[list[str]]:
-        """The words that set each group of texts apart from the others, and from texts of the pool drawn by chance.
+        """The words that distinguish each group of texts from the others, and from a random sample of the pool.
 
         Parameters
         ----------
         groups : sequence of sequences of Unplaced
-            As they are shown together.
+            The groups as they are shown.
         n : int
-            Words of a group, at most.
+            Maximum number of words for each group.
 
         Returns
         -------
         list of lists of str
-            Of each group, the most distinctive first; empty lists where the items are images.
+            The words of each group, the most distinctive first; empty lists for images.
         """
         pool = self.project.pool
         if pool.kind != "text":
@@ -209,34 +209,34 @@ class UnplacedItems:
         beside = readable_texts(pool, [place for place in drawn.tolist() if place not in waiting])
         return distinctive_words(texts, n=n, beside=[text for text in beside if text is not None])
 
-    # -- acts: each is one event, and one undo ---------------------------------------------------------------
+    # -- acts: each is one event that can be undone ----------------------------------------------------------
 
     def assign(self, item_ids: Sequence[str], label: str, *, taxonomy: int | None = None, id: str | None = None,
                annotator: str | None = None, acted_at: datetime | None = None, edit_id: str | None = None) -> Sorted:
         """Answer all these items with one label; the answers are durable when this returns.
 
-        In a multilabel project the item keeps the labels of the answer for which it waits, and gets this one in place
-        of the label that means "something else". Values of attributes stay, as far as they are asked of the label.
+        In a multilabel project the item keeps the labels of the answer because of which it waits, and gets this one in
+        place of the label "something else". Attribute values are kept if they are asked for this label.
 
         Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
-        is "desk". It overrules what others answered before (`annotation_tables.votes_by_item`).
+        "desk". It overrules earlier answers of others (`annotation_tables.votes_by_item`).
 
         Parameters
         ----------
         item_ids : sequence of str
-            The items, one at least.
+            The items, at least one.
         label : str
             A name or label_id.
         taxonomy : int, optional
-            The taxonomy's version that has the label, by default today's.
+            The taxonomy version of the label, by default today's.
         id : str, optional
-            Made by whoever acts; the same act sent again changes nothing.
+            Id of the act, made by the caller; sending it again changes nothing.
         annotator : str, optional
             Who acts, by default the project's annotator.
         acted_at : datetime, optional
-            When, by default now.
+            Now by default.
         edit_id : str, optional
-            The edit that made the label.
+            The edit that added the label.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class UnplacedItems:
 
     def make_label(self, item_ids: Sequence[str], name: str, *, under: str | None = None, definition: str = "",
                    id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Sorted:
-        """Add a label with these items as examples, and answer them with it. One undo takes back both.
+        """Add a label with these items as examples, and answer them with it. An undo takes back both.
 
         Raises
         ------
@@ -291,24 +291,24 @@ class UnplacedItems:
 
     def leave_out(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Leave these items as they are: they no longer wait, and their answers hold."""
+        """Leave these items as they are: they no longer wait, and their answers stand."""
         return self._store(self._act("left_out", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def send_back(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Send these items back to the queue of everybody; until they are answered again, their answers hold."""
+        """Send these items back to everybody's queue; until they are answered again, their answers stand."""
         return self._store(self._act("sent_back", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def undo(self, act_id: str, *, id: str | None = None, annotator: str | None = None,
              acted_at: datetime | None = None) -> Sorted:
-        """Take one act back, with all its decisions and the label that it made; earlier answers hold again.
+        """Undo one act, with all its decisions and the label that it added; earlier answers stand again.
 
         Raises
         ------
         UnknownDecision
             When the log has no such act.
         EditError
-            When the label that it made was used or changed since; nothing was taken back then.
+            When the label that it added was used or changed since; nothing was undone then.
         """
         project, act = self.project, self.project.log.get(act_id)
         if act is None or act.kind != "sorted" or act.body["act"] == "undone":
@@ -317,7 +317,7 @@ class UnplacedItems:
         stored = project.log.get(undo_id)
         if edit_id := act.body.get("edit_id"):
             reverted_by = project.edits().set_index("id")["reverted_by"]
-            if not isinstance(reverted_by.loc[edit_id], str):  # else an undo that was interrupted goes on
+            if not isinstance(reverted_by.loc[edit_id], str):  # otherwise an interrupted undo is resumed
                 project.revert(edit_id, why="undone in triage")
         at = acted_at or utc_now()
         decisions = [event for n in range(len(act.body["item_ids"])) if act.body["act"] == "assigned"
@@ -340,8 +340,8 @@ class UnplacedItems:
                      acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **details})
 
     def _store(self, act: Event, decisions: Sequence[Event] = ()) -> Sorted:
-        self.project.require("sorted", act.annotator)  # else an answer would be refused, for which a lesser role does
-        # The act comes after its decisions, so that it is newer than the answers of its items.
+        self.project.require("sorted", act.annotator)  # before the answers, for which a lesser role is enough
+        # The act is stored after its decisions, so that it is newer than the answers to its items.
         self.project.take_in(*decisions, act)
         return Sorted.of(act)
 
@@ -352,13 +352,13 @@ class UnplacedItems:
         return list(dict.fromkeys(str(pool.ids[pool.position(item_id)]) for item_id in item_ids))
 
     def _check_labels(self) -> None:
-        """BadInput in a project without labels."""
+        """Raise BadInput in a project without labels."""
         if self.project.task == "scale":
             raise BadInput("this project asks for values of attributes alone, and has no label to give. Send the items "
                            "back to the queue, or leave them out.")
 
     def _with_label(self, label_id: str, answer: Event | None, version: int) -> str:
-        """The id of the set of labels of an answer, as far as it is certain, with one more under some version."""
+        """The id of an answer's set of labels, as far as it is certain, with one label added, in a taxonomy version."""
         has: set[str | None] = set()
         if answer is not None and answer.body["verdict"] in LABELLING:
             then = answer.body.get("seen", {}).get("taxonomy")
@@ -366,7 +366,7 @@ class UnplacedItems:
         return set_id({label_id, *(one for one in has if one is not None and one != self.label)})
 
     def _values_kept(self, answer: Event | None, label_id: str, version: int) -> dict[str, Any]:
-        """The values of an answer that another label leaves, under some version: attribute id -> value."""
+        """The values of an answer that another label has, too, in a taxonomy version: attribute id -> value."""
         if answer is None or not (values := answer.body.get("values")):
             return {}
         lineage, then = self.project.lineage, answer.body.get("seen", {}).get("taxonomy")

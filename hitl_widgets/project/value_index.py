@@ -1,6 +1,6 @@
-"""Value index: the values of attributes that each annotator gave each item, and which of them an edit left in doubt.
+"""Value index: the attribute values that each annotator gave each item, and which of them an edit left in doubt.
 
-Items are positions in the pool. What was given is kept as it was given, as a code: what became of it under later edits
+Items are positions in the pool. Each answer is stored as a code for the values as given: what later edits made of them
 is looked up once for each different answer. Read `ValueIndex.note_all` and `ValueIndex.doubtful` first; `LabelIndex`
 has one of these. Not safe for threads by itself.
 """
@@ -16,18 +16,18 @@ import numpy.typing as npt
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 
-# The label, the taxonomy version of its time, and the values as the log's table has them: JSON by attribute id.
+# The label, its taxonomy version, and the values as in the log's table: JSON by attribute id.
 Given = tuple[str | None, int | None, str]
 EVERYWHERE = slice(None)
 
 
 class ValueIndex:
-    """The values that stand, for each annotator over the positions of a pool.
+    """The values that stand, for each annotator and position of a pool.
 
     Parameters
     ----------
     n_items : int
-        Of the pool.
+        Number of items in the pool.
     """
 
     def __init__(self, n_items: int) -> None:
@@ -35,11 +35,11 @@ class ValueIndex:
         self._given: list[Given | None] = [None]  # code 0: no values were given
         self._code: dict[Given, int] = {}
         self._codes: dict[str, npt.NDArray[np.int32]] = {}
-        # What became of each code under the lineage that was asked for last.
+        # The step that asks again, for each code, under the lineage that was asked for last.
         self._doubts: tuple[Lineage | None, npt.NDArray[np.int64]] = (None, np.zeros(1, np.int64))
 
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, given: Sequence[Given | None]) -> None:
-        """Take in the values that one annotator's answers to some items give now, whatever they were before.
+        """Set the values that one annotator's answers give to some items now; they replace earlier ones.
 
         Parameters
         ----------
@@ -57,16 +57,16 @@ class ValueIndex:
         self._codes[annotator][positions] = codes
 
     def noted(self) -> npt.NDArray[np.int64]:
-        """Positions of the items to which anybody gave values."""
+        """Positions of the items with values from anybody."""
         return np.concatenate([np.empty(0, np.int64), *map(np.flatnonzero, self._codes.values())])
 
     def given(self, annotator: str, at: npt.NDArray[np.int64] | slice = EVERYWHERE) -> npt.NDArray[np.bool_] | None:
-        """Find the items to which an annotator gave values, of all or of some; None where there are none."""
+        """Mask of the items with values from an annotator, among all items or some; None if there are no values."""
         return None if annotator not in self._codes else self._codes[annotator][at] > 0
 
     def doubtful(self, lineage: Lineage, annotator: str, at: npt.NDArray[np.int64] | slice = EVERYWHERE
                  ) -> npt.NDArray[np.int64] | None:
-        """Find the step that left an annotator's values of each item in doubt, or asks for values not given yet.
+        """Find the step that left an annotator's values for each item in doubt, or asks for values not given yet.
 
         Parameters
         ----------
@@ -78,8 +78,7 @@ class ValueIndex:
         Returns
         -------
         ndarray of int, a number for each item, or None
-            The step's version, the newest where there are several; 0 where there is none. None where there are none
-            at all.
+            The step's version, the newest of several; 0 if there is no such step. None instead of an array of zeros.
         """
         if annotator not in self._codes or not (lineage.mapped or lineage.asks):
             return None
@@ -94,7 +93,7 @@ class ValueIndex:
         return of_items
 
     def given_since(self, version: int, annotator: str, at: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
-        """Find which of some items an annotator gave values under a version of the taxonomy or a later one."""
+        """Mask of the items, among some, with values from an annotator under a taxonomy version or a later one."""
         if annotator not in self._codes:
             return None
         late = np.array([one is not None and (one[1] or 1) >= version for one in self._given], np.bool_)
@@ -102,7 +101,7 @@ class ValueIndex:
         return of_items
 
     def of(self, position: int) -> dict[str, Given]:
-        """List who gave an item which values: annotator -> the answer."""
+        """The values of an item: annotator -> the answer."""
         return {annotator: one for annotator, codes in self._codes.items() if (one := self._given[codes[position]])}
 
     def counts(self) -> Iterator[tuple[Given, int]]:
@@ -126,17 +125,17 @@ def values_of(text: str) -> Mapping[str, Value]:
 
 def doubts_of(lineage: Lineage, label_id: str | None, version: int | None, values: Mapping[str, Value]
               ) -> dict[str, int]:
-    """List the attributes that are asked of an answered item again: attribute id -> version of the step.
+    """List the attributes that are asked again for an answered item: attribute id -> version of the step.
 
-    An answer whose label is in doubt has none: it is asked again as a whole.
+    An answer whose label is in doubt has none: the whole item is asked again.
 
     Parameters
     ----------
     lineage : Lineage
     label_id, version
-        The label as it was given, and the taxonomy version of its time; a label_id of None where only values are asked.
+        The label as it was given, and its taxonomy version; a label_id of None where only values are asked.
     values : mapping
-        As they were given.
+        The values as they were given.
     """
     now = lineage.exactly(label_id, version)
     if label_id is not None and now is None:
@@ -150,8 +149,8 @@ def doubts_of(lineage: Lineage, label_id: str | None, version: int | None, value
 
 
 def _doubts(lineage: Lineage, given: Sequence[Given | None]) -> list[int]:
-    """Tell of each answer the version of the newest step that asks it again; 0 where none does."""
-    # Of thousands of different answers few differ in an attribute that an edit changed.
+    """For each answer, the version of the newest step because of which it is asked again; 0 if there is none."""
+    # Few of thousands of different answers differ in an attribute that an edit changed.
     asked = lineage.mapped | lineage.asked
     known: dict[object, int] = {}
 

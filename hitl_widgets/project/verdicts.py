@@ -1,4 +1,4 @@
-"""Verdicts of an adjudication: what an item's label is, and why its annotators differed.
+"""Verdicts of an adjudication: an item's label, and why its annotators differed.
 
 A verdict is an event of kind "adjudicated". It overrules the votes on its item, which are kept as they were given. Read
 `Verdicts.labels` first.
@@ -40,19 +40,19 @@ class Verdict:
     cause : {"ambiguous", "guideline_gap", "slip", "edge_case", "disagreement"}
         Why the answers differed.
     label_id, label : str or None
-        The label, and its name then; None where none was chosen, so that the votes hold as they are.
+        The label, and its name at that time; None if none was chosen, so that the votes hold unchanged.
     taxonomy : int
-        The version that has the label.
+        The taxonomy version of the label.
     note : str or None
-        What was said about it.
+        The adjudicator's note.
     answers : tuple of str
-        Ids of the decisions that were looked at.
+        Ids of the decisions that were reviewed.
     plan : str or None
-        The plan that the item was drawn by, and None for an item that somebody chose.
+        Id of the plan from which the item was drawn; None for an item that somebody chose.
     draw : float or None
-        The item's random number in the plan, from 0 to 1: the smaller ones are the random sample.
+        The item's random number in the plan, from 0 to 1: the smallest numbers form the random sample.
     stood : str or None
-        The label_id that the plan has for the item; None where it lacks the item.
+        The label_id of the item in the plan; None for an item outside the plan.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Verdict:
 
     @classmethod
     def of(cls, event: Event) -> Verdict:
-        """Read an event of kind "adjudicated" that is no undo; ValueError where it doesn't have the form of one."""
+        """Read an event of kind "adjudicated" that isn't an undo; ValueError if it doesn't have the right form."""
         body = event.body
         draw, answers = body.get("draw"), body.get("answers", [])
         texts = [body["cause"], *(value for name in ("label_id", "label", "note", "plan", "stood")
@@ -89,7 +89,7 @@ class Verdict:
                    tuple(answers), body.get("plan"), draw, body.get("stood"))
 
     def body(self) -> dict[str, Any]:
-        """Write what an event says of it, without who, when and which item."""
+        """The body of its event, without annotator, time and item."""
         fields = {"label_id": self.label_id, "label": self.label, "taxonomy": self.taxonomy, "cause": self.cause,
                   "note": self.note, "answers": list(self.answers), "plan": self.plan,
                   "draw": self.draw, "stood": self.stood}
@@ -103,7 +103,7 @@ class Verdicts:
         self._standing: dict[str, Verdict] = {}
 
     def take_in(self, events: Iterable[Event]) -> set[str]:
-        """Take in "adjudicated" events in the log's order; returns the ids of the items that they are about."""
+        """Take in "adjudicated" events in the log's order; return the ids of their items."""
         standing, items = dict(self._standing), set[str]()
         for event in events:
             items.add(event.item_id or "")
@@ -125,14 +125,14 @@ class Verdicts:
     def labels(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, str]:
         """The labels that overrule votes: item_id -> today's label_id.
 
-        Without verdicts that chose no label, whose label a later edit left in doubt, or that are about answers to
-        another content than the item has now.
+        Left out are verdicts that chose no label, verdicts whose label an edit left in doubt, and verdicts on answers
+        to items whose content has changed since.
 
         Parameters
         ----------
         lineage : Lineage
         changed : collection of str
-            Ids of the decisions on items whose content isn't what their annotator saw.
+            Ids of the decisions on items whose content has changed since.
         """
         labels = {}
         for item_id, verdict in self.by_item().items():
@@ -142,9 +142,9 @@ class Verdicts:
         return labels
 
     def states(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, dict[str, bool]]:
-        """`labels` label by label, where these are sets: item_id -> today's label_id -> whether it is on.
+        """As `labels`, for each label of a set: item_id -> today's label_id -> whether it is on.
 
-        A label that was added after the verdict isn't there: of it the votes decide.
+        Labels that were added after the verdict are missing: the votes decide about them.
         """
         by_item = self.by_item()
         states = {item_id: lineage.label_states(by_item[item_id].label_id or "", by_item[item_id].taxonomy)

@@ -17,24 +17,23 @@ if TYPE_CHECKING:
     from .project import Project
 
 COLUMNS = ["annotator", "asked", "assigned", "answered", "left", "nobody_else", "last_acted_at"]
-# Whoever has answered nothing for so many days is told to be absent.
+# Number of days without an answer after which a person is reported as absent.
 ABSENT_DAYS = 14
 # Roles with which nobody answers.
 _HAS = {"none": "has no role in this project", "guest": "is a guest"}
 
 
 def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
-    """Count the items that are assigned to each person, and say what nobody answers.
+    """Count the items that are assigned to each person, and report items that nobody answers.
 
     Returns
     -------
     table : DataFrame
-        One row for each person to whom something is assigned: annotator; asked, what their items have in common;
-        assigned, how many items that is now; answered, how many of these they have answered; left, how many they may
-        still be asked; nobody_else, how many of these only they may be asked; last_acted_at, when they made the last of
-        their answers that stand.
+        One row for each person with an assignment: annotator; asked, what their items have in common; assigned, the
+        number of items now; answered, how many of these they have answered; left, how many they may still be asked;
+        nobody_else, how many of these only they may be asked; last_acted_at, the time of their last standing answer.
     lines : list of str
-        A sentence for each thing that keeps items from being answered.
+        A sentence for each reason why items aren't answered.
     """
     project.require_pool()
     project.refresh()
@@ -67,7 +66,7 @@ def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
 
 
 def asked_in_words(project: Project, annotator: str) -> str | None:
-    """Say to a person which items are assigned to them, and how far they are; None where none are."""
+    """Tell a person which items are assigned to them, and how many are done; None if none are assigned."""
     state = project.state
     if not project.has_pool or (one := state.assignments.by_annotator.get(annotator)) is None:
         return None
@@ -83,7 +82,7 @@ def asked_in_words(project: Project, annotator: str) -> str | None:
 
 
 def last_acted(project: Project) -> dict[str, pd.Timestamp | None]:
-    """When each person to whom something is assigned made the last of their answers that stand; None for never."""
+    """The time of the last standing answer of each person with an assignment; None for never."""
     log, found = project.log, dict[str, pd.Timestamp | None]()
     for name in list(project.state.assignments.by_annotator):
         newest = [event for item_id in log.recent_items(name, 1)
@@ -94,7 +93,7 @@ def last_acted(project: Project) -> dict[str, pd.Timestamp | None]:
 
 def _stuck(project: Project, wanted: npt.NDArray[np.bool_], open_to: Mapping[str, npt.NDArray[np.bool_]],
            last: Mapping[str, pd.Timestamp | None]) -> list[str]:
-    """Say how many items that want an answer are asked of nobody, or of people only who are absent."""
+    """Report how many items that need an answer are asked of nobody, or only of people who are absent."""
     since, lines = utc_now() - timedelta(days=ABSENT_DAYS), list[str]()
     absent = {name: "has answered nothing yet" if at is None else f"answered last on {at:%Y-%m-%d}"
               for name in open_to if (at := last[name]) is None or at < since}

@@ -1,9 +1,9 @@
 """The audit of the model's suggestions: how often they are right in the pool, estimated from a random sample of it.
 
-Each item has a place in a random order, fixed by the project and the item alone (`sampling.audit.Audit`). The queue
-asks the first items of this order beside those that a strategy picks; an item that the strategy has asked already
-counts with its answer. So what is answered of the order, up to its first open item, is a random sample of the pool.
-Whether a person sees the suggestion is drawn for each person and item (`project.arms`), so that at least one half is
+Each item has a place in a random order that depends only on the project and the item (`sampling.audit.Audit`). The
+queue asks the first items of this order in addition to those that a strategy picks; an item that the strategy has asked
+already counts with its answer. So the answered items up to the first open one are a random sample of the pool. Whether
+a person sees the suggestion is drawn for each person and item (`project.arms`), so that at least half of the items are
 answered without it; an item belongs to the half of the person who answered it first. Read `audit` first.
 """
 
@@ -37,13 +37,13 @@ class Audited:
     ----------
     sample : DataFrame
         One row per item of the sample that has an answer: item_id, half ("hidden" or "shown" of the audit, "holdout"),
-        round, model, right (whether the answer agrees with the suggestion), drawn_with (a number that hold-out items of
-        one group have in common, where the hold-out is drawn by whole groups, and any other item has to itself).
+        round, model, right (whether the answer agrees with the suggestion), drawn_with (the number of the sampling
+        unit: hold-out items of one group share it if the hold-out is drawn by whole groups).
     n_open : dict
-        (round, model) -> how many items, without gold, nobody had answered when that model began to suggest: the pool
-        of which its figure tells.
+        (round, model) -> number of items, without gold, that nobody had answered when the model began to suggest: the
+        pool to which its accuracy refers.
     n_unsure, n_tied : int
-        Items of the sample that were answered unsure, and those on which annotators are tied: they don't count.
+        Items of the sample that were answered "unsure", and items with tied answers: neither count.
     """
 
     sample: pd.DataFrame
@@ -54,10 +54,10 @@ class Audited:
     def accuracy(self) -> dict[Model, Estimate]:
         """Share of a model's suggestions that are right in the pool, by round and model.
 
-        Only answers count that were given without sight of the suggestion, to items of the audit's blind half and of
-        the hold-out: both are random samples of what was open when the model began to suggest. An answer given in
-        sight of the suggestion leans towards it, and says nothing here. Intervals are wider where whole groups were
-        drawn and their items are alike.
+        Only answers given without sight of the suggestion count, to items of the audit's blind half and of the
+        hold-out: both are random samples of the items that were open when the model began to suggest. Answers given in
+        sight of the suggestion are biased towards it. Intervals are wider where whole groups were drawn and their items
+        are alike.
         """
         blind = self.sample[self.sample["half"] != "shown"]
         figures = {}
@@ -71,8 +71,8 @@ class Audited:
     def bias(self) -> Estimate:
         """Automation bias: how much more often answers agree with a suggestion that is seen than with a hidden one.
 
-        Both halves of the audit are asked by the same chance and at the same time, so that their difference is due to
-        seeing the suggestion.
+        Both halves of the audit are random samples from the same time, so that their difference is due to seeing the
+        suggestion.
         """
         halves = {half: group["right"] for half, group in self.sample.groupby("half")}
         if "shown" not in halves or "hidden" not in halves:
@@ -84,7 +84,7 @@ class Audited:
 
 @dataclass(frozen=True)
 class _Answered:
-    """An answered item of the sample: its first answers, its half, the model that suggested, what was drawn with it."""
+    """An answered item of the sample: first answers, half, the model that suggested, and the sampling unit."""
 
     item_id: str
     answers: list[Event]
@@ -93,19 +93,18 @@ class _Answered:
     drawn_with: int
 
 
-# 16 branches: the two samples are drawn differently, and an item of them may count, be unsure or tied, or not fit.
+# 16 branches: the two samples are drawn differently, and an item may count, be unsure, tied or not comparable.
 def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Audited:
     """Read the random sample from the log.
 
-    An answer counts if it was the annotator's first to the item, and was given on a screen, whether it stands or was
-    revised since: looking again doesn't change what the sample says. Labels that people brought with them, answers
-    of scripts, and gold, which somebody chose, are no part of the pool that is asked.
+    An answer counts if it was the annotator's first to the item and was given on a screen, even if it was revised
+    since. Imported labels, answers of scripts, and gold, which somebody selected, are left out.
 
     Parameters
     ----------
     project : Project
     trained : sequence of Event
-        The log's events of that kind, in their order.
+        The log's "trained" events, in their order.
     table : DataFrame
         The decisions that stand, as `decisions.decisions` gives them.
     """
@@ -149,7 +148,7 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
 
 
 def _while_open(items: Iterable[_Answered], age_of: Mapping[Any, int]) -> Iterator[_Answered]:
-    """Give the items of the order that were open in the time of their model: none before them is of a newer one."""
+    """The items that were open in the time of their model: no item before them has a newer model."""
     newest = -1
     for one in items:
         age = age_of.get(one.model, -1)
@@ -159,28 +158,28 @@ def _while_open(items: Iterable[_Answered], age_of: Mapping[Any, int]) -> Iterat
 
 
 def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:
-    """List for each item the first decision of each annotator that closed it and wasn't taken back, in their order."""
+    """List for each item each annotator's first decision that closed it and wasn't retracted, in order."""
     log = list(log)
     undone = {event.body["decision_id"] for event in log if event.kind == "retracted"}
     answers: dict[str, dict[str, Event]] = {}
     for event in log:
         if event.kind == "decided" and event.id not in undone and event.body["verdict"] in CLOSING:
             answers.setdefault(event.item_id or "", {}).setdefault(event.annotator, event)
-    # Whoever first saw a planted suggestion on an item has no first answer to it.
+    # A person who first saw a planted suggestion on an item has no first answer to it.
     fair = {item_id: [event for event in of_item.values() if not event.body.get("seen", {}).get("planted")]
             for item_id, of_item in answers.items()}
     return {item_id: of_item for item_id, of_item in fair.items() if of_item}
 
 
 def _half(first: Event, formerly_hidden: bool | None) -> str | None:
-    """Tell the half of an item from its first answer; None for one that wasn't drawn as those of the audit are.
+    """The half of an item, from its first answer; None if its arm wasn't drawn with the audit's shares.
 
     Parameters
     ----------
     first : Event
     formerly_hidden : bool or None
-        The half of the item before arms were drawn for each person, by which an answer without an arm is taken; None
-        for an item of the hold-out.
+        The half of the item in versions before arms were drawn for each person, for answers without an arm; None for
+        hold-out items.
     """
     if formerly_hidden is None:
         return "holdout"
@@ -197,7 +196,7 @@ def _model_of(answer: Event, ends: Sequence[int]) -> tuple[int, str | None]:
 
 
 def _fits(answer: Event, half: str) -> bool:
-    """Whether an answer was given as its half of the sample is asked, be it at once or after a skip."""
+    """Whether an answer was given under the conditions of its half, at once or after a skip."""
     seen = answer.body.get("seen", {})
     return not seen.get("scripted", False) and seen.get("suggestion") is not None and not seen.get("planted") \
         and bool(seen.get("hidden", False)) == (half != "shown") \
@@ -205,7 +204,7 @@ def _fits(answer: Event, half: str) -> bool:
 
 
 def _right(answers: Sequence[Event], lineage: Lineage) -> bool | Literal["unsure", "tied"]:
-    """Tell whether the suggestion was right, or why that isn't known: under the taxonomy of the time."""
+    """Whether the suggestion was right under the taxonomy of the time, or why that isn't known."""
     labels = [event for event in answers if event.body["verdict"] in LABELLING]
     to = max((event.body["seen"].get("taxonomy") or 1 for event in labels), default=1)
     given = [lineage.exactly(event.body.get("label_id"), event.body["seen"].get("taxonomy"), to) for event in labels]

@@ -1,4 +1,4 @@
-"""Table of the decisions that stand, with what was on the screen and the round of each. Read `decisions`."""
+"""Table of the standing decisions, with what was on the screen and the round of each. Read `decisions`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verd
 
 
 def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
-    """Make a table of the decisions that stand, in the order in which they were stored, as a table of `COLUMNS`.
+    """Make a table of the standing decisions, in the order in which they were stored; columns: `COLUMNS`.
 
-    Without those whose suggestion was planted: they say nothing of the model, nor of the item.
+    Decisions on planted suggestions are left out: they say nothing about the model or the item.
 
     Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
-    pool, -1 for an item that is absent; `agreed` says whether the label was the suggestion, under the labels of then,
-    None where there wasn't one of the two; `visible` says that the suggestion could be seen (where only values are
-    asked, the suggested ones); a certainty that was only carried over is NaN; `round` counts the trainings before, from
-    1 on.
+    pool, -1 for an item that isn't in it; `agreed` says whether the label was the suggestion, under the labels of that
+    time, None if one of the two is missing; `visible` says whether the suggestion (or suggested values, if only values
+    are asked) could be seen; a certainty that was only carried over is NaN; `round` is 1 plus the number of trainings
+    before.
 
     Parameters
     ----------
-    trained : the log's events of that kind, in their order
+    trained : the log's "trained" events, in their order
     """
     standing = set(project.log.annotations(columns=("decision_id",))["decision_id"])
     ends = [event.seq or 0 for event in trained]
@@ -44,7 +44,7 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
 
 
 def _act(body: Mapping[str, Any], project: Project) -> tuple[Any, ...]:
-    """What a decision says, and what was on the screen: the columns from verdict on."""
+    """The answer of a decision, and what was on the screen: the columns from verdict on."""
     seen: Mapping[str, Any] = body.get("seen", {})
 
     def today(label_id: str | None) -> str | None:
@@ -60,7 +60,7 @@ def _act(body: Mapping[str, Any], project: Project) -> tuple[Any, ...]:
 
 
 def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:
-    """item_id -> the label that most of its annotators gave (None for a tie), how many did, how many answered."""
+    """item_id -> the most frequent label (None for a tie), its number of votes, and the number of answers."""
     said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
     rows: dict[str, tuple[str | None, int, int]] = {}
     for item_id, given in said.groupby("item_id", sort=False)["label_id"].agg(list).items():
@@ -72,7 +72,7 @@ def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:
 def against_others(table: pd.DataFrame) -> pd.DataFrame:
     """Compare every answer with those of the item's other annotators: annotator, round, right.
 
-    It is right where most of the others gave it; an answer whose others tie is left out.
+    An answer is right if most of the others gave it too; answers for which the others are tied are left out.
     """
     said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
     rows = []
@@ -86,5 +86,5 @@ def against_others(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _number(value: object) -> float:
-    """Older logs may have a text where a number belongs."""
+    """A number, or NaN for anything else: older logs may have a text where a number belongs."""
     return float(value) if isinstance(value, (int, float)) else float("nan")

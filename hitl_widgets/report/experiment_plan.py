@@ -14,35 +14,34 @@ from ..quality.power import CardsNeeded, cards_needed
 from ..quality.suggestion_effect import AutomationBias, automation_bias
 
 ASSUMED = {"model_error": 0.15, "blind": 0.05, "blind_share": 0.1}
-MIN_KNOWN = 20  # cards from which a share is taken from the project
+MIN_KNOWN = 20  # minimum number of cards to estimate a share from the project
 PACE_DAYS = 28.0
 MOST = 10_000_000
 
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """What the standing experiment on automation bias needs to find an effect.
+    """Sample size and power of the continuous experiment on automation bias.
 
     Parameters
     ----------
     needed : CardsNeeded
-        The size of such an experiment from its beginning, with this project's shares, where the truth of every card is
-        known.
+        The size of a whole experiment with this project's shares, if the truth of every card is known.
     power : float
         Probability with which the cards so far find the effect.
     target : float
         The power that is planned for.
     n_so_far : int
-        Cards so far whose arm was drawn by chance.
+        Number of cards so far whose arm was drawn at random.
     n_more : int
-        Cards that are still needed, of all people, where the truth of as many is known as so far. Where that is none,
-        cards with a known truth.
+        Number of cards that are still needed from all people, if the truth is known for the same share of them as so
+        far. If it isn't known for any card so far, the number of cards with a known truth.
     per_week : float
-        Such cards in a week, at the pace of the last four weeks; 0 where nobody answered.
+        Number of cards per week, at the pace of the last four weeks; 0 if nobody answered.
     assumed : tuple of str
-        The shares that this project can't tell yet, so that usual ones were taken.
+        Names of the shares that this project can't estimate yet, for which usual values are assumed.
     n_known : int
-        Cards so far, of those drawn, whose truth is known: gold, or what most others answered blind.
+        Number of cards among `n_so_far` whose truth is known: gold, or the majority of others' blind answers.
     """
 
     needed: CardsNeeded
@@ -56,7 +55,7 @@ class ExperimentPlan:
 
     @property
     def weeks(self) -> float:
-        """Weeks until then at the present pace; infinite where nobody answers, or no card's truth is known."""
+        """Weeks that `n_more` cards take at the present pace; infinite if nobody answers, or no truth is known."""
         if not self.n_more:
             return 0.0
         return self.n_more / self.per_week if self.per_week and self.n_known else math.inf
@@ -72,7 +71,7 @@ class ExperimentPlan:
                 f"{self.weeks:,.1f} weeks at the present {self.per_week:,.0f} a week"
             known = "with a known truth" if not self.n_known else \
                 f"(the truth of {self.n_known / self.n_so_far:.0%} known, as so far)"
-            lines.append(f"{self.n_more:,} cards more {known} are needed for {self.target:.0%}: {pace}.")
+            lines.append(f"{self.n_more:,} more cards {known} are needed for a power of {self.target:.0%}: {pace}.")
         if self.assumed:
             lines.append(f"Assumed, since too few cards tell: {', '.join(self.assumed)}.")
         return lines
@@ -88,27 +87,27 @@ class ExperimentPlan:
 
 def plan_experiment(votes: pd.DataFrame, *, truth: pd.Series | None = None, effect: float = 0.2, power: float = 0.8,
                     blind_share: float | None = None, now: pd.Timestamp | None = None) -> ExperimentPlan:
-    """Plan how many cards more find an effect of the suggestion, from the votes so far.
+    """Plan how many more cards are needed to find an effect of the suggestion, from the votes so far.
 
     Parameters
     ----------
     votes : DataFrame
-        As `Workbench.votes` makes it.
+        The table from `Workbench.votes`.
     truth : Series of item_id to label, optional
         Labels that nobody gave in sight of a suggestion, such as gold.
     effect : float
         The effect to find: P(the model's label | shown, model wrong) - P(the same | blind, model wrong).
     power : float
-        Probability with which it shall be found, between 0 and 1.
+        Probability of finding it, between 0 and 1.
     blind_share : float, optional
-        Share of cards to come that are blind; by default as many as so far.
+        Share of further cards that are blind; by default the share so far.
     now : Timestamp, optional
-        The end of the four weeks of the pace.
+        The end of the four weeks in which the pace is measured.
 
     Raises
     ------
     BadInput
-        If a share can't be one.
+        If a share isn't valid.
     """
     if isinstance(power, bool) or not isinstance(power, (int, float)) or not 0 < power < 1:
         raise BadInput(f"power is {power!r}; a probability between 0 and 1 is expected, such as 0.8.")
@@ -120,14 +119,14 @@ def plan_experiment(votes: pd.DataFrame, *, truth: pd.Series | None = None, effe
     n_known = int(bias.arms[["n_wrong", "n_right"]].to_numpy().sum()) if len(bias.arms) else 0
     if n_known and bias.power(MOST, effect, **known) >= power:
         n_more = _least(lambda n: bias.power(n, effect, **known) >= power)
-    else:  # cards without a known truth bring nothing nearer
+    else:  # cards without a known truth don't help
         n_more = needed.n_cards
     return ExperimentPlan(needed, bias.power(0, effect, **known) if n_so_far else 0.0, power, n_so_far, n_more,
                           _pace(votes, now), assumed, n_known)
 
 
 def _shares(bias: AutomationBias, blind_share: float | None, effect: float) -> tuple[dict[str, float], tuple[str, ...]]:
-    """How often the model is wrong, people err alike blind, and cards are blind; and which of these are assumed."""
+    """Shares of wrong suggestions, of the same error in blind answers, and of blind cards; and those assumed."""
     shares, arms = dict(ASSUMED), bias.arms
     known = set[str]()
     if len(arms):
@@ -139,7 +138,7 @@ def _shares(bias: AutomationBias, blind_share: float | None, effect: float) -> t
         if float(blind["n_wrong"].sum()) >= MIN_KNOWN:
             rate = float(blind["took_wrong"].sum()) / float(blind["n_wrong"].sum())
             shares["blind"] = min(max(rate, 0.01), 0.5)
-            if abs(effect) < 1:  # a larger effect than there is room for is found by people who err less
+            if abs(effect) < 1:  # leaves room for the effect: the share plus the effect must lie between 0 and 1
                 shares["blind"] = min(max(shares["blind"], -effect), 1 - effect)
             known.add("blind")
         if n >= MIN_KNOWN and 0 < (share := float(blind["n"].sum()) / n) < 1:
@@ -154,7 +153,7 @@ def _shares(bias: AutomationBias, blind_share: float | None, effect: float) -> t
 
 
 def _pace(votes: pd.DataFrame, now: pd.Timestamp | None) -> float:
-    """Cards a week whose arm was drawn by chance, in the last four weeks or since the first of them."""
+    """Cards per week whose arm was drawn at random, in the last four weeks or since the first such card."""
     at = votes.loc[votes["arm"].notna() & (votes["arm"] != "none"), "acted_at"]
     now = pd.Timestamp.now(tz="UTC") if now is None else now
     lately = at[at > now - pd.Timedelta(days=PACE_DAYS)]
@@ -165,7 +164,7 @@ def _pace(votes: pd.DataFrame, now: pd.Timestamp | None) -> float:
 
 
 def _least(enough: Callable[[int], bool]) -> int:
-    """The smallest number for which `enough` holds, by halving."""
+    """The smallest number for which `enough` holds, by bisection."""
     low, high = 0, 1
     if enough(0):
         return 0

@@ -1,7 +1,6 @@
 """Flips: the items to which two models give different labels.
 
-A gain of two points may be ten items won and eight lost. `flips` is what `Workbench.flips` does, and `Flips` what it
-returns.
+A gain of two points may be ten items won and eight lost. `Workbench.flips` calls `flips`, which returns `Flips`.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ COLUMNS = ["item_id", "before", "before_confidence", "after", "after_confidence"
 
 
 class Flips:
-    """The items to which one model gives another label than the other.
+    """The items to which two models give different labels.
 
-    Where an item may have several labels, it is the whole set: its confidence is that of the least certain label, and
-    moved the mean difference of the labels' probabilities.
+    Where an item may have several labels, whole sets are compared: the confidence is that of the least certain label,
+    and moved is the mean difference of the labels' probabilities.
 
     Attributes
     ----------
     before, after : str
         Versions of the two models.
     n_items : int
-        How many items both predicted; items that can't be read aren't among them.
+        Number of items that both models predicted, without unreadable ones.
     items : DataFrame
         One row per item that flipped, those that moved most first: item_id; before, before_confidence, after,
         after_confidence (the label each model suggests, and its probability); moved, the total variation between the
         two predictions, from 0 to 1; answer, the known label or None; right, "before", "after", "neither", or None
-        where no answer is known; role, "measures" (hold-out and gold), "teaches", or None; blind, whether all of the
-        item's answers were given without sight of a suggestion (None where nobody knows): others lean towards a model.
+        without an answer; role, "measures" (hold-out and gold), "teaches", or None; blind, whether all of the item's
+        answers were given without sight of a suggestion (None if not recorded): other answers are biased to a model.
     """
 
     def __init__(self, pool: Pool, *, before: str, after: str, n_items: int, items: pd.DataFrame) -> None:
@@ -72,7 +71,7 @@ class Flips:
         return "\n".join(lines)
 
     def plot(self, n: int = N_PLOTTED) -> Drawing:
-        """Draw thumbnails of the first n items, each with both labels and what is right."""
+        """Draw thumbnails of the first n items, each with both labels and the right one."""
         from ..drawing.plots import plot_flips
         shown = []
         for row in self.items.head(n).itertuples():
@@ -96,10 +95,10 @@ def flips(project: Project, registry: Registry, before: str | None = None, after
     old = registry.find(before or _former(project, registry, new.name))
     if old.name == new.name:
         raise BadInput(f"before and after are one model, {new.name}; two versions of wb.models() are expected.")
-    # Not the hold-out's own draws: its items have the smallest of these, and would come first.
+    # Not the draws of the hold-out: its items have the smallest of these, and would come first.
     positions = np.argsort(inference.pool.draws(project.settings["seed"] + 1), kind="stable")[:n]
     outputs = [_outputs(registry, version, positions) for version in (old, new)]
-    # Of several labels, those that a model doesn't know yet are off.
+    # In sets, labels that a model doesn't know yet are off.
     unread = [np.isnan(one.probs).all(axis=1) if project.task == "multilabel" else np.isnan(one.probs).any(axis=1)
               for one in outputs]
     both = np.flatnonzero(~unread[0] & ~unread[1])
@@ -109,7 +108,7 @@ def flips(project: Project, registry: Registry, before: str | None = None, after
 
 
 def _former(project: Project, registry: Registry, version: str) -> str:
-    """The adopted model, or where that is the one asked about, the one that was adopted before it."""
+    """The adopted model or, if this is the version to compare, the model that was adopted before it."""
     if registry.adopted not in (None, version):
         return str(registry.adopted)
     others = [str(event.body["model"]) for event in project.log.events(kind="adopted")
@@ -121,7 +120,7 @@ def _former(project: Project, registry: Registry, version: str) -> str:
 
 
 def _outputs(registry: Registry, version: Version, positions: np.ndarray) -> Outputs:
-    # One look at the adopted model: another thread may adopt another one meanwhile.
+    # Read once: another thread may adopt another model meanwhile.
     predictor = None if registry.adopted is None else registry.inference.predictor
     if predictor is None or predictor.version != version.name:
         predictor = registry.predictor(version)
@@ -130,7 +129,7 @@ def _outputs(registry: Registry, version: Version, positions: np.ndarray) -> Out
 
 
 class _Said(NamedTuple):
-    """Probabilities over today's labels, what is suggested, and the confidence: of a set that of its least certain."""
+    """Probabilities over today's labels, suggestions, and confidences: for a set, that of its least certain label."""
 
     probs: np.ndarray
     top: np.ndarray
@@ -138,9 +137,9 @@ class _Said(NamedTuple):
 
 
 def _said(project: Project, model: Outputs, rows: np.ndarray, places: np.ndarray) -> _Said:
-    """What a model says of some of the items that it was asked about, at these places in the pool.
+    """A model's predictions for rows of its outputs, at these positions in the pool.
 
-    Between labels that it can't tell apart, as the children of a split are to an older model, it guesses: see
+    Between labels that it can't tell apart, such as the parts of a split label for an older model, it guesses: see
     `Outputs.top`.
     """
     lineage, label_ids = project.lineage, project.taxonomy.label_ids
@@ -154,7 +153,7 @@ def _said(project: Project, model: Outputs, rows: np.ndarray, places: np.ndarray
 
 
 def _table(project: Project, item_ids: np.ndarray, said: Sequence[_Said]) -> pd.DataFrame:
-    """`Flips.items` of these items, from what both models say of them."""
+    """`Flips.items` for these items, from the predictions of both models."""
     (was, now), tops, sure = ([getattr(one, name) for one in said] for name in ("probs", "top", "sure"))
     apart = np.abs(was - now)
     moved = apart.mean(axis=1) if project.task == "multilabel" else apart.sum(axis=1) / 2
@@ -179,7 +178,7 @@ def _table(project: Project, item_ids: np.ndarray, said: Sequence[_Said]) -> pd.
 
 
 def _answered_blind(votes: pd.DataFrame) -> dict[str, bool | None]:
-    """Whether all of an item's answers were given blind; None where that isn't known of one, and none was shown."""
+    """Whether all of an item's answers were given blind; None if that isn't recorded for one, and none was shown."""
     shown = votes["shown"].groupby(votes["item_id"])
     table = pd.DataFrame({"any": shown.any(), "unknown": shown.count() < shown.size()})
     return {str(item_id): False if row_any else None if unknown else True

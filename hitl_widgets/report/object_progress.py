@@ -1,4 +1,4 @@
-"""Progress of a project that asks for the objects in images: how well they are found, what stood, how long it took.
+"""Progress of a project with objects in images: accuracy of the model, proposals that stood, and times.
 
 Every number comes with its n and its 95 % interval. Read `object_progress` first.
 """
@@ -32,7 +32,7 @@ from ..taxonomy.labels import Taxonomy
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-# What a model is measured by first: average precision at an overlap of one half, F1 of points and spans.
+# The main metric of a model: average precision at an overlap of one half; F1 for points and spans.
 FIRST = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
 ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
 STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
@@ -50,22 +50,22 @@ class ObjectProgress:
         figure), low, high, curve, origin, figure ("map50", of points "f1", of spans "f1_strict"). A model that no round
         trained is measured now, and has the round after the last.
     labels : DataFrame
-        The same of each of today's labels: label, round, answers (objects of the label, by then), n (images with one),
-        recall (the figure of the label), low, high.
+        The same for each of today's labels: label, round, answers (objects of the label by then), n (images with the
+        label), recall (the label's value of the metric), low, high.
     suggestions : DataFrame
         How many of the visible proposals stood as they were: round, label ("all", or the one that was proposed), n
         (proposals), share, low, high. Intervals allow for proposals of one image being alike.
     acts : DataFrame
-        What became of objects: a row for each round: round, n_images, accepted, moved, relabelled, deleted, added (an
-        image), iou (mean overlap of moved objects with their proposals).
+        Corrections, a row for each round: round, n_images; accepted, moved, relabelled, deleted, added (per image); iou
+        (mean overlap of moved objects with their proposals).
     times : DataFrame
-        Seconds from the picture to the key, an image: round, verdict, n, median_s, low, high.
+        Seconds per image from paint to key press: round, verdict, n, median_s, low, high.
     now : Detection, SpanMetrics or None
-        The adopted model on the hold-out's images; None where none was answered or there is no model.
+        The adopted model on the hold-out images; None if none was answered or there is no model.
     prefill : PrefillBias
-        What the proposals hide from people.
+        Misses that the proposals cause.
     queue : str
-        What the queue asks for now, and why.
+        Which items the queue asks for now, and why.
     """
 
     accuracy: pd.DataFrame
@@ -83,7 +83,7 @@ class ObjectProgress:
     goal: None = None
 
     def plot(self) -> Drawing:
-        """The figure by round, that of each label, proposals that stood and time per image, with 95 % intervals."""
+        """Plot the metric by round and for each label, proposals that stood and time per image, with 95 % intervals."""
         from ..drawing.plots import plot_progress
         return plot_progress(self)
 
@@ -119,9 +119,9 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     ----------
     project : Project
     more : int
-        Not used: what the next images will gain isn't estimated.
+        Only checked: the gain from further images isn't estimated.
     goal : float, optional
-        None: how many images are left to a goal isn't estimated either.
+        Must be None: the number of images until a goal isn't estimated either.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequen
     groups = None if column is None else dict(zip(
         items, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
     now: Figures
-    if kind == "span":  # the starts and ends of spans are the sides of their boxes
+    if kind == "span":  # spans are stored as boxes from start to end
         now = spans(truth, found.assign(start=found["x0"], end=found["x1"]), texts=items, threshold=thresholds,
                     groups=groups)
     else:
@@ -194,7 +194,7 @@ def _source(event: Event) -> str:
 
 
 def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxonomy, kind: str) -> pd.DataFrame:
-    """The proposed objects that have one of today's labels."""
+    """Table of the proposed objects with one of today's labels."""
     rows: list[tuple[Any, ...]] = []
     name_of = {label_id: taxonomy.name_of(label_id) for label_id in taxonomy.label_ids}
     for item_id, objects in proposals.items():
@@ -209,7 +209,7 @@ def _found_objects(proposals: Mapping[str, Sequence[Proposal]], taxonomy: Taxono
 
 
 def _curves(trained: Sequence[Event]) -> list[int]:
-    """Number the curve of each round: a new one begins where the labels change."""
+    """The number of each round's learning curve: a new one begins when the labels change."""
     curves, former = list[int](), None
     for event in trained:
         labels = set(event.body["label_ids"])
@@ -220,7 +220,7 @@ def _curves(trained: Sequence[Event]) -> list[int]:
 
 def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.DataFrame, figure: str,
               today: Taxonomy, curves: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The figure of each round, over all labels and of each of today's."""
+    """The metric of each round, over all labels and for each of today's."""
     rows: list[tuple[Any, ...]] = []
     labels: list[tuple[Any, ...]] = []
     counts: Counter[str] = Counter()
@@ -244,7 +244,7 @@ def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.D
 
 def _gained(trained: Sequence[Event]) -> Estimate:
     if not trained:
-        return Estimate(math.nan, why="no round is over yet")
+        return Estimate(math.nan, why="no round has ended yet")
     gain = trained[-1].body.get("gain")
     if not gain:
         return Estimate(math.nan, why=str(trained[-1].body.get("why") or "it wasn't measured"))
@@ -254,7 +254,7 @@ def _gained(trained: Sequence[Event]) -> Estimate:
 
 
 def _stood(looks: pd.DataFrame) -> pd.DataFrame:
-    """How many visible proposals stood as they were, over all labels and of each."""
+    """How many visible proposals stood unchanged, over all labels and for each."""
     rows: list[tuple[Any, ...]] = []
     visible = looks[~looks["hidden"]]
     each = [(n_round, item_id, _proposed_label(one), STOOD[one["act"]]) for n_round, item_id, objects in
@@ -277,7 +277,7 @@ def _proposed_label(one: Mapping[str, Any]) -> str | None:
 
 
 def _acts(looks: pd.DataFrame) -> pd.DataFrame:
-    """What became of objects in an image, on average, where proposals could be seen."""
+    """Mean number of each kind of correction per image, where proposals could be seen."""
     rows = []
     for n_round, group in looks[~looks["hidden"] & looks["model"].notna()].groupby("round"):
         acts = Counter(one.get("act") for objects in group["objects"] for one in objects)

@@ -13,7 +13,7 @@ def overview(session: Session, adopted: str | None) -> str:
     Parameters
     ----------
     session : Session
-        Has the project.
+        The project's session.
     adopted : str or None
         The version of the model in use.
     """

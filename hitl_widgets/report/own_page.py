@@ -1,4 +1,4 @@
-"""A person's own page: what others answered otherwise, and the figures that are theirs. Read `own_page`."""
+"""A person's own page: their answers that others contradict, and their own figures. Read `own_page`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HTML_SLIPS = 20
 
 @dataclass(frozen=True)
 class OwnPage:
-    """What a person may know of their own answers.
+    """A person's own answers and figures.
 
     Parameters
     ----------
@@ -41,30 +41,30 @@ class OwnPage:
     counts : dict of str to int
         n_answers, n_unsure, n_skipped and n_questions.
     slips : DataFrame
-        Own answers that a verdict or most of two or more other annotators contradict, worth a second look, the surest
-        first: item_id, label (your own), others (the label of the verdict, or of most others), n_others, share (of
-        these others who agree), judged_by ("verdict" or "others"), certainty, acted_at. Gold items aren't listed: they
-        stay hidden tests.
+        Your answers that a verdict or the majority of two or more others contradict, the surest contradictions first:
+        item_id, label (your own), others (the label of the verdict or the majority), n_others, share (of the others who
+        agree with each other), judged_by ("verdict" or "others"), certainty, acted_at. Gold items aren't listed, so
+        that they stay hidden tests.
     gold : Estimate
-        How often your answers to gold items are right: the first to each that was asked as a test, as in
+        How often your answers to gold items are right: your first answer to each item asked as a test, as in
         `people.table()`.
     agreement : Estimate
-        How often most of two or more others gave the label that you gave; items on which they tie are left out.
+        How often you gave the label of the majority of two or more others; items with tied votes are left out.
     with_oneself : Estimate
         How often you gave the same label again, where you were asked twice.
     calibration : Calibration or None
-        Whether your certainty means anything; None where no answer with a certainty can be judged.
+        How well your certainty predicts right answers; None if no answer with a certainty can be judged.
     anchoring : Estimate
         How much more often you gave the model's label when you saw it.
     effect : Estimate
-        The same where the model was wrong.
+        The same, only for cards on which the model was wrong.
     bias : AutomationBias or None
-        The whole measure, whose figures beside `per_annotator` are everybody's; `per_annotator` has your own row
-        (everybody's where you may see names). None where nobody had a suggestion.
+        The whole measure: figures of all people, and your own row in `per_annotator` (everybody's if you may see
+        names). None if nobody had a suggestion.
     values : DataFrame
-        Of each attribute with a scale that others answered too: attribute, n (your answers), offset (how far above the
-        others you answer, on average, in units of the scale), offset_low, offset_high (95 %), spread (standard
-        deviation of your errors); NaN where too few items were answered by two people.
+        A row for each attribute with a scale that others answered too: attribute, n (your answers), offset (how far
+        above the others you answer, on average, in units of the scale), offset_low, offset_high (95 %), spread
+        (standard deviation of your errors); NaN if too few items were answered by two people.
     """
 
     annotator: str
@@ -80,7 +80,7 @@ class OwnPage:
     values: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=OWN_VALUES))
 
     def figures(self) -> dict[str, Estimate]:
-        """List the figures by what they say."""
+        """The figures, by their descriptions."""
         return {"answers to gold that are right": self.gold,
                 "answers that most of two or more others gave too": self.agreement,
                 "the same label again, where you were asked twice": self.with_oneself,
@@ -115,7 +115,7 @@ class OwnPage:
             shown = [(row.item_id, row.label, row.others, f"{row.share:.0%} of {row.n_others}" if
                       row.judged_by == "others" else "the verdict") for row in
                      self.slips.head(_HTML_SLIPS).itertuples(index=False)]
-            parts += [html.paragraph("Others answered otherwise here. They may be wrong; look again, and revise with "
+            parts += [html.paragraph("Others gave other answers here. They may be wrong; look again, and revise with "
                                      "wb.decide(item_id, label=...) or on the card."),
                       html.table(["item", "you", "others", "who"], shown)]
             if len(self.slips) > _HTML_SLIPS:
@@ -126,7 +126,7 @@ class OwnPage:
 
 
 def own_page(project: Project, annotator: str) -> OwnPage:
-    """Gather what a person may know of their own answers.
+    """Collect a person's own answers and figures.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     mine = calibration(judged[judged["annotator"] == annotator]) if (
         judged["certainty"].notna() & (judged["annotator"] == annotator)).any() else None
     counted = votes[is_vote(votes)]
-    counted = counted.assign(label=counted["label_id"])  # of sets of labels, the ids say what most people gave
+    counted = counted.assign(label=counted["label_id"])  # for sets of labels, the ids determine the majority
     compared = _against_others(counted, annotator)
     slips = _slips(compared, answers.adjudicated, gold)
     slips = slips.assign(**{name: slips[name].map(name_of).astype(object) for name in ("label", "others")})
@@ -165,7 +165,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
 
 
 def _own_values(project: Project, annotator: str, answers: Answers) -> pd.DataFrame:
-    """How far above the others a person answers, and how much they err, by attribute."""
+    """Offset from the others and spread of a person's values, by attribute."""
     rows = []
     for attribute in project.taxonomy.attributes:
         votes = answers.votes_about_attribute(attribute)
@@ -179,7 +179,7 @@ def _own_values(project: Project, annotator: str, answers: Answers) -> pd.DataFr
 
 
 def _against_others(votes: pd.DataFrame, annotator: str) -> pd.DataFrame:
-    """A row for each own answer: what most others gave (None for a tie or nobody), how many others, their share."""
+    """A row for each own answer: the others' majority (None for a tie or no others), their number, and its share."""
     rows: list[tuple[Any, ...]] = []
     own = votes["annotator"] == annotator
     others = {item_id: labels.tolist() for item_id, labels in votes[~own].groupby("item_id", sort=False)["label"]}
@@ -219,7 +219,7 @@ def _with_oneself(votes: pd.DataFrame, annotator: str) -> Estimate:
 
 
 def _own_bias(bias: AutomationBias | None, annotator: str) -> tuple[Estimate, Estimate]:
-    """One's own anchoring and effect."""
+    """The person's own anchoring and effect."""
     few = "you have no cards with and without the suggestion yet"
     if bias is None or annotator not in bias.per_annotator.index:
         return Estimate(math.nan, why=few), Estimate(math.nan, why=few)

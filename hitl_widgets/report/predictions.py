@@ -1,4 +1,4 @@
-"""Predictions as tables, where an item has one label and where it may have several. Read `label_table` first."""
+"""Tables of predictions, for items with one label or several. Read `label_table` first."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ AT_ONCE = 1 << 17
 
 
 def label_table(project: Project, positions: np.ndarray, ranking: Ranking | None = None) -> pd.DataFrame:
-    """List what a model suggests for items that it has predicted; see `Workbench.predict`.
+    """List a model's suggestions for items that it has predicted; see `Workbench.predict`.
 
     Parameters
     ----------
     project : Project
     positions : ndarray of int, shape (n,)
     ranking : Ranking, optional
-        The model's answers, as `Ranking.frozen` gives them; those of the adopted one without.
+        The model's predictions, as `Ranking.frozen` gives them; by default those of the adopted model.
     """
-    # One look at each: a model may be adopted, and the taxonomy edited, while the table is made.
+    # Read once each: a model may be adopted, and the taxonomy edited, while the table is made.
     ranking, lineage = ranking or project.ranking.frozen(), project.lineage
     predictions, taxonomy = ranking.predictions, lineage.today
     assert predictions is not None
@@ -36,7 +36,7 @@ def label_table(project: Project, positions: np.ndarray, ranking: Ranking | None
     top = np.empty(len(positions), np.int32)
     confidence, margin = np.empty(len(positions), np.float32), np.empty(len(positions), np.float32)
     item_ids: list[pd.Series] = []
-    for start in range(0, max(1, len(positions)), AT_ONCE):  # by block: of ten million rows all at once take gigabytes
+    for start in range(0, max(1, len(positions)), AT_ONCE):  # by block: ten million rows at once take gigabytes
         some, rows = positions[start:start + AT_ONCE], slice(start, start + AT_ONCE)
         probs = ranking.probs(lineage, some)
         best = likeliest(probs, ranking.families(lineage))

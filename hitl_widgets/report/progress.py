@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from ..drawing.figures import Drawing
     from ..learn.registry import Registry
 
-# Items that no strategy picked: shares of these are shares of the pool.
+# `chosen_by` of items that no strategy picked: shares among these estimate shares of the pool.
 DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 AGREEMENT = ("blind", "shown", "difference")
 ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin", "figure"]
-# What a project's models are measured by first.
+# Task -> the main metric of its models.
 FIRST = {"classify": "accuracy", "multilabel": "macro F1", "scale": "accuracy"}
 BACKGROUND, IMPORTED = "background", "imported"
 Figures = Metrics | MultilabelMetrics
@@ -57,67 +57,66 @@ class Progress:
     Parameters
     ----------
     accuracy : DataFrame
-        One row a round and source: round, source, model, answers (that it learned from), n, share, low, high, curve (a
-        number that changes where the labels do: accuracies under other labels are other curves), origin ("round",
-        "background" for a model that was trained while people labelled, or "imported"; of the latter two only the
-        adopted one is measured on hold-out and gold, and its round is the one that is going on). "holdout", "gold" and
-        "imported": the model that the round trained, on these items (`Run.figures`); earlier versions joined the three
-        as "holdout". "audit": the model that suggested in
-        that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
-        accuracy in that pool. Only answers count that were given blind, those to the hold-out among them. figure is
-        "accuracy"; where an item may have several labels it is "macro F1", and "exact match" (the share of items whose
-        whole set is right) in the audit.
+        One row for each round and source: round, source, model, answers (that it learnt from), n, share, low, high,
+        curve (number of the learning curve; a new one begins when the labels change), origin ("round", "background" for
+        a model that was trained while people labelled, or "imported"; of the latter two only the adopted one is
+        measured on hold-out and gold, and it has the current round). "holdout", "gold" and "imported": the model that
+        the round trained, on these items (`Run.figures`); earlier versions joined the three as "holdout". "audit": the
+        model that suggested in that round, on a random sample of the items that nobody had answered before it: its
+        accuracy in that pool, from blind answers only, including those to the hold-out. figure is "accuracy"; where an
+        item may have several labels it is "macro F1", and "exact match" (the share of items whose whole set is right)
+        in the audit.
     labels : DataFrame
-        The learning curve of each of today's labels: label, round, answers (with this label, by then), and n, recall,
+        The learning curve of each of today's labels: label, round, answers (with this label by then), and n, recall,
         low and high on the items that measure.
     gained : Estimate
-        The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure. Only rounds
-        under the labels of the last one count, of models that it goes back to: not those that were rolled back. Where
-        there are fewer than two, or none of their models was adopted, and the model in use is one of the background,
+        The gain in accuracy by the last answers, about 50 or those of one round, on the items that measure. Only rounds
+        with the same labels as the last one count, whose models it builds on: not those that were rolled back. If there
+        are fewer than two, or none of their models was adopted, and the model in use was trained in the background,
         light models are refitted: on all answers, and on all but the last ones.
     gained_by : int
-        How many answers those were.
+        Number of the last answers in `gained`.
     likely : Estimate
-        The true gain that the next answers are expected to bring, by a learning curve over the same rounds or refitted
-        models; NaN before the first.
+        The true gain expected from the next answers, by a learning curve over the same rounds or refitted models; NaN
+        before the first round.
     more : int
-        How many answers those are.
+        Number of the next answers in `likely`.
     suggestions : DataFrame
-        How many of the model's visible suggestions stood: round, label, n, share (1 minus it is the intervention rate),
-        low, high; "all" is every label together, where change, change_low and change_high are the difference from the
-        round before. Where sets are suggested, "all" counts whole sets, and a label stood where it was left on; of
-        suggested values "all" are those of which none was changed.
+        How many of the model's visible suggestions stood: round, label, n, share (the intervention rate is 1 minus
+        share), low, high; the row "all" is for all labels together, where change, change_low and change_high are the
+        difference from the round before. Where sets are suggested, "all" counts whole sets, and a label stood if it was
+        left on; where values are suggested, "all" counts items without a changed value.
     agreement : DataFrame
         How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
         sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with its number, such
-        as n_blind, and its interval, such as blind_low and blind_high. Chance drew which answer was which. Only the
-        blind figure says how good the model is; the difference is what seeing the suggestion does.
+        as n_blind, and its interval, such as blind_low and blind_high. The two kinds were assigned at random. Only the
+        blind figure measures the model; the difference is the effect of seeing the suggestion.
     times : DataFrame
-        Seconds from the picture to the key: round, verdict, n, median_s, low, high.
+        Seconds from paint to key press: round, verdict, n, median_s, low, high.
     people : DataFrame
         Right answers: annotator, source ("gold": the first answer to each gold item that was asked as a test, as in
-        `people.table()`; or "others": audit items, against most of their other annotators), n, share, low, high; "all"
-        stands for people like these, who may differ. Rows of others, and "all" where there are fewer than five of them,
-        are for the owner of a project that shows names.
+        `people.table()`; or "others": audit items, against the majority of their other annotators), n, share, low,
+        high; the interval of "all" allows for differences between people. Rows of others, and "all" if there are fewer
+        than five others, are only for the owner of a project that shows names.
     difficulty : DataFrame
-        Where suggestions were right, on items that no strategy picked, by answers given without sight of them: by
-        ("certainty", "answers" or "flag"), group, n, share, low, high.
+        How often suggestions were right in groups of items that no strategy picked, by blind answers: by ("certainty",
+        "answers" or "flag"), group, n, share, low, high.
     queue : str
-        What the queue asks for now, and why.
+        Which items the queue asks for now, and why.
     bias : Estimate
         Automation bias: how much more often answers agree with a suggestion that people see than with one that is
         hidden from them, from the two halves of the audit.
     coverage : str
-        How many hold-out items measured the last round, how many were unsure, and whether these items have chosen
-        among many models, in words.
+        A sentence on how many hold-out items measured the last round, how many were unsure, and whether many models
+        were selected on these items.
     aside : str
-        In words, that the last round's model isn't the adopted one, and what that one had; else empty.
+        A sentence if the last round's model isn't the adopted one, with the latter's accuracy; otherwise empty.
     goal : AnswersLeft or None
-        How many answers are left to the goal that was asked for, with its 95 % interval; None where none was.
+        Number of answers until the goal, with its 95 % interval; None without a goal.
     values : DataFrame
-        How far predicted values of attributes are from known ones, by round: see `value_progress.value_progress`.
+        Errors of predicted attribute values, by round: see `value_progress.value_progress`.
     task : str
-        The project's: with "multilabel" answers are whole sets of labels, with "scale" there are only values.
+        The project's task: with "multilabel" answers are whole sets of labels, with "scale" there are only values.
     """
 
     accuracy: pd.DataFrame
@@ -140,7 +139,7 @@ class Progress:
     task: str = "classify"
 
     def plot(self) -> Drawing:
-        """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
+        """Plot accuracy by round, recall per label, suggestions that stood and times, with 95 % intervals."""
         from ..drawing.plots import plot_progress
         return plot_progress(self)
 
@@ -174,7 +173,7 @@ class Progress:
         return html.page("Progress", *parts)
 
     def _value_lines(self) -> list[tuple[str, str]]:
-        """Put into words how well the values of each attribute are predicted now."""
+        """Sentences on how well the values of each attribute are predicted now."""
         if not len(self.values):
             return [("values", "nothing measured yet")] if self.task == "scale" else []
         lines = []
@@ -190,7 +189,7 @@ class Progress:
         return lines
 
     def _agreements(self) -> list[tuple[str, str]]:
-        """Put into words how often answers agree with the model, blind and in sight of its suggestion."""
+        """Sentences on how often answers agree with the model, blind and in sight of its suggestion."""
         if not len(self.agreement):
             return []
         row = self.agreement.iloc[-1]
@@ -200,7 +199,7 @@ class Progress:
                                          f"difference {figures['difference']}")]
 
     def _expectations(self) -> list[tuple[str, str]]:
-        """Put into words what answers gained, what the next are likely to gain, and what the queue asks for."""
+        """Sentences on the gain from the last answers, the expected gain from the next, and the queue."""
         gained = ("last answers", f"{self.gained}") if not self.gained_by else \
             (f"last {self.gained_by} answers", f"gained {self.gained}")
         likely = f"{self.likely}" if math.isnan(self.likely) else \
@@ -217,11 +216,11 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     ----------
     project : Project
     more : int
-        How many answers back, and how many ahead.
+        Number of last answers in `gained`, and of next answers in `likely`.
     goal : float, optional
-        An accuracy, above 0 and below 1: how many answers are left until it is reached?
+        An accuracy, above 0 and below 1, for which to estimate the number of further answers.
     registry : callable, optional
-        Gives the project's models; needed for a goal, and to measure a model of the background.
+        Returns the project's models; needed for a goal, and to measure a model trained in the background.
 
     Returns
     -------
@@ -238,18 +237,18 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     trained = list(project.log.events(kind="trained"))
     adopted = list(project.log.events(kind="adopted"))
     table = decisions(project, trained)
-    blind = table[~table["visible"]]  # who saw a suggestion can't say whether it was right
+    blind = table[~table["visible"]]  # answers given in sight of a suggestion can't measure it
     agreed = {item_id: label for item_id, (label, *_) in consensus(blind).items() if label is not None}
     truth = blind["item_id"].map(agreed | project.gold())
-    # Where an edit left answer or suggestion in doubt, whether they agreed then: leaving these out would leave out just
-    # the cards on which they disagreed about the label that was edited.
+    # If an edit left answer or suggestion in doubt, their agreement at that time counts: leaving these cards out would
+    # leave out exactly those with a disagreement about the edited label.
     then = (blind["label_id"].isna() | blind["suggestion"].isna()) & blind["agreed"].notna() \
         & blind["verdict"].isin(LABELLING)
     told = then | (blind["suggestion"].notna() & truth.notna())
     known = blind[told].assign(right=(blind["suggestion"] == truth).mask(then, blind["agreed"].eq(True)))
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     current = project.state.adopted
-    # Of one that somebody went back to, the event by which it was adopted first says what it learnt.
+    # For a model that was adopted again, the first adoption says what it learnt from.
     background = _adoption_of(current, reversed(adopted), BACKGROUND)
     measured = background or _adoption_of(current, adopted, IMPORTED)
     figures = {} if registry is None or measured is None else _figures_of(project, registry(), measured)
@@ -279,7 +278,7 @@ def _check_goal(goal: float | None, project: Project) -> None:
 
 
 def _adoption_of(current: Event | None, adopted: Iterable[Event], origin: str) -> Event | None:
-    """Find the first of the events by which the model in use was adopted, if it is of this origin."""
+    """The first adoption of the model in use, if it has this origin."""
     return None if current is None else next((
         event for event in adopted
         if event.body["origin"] == origin and event.body["model"] == current.body["model"]), None)
@@ -288,11 +287,11 @@ def _adoption_of(current: Event | None, adopted: Iterable[Event], origin: str) -
 def _expected(project: Project, line: Sequence[tuple[Event, str | None]], more: int, goal: float | None,
               registry: Callable[[], Registry] | None, *,
               in_background: bool) -> tuple[Estimate, int, Estimate, AnswersLeft | None]:
-    """What the last answers gained and how many those were, what the next may gain, and how many are left to a goal."""
+    """`gained`, `gained_by`, `likely` and `goal` of `Progress`."""
     rounds = [event for event, _ in line]
     (gained, gained_by), likely = _gained(line, more), _likely(rounds, more)
-    # A model of the background has no rounds of its own: light models are refitted in their place. Rounds whose nets
-    # were all turned down tell nothing of it.
+    # A model trained in the background has no rounds: light models are refitted in their place. Rounds whose nets were
+    # all rejected say nothing about it.
     by_refits = in_background and project.task == "classify" and (
         len(line) < 2 or not any(event.body["adopted"] for event in rounds))
     if registry is None or (goal is None and not by_refits):
@@ -309,7 +308,7 @@ def _expected(project: Project, line: Sequence[tuple[Event, str | None]], more: 
 
 
 def _of_holdout(now: Figures | None, trained: Sequence[Event], current: Event | None) -> tuple[str, str]:
-    """In words, how many items of the hold-out measured the last model, and that it isn't the adopted one."""
+    """`coverage` and `aside` of `Progress`."""
     if now is not None:
         return now.coverage, ""
     if not trained:
@@ -338,7 +337,7 @@ def _agreement(project: Project) -> pd.DataFrame:
 
 
 def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Figures]:
-    """Measure the adopted model of the background, or imported, as a round's is, on each kind of items that measure."""
+    """Measure an adopted background or imported model like that of a round, on each kind of measuring items."""
     from ..learn.learnt import learnt_gold
     reference, version = Reference.of(project), adopted.body["model"]
     learnt, places = learnt_gold(project, [version]), list(reference.rows)
@@ -356,7 +355,7 @@ def read_metrics(body: Mapping[str, Any]) -> Figures:
 
 
 def _first(metrics: Figures) -> tuple[str, int, float, float, float]:
-    """What a model is measured by first: its name, n, value and interval."""
+    """The main metric of a model: its name, n, value and interval."""
     if isinstance(metrics, Metrics):
         return FIRST["classify"], *_share(metrics.counts.trace(), metrics.n, metrics)
     figure = metrics["macro_f1"]
@@ -364,7 +363,7 @@ def _first(metrics: Figures) -> tuple[str, int, float, float, float]:
 
 
 def _as_counts(metrics: Figures) -> tuple[float, float]:
-    """How many of how many independent items a model is right on; for a macro F1 as many as have its interval."""
+    """Number of right items, and of independent items; for a macro F1 the effective numbers with its interval."""
     if isinstance(metrics, Metrics):
         return metrics.counts.trace() / metrics.design_effect, metrics.n / metrics.design_effect
     _, n, value, low, high = _first(metrics)
@@ -373,7 +372,7 @@ def _as_counts(metrics: Figures) -> tuple[float, float]:
     return value * worth, worth
 
 
-# 17 branches: rows of the rounds, of the model in use and of the audit, each with what is known of it.
+# 17 branches: rows for the rounds, for the model in use and for the audit, each with the known fields.
 def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], measured: Event | None,
               of_measured: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
@@ -389,7 +388,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
                              curves[event.seq or 0], "round", _first(after)[0]))
     for source, after in of_measured.items():
         if measured is not None and after.n:
-            # One more where the labels were edited since it was learnt.
+            # One more if the labels were edited since it was trained.
             curve = curves.get(measured.seq or 0, max(curves.values(), default=0) + 1) \
                 + (set(measured.body["label_ids"]) != set(after.label_ids))
             rows.append((len(trained) + 1, source, measured.body["model"], int(measured.body.get("n_training", 0)),
@@ -406,7 +405,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
 
 
 def _curves(events: Iterable[Event]) -> dict[int, int]:
-    """Number the learning curves by the events of models, in their order: a new one begins where the labels change."""
+    """The learning curve's number for each model's event, in order: a new curve begins when the labels change."""
     curves, curve, former = dict[int, int](), 0, list[str]()
     for event in events:
         labels = sorted((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
@@ -416,7 +415,7 @@ def _curves(events: Iterable[Event]) -> dict[int, int]:
 
 
 def _aside(last: Event, event: Event | None) -> str:
-    """Tell that the last round's model isn't in use, and the accuracy of the one that is, on the same items."""
+    """A sentence that the last round's model isn't in use, with the accuracy of the one in use on the same items."""
     body, adopted = last.body, None if event is None else event.body["model"]
     if adopted in (None, body["model"]) or (body.get("measured_on") or "holdout") != "holdout":
         return ""
@@ -425,19 +424,19 @@ def _aside(last: Event, event: Event | None) -> str:
     return f", whose model isn't the adopted one{same}"
 
 
-# 13 branches: what ends the line or belongs to it, and what logs of earlier versions don't say.
+# 13 branches: conditions for belonging to the line, and fields that logs of earlier versions lack.
 def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Event, str | None]]:
-    """The rounds that the last one can be compared with, the oldest first, each with the model that it began from.
+    """The rounds comparable with the last one, the oldest first, each with the model from which it started.
 
-    They are of one taxonomy, measured on one kind of items, and of one line: a round whose model the next one of the
-    line began from, and rounds that began there too and whose models weren't adopted. What was rolled back isn't in it.
+    They have the same taxonomy and kind of measuring items, and form one line: each round's model is the start of the
+    next, or a rejected model from the same start. Models that were rolled back aren't in the line.
     """
     if not trained:
         return []
     began: list[str | None] = []
     model: str | None = None
     for event in sorted((*trained, *adopted), key=lambda event: event.seq or 0):
-        if event.kind == "trained":  # an event of an earlier version doesn't say: it was the model adopted then
+        if event.kind == "trained":  # missing in events of an earlier version: it was the model adopted at that time
             began.append(event.body.get("former", model))
         if event.kind == "adopted" or event.body["adopted"]:
             model = event.body["model"]
@@ -469,7 +468,7 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
                      for label_id, row in of.iterrows() if label_id in today and row["n"]]
             continue
         for k, label_id in enumerate(after.label_ids):
-            # Of a label that was split or merged since, the answers by then mean others today: they can't be counted.
+            # For a label that was split or merged since, the answers by then can't be counted under today's labels.
             if label_id in today and (n := int(after.counts[k].sum())):
                 rows.append((project.taxonomy.name_of(label_id), n_round, counts[label_id],
                              *_share(after.counts[k, k], n, after)))
@@ -477,10 +476,10 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
 
 
 def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estimate, int]:
-    """Accuracy now, minus that of the last model of the line that had learned from `back` answers fewer."""
+    """Accuracy now, minus that of the last model of the line that had learnt from at least `back` answers fewer."""
     if len(line) < 2:
         why = "two rounds are needed to tell, under these labels and of one line of models"
-        return Estimate(math.nan, why=why if line else "no round is over yet"), 0
+        return Estimate(math.nan, why=why if line else "no round has ended yet"), 0
     (last, began), n_last = line[-1], _n_learned(line[-1][0])
     former = next((event for event, _ in reversed(line[:-1]) if n_last - _n_learned(event) >= back), line[0][0])
     apart, now, then = n_last - _n_learned(former), *(read_metrics(e.body["after"]) for e in (last, former))
@@ -498,13 +497,13 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
 def _likely(trained: Sequence[Event], more: int) -> Estimate:
     rounds = _measured(trained)
     if rounds is None:
-        return Estimate(math.nan, why="no round was measured yet")
+        return Estimate(math.nan, why="no round has been measured yet")
     answers, right, measured, correlation = rounds
     return expected_gain(answers, right, measured, more=more, correlation=correlation)
 
 
 def _measured(trained: Sequence[Event]) -> tuple[list[int], list[int], list[int], float] | None:
-    """Answers that each round learnt from, how many of how many items it got right, and the rounds' correlation."""
+    """Answers that each round learnt from, its numbers of right and of all items, and the rounds' correlation."""
     points: dict[int, tuple[int, int]] = {}
     correlations = []
     for event in trained:
@@ -543,11 +542,11 @@ def _suggestions(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_suggested_label(group: pd.DataFrame, stood: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Each suggested label, and whether it stood each time; for a suggested set each of its labels on its own."""
+    """Each suggested label, and whether it stood each time; a set counts for each of its labels."""
     if not group["suggestion"].map(is_set).any():
         yield from ((str(label_id), some) for label_id, some in stood.groupby(group["suggestion"]))
         return
-    # What an edit left in doubt, suggested or given, says nothing of any label.
+    # Suggestions and answers that an edit left in doubt don't count for any label.
     group = group[group["suggestion"].notna() & (group["label_id"].notna() | (group["verdict"] == "unsure"))]
     suggested = group["suggestion"].map(members)
     given = group["label_id"].map(lambda label_id: members(label_id) if is_set(label_id) else ())
@@ -568,7 +567,7 @@ def _times(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _people(project: Project, table: pd.DataFrame) -> pd.DataFrame:
-    """List what the reader may see: their own figures, and all together where there are five others or more."""
+    """The figures that the reader may see: their own, and those of all people if there are five others or more."""
     reader = project.annotator
     names = sees_names(project, reader)
     tested = project.people.gold_answers().dropna(subset=["label", "truth"])
@@ -613,14 +612,14 @@ def _share(k: Any, n: int, metrics: Metrics | None = None) -> tuple[int, float, 
 
 
 def _over_people(right: pd.Series, annotator: pd.Series) -> dict[str, Any]:
-    """Share of several people's answers; the interval is for people like these."""
+    """Share of several people's answers, with an interval that allows for differences between people."""
     counts = right.groupby(annotator).agg(["sum", "count"])
     low, high = across(counts["sum"].to_numpy(np.int64), counts["count"].to_numpy(np.int64))
     return {"n": len(right), "share": float(right.mean()), "low": low, "high": high}
 
 
 def _latest(table: pd.DataFrame) -> str:
-    """Put the last row of a table of shares into words."""
+    """The last row of a table of shares, in words."""
     if not len(table):
         return "nothing yet"
     row = table.iloc[-1]

@@ -1,8 +1,8 @@
-"""What several people's answers say together: consensus, agreement, automation bias and schools of a project.
+"""Figures over several annotators of a project: consensus, agreement, automation bias and schools of thought.
 
-The functions of `quality`, applied to a project's votes. Readers who may not see names get pseudonyms beside votes, and
-their own rows in figures of single people. Where an item may have several labels, a figure is about whole sets, about
-each label, or about one label; for an attribute it is about its values. Read `subject` first.
+The functions of `quality` are applied to a project's votes. Readers who may not see names get pseudonyms beside votes,
+and only their own rows in figures of single people. Where an item may have several labels, a figure is about whole
+sets, each label, or one label; for an attribute it is about its values. Read `subject` first.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Subject:
     votes : DataFrame
         The votes about it, with the names that the reader may see.
     kind : {"labels", "sets", "label", "choices", "scale"}
-        Labels of which an item has one; sets of them; whether an item has one label of several; one of an attribute's
-        choices; a value on its scale.
+        "labels": one label per item; "sets": sets of labels; "label": whether one label of a set is on; "choices": one
+        of an attribute's choices; "scale": a value on its scale.
     names : list or None
-        Every label or choice that may be given, in order; None for sets and scales.
+        All possible labels or choices, in order; None for sets and scales.
     label_id : str or None
         Id of the label, if the figure is about one label.
     attribute : Attribute or None
@@ -64,27 +64,27 @@ class Subject:
 
     @property
     def values(self) -> pd.DataFrame:
-        """The votes about a scale as values: item_id, annotator, value, and what else is in them."""
+        """The votes about a scale as values: item_id, annotator, value, and further columns."""
         return self.votes.rename(columns={"label": "value", "suggestion": "suggested"})
 
 
-# 14 branches: one for each question that doesn't fit the project, and for each thing that a figure is about.
+# 14 branches: one for each request that doesn't fit the project, and for each kind of subject.
 def subject(project: Project, *, reader: str | None = None, label: str | None = None, attribute: str | None = None,
             answers: Answers | None = None) -> Subject:
-    """Find the votes that a question is about.
+    """Collect the votes for a figure.
 
     Parameters
     ----------
     project : Project
     reader : str, optional
-        Who reads the result: other people have pseudonyms, unless the reader may see names. Without one, everybody has
-        their name.
+        The person who reads the result: others get pseudonyms, unless the reader may see names. By default, names are
+        shown.
     label : str, optional
         One label, by name or id, where an item may have several.
     attribute : str, optional
         Name or id. A project that asks for nothing but one attribute needs none.
     answers : Answers, optional
-        The project's, where they are at hand.
+        The project's answers, if they were read already.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def known_of(project: Project, about: Subject) -> pd.Series:
 
 def consensus_of(project: Project, reader: str, method: str = "auto", *, label: str | None = None,
                  attribute: str | None = None) -> Consensus | ValueConsensus | SetConsensus:
-    """What all annotators say together; see `Workbench.people.consensus`."""
+    """The consensus of all annotators; see `Workbench.people.consensus`."""
     answers = project.answers()
     about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
     if about.kind == "scale":
@@ -210,7 +210,7 @@ def _agreement_on_labels(project: Project, reader: str, distance: Distance | Non
 
 def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | None = None,
             attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
-    """What seeing the model's suggestion does to people's answers; see `Workbench.people.bias`."""
+    """The effect of seeing the model's suggestion on people's answers; see `Workbench.people.bias`."""
     if project.task in OBJECT_TASKS:
         return _prefill(project, reader, truth=truth, label=label, attribute=attribute)
     answers = project.answers()
@@ -250,7 +250,7 @@ def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> Objec
 
 
 def _prefill(project: Project, reader: str, **unused: Any) -> PrefillBias:
-    """What the proposals hide, where objects are asked for."""
+    """The misses that proposals cause, where objects are asked for."""
     if given := [name for name, value in unused.items() if value is not None]:
         raise BadInput(f"{given[0]}= was given; where objects are asked for, what people find blind is the measure, "
                        "and .per_label has a row for each label. Leave it out.")
@@ -279,7 +279,7 @@ def schools_of(project: Project, reader: str, *, label: str | None = None, attri
 
 def consensus_table(project: Project, method: str = "auto", *, attribute: str | None = None,
                     bars: Bars = no_bars) -> pd.DataFrame:
-    """The consensus of labels or, with an attribute and where values are asked alone, of values.
+    """The consensus of labels, or of values if an attribute is given or only values are asked.
 
     See `Workbench.consensus`.
     """
@@ -297,7 +297,7 @@ def value_table(project: Project, attribute: str | None, method: str = "auto") -
     ----------
     project : Project
     attribute : str or None
-        Name or id; None for all of them, with a column attribute.
+        Name or id; None for all attributes, with a column attribute.
     method : str
     """
     if attribute is None:

@@ -22,24 +22,24 @@ COLUMNS = ["round", "attribute", "source", "model", "answers", "measure", "n", "
 
 def value_progress(project: Project, trained: Sequence[Event], registry: Callable[[], Registry] | None
                    ) -> pd.DataFrame:
-    """List how far predicted values are from known ones: those of each round, and of heads learnt since.
+    """List the errors of predicted values against known ones, for each round and for heads trained since.
 
     Parameters
     ----------
     project : Project
     trained : sequence of Event
-        The log's events of that kind, in their order.
+        The log's "trained" events, in their order.
     registry : callable or None
-        Gives the project's models; without it heads that were learnt in the background aren't measured.
+        Returns the project's models; without it, heads that were trained in the background aren't measured.
 
     Returns
     -------
     DataFrame
-        A row for each round and attribute of today: round, attribute (its name of today), source ("holdout", "gold" or
+        A row for each round and attribute: round, attribute (its name today), source ("holdout", "gold" or
         "imported"), model (version of the heads), answers (items that they learnt from), measure ("mae", the mean
         absolute error in units of the scale, or "accuracy" of choices), n, value, low, high (95 %), spearman (rank
-        correlation; NaN for choices), origin ("round" or "background"), edited (whether an edit changed what its values
-        mean since: the figure is then about the scale or the choices of then) and in_use (whether these heads are the
+        correlation; NaN for choices), origin ("round" or "background"), edited (whether an edit changed the meaning of
+        its values since: the figure is then for the former scale or choices) and in_use (whether these heads are the
         adopted ones).
     """
     adopted = project.adopted_values()
@@ -59,9 +59,9 @@ def value_progress(project: Project, trained: Sequence[Event], registry: Callabl
 
 
 def _today(lineage: Lineage, name: str, version: int | None) -> tuple[str, bool] | None:
-    """The name of today of an attribute that a run measured, and whether its values were edited since; None if gone."""
+    """Today's name of an attribute that a run measured, and whether its values were edited since; None if gone."""
     first = lineage.since(version)
-    # A run is of the taxonomy of its start, and measures under that of its end.
+    # A run trains under the taxonomy of its start, and measures under that of its end.
     for then in (one for one in sorted(lineage.versions) if one >= first):
         for attribute in lineage.versions[then].attributes:
             if attribute.name == name:

@@ -32,7 +32,7 @@ from .schema import (
     rows_of,
 )
 
-# The name in the table "about" of how often the events were brought into another order.
+# Key in the table "about": how often the events were reordered.
 GENERATION = "generation"
 
 _SINCE: sa.BindParameter[int] = bindparam("since")
@@ -40,7 +40,7 @@ _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
 
 
 def about_value(name: str) -> sa.ScalarSelect[str]:
-    """What a log says of itself under a name, as part of a statement."""
+    """A value of a log's table "about", as part of a statement."""
     return select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery()
 
 
@@ -58,11 +58,11 @@ _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
 
 
 class Rewritten(Exception):
-    """The events were brought into another order after the act that is to be stored was made."""
+    """The events were reordered after the act that is to be stored was made."""
 
 
 class Act:
-    """What one call of `append` wants stored, and the events as stored once they are."""
+    """The events that one call of `append` has to store, and afterwards the stored events."""
 
     __slots__ = ("events", "generation", "keep_aside", "known", "rows", "since", "stored")
 
@@ -74,7 +74,7 @@ class Act:
         self.stored: list[Event] | None = None
 
 
-# Events that are stored together, each with its row and the act that it is part of.
+# Events that are stored together, each with its row and its act.
 _Part: TypeAlias = Sequence[tuple[Event, dict[str, Any], Act]]
 
 
@@ -85,26 +85,26 @@ class Appender:
     ----------
     database : sqlite.Database or postgres.Database
     read_event : callable
-        From a row to its event; LogDamaged where it isn't as it was stored.
+        Row -> event; LogDamaged if the row isn't as it was stored.
     read_redactions : callable
-        Reads what was redacted on a connection; LogDamaged where that can't be read.
+        Connection -> redactions of the log; LogDamaged if they can't be read.
     name : str
-        What messages call the project.
+        The project's name in messages.
     id : str
         The project's own id.
     now : callable
-        Tells the time.
+        Returns the time.
     clock : sqlalchemy expression
-        What tells it on a server; NULL elsewhere.
+        The time on the server; NULL elsewhere.
     generation : int
-        How often the order of the events was changed: see `Log.rewrite`.
+        How often the events were reordered: see `Log.rewrite`.
 
     Attributes
     ----------
     generation : int
-        The same, as far as this object knows.
+        The generation, as far as this object knows.
     redactions : Redactions
-        What was redacted, as far as this object knows.
+        The redactions, as far as this object knows.
     """
 
     def __init__(self, database: Any, read_event: Callable[[Sequence[Any]], Event],
@@ -118,10 +118,10 @@ class Appender:
         self.redactions, self._redactions_of = Redactions(), -1  # of a generation
 
     def store(self, conn: sa.Connection, acts: Sequence[Act]) -> dict[str, Event]:
-        """Store what some acts want stored, and return every event as the log has it now, by its id."""
+        """Store the events of some acts, and return every event as the log has it now, by its id."""
         nth = dict[str, int]()
         parts = self._parts(acts)
-        # All that has to be read for most acts is asked at once: on a server each question is a way there and back.
+        # One query for all that most acts need: on a server each query is a round trip.
         start, *answers = self._database.rows(conn, (self._statement, {}), *_about_part(parts[0], nth))
         last_seq, tick, at, redacted = self._start_appending(conn, acts, start[0])
         if redacted:
@@ -151,7 +151,7 @@ class Appender:
                     former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n, aside=not allowed)
                     if former.kind in Roles.KINDS:
                         self._roles.take(former)
-                        self._roles_of = -1  # read anew next time: this transaction may fail yet
+                        self._roles_of = -1  # read again next time, since this transaction may still fail
                     full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n)}
                     rows.append({**full, "checksum": checksum(full), "tick": tick, "aside": int(not allowed)})
                 elif not former.same_act(event):
@@ -168,12 +168,12 @@ class Appender:
         return by_id
 
     def _parts(self, acts: Sequence[Act]) -> list[_Part]:
-        """The events of some acts, as they may be stored, in parts that are small enough for one statement each."""
+        """The events of some acts, without redacted content, in parts that are small enough for one statement each."""
         return list(batches([(*self._without_redacted(event, row), act) for act in acts
                              for event, row in zip(act.events, act.rows, strict=True)]))
 
     def _allows(self, event: Event, before: Mapping[str, Event], new: Mapping[str, Event], *, keep_aside: bool) -> bool:
-        """Whether the role of an event's person allows it; NotAllowed where it doesn't and isn't to be kept aside."""
+        """Whether the role of an event's person allows it; NotAllowed if it doesn't, unless `keep_aside`."""
         if not self._roles.in_force and event.kind not in Roles.OF_OWNERS:
             return True
         whose = None
@@ -187,9 +187,9 @@ class Appender:
 
     def _start_appending(self, conn: sa.Connection, acts: Sequence[Act], row: Sequence[Any]
                          ) -> tuple[int, int, datetime, bool]:
-        """The number and the tick of the newest event, the time, and whether more was redacted since the last look.
+        """The number and the tick of the newest event, the time, and whether more was redacted since the last call.
 
-        The roles that hold are known then.
+        It also updates the roles.
         """
         last_seq, tick, last_rule, schema, id, move, generation, clock = row
         self.check_same(schema, id, move)
@@ -214,14 +214,14 @@ class Appender:
         return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
-        """An act as it may be stored: under a number where its person was forgotten, without a note that was."""
+        """An event without redacted content: forgotten people have numbers, and forgotten notes are missing."""
         if not self.redactions:
             return event, row
         applied = self.redactions.applied(event)
         return (event, row) if applied is event else (applied, row_of(applied))
 
     def look_up_redactions(self, read: Callable[[Callable[[sa.Connection], Redactions]], Redactions]) -> None:
-        """Read what was redacted where that isn't known; `read` calls a function with a connection."""
+        """Read the redactions if they aren't up to date; `read` calls a function with a connection."""
         if self._redactions_of != self.generation:
             generation = self.generation
             self._know(read(self._read_redactions), generation)
@@ -232,7 +232,7 @@ class Appender:
         self.redactions, self._redactions_of = redactions, generation
 
     def check_same(self, schema: str | None, id: str | None, move: str | None) -> None:
-        """StoreError where the log isn't the one that was opened any more, or the project has moved."""
+        """Raise StoreError if the log isn't the one that was opened any more, or the project has moved."""
         if schema != str(SCHEMA):
             raise StoreError(f"the log of {self.name} was changed by another hitl_widgets (schema {schema}; this one "
                              f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
@@ -245,19 +245,19 @@ class Appender:
 
 
 def _new_in(part: _Part, nth: Mapping[str, int]) -> list[str]:
-    """The annotators of some events that `nth` doesn't know yet."""
+    """The annotators of some events that are missing in `nth`."""
     return [name for name in dict.fromkeys(event.annotator for event, _, _ in part) if name not in nth]
 
 
 def _about_part(part: _Part, nth: Mapping[str, int]) -> list[tuple[sa.Select[Any], dict[str, Any]]]:
-    """What has to be read before some events are stored: what is known of them, and each annotator's last event."""
+    """Queries before some events are stored: events with the same ids or items, and each annotator's last event."""
     item_ids = {event.item_id for event, _, _ in part if event.kind in ("decided", "retracted")}
     return [(_KNOWN, {"ids": [event.id for event, _, _ in part], "items": list(item_ids)}),
             *((_LAST_OF, {"annotator": name}) for name in _new_in(part, nth))]
 
 
 def _n_of(conn: sa.Connection, annotator: str, last: Sequence[Sequence[str]]) -> int:
-    """How many events of an annotator the log has: the number of the last one, where it has one."""
+    """How many events of an annotator the log has: the number in the last one, if it has a number."""
     n = json.loads(last[0][0]).get("nth") if last else 0
     return n if isinstance(n, int) else conn.execute(_COUNT_OF, {"annotator": annotator}).scalar_one()
 
@@ -268,7 +268,7 @@ def _numbered(body: str, nth: int) -> str:
 
 
 def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:
-    """Raise AlreadyDecided where a decision, no skip, stands that whoever decides doesn't know of."""
+    """Raise AlreadyDecided where a decision other than a skip stands that isn't among those known to the caller."""
     former = standing(other for other in in_log if other.item_id == event.item_id
                       and (other.kind == "retracted" or other.annotator == event.annotator))
     if former is not None and former.id not in known and former.body["verdict"] != "skip":
@@ -278,9 +278,9 @@ def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) 
 
 
 def _check_since(part: _Part, in_log: Collection[Event], last_seq: int) -> None:
-    """Raise AlreadyDecided where something was stored about an item after what whoever decides knows of.
+    """Raise AlreadyDecided where something was stored about an item after the event number `since` of its act.
 
-    What this transaction itself stores, after number `last_seq`, isn't meant, nor what is sent again.
+    Events of this transaction, after number `last_seq`, and events that are sent again are ignored.
     """
     newest: dict[str | None, int] = {}
     ids = {event.id for event in in_log}
@@ -310,11 +310,11 @@ def _update_annotations(conn: sa.Connection, before: Sequence[Event], new: Seque
 
 
 def _changed_pairs(before: Sequence[Event], new: Sequence[Event]) -> dict[tuple[str | None, str], int | None]:
-    """(item, annotator) of each annotation that new events may change -> the number of the last such event."""
+    """Find the annotations that new events may change: (item, annotator) -> number of the last such event."""
     decided = {event.id: event for event in (*before, *new) if event.kind == "decided"}
     changed: dict[tuple[str | None, str], int | None] = {}
     for event in new:
-        # A retraction may be by another annotator, or come before its decision.
+        # A retraction may be by another annotator, or be stored before its decision.
         decision = decided.get(event.body["decision_id"] if event.kind == "retracted" else event.id)
         if decision is not None and decision.item_id == event.item_id:
             changed[decision.item_id, decision.annotator] = event.seq

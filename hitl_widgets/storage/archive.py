@@ -1,7 +1,7 @@
 """Archives: a whole project in one zip file.
 
-`write` puts the log (a consistent copy) and the files beside it into an archive; `unpack` makes a project's folder of
-one. The items themselves aren't in it: the log knows them by id and content hash.
+`write` puts a consistent copy of the log and the files beside it into an archive; `unpack` makes a project's folder
+from an archive. The items themselves aren't in it: the log refers to them by id and content hash.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_BYTES = 8 * 2**30
 
 
 def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | None = None) -> Path:
-    """Write a project into one zip file and return its path; an older file is replaced when all is done.
+    """Write a project into one zip file and return its path; an older file is replaced at the end.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def write(folder: Path, log: Log, path: Path, *, called: Mapping[str, str] | Non
     path : Path
         The zip file, in a folder that exists.
     called : mapping or None
-        Name -> what a person is called in it, for an archive that is another project then: see
-        `forgetting.with_names`. None keeps the log as it is.
+        Name -> the person's name in the archive, which then is another project: see `forgetting.with_names`. None keeps
+        the log unchanged.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
@@ -82,12 +82,12 @@ def unpack_at(path: Path, location: Location, *, max_bytes: int = MAX_BYTES,
     max_bytes : int
         As for `unpack`.
     cache : str, path or None
-        The cache folder on this machine of a project on a server.
+        For a project on a server, its cache folder on this machine.
 
     Raises
     ------
     BadInput
-        As from `unpack`, and when there is a project at the place already.
+        As from `unpack`, and if there is a project at the location already.
     """
     if not isinstance(location, ServerLocation):
         unpack(path, location.folder, max_bytes=max_bytes)

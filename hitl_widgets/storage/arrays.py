@@ -1,6 +1,6 @@
 """Predictions and embeddings of model versions, memory-mapped files beside the log.
 
-Losing them costs time, never labels. `Predictions` holds the probabilities of one model version for all items of a
+They can be recomputed, and hold no labels. `Predictions` has the probabilities of one model version for all items of a
 pool; its `Embeddings` lie in the same folder.
 """
 
@@ -22,14 +22,14 @@ from ..errors import DiskFull, ReadOnly, ShapeError
 from .files import InUse, in_turn, is_free, make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
-# What the files of a model's folder were made for; who uses them holds it.
+# File with what the files of a model's folder were made for; a process that uses the folder keeps it locked.
 _ABOUT = "about.json"
-# Folders in it for other pools that are used at the same time, so many at most.
+# Maximum number of subfolders for other pools that are used at the same time.
 _OF_ANOTHER_POOL, _MOST_POOLS = "pool-", 20
-# Seconds for which another process that makes files in a folder is waited for. Without, the one would cut off files
-# that the other has mapped already.
+# Seconds to wait for another process that makes files in a folder. Otherwise one process would truncate files that the
+# other has mapped already.
 _MAKING_S = 5.0
-# Room on a disk is taken by so many bytes.
+# Disk space is allocated in pages of this many bytes.
 _PAGE = 4096
 # Rows whose checksums are computed together.
 _CHECKED_AT_ONCE = 4096
@@ -41,26 +41,26 @@ class Predictions:
     Parameters
     ----------
     folder : Path
-        Where all model versions are kept; this one gets a folder named by its version. While another process uses that
-        one for another pool, it is a folder in it.
+        The folder of all model versions; this one gets a subfolder named by its version or, while another process uses
+        that for another pool, a folder inside it.
     model : str
         The model's version, a content hash.
     label_ids : sequence of str
         The label of each column.
     ids_digest : str
-        Digest of the pool's ids; rows made for other ids are thrown away, unless a process uses them.
+        Digest of the pool's ids; rows made for other ids are deleted, unless a process uses them.
     n_items : int
         Number of rows.
     recipe : str
-        What the rows depend on beside weights and items, such as the preprocessing; rows of another are thrown away,
+        What the rows depend on beside weights and items, such as the preprocessing; rows of another recipe are deleted,
         unless a process uses them.
 
     Attributes
     ----------
     probs : KnownRows, float32, shape (n_items, n_labels)
-        Indexed as an array; NaN where nothing is known yet.
+        Indexed as an array; NaN where nothing is predicted yet.
     tried : ndarray, bool, shape (n_items,)
-        Memory map; True where the model was asked, even if the item was unreadable.
+        Memory map; True where the model was applied, even if the item was unreadable.
     home : Path
         The folder of this version.
     """
@@ -72,7 +72,7 @@ class Predictions:
         self._lock = threading.Lock()
         about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items,
                  "recipe": recipe}
-        with suppress(OSError):  # said below
+        with suppress(OSError):  # raised below
             make_folder(self.home.parent)
         with in_turn(self.home.parent, most_s=_MAKING_S):
             places = [self.home, *(self.home / f"{_OF_ANOTHER_POOL}{n}" for n in range(_MOST_POOLS))]
@@ -87,14 +87,14 @@ class Predictions:
         self.probs = KnownRows(self._rows, self.tried)
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
-        """Keep the rows of some items, by as many threads and processes as there are.
+        """Store the rows of some items. Safe for many threads and processes.
 
         Raises
         ------
         ShapeError
-            When they don't fit.
+            When the rows don't have the right shape.
         DiskFull
-            When there is no room for them; none of them is kept then.
+            When there is no room for them; none of them is stored then.
         """
         if probs.shape != (len(positions), len(self.label_ids)):
             raise ShapeError(f"predictions have shape {probs.shape}; "
@@ -108,11 +108,11 @@ class Predictions:
             except OSError as error:
                 raise self._no_room(error) from error
             self._rows[positions] = probs
-            self._rows.flush()  # the disk may get the mark first otherwise, and the power may fail between the two
+            self._rows.flush()  # otherwise the mark may reach the disk first, and the power may fail in between
             self.tried[positions] = True  # after the row: another process reads it from now on
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
-        """Those of the positions that the model wasn't asked about yet, in their order."""
+        """The positions to which the model wasn't applied yet, in their order."""
         positions = np.asarray(positions, dtype=np.int64)
         missing: np.ndarray = positions[~self.tried[positions]]
         return missing
@@ -127,7 +127,7 @@ class Predictions:
             self._fill(int(str(about["n_items"])))
         except OSError as error:
             raise self._no_room(error) from error
-        # Written last: a folder without it was never completed, and is made again.
+        # Written last: a folder without it is incomplete, and is made again.
         with write_whole(self.home / _ABOUT) as part:
             part.write_text(json.dumps(about), "utf-8")
 
@@ -145,7 +145,7 @@ class Predictions:
 
 
 def _made_for(home: Path, about: dict[str, Any]) -> bool:
-    """Whether a folder has the files of a model and pool."""
+    """Whether a folder has the files of this model and pool."""
     try:
         probs, tried = (np.load(home / name, mmap_mode="r") for name in ("probs.npy", "tried.npy"))
         return bool(json.loads((home / _ABOUT).read_text("utf-8")) == about
@@ -160,7 +160,7 @@ def _is_free(home: Path) -> bool:
 
 
 def _clear(home: Path) -> None:
-    """Remove the files of a folder that no process uses, but not the folders in it that one uses."""
+    """Remove the files of a folder that no process uses, except subfolders that are in use."""
     with suppress(OSError):
         for path in home.iterdir():
             if not path.is_dir():
@@ -170,10 +170,10 @@ def _clear(home: Path) -> None:
 
 
 class KnownRows:
-    """Rows of a memory map, NaN where they aren't known yet; indexed as an array, and not written to.
+    """Read-only rows of a memory map, NaN where they aren't known yet; indexed as an array.
 
-    Where all rows of an index are known, a slice is the memory map itself, as with numpy; else what comes back is an
-    array in memory.
+    A slice whose rows are all known is a view of the memory map, as with numpy; otherwise the result is an array in
+    memory.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class KnownRows:
             rows: np.ndarray = self._rows[of_rows]
         else:
             rows = np.full((*known.shape, *self.shape[1:]), np.nan, self.dtype)
-            if known.any():  # the others have no room on the disk
+            if known.any():  # the other rows take no space on the disk
                 places = np.arange(len(self._rows))[of_rows] if isinstance(of_rows, slice) else np.asarray(of_rows)
                 places = np.flatnonzero(places) if places.dtype == np.bool_ else places
                 rows[known] = self._rows[places[known]]
@@ -215,21 +215,21 @@ class KnownRows:
 
 
 class Rows:
-    """Rows of numbers for the items of a pool, on disk, for as many threads and processes as there are.
+    """Rows of numbers for the items of a pool, on disk. Safe for many threads and processes.
 
-    Nothing is written before the first rows come, whose width is that of all. Each row has a checksum: one that was
-    only half written when the power failed, or changed since, counts as missing.
+    The files are made with the first rows, which determine the width. Each row has a checksum: a row that was only half
+    written when the power failed, or was changed since, counts as missing.
 
     Parameters
     ----------
     home : Path
-        The folder, which is there.
+        The folder, which must exist.
     n_items : int
-        Of the pool.
+        Number of items in the pool.
     name : str
-        Of what the rows hold; rows of another name are kept apart.
+        Name of the rows' content; rows with another name are stored separately.
     limit : int
-        Bytes. Where all rows together would take more, none is kept.
+        Maximum size in bytes. If all rows together would take more, none is stored unless asked for.
 
     Attributes
     ----------
@@ -244,16 +244,16 @@ class Rows:
         self._file, self._sums_file = (home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
         self._lock = threading.Lock()
         self._rows: np.ndarray | None = None
-        # The checksum of each row, 0 where there is none; and the rows that were found to fit theirs.
+        # The checksum of each row, 0 where there is none; and the rows whose checksums were verified.
         self._sums, self._fits_sum = np.zeros(n_items, np.uint32), np.zeros(n_items, np.bool_)
         self.n_features = 0
         with in_turn(home, most_s=_MAKING_S):
             self._load()
 
     def _load(self) -> None:
-        """Take the files on disk, where they fit."""
+        """Map the files on disk, if they have the right shape."""
         with suppress(OSError, ValueError, EOFError):
-            for mode in ("r", "r+"):  # the second alone would fill up a file that was cut off
+            for mode in ("r", "r+"):  # the second alone would extend a truncated file
                 rows, sums = (np.load(file, mmap_mode=mode) for file in (self._file, self._sums_file))
             if rows.ndim == 2 and len(rows) == len(self._sums) and sums.shape == self._sums.shape \
                     and (rows.dtype, sums.dtype) == (np.float32, np.uint32):
@@ -262,14 +262,14 @@ class Rows:
 
     @property
     def has_room(self) -> bool:
-        """Whether rows are kept that nobody asked for; True as long as their width isn't known."""
+        """Whether rows that nobody asked for are stored; True as long as their width isn't known."""
         return self._fits(self.n_features)
 
     def _fits(self, n_features: int) -> bool:
         return 4 * n_features * len(self._sums) <= self._limit
 
     def put(self, positions: Sequence[int] | np.ndarray, rows: np.ndarray, *, asked: bool = False) -> None:
-        """Keep the rows of some items; OSError without room on the disk.
+        """Store the rows of some items; OSError without room on the disk.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class Rows:
         rows : ndarray of float32, shape (n, n_features)
             NaN for an item that can't be read.
         asked : bool
-            Keep them even where all rows together take more than the limit.
+            Store them even if all rows together take more than the limit.
         """
         with self._lock:
             if not len(positions) or not rows.shape[1] or not (asked or self._fits(rows.shape[1])):
@@ -295,11 +295,11 @@ class Rows:
             self._fits_sum[positions] = True
 
     def _make(self, n_features: int) -> None:
-        """Make the files, in which no row is known. Those in their place are left to whoever has them mapped."""
+        """Make new files without any rows. Processes that have the old files mapped can still read those."""
         shape = (len(self._sums), n_features)
-        self._sums_file.unlink(missing_ok=True)  # first: it says nothing of the new rows
+        self._sums_file.unlink(missing_ok=True)  # first: its checksums aren't those of the new rows
         with write_whole(self._file, durable=False) as part:
-            # A sparse file: rows that weren't written take no room on the disk.
+            # A sparse file: rows that weren't written take no space on the disk.
             np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
         with write_whole(self._sums_file, durable=False) as part:
             _reserve(np.lib.format.open_memmap(part, mode="w+", dtype=np.uint32, shape=shape[:1]))
@@ -308,7 +308,7 @@ class Rows:
         self.n_features = n_features
 
     def _known(self, positions: np.ndarray) -> np.ndarray:
-        """Whether the rows of some items are kept, and fit their checksums: bool, shape (n,)."""
+        """Whether the rows of some items are stored, with correct checksums: bool, shape (n,)."""
         if self._rows is None:
             self._load()  # another process may have made them meanwhile
         sums = np.asarray(self._sums[positions])
@@ -319,20 +319,20 @@ class Rows:
         return (sums > 0) & self._fits_sum[positions]
 
     def get(self, positions: np.ndarray | None = None) -> np.ndarray:
-        """Rows of some items, or of all: float32, shape (n, n_features); NaN where none is kept."""
+        """Rows of some items, or of all: float32, shape (n, n_features); NaN for missing rows."""
         with self._lock:
             positions = np.arange(len(self._sums)) if positions is None else np.asarray(positions, np.int64)
             known = self._known(positions)
             found = np.full((len(positions), self.n_features), np.nan, np.float32)
             if self._rows is None:
                 return found
-            found[known] = self._rows[positions[known]]  # the others have no room on the disk
+            found[known] = self._rows[positions[known]]  # the other rows take no space on the disk
             return found
 
     def memory_map(self) -> np.ndarray:
-        """All rows, NaN where none is kept: a memory map that can't be written to, float32, (n_items, n_features).
+        """All rows as a read-only memory map, NaN for missing ones: float32, shape (n_items, n_features).
 
-        Takes room on the disk for all; OSError where there is none. Rows that aren't kept are still `missing`.
+        It takes disk space for all rows; OSError if there isn't enough. Rows that aren't stored are still `missing`.
         """
         with self._lock:
             if self._rows is None:
@@ -344,12 +344,12 @@ class Rows:
         return every
 
     def some(self, n: int) -> np.ndarray:
-        """Up to n of the rows that are kept, spread over the pool."""
+        """Up to n of the stored rows, spread over the pool."""
         known = np.flatnonzero(self._sums)
         return self.get(known[np.linspace(0, len(known) - 1, min(n, len(known))).astype(int)])
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
-        """Those of the positions whose rows aren't kept, in their order."""
+        """The positions whose rows aren't stored, in their order."""
         positions = np.asarray(positions, dtype=np.int64)
         with self._lock:
             missing: np.ndarray = positions[~self._known(positions)]
@@ -362,9 +362,9 @@ class Embeddings(Rows):
     Parameters
     ----------
     predictions : Predictions
-        Of the same model; they make sure that the folder belongs to this pool.
+        Predictions of the same model; they make sure that the folder belongs to this pool.
     head : str
-        Name of the layer; another layer's rows are kept apart.
+        Name of the layer; another layer's rows are stored separately.
     limit : int
         As for `Rows`.
     """
@@ -381,7 +381,7 @@ def _checksums(rows: np.ndarray) -> np.ndarray:
 
 
 def _reserve(array: np.ndarray, positions: Sequence[int] | np.ndarray | None = None) -> None:
-    """Take the room on the disk for some rows of a memory map, or for all; OSError where there is none.
+    """Reserve disk space for some rows of a memory map, or for all; OSError if there isn't enough.
 
     Writing to a memory map on a full disk ends the whole process (SIGBUS).
     """

@@ -1,6 +1,6 @@
 """A cache of attributions on disk, so that none is computed twice.
 
-A folder of small files beside the log; losing it costs time, never labels. `AttributionCache` reads and writes it.
+It is a folder of small files beside the log, which can be recomputed. `AttributionCache` reads and writes it.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from ..records import Attribution
 from .files import make_folder, write_whole
 
 LIMIT, MOST = 512 * 2**20, 20_000
-# The writer of a part that is older than this was killed.
+# Age from which an unfinished file is left over from a killed process.
 FORGOTTEN_S = 3600
 
 
 class AttributionCache:
-    """Attributions on disk, each under a key of texts, the first of which is the model's version.
+    """Attributions on disk, each under a key: a sequence of texts that begins with the model's version.
 
     A file that is damaged or can't be read counts as absent. Several processes may use one folder.
 
     Parameters
     ----------
     folder : Path
-        Made when the first attribution is kept.
+        Made when the first attribution is stored.
     limit : int
-        Bytes to keep, about; the oldest files are deleted when there are more.
+        Approximate maximum size in bytes, above which the oldest files are deleted.
     most : int
-        Files to keep, about; likewise.
+        Approximate maximum number of files, above which the oldest are deleted.
     """
 
     def __init__(self, folder: Path, *, limit: int = LIMIT, most: int = MOST) -> None:
         self.folder, self.limit, self.most = Path(folder), limit, most
         self._lock = threading.Lock()
-        self._left: tuple[int, int] | None = None  # bytes and files until they are counted again
+        self._left: tuple[int, int] | None = None  # bytes and files to write until the next count
 
     def get(self, key: Sequence[str]) -> Attribution | None:
-        """The attribution under a key; None when there is none that can be read."""
+        """The attribution under a key; None if it is missing or can't be read."""
         try:
             head, _, raw = self._path(key).read_bytes().partition(b"\n")
             about = json.loads(head)
@@ -61,7 +61,7 @@ class AttributionCache:
             return None
 
     def put(self, key: Sequence[str], attribution: Attribution) -> None:
-        """Keep an attribution, whole or not at all."""
+        """Store an attribution, as a whole or not at all."""
         raw = np.ascontiguousarray(attribution.values, "<f4").tobytes()
         tokens = attribution.tokens
         if tokens is not None:
@@ -107,11 +107,11 @@ class AttributionCache:
         n_bytes = n_files = 0
         full = sum(size for _, size, _ in files) > self.limit or len(files) > self.most
         for _, size, path in files:
-            # Down to nine tenths, so that the next file doesn't need it again.
+            # Down to nine tenths, so that the next file doesn't need another round.
             if full and (n_bytes + size > 0.9 * self.limit or n_files + 1 > 0.9 * self.most):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             else:
                 n_bytes, n_files = n_bytes + size, n_files + 1
-        # Other processes write here too, so the files are counted now and then even while there should be room.
+        # Other processes write here too, so the files are counted now and then even if there should be room.
         self._left = (min(self.limit - n_bytes, self.limit // 10), min(self.most - n_files, self.most // 10))

@@ -1,7 +1,7 @@
-"""Checked copies of a SQLite file, and the error that names the newest good one.
+"""Checked backup copies of a SQLite file, and the error that names the newest good one.
 
-`snapshot` writes a copy that is known to be good; `damaged` is the error for a log that can't be read. A server keeps
-its copies itself, so this is for SQLite only.
+`snapshot` writes a checked copy; `damaged` is the error for a log that can't be read. A server is backed up itself, so
+this is for SQLite only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 class Copy(NamedTuple):
-    """A copy of the log. `n_decisions` is None when the copy is itself damaged."""
+    """A copy of the log. `n_decisions` is None if the copy itself is damaged."""
 
     path: Path
     n_decisions: int | None
@@ -46,23 +46,23 @@ def n_decisions(path: Path) -> int | None:
 
 
 def snapshot(source: sqlite3.Connection, path: Path, *, derived: bool = True) -> Path:
-    """Write a consistent, checked copy of a database to `path`; if it fails, `path` holds what it held before.
+    """Write a consistent, checked copy of a database to `path`; if it fails, `path` is unchanged.
 
-    Writers wait while the database is read, about 0.1 s for 100,000 decisions, not while the copy is checked.
+    Writers wait while the database is read, about 0.1 s for 100,000 decisions, but not while the copy is checked.
 
     Parameters
     ----------
     source : sqlite3.Connection
     path : Path
     derived : bool
-        Whether what follows from the events is checked too.
+        Whether indexes and annotations, which follow from the events, are checked too.
 
     Raises
     ------
     LogDamaged
-        If the copy isn't whole, since then the source isn't either.
+        If the copy is damaged, since then the source is, too.
     Outdated
-        If its events are whole, but not what follows from them.
+        If its events are intact, but indexes or annotations don't agree with them.
     OSError, sqlite3.Error
         If it can't be written.
     """
@@ -83,7 +83,7 @@ def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: dateti
     path = folder / f"{made_at.astimezone(timezone.utc):{_STAMP}}-{name}.db"
     try:
         snapshot(source, path, derived=derived)
-    except FileNotFoundError:  # it was removed in the making, since something in it was forgotten meanwhile
+    except FileNotFoundError:  # removed meanwhile, since something in it was redacted
         snapshot(source, path, derived=derived)
     for _, old in list(_stamped(folder))[KEPT:]:
         old.unlink(missing_ok=True)
@@ -91,7 +91,7 @@ def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: dateti
 
 
 def listed(folder: Path) -> Iterator[Copy]:
-    """The copies in a folder, newest first. Each is read in full when its turn comes, to know that it is good."""
+    """The copies in a folder, newest first. Each is read in full as the iteration reaches it, to check it."""
     for made_at, path in _stamped(folder):
         yield Copy(path, n_decisions(path), made_at)
 
@@ -101,7 +101,7 @@ def _stamped(folder: Path) -> Iterator[tuple[datetime, Path]]:
         try:
             made_at = datetime.strptime(path.name.partition("-")[0], _STAMP).replace(tzinfo=timezone.utc)
         except ValueError:
-            continue  # somebody's own file
+            continue  # not a copy
         yield made_at, path
 
 
@@ -113,7 +113,7 @@ def damaged(log: Path, folder: Path, why: str) -> LogDamaged:
         return LogDamaged(problem + "There is no good copy beside it. Keep the file: the sqlite3 program's '.recover' "
                                  "may still get decisions out of it.")
     from_, to = shlex.quote(str(good.path)), shlex.quote(str(log))
-    # The journal is removed first: left behind, SQLite would play it back into the copy.
+    # The journal is removed first: otherwise SQLite would play it back into the copy.
     return LogDamaged(
         f"{problem}The newest good copy is {good.path}, made {good.made_at:%Y-%m-%d %H:%M} UTC, with "
         f"{good.n_decisions:,} decisions. To go on from it, close every notebook on this project and run: "

@@ -1,8 +1,8 @@
-"""Files that a team shares: models, and the pool that was last opened, kept on the server beside the log.
+"""Files that a team shares on the server: models, and the ids of the pool that was last opened.
 
-A project in a folder has these files there already, and needs nothing of this module. Where a project is on a server,
-every machine has a cache folder: `TeamFiles` fetches what is missing or damaged there from the server, and sends what
-was made there. A file's content is checked against its hash whenever it is fetched, and once in every session.
+A project in a folder has these files there and doesn't need this module. For a project on a server, every machine has a
+cache folder: `TeamFiles` fetches missing or damaged files from the server, and uploads new ones. A file's content is
+checked against its hash whenever it is fetched, and once in every session.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .schema import BigInteger, Integer, String, batches
 
 _T = TypeVar("_T")
 
-# Bytes of one part: what is sent in one statement.
+# Size of a part in bytes, which is sent in one statement.
 PART = 4 * 2**20
-# Parts of a file that was never sent whole stay so long, so that sending goes on where it was cut off.
+# How long parts of an incomplete upload are kept, so that it can be resumed.
 KEPT_FOR = "1 day"
 POOL = (POOL_IDS, POOL_GROUPS)
 MODELS = "models"
@@ -42,7 +42,7 @@ BLOB = Table(
     Column("hash", String, nullable=False),  # SHA-256 of the content, in hexadecimal digits
 )
 
-# Kept by the hash of the whole: a name has one content or another, never parts of both.
+# By the hash of the whole file: a name never has parts of two contents.
 BLOB_PART = Table(
     "blob_part", BLOBS,
     Column("hash", String, primary_key=True),
@@ -61,7 +61,7 @@ class Blob(NamedTuple):
 
 
 class SharedLog(Protocol):
-    """What `TeamFiles` needs of a log: whether it lies on a server, and transactions there."""
+    """Protocol of a log, as far as `TeamFiles` needs it: whether it lies on a server, and transactions there."""
 
     @property
     def server(self) -> object | None:
@@ -72,38 +72,38 @@ class SharedLog(Protocol):
 
 
 class TeamFiles:
-    """The files of a project that everybody on it needs. Safe for threads and for processes.
+    """The files that all people of a project need. Safe for threads and for processes.
 
     Parameters
     ----------
     log : Log
         The project's log.
     folder : Path
-        Where the files lie on this machine: the project's folder, or for a server's its cache folder.
+        The folder of the files on this machine: the project's own, or the cache folder for a project on a server.
 
     Attributes
     ----------
     on_server : bool
-        Whether there is a server that has them. Where there is none, nothing is fetched or sent.
+        Whether the project is on a server. Otherwise nothing is fetched or sent.
     """
 
     def __init__(self, log: SharedLog, folder: Path) -> None:
         self.folder, self.on_server = folder, log.server is not None
         self._log = log
-        # Name -> time and size of the file that was found to be as the server has it.
+        # Name -> time and size of the file when its content was found equal to the server's.
         self._checked: dict[str, tuple[int, int]] = {}
 
     # -- one file --------------------------------------------------------------------------------------------
 
     def here(self, path: Path) -> Path:
-        """Fetch a file from the server where it is missing or damaged here; its path.
+        """Fetch a file from the server if it is missing or damaged here; return its path.
 
-        Nothing is there afterwards where the server doesn't have it either.
+        If the server doesn't have it either, there is no file at this path.
 
         Raises
         ------
         LogBusy, DiskFull
-            Where it is missing here, and the server can't be reached or there is no room for it.
+            If it is missing here, and the server can't be reached or there is no room for it.
         """
         if not self.on_server:
             return path
@@ -114,29 +114,29 @@ class TeamFiles:
             blob = self.find(name)
             if blob is not None and not _is(path, blob) and not self._fetch(blob, path):
                 same = (BLOB.c.name == blob.name) & (BLOB.c.hash == blob.hash)
-                self._log.transact(lambda conn: _remove(conn, same))  # so that it can be given to the server again
+                self._log.transact(lambda conn: _remove(conn, same))  # so that it can be uploaded again
         except (LogBusy, DiskFull):
             if stamp is None:
                 raise
-            return path  # as good as it is
+            return path  # unchecked
         if blob is not None and (stamp := _stamp(path)) is not None:
             self._checked[name] = stamp
         return path
 
     def share(self, path: Path, *, replace: bool = False) -> None:
-        """Send a finished file to the server, unless it is there.
+        """Upload a finished file to the server, unless it is there.
 
         Parameters
         ----------
         path : Path
-            In the folder.
+            A path in the folder.
         replace : bool
-            Whether it takes the place of another content. A model's name says what is in it: the first one stays.
+            Whether it replaces another content. A model's name is a hash of its content, so the first one is kept.
 
         Raises
         ------
         LogBusy, StoreError
-            When the server didn't take it; it may have parts of it, which are kept for the next time.
+            When the upload fails; parts that arrived are kept, so that it can be resumed.
         """
         if not self.on_server or not path.is_file():
             return
@@ -153,16 +153,16 @@ class TeamFiles:
             self._checked[name] = stamp
 
     def share_models(self, names: Iterable[str]) -> None:
-        """Send those of some files to the server that are models; names are relative to the folder."""
+        """Upload the models among some files; names are relative to the folder."""
         for name in names:
             if name not in POOL and _NAME.match(name):
                 self.share(self.folder / name)
 
     def remove(self, *paths: Path) -> None:
-        """Remove files here and on the server, with what was left there of files that were never sent whole."""
+        """Remove files here and on the server, with the parts of incomplete uploads there."""
         for path in paths:
             self._checked.pop(self._name(path), None)
-            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
+            with suppress(OSError):  # open elsewhere, on a file system that doesn't remove open files
                 path.unlink(missing_ok=True)
         if self.on_server and paths:
             names = list(map(self._name, paths))
@@ -170,20 +170,20 @@ class TeamFiles:
                 self._log.transact(partial(_remove, which=BLOB.c.name.in_(batch)))
 
     def lost(self, path: Path) -> str:
-        """What can be done where a file is neither here nor on the server, in a sentence; "" in a folder."""
+        """Advice, in a sentence, on a file that is neither here nor on the server; "" for a project in a folder."""
         return f" The server doesn't have {path.name} either, or has it damaged. Whoever opens the project with a " \
                "cache folder that still has it gives it to the server again." if self.on_server else ""
 
     # -- the pool --------------------------------------------------------------------------------------------
 
     def fetch_pool(self) -> None:
-        """Bring what is remembered of the pool that was last opened, on whichever machine."""
+        """Fetch the stored ids of the pool that was last opened on any machine."""
         for name in POOL:
             self._checked.pop(name, None)  # another machine may have opened another pool since
             self.here(self.folder / name)
 
     def share_pool(self) -> None:
-        """Let the other machines remember the pool that was opened here."""
+        """Upload the stored ids of the pool that was opened here, for other machines."""
         for name in POOL:
             self.share(self.folder / name, replace=True)
 
@@ -198,7 +198,7 @@ class TeamFiles:
         return sorted(name for name in (*POOL, *found) if _NAME.match(name) and (self.folder / name).is_file())
 
     def fetch_all(self) -> list[str]:
-        """Fetch every file that the server has; the names of those that it has damaged."""
+        """Fetch every file that the server has; return the names of those that are damaged there."""
         names = self.names()
         return [name for name in names if not self.here(self.folder / name).is_file()]
 
@@ -208,7 +208,7 @@ class TeamFiles:
         Returns
         -------
         fetched, damaged : list of str
-            The names of those that came, and of those that the server has damaged.
+            Names of the fetched models, and of those that are damaged on the server.
         """
         fetched, damaged = list[str](), list[str]()
         for name in self.names():
@@ -218,7 +218,7 @@ class TeamFiles:
         return fetched, damaged
 
     def find(self, name: str) -> Blob | None:
-        """What the server has under a name, or None."""
+        """The file that the server has under a name, or None."""
         row = self._log.transact(lambda conn: conn.execute(select(BLOB).where(BLOB.c.name == name)).first())
         return None if row is None else Blob(*row)
 
@@ -231,10 +231,10 @@ class TeamFiles:
         return name
 
     def _fetch(self, blob: Blob, path: Path) -> bool:
-        """Write a file as the server has it; False where it is damaged there, and nothing is written."""
+        """Download a file; False, with nothing written, if it is damaged on the server."""
         try:
             make_folder(path.parent)
-            for _ in range(2):  # the second time, it isn't the connection's fault
+            for _ in range(2):  # a second failure isn't the connection's fault
                 with suppress(_Damaged), write_whole(path) as part:
                     with part.open("wb") as file:
                         file.writelines(self._parts(blob))
@@ -250,7 +250,7 @@ class TeamFiles:
         return False
 
     def _parts(self, blob: Blob) -> Iterator[bytes]:
-        """The parts of a file; no more than one is in memory, and no more than its size is read."""
+        """The parts of a file, one in memory at a time, up to the file's size."""
         part = size = 0
         data = select(func.substr(BLOB_PART.c.data, 1, PART + 1)).where(BLOB_PART.c.hash == blob.hash)
         while (found := self._log.transact(lambda conn, part=part: conn.scalar(  # type: ignore[misc]
@@ -261,9 +261,9 @@ class TeamFiles:
             yield bytes(found)
 
     def _send(self, blob: Blob, file: IO[bytes], *, replace: bool) -> bool:
-        """Send a file in parts, each committed, and then its name; False where parts were gone at the end."""
+        """Upload a file in parts, each committed, and then its name; False if parts were removed meanwhile."""
         def parts_there(conn: sa.Connection) -> set[int]:
-            # What is there from an earlier time counts as sent now, so that nobody clears it away.
+            # Parts of an earlier attempt get the current time, so that nobody removes them.
             return set(conn.scalars(sa.update(BLOB_PART).where(BLOB_PART.c.hash == blob.hash).values(
                 stored_at=func.now()).returning(BLOB_PART.c.part)))
 
@@ -289,7 +289,7 @@ class TeamFiles:
 
 
 class _Damaged(Exception):
-    """What was fetched isn't what the server says of it."""
+    """A download doesn't have the size or hash that the server states."""
 
 
 def _remove(conn: sa.Connection, which: sa.ColumnElement[bool]) -> None:
@@ -300,7 +300,7 @@ def _remove(conn: sa.Connection, which: sa.ColumnElement[bool]) -> None:
 
 
 def _clear(conn: sa.Connection) -> None:
-    """Delete parts that belong to no file, and to none that is just being sent."""
+    """Delete parts that belong neither to a file nor to a current upload."""
     conn.execute(sa.delete(BLOB_PART).where(
         BLOB_PART.c.hash.not_in(select(BLOB.c.hash)),
         BLOB_PART.c.stored_at < func.now() - sa.cast(KEPT_FOR, postgresql.INTERVAL)))
@@ -316,7 +316,7 @@ def _measured(file: IO[bytes]) -> tuple[int, str]:
 
 
 def _is(path: Path, blob: Blob) -> bool:
-    """Whether a file has the content that the server has."""
+    """Whether a local file has the same content as on the server."""
     try:
         if path.stat().st_size != blob.size:
             return False
@@ -327,7 +327,7 @@ def _is(path: Path, blob: Blob) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Time and size of a file; None where there is none."""
+    """Time and size of a file; None if it doesn't exist."""
     try:
         about = path.stat()
     except OSError:

@@ -1,8 +1,8 @@
 """Checks of a whole log: its pages, the checksums of its events, and the annotations that follow from them.
 
-An event's checksum is written with it (`checksum`), so that a bit that flips on a disk, or a row that somebody changed
-by hand, is noticed. `fault` checks a SQLite file in full; `events_fault` checks some events; `rebuild` makes the table
-of annotations anew from the events.
+Each event is stored with a checksum (`checksum`), which detects a flipped bit on a disk, or a row that somebody changed
+by hand. `fault` checks a SQLite file in full; `events_fault` checks some events; `rebuild` makes indexes and
+annotations anew from the events.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..events import Event, standing
 from .roles import Roles
 from .schema import EVENT, N_CHECKED, TABLES, annotation_of, annotation_row, event_of
 
-# What a checksum covers: the oldest logs have no more columns.
+# The columns that a checksum covers: all columns of the oldest logs.
 _EVENTS = f"SELECT {', '.join(EVENT.c.keys()[:N_CHECKED])} FROM event"
 _ORDERED_EVENTS = f"SELECT {', '.join(EVENT.c.keys()[:N_CHECKED + 1])} FROM event"
-# An annotation of an event after the last one, whose decision isn't there: not just a number that was damaged.
+# An annotation whose event number is after the last event and whose decision is missing: not just a damaged number.
 _DECIDED_LATER = "SELECT seq FROM annotation WHERE seq > ? AND decision_id IS NOT NULL " \
                  "AND decision_id NOT IN (SELECT id FROM event) LIMIT 1"
-# What reading an event that is no event of this package raises.
+# Exceptions raised on reading an event that isn't in the form of this package.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 # The first schema whose events have checksums.
 WITH_CHECKSUMS = 3
@@ -36,7 +36,7 @@ class Outdated(Exception):
 
 
 def content_hash(annotator: str, item_id: str | None, body: str) -> str:
-    """Hash of what an event says: 32 hexadecimal digits. It is kept nowhere: see decisions/0015-redaction.md."""
+    """Hash of an event's content: 32 hexadecimal digits. It isn't stored anywhere: see decisions/0015-redaction.md."""
     return blake2b(f"{annotator}\0{item_id or ''}\0{body}".encode(), digest_size=16).hexdigest()
 
 
@@ -51,7 +51,7 @@ def _checksum(seq: int, id: str, kind: str, acted_at: int, stored_at: int, conte
 
 
 def is_intact(row: Sequence[Any]) -> bool:
-    """Whether a row of `EVENT`, its columns in the table's order, has the checksum of what it holds."""
+    """Whether a row of `EVENT`, its columns in the table's order, has the right checksum."""
     seq, id, kind, annotator, item_id, acted_at, stored_at, body, expected = row[:N_CHECKED]
     try:
         return _checksum(seq, id, kind, acted_at, stored_at, content_hash(annotator, item_id, body)) == expected
@@ -60,10 +60,10 @@ def is_intact(row: Sequence[Any]) -> bool:
 
 
 def rows_fault(rows: Iterable[Sequence[Any]]) -> str | None:
-    """The first fault in successive rows of `EVENT`: in what a checksum covers, or in their order; None without one.
+    """The first fault in successive rows of `EVENT`, by their checksums or their order; None without one.
 
-    A tick is in no checksum. It is wrong where it is less than the one before, or than the instant at which the event
-    was stored: then the events' order isn't the one in which they were stored (decisions/0008-checksums.md).
+    No checksum covers ticks. A tick is wrong if it is less than the one before, or than the time at which the event was
+    stored: then the events aren't in the order in which they were stored (decisions/0008-checksums.md).
     """
     least = 0
     for row in rows:
@@ -77,22 +77,22 @@ def rows_fault(rows: Iterable[Sequence[Any]]) -> str | None:
 
 
 def pages_fault(connection: sqlite3.Connection, *, indexes: bool) -> str | None:
-    """The first fault in a database's pages, in SQLite's words; None when all are whole.
+    """The first fault in a database's pages, in SQLite's words; None if all are intact.
 
-    Reads every page: about 0.1 s for 100,000 decisions, 0.4 s where indexes are compared with their tables.
+    It reads every page: about 0.1 s for 100,000 decisions, 0.4 s if indexes are compared with their tables.
     """
     try:
         pragma = "integrity_check" if indexes else "quick_check"
         words = str(connection.execute(f"PRAGMA {pragma}(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and "decode" not in str(error):
-            raise  # no room, or held by others: not the pages' fault
+            raise  # no room, or locked by others: no fault in the pages
         words = str(error)
     return None if words == "ok" else " ".join(words.replace("***", "").split())
 
 
 def structure_fault(connection: sqlite3.Connection) -> str | None:
-    """What a database has that no log has, such as a trigger, or what it lacks; None when its structure is a log's."""
+    """What a database has that no log has, such as a trigger, or what it lacks; None if its structure is a log's."""
     known = {(kind, name) for table in TABLES.tables.values()
              for kind, name in [("table", table.name), *(("index", index.name) for index in table.indexes)]}
     there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")
@@ -111,8 +111,8 @@ def structure_fault(connection: sqlite3.Connection) -> str | None:
 def events_fault(connection: sqlite3.Connection, since: int = 0, until: int | None = None) -> str | None:
     """What is wrong with the events after number `since`, up to `until`; None when nothing is.
 
-    About 0.5 s for 100,000 events. Missing events are noticed wherever they are; at the end of the log, where one of
-    them was a decision that stood.
+    It takes about 0.5 s for 100,000 events. Missing events are detected anywhere, except at the end of the log, where
+    they are detected if one of them was a standing decision.
     """
     try:
         n, last = connection.execute("SELECT count(*), coalesce(max(seq), 0) FROM event").fetchone()
@@ -132,7 +132,7 @@ def events_fault(connection: sqlite3.Connection, since: int = 0, until: int | No
 
 
 def seal(connection: sqlite3.Connection) -> str:
-    """Checksum of what a log says of itself: its id, its schema, its migrations and its tables' definitions."""
+    """Checksum of a log's metadata: its id, schema, migrations and table definitions."""
     parts = [connection.execute(query).fetchall() for query in (
         "SELECT name, value FROM about WHERE name != 'seal' ORDER BY name",
         "SELECT * FROM migration ORDER BY version",
@@ -141,7 +141,7 @@ def seal(connection: sqlite3.Connection) -> str:
 
 
 def seal_fault(connection: sqlite3.Connection) -> str | None:
-    """Whether what a log says of itself was changed since it was made or migrated."""
+    """The fault if a log's metadata was changed since it was made or migrated; None without one."""
     kept = connection.execute("SELECT value FROM about WHERE name = 'seal'").fetchone()
     if kept is None or kept[0] != seal(connection):
         return "its id, its schema or the definition of its tables was changed"
@@ -151,7 +151,7 @@ def seal_fault(connection: sqlite3.Connection) -> str | None:
 def fault(connection: sqlite3.Connection) -> str | None:
     """The first fault that makes a log unusable: in its pages, its structure or its events; None without one.
 
-    Indexes and annotations aren't compared, since they follow from the events: `is_derived_right` does.
+    Indexes and annotations, which can be rebuilt from the events, are checked by `is_derived_right` instead.
     """
     if words := pages_fault(connection, indexes=False) or structure_fault(connection):
         return words
@@ -168,9 +168,9 @@ def schema_of(connection: sqlite3.Connection) -> int:
 # -- what follows from the events ----------------------------------------------------------------------------
 
 def is_derived_right(connection: sqlite3.Connection) -> bool:
-    """Whether the indexes, what is set aside and the table of annotations agree with the events.
+    """Whether the indexes, the marks of acts set aside and the table of annotations agree with the events.
 
-    About 2.6 s for 100,000 events.
+    It takes about 2.6 s for 100,000 events.
     """
     if pages_fault(connection, indexes=True) is not None or any(True for _ in _wrongly_aside(connection)):
         return False
@@ -179,7 +179,7 @@ def is_derived_right(connection: sqlite3.Connection) -> bool:
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Make anew what follows from the events: see `is_derived_right`; in the transaction of this connection."""
+    """Rebuild what follows from the events (see `is_derived_right`), in the transaction of this connection."""
     connection.execute("REINDEX").close()
     marks = [(aside, seq) for seq, aside in _wrongly_aside(connection)]
     connection.executemany("UPDATE event SET aside = ? WHERE seq = ?", marks).close()
@@ -188,11 +188,11 @@ def rebuild(connection: sqlite3.Connection) -> None:
 
 
 class _Expected:
-    """A temporary table of the annotations that follow from the events: values are compared as SQLite holds them."""
+    """A temporary table of the annotations that follow from the events, to compare values as SQLite stores them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        # A log that isn't migrated yet has fewer columns.
+        # A log before its migration has fewer columns.
         self._names = [name for _, name, *_ in connection.execute("PRAGMA table_info(annotation)")]
         self._columns = ", ".join(self._names)
 
@@ -212,7 +212,7 @@ class _Expected:
 
     def holds(self) -> bool:
         for left, right in (("annotation", "temp.expected"), ("temp.expected", "annotation")):
-            # Only whether there is one: damaged text couldn't be fetched.
+            # Only whether a row exists: damaged text couldn't be fetched.
             cursor = self._connection.execute(f"SELECT EXISTS (SELECT {self._columns} FROM {left} "
                                               f"EXCEPT SELECT {self._columns} FROM {right})")
             [differs] = cursor.fetchone()
@@ -227,8 +227,8 @@ class _Expected:
 
 
 def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of `ANNOTATION` that follow from all events; of the columns after the first three those of `names`."""
-    # NOT INDEXED: an index may be what is damaged.
+    """The rows of `ANNOTATION` that follow from all events: the first three columns, and those of `names`."""
+    # NOT INDEXED, since the index may be damaged.
     kept = "AND aside = 0 " if _has(connection, "aside") else ""
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') {kept}"
                               "ORDER BY item_id, seq")
@@ -236,7 +236,7 @@ def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterat
 
 
 def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
-    """As `aside_by_roles`, of a SQLite file."""
+    """As `aside_by_roles`, for a SQLite file."""
     if not _has(connection, "aside"):
         return
     names = ", ".join(EVENT.c.keys())
@@ -257,14 +257,14 @@ def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
 
 def aside_by_roles(rows: Callable[[Collection[str] | None], Iterable[Sequence[Any]]], authors: Mapping[str, str]
                    ) -> Iterator[tuple[int, int]]:
-    """Number of each event whose `aside` doesn't follow from the roles before it, and what follows: 0 or 1.
+    """Number of each event whose `aside` is wrong by the roles before it, and the right value: 0 or 1.
 
     Parameters
     ----------
     rows : callable
-        Gives rows of `EVENT` in their order: of some kinds, or all for None.
+        Kinds of events, or None for all -> rows of `EVENT` in their order.
     authors : mapping
-        Decision id -> whose it is, of each decision that somebody took back.
+        Decision id -> annotator, for each retracted decision.
     """
     roles, taken_in = Roles(), set[str]()
     for event in map(event_of, rows((*Roles.KINDS, *Roles.OF_OWNERS))):
@@ -295,11 +295,11 @@ def annotations_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Itera
     rows : iterable of sequences
         Rows of `EVENT`, ordered by item and then by number.
     names : sequence of str
-        The columns wanted after the first three.
+        The columns after the first three.
     """
     for item_id, group in groupby(rows, key=itemgetter(4)):
         of_item = list(group)
-        if len(of_item) == 1 and of_item[0][2] == "decided":  # as most are
+        if len(of_item) == 1 and of_item[0][2] == "decided":  # the most frequent case
             seq, id, _, annotator, _, acted_at, _, body = of_item[0][:8]
             values = annotation_row(id, json.loads(body), acted_at=acted_at)
             yield (seq, item_id, annotator, *(values[name] for name in names))
@@ -312,7 +312,7 @@ def annotations_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Itera
 
 
 def changed_last(events: Iterable[Event]) -> dict[str, int]:
-    """Annotator -> number of the last event that could change their annotation; `events` are those of one item."""
+    """Find the last event on an item that could change each person's annotation: annotator -> number of the event."""
     events = list(events)
     by = {event.id: event.annotator for event in events if event.kind == "decided"}
     changed: dict[str, int] = {}

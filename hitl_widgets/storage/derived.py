@@ -1,6 +1,6 @@
-"""What follows from the events of a log: which acts count, and the annotations that stand.
+"""Derived data of a log: which acts count, and the annotations that stand.
 
-`derive` makes both anew, on any database, for a log whose events were brought into another order.
+`derive` recomputes both from the events, on any database, for a log whose events were reordered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CHUNK = 2_000
 
 
 def derive(conn: sa.Connection) -> None:
-    """Make anew what follows from the events, in the transaction of this connection."""
+    """Recompute the derived data from the events, in the transaction of this connection."""
     _mark_aside(conn)
     names = ANNOTATION.c.keys()
     conn.execute(sa.delete(ANNOTATION))
@@ -31,7 +31,7 @@ def derive(conn: sa.Connection) -> None:
 
 
 def _mark_aside(conn: sa.Connection) -> None:
-    """Set `aside` of each event by the roles before it."""
+    """Update each event's `aside` by the roles before it."""
     if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.OF_OWNERS))) == 0:
         conn.execute(sa.update(EVENT).where(EVENT.c.aside != 0).values(aside=0))
         return
@@ -46,7 +46,7 @@ def _mark_aside(conn: sa.Connection) -> None:
 
 
 def _authors(conn: sa.Connection) -> dict[str, str]:
-    """Decision id -> whose it is, of each decision that somebody took back."""
+    """The authors of retracted decisions: decision id -> annotator."""
     ids = [event_of(row).body["decision_id"] for row in
            _read(conn, sa.select(EVENT).where(EVENT.c.kind == "retracted"))]
     return {id: annotator for batch in batches(ids) for id, annotator in
@@ -54,6 +54,6 @@ def _authors(conn: sa.Connection) -> dict[str, str]:
 
 
 def _read(conn: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Any]]:
-    """The rows of a statement, without holding all of them in memory."""
+    """The rows of a statement, without loading all of them into memory."""
     for rows in conn.execute(statement, execution_options={"stream_results": True}).partitions(_CHUNK):
         yield from rows

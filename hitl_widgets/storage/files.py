@@ -1,4 +1,4 @@
-"""Files in a project's folder, each written whole or not at all.
+"""Files in a project's folder: atomic writes, locks, permissions and the pool's ids.
 
 Use `write_whole` for every file that must never be seen half written.
 """
@@ -26,15 +26,15 @@ from ..errors import BadInput
 
 try:
     import fcntl
-except ImportError:  # Windows, where no file is cut off that another process has mapped
+except ImportError:  # Windows, where a file that another process has mapped can't be truncated
     fcntl = None  # type: ignore[assignment]
 
 POOL_IDS = "pool.ids"
 POOL_GROUPS = "pool.groups"
-# Bytes that `pool.ids` may unpack to.
+# Maximum unpacked size of `pool.ids` in bytes.
 POOL_IDS_LIMIT = 2**30
 _AT_ONCE = 1 << 20
-# What folders of `working_folder` are for; the number of a process and the name of its machine come next.
+# Prefixes of the folders of `working_folder`; a process number and a machine name follow.
 REDACTING, PACKING = ".redacting-", ".packing-"
 _OF_PROCESS = re.compile(r"(?P<pid>\d+)@(?P<host>.*)-[^-]*\Z", re.DOTALL)
 _KILLED_S = 3_600
@@ -42,19 +42,19 @@ _KILLED_S = 3_600
 
 @contextmanager
 def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A new path to write to; its file takes the place of `path` at the end, if nothing was raised.
+    """In a with block, a new path to write to; its file replaces `path` at the end, unless an error was raised.
 
     Parameters
     ----------
     path : Path
-        Where the file shall be. Its folder must exist.
+        The path of the final file. Its folder must exist.
     durable : bool
         Wait until the bytes are on the disk. False is quicker, for files that cost only time when they are lost.
 
     Yields
     ------
     Path
-        A path in the same folder that no other process or thread uses. It is removed in the end, whatever happens.
+        A path in the same folder that no other process or thread uses. It is always removed at the end.
 
     Examples
     --------
@@ -79,24 +79,24 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def in_turn(path: Path, *, most_s: float, until: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Meanwhile no other process, and no other thread, is within for the same folder or file.
+    """A lock on a folder or file for the with block, against other processes and threads.
 
-    A process that is killed holds nobody up. Where the file system has no such lock, and where somebody holds it for
-    long, it goes on without.
+    A killed process releases it. If the file system has no such lock, or somebody holds it for long, the block runs
+    without the lock.
 
     Parameters
     ----------
     path : Path
-        A folder, or a file that is left alone; one that isn't there is as good as no lock.
+        A folder or file, which isn't changed; if it doesn't exist, there is no lock.
     most_s : float
-        Seconds to wait for the others.
+        Maximum number of seconds to wait.
     until : callable
-        Whether the others have done it meanwhile, so that there is nothing to wait for.
+        Whether waiting has become unnecessary, since another process has done the work.
 
     Raises
     ------
     RuntimeError
-        When the interpreter ends meanwhile.
+        If the interpreter ends meanwhile.
     """
     held = None
     if fcntl is not None:
@@ -121,9 +121,9 @@ def in_turn(path: Path, *, most_s: float, until: Callable[[], bool] = lambda: Fa
 
 
 class InUse:
-    """A mark on a file that this process uses it, as long as this object is there; for `is_free`.
+    """A mark that this process uses a file, as long as this object exists; see `is_free`.
 
-    Where the file system has no such lock, nothing is marked.
+    If the file system has no such lock, nothing is marked.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class InUse:
 
 
 def is_free(path: Path) -> bool:
-    """Whether no process has a file `InUse`; True where that can't be told."""
+    """Whether no process has a file `InUse`; True if that can't be determined."""
     if fcntl is not None:
         with suppress(OSError):
             held = os.open(path, os.O_RDONLY)
@@ -154,28 +154,28 @@ def is_free(path: Path) -> bool:
 
 @contextmanager
 def working_folder(folder: Path, purpose: str = REDACTING) -> Iterator[Path]:
-    """A new folder in a project's folder, for a copy of its log that is changed or packed; it is removed in the end.
+    """A new folder in a project's folder, for a copy of its log that is changed or packed; removed after the block.
 
-    Where the process is killed before, `clear_leftovers` removes it.
+    If the process is killed, `clear_leftovers` removes the folder later.
 
     Parameters
     ----------
     folder : Path
     purpose : str
-        What its name begins with: `REDACTING` or `PACKING`.
+        Prefix of its name: `REDACTING` or `PACKING`.
     """
     with tempfile.TemporaryDirectory(prefix=f"{purpose}{os.getpid()}@{socket.gethostname()}-", dir=folder) as made:
         yield Path(made)
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove the unfinished copies of the log in a project's folder, as processes leave them that are killed.
+    """Remove unfinished copies of the log that killed processes left in a project's folder.
 
-    A copy that somebody writes into ``copies/`` just now is removed, too; it has to be begun again.
+    A copy that somebody is writing into ``copies/`` is removed, too, and has to be started again.
     """
-    # log.db.archive is an earlier version's.
+    # log.db.archive is from an earlier version.
     for part in (*(folder / "copies").glob(".*.part*"), *folder.glob("log.db.archive*")):
-        with suppress(OSError):  # on Windows, where somebody writes it just now
+        with suppress(OSError):  # on Windows, if somebody is writing it
             part.unlink(missing_ok=True)
     for made in (*folder.glob(f"{REDACTING}*"), *folder.glob(f"{PACKING}*")):
         with suppress(FileNotFoundError):
@@ -184,7 +184,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _is_ended(name: str) -> bool:
-    """Whether a working folder is of a process of this machine that isn't there any more."""
+    """Whether a working folder belongs to a process of this machine that has ended."""
     found = _OF_PROCESS.match(name.partition("-")[2])
     if found is None or found["host"] != socket.gethostname() or os.name != "posix":
         return False
@@ -198,7 +198,7 @@ def _is_ended(name: str) -> bool:
 
 
 def share_like_folder(path: Path) -> None:
-    """Let those read and write a file or folder who may do so in the folder that holds it, and nobody else."""
+    """Give a file or folder the read and write permissions of its parent folder."""
     if os.name != "posix":
         return
     mode, of_folder = stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)
@@ -209,7 +209,7 @@ def share_like_folder(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those that hold it, where they aren't there; each is shared like the one that holds it."""
+    """Make a folder and missing parents, each with the permissions of its own parent folder."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -217,7 +217,7 @@ def make_folder(path: Path) -> None:
 
 
 def read_groups(folder: Path) -> np.ndarray | None:
-    """A number for the group of each item of the pool last opened, in the order of its ids: uint32; None without."""
+    """The group number of each item of the pool last opened, in the order of its ids: uint32; None if not stored."""
     try:
         return np.frombuffer((folder / POOL_GROUPS).read_bytes(), "<u4")
     except (OSError, ValueError):
@@ -225,13 +225,13 @@ def read_groups(folder: Path) -> np.ndarray | None:
 
 
 def write_groups(folder: Path, sums: np.ndarray) -> None:
-    """Keep what `read_groups` gives."""
+    """Store the group numbers for `read_groups`."""
     with write_whole(folder / POOL_GROUPS) as part:
         part.write_bytes(sums.astype("<u4").tobytes())
 
 
 def read_pool_ids(folder: Path) -> tuple[str, bytes]:
-    """The digest and the ids of the pool that was last opened with this folder; ``("", b"")`` where none are kept.
+    """The digest and the ids of the pool that was last opened with this folder; ``("", b"")`` if not stored.
 
     The ids are in UTF-8, each followed by a NUL.
     """
@@ -241,7 +241,7 @@ def read_pool_ids(folder: Path) -> tuple[str, bytes]:
         digest, _, ids = text.partition(b"\0")
         if unpacking.eof:
             reader, view = codecs.getincrementaldecoder("utf-8")(), memoryview(ids)
-            for start in range(0, len(ids), _AT_ONCE):  # a damaged file is as good as none
+            for start in range(0, len(ids), _AT_ONCE):  # a damaged file counts as missing
                 reader.decode(view[start:start + _AT_ONCE], final=start + _AT_ONCE >= len(ids))
             return digest.decode(), ids + b"\0" if ids else b""
     except (OSError, zlib.error, ValueError):
@@ -254,7 +254,7 @@ def read_pool_ids(folder: Path) -> tuple[str, bytes]:
 
 
 def read_pool_digest(folder: Path) -> str:
-    """Only the digest of what `read_pool_ids` reads, without unpacking a million ids; empty where none is kept."""
+    """The digest of `read_pool_ids` alone, without unpacking a million ids; empty if not stored."""
     try:
         with (folder / POOL_IDS).open("rb") as file:
             digest, end, _ = zlib.decompressobj().decompress(file.read(4096), 512).partition(b"\0")
@@ -264,14 +264,14 @@ def read_pool_digest(folder: Path) -> str:
 
 
 def write_pool_ids(folder: Path, digest: str, ids: bytes | memoryview) -> None:
-    """Keep a pool's digest and ids for `read_pool_ids`; only the digest where they exceed `POOL_IDS_LIMIT`.
+    """Store a pool's digest and ids for `read_pool_ids`; only the digest if the ids exceed `POOL_IDS_LIMIT`.
 
     Parameters
     ----------
     folder : Path
     digest : str
     ids : bytes
-        In UTF-8, with a NUL between two of them.
+        The ids in UTF-8, with a NUL between two of them.
     """
     if len(ids) + len(digest) + 1 > POOL_IDS_LIMIT:
         ids = b""

@@ -1,7 +1,7 @@
-"""Removing what was redacted from every place that a project keeps: its log, the copies beside it, its free pages.
+"""Removal of redacted content from all places of a project: its log, the copies beside it, and free database pages.
 
-`complete` does what the events of kind "redacted" say, and may be called again where it was interrupted. `with_names`
-makes a copy of a log in which people have other names, for an archive.
+`complete` carries out the events of kind "redacted", and may be called again if it was interrupted. `with_names`
+changes a copy of a log so that people have other names in it, for an archive.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .migrations import reseal
 from .redaction import KIND, SHORTEST_IN_TEXTS, Person, Redacted, redact, redactions_in, rename
 from .schema import ABOUT, EVENT, add
 
-# The name in the table "about" of the number of redactions that were removed from everywhere.
+# Key in the table "about": the number of redactions that were carried out everywhere.
 DONE = "redacted"
-# What a project keeps in its folder: the log, and arrays, in which nobody is named.
+# Entries of a project's folder that aren't searched for names: the log and its copies, and arrays without names.
 _OWN = ("log.db", "log.db-journal", "copies", "models", "predictions", "maps", "training")
 
 
@@ -44,9 +44,9 @@ class Completed:
     copies : list of (Path, Redacted)
         Path of each copy of the log, and how much was changed in it.
     deleted : list of Path
-        Copies that were damaged, so that nothing could be removed from them: they are gone.
+        Damaged copies that couldn't be redacted and were deleted.
     erased : bool
-        Whether the database was written anew; False where the tables belong to another user of the server.
+        Whether the database was rewritten; False if the tables belong to another user of the server.
     """
 
     log: Redacted
@@ -56,24 +56,24 @@ class Completed:
 
 
 def is_complete(log: Log) -> bool:
-    """Whether all that was redacted was removed from everywhere."""
+    """Whether all redactions were carried out everywhere."""
     return bool(log.read(lambda conn: _n_redactions(conn) <= _n_done(conn)))
 
 
 def complete(log: Log) -> Completed:
-    """Remove what was redacted from the log, its copies, and the pages that nothing is written in any more.
+    """Remove redacted content from the log, its copies, and free database pages.
 
-    Nothing is half done: where it is interrupted, the next call, or the next opening, does the rest.
+    If it is interrupted, the next call, or the next opening of the project, does the rest.
     """
     in_log = log.rewrite(None, lambda conn: redact(conn, redactions_in(conn)))
-    log.last_seq()  # `generation` is up to date then
+    log.last_seq()  # updates `generation`
     erased = log.erase()
     copies, deleted = dict[Path, Redacted](), list[Path]()
     while True:
         rows = log.read(lambda conn: [dict(row._mapping) for row in conn.execute(
             sa.select(EVENT).where(EVENT.c.kind == KIND).order_by(EVENT.c.seq))])
         if log.folder is not None:
-            clear_leftovers(log.folder)  # before the copies are listed: one may become a copy in between
+            clear_leftovers(log.folder)  # before the copies are listed: an unfinished one may become a copy
         for copy in log.copies():
             try:
                 removed = _redact_copy(copy.path, rows)
@@ -82,9 +82,9 @@ def complete(log: Log) -> Completed:
                 copy.path.unlink(missing_ok=True)
                 deleted.append(copy.path)
             except FileNotFoundError:
-                if copy.path.exists():  # else it made way for a newer copy meanwhile
+                if copy.path.exists():  # otherwise a newer copy has replaced it meanwhile
                     raise
-        # Where somebody else forgot meanwhile, a copy may have been put back without what they removed from it.
+        # If somebody else redacts at the same time, a copy may have been put back without their redactions.
         if log.read(_n_redactions) == len(rows):
             break
     log.write(lambda conn: _set_done(conn, len(rows)))
@@ -106,14 +106,14 @@ def _set_done(conn: sa.Connection, n: int) -> None:
 
 
 def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacted:
-    """Remove what was redacted from a copy of the log, which knows the redactions afterwards."""
+    """Remove redacted content from a copy of the log, and store the redactions in it."""
     with _opened(path) as log:
         known = log.known_ids([row["id"] for row in redactions])
         missing = [row for row in redactions if row["id"] not in known]
 
         def change(conn: sa.Connection) -> Redacted:
             last, tick = conn.execute(sa.select(sa.func.max(EVENT.c.seq), sa.func.max(EVENT.c.tick))).one()
-            # One that came with another folder may have been made before the copy's last events.
+            # A redaction that came with another folder may be older than the copy's last events.
             rows = [{**row, "seq": seq, "tick": max(row["tick"], tick)} for seq, row in enumerate(missing, last + 1)]
             if rows:
                 add(conn, EVENT, [{**row, "checksum": checksum(row)} for row in rows])
@@ -122,7 +122,7 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
         n = log.read(_n_redactions)
         log.write(lambda conn: _set_done(conn, n))
         log.erase()
-        # Made in the working folder: what lies unfinished beside the copies is removed by whoever else forgets.
+        # Made in the working folder, since others who redact remove unfinished files beside the copies.
         made = log.snapshot(log.folder / "redacted.db")  # type: ignore[operator]
         os.replace(made, path)
         share_like_folder(path)
@@ -131,7 +131,7 @@ def _redact_copy(path: Path, redactions: Sequence[Mapping[str, Any]]) -> Redacte
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Log]:
-    """A SQLite log, opened in a temporary folder beside it, brought to today's schema; the file itself stays."""
+    """A copy of a SQLite log, opened in a temporary folder beside it under today's schema; the file isn't changed."""
     with working_folder(path.parent.parent if path.parent.name == "copies" else path.parent) as folder:
         shutil.copyfile(path, folder / "log.db")
         log = Log(folder, local=lambda folder: True)
@@ -142,22 +142,22 @@ def _opened(path: Path) -> Iterator[Log]:
 
 
 def with_names(path: Path, called: Mapping[str, str]) -> str:
-    """Replace a copy of a log by one in which people are called otherwise, for an archive: it is another project then.
+    """Replace names in a copy of a log, for an archive, which becomes another project.
 
-    Its id is another one, so that it is never joined with the project that has the names; the key of pseudonyms, and
-    the hashes by which forgotten people are known again, aren't in it.
+    It gets another id, so that it can't be joined with the project that has the names. The key of pseudonyms and the
+    hashes by which forgotten people are recognised are removed.
 
     Parameters
     ----------
     path : Path
         A SQLite file.
     called : mapping
-        Name -> what the person is called.
+        Name -> new name.
 
     Returns
     -------
     str
-        The id of that other project.
+        The id of the new project.
     """
     people = {name: Person(other, True) for name, other in called.items() if name != other}
     with _opened(path) as log:
@@ -185,9 +185,9 @@ def with_names(path: Path, called: Mapping[str, str]) -> str:
 
 
 def found_in(folder: Path, name: str) -> list[Path]:
-    """The files in a project's folder, apart from its own, in which a name stands as a word.
+    """Other files in a project's folder that contain a name as a whole word.
 
-    A name of one or two letters is looked for in no file: it would be in every one.
+    Names of one or two letters aren't searched for: they would be found in every file.
     """
     if len(name) < SHORTEST_IN_TEXTS:
         return []

@@ -1,7 +1,7 @@
 """The union of two logs of one project: the same events in the same order, whichever is joined to which.
 
-`union` is a pure function of what two logs hold. Read it first, then `Steps`, which finds out which taxonomy edits hold
-where two were made of the same version, and `acts_of`, which reads a log. Why it is so is in
+`union` is a pure function of the contents of two logs. Read it first, then `Steps`, which decides which taxonomy edits
+hold when several were made from one version, and `acts_of`, which reads a log. The reasons are in
 docs/decisions/0014-joining.md.
 """
 
@@ -23,15 +23,15 @@ from .checks import checksum
 from .roles import Roles, asked
 from .schema import EVENT, add, id_of_edit, instant
 
-# The id of what has the id of something else that was stored before it: the id, and a hash of what it says.
+# Separates the two parts of a conflicting act's new id: its former id, and a hash of its content.
 MARK = ".joined-"
 _JOINED = re.compile(r"(.+)\.joined-[0-9a-f]{16}\Z", re.DOTALL)
 _MOST = 80 - len(MARK) - 16  # characters of an id that a mark leaves room for
-_VERSION = "taxonomy"  # of any body: the number of a version, where it is a whole number
+_VERSION = "taxonomy"  # key in bodies whose value is a version number, if it is a whole number
 
 
 class Act(NamedTuple):
-    """A row of `schema.EVENT` without what depends on the log: its number, its checksum, and whether it counts."""
+    """A row of `schema.EVENT` without the columns that depend on the log: number, checksum and `aside`."""
 
     id: str
     kind: str
@@ -45,22 +45,22 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True)
 class Union:
-    """What two logs hold together.
+    """The union of two logs.
 
     Parameters
     ----------
     acts : list of Act
         In the order of (tick, id).
     new : tuple of Act
-        Those that the first log didn't have.
+        Acts that the first log didn't have.
     same : tuple of Act
-        Those that both had.
+        Acts that both logs had.
     conflicting : tuple of Act
-        Those that this union gave another id, since another act has theirs.
+        Acts that got a new id, since another act has theirs.
     forks : tuple of str
         Ids of the taxonomy edits that don't hold, the earliest first.
     changed : bool
-        Whether the first log holds anything else than this.
+        Whether the union differs from the first log.
     """
 
     acts: list[Act]
@@ -78,7 +78,7 @@ def base_id(id: str) -> str:
 
 
 def check_edit(event: Event, project_id: str) -> None:
-    """ValueError where an event has an id that another edit of the taxonomy gets, in this log or in a union."""
+    """Raise ValueError if an event has an id reserved for another taxonomy edit, in this log or in a union."""
     id, start = base_id(event.id), id_of_edit(project_id, "")
     if not id.startswith(start) or not (of := id.removeprefix(start)).isdecimal():
         return
@@ -87,14 +87,14 @@ def check_edit(event: Event, project_id: str) -> None:
         raise ValueError(f"the event {event.id!r} isn't an edit of version {of}")
 
 
-# 16 branches: loops over both logs, one after the other in the order in which ids and numbers are settled.
+# 16 branches: loops over both logs, in the order in which ids and numbers are determined.
 def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
-    """Join what two logs hold; `union(a, b).acts` is `union(b, a).acts`, and groups in any way.
+    """Merge two logs; the operation is commutative and associative in `acts`.
 
-    An act that both have is there once: of two ways in which it was stored, such as an undo on two desks, the earlier
-    is kept. Where acts have one id and say different things, all are kept, the later ones under ids that follow from
-    what they say. Where several taxonomy edits were made of one version, the earliest holds, with those that followed
-    from it; versions of the others have negative numbers.
+    An act in both logs is kept once, in its earlier form if it was stored twice, such as an undo on two machines. Acts
+    with the same id and different content are all kept, the later ones under new ids derived from their content. Of
+    several taxonomy edits from one version, the earliest holds, with the edits after it; the versions of the others get
+    negative numbers.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
 
 def _compared(mine: Sequence[Act], acts: list[Act], had: Set[str], theirs: Set[str], *,
               forks: tuple[str, ...]) -> Union:
-    """The union, by what of it each log had before, under the ids that its acts have now."""
+    """The union, with the ids of its acts that each log had before."""
     before = {act.id for act in mine}
     return Union(acts, new=tuple(act for act in acts if act.id not in had),
                  same=tuple(act for act in acts if act.id in had and act.id in theirs),
@@ -140,10 +140,10 @@ def _compared(mine: Sequence[Act], acts: list[Act], had: Set[str], theirs: Set[s
 
 
 class _Origin:
-    """A log that is joined, and what its numbers and ids mean there: step key of each version, id of each step."""
+    """A log to be joined, with the meaning of its numbers and ids: each version's step key, and each step's id."""
 
     def __init__(self, acts: Sequence[Act], number: int = 0) -> None:
-        self.acts, self.number = acts, number  # of the log: 0 or 1
+        self.acts, self.number = acts, number  # number of the log: 0 or 1
         self.keys: dict[int, str] = {}  # number of a version -> key of the step that led to it
         self.ids: dict[str, str] = {}  # key of a step -> its id here
         self.parents: dict[str, str | None] = {}
@@ -165,18 +165,18 @@ class _Origin:
 
 
 def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, str] | None = None) -> str:
-    """What a step of the taxonomy is known by in every copy of a project: 16 hexadecimal digits.
+    """The key of a taxonomy step, the same in every copy of a project: 16 hexadecimal digits.
 
-    A hash of the taxonomy that it led to, of how, and of the step before it: not of who made it or why.
+    It is a hash of the resulting taxonomy, of the edits, and of the step before, but not of author and reason.
 
     Parameters
     ----------
     body : mapping
-        Of the step's event.
+        The body of the step's event.
     parent : str or None
-        Key of the step that it was made of; None for a project's first.
+        Key of the step before; None for a project's first.
     key_of : mapping, optional
-        Ids of the steps before it in its log -> their keys.
+        Id of each earlier step in its log -> its key.
     """
     taxonomy = {name: value for name, value in body["taxonomy"].items() if name != "version"}
     parts = {name: body[name] for name in ("edits", "resolution", "values") if body.get(name)}
@@ -187,18 +187,18 @@ def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, s
 
 @dataclass
 class Steps:
-    """Every step of the taxonomy that some log has: which hold, and which don't.
+    """All taxonomy steps of the logs: those that hold, and those that don't.
 
     Attributes
     ----------
     acts : dict
-        Key -> the act, as it was stored first, and the log that has it.
+        Key -> the act, as it was first stored, and its log.
     number_of : dict
-        Key -> number of the version that it led to: of those that hold their own, of the others -1, -2, ...
+        Key -> number of the resulting version: positive for steps that hold, -1, -2, ... for the others.
     after : dict
-        Key -> number of the version that it was made of; None for the first.
+        Key -> number of the version before the step; None for the first.
     losing : tuple of str
-        Keys of those that don't hold, the earliest first.
+        Keys of the steps that don't hold, the earliest first.
     """
 
     acts: dict[str, tuple[Act, _Origin]] = field(default_factory=dict)
@@ -208,9 +208,9 @@ class Steps:
 
     @classmethod
     def of(cls, logs: Sequence[_Origin], roles: Sequence[Act] = ()) -> Steps:
-        """Find out which steps hold: of those made of one version the earliest by (tick, key).
+        """Decide which steps hold: of several from one version, the earliest by (tick, key).
 
-        A step whose maker's role doesn't allow it, by these acts that gave roles, doesn't hold.
+        A step that its author's role doesn't allow, by the given "role" acts, doesn't hold.
         """
         refused = _refused([act for log in logs for acts in log.steps.values() for act in acts], roles)
         steps = cls(_first_of_each(logs, refused))
@@ -233,13 +233,13 @@ class Steps:
         return steps
 
     def id_of(self, key: str) -> str:
-        """The id of a step: of one that doesn't hold, never that of one which may be made of today's version."""
+        """The id of a step; a step that doesn't hold never gets the id reserved for an edit of today's version."""
         base = base_id(self.acts[key][0].id)
         return base if self.number_of[key] >= 0 else f"{base[:_MOST]}{MARK}{key}"
 
 
 def _first_of_each(logs: Sequence[_Origin], refused: Set[Act]) -> dict[str, tuple[Act, _Origin]]:
-    """Key of a step -> the act that made it first, and its log; one that isn't refused comes before those that are."""
+    """Key of a step -> the first act with it, and its log; acts that aren't refused come before those that are."""
     found: dict[str, tuple[Act, _Origin]] = {}
     for log in logs:
         for key, act in ((key, act) for key, acts in log.steps.items() for act in acts):
@@ -251,7 +251,7 @@ def _first_of_each(logs: Sequence[_Origin], refused: Set[Act]) -> dict[str, tupl
 
 
 def _refused(steps: Iterable[Act], giving: Iterable[Act]) -> set[Act]:
-    """Those of some edits of the taxonomy that their makers' roles don't allow, by the acts that gave the roles."""
+    """The taxonomy edits that their authors' roles don't allow, by the acts that gave the roles."""
     roles, refused = Roles(), set[Act]()
     for act in sorted({*steps, *giving}, key=lambda act: (act.tick, base_id(act.id), act.id)):
         event = Event(act.id, act.kind, act.annotator, instant(act.acted_at), json.loads(act.body), act.item_id)
@@ -263,7 +263,7 @@ def _refused(steps: Iterable[Act], giving: Iterable[Act]) -> set[Act]:
 
 
 class _Local:
-    """How the acts of one log are written in the union: with the union's ids and numbers."""
+    """Rewrites the acts of one log with the ids and numbers of the union."""
 
     def __init__(self, log: _Origin, steps: Steps, ids: Mapping[str, str]) -> None:
         self._log, self._steps, self._ids = log, steps, ids
@@ -288,9 +288,9 @@ class _Local:
 
 
 def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]], dict[str, list[tuple[Act, _Origin]]]]:
-    """Part the acts, without those of the taxonomy: those that only one log has or both have alike, and others by id.
+    """Split the acts, without taxonomy edits: acts that one log has or both have identically, and the others by id.
 
-    What both have alike is among the first log's.
+    Identical acts are listed with the first log's.
     """
     by_id: tuple[dict[str, list[Act]], dict[str, list[Act]]] = ({}, {})
     for place, log in enumerate(logs):
@@ -310,8 +310,8 @@ def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]],
 
 
 def _by_id(base: str, group: Sequence[tuple[Act, _Origin]]) -> Iterator[tuple[str, list[tuple[Act, _Origin, str]]]]:
-    """Part acts of one id by what they say; each with the id that it has in the union."""
-    is_there = any(act.id == base for act, _ in group)  # else ids are made in somebody's own way, and stay as they are
+    """Group acts with one id by their content; each group with its id in the union."""
+    is_there = any(act.id == base for act, _ in group)  # otherwise the ids aren't from a union, and are kept
     for place, variants in enumerate(_by_meaning(group)):
         first, _, meaning = variants[0]
         if not is_there:
@@ -321,7 +321,7 @@ def _by_id(base: str, group: Sequence[tuple[Act, _Origin]]) -> Iterator[tuple[st
 
 
 def _by_meaning(group: Iterable[tuple[Act, _Origin]]) -> list[list[tuple[Act, _Origin, str]]]:
-    """Part acts with one id by what they say, the earliest first, and each by when it was stored."""
+    """Group acts with one id by their content, the earliest group first, each sorted by when it was stored."""
     by: defaultdict[str, list[tuple[Act, _Origin, str]]] = defaultdict(list)
     for act, log in group:
         meaning = _meaning(act, log)
@@ -332,15 +332,15 @@ def _by_meaning(group: Iterable[tuple[Act, _Origin]]) -> list[list[tuple[Act, _O
 
 
 def _first(act: Act, log: _Origin) -> tuple[int, int, int, str, str]:
-    """What tells which of several acts that say the same was the first; equal only for equal acts."""
+    """The sort key for acts with the same content, by time; equal only for equal acts."""
     body = _global(json.loads(act.body), log.keys)
-    if act.kind == "taxonomy":  # its numbers depend on the log
+    if act.kind == "taxonomy":  # its version numbers depend on the log
         body = {name: value for name, value in body.items() if name not in ("fork", "after")}
     return act.tick, act.acted_at, act.stored_at, act.annotator, canonical(body)
 
 
 def _meaning(act: Act, log: _Origin) -> str:
-    """Hash of what an act says, the same in every log that has it: 16 hexadecimal digits."""
+    """Hash of an act's content, the same in every log that has it: 16 hexadecimal digits."""
     body = json.loads(act.body)
     body.pop("nth", None)
     said = comparable(_global(body, log.keys))
@@ -348,7 +348,7 @@ def _meaning(act: Act, log: _Origin) -> str:
 
 
 def _global(value: Any, keys: Mapping[int, str]) -> Any:
-    """A part of a body with the keys of steps in place of the numbers of versions, and with ids as they were first."""
+    """A part of a body with step keys in place of version numbers, and with original ids."""
     if isinstance(value, str):
         return base_id(value)
     if isinstance(value, list):
@@ -360,7 +360,7 @@ def _global(value: Any, keys: Mapping[int, str]) -> Any:
 
 
 def with_numbers(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int]) -> Any:
-    """A part of a body with other ids and other numbers of versions."""
+    """A part of a body with other ids and version numbers."""
     if isinstance(value, str):
         return ids.get(value, value)
     if isinstance(value, list):
@@ -372,7 +372,7 @@ def with_numbers(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int])
 
 
 def _text(body: Mapping[str, Any]) -> str:
-    """A body as the log writes it: what it says, and at its end the event's number among those of its annotator."""
+    """A body as JSON text in the log's form, with the event's number among those of its annotator at the end."""
     text = canonical({name: value for name, value in body.items() if name != "nth"})
     if "nth" not in body:
         return text
@@ -387,13 +387,13 @@ _CHUNK = 5_000
 
 
 def acts_of(conn: sa.Connection) -> list[Act]:
-    """All that a log holds, in its order."""
+    """All acts of a log, in its order."""
     columns = [EVENT.c[name] for name in Act._fields]
     return [Act(*row) for row in conn.execute(sa.select(*columns).order_by(EVENT.c.seq))]
 
 
 def write(conn: sa.Connection, acts: Sequence[Act]) -> None:
-    """Make a log hold these acts, in this order; what follows from them is the business of `Log.rewrite`."""
+    """Replace a log's events by these acts, in this order; `Log.rewrite` recomputes what follows from them."""
     conn.execute(sa.delete(EVENT))
     for start in range(0, len(acts), _CHUNK):
         rows = []

@@ -1,4 +1,4 @@
-"""Where a project's log lies: in a folder, or on a PostgreSQL server. Read `locate`.
+"""Location of a project's log: a folder, or a PostgreSQL server. Read `locate`.
 
 The URL of a project on a server is SQLAlchemy's, with the project's name in its query:
 ``postgresql+psycopg://user@host/database?project=cells``. Everything else in the query goes to the driver, such as
@@ -20,13 +20,13 @@ from ..records import ADDRESS, MEANT_AS_ADDRESS
 from .files import make_folder, write_whole
 
 DRIVER = "postgresql+psycopg"
-# PostgreSQL's names have up to 63 bytes; the schema of a project is called SCHEMA_PREFIX and its name.
+# PostgreSQL's names have up to 63 bytes; a project's schema is named SCHEMA_PREFIX + the project's name.
 SCHEMA_PREFIX = "hitl_"
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,50}\Z")
-# What was meant as a server's, and isn't its URL: it must not become a folder's name, which may hold a password.
+# A misspelt URL of a server, which must not become a folder's name, since it may hold a password.
 _MEANT_AS_URL = re.compile(r"\s*postgres(ql)?(\+\w+)?:|\s+[a-z0-9+.-]+://", re.IGNORECASE)
 _PASSWORD_WITHIN = re.compile(r"passw(or)?d\s*=", re.IGNORECASE)
-# Names in a query under which nothing is shown: misspelt ones, and secrets of libpq that SQLAlchemy doesn't hide.
+# Query keys whose values are never shown: misspelt ones, and secrets of libpq that SQLAlchemy doesn't hide.
 _SECRET_NAME = re.compile(r"pass(?!file\Z)|pwd|secret|token|scram_.*_key", re.IGNORECASE)
 # A file in a cache folder with the id of the project that it belongs to.
 OWNER = "project.id"
@@ -41,7 +41,7 @@ class FolderLocation:
     Parameters
     ----------
     folder : Path
-        Absolute.
+        The absolute path.
     """
 
     folder: Path
@@ -62,11 +62,12 @@ class ServerLocation:
     Parameters
     ----------
     url : sqlalchemy.URL
-        Of the database, without the project. A password is only where SQLAlchemy hides it, never in the query.
+        URL of the database, without the project. A password is only in the part that SQLAlchemy hides, never in the
+        query.
     project : str
         The project's name in the database.
     sslpassword : str or None
-        Password of the client's key.
+        Password of the client's private key.
     """
 
     url: sa.URL
@@ -95,7 +96,7 @@ class ServerLocation:
         return text
 
     def __str__(self) -> str:
-        # The password is left out, not masked: what is printed can be used again.
+        # The password is left out, not masked, so that the printed URL can be used.
         shown = sa.URL.create(self.url.drivername, self.url.username, None, self.url.host, self.url.port,
                               self.url.database, {**self.url.query, "project": self.project})
         return shown.render_as_string(hide_password=True)
@@ -108,13 +109,13 @@ Location = FolderLocation | ServerLocation
 
 
 def locate(given: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Location:
-    """Tell where a project lies, by what was passed as its folder: a path, or the URL of a server.
+    """Turn the argument for a project's folder, a path or the URL of a server, into its location.
 
     Raises
     ------
     BadInput
-        When it is neither, or a URL lacks its project or is one of another database; or when there is a `cache`, which
-        is for a project on a server, beside a folder, or one that is no path of a folder.
+        When it is neither, or the URL lacks the project or is for another kind of database; or when a `cache` is passed
+        for a folder, or isn't the path of a folder itself.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def _server(text: str) -> ServerLocation:
     except (sa.exc.ArgumentError, ValueError):
         raise BadInput(f"the URL of the server can't be read; {EXPECTED}. A sign such as @ or / in a part of it is "
                        "written as %40 or %2F.") from None
-    if "@" in (url.host or "") or "@" in (url.database or ""):  # the rest of a password, as a rule
+    if "@" in (url.host or "") or "@" in (url.database or ""):  # usually the rest of a password
         raise BadInput(f"the URL of the server has an @ too many; {EXPECTED}. A sign such as @ or / in a part of it is "
                        "written as %40 or %2F.")
     for name in url.query:
@@ -178,7 +179,7 @@ def _server(text: str) -> ServerLocation:
 
 
 def _check_cache(cache: str | os.PathLike[str] | None) -> None:
-    """BadInput where a cache isn't a folder's path; a URL, which may hold a password, isn't shown."""
+    """Raise BadInput if a cache isn't a folder's path; a URL, which may hold a password, isn't shown."""
     if cache is None:
         return
     if not isinstance(cache, (str, os.PathLike)):
@@ -190,21 +191,21 @@ def _check_cache(cache: str | os.PathLike[str] | None) -> None:
 
 
 def cache_folder(project: str, project_id: str, cache: str | os.PathLike[str] | None) -> Path:
-    """Make the folder on this machine with what a project on a server keeps locally: models, predictions, maps.
+    """Make the cache folder of a project on a server, for models, predictions and maps on this machine.
 
     Parameters
     ----------
     project : str
-        Its name.
+        The project's name.
     project_id : str
-        Its log's id: another project's folder is refused.
+        The id of its log: another project's folder is refused.
     cache : str, path or None
         The folder; None for one in the user's cache directory.
 
     Raises
     ------
     BadInput
-        When the folder is another project's, or holds files of something else, or `cache` is a URL.
+        When the folder belongs to another project, or holds other files, or `cache` is a URL.
     """
     _check_cache(cache)
     folder = _caches() / "hitl_widgets" / f"{project}-{project_id[:12]}" if cache is None else Path(cache).absolute()

@@ -1,7 +1,7 @@
-"""A lock file on a project's folder, for file systems whose own locks can't be relied on.
+"""A lock file on a project's folder, for file systems whose own locks aren't reliable.
 
-On a local file system SQLite's locks let many kernels work on one project. Network file systems don't always keep their
-locks, so there `take` lets in one kernel at a time. `is_local` tells the two apart.
+On a local file system, SQLite's locks let many kernels work on one project. Locks of network file systems aren't always
+reliable, so there `take` lets in one kernel at a time. `is_local` distinguishes the two.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _guard = threading.Lock()
 def is_local(folder: Path) -> bool:
     r"""Whether the folder lies on a file system known to be local (`LOCAL`).
 
-    Linux lists the kind of every mount. Elsewhere (macOS, Windows) only a path like ``\\server\share`` counts as
+    Linux lists the type of every mount. Elsewhere (macOS, Windows), only paths such as ``\\server\share`` count as
     remote.
     """
     try:
@@ -54,12 +54,12 @@ def file_system(folder: Path, mounts: str) -> str:
 
 
 def take(folder: Path) -> Callable[[], None]:
-    """Hold a folder for this process only; call the result to give it up. Logs of one process share the lock.
+    """Lock a folder for this process; call the result to release it. Logs of one process share the lock.
 
     Raises
     ------
     LogBusy
-        If a living process holds it, or one on a machine that can't be asked.
+        If a running process holds the lock, or a process on another machine, which can't be checked.
     """
     folder = folder.resolve()
     with _guard:
@@ -110,7 +110,7 @@ def _gone(holder: dict[str, object]) -> bool:
         return True
     except PermissionError:
         pass
-    # A new machine may have the old one's name, and a process with the old one's number.
+    # A new machine may have the former one's name, and a process with the former one's number.
     return holder["started"] != _started(pid)
 
 

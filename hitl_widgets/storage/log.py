@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class Unplaced(NamedTuple):
-    """An annotation that leaves its item without a place in the taxonomy; `seq` is that of its decision."""
+    """An annotation without a place in the taxonomy, such as "unsure"; `seq` is the number of its decision."""
 
     seq: int
     item_id: str
@@ -64,12 +64,12 @@ class Unplaced(NamedTuple):
     note: str | None
 
 
-# A reader keeps writers waiting for one chunk, which is tens of milliseconds.
+# Rows that are read at once; writers wait for one chunk, which takes tens of milliseconds.
 _CHUNK = 2_000
 
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
-# An act outside its person's role counts nowhere.
+# Acts outside their person's role don't count anywhere.
 _ALLOWED = EVENT.c.aside == 0
 
 
@@ -88,29 +88,29 @@ _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id)
 _RECENT = select(ANNOTATION.c.item_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.verdict != "skip").order_by(
     ANNOTATION.c.acted_at.desc(), ANNOTATION.c.seq.desc()).limit(bindparam("n"))
-# Among the latest only: where nobody was timed, the query would read a million rows to learn that.
+# Only among the latest: if nobody was timed, the query would have to read a million rows.
 _LATELY = select(ANNOTATION.c.shown_ms).order_by(ANNOTATION.c.seq.desc()).limit(bindparam("n")).subquery()
 _TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
-# An answer to a suggestion that was wrong on purpose is no vote.
+# An answer to a planted suggestion isn't a vote.
 _COUNTS = func.coalesce(ANNOTATION.c.planted, 0) == 0
 # No other key of a body has this name, and quotes inside a note are escaped.
 _JUDGING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     _COUNTS, EVENT.c.body.contains('"reason":"', autoescape=True)).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(
     EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted")), _ALLOWED).distinct()
-# Of the index alone: no row is read.
+# Reads only the index, no rows.
 _REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_by(EVENT.c.item_id).having(
     func.count() > 1)
 _ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None) & _COUNTS
 _NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
     ANNOTATION.c.seq.desc()).limit(bindparam("n"))
-# Ordered by the number of the decision itself: an undo changes which decision stands, not when it was made.
+# Ordered by the number of the decision itself, since an undo changes which decision stands, not when it was made.
 _UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._fields[1:])).join(
     EVENT, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ((ANNOTATION.c.verdict == "unsure") & _COUNTS)
     | (ANNOTATION.c.flags.contains("not_in_taxonomy", autoescape=True) & _COUNTS)
     | (_ANSWERS & ANNOTATION.c.label_id.in_(bindparam("labels", expanding=True)))).order_by(EVENT.c.seq)
-# What every reading of the annotations needs to tell which row is the newest.
+# Columns that are always read, to find the newest row.
 _KEY_COLUMNS = ("seq", "item_id", "annotator", "decision_id")
 
 
@@ -120,38 +120,38 @@ class Log:
     Parameters
     ----------
     location : str, path or Location
-        The project's folder, which is made when it doesn't exist and holds ``log.db`` and ``copies/``; or where it lies
-        on a server, see `location.locate`.
+        The project's folder, which is made if it doesn't exist and holds ``log.db`` and ``copies/``; or its location on
+        a server, see `location.locate`.
     now : callable
-        Tells the time, for `stored_at`, claims and copies. Without one that is the server's clock, of a folder this
+        Returns the time, for `stored_at`, claims and copies. By default it is the server's clock or, for a folder, this
         machine's.
     engine : sqlalchemy.Engine or None
         Used in place of one made here on ``log.db``.
     local : callable
-        Says whether a folder's file system keeps its locks. Where it doesn't, one process at a time may open it.
+        Whether the locks of a folder's file system are reliable. If they aren't, one process at a time may open it.
     coming : (str, str) or None
-        For `transfer`, which moves a project here: its id and where it comes from, for a place that is made now. A
-        place where a project isn't whole yet is opened then, too.
+        For `transfer`, which moves a project here: its id and former location, to make a new log. With it, a location
+        at which a project isn't complete yet can be opened, too.
 
     Attributes
     ----------
     location : Location
-        Where it lies.
+        The location of the log.
     name : str
-        What messages call the project.
+        The project's name in messages.
     n_writes : int
-        How many transactions of this object wrote, or tried to.
+        Number of transactions of this object that wrote, or tried to.
     id : str
         The project's own id, made once.
     created : bool
         Whether the log was made just now.
     rebuilt : bool
-        Whether its table of annotations wasn't what follows from the events, so that it was made anew from them.
+        Whether its table of annotations didn't agree with the events and was rebuilt.
 
     Raises
     ------
     ReadOnly, LogDamaged, LogBusy, DiskFull
-        Here and from every method; the message says what to do. Whatever raises has stored nothing.
+        By the constructor and every method; the message says what to do. A call that raises has stored nothing.
     StoreError
         If the log was written by a newer version of this package.
 
@@ -174,16 +174,16 @@ class Log:
         self._lock = threading.Lock()
         self._waiting: dict[Act, None] = {}
         self._closed = self.rebuilt = False
-        self.gone: str | None = None  # once it was closed: where the project has moved to, as its row of `about`
+        self.gone: str | None = None  # after a move: the new location, as the row of `about`
         self.n_writes = 0
-        # Whoever follows the log sets these: the generation that it has taken in, and what to store in place of events
-        # that were made before it noticed a newer one.
+        # Set by the follower of the log: the generation that it has taken in, and a function that replaces events which
+        # were made before it noticed a newer generation.
         self.taken_in: int | None = None
         self.catch_up: Callable[[Sequence[Event], int | None], Sequence[Event]] | None = None
         self._aside: tuple[int, int, tuple[Event, ...]] = 0, 0, ()  # of a generation, up to an event
         self._aside_lock = threading.Lock()
         self._database = _database(self.location, engine=engine, local=local)
-        # A server's clock is the same for all; whoever passes another one means it.
+        # A server's clock is the same for all; a clock that was passed takes precedence.
         self._clock = self._database.clock if now is utc_now else sa.null()
         try:
             self.created = self._create({} if coming is None else {"id": coming[0], **Move(coming_from=coming[1]).row})
@@ -213,7 +213,7 @@ class Log:
             raise self._database.explained(error) from error
 
     def _rebuild(self) -> None:
-        """Make what follows from the events anew, where it doesn't; a copy is kept before."""
+        """Rebuild indexes and annotations if they don't agree with the events, after keeping a copy."""
         def keep_copy() -> Path:
             return self._read(lambda conn: self._database.keep_copy(conn, "before-rebuild", made_at=self._now(),
                                                                     derived=False))
@@ -224,21 +224,21 @@ class Log:
 
     @property
     def folder(self) -> Path | None:
-        """The project's folder, absolute; None where the log lies on a server."""
+        """The project's folder, absolute; None if the log is on a server."""
         return None if isinstance(self.location, ServerLocation) else self.location.folder
 
     @property
     def server(self) -> ServerLocation | None:
-        """Where the log lies on a server; None where it lies in a folder."""
+        """The location on a server; None if the log is in a folder."""
         return self.location if isinstance(self.location, ServerLocation) else None
 
     @property
     def generation(self) -> int:
-        """How often the order of its events was changed, as far as this object knows: see `rewrite`."""
+        """How often its events were reordered, as far as this object knows: see `rewrite`."""
         return self._appender.generation
 
     def close(self) -> None:
-        """Give up the log. Closing twice is closing once."""
+        """Close the log. A second call does nothing."""
         with self._lock:
             self._closed = True
             self._database.close()
@@ -260,7 +260,7 @@ class Log:
 
     def append(self, *events: Event, known: Collection[str] | None = None, since: int | None = None,
                keep_aside: bool = False, generation: int | None = None) -> list[Event]:
-        """Store events, all or none. When this returns they are on the disk.
+        """Store events, all of them or none. When this returns they are on the disk.
 
         An event that is in the log already, with the same id and meaning, isn't stored again.
 
@@ -268,12 +268,12 @@ class Log:
         ----------
         *events : Event
         known : collection of str or None
-            For decisions: ids of the earlier decisions that whoever decides knows of. None asks nothing.
+            For decisions: ids of the earlier decisions that the person has seen. None skips the check.
         since : int or None
-            For decisions: number of the newest event that was known when they were made. None asks nothing.
+            For decisions: number of the newest event that was known when they were made. None skips the check.
         keep_aside : bool
-            Store an event that its person's role doesn't allow all the same: it counts nowhere, and its `aside` says
-            so. Otherwise it is refused.
+            Store an event even if its person's role doesn't allow it: it doesn't count anywhere, and its `aside` is
+            True. Otherwise it is refused.
         generation : int or None
             The generation under which they were made; None for the one that was taken in last.
 
@@ -287,8 +287,8 @@ class Log:
         IdReused
             If an id is in the log with another meaning.
         AlreadyDecided
-            If a decision other than a skip stands for the item and annotator that isn't among `known`, or anything was
-            stored about one of the items after number `since`.
+            If a decision stands for the item and annotator that is neither a skip nor among `known`, or anything was
+            stored about one of the items after event number `since`.
         NotAllowed
             If the role of an event's person doesn't allow it.
         BadInput
@@ -312,9 +312,9 @@ class Log:
             self._waiting.pop(act, None)
 
     def _settle(self, mine: Act) -> list[Event]:
-        # One commit serves every thread that came to wait while the last one was written: on a slow disk eight threads
-        # wait for two commits, not for eight. An act that was committed while its caller was interrupted is recognised
-        # by its ids and not stored twice.
+        # One commit serves all threads that were waiting during the last one: on a slow disk, eight threads wait for
+        # two commits, not for eight. An act that was committed while its caller was interrupted is recognised by its
+        # ids and not stored twice.
         acts = list(self._waiting)
         try:
             events = self._run(self._database.writer, lambda conn: self._appender.store(conn, acts), again=True)
@@ -329,15 +329,15 @@ class Log:
         return [events[event.id] for event in mine.events]
 
     def who(self, name: str) -> str:
-        """The number in place of a person's name that was forgotten in this project; every other name as it is.
+        """The number of a person who was forgotten in this project; every other name unchanged.
 
-        A forgotten name that was asked for also leaves the texts that are stored afterwards.
+        After this call, a forgotten name is also removed from texts that are stored.
         """
         return self.redactions.who(name)
 
     @property
     def redactions(self) -> Redactions:
-        """What was redacted in this project, as far as this process knows."""
+        """The project's redactions, as far as this process knows."""
         if not self._closed:
             self._appender.look_up_redactions(self._read)
         return self._appender.redactions
@@ -350,19 +350,19 @@ class Log:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed here, so that nothing can be read from it any more."""
+        """Whether this object was closed, so that nothing can be read from it any more."""
         return self._closed
 
     def read(self, act: Callable[[sa.Connection], _T]) -> _T:
-        """Do something on a connection that only reads."""
+        """Run a function on a read-only connection."""
         return self._read(act)
 
     def write(self, act: Callable[[sa.Connection], _T]) -> _T:
-        """Do something in a transaction that waits for its turn. Only `rewrite` changes events."""
+        """Run a function in a write transaction, which waits for its turn. Only `rewrite` changes events."""
         return self._write(act)
 
     def erase(self) -> bool:
-        """Write the database anew, so that nothing is left in it of what was removed; False where this may not."""
+        """Rewrite the database, so that no removed content is left in it; False if that isn't permitted."""
         with self._lock:
             self._check_open()
             try:
@@ -376,22 +376,22 @@ class Log:
         return [by_id[event.id] for event in events]
 
     def rewrite(self, name: str | None, change: Callable[[sa.Connection], _T]) -> _T:
-        """Change events or their order, which nothing else does: to join two logs, to redact, or to take acts in.
+        """Change events or their order, to join two logs, to redact, or to take acts in; no other method does.
 
-        What follows from the events is made anew in the same transaction, and every process that has the log open
-        begins anew from it.
+        Indexes and annotations are rebuilt in the same transaction, and every process that has the log open replays
+        it.
 
         Parameters
         ----------
         name : str or None
-            Of the copy that a folder keeps of the log as it was; None keeps none.
+            Name of the copy that a folder keeps of the log before the change; None keeps no copy.
         change : callable
             Changes rows of `schema.EVENT` on a connection. Afterwards `seq` must count from 1, and `tick` never fall.
 
         Returns
         -------
         object
-            What `change` returned. If it raises, nothing is changed.
+            The result of `change`. If it raises, nothing is changed.
 
         Raises
         ------
@@ -422,18 +422,18 @@ class Log:
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard`, on another thread, when a process has stored something; the function that is returned ends it.
 
-        A server tells it at once. A folder tells nobody: look every few seconds, as also beside a server, where a
-        connection may be cut.
+        A server notifies at once, a folder never: poll every few seconds, also with a server, since a connection may
+        break.
         """
         return self._database.listen(heard)
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
-        """Hold items for an annotator for a number of seconds from now, also those that they hold already.
+        """Claim items for an annotator for a number of seconds from now, also items that they hold already.
 
         Returns
         -------
         list of str
-            Those of `item_ids` that are theirs now; items that another annotator holds are left out.
+            The items among `item_ids` that the annotator holds now, without items held by others.
         """
         ids, annotator = list(dict.fromkeys(item_ids)), self.who(annotator)
 
@@ -444,17 +444,17 @@ class Log:
         return self._claiming(hold) if ids else []
 
     def _time(self) -> Any:
-        """The time by which claims run out, in microseconds since 1970; on a server what computes it there."""
+        """The time for claims, in microseconds since 1970; for a server, an expression computed there."""
         return microseconds(self._now()) if isinstance(self._clock, sa.sql.elements.Null) else self._clock
 
     def _claiming(self, act: Callable[[sa.Connection], _T]) -> _T:
         if self._database.claimer is self._database.writer:
             return self._write(act)
-        # Each statement is a transaction of its own, so a claim is one question to the server.
+        # Each statement is a transaction of its own, so that a claim is one round trip to the server.
         return self._run(self._database.reader, act, again=True)
 
     def release(self, item_ids: Iterable[str] | None, annotator: str) -> None:
-        """Give up an annotator's claims on these items; on all, when `item_ids` is None."""
+        """Release an annotator's claims on these items, or all their claims if `item_ids` is None."""
         mine = delete(CLAIM).where(CLAIM.c.annotator == annotator)
         statements = [mine] if item_ids is None else [mine.where(CLAIM.c.item_id.in_(batch))
                                                       for batch in batches(list(item_ids))]
@@ -462,7 +462,7 @@ class Log:
             self._claiming(lambda conn: [conn.execute(statement) for statement in statements])
 
     def claims(self, *, exclude: str | None = None) -> dict[str, str]:
-        """Item id -> annotator of every claim that hasn't run out, without those of `exclude`."""
+        """The claims that haven't run out, without those of `exclude`: item id -> annotator."""
         def live(conn: sa.Connection) -> Sequence[Any]:
             return conn.execute(select(CLAIM).where(CLAIM.c.until > self._time(),
                                                     CLAIM.c.annotator.is_distinct_from(exclude))).all()
@@ -470,13 +470,13 @@ class Log:
         return {row.item_id: row.annotator for row in self._read(live)}
 
     def get(self, id: str) -> Event | None:
-        """The event with this id, or None where there is none, or one that was set aside."""
+        """The event with this id; None if there is none, or it was set aside."""
         return self._one(select(EVENT).where(EVENT.c.id == id, _ALLOWED))
 
     def set_aside_events(self) -> list[Event]:
-        """The acts outside their person's role, in the order in which they were stored: they count nowhere.
+        """The acts outside their person's role, which don't count, in the order in which they were stored.
 
-        What was read once is remembered: only what was stored since is read again.
+        Results are cached; only later events are read again.
         """
         with self._aside_lock:
             last, (generation, since, found) = self.last_seq(), self._aside
@@ -493,27 +493,27 @@ class Log:
         return bool(self._read(lambda conn: conn.scalar(select(EVENT.c.aside).where(EVENT.c.id == id))))
 
     def people(self) -> set[str]:
-        """People who did something here themselves; not those whose answers only came from a file."""
+        """The people who acted here themselves, without those whose answers were only imported."""
         acted = select(EVENT.c.annotator).where(
             EVENT.c.kind.not_in(("decided", "repeated", "retracted", "told"))).union(
             select(ANNOTATION.c.annotator).where(ANNOTATION.c.chosen_by.is_distinct_from("import")))
         return set(self._read(lambda conn: conn.scalars(acted).all()))
 
     def known_ids(self, ids: Sequence[str]) -> set[str]:
-        """Those of these ids that an event has, whatever it is about."""
+        """The ids among these that belong to an event of any kind."""
         return {str(row[0]) for batch in batches(ids) for row in self._read(rows_of(_IDS, ids=batch))}
 
     def is_retracted(self, decision: Event) -> bool:
-        """Whether a decision was taken back, by whomever."""
+        """Whether a decision was retracted by anybody."""
         return any(event.kind == "retracted" and event.body["decision_id"] == decision.id
                    for event in self.events_of([decision.item_id or ""]))
 
     def standing_of(self, item_id: str, annotator: str) -> Event | None:
-        """The decision that stands for an item and an annotator, or None."""
+        """The standing decision of an annotator on an item, or None."""
         return self._one(_STANDING, item_id=item_id, annotator=annotator)
 
     def standing_ids(self, item_ids: Iterable[str], annotator: str) -> dict[str, str]:
-        """The decisions of an annotator that stand for some items: item_id -> decision id."""
+        """An annotator's standing decisions on some items: item_id -> decision id."""
         return {str(item_id): str(decision_id) for batch in batches(list(item_ids))
                 for item_id, decision_id in self._read(rows_of(_STANDING_IDS, items=batch, annotator=annotator))}
 
@@ -523,7 +523,7 @@ class Log:
         return [self._event(row) for row in reversed(rows)]
 
     def recent_items(self, annotator: str, n: int) -> list[str]:
-        """The items of the last n standing decisions of an annotator, in no order."""
+        """The items of the last n standing decisions of an annotator, unordered."""
         return list(self._read(lambda conn: conn.scalars(_RECENT, {"annotator": annotator, "n": n}).all()))
 
     def paces(self, n: int) -> list[float]:
@@ -532,13 +532,13 @@ class Log:
         return [row[0] / 1000 for row in self._read(rows_of(_TIMED, n=n)) if isinstance(row[0], (int, float))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
-        """The last n standing answers, newest first: item_id, label_id and the taxonomy's version as decided."""
+        """The last n standing answers, newest first: item_id, label_id and taxonomy version as decided."""
         return [tuple(row) for row in self._read(rows_of(_NEWEST, n=n))]
 
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
         """Standing decisions that place their item nowhere in the taxonomy, in the order in which they were stored.
 
-        They are unsure, flagged "not_in_taxonomy", or answered with one of `label_ids`, as decided.
+        They are "unsure", flagged "not_in_taxonomy", or answered with one of `label_ids`, as decided.
         """
         return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
@@ -547,13 +547,13 @@ class Log:
         return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:
-        """The number of the newest event; 0 when there is none. `generation` is up to date then."""
+        """The number of the newest event; 0 if there is none. It also updates `generation`."""
         last, generation = self._read(lambda conn: conn.execute(_LAST_SEQ).one())
         self._appender.generation = int(generation or 0)
         return last or 0
 
     def annotators(self) -> list[str]:
-        """Everybody who acted, sorted by name. Quick in a log of any size: one look-up in the index for each person."""
+        """Everybody who acted, sorted by name. Quick in a log of any size: one index look-up for each person."""
         found: list[str] = []
         while True:
             name = self._read(lambda conn: conn.scalar(_NEXT_NAME, {"name": found[-1] if found else ""}))
@@ -562,7 +562,7 @@ class Log:
             found.append(name)
 
     def changed_items(self, since: int) -> list[str]:
-        """Ids of the items with an event after number `since`, each once, in no order."""
+        """Ids of the items with an event after number `since`, each once, unordered."""
         return list(self._read(lambda conn: conn.scalars(_CHANGED, {"since": since}).all()))
 
     def revisited_items(self) -> set[str]:
@@ -580,7 +580,7 @@ class Log:
             yield from map(self._event, rows)
 
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
-        """All that was stored about some items, as decisions and retractions, in the order of each item."""
+        """All decisions and retractions about some items, in each item's order."""
         for batch in batches(item_ids):
             yield from map(self._event, sorted(self._read(rows_of(_ABOUT_ITEMS, items=batch))))
 
@@ -590,17 +590,17 @@ class Log:
         Parameters
         ----------
         columns : sequence of str or None
-            The columns to read, beside seq, item_id, annotator and decision_id, which always come. None reads all but
-            those of `schema.OF_ATTRIBUTES` and `schema.OF_OBJECTS`, which take longer.
+            The columns to read, beside seq, item_id, annotator and decision_id, which are always read. None reads all
+            except those of `schema.OF_ATTRIBUTES` and `schema.OF_OBJECTS`, which take longer.
 
         Returns
         -------
         dict of list
-            Lists of equal length, in no order: item_id, annotator, decision_id, verdict, label_id and label as decided,
+            Lists of equal length, unordered: item_id, annotator, decision_id, verdict, label_id and label as decided,
             certainty, certainty_source, flags (tuples), note, acted_at (int, microseconds UTC), model, taxonomy,
             hidden, scripted, chosen_by, shown_ms, content, suggestion, arm, arm_probability, planted, first_label_id
-            and first_taxonomy (what was answered before the suggestion was shown), and seq (of the event that brought
-            it about).
+            and first_taxonomy (the answer before the suggestion was shown), and seq (number of the event that caused
+            the annotation).
         """
         start = self.last_seq()
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns))) if columns is not None else list(OF_LABELS)
@@ -627,22 +627,22 @@ class Log:
         since : int
             The number of that event.
         item_ids : sequence of str
-            Items whose annotations come in any case.
+            Items whose annotations are always included.
         columns : sequence of str
             As for `annotations`.
 
         Returns
         -------
         dict of list
-            As from `annotations`, but flags are one text. Each (item, annotator) comes once; decision_id is None where
-            every decision was taken back.
+            As from `annotations`, but flags are one text. Each (item, annotator) is listed once; decision_id is None if
+            every decision was retracted.
         """
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
         statement = select(*(ANNOTATION.c[name] for name in names))
         rows = [row for batch in batches(item_ids)
                 for row in self._read(rows_of(statement.where(ANNOTATION.c.item_id.in_(_ITEMS)), items=batch))]
         rows += chain.from_iterable(self._since(statement, since))
-        newest = {row[1:3]: row for row in rows}.values()  # what changed meanwhile came again, further on
+        newest = {row[1:3]: row for row in rows}.values()  # rows that changed meanwhile appear again later
         return {name: [row[column] for row in newest] for column, name in enumerate(names)}
 
     def _since(self, statement: sa.Select[Any], seq: int) -> Iterator[Sequence[Any]]:
@@ -659,11 +659,11 @@ class Log:
         return self._event(rows[0]) if rows else None
 
     def unreadable(self, error: Exception) -> LogDamaged:
-        """The error for a log that says something which this package can't read; it names the newest good copy."""
+        """The error for a log with content that this package can't read; it names the newest good copy."""
         return self._database.damaged(f"it says something that hitl_widgets never writes: {error!r}")
 
     def _event(self, row: Sequence[Any]) -> Event:
-        """The event in a row, which must be as it was stored."""
+        """The event in a row, after checking that the row is as it was stored."""
         try:
             if is_intact(row):
                 if row[2] not in KINDS:
@@ -676,11 +676,11 @@ class Log:
         raise self._database.damaged(f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs")
 
     def snapshot(self, path: str | os.PathLike[str]) -> Path:
-        """Write a consistent, checked copy of the log to any path, where it replaces what is there."""
+        """Write a consistent, checked copy of the log to any path; an existing file is replaced."""
         return self._copied(lambda conn: self._database.snapshot(conn, Path(path)))
 
     def keep_copy(self, name: str) -> Path | None:
-        """Put a checked copy into ``copies/``, where the newest ten stay; None where the log lies on a server."""
+        """Put a checked copy into ``copies/``, which keeps the newest ten; None if the log is on a server."""
         return self._copied(lambda conn: self._database.keep_copy(conn, name, made_at=self._now()))
 
     def _copied(self, copy: Callable[[sa.Connection], _T]) -> _T:
@@ -691,29 +691,30 @@ class Log:
             return self._read(copy)
 
     def copies(self) -> list[Copy]:
-        """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
+        """The stored copies, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
         return [] if self._database.copies is None else list(listed(self._database.copies))
 
     def about(self) -> dict[str, str]:
-        """What the log says of itself, by name."""
+        """The log's table "about": name -> value."""
         return self._read(about_of)
 
     def transact(self, act: Callable[[sa.Connection], _T], *, writes: bool = False) -> _T:
-        """Run an act in a transaction of its own, beside what this class does.
+        """Run a function in a transaction of its own.
 
         Parameters
         ----------
         act : callable
-            Takes the connection. Without `writes` it may be run twice, where the connection breaks.
+            Takes the connection. Without `writes` it may be run twice, if the connection breaks.
         writes : bool
-            Whether it waits for its turn before it reads, as `append` does. Without, it writes no table of `schema`.
+            Whether it waits for its turn before it reads, as `append` does. Otherwise it must not write to tables of
+            `schema`.
         """
         if writes:
             return self._write(act)
         return self._run(self._database.reader if self.server is None else self._database.claimer, act, again=True)
 
     def add_rows(self, conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert many rows, in a transaction of this log; only `transfer` does, with rows of another log."""
+        """Insert many rows, in a transaction of this log; only for `transfer`, with rows of another log."""
         self._database.add_rows(conn, table, rows)
 
     def _read(self, act: Callable[[sa.Connection], _T]) -> _T:
@@ -727,13 +728,13 @@ class Log:
                 self.n_writes += 1
 
     def _run(self, engine: sa.Engine, act: Callable[[sa.Connection], _T], *, again: bool = False) -> _T:
-        """Run an act in a transaction; `again` repeats it once where the connection had broken."""
+        """Run an act in a transaction; `again` repeats it once if the connection had broken."""
         self._check_open()
         pool = engine.pool
         try:
             with engine.connect() as conn:
                 try:
-                    conn.begin()  # an act that speaks to the driver alone wouldn't begin what a writer needs
+                    conn.begin()  # an act that uses only the driver wouldn't begin the transaction
                     result = act(conn)
                     conn.commit()
                     return result
@@ -745,7 +746,7 @@ class Log:
                 return self._run(engine, act)
             raise self._database.explained(error) from error
         finally:
-            if self._closed:  # meanwhile: what comes back to a pool after its end would stay open
+            if self._closed:  # meanwhile: a connection returned to a disposed pool would stay open
                 pool.dispose()
 
     def _check_open(self) -> None:
@@ -782,9 +783,9 @@ def gc_paused() -> Iterator[None]:
 
 
 def _newest_rows(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The last row of each (item, annotator), where one stands.
+    """The last row of each (item, annotator), if a decision stands.
 
-    While somebody writes, a reader of several chunks meets what changed a second time, further on.
+    While somebody writes, a row that changes between two chunks is read a second time in a later chunk.
     """
     pairs = zip(table["item_id"], table["annotator"], strict=True)
     last = {pair: row for row, pair in enumerate(pairs)}.values()

@@ -1,7 +1,7 @@
-"""Saliency maps of a whole pool on disk: a file for each stretch of it, with a checksum for each map.
+"""Saliency maps of a whole pool on disk: a file for each block of items, with a checksum for each map.
 
-`MapBlocks` reads and writes them. `packed` makes bytes of a map: compressed numbers of 16 bits, relative to the
-largest; `unpacked` reads them. Losing the files costs time, never labels.
+`MapBlocks` reads and writes them. `packed` turns a map into bytes: compressed numbers of 16 bits, relative to the
+largest; `unpacked` reads them. The files can be recomputed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ..errors import DiskFull
 from ..records import Attribution
 from .files import make_folder, write_whole
 
-# Indexes of files that are kept in memory.
+# Number of file indexes that are kept in memory.
 N_KEPT = 16
-# Files in a folder.
+# Maximum number of files in a folder.
 IN_FOLDER = 1_000
 
 
@@ -34,14 +34,14 @@ class Entry(NamedTuple):
     Attributes
     ----------
     key : tuple of str
-        What it follows from; the first is the model's version, the second the item's id, the third what identifies the
-        item's content, the fourth the method.
+        What the map depends on, beginning with the model's version, the item's id, the identifier of its content, and
+        the method.
     stamp : str or None
-        Of the item's file when it was read.
+        The stamp of the item's file when it was read.
     begin, end : int
-        Where it lies, in bytes behind the index.
+        Start and end of the map, in bytes after the index.
     check : int
-        CRC-32 of it.
+        CRC-32 of the map.
     """
 
     key: tuple[str, ...]
@@ -63,9 +63,9 @@ class MapBlocks:
     Parameters
     ----------
     folder : Path
-        Made when the first map is kept.
+        Made when the first map is stored.
     size : int
-        Items in a stretch of the pool.
+        Number of items in a block.
     """
 
     def __init__(self, folder: Path, *, size: int) -> None:
@@ -74,20 +74,20 @@ class MapBlocks:
         self._indexes: OrderedDict[Path, _Index] = OrderedDict()
 
     def get(self, key: Sequence[str], position: int) -> Attribution | None:
-        """The map under a key; None where there is none that can be read.
+        """The map under a key; None if it is missing or can't be read.
 
         Parameters
         ----------
         key : sequence of str
             As of `Entry`.
         position : int
-            Of the item in the pool.
+            Position of the item in the pool.
         """
         entry = self.entries(key[0], key[3], position // self.size).get(key[1])
         return None if entry is None or entry.key != tuple(key) else self.read(entry, position)
 
     def read(self, entry: Entry, position: int) -> Attribution | None:
-        """The map of an entry; None where it is damaged, and then it counts as missing from now on."""
+        """The map of an entry; None if it is damaged, in which case it counts as missing from now on."""
         path = self._path(entry.key[0], entry.key[3], position // self.size)
         index = self._index(path)
         try:
@@ -104,33 +104,33 @@ class MapBlocks:
         return None
 
     def entries(self, model: str, method: str, number: int) -> Mapping[str, Entry]:
-        """What is kept of a stretch of the pool: item id -> its entry.
+        """The stored maps of a block: item id -> entry.
 
         Parameters
         ----------
         model, method : str
         number : int
-            Of the stretch.
+            Number of the block.
         """
         index = self._index(self._path(model, method, number))
         return {} if index is None else index.entries
 
     def put(self, model: str, method: str, number: int, maps: Mapping[str, tuple[tuple[str, ...], str | None, bytes]]
             ) -> None:
-        """Keep maps of a stretch of the pool, beside those of its other items that aren't damaged.
+        """Store maps of a block, with the intact maps of its other items.
 
         Parameters
         ----------
         model, method : str
         number : int
-            Of the stretch.
+            Number of the block.
         maps : mapping
             Item id -> its key, its stamp, and the map as `packed` gives it.
 
         Raises
         ------
         DiskFull
-            Where there is no room.
+            If the disk is full.
         """
         path = self._path(model, method, number)
         with self._lock:
@@ -138,7 +138,7 @@ class MapBlocks:
             blobs: dict[str, tuple[tuple[str, ...], str | None, bytes]] = {}
             if former is not None:
                 data = path.read_bytes()[former.at:]
-                # Nor those of another process's file, if it took this one's place just now.
+                # Nor maps in another process's file that replaced this one just now.
                 blobs = {item_id: (one.key, one.stamp, data[one.begin:one.end])
                          for item_id, one in former.entries.items()
                          if zlib.crc32(data[one.begin:one.end]) == one.check}
@@ -159,7 +159,7 @@ class MapBlocks:
             self._indexes.pop(path, None)
 
     def n_bytes(self, model: str, method: str) -> int:
-        """Bytes that the maps of a model by a method take."""
+        """Size in bytes of a model's maps by a method."""
         return sum(path.stat().st_size for path in (self.folder / model / f"all-{method}").glob("*/*.maps"))
 
     def _path(self, model: str, method: str, number: int) -> Path:
@@ -190,7 +190,7 @@ class MapBlocks:
                 if blake2b(line[:-1], digest_size=16).hexdigest() != check:
                     return None
                 at = file.tell()
-                room = os.fstat(file.fileno()).st_size - at  # less where the file was cut off
+                room = os.fstat(file.fileno()).st_size - at  # less if the file was truncated
                 entries = [Entry(tuple(key), *rest) for key, *rest in json.loads(line)]
                 return _Index({entry.key[1]: entry for entry in entries if entry.end <= room}, at, changed_ns)
         except (OSError, ValueError, TypeError):
@@ -198,22 +198,22 @@ class MapBlocks:
 
 
 def packed(attribution: Attribution, content: str) -> bytes:
-    """A map as bytes: the same map gives the same.
+    """A map as bytes; the result is deterministic.
 
-    The numbers of an image are kept with 11 bits of precision, relative to the largest; those of a text as they are.
+    The numbers of an image are stored with 11 bits of precision, relative to the largest; those of a text unchanged.
 
     Parameters
     ----------
     attribution : Attribution
     content : str
-        What identifies the item's content.
+        The identifier of the item's content.
     """
     values, tokens = np.ascontiguousarray(attribution.values, "<f4"), attribution.tokens
     scale = 1.0
     if tokens is None:
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
         halves = (values / np.float32(scale)).astype("<f2").reshape(-1)
-        # High and low bytes apart: the former hardly change from one place to the next.
+        # High and low bytes separately, since the high bytes hardly change from one place to the next.
         raw = halves.view(np.uint8).reshape(-1, 2).T.tobytes()
     else:
         raw = values.tobytes() + np.ascontiguousarray(tokens, "<i4").tobytes()
@@ -227,7 +227,7 @@ def packed(attribution: Attribution, content: str) -> bytes:
 
 
 def content_of(blob: bytes) -> str:
-    """What identifies the content of the item that a packed map is of."""
+    """The identifier of the item's content in a packed map."""
     return str(json.loads(blob[:blob.index(b"\n")])["content"])
 
 

@@ -1,7 +1,7 @@
 """Schema versions: an ordered list of migrations, each committed together with its own record.
 
-`make` makes a log at today's version; `migrate` takes an older one the next step of `MIGRATIONS`. A migration is a
-small function on a connection. It spells the tables that it changes itself, since those of `schema` are today's.
+`make` creates a log at today's version; `migrate` applies the next step of `MIGRATIONS` to an older one. A migration is
+a small function on a connection. It defines the tables that it changes itself, since `schema` has only today's tables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def record_migrations(conn: sa.Connection) -> None:
 
 
 def add_checksums(conn: sa.Connection) -> None:
-    """Give every event a checksum. The table is made anew, so that its definition is that of a new log's."""
+    """Give every event a checksum. The table is recreated, so that its definition is the same as in a new log."""
     tables = sa.MetaData()
     event = sa.Table(
         "event", tables, sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -58,7 +58,7 @@ def add_checksums(conn: sa.Connection) -> None:
 
 
 def add_exposure(conn: sa.Connection) -> None:
-    """Give every annotation what was suggested; arms, planted suggestions and first answers came with this version."""
+    """Add the suggestion to every annotation; arms, planted suggestions and first answers came with this version."""
     tables = sa.MetaData()
     names = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
              "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
@@ -77,7 +77,7 @@ def add_exposure(conn: sa.Connection) -> None:
     of_chunk = (f"SELECT {', '.join(f'a.{name}' for name in names)}, event.body FROM annotation_without_exposure AS a "
                 "LEFT JOIN event ON event.id = a.decision_id WHERE a.seq > ? ORDER BY a.seq LIMIT 2000")
 
-    def text(value: Any) -> str | None:  # once, what was suggested wasn't checked
+    def text(value: Any) -> str | None:  # older versions didn't check suggestions
         return value if isinstance(value, str) else None
 
     since = 0
@@ -104,18 +104,18 @@ _OF_VALUES = {"given_values": sa.Text, "suggested_values": sa.Text, "first_value
 
 
 def add_values(conn: sa.Connection) -> None:
-    """Give every annotation the values of attributes and what was touched, of which no older version knew any."""
+    """Add attribute values and touched ids to every annotation, empty for logs of older versions."""
     _widen(conn, _ANNOTATED, _TYPES, _OF_VALUES, before="annotation_without_values")
 
 
 def add_objects(conn: sa.Connection) -> None:
-    """Give every annotation objects, of which no older version knew any."""
+    """Add objects to every annotation, empty for logs of older versions."""
     _widen(conn, (*_ANNOTATED, *_OF_VALUES), {**_TYPES, **_OF_VALUES},
            {"objects": sa.Text, "size": sa.String, "seen_objects": sa.Text}, before="annotation_without_objects")
 
 
 def add_order(conn: sa.Connection) -> None:
-    """Give every event its place in an order that copies of a log share, and say that none is set aside."""
+    """Add to every event a tick, for an order that all copies of a log share, and `aside`, which is 0."""
     event = sa.Table(
         "event", sa.MetaData(), sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("id", sa.String, nullable=False, unique=True),
@@ -129,7 +129,7 @@ def add_order(conn: sa.Connection) -> None:
     for index in event.indexes:
         conn.exec_driver_sql(f"DROP INDEX {index.name}")
     event.create(conn)
-    # At least stored_at, and at least one more than the event before has.
+    # At least stored_at, and at least one more than the tick of the event before.
     names = ", ".join(event.c.keys()[:-2])
     conn.exec_driver_sql(f"INSERT INTO event ({names}, tick, aside) SELECT {names}, "
                          "seq + max(stored_at - seq) OVER (ORDER BY seq), 0 FROM event_without_order ORDER BY seq")
@@ -138,17 +138,17 @@ def add_order(conn: sa.Connection) -> None:
 
 def _widen(conn: sa.Connection, names: Sequence[str], types: Mapping[str, type[sa.types.TypeEngine[Any]]],
            new: Mapping[str, type[sa.types.TypeEngine[Any]]], *, before: str) -> None:
-    """Make the table of annotations anew with more columns, so that its definition is that of a new log's.
+    """Recreate the table of annotations with more columns, so that its definition is the same as in a new log.
 
     Parameters
     ----------
     conn : sqlalchemy.Connection
     names, types
-        Its columns until now, and the types of those that aren't `sa.String`.
+        The present columns, and the types of those that aren't `sa.String`.
     new : mapping
         The new columns, which hold NULL, and their types.
     before : str
-        What the table is called meanwhile.
+        Temporary name of the old table.
     """
     kinds = {**types, **new}
     annotation = sa.Table("annotation", sa.MetaData(), *(
@@ -173,13 +173,13 @@ SCHEMA = MIGRATIONS[-1].version
 
 
 def make(conn: sa.Connection, *, at: datetime, about: Mapping[str, str] | None = None) -> bool:
-    """Make the tables of a new log; False where another process was quicker.
+    """Create the tables of a new log; False if another process did so first.
 
     Parameters
     ----------
     conn : sqlalchemy.Connection
     at : datetime
-        When, for the record.
+        The time, for the record.
     about : mapping of str to str, optional
         Rows of the table `about`, such as the ``id`` of a project that moves here; a fresh id without one.
     """
@@ -194,7 +194,7 @@ def make(conn: sa.Connection, *, at: datetime, about: Mapping[str, str] | None =
 
 
 def is_current(conn: sa.Connection) -> bool:
-    """Whether a log has today's schema; False where it is older.
+    """Whether a log has today's schema; False if it is older.
 
     Raises
     ------
@@ -210,17 +210,17 @@ def is_current(conn: sa.Connection) -> bool:
 
 
 def migrate(conn: sa.Connection, *, at: datetime, keep_copy: Callable[[str], object]) -> None:
-    """Take the next step of `MIGRATIONS` that a log needs, if any, in the transaction of this connection.
+    """Apply the next step of `MIGRATIONS` that a log needs, if any, in the transaction of this connection.
 
     Parameters
     ----------
     conn : sqlalchemy.Connection
-        In a transaction that no other process can write beside. If it isn't committed, the log stays as it was.
+        In a transaction during which no other process can write. If it isn't committed, the log is unchanged.
     at : datetime
-        When, for the record.
+        The time, for the record.
     keep_copy : callable
-        Makes a checked copy of the log, under a name, through another connection. It is called before anything
-        changes; if it raises, nothing changes.
+        Makes a checked copy of the log, under a name, by another connection. It is called before anything changes; if
+        it raises, nothing changes.
     """
     # Read inside the transaction: another process may have taken the step while this one waited.
     version = int(about_of(conn)["schema"])
@@ -235,7 +235,7 @@ def migrate(conn: sa.Connection, *, at: datetime, keep_copy: Callable[[str], obj
 
 
 def reseal(conn: sa.Connection) -> None:
-    """Write down the checksum of what the log says of itself."""
+    """Store the checksum of the log's metadata."""
     connection = conn.connection.driver_connection
     if not isinstance(connection, sqlite3.Connection):
         return

@@ -1,6 +1,6 @@
-"""The mark of a move in a log: the project has gone to another place, or is still coming to this one.
+"""The mark of a move in a log: the project has moved elsewhere, or a move to this location isn't finished.
 
-It is a row of the table `about`. `transfer` sets it; the log asks `refusal` before it stores anything.
+It is a row of the table `about`. `transfer` sets it; the log checks `refusal` before it stores anything.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MOVE = "move"
 
 
 class Move(NamedTuple):
-    """Where a project has gone, or where it is coming from; both None for one that stays where it is.
+    """The new location of a project, or the former one during a move; both None without a move.
 
-    `by` is the id of the call that moves it: of two at the same time, only one goes on.
+    `by` is the id of the call that moves it: of two simultaneous calls, only one goes on.
     """
 
     to: str | None = None
@@ -31,7 +31,7 @@ class Move(NamedTuple):
 
     @classmethod
     def of(cls, value: str | None) -> Move:
-        """Read the row of `about`; None where there is none."""
+        """Read the value of the row of `about`, None without such a row."""
         try:
             said = json.loads(value or "{}")
             return cls(said.get("to"), said.get("from"), said.get("by"))
@@ -40,7 +40,7 @@ class Move(NamedTuple):
 
     @property
     def row(self) -> dict[str, str]:
-        """The row of `about`, by its name; empty for a project that stays where it is."""
+        """The row of `about`, as name -> value; empty without a move."""
         if self.to is None and self.coming_from is None:
             return {}
         return {MOVE: json.dumps({"to": self.to, "from": self.coming_from, "by": self.by})}
@@ -54,24 +54,24 @@ class Move(NamedTuple):
 
 
 def move_of(about: Mapping[str, str]) -> Move:
-    """Tell of a log's table `about` where the project has gone or comes from."""
+    """Read the move from a log's table `about`."""
     return Move.of(about.get(MOVE))
 
 
 def read_move(conn: sa.Connection) -> Move:
-    """Read it in a transaction."""
+    """Read the move in a transaction."""
     return Move.of(conn.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.name == MOVE)))
 
 
 def refusal(value: str | None, place: str) -> StoreError | None:
-    """Why nothing can be stored in a log, by its row of `about`; None where it can.
+    """The error that nothing can be stored in a log, by its row of `about`; None if storing is possible.
 
     Parameters
     ----------
     value : str or None
-        Of the row.
+        The value of the row.
     place : str
-        What messages call the project.
+        The project's name in messages.
     """
     move = Move.of(value)
     if move.coming_from is not None:
@@ -84,7 +84,7 @@ def refusal(value: str | None, place: str) -> StoreError | None:
 
 
 def told(location: Location) -> str:
-    """A place as everybody may read it: the path of a folder, or a URL without its user, password and own files."""
+    """A location that can be shown to everybody: a folder's path, or a URL without user, password and local files."""
     if not isinstance(location, ServerLocation):
         return str(location.folder)
     kept = {name: value for name, value in location.url.query.items() if name in ("host", "port", "sslmode")}

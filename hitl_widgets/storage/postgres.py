@@ -1,10 +1,10 @@
-"""Everything that is PostgreSQL's own: connections, locks, claims, notifications, and its errors in plain words.
+"""PostgreSQL backend of the log: connections, locks, claims, notifications and error messages.
 
-`Database` is all that `log.Log` knows of PostgreSQL; the class of that name in `sqlite` has the same methods. A project
-is a schema of its own in the database, with the tables of `schema`. A commit is on the server's disk when it returns.
+`log.Log` uses PostgreSQL only through `Database`; the class of that name in `sqlite` has the same methods. A project is
+a schema of its own in the database, with the tables of `schema`. A commit is on the server's disk when it returns.
 
-Writers take a lock of the project before they read, so that commits come in the order of the events' numbers: a reader
-that pages by number never skips one that is committed late.
+Writers take a lock of the project before they read, so that commits are in the order of the events' numbers: a reader
+that pages by number never skips an event that is committed late.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of, typed
 logger = logging.getLogger(__name__)
 
 BUSY_S = 10
-# A machine that falls asleep inside a transaction gives up the project's lock after this time.
+# A machine that goes to sleep inside a transaction loses the project's lock after this time.
 IDLE_S = 30
-# Connections of one process: those that are kept, and those that may come on top while many threads are at work.
+# Connections of one process: those that are kept, and additional ones while many threads are working.
 KEPT, MORE = 4, 12
-# How long a listener waits for news before it looks whether it was ended, and before it connects again.
+# How long a listener waits for notifications before it checks whether it was ended, and before it reconnects.
 LISTEN_S, RECONNECT_S = 5.0, 2.0
 EVENTS_CHECKED_AT_OPENING = 10_000
 
-# A session waits so long for a lock. A server that was set to answer before a commit is on its disk isn't let to.
+# Settings of a session: how long it waits for a lock, and commits that return only once they are on the disk.
 _SETTINGS = """
 SELECT set_config('search_path', %(schema)s, false), set_config('lock_timeout', %(busy)s, false),
        set_config('idle_in_transaction_session_timeout', %(idle)s, false),
        set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                   ELSE current_setting('synchronous_commit') END, false)
 """
-# Classes and codes of PostgreSQL's errors (its manual, appendix A) that another try may mend: the server is away or
-# going, too many connections, a lock, a deadlock.
+# Classes and codes of PostgreSQL's errors (its manual, appendix A) after which a retry may succeed: the server is
+# unavailable or shutting down, too many connections, a lock, a deadlock.
 _AGAIN = ("08", "53300", "55P03", "40", "57P", "57014", "25P03")
 _AWAY = ("connection failed", "server closed the connection", "could not connect", "connection refused", "timeout",
          "starting up", "shutting down", "too many clients", "remaining connection slots", "connection is closed",
          "the connection is lost", "consuming input failed", "ssl syscall", "recovery mode", "terminating connection",
          "could not translate host name", "failed to resolve host", "no such file or directory", "connection is bad")
-# What is said of errors, by their code, after which nothing was written.
+# Error code -> message, for errors after which nothing was written.
 _NOT_WRITTEN: dict[str, tuple[type[HitlError], str]] = {
     "42501": (ReadOnly, "{place} can't be written ({words}); nothing was stored. Ask the database's owner for: GRANT "
                         "CREATE ON DATABASE, or the rights on the project's schema."),
@@ -81,11 +81,11 @@ class Database:
     ----------
     reader, writer, claimer : sqlalchemy.Engine
         Each statement of `reader` is a transaction of its own. A transaction of `writer` waits for its turn before it
-        reads; one of `claimer` waits for nobody.
+        reads; one of `claimer` doesn't wait.
     clock : sqlalchemy.ColumnElement
         The time on the server, in microseconds since 1970.
     copies : None
-        The server is backed up itself.
+        No copies: the server itself is backed up.
     """
 
     Error = psycopg.Error
@@ -110,29 +110,29 @@ class Database:
     def _on_connect(self, connection: psycopg.Connection[Any], _: object) -> None:
         connection.autocommit = True
         try:
-            # Quoted as a name is in SQL.
+            # Quoted like an SQL identifier.
             schema = '"' + self.location.schema.replace('"', '""') + '"'
             connection.execute(_SETTINGS, {"schema": schema, "busy": f"{BUSY_S}s", "idle": f"{IDLE_S}s"})
-        except BaseException:  # an interrupt may come in the middle of an answer of the server
+        except BaseException:  # an interrupt may come in the middle of a server's response
             connection.close()
             raise
         connection.autocommit = False
 
     def _on_begin(self, conn: sa.Connection) -> None:
-        # A statement of its own: what comes after it sees what was committed while it waited.
+        # A statement of its own, so that later statements see what was committed while it waited.
         if conn.get_execution_options().get("hitl_writes"):
-            with self.at_once(conn):  # the driver says BEGIN before
+            with self.at_once(conn):  # the driver sends BEGIN before
                 conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": self._lock_id})
 
     def close(self) -> None:
-        """Give up the connections. Closing twice is closing once."""
+        """Close the connections. A second call does nothing."""
         for stop in self._stops:
             stop()
         if self._is_own:
             self.claimer.dispose()
 
     def discard(self) -> None:
-        """Remove the schema of a log that was made just now, unless somebody works in it already."""
+        """Remove the schema of a log that was made just now, unless somebody uses it already."""
         engine = _connect(self.location)
         sa.event.listen(engine, "connect", self._on_connect)
         try:
@@ -146,11 +146,11 @@ class Database:
             engine.dispose()
 
     def give_up(self, conn: sa.Connection, error: BaseException) -> None:
-        """End a transaction in which something was raised."""
+        """End a transaction after an error."""
         if isinstance(error, HitlError):
             with suppress(sa.exc.DBAPIError):
                 conn.rollback()
-        else:  # an interrupt may come in the middle of an answer of the server
+        else:  # an interrupt may come in the middle of a server's response
             conn.invalidate()
 
     def is_lost(self, error: Exception) -> bool:
@@ -158,12 +158,12 @@ class Database:
         return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
 
     def create(self, make: Callable[[sa.Connection], bool]) -> bool:
-        """Make the tables of a new log, all or none; False where they are there.
+        """Create the tables of a new log, all or none; False if they exist already.
 
         Parameters
         ----------
         make : callable
-            Makes the tables on a connection in a transaction; False where they are there.
+            Creates the tables on a connection in a transaction; False if they exist already.
         """
         with self.reader.connect() as conn:
             if about_of(conn):
@@ -180,7 +180,7 @@ class Database:
             return True
 
     def check_structure(self, conn: sa.Connection) -> None:
-        """Raise LogDamaged where the schema isn't formed like a log, before anything else is read from it."""
+        """Raise LogDamaged if the schema doesn't have the structure of a log, before anything else is read from it."""
         there = set(sa.inspect(conn).get_table_names(schema=self.location.schema))
         if missing := sorted({ABOUT.name, EVENT.name, "annotation"} - there):
             raise self.damaged(f"its table {missing[0]!r} is missing")
@@ -189,9 +189,9 @@ class Database:
             raise self.damaged(f"its table 'about' says {about!r}; an id and the number of a schema are expected")
 
     def check(self, conn: sa.Connection, *, at: datetime) -> bool:
-        """Check some events, half of them the newest, and raise LogDamaged where one isn't as it was stored.
+        """Check some events, half of them the newest, and raise LogDamaged if one isn't as it was stored.
 
-        What follows from the events is the server's to keep whole, with them, so the answer is always True.
+        Indexes and annotations aren't checked, since the server keeps them consistent: it always returns True.
         """
         n, last = conn.execute(sa.select(sa.func.count(), sa.func.max(EVENT.c.seq))).one()
         if n != (last or 0):
@@ -205,7 +205,7 @@ class Database:
         return True
 
     def rebuild(self, conn: sa.Connection, *, keep_copy: Callable[[], object]) -> bool:
-        """Nothing: `check` never asks for it."""
+        """Do nothing: `check` never requires it."""
         return False
 
     def snapshot(self, conn: sa.Connection, path: Path) -> Path:
@@ -213,10 +213,10 @@ class Database:
         raise StoreError(f"the log of {self.location} lies on a server; back that up with pg_dump.")
 
     def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime, derived: bool = True) -> None:
-        """Keep no copy: a server is backed up itself."""
+        """Keep no copy: the server itself is backed up."""
 
     def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: Any, until: Any) -> list[str]:
-        """Hold items for an annotator; those that are theirs now. One statement, in which nobody waits for a claim.
+        """Claim items for an annotator, in one statement that doesn't wait; return those that they hold now.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class Database:
             skip_locked=True)
         taken = sa.update(CLAIM).where(CLAIM.c.item_id.in_(free)).values(annotator=annotator, until=until).returning(
             CLAIM.c.item_id).cte("taken")
-        # In one order everywhere, so that two that insert the same never wait for each other in a circle.
+        # In the same order everywhere, so that two processes that insert the same items can't deadlock.
         wanted = sa.func.unnest(ids).column_valued("wanted")
         new = sa.select(wanted, sa.literal(annotator, sa.Text), sa.cast(until, sa.BigInteger)).order_by(wanted)
         added = postgresql.insert(CLAIM).from_select(["item_id", "annotator", "until"], new).on_conflict_do_nothing(
@@ -261,7 +261,7 @@ class Database:
 
     def rows(self, conn: sa.Connection, *questions: tuple[sa.Select[Any], Mapping[str, Any]]
              ) -> list[Sequence[Sequence[Any]]]:
-        """The rows that each of some statements finds with its values; the server is asked once for all of them."""
+        """The rows of several statements with their values, in one round trip to the server."""
         texts = [_compiled(statement, conn.dialect).construct_expanded_state(values) for statement, values in questions]
         with self.at_once(conn) as raw:
             cursors = [raw.execute(text.statement, text.parameters) for text in texts]
@@ -269,9 +269,9 @@ class Database:
 
     @contextmanager
     def at_once(self, conn: sa.Connection) -> Iterator[psycopg.Connection[Any]]:
-        """Send what is done in a with block in one message, where the driver can; errors come at its end.
+        """Send the statements of a with block in one message, if the driver can; errors are raised at its end.
 
-        What a statement finds can't be read before.
+        Results can be read only after the block.
         """
         raw, handled = _raw(conn), sys.exc_info()[1]
         failed: BaseException | None = None
@@ -279,16 +279,16 @@ class Database:
             with raw.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
                 try:
                     yield raw
-                except BaseException as error:  # raised below: the driver would log what it can't do after it
+                except BaseException as error:  # raised below: the driver would log consequential errors
                     failed = error
         except psycopg.Error as error:
             failed = failed or error
-        except Exception as error:  # the driver lost count of the answers, and raised an IndexError
+        except Exception as error:  # the driver may lose count of the responses and raise an IndexError
             raw.close()
             failed = failed or psycopg.OperationalError(f"the server's answers don't fit what it was asked: {error}")
         if not raw.closed and raw.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
-            raw.close()  # it was cut within an answer: the driver can neither read the rest nor leave the pipeline
-        # An interrupt in the middle of an answer makes the driver fail a second time, and that is what it raises.
+            raw.close()  # cut off within a response: the driver can neither read the rest nor leave the pipeline
+        # After an interrupt in the middle of a response, the driver fails a second time and raises the second error.
         before = failed
         while before is not None and before is not handled:
             if not isinstance(before, Exception):
@@ -307,7 +307,7 @@ class Database:
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard`, on a thread of its own, whenever something was stored; the result ends it.
 
-        A connection that is cut is made again, and `heard` is called then: something may have been missed.
+        After a broken connection it reconnects and calls `heard`, since a notification may have been missed.
         """
         ended = threading.Event()
 
@@ -321,7 +321,7 @@ class Database:
                                 heard()
                 except (psycopg.Error, OSError, sa.exc.SQLAlchemyError):
                     logger.debug("the connection that listens to %s was cut", self.location, exc_info=True)
-                except Exception:  # whatever a listener raises, it hears the next news
+                except Exception:  # an error in `heard` doesn't end the thread
                     logger.warning("news of %s could not be taken in", self.location, exc_info=True)
                 ended.wait(RECONNECT_S)
 
@@ -336,21 +336,21 @@ class Database:
 
     @contextmanager
     def _own_connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection beside the pool, which listens."""
+        """A connection outside the pool, for listening."""
         arguments, keywords = self.claimer.dialect.create_connect_args(self.location.url)
         with psycopg.connect(*arguments, **{**_keywords(self.location), **keywords}, autocommit=True) as connection:
             connection.execute(f'LISTEN "{self._channel}"')
             yield connection
 
     def erase(self) -> bool:
-        """Write the tables anew, without the rows that were changed or removed; everybody else waits meanwhile.
+        """Rewrite the tables, without changed or removed rows; everybody else waits meanwhile.
 
-        False where the server didn't: it leaves out, with no more than a warning, what belongs to another user.
+        False if the server didn't: it skips tables of another user with only a warning.
         """
         with self.reader.connect() as conn:
             former = self._files_of_tables(conn)
             for table in (EVENT, ANNOTATION, CLAIM):
-                # ANALYZE, since the statistics keep the most frequent values as they are, names and notes among them.
+                # ANALYZE, since the statistics contain the most frequent values, such as names and notes.
                 conn.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
             return not set(former) & set(self._files_of_tables(conn))
 
@@ -366,7 +366,7 @@ class Database:
 
     # 13 branches: one for each kind of error, with its own message.
     def explained(self, error: Exception) -> HitlError:
-        """What PostgreSQL or SQLAlchemy raised, as an error of this package that says what to do."""
+        """Convert an error of PostgreSQL or SQLAlchemy into an error of this package that says what to do."""
         cause = getattr(error, "orig", None) or error
         words = self.location.hide(" ".join(str(cause).split()))
         code = getattr(cause, "sqlstate", None) or ""
@@ -394,7 +394,7 @@ class Database:
 
 # 13 branches: one for each reason, with its own message.
 def _not_let_in(place: str, code: str, words: str) -> HitlError | None:
-    """Why the server lets this user into no database, or not into the project's; None where it is something else."""
+    """The error that the server refuses this user, or access to the project's database; None for other errors."""
     if any(sign in words for sign in _REFUSED) or code.startswith("28"):
         return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
                           "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")
@@ -435,20 +435,20 @@ def _copy_in(conn: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]
 
 
 def _on_checkout(connection: psycopg.Connection[Any], *_: object) -> None:
-    """Have the pool make another connection, where an interrupt left a transaction open on this one."""
+    """Have the pool make another connection if an interrupt left a transaction open on this one."""
     if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         raise sa.exc.DisconnectionError("a transaction was left open on this connection")
 
 
 def _connect(location: ServerLocation) -> sa.Engine:
     """An engine on a database of the server; nothing is connected yet."""
-    # Values are never part of an error's text: they may be notes about patients.
+    # Error texts never contain values: they may be notes about patients.
     return sa.create_engine(location.url, pool_size=KEPT, max_overflow=MORE, pool_timeout=BUSY_S, hide_parameters=True,
                             connect_args=_keywords(location))
 
 
 def _keywords(location: ServerLocation) -> dict[str, Any]:
-    """What is passed to the driver beside the URL; where that doesn't say it, a server that is gone is noticed soon."""
+    """Arguments of the driver beside the URL; by default, a server that has gone away is detected soon."""
     defaults = {"connect_timeout": BUSY_S, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3,
                 "tcp_user_timeout": 30_000, "application_name": "hitl_widgets"}
     found = {name: value for name, value in defaults.items() if name not in location.url.query}

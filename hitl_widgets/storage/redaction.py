@@ -1,10 +1,9 @@
-"""Redactions: what was removed from a project's log, and that it stays removed. Read `Redactions` and `redact`.
+"""Redactions: permanent removal of notes and people's names from a project's log. Read `Redactions` and `redact`.
 
-An event of kind "redacted" says that a note was removed, by the ids of the events that held it, or a person's name, by
-the number that stands in its place ("person 3f2a91bc"). A name that comes back, from a page that was open, an import or
-another copy of the project, is known again by a hash of it that is slow to compute, and becomes the number before it is
-stored. Hash and number follow from the name and the project alone, so copies of one project that forget a person apart
-from each other agree.
+An event of kind "redacted" records the removal of a note, by the ids of the events that held it, or of a person's name,
+by the number that replaces it ("person 3f2a91bc"). A name that comes back, from an open page, an import or another copy
+of the project, is recognised by a slow hash and replaced by the number before it is stored. Hash and number depend only
+on the name and the project, so that copies of a project which forget a person independently agree.
 """
 
 from __future__ import annotations
@@ -25,28 +24,28 @@ from .checks import checksum
 from .schema import CLAIM, EVENT
 
 KIND = "redacted"
-# Names that are nobody's: what stands over all annotators, and answers of a file that doesn't say whose they are.
+# Names that belong to nobody: the summary of all annotators, and imported answers without an annotator.
 NOBODYS = frozenset({"consensus", "import"})
-# What stands in place of a text that can't be empty.
+# Replaces a text that can't be empty.
 REMOVED = "[removed]"
-# Where a note stands in the body of an event, by its kind.
+# Kind of event -> key of the note in its body.
 NOTES = {"decided": "note", "repeated": "note", "adjudicated": "note", "thread": "text", "taxonomy": "why"}
-# In texts, shorter names are left: they are too often another word.
+# Minimum length of names that are replaced in texts: shorter ones are too often another word.
 SHORTEST_IN_TEXTS = 3
-# Of scrypt: n, r and p. A guess takes 0.1 s and 32 MB.
+# Parameters n, r and p of scrypt. A guess takes 0.1 s and 32 MB.
 HARDNESS = (2**15, 8, 1)
-# What is asked of a machine for one name at most, in a log of somebody else.
+# Limit of the work for one name that somebody else's log may require.
 MOST_HARDNESS = 2**18
 
-# Where people are named in the body of an event, beside its annotator, and where people write in words of their own.
+# Keys in bodies with people's names, beside the annotator, and keys with free text.
 _NAMED = {"role": ("annotator",), "assigned": ("annotator",)}
 _TEXTS = {"decided": ("note",), "repeated": ("note",), "adjudicated": ("note",), "thread": ("text",),
           "taxonomy": ("why",), "adopted": ("why", "name"), "adopted_values": ("why",), "imported": ("name",),
           "presumed": ("why",), "policy": ("purpose", "planted.purpose"), "told": ("text", "lines"),
           "assigned": ("why",), "role": ("why",), "settled": ("why",), "taken_in": ("why",), "exported": ("file",)}
-# The id of what a person was told is made of their name.
+# The ids of notices are made from the person's name.
 _TOLD = re.compile(r"told-[a-z]+-")
-# What a checksum covers, apart from itself.
+# The columns that a checksum covers.
 _COLUMNS = [EVENT.c[name] for name in ("seq", "id", "kind", "annotator", "item_id", "acted_at", "stored_at", "body")]
 # Older SQLites compare with no more than 999 values in a statement.
 _CHUNK, _VALUES = 2_000, 400
@@ -54,22 +53,22 @@ _CHUNK, _VALUES = 2_000, 400
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person who was forgotten: the number in place of the name, and whether it stands in texts, too."""
+    """A person who was forgotten: the number in place of the name, and whether it also replaces the name in texts."""
 
     number: str
     in_texts: bool
 
 
 class Redactions:
-    """What was redacted in a log, up to some event. Empty ones are false.
+    """The redactions of a log, up to some event; False in a boolean context if there are none.
 
     Attributes
     ----------
     notes : set of str
         Ids of the events whose note was removed.
     met : mapping
-        Forgotten names that came back here, as somebody's who acts or is imported -> who stands in their place. Only
-        these can be removed from texts: the log has no names, and every word of a text can't be tried.
+        Forgotten names that came back in this process, as an annotator's or in an import -> the person with the number.
+        Only these can be removed from texts, since the log has no names and trying every word would take too long.
     """
 
     def __init__(self, bodies: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -84,7 +83,7 @@ class Redactions:
         return bool(self._people or self.notes)
 
     def take(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event of kind "redacted"; ValueError where no event of this package has such a one."""
+        """Take in the body of an event of kind "redacted"; ValueError if it isn't in the form of this package."""
         if body.get("of") == "note":
             self.notes.update(_texts(*body["events"]))
         elif "hash" in body:
@@ -95,7 +94,7 @@ class Redactions:
             self._known.clear()
 
     def person(self, name: str) -> Person | None:
-        """The forgotten person of this name; None for everybody else. The first time it takes a while."""
+        """The forgotten person with this name; None for any other name. Slow on the first call for a name."""
         if not self._people or name in NOBODYS:
             return None
         if name not in self._known:
@@ -106,7 +105,7 @@ class Redactions:
         return self._known[name]
 
     def who(self, name: str) -> str:
-        """The number in place of a name that was forgotten; every other name as it is."""
+        """The number in place of a forgotten name; every other name unchanged."""
         person = self.person(name)
         return name if person is None else person.number
 
@@ -115,7 +114,7 @@ class Redactions:
         return Change(self.met).text(text) if self.met else text
 
     def applied(self, event: Event) -> Event:
-        """An event as it may be stored: without what was redacted, and without the names that came back here."""
+        """An event in the form in which it may be stored: without redacted notes and names."""
         for name in (event.annotator, *_names_in(event.kind, event.body)):
             self.person(name)
         if not self.met and event.id not in self.notes:
@@ -127,14 +126,14 @@ class Redactions:
 
 
 def _texts(*values: Any) -> tuple[str, ...]:
-    """Values of a body, of which each must be a text."""
+    """Return values of a body; ValueError if one isn't a text."""
     if not all(isinstance(value, str) for value in values):
         raise ValueError(f"a redaction says {values!r:.200}, and text is expected")
     return values
 
 
 def _checked_hardness(given: Sequence[int]) -> tuple[int, int, int]:
-    """The parameters of a hash; ValueError where working it out would take too long, or can't be done."""
+    """The parameters of a hash; ValueError if computing it would take too long or is impossible."""
     n, r, p = given
     if not (all(type(one) is int for one in given) and 1 < n <= MOST_HARDNESS and n & (n - 1) == 0
             and 1 <= r <= 16 and 1 <= p <= 4):
@@ -144,9 +143,9 @@ def _checked_hardness(given: Sequence[int]) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=1_000)
 def fingerprint(name: str, salt: str, hardness: tuple[int, int, int] = HARDNESS) -> tuple[str, str]:
-    """The hash of a name by which it is known again, and the number that stands in its place.
+    """The hash by which a name is recognised, and the number that replaces it.
 
-    Whoever has the log can test a name that they guess: at 0.1 s a name, so not a dictionary, but a list of people.
+    With the log, names can be guessed and tested, at 0.1 s for each: not a whole dictionary, but a list of people.
     """
     n, r, p = hardness
     made = hashlib.scrypt(name.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=n, r=r, p=p, dklen=20,
@@ -155,19 +154,19 @@ def fingerprint(name: str, salt: str, hardness: tuple[int, int, int] = HARDNESS)
 
 
 def body_of_person(name: str, salt: str, *, texts: bool) -> dict[str, Any]:
-    """The body of the event that says that a person was forgotten."""
+    """The body of the event that records that a person was forgotten."""
     digest, number = fingerprint(name, salt)
     return {"of": "person", "hash": digest, "number": number, "salt": salt, "hardness": list(HARDNESS), "texts": texts}
 
 
 @dataclass(frozen=True)
 class Change:
-    """How events are changed: names to numbers, notes away, ids that hold a name to others.
+    """A change of events: names become numbers, notes are removed, and ids that contain a name are replaced.
 
     Parameters
     ----------
     people : mapping
-        Name -> who stands in its place.
+        Name -> the person with the number.
     notes : collection of str
         Ids of the events whose note is removed.
     ids : mapping
@@ -179,18 +178,18 @@ class Change:
     ids: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, name: str) -> str:
-        """What a person is called."""
+        """The new name of a person."""
         person = self.people.get(name)
         return name if person is None else person.number
 
     def text(self, text: str) -> str:
-        """Return a text with names replaced where they stand as words."""
+        """Return a text with names replaced, where they are whole words."""
         pattern = _words(tuple(sorted((name for name, person in self.people.items()
                                        if person.in_texts and len(name) >= SHORTEST_IN_TEXTS), key=len, reverse=True)))
         return text if pattern is None else pattern.sub(lambda found: self.people[found[0]].number, text)
 
     def body(self, id: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The body of an event as it is afterwards."""
+        """The body of an event after the change."""
         made: dict[str, Any] = _with_ids(body, self.ids) if self.ids else dict(body)
         for path in _TEXTS.get(kind, ()):
             _put(made, path.split("."), self.text)
@@ -213,7 +212,7 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def as_words(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that finds names where they stand as words; where two begin alike, the one that is named first."""
+    """A pattern that finds names as whole words; of names with the same beginning, the one that is listed first."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
 
 
@@ -264,13 +263,13 @@ def redactions_in(conn: sa.Connection) -> Redactions:
 
 
 def redact(conn: sa.Connection, redactions: Redactions) -> Redacted:
-    """Remove from a log all that was redacted, in the transaction of a connection; twice is once.
+    """Remove all redacted content from a log, in the transaction of a connection; a second call changes nothing.
 
     Parameters
     ----------
     conn : sqlalchemy.Connection
     redactions : Redactions
-        The log's own, or with those of another copy of the project.
+        The log's redactions, or these with those of another copy of the project.
     """
     forgotten = {name: person for name in everybody(conn) if (person := redactions.person(name)) is not None}
     return rename(conn, forgotten, notes=redactions.notes)
@@ -278,11 +277,11 @@ def redact(conn: sa.Connection, redactions: Redactions) -> Redacted:
 
 def rename(conn: sa.Connection, people: Mapping[str, Person], *, notes: Collection[str] = (),
            ids: Mapping[str, str] | None = None) -> Redacted:
-    """Give people other names in a whole log, and remove notes, in the transaction of a connection."""
+    """Replace people's names in a whole log, and remove notes, in the transaction of a connection."""
     new_ids = {**_new_ids(conn, people), **(ids or {})}
     change = Change(people, notes, new_ids)
     n_events = n_texts = n_notes = 0
-    # A claim is a hint: it is made anew.
+    # Claims are only hints, and are made again.
     n_claims = sum(conn.execute(sa.delete(CLAIM).where(CLAIM.c.annotator == name)).rowcount for name in people)
     for condition in _concerned(people, notes, new_ids):
         since = 0
@@ -313,9 +312,9 @@ _UPDATE = sa.update(EVENT).where(EVENT.c.seq == sa.bindparam("of")).values(
 
 def _concerned(people: Mapping[str, Person], notes: Collection[str], ids: Mapping[str, str]
                ) -> Iterator[sa.ColumnElement[bool]]:
-    """Which events may have to be changed; one may be named several times."""
+    """Conditions for the events that may have to be changed; they may overlap."""
     for name in people:
-        # As the name stands in JSON.
+        # The name as it is written in JSON.
         spelt = json.dumps(name, ensure_ascii=False)[1:-1]
         yield (EVENT.c.annotator == name) | EVENT.c.body.contains(spelt, autoescape=True)
     of_notes = sorted(notes)
@@ -326,7 +325,7 @@ def _concerned(people: Mapping[str, Person], notes: Collection[str], ids: Mappin
 
 
 def everybody(conn: sa.Connection) -> set[str]:
-    """Everybody who is named in a log: annotators, who holds a claim, and to whom a role or items were given."""
+    """Everybody who is named in a log: annotators, and people with claims, roles or assignments."""
     found, last = set(conn.scalars(sa.select(CLAIM.c.annotator).distinct())), ""
     next_name = sa.select(sa.func.min(EVENT.c.annotator)).where(EVENT.c.annotator > sa.bindparam("last"))
     while (name := conn.scalar(next_name, {"last": last})) is not None:
@@ -337,7 +336,7 @@ def everybody(conn: sa.Connection) -> set[str]:
 
 
 def _new_ids(conn: sa.Connection, people: Mapping[str, Person]) -> dict[str, str]:
-    """Other ids for the events whose id holds a name, or was made of one."""
+    """New ids for the events whose id contains a name, or was made from one."""
     made: dict[str, str] = {}
     for name, person in people.items():
         told = sa.select(EVENT.c.id, EVENT.c.acted_at, EVENT.c.body).where(EVENT.c.kind == "told",

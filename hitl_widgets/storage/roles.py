@@ -1,4 +1,4 @@
-"""Roles: who may do what, by the events of a log.
+"""Roles: what each person may do, by the events of a log.
 
 `Roles.permits` is a pure function of the events that were taken in before. Read `NEEDS` first.
 """
@@ -11,23 +11,23 @@ from typing import NamedTuple
 from ..errors import NotAllowed
 from ..events import ANSWERS, Event
 
-# Each may do what those before it may. "none" is whose role was withdrawn, or who never had one.
+# Each role includes the rights of those before it. "none" is for people without a role, or whose role was withdrawn.
 ROLES = ("none", "guest", "annotator", "reviewer", "owner")
 
 
 class Need(NamedTuple):
-    """What an act needs: the least role of whoever does it, and what it is called in a sentence."""
+    """What an act needs: the minimum role, and the name of the act in a sentence."""
 
     role: str
     words: str
 
 
-# Kind of event -> what it needs. A kind that isn't here needs the owner.
+# Kind of event -> what it needs. Kinds that are missing here need the owner.
 NEEDS: Mapping[str, Need] = {
     "created": Need("none", "making the project"),
     "told": Need("none", "reading what one is told"),
     "exported": Need("none", "exporting"),
-    # Who may forget what is checked before (`project.forgetting`): what was removed once is never kept aside.
+    # `project.forgetting` checks before who may forget what: a removal must never be set aside.
     "redacted": Need("none", "forgetting"),
     "decided": Need("annotator", "answering items"),
     "repeated": Need("annotator", "answering items"),
@@ -58,22 +58,22 @@ READING_AHEAD = Need("reviewer", "reading questions about items that one hasn't 
 JOINING = Need("annotator", "joining another copy of the project")
 MOVING = Need("owner", "moving the project")
 EXPERIMENT = Need("owner", "beginning and ending experiments")
-# What can't be taken in: its place in the log is what it means.
+# Kinds that can't be taken in later, since their meaning depends on their place in the log.
 BOUND_TO_PLACE = frozenset({"created", "role", "taken_in", "taxonomy"})
 
 
 class Roles:
     """What each person may do, after the events that were taken in.
 
-    Until a role is given, everybody may do everything but give roles, which is for whoever made the project. From then
-    on a person has the role that they were given last, or none.
+    Until a role is given, everybody may do everything except giving roles, which only the project's creator may. From
+    then on a person has the role that they were given last, or none.
 
-    Whether an act counts follows from the log alone: the same events in the same order give the same answer everywhere.
+    Whether an act counts depends on the log alone: the same events in the same order give the same result everywhere.
 
     Parameters
     ----------
     taken_in : collection of str
-        Ids of the events that an owner took in, wherever in the log they did: these are permitted.
+        Ids of the events that an owner took in, anywhere in the log: these are permitted.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Roles:
     ('guest', False)
     """
 
-    # Kinds of events on which it depends what is permitted; and those that only an owner stores, roles or none.
+    # Kinds of events that change permissions; and kinds that only an owner may store, even before roles are given.
     KINDS = ("created", "role")
     OF_OWNERS = ("role", "taken_in")
 
@@ -96,17 +96,17 @@ class Roles:
 
     @property
     def in_force(self) -> bool:
-        """Whether roles were given: before that, everybody may do everything."""
+        """Whether roles were given: before that, everybody may do everything else."""
         return self._given is not None
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Who has the role of an owner, whoever made the project first."""
+        """The people with the role of an owner, the project's creator first."""
         return self._owners(self._all)
 
     @property
     def given(self) -> Mapping[str, str]:
-        """Person -> their role, of everybody who was ever given one, and of whoever made the project."""
+        """Person -> role, for everybody who was ever given one, and for the project's creator."""
         return dict(self._all)
 
     @property
@@ -122,7 +122,7 @@ class Roles:
         return self._all.get(annotator, "none")
 
     def allows(self, annotator: str, need: Need) -> bool:
-        """Whether a person's role allows what has this need."""
+        """Whether a person's role meets this need."""
         return not self.in_force or ROLES.index(self.of(annotator)) >= ROLES.index(need.role)
 
     def permits(self, event: Event, *, author: str | None = None) -> bool:
@@ -132,7 +132,7 @@ class Roles:
         ----------
         event : Event
         author : str or None
-            Of a retraction, whose decision it takes back; None for the person's own.
+            For a retraction, the author of the decision; None for the person's own.
         """
         if event.kind == "role":
             return self._may_give(event)
@@ -143,7 +143,7 @@ class Roles:
         return not self.in_force or event.id in self._taken_in or self.allows(*asked(event, author=author))
 
     def check(self, event: Event, *, author: str | None = None) -> None:
-        """Raise NotAllowed where an event isn't permitted: says why, and who may."""
+        """Raise NotAllowed if an event isn't permitted; the message says why, and who may."""
         if self.permits(event, author=author):
             return
         if event.kind == "role" and event.annotator in self.owners:
@@ -152,7 +152,7 @@ class Roles:
         raise self.refusal(*asked(event, author=author))
 
     def require(self, annotator: str, kind: str) -> None:
-        """Raise NotAllowed where a person may not do what events of a kind say."""
+        """Raise NotAllowed if a person may not store events of a kind."""
         need = NEEDS.get(kind, OWNER)
         if need.role == "owner":
             if self._all and annotator not in self.owners:
@@ -175,33 +175,33 @@ class Roles:
         name, role = event.body.get("annotator"), event.body.get("role")
         if not isinstance(name, str) or role not in ROLES:
             return False
-        given = self._all or {event.annotator: "owner"}  # a log that says nothing of who made the project
+        given = self._all or {event.annotator: "owner"}  # a log without the project's creator
         return event.annotator in self._owners(given) and bool(self._owners({**given, name: role}))
 
     def take(self, event: Event) -> None:
-        """Take in an event of one of `KINDS`; a role that its giver may not give changes nothing."""
+        """Take in an event of one of `KINDS`; a role given by somebody who may not give it is ignored."""
         if event.kind == "created" and self._maker is None:
             self._maker = event.annotator
         elif event.kind == "role" and self._may_give(event):
             self._given = {**(self._all or {event.annotator: "owner"}), event.body["annotator"]: event.body["role"]}
 
     def then(self, event: Event) -> Roles:
-        """The roles after one event more; these stay as they are."""
+        """The roles after one more event, as a new object."""
         roles = Roles(self._taken_in)
         roles._maker, roles._given = self._maker, self._given
         roles.take(event)
         return roles
 
 
-# 14 branches: one for each kind of act that needs more, or less, than its kind says.
+# 14 branches: one for each act whose need differs from that of its kind.
 def asked(event: Event, *, author: str | None = None) -> tuple[str, Need]:
-    """Who does what an event says, and what that needs.
+    """The person whose role counts for an event, and what the event needs.
 
     Parameters
     ----------
     event : Event
     author : str or None
-        Of a retraction, whose decision it takes back; None for the person's own.
+        For a retraction, the author of the decision; None for the person's own.
     """
     body, who = event.body, event.annotator
     need = NEEDS.get(event.kind, OWNER)
@@ -214,7 +214,7 @@ def asked(event: Event, *, author: str | None = None) -> tuple[str, Need]:
     if event.kind == "retracted" and author not in (None, who):
         return who, OF_OTHERS
     if event.kind == "consented" and not body.get("yes"):
-        return who, Need("none", need.words)  # a no ends it at any time, whoever says it
+        return who, Need("none", need.words)  # everybody may say no at any time
     if event.kind == "adopted" and body.get("origin") == "imported":
         return who, NEEDS["imported"]
     if event.kind == "planned" and body.get("for") == "bias":

@@ -1,6 +1,6 @@
 """The log's tables in a database, and the rows of events and annotations.
 
-`EVENT` is the log itself; `ANNOTATION` keeps the decisions that stand, brought up to date in the same transactions.
+`EVENT` is the log itself; `ANNOTATION` has the standing decisions, updated in the same transactions.
 `row_of` and `event_of` turn an event into a row and back.
 """
 
@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
-# On a server, text is compared by its bytes, as SQLite does, and a number may be as large as SQLite's.
+# On a server, text is compared by its bytes and integers have 64 bits, as in SQLite.
 _BYTEWISE = postgresql.TEXT(collation="C")
 String = sa.String().with_variant(_BYTEWISE, "postgresql")
 Text = sa.Text().with_variant(_BYTEWISE, "postgresql")
@@ -59,22 +59,22 @@ EVENT = Table(
     Column("acted_at", BigInteger, nullable=False),  # every instant is in microseconds since 1970, UTC
     Column("stored_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    Column("checksum", String, nullable=False),  # of all those above: `checks.checksum`
-    # In one log it grows with every event; by it and the id, the events of several copies of a project have one order.
+    Column("checksum", String, nullable=False),  # of all columns above: `checks.checksum`
+    # It increases with every event of a log; sorted by it and the id, all copies of a project have the same order.
     Column("tick", BigInteger, nullable=False),
-    Column("aside", Integer, nullable=False),  # 1 where the act was outside its person's role: it counts nowhere
+    Column("aside", Integer, nullable=False),  # 1 if the act was outside its person's role and doesn't count
     sa.Index("ix_event_annotator_seq", "annotator", "seq").ddl_if(dialect="postgresql"),
 )
-# The last two columns of an event aren't in its checksum: what is set aside follows from the log as a whole, and a tick
-# is checked by its order (`checks.rows_fault`).
+# The checksum of an event doesn't cover its last two columns: `aside` follows from the log as a whole, and ticks are
+# checked by their order (`checks.rows_fault`).
 N_CHECKED = len(EVENT.c) - 2
 
 ANNOTATION = Table(
     "annotation", TABLES,
-    Column("seq", Integer, primary_key=True, autoincrement=False),  # of the event that brought it about
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # of the event that caused it
     Column("item_id", String, nullable=False),
     Column("annotator", String, nullable=False),
-    # NULL where every decision was taken back: a row that vanished would be missed by a reader between two chunks.
+    # NULL if every decision was retracted: a reader between two chunks would miss that a row was deleted.
     Column("decision_id", String),
     Column("verdict", String),
     Column("label_id", String),
@@ -97,20 +97,20 @@ ANNOTATION = Table(
     Column("planted", Integer),
     Column("first_label_id", String),  # answered before the suggestion was shown
     Column("first_taxonomy", Integer),
-    Column("given_values", Text),  # of attributes, by their ids: JSON, NULL where there are none
+    Column("given_values", Text),  # attribute id -> value: JSON, NULL without values
     Column("suggested_values", Text),
-    Column("first_values", Text),  # given before the suggestion was shown
-    Column("touched", Text),  # ids of what the person touched, NULL where nobody recorded it
-    Column("objects", Text),  # in the item: JSON, NULL where none are asked for
-    Column("size", String),  # of the item then, "width x height"
-    Column("seen_objects", Text),  # what was on the screen of objects, and what was withheld: JSON
+    Column("first_values", Text),  # values given before the suggestion was shown
+    Column("touched", Text),  # ids of what the person touched, NULL if not recorded
+    Column("objects", Text),  # objects in the item: JSON, NULL where none are asked for
+    Column("size", String),  # size of the item at that time, "width x height"
+    Column("seen_objects", Text),  # objects on the screen, and withheld ones: JSON
     sa.UniqueConstraint("item_id", "annotator"),
 )
 
-# Where nobody asks for attributes, these hold nothing, and aren't read.
+# Columns that are empty in projects without attributes, and aren't read there.
 OF_ATTRIBUTES = ("given_values", "suggested_values", "first_values", "touched")
 OF_OBJECTS = ("objects", "size", "seen_objects")
-# The columns of the table of annotations that are read where nobody names some.
+# The columns of the table of annotations that are read by default.
 OF_LABELS = tuple(name for name in ANNOTATION.c.keys()  # noqa: SIM118 - no mapping
                   if name not in (*OF_ATTRIBUTES, *OF_OBJECTS))
 
@@ -138,12 +138,12 @@ def instant(at: int) -> datetime:
 
 
 def id_of_edit(project_id: str, version: int | str) -> str:
-    """The id of the edit that a version of the taxonomy was left by: of two edits of one version, a log takes one."""
+    """The id of the edit of a taxonomy version: of two edits of one version, a log takes only one."""
     return f"taxonomy-{project_id}-{version}"
 
 
 def row_of(event: Event) -> dict[str, Any]:
-    """The row of `EVENT` for an event that isn't stored yet: without what the log adds when it stores it.
+    """The row of `EVENT` for an event that isn't stored yet, without the columns that the log adds.
 
     Raises
     ------
@@ -171,8 +171,8 @@ def _well_formed(event: Event) -> bool:
             or not isinstance(event.body.get("decision_id" if event.kind == "retracted" else "verdict"), str):
         return False
     try:
-        # A decision may come to stand only later, when another is taken back; that undo must not fail.
-        # Of objects the row has text alone, whatever the body holds; to read them twice takes as long as all the rest.
+        # A decision may come to stand only later, when another is retracted; that undo must not fail.
+        # Objects are stored as text whatever the body holds; reading them twice would take as long as all the rest.
         return event.kind == "retracted" or all(map(_is_plain, annotation_row(
             event.id, {**event.body, "objects": None}, acted_at=0).values()))
     except (AttributeError, TypeError):
@@ -180,12 +180,12 @@ def _well_formed(event: Event) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value can be a cell of the table of annotations: no database keeps larger whole numbers."""
+    """Whether a value fits a cell of the table of annotations: databases can't store larger whole numbers."""
     return type(value) in _PLAIN and not (type(value) is int and not -2**63 <= value < 2**63)
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event in a row of `EVENT`, whose columns come in the table's order; ValueError where it holds none."""
+    """The event in a row of `EVENT`, with columns in the table's order; ValueError if it isn't an event."""
     body = json.loads(row[7])
     if not isinstance(body, dict):
         raise ValueError(f"its body is a {type(body).__name__}")
@@ -201,9 +201,9 @@ def event_of(row: Sequence[Any]) -> Event:
 
 
 def _adoption(body: dict[str, Any]) -> dict[str, Any]:
-    """The body of an "adopted" event, without what the background says of its model where nobody can use it.
+    """The body of an "adopted" event, without the parts on background learning if they are invalid.
 
-    Of an earlier version's model these parts are missing, too, so a project opens and goes on without them.
+    A model of an earlier version lacks these parts, too, so that a project can be used without them.
     """
     if not isinstance(body.get("model", ""), str):
         raise ValueError(f"its model is a {type(body['model']).__name__}")
@@ -243,7 +243,7 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
             "taxonomy": version if type(version := seen.get("taxonomy")) is int else None,
             "hidden": seen.get("hidden", False), "scripted": seen.get("scripted", False),
             "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content"),
-            # What a revision of an answer to a planted suggestion saw measures nothing.
+            # A revision of an answer to a planted suggestion doesn't measure.
             "suggestion": None if "planted" in body else text_or_none(seen.get("suggestion")),
             "arm": seen.get("arm") or (first and "answer_first") or None,
             "arm_probability": seen.get("arm_probability", first.get("arm_probability")),
@@ -256,7 +256,7 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
 
 
 def _of_objects(body: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of objects, without what can't be one: an invented log may hold anything."""
+    """The columns of objects, without invalid ones: a forged log may hold anything."""
     if not (given := objects_of(body)):
         return dict.fromkeys(OF_OBJECTS)
     shown = {name: value for name in ("objects", "withheld", "threshold", "threshold_probability")
@@ -266,7 +266,7 @@ def _of_objects(body: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, A
 
 
 def _as_json(values: Any) -> str | None:
-    """Values of attributes as text, without what can't be one: an invented log may hold anything."""
+    """Attribute values as text, without invalid ones: a forged log may hold anything."""
     if not isinstance(values, Mapping):
         return None
     kept = {name: value for name, value in values.items() if are_values({name: value})}
@@ -274,7 +274,7 @@ def _as_json(values: Any) -> str | None:
 
 
 def text_or_none(value: Any) -> str | None:
-    """A text as it is, and None in place of anything else: older versions didn't check what was suggested."""
+    """A text unchanged, and None in place of anything else: older versions didn't check suggestions."""
     return value if isinstance(value, str) else None
 
 
@@ -282,16 +282,16 @@ def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) ->
     """Insert rows that name every column of the table."""
     # Straight to the driver: for a large import, Core's processing of each value takes as long again as the insert.
     names = table.c.keys()
-    if not conn.dialect.positional:  # a server, which takes only what fits a column's type
+    if not conn.dialect.positional:  # a server, which accepts only values of a column's type
         conn.exec_driver_sql(insertion(table, conn.dialect), [typed(table, row) for row in rows])
         return
     conn.exec_driver_sql(insertion(table, conn.dialect), [tuple(row[name] for name in names) for row in rows])
 
 
 def typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with values of the columns' own types; in a table that follows from the events, NULL where one doesn't fit.
+    """A row with values of the columns' own types; in a table that follows from the events, NULL if one doesn't fit.
 
-    SQLite keeps whatever an invented event holds.
+    SQLite stores values of any type from a forged event.
     """
     if table is EVENT:
         return {name: int(value) if value is True or value is False else value for name, value in row.items()}
@@ -318,14 +318,14 @@ def insertion(table: Table, dialect: sa.Dialect) -> str:
 
 
 def about_of(conn: sa.Connection) -> dict[str, str]:
-    """The project's `id` and the log's `schema`; empty where no log was made yet."""
+    """The project's `id` and the log's `schema`; empty if no log was made yet."""
     if not sa.inspect(conn).has_table(ABOUT.name):
         return {}
     return {row.name: row.value for row in conn.execute(sa.select(ABOUT))}
 
 
 def rows_of(statement: sa.Select[Any], **values: Any) -> Callable[[sa.Connection], Sequence[Any]]:
-    """What reads the rows of a statement with these values, on the connection that it is given."""
+    """A function that reads the rows of a statement with these values on a connection."""
     def rows(conn: sa.Connection) -> Sequence[Any]:
         cursor = conn.execute(statement, values).cursor
         return cursor.fetchall() if cursor else ()  # plain tuples: a Row for each would take as long again

@@ -1,7 +1,7 @@
-"""Everything that is SQLite's own: connections, pragmas, locks, and its errors in plain words.
+"""SQLite backend of the log: connections, pragmas, locks and error messages.
 
-`Database` is all that `log.Log` knows of SQLite; the class of that name in `postgres` has the same methods. A commit is
-on the disk when it returns.
+`log.Log` uses SQLite only through `Database`; the class of that name in `postgres` has the same methods. A commit is on
+the disk when it returns.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if sys.platform != "win32":
 _T = TypeVar("_T")
 
 BUSY_S = 10.0
-# Below this size (bytes) every page is read at opening, which isn't felt. Up to so many events all of them are checked
-# then, and the annotations with them; of a larger log as many of its events, half of them the newest. Logs of any size
-# are checked in full whenever a copy is kept.
+# Below this size (bytes) every page is read at opening, which takes no noticeable time. Up to this number of events,
+# all of them and the annotations are checked at opening; of a larger log the same number of events, half of them the
+# newest. Logs of any size are checked in full whenever a copy is kept.
 CHECKED_AT_OPENING = 64 * 2**20
 EVENTS_CHECKED_AT_OPENING = 10_000
-# What SQLite says of a file that isn't as it was written.
+# SQLite's messages about a damaged file.
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
-# SQLite's own smallest page: a file that is smaller is no database.
+# SQLite's smallest page size: a smaller file isn't a database.
 _SMALLEST = 512
 
 
@@ -51,11 +51,11 @@ class Database:
     Parameters
     ----------
     folder : Path
-        The project's folder, absolute; made when it doesn't exist.
+        The project's folder, absolute; made if it doesn't exist.
     engine : sqlalchemy.Engine or None
         Used in place of one made here on ``log.db``.
     local : callable
-        Says whether a folder's file system keeps its locks. Where it doesn't, one process at a time may open it.
+        Whether the locks of a folder's file system are reliable. If they aren't, one process at a time may open it.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class Database:
     reader, writer : sqlalchemy.Engine
         A transaction of `writer` waits for its turn before it reads.
     claimer : sqlalchemy.Engine
-        For `hold`: in SQLite the writer.
+        For `hold`; in SQLite, the same as `writer`.
     clock : sqlalchemy.ColumnElement
-        The time on the database's machine, in microseconds since 1970; NULL where this machine's own counts.
+        NULL: this machine's clock is used.
 
     Raises
     ------
@@ -95,19 +95,19 @@ class Database:
         self.writer = self.claimer = self.reader.execution_options(hitl_writes=True)
 
     def close(self) -> None:
-        """Give up the file and its lock. Closing twice is closing once."""
+        """Close the file and release its lock. A second call does nothing."""
         if self._is_own:
             self.reader.dispose()
         self._release()
 
     def discard(self) -> None:
-        """Remove the file of a log that was made just now, and what the folder remembers of its pool."""
+        """Remove the file of a log that was made just now, and the stored ids of its pool."""
         for name in (self.path.name, f"{self.path.name}-journal", POOL_IDS, POOL_GROUPS):
             (self._folder / name).unlink(missing_ok=True)
 
     def give_up(self, conn: sa.Connection, error: BaseException) -> None:
-        """End a transaction in which something was raised."""
-        # Thrown away, not reused: interrupted in its commit, SQLAlchemy takes the transaction for ended.
+        """End a transaction after an error."""
+        # The connection isn't reused: after an interrupted commit, SQLAlchemy believes that the transaction has ended.
         conn.invalidate()
 
     def is_lost(self, error: Exception) -> bool:
@@ -115,7 +115,7 @@ class Database:
         return False
 
     def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: int, until: int) -> list[str]:
-        """Hold items for an annotator, in a transaction of `writer`; those that are theirs now.
+        """Claim items for an annotator, in a transaction of `writer`; return those that they hold now.
 
         Parameters
         ----------
@@ -140,27 +140,27 @@ class Database:
 
     def rows(self, conn: sa.Connection, *questions: tuple[sa.Select[Any], Mapping[str, Any]]
              ) -> list[Sequence[Sequence[Any]]]:
-        """The rows that each of some statements finds with its values."""
+        """The rows of several statements with their values."""
         return [conn.execute(statement, dict(values)).cursor.fetchall() for statement, values in questions]
 
     def at_once(self, conn: sa.Connection) -> AbstractContextManager[object]:
-        """As in `postgres`, where it saves round trips to the server; a file needs nothing."""
+        """Do nothing; in `postgres` it saves round trips to the server."""
         return nullcontext()
 
     def notify(self, conn: sa.Connection, seq: int) -> None:
-        """Do nothing: other processes look at the file themselves."""
+        """Do nothing: other processes poll the file."""
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call `heard` whenever another process has stored something, where that is told; the result ends it."""
+        """Do nothing: a file can't notify."""
         return lambda: None
 
     def create(self, make: Callable[[sa.Connection], bool]) -> bool:
-        """Make the file of a new log, whole or not at all; False where there is one.
+        """Create the file of a new log, as a whole or not at all; False if it exists.
 
         Parameters
         ----------
         make : callable
-            Makes the tables on a connection in a transaction; False where they are there.
+            Creates the tables on a connection in a transaction; False if they exist already.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Database:
                 leftover.unlink(missing_ok=True)
 
     def _traces(self) -> Iterator[str]:
-        """What a log that isn't there has left in its folder."""
+        """Files in the folder that show that there was a log."""
         for name in ("log.db-journal", POOL_IDS):
             if (self._folder / name).is_file():
                 yield name
@@ -202,23 +202,23 @@ class Database:
             yield from (path.relative_to(self._folder).as_posix() for path in sorted(self._folder.glob(pattern))[:1])
 
     def check_structure(self, conn: sa.Connection) -> None:
-        """Raise LogDamaged where the file isn't formed like a log, before anything else is read from it."""
+        """Raise LogDamaged if the file doesn't have the structure of a log, before anything else is read from it."""
         if self._is_own and (fault := checks.structure_fault(_raw(conn))):
             raise self.damaged(fault)
 
     def check(self, conn: sa.Connection, *, at: datetime) -> bool:
-        """Check a log, a large one in part, and raise LogDamaged where its pages or events aren't as they were stored.
+        """Check a log, a large one in part, and raise LogDamaged if its pages or events aren't as they were stored.
 
         Parameters
         ----------
         conn : sqlalchemy.Connection
         at : datetime
-            The time: of a large log, other events are checked at another time.
+            The time, which determines the events of a large log that are checked.
 
         Returns
         -------
         bool
-            False where indexes or annotations don't follow from the events: then `rebuild` makes them anew.
+            False if indexes or annotations don't agree with the events, so that `rebuild` has to be called.
         """
         if not self._is_own:
             return True
@@ -237,13 +237,13 @@ class Database:
             raise self.damaged(fault)
         if not is_small:
             return True
-        raw.execute("BEGIN").close()  # events and annotations of one moment, while others write
+        raw.execute("BEGIN").close()  # a consistent view of events and annotations while others write
         return self._derived(lambda: checks.is_derived_right(raw))
 
     def rebuild(self, conn: sa.Connection, *, keep_copy: Callable[[], object]) -> bool:
-        """Make indexes and annotations anew from the events, in the transaction of this connection.
+        """Rebuild indexes and annotations from the events, in the transaction of this connection.
 
-        A copy is kept before. False where they were right after all, as another process has made them anew.
+        A copy is kept before. False if they are right by now, since another process has rebuilt them.
         """
         raw = _raw(conn)
         if self._derived(lambda: checks.is_derived_right(raw)):
@@ -259,12 +259,12 @@ class Database:
             raise self.damaged(f"its events can't be read: {error!r}") from error
 
     def snapshot(self, conn: sa.Connection, path: Path) -> Path:
-        """Write a consistent, checked copy to `path`, where it replaces what is there."""
+        """Write a consistent, checked copy to `path`; an existing file is replaced."""
         with self._copying():
             return backups.snapshot(_raw(conn), path)
 
     def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime, derived: bool = True) -> Path:
-        """Put a checked copy into `copies`, where the newest ten stay."""
+        """Put a checked copy into `copies`, which keeps the newest ten."""
         with self._copying():
             return backups.keep(_raw(conn), self.copies, name, made_at=made_at, derived=derived)
 
@@ -285,13 +285,13 @@ class Database:
         return backups.damaged(self.path, self.copies, why)
 
     def explained(self, error: Exception) -> HitlError:
-        """What SQLite or SQLAlchemy raised, as an error of this package that says what to do."""
+        """Convert an error of SQLite or SQLAlchemy into an error of this package that says what to do."""
         words = str(getattr(error, "orig", error))
-        if isinstance(error, UnicodeDecodeError):  # damaged names reach even SQLite's own messages
+        if isinstance(error, UnicodeDecodeError):  # damaged names occur even in SQLite's messages
             return self.damaged(words)
         if isinstance(error, sa.exc.InterfaceError | sa.exc.ProgrammingError):
             return BadInput(f"the log can't hold one of these values: {words}.")
-        # Told apart by SQLite's words: its codes reach Python from 3.11 on only.
+        # Distinguished by SQLite's messages: Python has its error codes only from 3.11 on.
         if "locked" in words:
             return LogBusy(f"the log {self.path} was held by another program for {BUSY_S:.0f} s; nothing was stored. "
                            "Another notebook may be writing a lot, or a backup holds the file. Try again.")
@@ -306,13 +306,13 @@ class Database:
         return StoreError(f"the log {self.path} refused: {words}.")
 
     def erase(self) -> bool:
-        """Write the file anew, without the pages that nothing is written in any more, and end its journal.
+        """Rewrite the file without free pages, and delete its journal.
 
-        Returns False, and does nothing, where the engine was passed by the caller.
+        Returns False, and does nothing, if the engine was passed by the caller.
         """
         if not self._is_own:
             return False
-        # A connection of its own, whose journal is deleted at the end: a journal holds the pages as they were.
+        # A connection of its own, whose journal is deleted at the end: a journal holds the former pages.
         with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
             for statement in ("PRAGMA secure_delete = ON", "PRAGMA journal_mode = DELETE", "PRAGMA synchronous = FULL",
                               "PRAGMA fullfsync = ON", "VACUUM"):
@@ -337,7 +337,7 @@ def _check_writable(folder: Path, log: Path) -> None:
 
 
 def _permissions(path: Path) -> str:
-    """Who may do what with a file, in a sentence; none where that isn't known."""
+    """The permissions of a file, in a sentence; empty if they aren't known."""
     if sys.platform == "win32":
         return ""
     about = path.stat()
@@ -349,10 +349,10 @@ def _permissions(path: Path) -> str:
 
 
 class _Compiled(LRUCache[Any, Any]):
-    """Statements as SQL, for all logs of this process: SQLAlchemy would compile them anew for each that is opened.
+    """A cache of compiled SQL for all logs of this process: SQLAlchemy would compile it again for each opened log.
 
-    Its keys begin with the engine's dialect, in which the engines made here don't differ; a key of another form is
-    left as it is.
+    Its keys begin with the engine's dialect, which is the same for all engines made here; keys of another form are
+    unchanged.
     """
 
     def get(self, key: Any, default: Any = None) -> Any:
@@ -370,8 +370,8 @@ _compiled = _Compiled(500)
 
 
 def _connect(log: Path) -> sa.Engine:
-    """An engine on a SQLite file that is there. A statement waits up to `BUSY_S` for another process."""
-    # mode=rw: where the file was moved away, SQLite would make an empty one in its place.
+    """An engine on an existing SQLite file. A statement waits up to `BUSY_S` for another process."""
+    # mode=rw, since SQLite would otherwise create an empty file if this one was moved away.
     uri = f"{log.absolute().as_uri()}?mode=rw"
 
     def connect() -> sqlite3.Connection:
@@ -383,7 +383,7 @@ def _connect(log: Path) -> sa.Engine:
 
 
 def _put(part: Path, path: Path) -> bool:
-    """Put a finished file into its place, unless one is there; False then."""
+    """Move a finished file to its final path; False if a file exists there."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     try:
@@ -404,10 +404,10 @@ def _raw(conn: sa.Connection) -> sqlite3.Connection:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that lets go of the file whenever it is rolled back or closed.
+    """A connection that releases the file whenever it is rolled back or closed.
 
-    After an interrupt the traceback, which IPython keeps, holds on to the cursor that was at work. From Python 3.11 on
-    such a cursor outlives its connection, and SQLite's lock with it: nobody could write until the next traceback.
+    After an interrupt, IPython keeps the traceback, and thereby the active cursor. From Python 3.11 on such a cursor
+    outlives its connection, and SQLite's lock with it: nobody could write until the next traceback.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -429,7 +429,7 @@ class _Connection(sqlite3.Connection):
 
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _on_begin does
+    connection.isolation_level = None  # the driver doesn't begin transactions: _on_begin does
     for pragma in ("journal_mode = PERSIST", "synchronous = FULL", "fullfsync = ON", "cell_size_check = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 

@@ -1,8 +1,8 @@
-"""Moving a project to another place, a folder or a server, with every event as it is.
+"""Moving and copying a project to another location, a folder or a server, with every event unchanged.
 
-`move` takes the project away from where it was: nothing can be stored there any more, not even by kernels that have it
-open. `copy` and `snapshot` leave it. The events are copied while people go on labelling; the old place is closed only
-before the last of them are copied. A move that was cut off anywhere is finished by calling it again.
+After `move`, nothing can be stored at the old location any more, not even by kernels that have it open. `copy` and
+`snapshot` don't change it. The events are copied while people go on labelling; the old location is closed only for the
+last of them. A move that was interrupted at any point is finished by calling it again.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ from .log import Log
 from .moved import Move, move_of, read_move, told
 from .schema import ABOUT, ANNOTATION, EVENT, about_of, add
 
-# Rows that are read, and committed, at once.
+# Number of rows that are read, and committed, at once.
 CHUNK = 10_000
-_PROBE = "probe"  # a row of `about` that tells whether two places are one
+_PROBE = "probe"  # a row of `about` to find out whether two locations are the same
 
 _KEY = (EVENT.c.seq, EVENT.c.id, EVENT.c.checksum, EVENT.c.tick, EVENT.c.aside)
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
                                    ANNOTATION.c.annotator == bindparam("by"))
 
-# Reads the rows of a statement that has a parameter `since`.
+# A function that reads the rows of a statement with a parameter `since`.
 Reader = Callable[[sa.Select[Any], int], Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What a move or a copy brought to its new place.
+    """The result of a move or a copy.
 
     Attributes
     ----------
     to : str
-        The place.
+        The new location.
     n_events : int
-        Number of events in the log, all of them.
+        Total number of events in the log.
     n_files : int
-        Number of other files: models, and what is remembered of the pool.
+        Number of other files: models, and the stored ids of the pool.
     lost : list of str
-        Files that weren't brought, since the old place had nothing but damaged copies of them.
+        Files that weren't copied, since they were damaged at the old location.
     """
 
     to: str
@@ -70,7 +70,7 @@ class Moved:
 
 def move(log: Log, files: TeamFiles, to: Location, *, cache: str | os.PathLike[str] | None = None,
          bars: Bars = no_bars) -> Moved:
-    """Move a project to another place. Calling it again finishes a move that was cut off.
+    """Move a project to another location. Calling it again finishes a move that was interrupted.
 
     Parameters
     ----------
@@ -79,37 +79,37 @@ def move(log: Log, files: TeamFiles, to: Location, *, cache: str | os.PathLike[s
     files : TeamFiles
         Its files.
     to : Location
-        A new place, or one where the same project was before.
+        A new location, or a former location of the same project.
     cache : str, path or None
-        For a server, the cache folder of this machine; None for the one in the user's cache directory.
+        For a server, the cache folder on this machine; None for the one in the user's cache directory.
     bars : Bars
-        Shows how far it is.
+        Progress bars.
 
     Raises
     ------
     BadInput
-        When the place has another project, or the same one with events that this one lacks.
+        When the location has another project, or the same one with events that are missing here.
     StoreError
-        When the project has moved somewhere else already, or one of the places can't be used. Where the old place was
-        closed by this call, it is open again.
+        When the project has moved somewhere else already, or one of the locations can't be used. If this call had
+        closed the old location, it is open again.
     """
     return _Transfer(log, files, to, cache=cache, bars=bars).move()
 
 
 def copy(log: Log, files: TeamFiles, to: Location, *, cache: str | os.PathLike[str] | None = None,
          bars: Bars = no_bars) -> Moved:
-    """Copy a project to a new place, such as one from an archive to a server; parameters as for `move`.
+    """Copy a project to a new location, such as from an archive to a server; parameters as for `move`.
 
     Raises
     ------
     BadInput
-        When there is a project already.
+        When there is a project at the location already.
     """
     return _Transfer(log, files, to, cache=cache, bars=bars).copy()
 
 
 def snapshot(log: Log, path: Path) -> Path:
-    """Write a consistent copy of a log, wherever it lies, as a SQLite file, which replaces what is there."""
+    """Write a consistent copy of a log, from a folder or a server, to a SQLite file; an existing file is replaced."""
     if log.server is None:
         return log.snapshot(path)
     with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
@@ -121,12 +121,12 @@ def snapshot(log: Log, path: Path) -> Path:
 
 
 def _copy_all(conn: sa.Connection, log: Log, target: Log) -> None:
-    """Copy a log as it is at one moment, in the transaction of this connection to it."""
+    """Copy a log in a consistent state, in the transaction of this connection to it."""
     conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def write(here: sa.Connection) -> None:
         for table in (EVENT, ANNOTATION):
-            here.execute(delete(table))  # of a first try whose connection broke
+            here.execute(delete(table))  # rows of a first try whose connection broke
             for rows in _pages(partial(_fetch, conn), select(table), table.c.seq, 0):
                 if table is EVENT:
                     _check(log, rows)
@@ -136,21 +136,21 @@ def _copy_all(conn: sa.Connection, log: Log, target: Log) -> None:
 
 
 class _Relation(NamedTuple):
-    """How the log of a place is related to the one that moves there."""
+    """How the log at a location is related to the one that moves there."""
 
-    n_same: int  # events that are the same, from the first one on
-    replace: bool = False  # the others there are older forms of events that are here
-    is_there: bool = False  # everything came there before
+    n_same: int  # number of identical events from the first one on
+    replace: bool = False  # the other events there are older forms of events here
+    is_there: bool = False  # everything was copied before
 
 
 class _Transfer:
-    """One move or copy, from a log that is open to a place that is opened for it."""
+    """One move or copy, from an open log to a location that is opened for it."""
 
     def __init__(self, log: Log, files: TeamFiles, to: Location, *, cache: str | os.PathLike[str] | None,
                  bars: Bars) -> None:
         self.log, self.files, self.to, self._cache, self._bars = log, files, to, cache, bars
         self.here, self.there, self._id = told(log.location), told(to), new_id()
-        self._annotated = 0  # the newest event when the annotations were begun
+        self._annotated = 0  # the newest event when the copy of annotations began
 
     def move(self) -> Moved:
         gone = move_of(self.log.about()).to
@@ -172,7 +172,7 @@ class _Transfer:
                 self._copy_rest(target, generation, n_events)
                 lost = self._copy_files(there)
             except BaseException:
-                # As long as the new place isn't opened, the old one is the project.
+                # As long as the new location isn't opened, the old one is the project.
                 self.log.transact(self._reopen, writes=True)
                 raise
             self._open(target)
@@ -190,11 +190,11 @@ class _Transfer:
             self._open(target)
             return self._moved(target, there, lost)
 
-    # -- the places ------------------------------------------------------------------------------------------
+    # -- the locations ---------------------------------------------------------------------------------------
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Log, TeamFiles]]:
-        """The log and the files of the new place, which is made where it isn't there."""
+        """The log and the files at the new location, which is created if needed."""
         old, new = self.log.folder, None if isinstance(self.to, ServerLocation) else self.to.folder
         if self.here == self.there or (old is not None and new is not None and old.resolve() == new.resolve()):
             raise self._same_place()
@@ -211,7 +211,7 @@ class _Transfer:
         return BadInput(f"{self.log.name} is at {self.there} already. Name another folder, or another server's URL.")
 
     def _is_same(self, target: Log) -> bool:
-        """Whether two URLs lead to one place: what is written by the one is read by the other."""
+        """Whether two URLs lead to the same location: a row written by one is read by the other."""
         sign = new_id()
 
         def write(conn: sa.Connection) -> None:
@@ -228,7 +228,7 @@ class _Transfer:
             Move().write(conn)
 
     def _write(self, target: Log, act: Callable[[sa.Connection], object]) -> None:
-        """Write to the new place, unless another call has begun to move the project there."""
+        """Write to the new location, unless another call has begun to move the project there."""
         def write(conn: sa.Connection) -> None:
             if read_move(conn).by != self._id:
                 raise StoreError(f"{self.log.name} is being moved to {self.there} by another notebook at the same "
@@ -239,18 +239,18 @@ class _Transfer:
     def _moved(self, target: Log, there: TeamFiles, lost: list[str]) -> Moved:
         return Moved(self.there, target.last_seq(), len(there.names()), lost)
 
-    # -- what is at the new place already --------------------------------------------------------------------
+    # -- data at the new location ----------------------------------------------------------------------------
 
-    # 13 branches: one for each state in which a move that was interrupted may have left the two places.
+    # 13 branches: one for each state in which an interrupted move may have left the two locations.
     def _compare(self, target: Log, *, is_gone: bool) -> _Relation:
-        """Tell what of the project is there already; BadInput where something is there that isn't here."""
+        """Find out what was copied already; BadInput if there is something that isn't here."""
         n_same, here, there = self._walk(target)
         is_whole = move_of(target.about()).coming_from is None
-        if not there:  # what is there is the beginning of what is here
+        if not there:  # the events there are the first ones here
             return _Relation(n_same, is_there=is_gone and is_whole and not here)
         if is_gone and is_whole and (not here or not self._ids(self.log) - self._ids(target)):
-            return _Relation(n_same, is_there=True)  # people went on there
-        target.last_seq(), self.log.last_seq()  # tells the generations
+            return _Relation(n_same, is_there=True)  # people have continued there
+        target.last_seq(), self.log.last_seq()  # updates the generations
         only_there = self._ids(target) - self._ids(self.log) if here else set()
         if here and not only_there and (not is_whole or target.generation < self.log.generation):
             return _Relation(0, replace=True)
@@ -260,7 +260,7 @@ class _Transfer:
                        "the two with wb.join(...) first; then move.")
 
     def _walk(self, target: Log) -> tuple[int, bool, bool]:
-        """How many events are the same from the first one on, and whether there are others here, and there."""
+        """The number of identical events from the first one on, and whether there are others here, and there."""
         n_same = 0
         both = (_pages(_reader(log), select(*_KEY), EVENT.c.seq, 0) for log in (self.log, target))
         if not target.last_seq():
@@ -281,9 +281,9 @@ class _Transfer:
     # -- copying ---------------------------------------------------------------------------------------------
 
     def _begin(self, target: Log, relation: _Relation) -> bool:
-        """Close the new place until everything is there; whether its annotations are to be copied from the first on."""
+        """Close the new location until the copy is complete; return whether all annotations have to be copied."""
         def begin(conn: sa.Connection) -> bool:
-            # Of a move that was cut off, nobody knows how far the annotations came.
+            # After an interrupted move, it isn't known how many annotations were copied.
             is_fresh = relation.replace or not relation.n_same or read_move(conn).coming_from is not None
             if relation.replace:
                 conn.execute(delete(EVENT))
@@ -296,13 +296,13 @@ class _Transfer:
     @staticmethod
     def _add(target: Log, table: sa.Table, rows: Sequence[Sequence[Any]], stale: Sequence[Sequence[Any]],
              conn: sa.Connection) -> None:
-        """Insert rows, in place of the annotations of those (item, annotator) that are stale."""
+        """Insert rows, replacing the annotations of stale (item, annotator) pairs."""
         if stale:
             conn.execute(_FORGET, [{"of_item": row[1], "by": row[2]} for row in stale])
         target.add_rows(conn, table, rows)
 
     def _copy_events(self, target: Log, since: int) -> int:
-        """Copy the events after a number, as they are, up to the newest one of now; the number of that."""
+        """Copy the events after a number, unchanged, up to the newest one now; return its number."""
         last = self.log.last_seq()
         with self._bars(last - since, title=f"Copying the events of {self.log.name}", unit="event") as done:
             for rows in _pages(_reader(self.log), select(EVENT).where(EVENT.c.seq <= last), EVENT.c.seq, since):
@@ -312,7 +312,7 @@ class _Transfer:
         return last
 
     def _copy_annotations(self, target: Log, since: int, *, is_fresh: bool) -> None:
-        """Copy the annotations that changed after an event; what changes from now on is left for the next call."""
+        """Copy the annotations that changed after an event; later changes are left for the next call."""
         self._annotated = last = self.log.last_seq()
         statement = select(ANNOTATION).where(ANNOTATION.c.seq <= last)
         with self._bars(None, title=f"Copying the annotations of {self.log.name}") as done:
@@ -321,7 +321,7 @@ class _Transfer:
                 done(len(rows))
 
     def _copy_rest(self, target: Log, generation: int, since: int) -> None:
-        """Copy what was stored while the others were copied; nothing more can be stored now."""
+        """Copy the events stored meanwhile; no more can be stored now."""
         last = self.log.last_seq()
         if self.log.generation != generation:  # the log was joined, or redacted, meanwhile
             self._begin(target, _Relation(0, replace=True))
@@ -335,7 +335,7 @@ class _Transfer:
                              "there. Nothing was changed here. Try again.")
 
     def _copy_files(self, there: TeamFiles) -> list[str]:
-        """Copy the files of the team; the names of those that are damaged here."""
+        """Copy the files of the team; return the names of those that are damaged here."""
         lost = []
         for name in self.files.names():
             source, place = self.files.here(self.files.folder / name), there.folder / name
@@ -356,7 +356,7 @@ class _Transfer:
         return lost
 
     def _open(self, target: Log) -> None:
-        """Let the new place be used, as the last step."""
+        """Open the new location for use, as the last step."""
         self.log.last_seq()
         generation = self.log.generation
         try:
@@ -364,7 +364,7 @@ class _Transfer:
         except StoreError as error:
             raise StoreError(f"it isn't known whether the last step of the move was taken: {error} Call "
                              "wb.move_to(...) again.") from error
-        if target.server is not None:  # so that the server knows at once how to read what came
+        if target.server is not None:  # so that the server's query planner has statistics at once
             target.transact(lambda conn: conn.exec_driver_sql("ANALYZE event, annotation"))
 
 
@@ -376,13 +376,13 @@ def _open(conn: sa.Connection, generation: int) -> None:
 
 
 def _check(log: Log, rows: Sequence[Sequence[Any]]) -> None:
-    """Raise LogDamaged where an event isn't as it was stored."""
+    """Raise LogDamaged if an event isn't as it was stored."""
     if fault := rows_fault(rows):
         raise log.unreadable(ValueError(fault))
 
 
 def _reader(log: Log) -> Reader:
-    """Reads a page in a transaction of its own: writers wait for no more than that."""
+    """A function that reads a page in a transaction of its own, so that writers don't wait for longer than a page."""
     def read(statement: sa.Select[Any], since: int) -> Sequence[Any]:
         return log.transact(lambda conn: _fetch(conn, statement, since))
     return read
