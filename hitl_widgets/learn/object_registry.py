@@ -218,7 +218,8 @@ class ObjectRegistry:
             raise ModelError(f"the imported objects of model {version}, {path}, are gone or damaged. Import their "
                              f"table again. {AGAIN}")
         if not own and self.given is None:
-            raise ModelError(f"the adopted model {version} is a person's own; open the project with model=... {AGAIN}")
+            raise ModelError(f"the adopted model {version} isn't one of the workbench's own; pass it when you open the "
+                             f"project, with model=... {AGAIN}")
         if not own and not isinstance(self.given, TorchvisionDetector):
             assert self.given is not None
             if (other := _version_of(self.given)) != version:
