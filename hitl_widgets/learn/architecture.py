@@ -1,7 +1,7 @@
 """The architecture of a project's nets: the user's own, or a built-in one.
 
 `Architecture` makes nets with a given number of outputs, reads weights from disk into one, and wraps a net as a
-`NetPredictor` on the project's pool. It never changes; a net of another build needs a new one (`with_net`).
+`NetPredictor` on the project's pool. A net of another structure needs an `Architecture` of its own (`with_net`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .text_views import TextPreprocess
 from .views import KeptViews, View, batched, read_ahead, read_view
 from .weights import load_weights, weights_version
 
-# A frozen backbone is fitted to this many items, drawn by chance.
+# A frozen backbone is fitted to this many items, drawn at random.
 N_FITTED = 1_000
 # Largest view of the workbench's own nets, in pixels a side.
 LARGEST_OWN_VIEW = 96
@@ -56,12 +56,11 @@ class Architecture:
     pool : Pool
         The items that the nets will see.
     net : torch.nn.Module, callable or None
-        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN. Also any
-        function of images or of texts (`callables.CallableNet`), which predicts; what learns is the workbench's own
-        then.
+        The architecture, with its first weights; it is copied. None takes the workbench's own net. A function of
+        images or of texts (`callables.CallableNet`) only predicts; the workbench's own nets learn in its place.
     preprocess : Preprocess, callable, tokenizer or None
-        From an item to the net's view of it; None chooses one that fits. Where a function was passed, what this gives
-        of several items is stacked for it.
+        Turns an item into the net's view of it; None chooses one that fits. For a function, its outputs for several
+        items are stacked.
     device : str
         "auto", or what torch.device takes.
     head : str or None
@@ -69,16 +68,17 @@ class Architecture:
     seed : int
         Draws the items to which a frozen backbone is fitted.
     notify : callable or None
-        Called with a sentence for the person: what was chosen where no preprocessing was given, and that a net seems to
-        end in a sigmoid. Each is said once.
+        Called once with each message for the user: which preprocessing was chosen where none was passed, and that a
+        net seems to end in a sigmoid.
     task : str
-        Of the project: with "multilabel" each logit gives a probability of its own.
+        The project's task; with "multilabel" each logit gives a probability of its own.
     names : callable, optional
-        Gives label_id -> name under each version of the taxonomy, today's first: a function's columns may be named.
+        Returns label_id -> name under each version of the taxonomy, today's first: a function may name its columns.
     content : callable or None
-        As `Project.content`; imported predictions are of what the items held then. None asks the pool each time.
+        As `Project.content`; imported predictions are only valid for the content they were made from. None asks the
+        pool each time.
     descriptors : callable or None
-        Gives the pool's descriptors, which estimators of images read.
+        Returns the pool's descriptors, which are the features of estimators of images.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Architecture:
         return estimator.own_copy()
 
     def content(self, position: int) -> str | None:
-        """What identifies the content of an item now; None where it can't be read."""
+        """An identifier of an item's content now; None where it can't be read."""
         if self._content is not None:
             return self._content(position)
         with suppress(ItemError):
@@ -141,7 +141,7 @@ class Architecture:
 
     @property
     def own(self) -> bool:
-        """Whether the nets are of the workbench's own making; False where a person passed one."""
+        """Whether the nets are the workbench's own; False where the user passed one."""
         return self._net is None
 
     @property
@@ -151,7 +151,7 @@ class Architecture:
 
     @property
     def _squashed(self) -> bool:
-        """Whether a person's net ends in a sigmoid, in a project where an item may have several labels."""
+        """Whether a user's net ends in a sigmoid, in a project where an item may have several labels."""
         return self.task == "multilabel" and self.look is not None and self.look.sigmoid
 
     def with_logits(self, net: nn.Module) -> nn.Module:
@@ -160,7 +160,7 @@ class Architecture:
 
     @property
     def view(self) -> Any:
-        """From an item to the nets' view of it, an image's or a text's; worked out once, from the first items."""
+        """The preprocessing, from an item to the nets' view of it; chosen once, from a few items."""
         with self._lock:
             if self._view is None:
                 view = preprocess_for(self._preprocess, self._net, self.pool) if self.of_texts else \
@@ -178,7 +178,7 @@ class Architecture:
 
     @property
     def look(self) -> Look | None:
-        """How a person's net behaves on a few items; None for the workbench's own, and where it takes none of them."""
+        """How a user's net behaves on a few items; None for the workbench's own nets, and where it accepts no item."""
         with self._lock:
             if not self._looked and self._net is not None:
                 views = self._sample_views()
@@ -222,7 +222,7 @@ class Architecture:
         return net if n_old in (None, n_labels) else with_outputs(net, n_labels, old=n_old, seed=seed, name=self.head)
 
     def frozen(self, n_labels: int, *, seed: int) -> nn.Module:
-        """A net of which only the last layer learns; the rest is fitted to items drawn by chance.
+        """A net whose last layer alone learns; the rest is fitted to items drawn at random.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class Architecture:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")
         views = [self._sample_view()]
-        # Not the draws of the hold-out, whose items have the smallest of these: the sample would be hold-out alone.
+        # A seed other than the hold-out's, whose items have the smallest draws: the sample would be the hold-out alone.
         some = np.argsort(self.pool.draws(self.seed + 1))[:N_FITTED].tolist()
         views += [view for view in read_ahead(lambda position: read_view(self.pool, position, self.view)[0], some,
                                               pool=self.pool) if isinstance(view, Tensor)]
@@ -260,7 +260,7 @@ class Architecture:
         return load_weights(self.fresh(n_labels, seed=0), path)
 
     def builds(self, net: nn.Module, n_labels: int) -> bool:
-        """Whether a net is of this build: it can take the same weights, and does the same with them."""
+        """Whether a net has this architecture: the same modules, and weights of the same shapes and dtypes."""
         try:
             ours = private_copy(self.fresh(n_labels, seed=0))
         except ModelError:
@@ -287,12 +287,12 @@ class Architecture:
                             probabilities=None if self.look is None else self.look.probabilities, multilabel=several)
 
     def ordered(self, net: CallableNet, label_ids: Sequence[str]) -> CallableNet:
-        """A function whose columns are those of these labels, where it says what its columns are.
+        """The function with its columns in the order of these labels, if it names its columns.
 
         Raises
         ------
         ModelError
-            When they are others.
+            When its columns aren't these labels.
         """
         classes = net.classes
         return net if classes is None else net.in_order(column_order(classes, label_ids, self.names()))
@@ -316,5 +316,5 @@ class Architecture:
 
 
 def view_of(net: CallableNet) -> Any:
-    """From an item to a function's view of it."""
+    """The preprocessing for a function: texts as code points, images as loaded."""
     return TextPreprocess() if net.kind == "text" else AsLoaded()

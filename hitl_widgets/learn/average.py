@@ -1,7 +1,7 @@
 """The average of two nets, as a net of its own that is stored and explained like any other.
 
-Its probabilities are the mean of its parts': of a light model, and of a small CNN. Where both err about equally often
-on different items, their average errs less than either.
+Its probabilities are the mean of a light model's and a small CNN's. Where both err about equally often on different
+items, their average errs less than either.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class AverageNet(nn.Module):
         self.parts = nn.ModuleList(parts)
         self.of_sets = of_sets
         if of_sets:
-            self.register_buffer("sets", torch.tensor(1))  # so that a file of weights tells it
+            self.register_buffer("sets", torch.tensor(1))  # recorded in the file of weights
 
     def forward(self, views: Tensor) -> Tensor:
-        """From views, shape (n, C, h, w), to the logarithm of probabilities, or of odds, shape (n, n_labels)."""
+        """Logarithms of probabilities, or of odds with `of_sets`, shape (n, n_labels), of views (n, C, h, w)."""
         if self.of_sets:
             return average_set_logits(torch.stack([part(views) for part in self.parts]))
         said = torch.stack([part(views).log_softmax(dim=1) for part in self.parts])
@@ -88,7 +88,7 @@ def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
     path : Path
         The safetensors file.
     cnn : nn.Module
-        A net of the second part's build. Its last layer tells the number of outputs.
+        A net with the architecture of the second part, and its number of outputs.
     """
     return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn, of_sets="sets" in shapes_in(path)).eval()
 

@@ -1,8 +1,8 @@
 """Learning in the background: while a card is open, a light head is fitted to the answers again and again.
 
-After every `EVERY` further answers that may train (2 % more, where these are many), as many revisions, or an edit that
-changes labels or attributes, `BackgroundLearning.learn` fits a head and adopts it where it is better than the adopted
-model (`candidate.compare_with`); where the taxonomy has attributes, heads for these too (`value_learning`). The
+A fit is due after `EVERY` further answers that may train (2 % more, where these are many), as many revisions, or an
+edit that changes labels or attributes. `BackgroundLearning.learn` then fits a head and adopts it if it is better than
+the adopted model (`candidate.compare_with`), and fits heads for the taxonomy's attributes (`value_learning`). The
 project's lock is held only while the answers are read. torch is loaded when it is first needed.
 """
 
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# So many further answers that may train are waited for, and of many answers this part of them.
+# A fit is due after this many further answers that may train, or this part of those learnt, whichever is more.
 EVERY, PART = 20, 0.02
-# The thread rests so many times as long as it learnt: with many answers a fit takes seconds of a core.
+# After a fit the thread rests for this multiple of its duration: with many answers a fit takes seconds of a core.
 RESTS = 9.0
-# How often the thread looks whether a card is open, and comes back where a fine-tuning holds the models.
+# How often the thread checks whether a card is open, and tries again while a fine-tuning holds the models.
 LOOK_S = 1.0
-# How often it looks whether an experiment is over.
+# How often it checks whether an experiment is over.
 FROZEN_S = 5.0
-# `stop` waits so long for a head that is being fitted; it isn't adopted then.
+# How long `stop` waits for a fit in progress, whose head isn't adopted.
 STOP_S = 10.0
 BACKGROUND = "background"
 DROPPED = "Another kernel adopted a model that learnt as many answers or more."
 
 
 class _Outcome(NamedTuple):
-    """What came of one attempt; "busy" where a fine-tuning has the models."""
+    """The outcome of one attempt; "busy" while a fine-tuning holds the models."""
 
     name: Literal["adopted", "dropped", "frozen", "busy"]
     why: str = ""
@@ -63,9 +63,9 @@ class BackgroundLearning:
     Parameters
     ----------
     project : Project
-        Has the answers.
+        The project whose answers are learnt.
     registry : callable
-        Gives the registry of models; called on the thread that learns, when it is first needed.
+        Returns the registry of models; called on the thread that learns, when it is first needed.
     notify : callable
         Called with a sentence where learning failed, once for each reason.
     """
@@ -80,7 +80,7 @@ class BackgroundLearning:
         self._why = ""
         self._n_last, self._seq_last = 0, 0  # answers at the last attempt, and the number of the log's last event
         self._learnt_s, self._ended = 0.0, 0.0  # how long the last attempt took, and when it ended
-        self._labels: tuple[str, ...] | None = None  # of the taxonomy then
+        self._labels: tuple[str, ...] | None = None  # what the taxonomy asked for then
         self._told = set[str]()
 
     def __repr__(self) -> str:
@@ -95,7 +95,7 @@ class BackgroundLearning:
         return state if adopted is None else replace(state, out_of_fold=_share_right(adopted))
 
     def due(self) -> bool:
-        """Whether answers enough, or the labels, changed since the last attempt; doesn't load torch."""
+        """Whether enough answers, or the labels or attributes, changed since the last attempt; doesn't load torch."""
         n_answers, (n_learnt, since) = self._project.queue.n_training(), self._last()
         if n_answers >= self._next_at() or n_answers <= n_learnt - _step(n_learnt):
             return True
@@ -106,14 +106,14 @@ class BackgroundLearning:
             self._n_changed(since) >= _step(n_learnt)
 
     def _next_at(self) -> int:
-        """The number of answers at which it learns again; a small pool is learnt once all of it is answered."""
+        """The number of answers at which the next fit is due; for a small pool, once all of it is answered."""
         queue, (n_learnt, _) = self._project.queue, self._last()
         n_in_all = int((~queue.holdout & ~queue.gold).sum())
         following = n_learnt + _step(n_learnt)
         return min(following, n_in_all) if n_in_all > n_learnt else following
 
     def _last(self) -> tuple[int, int]:
-        """What was learnt last, here or elsewhere: the number of answers, and of the log's event at that time."""
+        """The last fit, here or in another kernel: its number of answers, and the log's last event number then."""
         event = self._adoption
         if event is not None and event.body["origin"] == BACKGROUND and (event.seq or 0) > self._seq_last:
             return int(event.body["n_training"]), event.seq or 0
@@ -121,7 +121,7 @@ class BackgroundLearning:
 
     @property
     def _adoption(self) -> Event | None:
-        """The last adoption of what is learnt: a model of labels, or where only values are asked, heads for these."""
+        """The last adoption: of a model of labels or, where only values are asked, of heads for these."""
         state = self._project.state
         return state.adopted_values if self._project.task == "scale" else state.adopted
 
@@ -143,12 +143,12 @@ class BackgroundLearning:
     # -- the thread
 
     def start(self, while_: Callable[[], bool] = lambda: True) -> None:
-        """Learn in a thread of its own from now on; nothing where it runs already.
+        """Start learning in a thread; does nothing if it runs already.
 
         Parameters
         ----------
         while_ : callable
-            Asked every second; the thread ends once it says no.
+            Called every second; the thread ends once it returns False.
         """
         with self._changing:
             if self._thread is not None and self._thread.is_alive() and not self._ending.is_set():
@@ -165,7 +165,7 @@ class BackgroundLearning:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, and wait until what it does is over; a head that it is fitting isn't adopted."""
+        """End the thread, and wait up to 10 seconds for a fit in progress, whose head isn't adopted."""
         with self._changing:
             self._ending.set()
             self._wake.set()
@@ -187,7 +187,7 @@ class BackgroundLearning:
                 self._wake.set()
             elif woken and self.due():
                 self._attempt(ending)
-                if self.due():  # a fine-tuning has the models, or an experiment is running: come back
+                if self.due():  # a fine-tuning holds the models, or an experiment is running: try again
                     ending.wait(FROZEN_S if self._name == "frozen" else LOOK_S)
                     self._wake.set()
         with self._changing:
@@ -215,7 +215,7 @@ class BackgroundLearning:
 
         Notes
         -----
-        An error doesn't come out of it: `state` is "failed" then, and says why.
+        Errors aren't raised: `state` becomes "failed", and says why.
         """
         return self._attempt(threading.Event())
 
@@ -271,20 +271,20 @@ class BackgroundLearning:
         return self._challenge(registry, ending)
 
     def _learn_values(self, registry: Registry, ending: threading.Event, labels: _Outcome) -> _Outcome:
-        """Learn the values of attributes too, and join what came of both."""
+        """Learn the values of attributes too, and join the outcomes of both."""
         from .run import limit_torch_threads
         from .value_learning import learn_values
         with limit_torch_threads():
             version, why, frozen = learn_values(self._project, registry, ending.is_set)
         if frozen:
             return _Outcome("frozen", why, labels.version)
-        self._project.refresh()  # its state knows of what was adopted
+        self._project.refresh()  # its state has the adoption then
         return _Outcome("adopted" if version or labels.version else "dropped",
                         f"{labels.why} Of values: {why[0].lower()}{why[1:]}" if labels.why else why,
                         labels.version or (version if self._project.task == "scale" else None))
 
     def _challenge(self, registry: Registry, ending: threading.Event) -> _Outcome:
-        """Fit a head, and adopt it where it is better than the model that is adopted once it is fitted."""
+        """Fit a head, and adopt it if it is better than the model that is the adopted one when the fit is done."""
         from .candidate import compare_with, fit_candidate
         from .run import limit_torch_threads
         with limit_torch_threads():
@@ -307,7 +307,7 @@ class BackgroundLearning:
 
     def _adopt(self, registry: Registry, new: Candidate, found: Comparison, former: Event | None) -> _Outcome:
         try:
-            # Two kernels that compared with one model give their events one id, and the later of them is refused.
+            # Two kernels that compared with the same model give their events the same id: the later one is refused.
             version = registry.install(
                 new.net(registry), origin=BACKGROUND, label_ids=new.items.label_ids,
                 event_id=f"background-{self._project.id}-{after_id(former)}",
@@ -316,7 +316,7 @@ class BackgroundLearning:
             registry.follow()
             return _Outcome("dropped", DROPPED)
         registry.remove_old()
-        registry.follow()  # the project's state knows of it
+        registry.follow()  # the project's state has the adoption then
         return _Outcome("adopted", found.why, version)
 
     def _fail(self, error: Exception) -> None:
@@ -336,11 +336,11 @@ class BackgroundLearning:
 
 
 def _step(n_learnt: int) -> int:
-    """How many further answers are waited for, after so many."""
+    """The number of further answers after which a fit is due, where n_learnt were learnt."""
     return max(EVERY, round(PART * n_learnt))
 
 
-# A thread that is fitting a head when the interpreter ends may take the whole process down.
+# A thread that is fitting a head when the interpreter ends may crash the process.
 _started: WeakSet[BackgroundLearning] = WeakSet()
 
 
@@ -356,7 +356,7 @@ def _has_learnt(event: Event | None, n: int) -> bool:
 
 
 def _share_right(event: Event) -> Estimate | None:
-    """The share of answers that a model of the background gave right out of fold."""
+    """Out-of-fold accuracy of a model that was learnt in the background, with its interval."""
     figure = event.body.get("out_of_fold")
     if not figure or not figure["n"]:
         return None

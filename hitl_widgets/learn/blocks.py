@@ -1,8 +1,8 @@
-"""Work on a pool block by block: one function for each block, called here in a loop or on the workers of a cluster.
+"""Work on a pool block by block, in a loop in this process or on the workers of a cluster.
 
-`answers_of` is that function for predictions and embeddings, and `descriptors_of` for descriptors. For another process
-`work_of` puts a net, as text and safetensors, into a file; `run_block` reads that file, once in each process, and gives
-a block's `Result` with a checksum. `dask_cluster` sends the blocks.
+`answers_of` computes the predictions and embeddings of a block, `descriptors_of` its descriptors. For other processes
+`work_of` writes a net, as JSON and safetensors, into a file; `run_block` reads that file once in each process, and
+returns a block's `Result` with a checksum. `dask_cluster` sends the blocks.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ from .text_views import ProbedText, TextPreprocess
 from .views import Images
 from .weights import weights_version
 
-# Items in a block: those whose positions, divided by this, have one quotient.
+# Most items in a block: its number is position // SIZE of each of its items.
 SIZE = 256
-# Items by which a worker's net is compared with the one here, and how far probabilities may differ: another processor
-# rounds otherwise.
+# Number of items on which a worker's net is compared with the one here, and how far their probabilities may differ:
+# another processor may round differently.
 N_SAMPLE, NEAR = 2, 1e-2
 # Nets that a worker keeps in memory.
 N_NETS = 2
-# Bytes that a worker keeps of freed memory, instead of those that Dask sets by default: a batch takes again what the
-# one before it freed, and otherwise the system would clear each page anew, for a quarter of the time of a small net.
+# Bytes of freed memory that a worker keeps, in place of Dask's default: a batch reuses what the last one freed.
+# Otherwise the system would clear each page anew, which takes a quarter of the time of a small net.
 KEPT, KEPT_BY_DASK = 256 * 2**20, "65536"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 # Nets for workers that are older than this are removed from the project's folder.
@@ -61,7 +61,7 @@ OLD_S = 7 * 86_400.0
 
 @dataclass(frozen=True)
 class Work:
-    """What is computed of each block, as plain data.
+    """What is computed for each block, as plain data.
 
     Attributes
     ----------
@@ -72,13 +72,13 @@ class Work:
     what : str
         "probs", "probs and embeddings", "descriptors" or "maps".
     versions : dict of str to str
-        Of the packages on which results depend.
+        Versions of the packages on which results depend.
     sample : Part
         A few items.
     expected : ndarray of float32, shape (n, n_outputs)
-        What the net says of these here.
+        The net's outputs for the sample, computed here.
     method : str
-        Of maps.
+        For maps: how they are computed.
     """
 
     path: str
@@ -90,7 +90,7 @@ class Work:
     method: str = ""
 
     def fits(self, answers: Answers) -> bool:
-        """Whether answers are what was asked for: the same names, as many numbers for each item, none infinite."""
+        """Whether answers have the arrays that were asked for, with as many numbers for each item, none infinite."""
         arrays = answers.arrays
         if set(arrays) != {"probs": {"probs"}, "probs and embeddings": {"probs", "embeddings"},
                            "descriptors": {"descriptors"}, "maps": set()}[self.what]:
@@ -109,13 +109,13 @@ class Block:
     Attributes
     ----------
     number : int
-        Which run of the pool's positions they are from.
+        Which run of 256 positions the items are from.
     positions : ndarray of int
-        In the pool.
+        Positions of the items in the pool.
     part : Part
         The items.
     targets : tuple
-        Of maps: for each item (target, labels of the model that make it up, content or None).
+        For maps: (target, labels of the model that make it up, content or None) of each item.
     """
 
     number: int
@@ -126,16 +126,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was computed of some items.
+    """What was computed for some items.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
         A row for each item.
     unreadable : dict of int to str
-        Row -> why there is nothing of that item.
+        Row -> why that item couldn't be computed.
     blobs : tuple of bytes
-        Of maps, those of each item, ready to be stored; empty for an item that failed.
+        For saliency maps: those of each item, ready to be stored; empty for an item that failed.
     """
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -143,12 +143,12 @@ class Answers:
     blobs: tuple[bytes, ...] = ()
 
     def fits(self, n: int) -> bool:
-        """Whether it is of this number of items."""
+        """Whether the arrays, and the blobs if there are any, are for this number of items."""
         return all(len(array) == n for array in self.arrays.values()) and len(self.blobs) in (0, n)
 
     @property
     def checksum(self) -> str:
-        """A hash of everything."""
+        """A hash of all attributes."""
         digest = hashlib.blake2b(digest_size=16)
         for name, array in sorted(self.arrays.items()):
             digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
@@ -161,16 +161,16 @@ class Answers:
 
 @dataclass(frozen=True)
 class Result:
-    """What a worker says of a block.
+    """What a worker returns for a block.
 
     Attributes
     ----------
     number : int
-        Of the block.
+        The block's number.
     answers : Answers or None
         None where it failed.
     checksum : str
-        Of the answers, from where they were made.
+        The checksum of the answers, computed on the worker.
     error : str
         Why it failed.
     cause : str
@@ -185,23 +185,23 @@ class Result:
 
 
 class SetUpError(ModelError):
-    """A worker that can't do the work, whichever block it is given."""
+    """A worker can't do the work at all, whichever block it gets."""
 
 
 # -- what is done with a block, here and there -----------------------------------------------------------------------
 
 def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list[tuple[int, np.ndarray]]:
-    """Blocks that hold these items: number and positions of each.
+    """Divide items into blocks: the number and the positions of each.
 
-    A block is what one stretch of 256 positions has of them, so that a pool has the same blocks in every run.
+    A block has those of the items that lie in one run of 256 positions, so that blocks are the same in every call.
 
     Parameters
     ----------
     positions : ndarray of int
-        Of items in the pool.
+        Positions of the items in the pool.
     draws : ndarray of float, shape (n_items,), optional
-        A number for each item, by which the blocks are ordered: that of its first item counts. In the pool's order
-        when None.
+        A number for each item of the pool; blocks are sorted by that of their first item. In the pool's order when
+        None.
     """
     ordered = np.unique(np.asarray(positions, np.int64))
     numbers = ordered // SIZE
@@ -216,9 +216,9 @@ def answers_of(predictor: NetPredictor, positions: Sequence[int], *, embed: bool
     Parameters
     ----------
     predictor : NetPredictor
-        Has the net, and the pool.
+        Its net and pool are used.
     positions : sequence of int
-        Of the items in the predictor's pool.
+        Positions of the items in its pool.
     embed : bool
         Whether embeddings are wanted.
     """
@@ -238,13 +238,13 @@ def descriptors_of(net: nn.Module, pool: Pool, view: Any, positions: np.ndarray)
     Parameters
     ----------
     net : Descriptors
-        Of images or texts.
+        A net for images or texts.
     pool : Pool
         The items.
     view : callable
         From an item to the net's view of it.
     positions : ndarray of int
-        Of the items in the pool.
+        Positions of the items in the pool.
     """
     def some(positions: np.ndarray) -> np.ndarray:
         return text_rows(net, pool, positions) if isinstance(net, TextDescriptorNet) else \
@@ -257,14 +257,14 @@ def descriptors_of(net: nn.Module, pool: Pool, view: Any, positions: np.ndarray)
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a worker has of a `Work`.
+    """What a worker loaded from the file of a `Work`.
 
     Attributes
     ----------
     predictor : NetPredictor or None
-        Of a net.
+        None where descriptors are computed.
     descriptors : torch.nn.Module or None
-        A net of descriptors.
+        The net that computes descriptors.
     view : callable
         The preprocessing.
     """
@@ -275,12 +275,12 @@ class Loaded:
 
 
 def work_of(predictor: NetPredictor, positions: np.ndarray, folder: Path, *, what: str, method: str = "") -> Work:
-    """What workers need to do the same as a predictor; its net is written into a file in the project's folder.
+    """Make the `Work` with which workers compute the same as a predictor, and write its net into a file.
 
     Parameters
     ----------
     predictor : NetPredictor
-        Has net, preprocessing and pool.
+        Its net, preprocessing and pool are taken.
     positions : ndarray of int
         Items that are about to be computed.
     folder : Path
@@ -291,8 +291,8 @@ def work_of(predictor: NetPredictor, positions: np.ndarray, folder: Path, *, wha
     Raises
     ------
     ModelError
-        Where the net or its preprocessing can't be described, or what is built from the description says something
-        else of a few items than the net itself.
+        Where the net or its preprocessing can't be described, or the net built from the description has other outputs
+        for a few items than the net itself.
     """
     net = predictor.copy_of_net().cpu()
     if isinstance(net, ImportedNet):
@@ -322,7 +322,7 @@ def work_of(predictor: NetPredictor, positions: np.ndarray, folder: Path, *, wha
 
 
 def work_of_descriptors(net: nn.Module, view: Any, pool: Pool, positions: np.ndarray, folder: Path) -> Work:
-    """What workers need to compute descriptors; see `work_of`.
+    """Make the `Work` with which workers compute descriptors; see `work_of`.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ def _built(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
 
 
 def _preprocess(view: Any) -> dict[str, Any]:
-    """A preprocessing as text; ModelError where it is one of a person's that can't be imported by its name."""
+    """A preprocessing as plain data; ModelError for a user's function that can't be imported by its name."""
     if isinstance(view, Probed):
         return {"function": reference(view.function, "the function preprocess"), "colour": view.colour,
                 "channels": view.channels}
@@ -391,7 +391,7 @@ def _spread(positions: np.ndarray) -> np.ndarray:
 
 
 def _sample(pool: Images, positions: np.ndarray, predictor: NetPredictor) -> Part:
-    """A few items that the net can take."""
+    """A few items that the net accepts."""
     assert isinstance(pool, Pool)
     found: list[int] = []
     for position in _spread(positions).tolist():
@@ -405,7 +405,7 @@ def _sample(pool: Images, positions: np.ndarray, predictor: NetPredictor) -> Par
 
 def _written(folder: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor], *, what: str, sample: Part,
              expected: np.ndarray, method: str = "") -> Work:
-    """The work, with its net in a file that is named by what it holds."""
+    """The `Work`, with its net in a file named by a hash of its content."""
     data = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()},
                                   {"about": json.dumps(about)})
     digest = hashlib.sha256(data).hexdigest()
@@ -424,7 +424,7 @@ def _written(folder: Path, about: Mapping[str, Any], tensors: Mapping[str, Tenso
 
 
 def _tidy(folder: Path) -> None:
-    """Remove nets for workers that no run has used for long."""
+    """Remove the nets for workers that weren't used for a week."""
     for path in folder.glob("*.safetensors"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > OLD_S:
@@ -443,12 +443,12 @@ _counting, _n_within, _n_threads = threading.Lock(), 0, 1
 
 
 def run_block(work: Work, block: Block) -> Result:
-    """Compute a block in whatever process this is; nothing is raised.
+    """Compute a block in this process; errors are in the result.
 
     Parameters
     ----------
     work : Work
-        What is computed.
+        What to compute, and with which net.
     block : Block
         The items.
     """
@@ -463,7 +463,7 @@ def run(work: Work, block: Block, compute: Callable[[Work, Loaded, Block], Answe
     work, block
         As for `run_block`.
     compute : callable
-        Gives the answers of a block.
+        Returns the answers of a block.
     """
     try:
         with _one_thread(), one_by_one():
@@ -487,10 +487,10 @@ def _answers(work: Work, loaded: Loaded, block: Block) -> Answers:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread of torch's: the workers of a machine share its cores already.
+    """Limit torch to one thread: the workers of a machine share its cores already.
 
-    Where several threads of a process are within, each puts back what was there before the first of them: a number that
-    is set counts for the thread itself, and for threads that begin to compute later.
+    Where several threads of a process are inside, each restores the number from before the first of them entered: a
+    number that is set holds for the thread itself, and for threads that begin to compute later.
     """
     global _n_within, _n_threads
     with _counting:
@@ -508,7 +508,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _ready(work: Work) -> Loaded:
-    """The net of a work, from its file once in each process, after it was compared with the one it is made of."""
+    """The net of a `Work`, kept in memory once it was read from its file and compared with the original."""
     with _loading:
         if work.digest in _nets:
             _nets.move_to_end(work.digest)
@@ -565,7 +565,7 @@ def _load(work: Work) -> Loaded:
 
 
 def _compare(work: Work, loaded: Loaded) -> None:
-    """SetUpError where a few items can't be read here, or the net says something else of them."""
+    """Raise SetUpError where an item of the sample can't be read here, or the net's outputs for one differ."""
     if not len(work.sample):
         return
     pool, places = pool_of(work.sample), np.arange(len(work.sample))

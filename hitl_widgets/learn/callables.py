@@ -1,7 +1,7 @@
 """Functions of images or of texts as nets: any callable from items to probabilities, and objects with `predict_proba`.
 
-`CallableNet` calls one, and has nothing that could learn. For texts it takes code points (`text_views.TextPreprocess`),
-for images what `AsLoaded` gives. `column_order` brings the columns of a classifier into the order of the labels.
+`CallableNet` wraps one; it has no weights to train. Its input is code points for texts (`text_views.TextPreprocess`),
+and the output of `AsLoaded` for images. `column_order` finds the order of a classifier's columns.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def is_function(model: Any) -> bool:
     Parameters
     ----------
     model : object
-        What a person passed as a model.
+        A user's model.
     """
     return callable(model) and not isinstance(model, (nn.Module, type)) and not hasattr(model, "predict_proba")
 
 
 class CallableNet(nn.Module):
-    """Any function of images or of texts as a net; it has nothing that could learn.
+    """Any function of images or of texts as a net without weights to train.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ class CallableNet(nn.Module):
     preprocess : callable, optional
         From a text or an image to an array; the function is called with the arrays of several items stacked.
     columns : sequence of int, optional
-        Which column of the function's each label has; each its own when None.
+        The function's column of each label; the columns as they are when None.
 
     Attributes
     ----------
     fingerprint : Tensor of uint8
-        Says which function it is: a hash of its `version`, if it has one, or else of its name.
+        Identifies the function: a hash of its `version`, if it has one, else of its name.
     lock : threading.RLock
         Held while the function is called, also by copies of this net.
     """
@@ -140,7 +140,7 @@ class CallableNet(nn.Module):
 
     @property
     def classes(self) -> list[Any] | None:
-        """The classes of the function's columns, as scikit-learn's classifiers tell them; None where it doesn't."""
+        """The classes of the function's columns, as in scikit-learn's `classes_`; None where it has none."""
         return classes_of(self.function)
 
     def in_order(self, columns: Sequence[int]) -> CallableNet:
@@ -149,7 +149,7 @@ class CallableNet(nn.Module):
         Parameters
         ----------
         columns : sequence of int
-            Which column of the function's each label has.
+            The function's column of each label.
         """
         return self._again(columns)
 
@@ -185,14 +185,14 @@ class CallableNet(nn.Module):
                             len(items))
 
     def call(self, argument: Any, n: int) -> Any:
-        """What the function gives; ModelError when it raises.
+        """The function's output; ModelError when it raises.
 
         Parameters
         ----------
         argument : object
-            What it is called with.
+            The function's argument.
         n : int
-            How many items these are.
+            Number of items.
         """
         call = getattr(self.function, "predict_proba", self.function)
         try:
@@ -208,19 +208,19 @@ class CallableNet(nn.Module):
                              "probabilities is expected.") from error
 
     def checked(self, output: Any, n: int) -> Tensor:
-        """Probabilities that a function gave, each label's in its column: float32, shape (n, n_labels).
+        """Check a function's output, and return it with a column for each label: float32, shape (n, n_labels).
 
         Parameters
         ----------
         output : array_like
-            What it gave.
+            What the function returned.
         n : int
             Number of items.
 
         Raises
         ------
         ModelError
-            When these can't be used.
+            When the output can't be used as probabilities.
         """
         try:
             probs = torch.as_tensor(output if isinstance(output, Tensor) else np.array(output, np.float32)) \
@@ -255,9 +255,9 @@ class CallableNet(nn.Module):
         return f"{n} {self.kind}(s)"
 
     def sample_of(self, items: Sequence[Any]) -> str:
-        """A digest of its outputs for some items: a function may change and keep its name.
+        """Its rounded outputs for some items as text, since a function may change and keep its name.
 
-        An item that it can't take counts as that.
+        An item on which the function fails counts as "refused".
 
         Parameters
         ----------
@@ -270,14 +270,14 @@ class CallableNet(nn.Module):
             return "refused" if len(items) == 1 else ", ".join(self.sample_of([item]) for item in items)
 
     def extra_repr(self) -> str:
-        """The name of the function, what it is called with, and the order of its columns."""
+        """The names of the function and its preprocessing, and the order of its columns."""
         told = [_name_of(self.function), *([] if self.preprocess is None else [_name_of(self.preprocess)]),
                 *([] if self.columns is None else [str(list(self.columns))])]
         return ", ".join(told)
 
 
 def _seen(preprocess: Callable[[Any], Any], item: Any) -> Any:
-    """What a preprocessing gives for an item, which it may want as a picture."""
+    """The output of a preprocessing for an item; if it fails on an array, it is given a PIL image."""
     try:
         return preprocess(item)
     except Exception:  # a person's function, which may raise anything
@@ -328,8 +328,8 @@ def classes_of(model: Any) -> list[Any] | None:
     Parameters
     ----------
     model : object
-        Or a method of it, such as its `predict_proba`. One that has a list of arrays, an array for each label that may
-        be on or off, has no classes in this sense.
+        The model, or a method of it, such as its `predict_proba`. Where `classes_` is a list of arrays, one for each
+        label that may be on or off, the result is None.
     """
     owner = getattr(model, "__self__", model)
     try:
@@ -342,7 +342,7 @@ def classes_of(model: Any) -> list[Any] | None:
 
 
 def names_of_outputs(net: nn.Module) -> list[str]:
-    """What a net calls its outputs, in their order; none where it doesn't say, as in Hugging Face's `config.id2label`.
+    """Names of a net's outputs in their order, from `config.id2label` as Hugging Face's have; empty without these.
 
     Parameters
     ----------
@@ -355,10 +355,10 @@ def names_of_outputs(net: nn.Module) -> list[str]:
 # 18 branches: the ways in which classes may name labels are listed, then tried in their order.
 def column_order(classes: Sequence[Any], label_ids: Sequence[str],
                  names: Iterable[Mapping[str, str]]) -> tuple[int, ...]:
-    """Which of a classifier's columns each label has.
+    """The classifier's column of each label.
 
-    Classes are names of labels, or label_ids. Whole numbers from 0 that are neither, and False and True, count labels
-    in the taxonomy's order.
+    Classes are names of labels, or label_ids. Whole numbers from 0 that are neither, and False and True, are indices
+    of labels in the taxonomy's order.
 
     Parameters
     ----------
@@ -367,12 +367,12 @@ def column_order(classes: Sequence[Any], label_ids: Sequence[str],
     label_ids : sequence of str
         The labels.
     names : iterable of mapping of str to str
-        label_id -> name, under one version of the taxonomy after the other. Those of the first are today's.
+        label_id -> name under each version of the taxonomy, today's first.
 
     Raises
     ------
     ModelError
-        When these aren't the labels; the message lists both.
+        When the classes aren't the labels; the message lists both.
 
     Examples
     --------

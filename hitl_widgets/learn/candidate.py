@@ -1,8 +1,8 @@
-"""A light head fitted to all answers, and whether it should take the place of the adopted model.
+"""A light head fitted to all answers, and its comparison with the adopted model, which it may replace.
 
 `fit_candidate` makes the head (a `Candidate`, or a `SetCandidate` where an item may have several labels).
-`compare_with` asks both models about answers that neither of them learnt: the new one out of fold, the adopted one
-where its record says that it never learnt the item. Hold-out and gold have no part in it.
+`compare_with` compares both models on answers that neither learnt: the new one predicts out of fold, and the adopted
+one only items that, by its record, it never learnt. Hold-out and gold items aren't used.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from .text_views import TextPreprocess
 from .training_set import BY_CHANCE, pool_shares, training_set
 
 ORIGIN = "background"
-# Why an item was asked, where no model's doubt picked it. A model errs most where it is in doubt: on these items any
-# other model of less use would seem better.
+# Reasons for asking an item other than a model's uncertainty. On the items about which a model was uncertain it errs
+# most, so that a worse model could seem better there.
 NOT_BY_DOUBT = (*BY_CHANCE, "typiclust", "k_centre", "script", "import")
-# Fewer answers than this leave a doubt.
+# Least number of answers to compare with a model that wasn't learnt in the background.
 FEWEST_COMPARED = 20
-# A probability below this counts as this: one answer that is wrong must not decide alone.
+# Probabilities are clipped to at least this, so that one wrong answer doesn't decide alone.
 LEAST = 1e-3
 
 
@@ -54,7 +54,7 @@ class Candidate:
     Attributes
     ----------
     items : LabelledImages
-        What it learnt from.
+        The items to learn from.
     kept : ndarray of int
         Rows of the items that could be read.
     light : Light or LightLabels
@@ -62,7 +62,7 @@ class Candidate:
     answers : Answers
         The answers, and the taxonomy that they were read under.
     seed : int
-        The project's.
+        The project's seed.
     """
 
     items: LabelledImages
@@ -100,9 +100,9 @@ class Candidate:
         Parameters
         ----------
         probs : ndarray, shape (n, n_labels)
-            Of the items at `rows`.
+            A model's probabilities for the items at `rows`.
         rows : ndarray of int, shape (n,)
-            Among those that it learnt.
+            Rows among the items that it learnt.
         """
         return answer_losses(probs, self.targets[torch.from_numpy(rows)])
 
@@ -114,7 +114,7 @@ class Candidate:
         probs, rows
             As for `losses_of`.
         thresholds : mapping of str to float
-            Of the model that gave the probabilities.
+            Thresholds of the model that gave the probabilities.
         """
         return is_right(probs, self.targets[torch.from_numpy(rows)])
 
@@ -134,7 +134,7 @@ class Candidate:
             light_net(registry.descriptors.net, self.light.head)
 
     def body(self) -> dict[str, Any]:
-        """What the "adopted" event says of it, beside why it was adopted."""
+        """Fields of the "adopted" event that describe the head."""
         right = self.right(self.probs, np.arange(len(self.kept)), self.thresholds)
         return {"learnt": pack(self.item_ids), "n_training": len(self.kept), "seed": self.seed,
                 "taxonomy": self.answers.lineage.today.version,
@@ -145,7 +145,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SetCandidate(Candidate):
-    """A candidate for items that may have several labels: the loss is the mean of that of an item's known labels."""
+    """A candidate for items that may have several labels; an item's loss is the mean over its known labels."""
 
     @property
     def probs(self) -> np.ndarray:
@@ -155,7 +155,7 @@ class SetCandidate(Candidate):
 
     @property
     def prior(self) -> np.ndarray:
-        """The share of the answers that say on, for each label."""
+        """For each label, the share of the answers in which it is on."""
         _, on, weights = known_of(self.targets, self._weights)
         shares: np.ndarray = label_shares(on, weights).numpy()
         return shares
@@ -202,7 +202,7 @@ def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
     project : Project
         Its lock is held only while the answers are read.
     registry : Registry
-        Has the descriptors.
+        The registry, with the descriptors.
     """
     with project.state.lock:
         answers = project.answers()
@@ -221,7 +221,7 @@ def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
 
 
 class _Rows:
-    """What light models of a project learn from: descriptors of its images, or features of its texts."""
+    """Inputs of a project's light models: descriptors of its images, or features of its texts."""
 
     def __init__(self, registry: Registry, positions: np.ndarray) -> None:
         self._registry = registry
@@ -233,7 +233,7 @@ class _Rows:
             self.readable = np.isfinite(self.rows).all(axis=1)
 
     def penalty(self, project: Project, items: LabelledImages, kept: np.ndarray) -> np.ndarray | None:
-        """By how much more each feature of texts is penalised, by the words that people marked; None for images."""
+        """The penalty's factor of each text feature, from the words that people marked; None for images."""
         if self._registry.texts is None:
             return None
         exact = np.ones(len(items), bool) if items.candidates is None else items.candidates.sum(axis=1) <= 1
@@ -267,17 +267,17 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
     ----------
     project : Project
     registry : Registry
-        Has the adopted model.
+        The registry, with the adopted model.
     new : Candidate
     former : Event or None
-        By which the adopted model was adopted.
+        The event of the last adoption; None without one.
 
     Notes
     -----
-    Over a head that was learnt in the background the smaller mean loss decides, over any other model only a difference
-    beyond doubt: 0 lies outside the paired 95 % interval of the losses, and no fewer answers are right, of 20 answers
-    or more to items that weren't picked because a model was in doubt. Without a model, the candidate has to be better
-    than the labels' shares alone.
+    It replaces a head that was learnt in the background if its mean loss is smaller. It replaces any other model only
+    if the paired 95 % interval of the decrease in loss lies above 0 and no fewer answers are right, on 20 answers or
+    more to items that weren't picked because a model was uncertain. Without an adopted model, its loss has to be
+    smaller than that of the class priors.
     """
     n, loss = len(new.kept), float(new.losses.mean())
     if former is None or registry.inference.missing:
@@ -317,7 +317,7 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
 
 
 def _nothing_new(project: Project, new: Candidate, former: Event, *, own: bool) -> Comparison:
-    """What is done where the adopted model learnt every answer: nothing shows which of the two is better."""
+    """The comparison where the adopted model learnt every answer, so that losses can't be compared."""
     if own and tuple(former.body["label_ids"]) != tuple(new.items.label_ids):
         return Comparison(True, "The labels were edited since the adopted model was learnt.")
     if own and len(new.kept) > former.body["n_training"]:
@@ -328,19 +328,19 @@ def _nothing_new(project: Project, new: Candidate, former: Event, *, own: bool) 
 
 
 def _n_changed(project: Project, new: Candidate, former: Event) -> int:
-    """Count the items that a model learnt and that were decided again since, or don't teach any more."""
+    """Count the items that a model learnt and that don't train any more, and those with a decision since."""
     ids = np.array([zlib.crc32(item_id.encode()) for item_id in new.item_ids], np.uint32)
     gone = np.setdiff1d(unpack(former.body["learnt"]), ids) if "learnt" in former.body else ids[:0]
     return len(gone) + len(set(new.item_ids).intersection(project.log.changed_items(former.seq or 0)))
 
 
 def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
-    """The loss of each answer in nats: minus the logarithm of its probability, or of its candidates' together.
+    """The loss of each answer in nats: minus the logarithm of its probability, or of the sum of its candidates'.
 
     Parameters
     ----------
     probs : ndarray, shape (n, n_labels)
-        Of a model.
+        A model's probabilities.
     targets : Tensor
         As `data.TrainingData.targets`.
 
@@ -360,9 +360,9 @@ def set_answer_losses(probs: np.ndarray, on: Tensor, weights: Tensor) -> np.ndar
     Parameters
     ----------
     probs : ndarray, shape (n, n_labels)
-        That each label is on.
+        Probability that each label is on.
     on, weights : Tensor, shape (n, n_labels)
-        Whether it is, from 0 to 1, NaN where nothing is known; and how much that counts.
+        Whether it is on, from 0 to 1, NaN where that isn't known; and the weight of each.
 
     Examples
     --------
@@ -404,6 +404,6 @@ def _tell_apart(targets: Tensor, *, of_sets: bool) -> bool:
 
 
 def _of_groups(gains: np.ndarray, groups: np.ndarray) -> Estimate:
-    """The mean gain with its interval, where the items of a group tell as much as one."""
+    """The mean gain with its interval; the items of a group count as one."""
     _, group = np.unique(groups, return_inverse=True)
     return student_mean((np.bincount(group, gains) / np.bincount(group)).tolist())

@@ -1,8 +1,8 @@
 """Training state: progress, learning-rate schedule, checkpoints.
 
 `Schedule` counts steps and seconds and gives the learning rate; `TrainingState` holds everything the next epoch depends
-on. A `Saver` saves it to a `Checkpoint`, one file from which a training that was killed resumes, after the first epoch,
-then once a minute at most, and when the training ends. The file holds tensors and JSON: nothing is pickled.
+on. A `Saver` saves it to a `Checkpoint`, a file from which a killed training resumes: after the first epoch, then at
+most once a minute, and when the training ends. The file holds tensors and JSON: nothing is pickled.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Groups = dict[str, dict[str, Tensor]]
 # For this share of a training the last layer learns alone, where the layers below it have a smaller learning rate.
 HEAD_FIRST = 0.2
 FORMAT = "2"
-# Seconds between two checkpoints, at least: of a large net each takes seconds and a gigabyte.
+# Least number of seconds between checkpoints: one of a large net takes seconds and a gigabyte.
 SAVE_EVERY_S = 60.0
 
 
@@ -64,7 +64,7 @@ class Schedule:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the training was called, without the time for which it was stopped."""
+        """Seconds since the training began, without the time for which it was stopped."""
         return time.monotonic() - self._began
 
     @property
@@ -95,9 +95,9 @@ class Schedule:
         Parameters
         ----------
         step : int
-            Its number of batches.
+            The number of batches it had done.
         elapsed_s : float
-            Its seconds.
+            The seconds it had taken.
         """
         self.step, self._began = step, time.monotonic() - elapsed_s
 
@@ -157,7 +157,7 @@ class Checkpoint:
     path : str or Path
         The file; its folder is made when it is first written.
     fingerprint : str
-        What the training follows from, such as a hash of its arguments; another training's file is ignored.
+        Identifies the training, such as a hash of its arguments; another training's file is ignored.
     """
 
     def __init__(self, path: str | Path, *, fingerprint: str) -> None:
@@ -165,7 +165,7 @@ class Checkpoint:
         self._metadata = {"format": FORMAT, "of": fingerprint, "torch": torch.__version__}
 
     def write(self, tensors: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
-        """Write the file. A full disk costs the file, not the training.
+        """Write the file. An error, such as a full disk, is ignored, and the training goes on.
 
         Parameters
         ----------
@@ -240,21 +240,21 @@ class TrainingState:
     optimizer : Optimizer
         Its optimizer.
     generator : torch.Generator
-        Source of order and augmentation.
+        Source of randomness for the items' order and augmentation.
     schedule : Schedule
         Progress and learning rate.
     extra_loss : RationaleLoss, optional
-        A loss to add at each step; with one, the last epoch's weights are kept, whatever validates.
+        A loss to add at each step; with one, the last epoch's weights are kept, whatever its validation loss.
     history : list of dict
         One row an epoch.
     best : dict
         The weights to keep.
     best_epoch : int
-        Their epoch.
+        The epoch of these weights.
     lowest : ndarray, optional
         The loss of each validating item when their sum was lowest.
     shift : Tensor, shape (n_labels,), optional
-        What the loss adds to the logits (`confidence.logit_shift`); None where labels are drawn as often as they come.
+        What the loss adds to the logits (`confidence.logit_shift`); None where nothing is added.
     """
 
     net: nn.Module
@@ -282,7 +282,7 @@ class TrainingState:
             The epoch's row of the history.
         """
         self.history.append(row)
-        # Of two that are alike the later is better: its learning rate has come further down.
+        # Of two equally good epochs the later is better: its learning rate was lower.
         if self.lowest is None or self.extra_loss is not None or no_worse(losses, self.lowest):
             self.best, self.best_epoch = copy.deepcopy(self.net.state_dict()), len(self.history)
         if self.lowest is None or losses.sum() < self.lowest.sum():
@@ -305,7 +305,7 @@ class TrainingState:
         return "early" if patience is not None and len(self.history) - self.best_epoch >= patience else None
 
     def content(self) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-        """What a checkpoint has: groups of named tensors, none of which changes any more, and facts."""
+        """The content of a checkpoint: groups of named tensors, which training doesn't change any more, and facts."""
         moments = {f"{place} {name}": value for place, state in self.optimizer.state_dict()["state"].items()
                    for name, value in state.items()}
         generators = {"order": self.generator.get_state(), "torch": torch.get_rng_state()}
@@ -326,7 +326,7 @@ class TrainingState:
         Parameters
         ----------
         checkpoint : Checkpoint
-            Where a `Saver` put it.
+            The file that a `Saver` wrote.
         """
         if (content := checkpoint.read()) is None:
             return
@@ -356,7 +356,7 @@ class Saver:
     Parameters
     ----------
     checkpoint : Checkpoint, optional
-        Where to; nothing is saved when None.
+        The file to write; nothing is saved when None.
     """
 
     def __init__(self, checkpoint: Checkpoint | None) -> None:
@@ -369,7 +369,7 @@ class Saver:
         Parameters
         ----------
         state : TrainingState
-            At the end of an epoch.
+            The state at the end of an epoch.
         """
         if self._checkpoint is not None:
             self._waiting = state.content()

@@ -1,9 +1,9 @@
-"""Which of the workbench's own nets is taken: the light model, the small CNN, or the average of both.
+"""The choice among the workbench's own nets: the light model, the small CNN, or the average of both.
 
 `train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
-was trained on. The average of both is taken unless one of them errs less beyond chance: where few answers compare them,
-taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). For texts it is the light model,
-whose contributions are exact, unless another one's loss is lower by more than chance. The hold-out isn't used for it.
+was trained on. The average is the default, for texts the light model, whose contributions are exact: another net is
+taken only if its loss is lower by more than chance explains. With few answers to compare on, taking the lowest loss
+instead cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .losses import ONE_LABEL, Objective, is_partial, label_groups, label_losses
 from .text_light import TextPrior
 from .train import MAX_ROWS, Trained, TrainingOptions, logits_of, train
 
-# To choose a net, each half of the items is learnt with this share of the least number of batches.
+# To compare nets by halves of the items, a net is trained with this share of the least number of batches.
 SHARE_OF_STEPS = 0.25
-# A probability below this counts as this: one item of which a net was wrongly sure doesn't decide alone.
+# Probabilities are clipped to at least this, so that one item of which a net was wrongly sure doesn't decide alone.
 LEAST = 1e-3
 
-# Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
-# that training's history.
+# Shows the progress of a training. Called with `title`, it returns a context manager, whose value is called with each
+# new row of the training's history.
 ShowTraining = Callable[..., AbstractContextManager[Callable[..., object]]]
 
 
@@ -97,36 +97,37 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
     """Train a light model and a small CNN on the same answers, and take the one that errs less, or their average.
 
     They are compared on the items that validate. Where too few do, each half of the items is predicted by nets that
-    were trained on the other half, the CNN with fewer steps; the one with the lowest loss is taken then, and the whole
-    CNN is trained only if it takes part in it.
+    were trained on the other half, the CNN with fewer steps; then the one with the lowest loss is taken, and the CNN
+    is trained on all items only if it is needed.
 
     Parameters
     ----------
     cnn : nn.Module
-        To start from. It may not have learnt from the items that validate before, and where too few do, from none.
+        The net to start from. It must not have learnt from the items that validate; where too few do, from any.
     source : Descriptors, TextPrior, DescriptorRows or TextRows
-        What the light model learns from.
+        The inputs of the light model.
     data : TrainingData
-        What to learn from, with draws.
+        The training data, with draws.
     n_labels : int
         Number of outputs.
     options : TrainingOptions, optional
         As for `train.train`; the budget is that of all the trainings together.
     checkpoint : Checkpoint, optional
-        Of the CNN's training, as for `train.train`.
+        Checkpoint of the CNN's training, as for `train.train`.
     progress : ShowTraining
         Called for each of the two nets.
     bars : Bars
         Shows how many of the trainings that compare the two are done.
     title : str
-        What is learnt; the net's name is added.
+        Title of the bars; the net's name is added.
     device : str
         As for `train.train`.
 
     Returns
     -------
     tuple of (Trained, str)
-        The training that was chosen, and why; "" after an interrupt. That of an average is the CNN's, with another net.
+        The training that was chosen, and why; "" after an interrupt. For the average it is the CNN's training, with
+        the average as its net.
     """
     options, began = options or TrainingOptions(), time.monotonic()
     images, readable = load_views(data.images)
@@ -162,7 +163,7 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
 
 def _learn_light(lights: LightRows, data: TrainingData, rows: np.ndarray, n_labels: int, *,
                  progress: ShowTraining, title: str) -> tuple[Trained, Any]:
-    """Train the light model on the items that can be read; and the rows of all items, as `LightRows.of` gives them."""
+    """Train the light model on the items that can be read; returns it, and the rows (`LightRows.of`) of all items."""
     with progress(title=f"{title}, net 1 of 2, the light model") as show_row:
         some = data.select(rows)
         seen = lights.of(some.images, at=rows, n=len(data))
@@ -173,10 +174,10 @@ def _learn_light(lights: LightRows, data: TrainingData, rows: np.ndarray, n_labe
 
 def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, objective: Objective = ONE_LABEL,
              in_doubt: str = AVERAGE) -> Compared:
-    """The mean losses of both and of their average, from their logits of the same items.
+    """The mean losses of both nets and of their average, from their logits for the same items.
 
-    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the one that is `in_doubt`
-    is taken unless another one is better beyond chance.
+    Without label smoothing, which would favour the least confident net. With `by_chance`, `in_doubt` is taken unless
+    another's loss is lower by more than chance; else the lowest loss is.
     """
     if objective.of_sets:
         return _compare_sets(light, cnn, targets, by_chance=by_chance, in_doubt=in_doubt)
@@ -190,7 +191,7 @@ def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, ob
 
 
 def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool, in_doubt: str) -> Compared:
-    """The same where an item may have several labels: the mean losses of labels that are known."""
+    """As `_compare`, where an item may have several labels: the mean losses of the known labels."""
     average = average_set_logits(torch.stack([light, cnn]))
     _, truth, weights = known_of(on, torch.ones(len(on)))
     least = torch.tensor(LEAST).logit()
@@ -200,7 +201,7 @@ def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool, in
 
 
 def _compared(losses: dict[str, Tensor], *, by_chance: bool, in_doubt: str) -> Compared:
-    """The comparison, from each item's losses."""
+    """The comparison, from each candidate's losses of the items."""
     n = len(losses[in_doubt])
     chance = {name: 2 * float((each - losses[in_doubt]).std()) / n ** 0.5 for name, each in losses.items()} \
         if by_chance and n > 1 else {}
@@ -240,20 +241,20 @@ def _on_validation(trained: Trained, lights: LightRows, data: TrainingData, seen
 
 def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
                       shares: np.ndarray | None) -> Tensor:
-    """Logits of items that validated, with a temperature and a bias that were fitted to the others of them.
+    """Logits of the items that validated, calibrated out of fold: each fold by what was fitted to the others.
 
-    The CNN's own were fitted to all of them, so that it would know the very items on which it is compared.
+    The CNN's own temperature and bias were fitted to all of these items, which would favour it.
 
     Parameters
     ----------
     logits, targets : Tensor
-        Of the items that validated; before the temperature.
+        Logits before the temperature, and targets, of the items that validated.
     draws : ndarray, optional
-        As for `light.out_of_fold_logits`; each item for itself when None.
+        As for `light.out_of_fold_logits`; no items are grouped when None.
     beside : tuple of Tensor
         Logits and targets of items that trained.
     shares : ndarray, optional
-        The labels' shares in the pool.
+        Class priors: the labels' shares in the pool.
     """
     apart, n_labels = torch.empty_like(logits), logits.shape[1]
     fold = folds(label_groups(targets).numpy(), np.arange(len(targets)) if draws is None else draws)
@@ -270,7 +271,7 @@ def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | No
 
 def _sets_calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
                            former: Adjustment, shares: np.ndarray | None) -> Tensor:
-    """The same where an item may have several labels; the logits are those after the adjustment `former`."""
+    """As `_calibrated_apart`, where an item may have several labels; `former` is the adjustment in the logits."""
     raw, learnt, apart = former.undone(logits), former.undone(beside[0]), torch.empty_like(logits)
     fold = folds(np.zeros(len(targets), np.int64), np.arange(len(targets)) if draws is None else draws)
     for number in np.unique(fold):

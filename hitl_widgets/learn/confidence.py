@@ -1,9 +1,9 @@
-"""Calibrated confidence: the pool's shares of the labels, and a temperature, both in a net's last layer.
+"""Calibrated confidence: the pool's class priors and a temperature, both in a net's last layer.
 
-Labels are drawn equally often in training, which makes a net's probabilities those of a pool with equal shares.
-`logit_shift` says by how much, and the training's loss adds it to the logits, so that the net itself learns the pool's
-shares. `fit_temperature` compares confidence with accuracy on items that didn't train; `LastLayer` finds and changes
-the layer.
+Training draws rare labels more often than the pool has them. `logit_shift` is the logarithm of each label's share in
+the draws over its share in the pool; the loss adds it to the logits, so that the net itself learns the pool's priors
+(logit adjustment). `fit_temperature` is fitted on items that weren't trained on; `LastLayer` finds and changes the
+layer.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from .losses import SMOOTHING, is_partial, label_groups, partial_label_losses
 from .outputs import read_logits
 from .text_views import Batch, moved, n_items, run_net
 
-# A temperature is fitted to this many items, or more.
+# Least number of items to fit a temperature.
 MIN_ITEMS = 10
-# Of the logarithm of the temperature, before any item was seen: mean and standard deviation.
+# Prior mean and standard deviation of the logarithm of the temperature.
 EXPECTED, SPREAD = 0.0, 0.3
-# Each label's share gets this many more items, spread over all labels.
+# Labels' shares are smoothed by this many items more, spread over all labels.
 PSEUDO_COUNT = 1.0
-# Steps towards the bias with which mean probabilities are shares.
+# Iterations to find the bias with which the labels' mean probabilities are their shares.
 N_STEPS = 12
 
 
 class LastLayer:
-    """The last layer of a net, where a change of its bias or its scale is one of the logits.
+    """The last layer of a net, whose bias shifts and whose scale multiplies the logits.
 
     Parameters
     ----------
     layer : nn.Linear or nn.Conv2d
-        It has a bias.
+        A layer with a bias.
     """
 
     def __init__(self, layer: nn.Linear | nn.Conv2d) -> None:
@@ -58,9 +58,9 @@ class LastLayer:
         net : nn.Module
             It isn't changed.
         views : Tensor, shape (n, C, h, w), or a batch of texts
-            Some views, on the net's device, on which a change of the bias is tried.
+            Some views, on which a change of the bias is tried.
         name : str, optional
-            Of the layer; found when None.
+            The layer's name; found when None.
         of_sets : bool
             Whether an item may have several labels, so that a number added to all logits matters.
         """
@@ -98,7 +98,7 @@ class LastLayer:
         Parameters
         ----------
         scales, biases : Tensor, shape (n_labels,)
-            By what, above 0, and what to add.
+            The factors, above 0, and what to add.
         """
         with torch.no_grad():
             bias, weight = self._layer.bias, self._layer.weight
@@ -145,38 +145,38 @@ def label_rows(targets: Tensor, n_labels: int, among: Tensor | None = None) -> T
     n_labels : int
         Number of the net's outputs.
     among : Tensor, optional
-        All answers, of which the targets are some: the exact ones of these tell how frequent a partial answer's
-        candidates are. The targets themselves when None.
+        All answers, which include the targets. A partial answer's candidates are weighted by their frequency among the
+        exact ones. The targets themselves when None.
     """
     if targets.ndim == 1:
         return torch.nn.functional.one_hot(targets, n_labels).double()
     rows, partial = _without_smoothing(targets, n_labels), is_partial(targets)
-    # One of the candidates is right: the more frequent it is among exact answers, the more probably it is this one.
+    # One of the candidates is right: each with a probability proportional to its frequency among exact answers.
     exact = rows[~partial] if among is None else _without_smoothing(among, n_labels)[~is_partial(among)]
     rows = torch.where(partial[:, None], rows * (exact.sum(dim=0) + PSEUDO_COUNT / n_labels), rows)
     return rows / rows.sum(dim=1, keepdim=True)
 
 
 def _without_smoothing(targets: Tensor, n_labels: int) -> Tensor:
-    """Rows of targets as probabilities that weren't smoothed, float64; partial answers as they are."""
+    """Rows of targets with label smoothing undone, float64; partial answers as they are."""
     rows, least = targets.double(), SMOOTHING / n_labels
     smoothed = (rows.min(dim=1, keepdim=True).values >= 0.999 * least) & ~is_partial(targets)[:, None]
     return torch.where(smoothed, ((rows - least) / (1 - SMOOTHING)).clamp_min(0), rows)
 
 
 def logit_shift(targets: Tensor, weights: Tensor, n_labels: int, shares: np.ndarray | None = None) -> Tensor:
-    """The logarithm of each label's share in balanced draws over its share in the pool, float32, shape (n_labels,).
+    """The logarithm of each label's share in the training's draws over that in the pool, float32, shape (n_labels,).
 
     Logits for the pool, plus this, are logits for the draws.
 
     Parameters
     ----------
     targets, weights : Tensor
-        Of the items that train, as in `data.TrainingData`.
+        Targets and weights of the items that train, as in `data.TrainingData`.
     n_labels : int
         Number of the net's outputs.
     shares : ndarray, shape (n_labels,), optional
-        The labels' shares in the pool; those of the targets when None.
+        Class priors: the labels' shares in the pool; those of the targets when None.
 
     References
     ----------
@@ -199,9 +199,9 @@ def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int, among: Tenso
     Parameters
     ----------
     shares : ndarray, shape (n_labels,)
-        The labels' shares in the pool.
+        Class priors: the labels' shares in the pool.
     targets : Tensor
-        Of the answers, as in `data.TrainingData`.
+        Targets of the answers, as in `data.TrainingData`.
     n_labels : int
         Number of the net's outputs.
     among : Tensor, optional
@@ -212,7 +212,7 @@ def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int, among: Tenso
 
 
 def _smoothed(shares: Tensor, n_items: int) -> Tensor:
-    """The shares of n_items and of some more that are spread over all labels."""
+    """Shares among n_items, smoothed by `PSEUDO_COUNT` items that are spread over all labels."""
     return (n_items * shares / shares.sum() + PSEUDO_COUNT / len(shares)) / (n_items + PSEUDO_COUNT)
 
 
@@ -220,26 +220,26 @@ def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_tar
                     among: Tensor | None = None) -> tuple[float, Tensor]:
     """Fit a temperature and a bias to some items' answers; the temperature stays near 1 where there are few.
 
-    For each temperature the bias is the one with which the labels' mean probabilities over all items are their shares
-    among these: a temperature alone would move them, the more the rarer a label is.
+    For each temperature the bias makes the labels' mean probabilities over all items equal to their shares among them:
+    a temperature alone would shift these means, those of rare labels most.
 
     Parameters
     ----------
     logits : Tensor, shape (n, n_labels)
-        Of items that didn't train.
+        Logits of items that didn't train.
     targets : Tensor
         Their targets, as in `data.TrainingData`.
     all_logits, all_targets : Tensor
-        The same of items that did and of items that didn't, drawn alike.
+        Logits and targets of items that trained and of items that didn't, drawn alike.
     among : Tensor, optional
-        The targets of all items of which these were drawn, as for `label_rows`.
+        Targets of all the items from which these were drawn, as for `label_rows`.
 
     Returns
     -------
     temperature : float
-        By which to divide logits; 1 without items that didn't train.
+        Divide logits by it; 1 if `logits` is empty.
     bias : Tensor of float32, shape (n_labels,)
-        To add to them then.
+        Add it after the division.
 
     References
     ----------

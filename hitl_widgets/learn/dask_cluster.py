@@ -1,7 +1,7 @@
-"""Blocks on the workers of a Dask cluster: sent a few at a time, taken as they come, sent again where one was lost.
+"""Blocks on the workers of a Dask cluster: sent a few at a time, and sent again where one failed.
 
-`checked` says whether a client can be used; `results` sends blocks and gives their answers. No other module imports
-Dask, and this one only when there is a client.
+`checked` says whether a client can be used; `results` sends blocks and gives their answers as they come. No other
+module imports Dask, and this one only when there is a client.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from ..errors import BadInput, ModelError
 from .blocks import Answers, Block, Result, Work
 
-# Blocks on their way, for each thread of the workers; the threads are counted again after so many seconds.
+# Blocks in flight for each thread of the workers; seconds after which the threads are counted again.
 AHEAD, COUNTED_S = 3, 5.0
-# A block that failed so often is an error.
+# A block that failed this many times raises an error.
 MOST_FAILURES = 3
-# Seconds in which a first worker has to be there.
+# Seconds to wait for a first worker.
 WAIT_S = 30.0
-# With it, somebody says that the network between the machines is theirs alone.
+# The setting of Dask with which a user declares that nobody else is in the network between the machines.
 UNENCRYPTED = "hitl-widgets.unencrypted"
 GOES_ON = "What came before is kept; the next call goes on from there."
 INSTALL = 'pip install "hitl_widgets[scale]"'
@@ -78,9 +78,9 @@ def _is_private(address: str) -> bool:
 
 def results(client: Any, function: Callable[[Work, Block], Result], work: Work, blocks: Iterable[Block], *,
             budget_s: float | None = None) -> Iterator[tuple[Block, Answers | None]]:
-    """The answers of blocks in the order in which they come; None for one of which the net failed.
+    """The answers of blocks in the order in which they come; None for a block on which the net failed.
 
-    When the caller stops, as on an interrupt, what is on its way is cancelled.
+    When the caller stops, as on an interrupt, the blocks in flight are cancelled.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def results(client: Any, function: Callable[[Work, Block], Result], work: Work, 
     source, room = iter(blocks), 0
 
     def send(block: Block) -> None:
-        # Each is a key of its own: Dask shall not take an earlier run's answer for this one's.
+        # A new key each time, so that Dask doesn't return an earlier run's answer.
         future = client.submit(function, work, block, pure=False,
                                key=f"{work.what.replace(' ', '-')}-{block.number}-{uuid.uuid4().hex}")
         waiting[future] = block
@@ -157,7 +157,7 @@ def _wait_for_a_worker(client: Any, budget_s: float | None) -> None:
 
 
 def _result_of(status: str, told: Any, block: Block) -> Any:
-    """What a worker answered for a block; an error is raised where it answered nothing, or can do no block at all."""
+    """A worker's result for a block; raises ModelError where there is none, or the worker can't do the work at all."""
     if status != "finished":
         _raise(status, told, block)
     if isinstance(told, Result) and told.cause == "set up":
@@ -180,7 +180,7 @@ def _fault(result: Any, block: Block, work: Work) -> str:
 
 
 def _raise(status: str, told: Any, block: Block) -> None:
-    """Raise what became of a block that has no answer."""
+    """Raise the error of a block that has no answer."""
     error = told[1] if isinstance(told, tuple) else told
     if type(error).__name__ == "KilledWorker":
         raise ModelError(f"{_named(block)} was on its way when several workers died, one after the other. The net, "

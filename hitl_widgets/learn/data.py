@@ -1,7 +1,7 @@
 """Training data: labelled items as a torch Dataset, the validation split, balanced batches, augmentation.
 
 `LabelledImages` is what `Workbench.training_set` returns, `TrainingData` what `train` takes. The functions are the data
-steps of `train`; each can be used in a loop of one's own.
+steps of `train`; each can be used in a loop of your own.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .losses import ONE_LABEL, PARTIAL, Objective, label_groups, with_candidates
 from .rationales import Rationales
 from .views import Images, KeptViews, TextViews, View, Views, are_of_texts
 
-# Of views (a tensor, or a mapping of tensors), targets and weights.
+# Batches of (views, targets, weights); views are a tensor, or a mapping of tensors.
 Batches = Iterable[tuple[Any, Tensor, Tensor]]
 
 # With fewer validation items than this, the choice of the best epoch would be mostly chance.
 MIN_VALIDATION = 10
-# Items of a rare label come at most this many times as often as by chance, so that the net doesn't memorise them.
+# Items of a rare label are drawn at most this many times as often as uniformly, so that the net doesn't memorise them.
 MAX_REPEATS = 10
 # Views that take less memory than this are read once, others again for each batch.
 RESIDENT_BYTES = 256 * 2**20
@@ -75,8 +75,8 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     weights : ndarray of float32, shape (n_items,) or (n_items, n_labels)
         How much each item, or each of its labels, counts.
     images : Views
-        Only the views: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
-        temporary file. Of a text it is a tensor, or a mapping of tensors.
+        The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
+        temporary file. The view of a text is a tensor, or a mapping of tensors.
     draws : ndarray of float64, shape (n_items,)
         A number in [0, 1) for each item, as `pool_draws` gives it; it decides which items validate.
 
@@ -147,12 +147,12 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     def collate(self, rows: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Tensor, Tensor]:
         """A batch of rows of this set, for ``DataLoader(collate_fn=...)``: views, targets and weights.
 
-        Texts differ in length, which torch's own way of making batches refuses: shorter ones are filled up.
+        Texts differ in length, which torch's default collation refuses: shorter ones are padded.
 
         Parameters
         ----------
         rows : sequence of tuple
-            As the set gives them.
+            Elements of this set.
         """
         views, targets, weights = zip(*rows, strict=True)
         of_rows = torch.stack if self.targets.ndim == 2 else torch.as_tensor
@@ -165,7 +165,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         Parameters
         ----------
         rows : sequence of int
-            Which of them; at least one.
+            Rows of these items; at least one.
         """
         first = rows[0]
         try:
@@ -198,23 +198,23 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
 # Not `Pool.draws`, which hashes otherwise and depends on a seed: in projects that exist, items that validated so far
 # would then train, and their loss would look better than it is.
 def item_draws(item_ids: Iterable[str]) -> np.ndarray:
-    """A number in [0, 1) for each item, float64, that follows from its id alone."""
+    """A number in [0, 1) for each item, float64: a hash of its id."""
     return np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
                      for item_id in item_ids], dtype=np.float64) / 2**48
 
 
 def pool_draws(pool: Images, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each of some items, float64: it follows from the item's id, or from its text.
+    """A number in [0, 1) for each of some items, float64: a hash of the item's id, or of its text.
 
-    Texts that differ in capitals and white space alone have the same, so that none of them validates, or calibrates, a
-    net that learnt another.
+    Texts that differ only in case and white space have the same number, so that none of them validates, or calibrates,
+    a net that learnt another.
 
     Parameters
     ----------
     pool : Images
         The items.
     positions : sequence of int
-        Of the items in the pool.
+        Positions of the items in the pool.
     """
     places = np.asarray(positions, np.int64).tolist()
     if getattr(pool, "kind", "image") != "text":
@@ -230,7 +230,7 @@ def pool_draws(pool: Images, positions: Sequence[int] | np.ndarray) -> np.ndarra
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a net is trained on.
+    """The data that a net is trained on.
 
     Parameters
     ----------
@@ -245,16 +245,16 @@ class TrainingData:
         and the loss is that of the sum of their probabilities.
     draws : array_like, shape (n,), optional
         Numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: the images with numbers below 0.15
-        validate. With them, an item that validated once never trains later. By chance when None.
+        validate. With them, an item that validated once never trains later. Drawn at random when None.
     validation : tuple of (images, targets), optional
         What to validate on; when None, 15 % of the images are split off if that makes 10 or more.
     rationales : Rationales, optional
         Regions on some of the images that should not, or should, have counted.
     shares : array_like, shape (n_labels,), optional
-        The labels' shares in the pool that the net will predict; those of the targets when None.
+        Class priors: the labels' shares in the pool that the net will predict; those of the targets when None.
     objective : Objective
         `losses.ONE_LABEL`, or `losses.SETS` where an item may have several: each target is then whether each label is
-        on, from 0 to 1, shape (n, n_labels), NaN where nothing is known, and weights may be of each label.
+        on, from 0 to 1, shape (n, n_labels), NaN where nothing is known, and weights may have this shape too.
 
     Raises
     ------
@@ -292,7 +292,7 @@ class TrainingData:
         Parameters
         ----------
         rows : ndarray of int
-            Which of them.
+            Rows of these images.
         """
         images = self.images[rows] if isinstance(self.images, Tensor) else self.images.select(rows.tolist()) \
             if isinstance(self.images, (Views, TextViews)) else [self.images[row] for row in rows]
@@ -338,7 +338,7 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
     data : TrainingData
         Marked images always train.
     seed : int
-        Of the split, where the images have no draws.
+        Seed of the split, where the images have no draws.
 
     Raises
     ------
@@ -364,9 +364,9 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
 
 def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None, seed: int = 0,
                      groups: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on: those whose draws lie below a bar, which is the share.
+    """Rows to train on, and rows to validate on, whose draws lie below the share.
 
-    With draws that belong to the items, an item that validated once never trains later, whatever answers come.
+    With draws that belong to the items, an item that validated once never trains later, whatever answers are added.
     Otherwise a net that memorised it would look better than it is, and training it further would make it worse.
 
     Parameters
@@ -376,11 +376,11 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
     share : float
         Share of the rows that validate, from 0 to 1. If that makes fewer than 10 in all, none does.
     draws : array_like, shape (n,), optional
-        Numbers in [0, 1), one a row. When None they are drawn by `seed`, and of each label this share validates.
+        Numbers in [0, 1), one a row. When None they are drawn by `seed`, and this share of each group validates.
     seed : int
-        Of the draws.
+        Seed of the draws.
     groups : Tensor of int64, shape (n,), optional
-        The group of each row, of each of which the share validates; `losses.label_groups` of the targets when None.
+        The group of each row, such as its label; `losses.label_groups` of the targets when None.
     """
     by_bar, of_each = draws is not None, label_groups(targets) if groups is None else groups
     if draws is None:
@@ -388,7 +388,7 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
     draws, names = np.asarray(draws, np.float64), of_each.numpy()
     of_groups = [rows[np.argsort(draws[rows], kind="stable")]
                  for rows in (np.flatnonzero(names == name) for name in np.unique(names))]
-    if by_bar:  # of a label all of whose items lie below the bar, one trains
+    if by_bar:  # if all rows of a group lie below the share, one still trains
         chosen = [rows[:-1][draws[rows[:-1]] < share] for rows in of_groups]
     else:
         chosen = [rows[:round(share * len(rows))] for rows in of_groups]
@@ -399,11 +399,11 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
 
 
 def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.ndarray:
-    """Rows in the order in which to train on them, each label equally often.
+    """Rows in the order in which to train on them, each label equally often, up to a limit for rare labels.
 
-    A label's rows come in turn, each time in a new order; those of a rare label at most 10 times as often as by chance
-    among the exact answers, and the other labels share what it leaves. Partial answers with the same candidates count
-    as one label.
+    All rows of a label come before one is repeated, each time in a new order. Those of a rare label come at most 10
+    times as often as in uniform draws from the exact answers; the other labels share the rest. Partial answers with the
+    same candidates count as one label.
 
     Parameters
     ----------
@@ -476,8 +476,8 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
 def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
     """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be used.
 
-    Those that can't be read can't be used, nor those whose shape isn't that of most. Texts may differ in length, and
-    are kept one by one.
+    Views that can't be read, or whose shape isn't that of most, can't be used. Texts may differ in length, and are kept
+    one by one.
 
     Parameters
     ----------
@@ -487,7 +487,7 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     Raises
     ------
     BadInput
-        If no shape is that of most.
+        If no shape is that of more than half of the views.
     """
     if isinstance(images, Tensor):
         return images.float(), np.ones(len(images), bool)
@@ -549,12 +549,12 @@ def as_targets(targets: Any, n_items: int) -> Tensor:
     targets : array_like
         Indices of labels, or rows of probabilities.
     n_items : int
-        How many there should be.
+        The number of targets that is expected.
 
     Raises
     ------
     ShapeError
-        If they are neither.
+        If they have another number, or another shape or dtype.
     """
     tensor = torch.as_tensor(targets)
     tensor = tensor.float() if tensor.is_floating_point() else tensor.long()
@@ -598,7 +598,7 @@ def differ(on: Tensor) -> bool:
 
 
 def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, turn and scale each image a little, its edge drawn outwards; no mirroring, which changes digits.
+    """Shift, rotate and scale each image a little, padded with its edge; no mirroring, which changes digits.
 
     Texts stay as they are.
 
@@ -607,7 +607,7 @@ def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     images : Tensor, shape (n, C, h, w)
         The batch.
     generator : torch.Generator
-        Source of the moves.
+        Source of randomness.
     """
     if not isinstance(images, Tensor) or images.ndim != 4:
         return images

@@ -1,8 +1,8 @@
 """Descriptors of images as a net: edge directions, pixels and typical patches, reduced to principal components.
 
-A `DescriptorNet` is fitted to some views of a pool without a single label (`fit_descriptors`) and never trained after
-that. It is a torch module, so that Captum's methods explain what a head over it says, and the descriptors of an item
-are the same wherever they are used: by the queue, by light heads, by an explanation.
+A `DescriptorNet` is fitted to some views of a pool without labels (`fit_descriptors`) and never trained after that. It
+is a torch module, so that Captum's methods can explain a head on top of it, and the queue, light heads and explanations
+use the same descriptors of an item.
 """
 
 from __future__ import annotations
@@ -26,35 +26,34 @@ from .weights import shapes_in, unset
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
-# Added to the square of a block's contrast, between the darkest and the brightest pixel: noise isn't taken for edges.
+# Added to a block's squared norm, for pixels scaled to a range of 1, so that noise isn't taken for edges.
 NORM_FLOOR = 1e-3
-# Components of the fine histograms, of the coarse ones, of the pixels and of the patches, at most, and how much each
-# block weighs.
+# Most components of the fine histograms, the coarse ones, the pixels and the patches, and the weight of each block.
 N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50, "patches": 100}
 WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6, "patches": 1.2}
-# How much of the components' variance tones have: in what is alike they don't count. Heads for scales weigh them anew.
+# The tones' variance as a share of the components': they don't affect similarity. Heads for scales rescale them.
 TONE_SHARE = 1e-4
-# Small components count a little more than their variance says.
+# Exponent by which small components count a little more than their variance says.
 FLATTENED = 0.3
-# Larger views are reduced to this many pixels a side; smaller ones stay as they are, if they have the least.
+# Largest and smallest side, in pixels, to which views are scaled.
 LARGEST, SMALLEST = 48, 16
-# Components settle long before every item of a large pool was read.
+# Most views to which components are fitted: they settle long before all of a large pool is read.
 N_FITTED = 4_000
-# The filters of patches are found on so many views. They expect this mean and deviation of pixels between 0 and 1.
+# Patch filters are fitted to this many views, whose pixels, from 0 to 1, are standardised by this mean and deviation.
 N_FOR_FILTERS, MEAN, DEVIATION = 1_500, 0.3, 0.35
-# Tones are fitted to so many views.
+# Tones are fitted to this many views.
 N_FOR_TONES = 500
 # Windows along the longer side of a view, at most, where descriptors are made by windows.
 MOST_WINDOWS = 4
-# In one pass: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
+# Batch size: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
 AT_ONCE = 32
 
 
 class EdgeHistograms(nn.Module):
     """Histograms of the directions of edges (HOG) in the cells of a grid, each normalised with its neighbours.
 
-    An edge counts by its contrast, for the direction that it has and, less, for the nearest others. In colour, the
-    channel with the strongest edge counts, direction by direction.
+    An edge adds its contrast to the bin of its direction and, less, to the nearest bins. In colour, each direction
+    takes the channel with the strongest edge.
 
     Parameters
     ----------
@@ -80,15 +79,15 @@ class EdgeHistograms(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """From views, shape (n, C, h, w), to histograms, shape (n, 4 * 8 * (cells - 1) ** 2)."""
         n, channels, height, width = views.shape
-        # A frame, so that cells tile the whole and what lies at the edge is in as many blocks as what lies inside.
+        # Padded, so that cells tile the whole and the border is in as many blocks as the interior.
         side = self.cells * math.ceil(max(height, width) / (self.cells - 1))
         top, left = (side - height) // 2, (side - width) // 2
         around = (left, side - width - left, top, side - height - top)
         framed = functional.pad(functional.pad(views, (1, 1, 1, 1), mode="replicate"), around, mode="replicate")
         slopes = self.slopes(framed.flatten(0, 1)[:, None])
-        # By two directions at a right angle.
+        # From two directions at a right angle.
         contrast = (slopes[:, :1].square() + slopes[:, N_DIRECTIONS // 2:][:, :1].square() + 1e-8).sqrt()
-        # Nothing where the edge's direction is a whole step or more away.
+        # 0 where the edge's direction is a whole step or more away.
         strength = functional.relu(slopes.abs() - math.cos(math.pi / N_DIRECTIONS) * contrast)
         strength = strength.unflatten(0, (n, channels)).amax(dim=1)
         cells = functional.avg_pool2d(strength, side // self.cells)
@@ -101,12 +100,12 @@ class EdgeHistograms(nn.Module):
 
 
 class Brightness(nn.Module):
-    """Square roots of the pixels, scaled so that the darkest view has 0 and the brightest 1.
+    """Square roots of the pixels, after scaling these from the range [low, high] to [0, 1].
 
     Parameters
     ----------
     low, high : float
-        Smallest and largest number in the views.
+        Smallest and largest pixel in the fitted views.
     """
 
     low: Tensor
@@ -124,12 +123,12 @@ class Brightness(nn.Module):
 
 
 class Components(nn.Module):
-    """Principal components: a projection of rows that was fitted once and doesn't learn.
+    """Principal components: a projection of rows that is fitted once and never trained.
 
     Parameters
     ----------
     n_inputs, n_components : int
-        Width of the rows, and of what comes of them.
+        Width of the rows, and of the projected rows.
     """
 
     mean: Tensor
@@ -145,16 +144,16 @@ class Components(nn.Module):
         return functional.linear(rows - self.mean, self.axes)
 
     def fit(self, rows: Tensor, *, weight: float, seed: int) -> None:
-        """Fit the projection, so that all components together have this root mean square.
+        """Fit the projection, scaled so that the rows of components have this root mean square norm.
 
         Parameters
         ----------
         rows : Tensor, shape (n, n_inputs)
             Some views' rows; they are centred in place.
         weight : float
-            The root mean square of a row of components.
+            The root mean square of the norms of rows of components.
         seed : int
-            Of the randomised decomposition.
+            Seed of the randomised decomposition.
 
         References
         ----------
@@ -175,7 +174,7 @@ class Components(nn.Module):
 
 
 class Form(NamedTuple):
-    """What views are brought to: square windows of `side` pixels, `across` of them in a row and `down` rows."""
+    """The size to which views are scaled: square windows of `side` pixels, in `down` rows of `across` windows."""
 
     side: int
     across: int = 1
@@ -221,15 +220,15 @@ class Descriptors(nn.Module, ABC):
 class DescriptorNet(Descriptors):
     """Descriptors of images: components of two grids of edge histograms, of the pixels and of typical patches.
 
-    After them come the tones of the view (`tones.Tones`), which hardly count.
+    The tones of the view (`tones.Tones`) are appended, with a very small weight.
 
     Parameters
     ----------
     channels : int
         Number of channels of the views, 1 or 3.
     form : Form or int
-        The size to which views are scaled first; a number is the side of one window. Each window has a descriptor, by
-        the same components; a view's descriptor is those of its windows, one after the other.
+        The size to which views are scaled first; a number is the side of one window. The same components describe each
+        window; a view's descriptor is the concatenation of those of its windows.
     tones : bool
         Whether tones come after the components; False for descriptors that an earlier version fitted.
 
@@ -248,7 +247,7 @@ class DescriptorNet(Descriptors):
         self.form = form if isinstance(form, Form) else Form(form)
         self.side, self.channels, self.n_windows = self.form.side, channels, self.form.n_windows
         side = self.side
-        self.register_buffer("view", torch.tensor([channels, side]))  # so that a file of weights tells them
+        self.register_buffer("view", torch.tensor([channels, side]))  # recorded in the file of weights
         if self.n_windows > 1:
             self.register_buffer("windows", torch.tensor([self.form.across, self.form.down]))
         self.fine, self.coarse, self.pixels = EdgeHistograms(FINE), EdgeHistograms(COARSE), Brightness()
@@ -306,14 +305,14 @@ class DescriptorNet(Descriptors):
         return torch.stack([resized(view, self.form) for view in views])
 
     def block(self, name: str, views: Tensor) -> Tensor:
-        """What is reduced to components: shape (n, width of the block).
+        """The features that are reduced to components, shape (n, width of the block).
 
         Parameters
         ----------
         name : str
             "fine", "coarse", "pixels" or "patches".
         views : Tensor, shape (n, C, side, side)
-            Resized.
+            Resized views.
         """
         if name == "patches":
             views = self.scaled(views)
@@ -323,7 +322,7 @@ class DescriptorNet(Descriptors):
         return rows
 
     def scaled(self, views: Tensor) -> Tensor:
-        """Views in the units that `patches` takes: from the darkest pixel of the fitted views to the brightest."""
+        """Views standardised for `patches`, from the range of the fitted views' pixels."""
         low, high = self.pixels.low, self.pixels.high
         return ((views - low) / (high - low).clamp_min(1e-6) - MEAN) / DEVIATION
 
@@ -335,13 +334,13 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Fo
     Parameters
     ----------
     views : sequence of Tensor, or Tensor of shape (n, C, h, w)
-        Views of one number of channels, without NaN; of more than 4,000 the first 4,000 are used.
+        Views with the same number of channels, without NaN; the first 4,000 are used.
     seed : int
-        Of the decomposition; torch's own generator isn't used.
+        Seed of the patch filters and the decomposition; torch's own generator isn't used.
     form : Form, optional
-        What views are brought to; one window as `fitting_side` says when None. See `fitting_form`.
+        The size to which views are scaled, such as `fitting_form`; one window with the side `fitting_side` when None.
     of_own_size : sequence of Tensor, optional
-        Some of the views as they were before they were made smaller, for the tones; `views` when None.
+        Some of the views before they were reduced in size, for the tones; `views` when None.
 
     Raises
     ------
@@ -378,7 +377,7 @@ def fitting_side(view: Tensor) -> int:
 def fitting_form(view: Tensor) -> Form:
     """Square windows that tile views like this one, side by side along its longer side, four at most.
 
-    In a picture with several labels these often lie beside each other.
+    In an image with several labels, what they stand for often lies side by side.
 
     Examples
     --------
@@ -396,9 +395,9 @@ def cut(views: Tensor, side: int) -> Tensor:
     Parameters
     ----------
     views : Tensor, shape (n, C, side * down, side * across)
-        Resized.
+        Resized views.
     side : int
-        Of a window.
+        Side of a window.
 
     Returns
     -------
@@ -411,7 +410,7 @@ def cut(views: Tensor, side: int) -> Tensor:
 
 
 def resized(view: Tensor, form: Form) -> Tensor:
-    """A view as large as a form says, float32, shape (C, side * down, side * across)."""
+    """A view scaled to the size of a form, float32, shape (C, side * down, side * across)."""
     return _resized(view[None].float(), form.size)[0]
 
 
@@ -428,19 +427,19 @@ def _resized(views: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def unfitted_descriptors(path: Path, *, prefix: str = "") -> DescriptorNet:
-    """Descriptors like those in a file of weights, to load these into.
+    """An unfitted `DescriptorNet` of the shape of that in a file of weights, to load these into.
 
     Parameters
     ----------
     path : Path
         A safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of the weights' names in the file.
 
     Raises
     ------
     OSError, SafetensorError
-        When the file can't be read, or has none.
+        When the file can't be read, or has no descriptors.
     """
     with safetensors.safe_open(str(path), framework="pt") as file:
         channels, side = file.get_tensor(f"{prefix}view").tolist()
@@ -457,7 +456,7 @@ def holds_descriptors(path: Path, *, prefix: str = "") -> bool:
     path : Path
         The safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of the weights' names in the file.
     """
     try:
         return {f"{prefix}{name}" for name in ("view", "components.pixels.axes")} <= set(shapes_in(path))

@@ -36,24 +36,24 @@ class DetectorModel:
     Parameters
     ----------
     model : ObjectModel
-        Has the detector; it is asked, and never changed.
+        The model with the detector; it is never changed.
     labels : sequence of str
         Names of the model's labels, in the order of `model.label_ids`.
     task : str
-        Of the project: "boxes", "polygons", "points" or "spans".
+        The project's task: "boxes", "polygons", "points" or "spans".
     numbers : mapping of (int or str) to int
-        What the detector calls a label -> its place among the labels.
+        The detector's own name or number of a label -> its index in `labels`.
     record : callable, optional
-        Gives what the log says of the model: a `model_card.Record`, for `save`.
+        Returns the model's record in the log (`model_card.Record`), for `save`.
 
     Attributes
     ----------
     version : str
     labels : list of str
-        Under the names that they had in the model's own taxonomy.
+        Names of the labels in the model's own taxonomy.
     label_ids : list of str
     thresholds : dict of str to float
-        Name of a label -> the score from which its objects are proposed; 0.5 where it isn't there.
+        Name of a label -> the score from which its objects are proposed; 0.5 for a label that it lacks.
     """
 
     def __init__(self, model: ObjectModel, labels: Sequence[str], task: str, *, numbers: Mapping[int | str, int],
@@ -68,11 +68,11 @@ class DetectorModel:
 
     @property
     def net(self) -> nn.Module | None:
-        """A copy of the net, on the CPU; None for an object of which only `predict` is known."""
+        """A copy of the net, on the CPU; None for a detector that isn't a net, but an object with `predict`."""
         return None if self._model.net is None else copy.deepcopy(self._model.net).cpu().eval()
 
     def __call__(self, items: Any) -> pd.DataFrame:
-        """What is in each image or text: a row an object, those of an item together, the best first.
+        """Find the objects in each image or text: a row for each object, by item, the highest score first.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class DetectorModel:
         Raises
         ------
         BadInput
-            When only `predict` of the model is known, so that there is nothing to save; or the folder isn't empty.
+            When the detector is an object with `predict`, which can't be saved; or the folder isn't empty.
         StoreError
             When the folder can't be written.
         """

@@ -1,7 +1,7 @@
-"""The refitting of a person's estimator to the answers: what it is given, and what is left out.
+"""Refitting of a user's estimator to the answers.
 
-`fit_estimator` fits a copy of an `estimators.Estimator` to a training set; `training_rows` says of which rows, labels
-and weights that consists.
+`fit_estimator` fits a copy of an `estimators.Estimator` to a training set; `training_rows` turns the set into rows,
+labels and weights, and lists the items that are left out.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from .preprocess import in_short
 from .train import HISTORY
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-# Of a soft label, what is less probable teaches nothing.
+# Labels of a soft label that are less probable are left out.
 LEAST = 0.02
 UNCALIBRATED = "the probabilities are {name}'s own; CalibratedClassifierCV of sklearn.calibration around it calibrates"
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What an estimator is fitted to.
+    """The rows that an estimator is fitted to.
 
     Attributes
     ----------
     items : ndarray of int, shape (n,)
-        Which item each row is of; for a soft label there is a row for each label.
+        The item of each row; a soft label has a row for each label.
     labels : ndarray
         The column of each row's label, int, shape (n,); where an item may have several labels, whether each is on,
         shape (n, n_labels).
@@ -46,7 +46,7 @@ class TrainingRows:
     hard : ndarray of int, shape (n_items,), or None
         The likeliest label of each item, -1 where there are several; for an estimator that takes no weights.
     left_out : tuple of int
-        Items that have no label as a whole.
+        Items of which some label is unknown or tied.
     """
 
     items: np.ndarray
@@ -59,8 +59,8 @@ class TrainingRows:
 def training_rows(items: LabelledImages) -> TrainingRows:
     """The rows, labels and weights of a training set.
 
-    A soft label, or one of several candidates, becomes a row for each label, weighted by its probability. Where an item
-    may have several labels, one of which nothing is known of some, or annotators are tied about some, is left out.
+    A soft label, or an answer with several candidates, becomes a row for each label, weighted by its probability. Where
+    an item may have several labels, items with an unknown or a tied label are left out.
 
     Parameters
     ----------
@@ -98,15 +98,15 @@ class Fitted:
     Attributes
     ----------
     estimator : Estimator
-        A copy of the person's, with its columns in the order of the labels.
+        A copy of the user's estimator, with its columns in the order of the labels.
     n_training : int
         Number of items that it learnt from.
     left_out : tuple of int
         Items that can't be read.
     notes : list of str
-        What couldn't be used, in sentences.
+        Sentences on what couldn't be used.
     history : DataFrame
-        One row.
+        The training's history, of one row.
     """
 
     estimator: Estimator
@@ -127,16 +127,16 @@ def fit_estimator(estimator: Estimator, items: LabelledImages, positions: np.nda
     items : LabelledImages
         The training set.
     positions : ndarray of int, shape (n_items,)
-        Of its items in the pool.
+        Positions of its items in the pool.
     seed : int
-        For whatever in the estimator is random and has no `random_state`.
+        Set as each `random_state` of the estimator that is None.
     names : sequence of str
-        Of the labels.
+        Names of the labels.
 
     Raises
     ------
     BadInput
-        When nothing can be learnt from.
+        When there is no item to learn from.
     ModelError
         When `fit` raises.
     """
@@ -187,7 +187,7 @@ def _fit(estimator: Estimator, model: Any, values: Any, labels: np.ndarray, weig
     except ModelError as first:
         if isinstance(known[0], int):
             raise
-        # Some classifiers take whole numbers from 0 alone, such as XGBoost's.
+        # Some classifiers, such as XGBoost's, only take whole numbers from 0.
         own = replace(own, model=fresh_copy(model, seed=0))
         try:
             _call_fit(own, values, np.searchsorted(there, labels), weights, notes)
@@ -203,7 +203,7 @@ def _fit(estimator: Estimator, model: Any, values: Any, labels: np.ndarray, weig
 
 
 def _vocabulary(estimator: Estimator, names: Sequence[str], label_ids: Sequence[str]) -> list[Any]:
-    """What the labels are called for the estimator: as it called them before, or else by their names."""
+    """The class of each label to fit the estimator with: as in its former `classes_`, else the label's name."""
     classes = classes_of(estimator.model) or []
     if classes and set(map(str, classes)) <= set(names):
         by_name = {str(one): one for one in classes}
@@ -270,7 +270,7 @@ def fresh_copy(model: Any, *, seed: int) -> Any:
 
 
 def recipe_of(estimator: Estimator, *, seed: int) -> str:
-    """The part of a run's key that describes an estimator: its class, parameters and features, but not what it learnt.
+    """The part of a run's key that describes an estimator: its class, parameters and preprocessing, without its fit.
 
     Parameters
     ----------
@@ -281,14 +281,14 @@ def recipe_of(estimator: Estimator, *, seed: int) -> str:
     model = fresh_copy(estimator.model, seed=seed)
     parameters = sorted(model.get_params(deep=True).items()) if hasattr(model, "get_params") else []
     named = getattr(estimator.features.preprocess, "__qualname__", "") if estimator.features.preprocess else ""
-    # Objects without a text of their own have their address in it, which is another one in the next session.
+    # The default repr of an object has its address, which differs in the next session.
     return ADDRESS.sub("", f"{type(model).__module__}.{estimator.name} {named} {parameters!r}")
 
 
 def fit_arguments(model: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """What `fit` is called with for weights of the rows; empty where it takes none.
+    """Keyword arguments that pass the rows' weights to `fit`; empty where it takes none.
 
-    A pipeline hands them to its last step, and a search to the estimator that it searches with.
+    A pipeline passes them to its last step, a search to its estimator.
 
     Parameters
     ----------

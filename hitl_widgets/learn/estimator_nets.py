@@ -1,6 +1,6 @@
 """Estimators as nets: their probabilities for a pool, which are stored, and the estimator itself, which never is.
 
-`tabled` makes an `EstimatorNet`, whose weights are an `imported.ImportedNet`'s; `EstimatorPredictor` answers with it.
+`tabled` makes an `EstimatorNet`, whose weights are an `imported.ImportedNet`'s; `EstimatorPredictor` predicts with it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .text_views import TextPreprocess, text_of
 from .views import Images
 from .weights import weights_version
 
-# Items of a pool up to which all probabilities are computed when an estimator is adopted, so that they can be stored;
-# of a larger pool an item's are computed when it is first asked for.
+# Size of a pool up to which all probabilities are computed and stored when an estimator is adopted; in a larger pool
+# those of an item are computed when they are first needed.
 MOST_STORED = 200_000
 # Items in one call.
 AT_ONCE = 2_000
-# Items by which an estimator is told from another one: of the probabilities that are stored, and of a larger pool.
+# Items on which an estimator is compared with stored probabilities, and items in the fingerprint for a larger pool.
 N_COMPARED, N_TOLD = 24, 1_000
 # How far probabilities of the same estimator may differ.
 ALIKE = 1e-4
@@ -43,17 +43,17 @@ ALIKE = 1e-4
 class EstimatorNet(CallableNet):
     """An estimator as a net, with its probabilities for the items of a pool where these are stored.
 
-    Its weights are those of the `imported.ImportedNet` of these probabilities, so that its version is theirs and what
-    is stored can be read without the estimator. Without a table they are a fingerprint of what it gives for some items.
+    Its weights are those of the `imported.ImportedNet` of these probabilities: both have the same version, and the
+    stored file can be read without the estimator. Without a table they are a fingerprint of its outputs for some items.
 
     Parameters
     ----------
     estimator : Estimator
         Fitted, with its columns in order.
     table : ImportedNet, optional
-        Its probabilities.
+        Its stored probabilities.
     fingerprint : str
-        Of an estimator without a table, what tells it from others.
+        Distinguishes an estimator without a table from others.
     """
 
     def __init__(self, estimator: Estimator, table: ImportedNet | None = None, *, fingerprint: str = "") -> None:
@@ -75,7 +75,7 @@ class EstimatorNet(CallableNet):
         return self._held[0]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> EstimatorNet:
-        return EstimatorNet(self.estimator, self.table, fingerprint=self._told)  # nobody changes them
+        return EstimatorNet(self.estimator, self.table, fingerprint=self._told)  # both are never changed
 
     @property
     def name(self) -> str:
@@ -84,13 +84,13 @@ class EstimatorNet(CallableNet):
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the log says of it beside its version: `name`, and `features` where it reads descriptors."""
+        """What the log records besides its version: `name`, and `features` where it reads descriptors."""
         features = self.estimator.features.version
         return {"name": self.name, **({"features": features} if features else {})}
 
     @property
     def classes(self) -> None:
-        """Nothing: its columns are in order."""
+        """None: its columns are already in the order of the labels."""
         return None
 
     def forward(self, views: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class EstimatorNet(CallableNet):
 
 
 class EstimatorPredictor(NetPredictor):
-    """Answers with an `EstimatorNet` (`records.Predictor`): from its table, for other items by the estimator itself.
+    """Predicts with an `EstimatorNet` (`records.Predictor`): from its table, other items with the estimator itself.
 
     Parameters
     ----------
@@ -120,12 +120,12 @@ class EstimatorPredictor(NetPredictor):
     pool : Pool
         The items.
     label_ids : sequence of str
-        Of the columns.
+        The label of each column.
     content : callable
         As for `imported.ImportedPredictor`.
     """
 
-    # Nothing of a net is looked for, so the parent's isn't called.
+    # There is no torch net to inspect, so the parent's `__init__` isn't called.
     def __init__(self, net: EstimatorNet, pool: Images, label_ids: Sequence[str], *, content: Content) -> None:
         self.version, self.net = weights_version(net), net
         self.pool, self.label_ids, self.multilabel = pool, tuple(label_ids), net.multilabel
@@ -140,14 +140,14 @@ class EstimatorPredictor(NetPredictor):
 
     @cached_property
     def recipe(self) -> str:
-        """A digest of everything but weights and items on which predictions depend."""
+        """A digest of everything on which predictions depend, except weights and items."""
         held = "" if self._table is None else self._table.recipe
         text = f"{self._net.name} {self.version} {held}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def predict(self, positions: Sequence[int]) -> np.ndarray:
         """Probabilities of the items at some positions; see `NetPredictor.predict`."""
-        if self.pool is not self._own_pool:  # other items, which the table doesn't have and features don't know
+        if self.pool is not self._own_pool:  # items of another pool, which aren't in the table or the features
             return self._each(positions, self.probs, len(self.label_ids))
         places = np.asarray(positions, np.int64).reshape(-1)
         if self._table is None:
@@ -173,20 +173,20 @@ class EstimatorPredictor(NetPredictor):
 def predict_live(estimator: Estimator, pool: Images, positions: np.ndarray, *, n_labels: int,
                  unreadable: dict[int, str], others_worked: bool = False, bars: Bars = no_bars,
                  title: str = "") -> np.ndarray:
-    """Probabilities of some items of a pool by the estimator itself, many in a call.
+    """Probabilities of some items of a pool by the estimator itself, in batches.
 
     Parameters
     ----------
     estimator : Estimator
     pool : Pool
-        Its `features` are of this one.
+        The pool of its `features`.
     positions : ndarray of int, shape (n,)
-        Of the items.
+        Positions of the items.
     n_labels : int
     unreadable : dict of int to str
-        Gets position -> why, for each item that can't be predicted.
+        Position -> why is added for each item that can't be predicted.
     others_worked : bool
-        Whether it is known that the estimator takes some of the pool's items.
+        Whether the estimator is known to accept some of the pool's items.
     bars : Bars
         Shows how many are done.
     title : str
@@ -219,7 +219,7 @@ def predict_live(estimator: Estimator, pool: Images, positions: np.ndarray, *, n
 
 def _halved(estimator: Estimator, pool: Images, values: Any, positions: np.ndarray, n_labels: int,
             unreadable: dict[int, str], *, others_worked: bool) -> np.ndarray:
-    """Probabilities by row; a batch that fails is halved, until it fits into memory or the item to blame is alone."""
+    """Probabilities by row; a batch that fails is halved, until it fits into memory or one item is left."""
     n = len(positions)
     if not n:
         return np.zeros((0, n_labels), np.float32)
@@ -245,7 +245,7 @@ def _halved(estimator: Estimator, pool: Images, values: Any, positions: np.ndarr
 
 
 def _takes_any(estimator: Estimator, pool: Images) -> bool:
-    """Whether the estimator takes at least one of a few items spread over the pool."""
+    """Whether the estimator accepts at least one of a few items spread over the pool."""
     rows = estimator.features.of_pool(np.unique(np.linspace(0, len(pool) - 1, min(N_TRIED, len(pool))).astype(int)))
     for row in range(int(rows.readable.sum())):
         with suppress(ModelError, MemoryError):
@@ -289,7 +289,7 @@ def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, conten
 
 def is_of(table: ImportedNet, estimator: Estimator, pool: Pool, label_ids: Sequence[str], *,
           content: Content) -> bool:
-    """Whether stored probabilities are those that an estimator gives, as far as a few items tell.
+    """Whether stored probabilities are those of an estimator, by a comparison on a few items.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Model versions that come from an estimator: what is stored of them, and when the estimator itself answers.
+"""Model versions that come from an estimator: what is stored, and when the estimator itself predicts.
 
-An estimator is never stored. `EstimatorVersions.restored` gives the stored probabilities, and the estimator with them
-where it was passed to this session or was fitted in it.
+An estimator is never stored. `EstimatorVersions.restored` returns the stored probabilities, together with the estimator
+if it was passed to this session or fitted in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .weights import weights_version
 if TYPE_CHECKING:
     from .architecture import Architecture
 
-# Estimators of this session that are kept in memory, the latest.
+# Number of this session's estimators that are kept in memory, the latest.
 N_LIVE = 6
 
 
@@ -35,11 +35,11 @@ class EstimatorVersions:
     Parameters
     ----------
     architecture : callable
-        Gives the project's `Architecture`, which has the estimator that was passed.
+        Returns the project's `Architecture`, which has the estimator that was passed.
     notify : callable
-        Called with a sentence for the person.
+        Called with a message for the user.
     names : callable
-        Gives what versions are called: version -> name, of an estimator its class.
+        Returns version -> name; an estimator's name is its class.
     bars : Bars
         Shows how many items are predicted.
     """
@@ -56,7 +56,7 @@ class EstimatorVersions:
         return self._architecture().estimator
 
     def is_live(self, version: str) -> bool:
-        """Whether the estimator of a version is at hand."""
+        """Whether the estimator of a version is in memory."""
         return version in self._live
 
     def net(self, estimator: Estimator, label_ids: Sequence[str]) -> EstimatorNet:
@@ -66,12 +66,12 @@ class EstimatorVersions:
         ----------
         estimator : Estimator
         label_ids : sequence of str
-            Of its columns.
+            The label of each column.
 
         Raises
         ------
         ModelError
-            When its classes are others, or it can't be used on this pool.
+            When its classes aren't these labels, or it can't be used on this pool.
         """
         architecture = self._architecture()
         net = tabled(estimator.in_order(label_ids, architecture.names()), architecture.pool, label_ids,
@@ -86,19 +86,19 @@ class EstimatorVersions:
         return net
 
     def restored(self, path: Path, label_ids: Sequence[str]) -> nn.Module | None:
-        """The net of a version's file, where it is an estimator's; None where it isn't.
+        """The net in a version's file if it came from an estimator, else None.
 
         Parameters
         ----------
         path : Path
-            Of its weights.
+            The file of weights.
         label_ids : sequence of str
-            Of its columns.
+            The label of each column.
 
         Returns
         -------
         EstimatorNet, ImportedNet or None
-            The second where the estimator isn't at hand: its stored probabilities.
+            An `ImportedNet`, with the stored probabilities, where the estimator isn't available.
         """
         if (live := self._live.get(path.stem)) is not None:
             return live
@@ -123,14 +123,14 @@ class EstimatorVersions:
 
     # 13 branches: one for each reason why the project's model stays, with its own notice.
     def takes_over(self, event: Event, path: Path) -> bool:
-        """Whether the estimator that was passed is to be adopted in place of the adopted model; tells why, or why not.
+        """Whether the estimator that was passed should replace the adopted model; `notify` is called with the reason.
 
         Parameters
         ----------
         event : Event
-            By which the model was adopted.
+            The event of the last adoption.
         path : Path
-            Of its weights.
+            The adopted model's file of weights.
         """
         given, body = self.given, event.body
         if given is None:

@@ -1,7 +1,7 @@
 """Estimators as models: scikit-learn's classifiers, and any object with `predict_proba`.
 
-`Estimator` calls a person's object, and brings its columns into the order of the labels; `Features` is what it reads.
-It answers through `estimator_nets`, and is refitted by `estimator_fits`.
+`Estimator` wraps a user's object, and brings its columns into the order of the labels; `Features` is its input.
+`estimator_nets` predicts with it, and `estimator_fits` refits it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ CALIBRATED = "sklearn.calibration.CalibratedClassifierCV"
 
 
 def is_estimator(model: Any) -> bool:
-    """Whether a model is an object with `predict_proba`, or one that is fitted and predicts, and not a net or a class.
+    """Whether a model is an object with `predict_proba`, or with `fit` and `get_params`, and not a net or a class.
 
     Parameters
     ----------
     model : object
-        What a person passed as a model.
+        A user's model.
     """
     if isinstance(model, (nn.Module, str, type)):
         return False
@@ -41,23 +41,23 @@ def is_estimator(model: Any) -> bool:
 
 
 class Unusable(ModelError):
-    """An estimator gives nothing that can be used, whatever the item."""
+    """An estimator's output can't be used, whatever the item."""
 
 
 class NotFitted(Unusable):
-    """An estimator was asked before it was fitted."""
+    """An estimator was called before it was fitted."""
 
 
 class Rows(NamedTuple):
-    """What an estimator reads of some items.
+    """An estimator's input for some items.
 
     Attributes
     ----------
     values : list or ndarray
-        Of the items that can be read, in their order.
+        The input for the items that can be read, in their order.
     readable : ndarray of bool, shape (n,)
     why : dict of int to str
-        Row -> why it can't be read, as far as that is known.
+        Row -> why the item can't be read, where that is known.
     """
 
     values: Any
@@ -66,7 +66,7 @@ class Rows(NamedTuple):
 
 
 class Features:
-    """What an estimator reads of the items of a pool: texts, the pool's descriptors, or what `preprocess` gives.
+    """An estimator's input for the items of a pool: texts, the pool's descriptors, or the output of `preprocess`.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ class Features:
     preprocess : callable, optional
         From an item to an array; those of several items are stacked.
     descriptors : callable
-        Gives the pool's descriptors, for images without a preprocessing.
+        Returns the pool's descriptors, for images without a preprocessing.
     view : callable
-        Gives the preprocessing that descriptors are computed from.
+        Returns the preprocessing of images for the descriptors.
     """
 
     def __init__(self, pool: Pool, preprocess: Callable[[Any], Any] | None, *,
@@ -92,7 +92,7 @@ class Features:
 
     @property
     def name(self) -> str:
-        """What it reads, in words."""
+        """The input in words, for messages."""
         if self.preprocess is not None:
             named = getattr(self.preprocess, "__qualname__", None) or type(self.preprocess).__qualname__
             return f"what preprocess {named} gives"
@@ -103,16 +103,16 @@ class Features:
 
     @property
     def version(self) -> str:
-        """The version of the descriptors that it reads, which are fitted anew to a pool of other items; "" without."""
+        """The version of the descriptors, which are refitted when the pool has other items; "" without any."""
         return self._descriptors().version if self.described else ""
 
     def of_pool(self, positions: np.ndarray) -> Rows:
-        """What it reads of some items of the pool.
+        """The input for some items of the pool.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items.
+            Positions of the items.
         """
         if self.described:
             found = self._descriptors().of(positions)
@@ -140,7 +140,7 @@ class Features:
                             "array is expected.") from error
 
     def of_items(self, items: Sequence[Any]) -> Any:
-        """What it reads of texts, or of images as uint8 arrays, that needn't be in the pool."""
+        """The input for texts, or for images as uint8 arrays, which needn't be in the pool."""
         if self.described:
             view, net = self._view(), self._descriptors().net
             with torch.no_grad():
@@ -162,17 +162,18 @@ class Features:
 
 @dataclass(frozen=True)
 class Estimator:
-    """A person's estimator, and what it reads. The object is never changed: it is called, and copied to be fitted.
+    """A user's estimator, and its input. The object is never changed: a copy of it is fitted.
 
     Attributes
     ----------
     model : object
-        With `predict_proba`.
+        An object with `predict_proba`.
     features : Features
     multilabel : bool
         Whether an item may have several labels.
     columns : tuple of (int or None), optional
-        Which of its columns each label has; None where it has no column of the label. Not set: as it says itself.
+        The estimator's column of each label; None for a label that it has no column for. When not set, columns are
+        used as they are.
     lock : threading.RLock
         Held while it is called.
     """
@@ -185,7 +186,7 @@ class Estimator:
 
     @property
     def name(self) -> str:
-        """Its class."""
+        """Name of its class."""
         return type(self.model).__name__
 
     @property
@@ -195,7 +196,7 @@ class Estimator:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it is fitted, as far as one can tell without asking it."""
+        """Whether it is fitted, as far as can be found out without calling it."""
         if not self.fits or classes_of(self.model) is not None:
             return True
         from sklearn.exceptions import NotFittedError
@@ -209,7 +210,7 @@ class Estimator:
         return True
 
     def check(self) -> None:
-        """Refuse an estimator that gives no probabilities.
+        """Refuse an estimator without `predict_proba`.
 
         Raises
         ------
@@ -222,11 +223,11 @@ class Estimator:
                              f"Wrap a classifier in {CALIBRATED}(...), fit that, and pass it.")
 
     def own_lock(self) -> Estimator:
-        """The same with a lock of its own, for another object."""
+        """The same estimator with a new lock, for another object."""
         return replace(self, lock=threading.RLock())
 
     def own_copy(self) -> Estimator:
-        """A copy with an object of its own, where that can be copied: changes of the person's don't reach it."""
+        """A copy that later changes of the user's object don't affect; itself where the object can't be copied."""
         try:
             return replace(self, model=copy.deepcopy(self.model), lock=threading.RLock())
         except Exception:  # an object that can't be copied, such as one that holds a connection
@@ -244,7 +245,7 @@ class Estimator:
         Raises
         ------
         ModelError
-            When its `classes_` are others.
+            When its `classes_` aren't these labels.
         """
         classes = classes_of(self.model)
         if self.columns is not None or classes is None:
@@ -252,14 +253,14 @@ class Estimator:
         return replace(self, columns=column_order(classes, label_ids, names))
 
     def call(self, values: Any, n: int) -> np.ndarray:
-        """Its probabilities for what it reads of n items: float32, shape (n, n_labels).
+        """Its probabilities for the input for n items: float32, shape (n, n_labels).
 
         Raises
         ------
         NotFitted
-            When it says that it isn't fitted.
+            When it raises because it isn't fitted.
         ModelError
-            When it raises, or gives anything else.
+            When it raises another error, or its output can't be used.
         """
         if not n:
             return np.zeros((0, len(self.columns or ())), np.float32)
@@ -328,7 +329,7 @@ class Estimator:
             probs = np.asarray(probs, np.float32)
             told = list(np.asarray(classes[place]).tolist()) if isinstance(classes, list) and place < len(classes) \
                 else [0, 1][:probs.shape[1]]
-            # Fitted to items of which all have the label, or none, there is one class.
+            # Where all items it was fitted to have the label, or none has it, there is one class.
             columns.append(probs[:, told.index(1)] if 1 in told and told.index(1) < probs.shape[1]
                            else np.zeros(len(probs), np.float32))
         return np.column_stack(columns)

@@ -1,7 +1,7 @@
 """Feedback on explanations: the regions that people marked, ready for a training.
 
 `feedback_of` collects the current regions and maps them to the net's views; `Feedback.reliance_of` measures how much a
-model relies on them. Read these two.
+model relies on them.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Feedback:
     rationales : Rationales
         The regions on the net's views, by rows of the training set, and wrong regions of unlabelled items.
     regions : list
-        item_id and regions of all of them, as the log has them.
+        item_id and regions of each marked item, as the log has them.
     views : Tensor, shape (n, C, h, w)
         The items with a wrong region, up to 200.
     wrong : Tensor of bool, shape (n, h, w)
         Their wrong regions.
     others : Tensor, shape (m, C, h, w)
-        Items that nobody marked, up to 200, drawn by chance.
+        Items that nobody marked, up to 200, drawn at random.
     """
 
     rationales: Rationales
@@ -62,7 +62,7 @@ class Feedback:
         predictor : NetPredictor
             The model.
         seed : int
-            Of the paint, so that two models see the same.
+            Seed of the paint over the regions, so that two models see the same.
         """
         return measure_reliance(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
 
@@ -79,7 +79,7 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Any) -> AnyFee
     Parameters
     ----------
     project : Project
-        Has the decisions.
+        The project with the decisions.
     items : LabelledImages
         The training set.
     view_of : Preprocess, Probed, TextPreprocess or ProbedText
@@ -101,7 +101,7 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Any) -> AnyFee
     if not views:
         return None
     first = next(iter(views.values()))
-    # A missing region needs a label, of which the probability must fall when the region is hidden.
+    # A missing region needs a label, whose probability must fall when the region is hidden.
     exact = np.zeros(len(names), bool)
     exact[:len(items)] = True if items.candidates is None else items.candidates.sum(axis=1) <= 1
     on_views = regions_on_views({row: _joined(decisions[names[row]], missing=bool(exact[row])) for row in views},
@@ -116,7 +116,7 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Any) -> AnyFee
 
 
 def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, str]) -> dict[int, Tensor]:
-    """The net's views, of the shape of the first, of those items that can be read, by row."""
+    """Row -> the net's view, of the items that can be read and whose view has the shape of the first."""
     views: dict[int, Tensor] = {}
     for row, name in names.items():
         with suppress(ItemError):
@@ -127,7 +127,7 @@ def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, s
 
 
 def _stacked(views: Iterable[Tensor], *, like: Tensor) -> Tensor:
-    """Views as one tensor, also where there is none."""
+    """Views as one tensor, also if there are none."""
     listed = list(views)
     return torch.stack(listed) if listed else like.new_zeros(0, *like.shape)
 
@@ -139,7 +139,7 @@ def _as_logged(decisions: list[Decision]) -> list[list[Any]]:
 
 
 def may_teach(project: Project, item_id: str) -> bool:
-    """Whether an item is in the pool, and isn't one that measures.
+    """Whether an item is in the pool, and is neither a hold-out nor a gold item.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def may_teach(project: Project, item_id: str) -> bool:
 
 
 def _with_unlabelled(regions: Rationales, views: Mapping[int, Tensor], n_labelled: int) -> Rationales:
-    """The same, with the items whose row is `n_labelled` or more as unlabelled ones."""
+    """The regions, with the items whose row is `n_labelled` or more as unlabelled ones."""
     labelled = regions.rows < n_labelled
     keep, rest = torch.from_numpy(labelled), torch.from_numpy(~labelled)
     unlabelled = None if labelled.all() else (

@@ -1,7 +1,7 @@
-"""Predictions that were made elsewhere, as a model of the project: the items' probabilities, without a net.
+"""Imported predictions as a model of the project: the items' probabilities, without a net.
 
-`net_of` makes an `ImportedNet` of a table of probabilities; it has a version, is stored and is adopted as any net is.
-`ImportedPredictor` answers with it. Whatever needs a net raises `no_net`, in words.
+`net_of` makes an `ImportedNet` from a table of probabilities; it is versioned, stored and adopted like any net.
+`ImportedPredictor` predicts with it. Whatever needs a net raises the error of `no_net`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .predict import NetPredictor
 from .views import Images, View
 from .weights import shapes_in, weights_version
 
-# What a file of imported probabilities holds.
+# Names of the tensors in a file of imported probabilities.
 TENSORS = frozenset(("items", "contents", "labels", "probs"))
 REMEDY = "wb.finetune() trains one from the answers, and wb.adopt(net) takes one of yours."
-# From a position to what identifies the content of an item, as `Project.content` gives it; None where it is unknown.
+# From an item's position to an identifier of its content, as `Project.content`; None where it is unknown.
 Content = Callable[[int], str | None]
 
 
@@ -50,7 +50,7 @@ def no_net(what: str, estimator: str = "") -> ModelError:
 
 
 def refuse_without_net(predictor: NetPredictor) -> None:
-    """ModelError where a model is stored probabilities, which nothing can explain.
+    """Raise ModelError for a model that only has stored probabilities, which can't be explained.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class ImportedNet(nn.Module):
     items : Tensor of int64, shape (n,)
         A checksum of each item's id, in ascending order.
     contents : Tensor of int64, shape (n,)
-        A checksum of each item's content at that time; 0 where it couldn't be read.
+        A checksum of each item's content when it was predicted; 0 where it couldn't be read.
     labels : Tensor of int64, shape (n_labels,)
         A checksum of each label's id.
     probs : Tensor of float32, shape (n, n_labels)
@@ -77,7 +77,7 @@ class ImportedNet(nn.Module):
     Attributes
     ----------
     estimator : str
-        The class of the estimator that gave them, which isn't at hand; "" where they were imported.
+        The class of the estimator that predicted them, which isn't stored; "" where they were imported.
     """
 
     items: Tensor
@@ -92,20 +92,20 @@ class ImportedNet(nn.Module):
         self.estimator = ""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ImportedNet:
-        twin = ImportedNet(self.items, self.contents, self.labels, self.probs)  # nobody writes into them
+        twin = ImportedNet(self.items, self.contents, self.labels, self.probs)  # shared: nothing changes them
         twin.estimator = self.estimator
         return twin
 
     def forward(self, *views: Any, **named: Any) -> Tensor:
-        """Raise ModelError: it knows items by their ids, and nothing of what is in them."""
+        """Raise ModelError: it only has probabilities by the items' ids."""
         raise no_net("predict another item", self.estimator)
 
     def rows(self, item_ids: Iterable[str]) -> np.ndarray:
-        """The row of each of these items: int64, shape (n,); -1 for those that it has none for."""
+        """The row of each of these items: int64, shape (n,); -1 for items without one."""
         return rows_of_items(self.items, item_ids)
 
     def extra_repr(self) -> str:
-        """How many items and labels it has."""
+        """Number of items and of labels."""
         return "{} items, {} labels".format(*self.probs.shape)
 
 
@@ -119,14 +119,13 @@ def net_of(pool: Pool, positions: Sequence[int] | np.ndarray, probs: np.ndarray,
     ----------
     pool : Pool
     positions : sequence of int, shape (n,)
-        Of the items, each once.
+        Positions of the items, each once.
     probs : ndarray, shape (n, n_labels)
-        Checked, with rows that sum to 1, or of each label by itself where an item may have several. They are kept as
-        float32.
+        Valid probabilities, with rows that sum to 1 unless an item may have several labels. They are kept as float32.
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As `Project.content`: an item whose content is another one later has no prediction any more.
+        As `Project.content`: an item whose content changes later loses its prediction.
 
     Returns
     -------
@@ -158,7 +157,7 @@ def rows_of_items(items: Tensor, item_ids: Iterable[str]) -> np.ndarray:
     Parameters
     ----------
     items : Tensor of int64, shape (n_rows,)
-        Checksums of ids, rising.
+        Checksums of ids, ascending.
     item_ids : iterable of str
     """
     wanted, known = checksums(map(str, item_ids)), items.numpy()
@@ -169,7 +168,7 @@ def rows_of_items(items: Tensor, item_ids: Iterable[str]) -> np.ndarray:
 
 
 def content_sum(content: str | None) -> int:
-    """A checksum of what `Project.content` gives, without the time of a file; 0 where the item can't be read."""
+    """A checksum of `Project.content`, without a file's modification time; 0 where the item can't be read."""
     return 0 if content is None else int(checksums([content.partition(" ")[0]])[0])
 
 
@@ -187,17 +186,16 @@ def holds_imported_net(path: Path) -> bool:
 
 
 def unfilled_imported_net(path: Path) -> ImportedNet:
-    """A net of the shape of a file for which `holds_imported_net` is true, for `load_weights`."""
+    """A net with the shapes in a file for which `holds_imported_net` is true, for `load_weights`."""
     shapes = shapes_in(path)
     return ImportedNet(*(torch.zeros(shapes[name], dtype=torch.float32 if name == "probs" else torch.int64)
                          for name in ("items", "contents", "labels", "probs")))
 
 
 class ImportedPredictor(NetPredictor):
-    """Answers with an `ImportedNet` (`records.Predictor`), as a `NetPredictor` does with a net.
+    """Predicts with an `ImportedNet` (`records.Predictor`), as a `NetPredictor` does with a net.
 
-    It reads no items. One that the table didn't have, or whose content is another one now, has a row of NaN, and
-    `unreadable` says why.
+    An item that the table lacks, or whose content has changed since, has a row of NaN, and `unreadable` says why.
 
     Parameters
     ----------
@@ -205,7 +203,7 @@ class ImportedPredictor(NetPredictor):
     pool : Pool
         The items.
     label_ids : sequence of str
-        Of the columns.
+        The label of each column.
     content : callable
         As for `net_of`.
     multilabel : bool
@@ -214,10 +212,10 @@ class ImportedPredictor(NetPredictor):
     Raises
     ------
     ModelError
-        When the columns aren't of these labels.
+        When the net's columns aren't these labels.
     """
 
-    # Nothing of a net is looked for, so the parent's isn't called.
+    # There is no torch net to inspect, so the parent's `__init__` isn't called.
     def __init__(self, net: ImportedNet, pool: Images, label_ids: Sequence[str], *, content: Content,
                  multilabel: bool = False) -> None:
         if not np.array_equal(net.labels.numpy(), checksums(label_ids)):
@@ -297,9 +295,9 @@ class ImportedPredictor(NetPredictor):
         return self._table
 
     def view(self, position: int) -> tuple[View, tuple[int, int]]:
-        """Raise ModelError: nothing looks at an item."""
+        """Raise ModelError: there is no net that reads items."""
         raise no_net("look at an item", self._table.estimator)
 
     def logits(self, views: Any) -> Tensor:
-        """Raise ModelError: nothing looks at an item."""
+        """Raise ModelError: there is no net that reads items."""
         raise no_net("look at an item", self._table.estimator)

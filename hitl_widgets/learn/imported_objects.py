@@ -1,7 +1,7 @@
-"""Objects that a model proposed elsewhere, as a detector of the project: their places and scores, without a net.
+"""Imported objects as a detector of the project: their coordinates, labels and scores, without a net.
 
-`objects_net_of` makes an `ImportedObjects` of a table; it has a version, and is stored and adopted as a detector is.
-`ImportedDetector` answers with it, by the items' ids.
+`objects_net_of` makes an `ImportedObjects` from a table; it is versioned, stored and adopted like a detector.
+`ImportedDetector` looks objects up in it by the items' ids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .imported import Content, checksums, content_sum, no_net, rows_of_items
 from .object_predictors import Candidate
 from .weights import shapes_in
 
-# What a file of imported objects holds, and the type of each.
+# Tensors in a file of imported objects, and their dtypes.
 TENSORS = {"items": torch.int64, "contents": torch.int64, "labels": torch.int64, "first": torch.int64,
            "numbers": torch.int64, "scores": torch.float64, "at": torch.float64, "first_at": torch.int64}
 
@@ -36,14 +36,14 @@ class ImportedObjects(nn.Module):
     labels : Tensor of int64, shape (n_labels,)
         A checksum of each label's id.
     first : Tensor of int64, shape (n + 1,)
-        Where the objects of each item begin, and how many there are in all.
+        Index of each item's first object, and the number of all objects.
     numbers : Tensor of int64, shape (n_objects,)
-        The number of each object's label.
+        Index of each object's label.
     scores : Tensor of float64, shape (n_objects,)
     at : Tensor of float64, shape (n_coordinates,)
-        The coordinates of all objects, one after the other.
+        The coordinates of all objects, concatenated.
     first_at : Tensor of int64, shape (n_objects + 1,)
-        Where those of each object begin.
+        Index of each object's first coordinate, and the number of all coordinates.
     """
 
     items: Tensor
@@ -61,10 +61,10 @@ class ImportedObjects(nn.Module):
             self.register_buffer(name, tensors[name])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ImportedObjects:
-        return ImportedObjects(**{name: getattr(self, name) for name in TENSORS})  # nobody writes into them
+        return ImportedObjects(**{name: getattr(self, name) for name in TENSORS})  # shared: nothing changes them
 
     def forward(self, *views: Any, **named: Any) -> Tensor:
-        """Raise ModelError: it knows items by their ids, and nothing of what is in them."""
+        """Raise ModelError: it only has objects by the items' ids."""
         raise no_net("search another item")
 
     def candidates(self, row: int) -> list[Candidate]:
@@ -76,12 +76,12 @@ class ImportedObjects(nn.Module):
         return found
 
     def extra_repr(self) -> str:
-        """How many items and objects it has."""
+        """Number of items and of objects."""
         return f"{len(self.items)} items, {len(self.numbers)} objects"
 
 
 class ImportedDetector:
-    """Proposes what an `ImportedObjects` has of the items of a pool, as a `Detector` does what it finds.
+    """Proposes the objects that an `ImportedObjects` has for the items of a pool, in place of a `Detector`.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class ImportedDetector:
         raise no_net("search another item")
 
     def candidates(self, position: int) -> list[Candidate]:
-        """The objects of the item at a position; none where the table had none, or its content has changed."""
+        """The objects of the item at a position; empty where the table has none, or the item has changed."""
         row = int(self._rows[position])
         then = 0 if row < 0 else int(self.net.contents[row])
         if row < 0 or (then and content_sum(self._content(position)) != then):
@@ -116,7 +116,7 @@ def objects_net_of(pool: Pool, found: Mapping[int, Sequence[Candidate]], label_i
     ----------
     pool : Pool
     found : mapping of int to sequence of Candidate
-        Position -> the objects, whose labels are numbers among `label_ids`, in any order.
+        Position -> its objects in any order, whose labels are indices in `label_ids`.
     label_ids : sequence of str
     content : callable
         As for `imported.net_of`.
@@ -155,6 +155,6 @@ def holds_imported_objects(path: Path) -> bool:
 
 
 def unfilled_imported_objects(path: Path) -> ImportedObjects:
-    """A net of the shape of a file for which `holds_imported_objects` is true, for `load_weights`."""
+    """A net with the shapes in a file for which `holds_imported_objects` is true, for `load_weights`."""
     return ImportedObjects(**{name: torch.zeros(shape, dtype=TENSORS[name])
                               for name, shape in shapes_in(path).items()})

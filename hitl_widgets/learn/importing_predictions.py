@@ -18,7 +18,7 @@ LONGEST_NAME = 100
 
 
 def check_name(name: Any) -> str:
-    """A name of a model; BadInput where it can't be one."""
+    """Check the name of a model, and return it without white space around it; BadInput if it can't be one."""
     if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or re.search(r"[\x00-\x1f\x7f]", name):
         raise BadInput(f"model is {name!r:.80}; the name of the model that predicted is expected, one line of up to "
                        f"{LONGEST_NAME} characters, such as 'gpt-9'.")
@@ -35,19 +35,19 @@ def import_predictions(project: Project, registry: Registry, table: Any, *, name
     ----------
     project : Project
     registry : Registry
-        Has the models.
+        The registry of models.
     table : DataFrame
     name : str
-        Of the model.
+        The model's name.
     adopt, partial : bool
         As for `Workbench.import_predictions`.
     bars : Bars
-        Shows how many items were read: predictions belong to what an item holds.
+        Shows how many items were read, since a prediction belongs to an item's content.
 
     Returns
     -------
     str
-        The version.
+        The model's version.
     """
     name = check_name(name)
     if not isinstance(adopt, bool):
@@ -61,7 +61,7 @@ def import_predictions(project: Project, registry: Registry, table: Any, *, name
         net = net_of(project.pool, read.positions, read.probs, read.label_ids, content=content)
     for note in read.notes:
         project.notify(note)
-    with bars(None, title="Taking up the predictions"):  # each item's file is looked at again
+    with bars(None, title="Taking up the predictions"):  # each item's file is checked again
         version = registry.add_predictions(net, label_ids=read.label_ids, name=name, adopt=adopt)
         if registry.adopted == version:
             registry.inference.ask(np.arange(len(project.pool)))

@@ -20,7 +20,7 @@ from .object_predictors import Candidate, checked
 from .object_registry import ObjectRegistry
 from .span_predictors import checked_spans
 
-# Most objects of an item that are kept.
+# Most objects that are kept for an item.
 MOST = 1_000
 
 
@@ -31,22 +31,22 @@ def import_objects(project: Project, registry: ObjectRegistry, table: Any, *, na
     Parameters
     ----------
     project : Project
-        Of a task that asks for objects.
+        A project whose task asks for objects.
     registry : ObjectRegistry
-        Has the detectors.
+        The registry of detectors.
     table : DataFrame
-        A row for each object; one without coordinates says that nothing was found in its item.
+        A row for each object; a row without coordinates says that nothing was found in its item.
     name : str
-        Of the model.
+        The model's name.
     adopt : bool
         Whether it is adopted at once.
     bars : Bars
-        Shows how many items were read: objects belong to what an item holds.
+        Shows how many items were read, since objects belong to an item's content.
 
     Returns
     -------
     str
-        The version.
+        The model's version.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _coordinates(table: pd.DataFrame, kind: str) -> list[Any]:
 
 
 def _of_rows(there: np.ndarray, read: Any) -> Any:
-    """What `read` gives of the rows that have an object, with the numbers of the whole table in its errors."""
+    """The result of `read` for the rows that have an object; its errors name the row of the whole table."""
     try:
         return read(there)
     except BadInput as error:
@@ -141,7 +141,7 @@ def _size(project: Project, position: int) -> tuple[int, int] | None:
 
 def _candidate(row: int, at: Any, number: int, score: float, kind: str, size: tuple[int, int] | None
                ) -> Candidate | None:
-    """An object as a detector's is taken; None for one whose score is too small. BadInput where it can't be used."""
+    """A row as a `Candidate`; None if its score is too small. BadInput where it can't be used."""
     if size is None:
         raise BadInput(f"Row {row} of the table is about an item that can't be read. Leave it out.")
     what = {"box": "boxes", "polygon": "polygons", "point": "points", "span": "spans"}[kind]

@@ -1,6 +1,6 @@
 """Inference with the adopted model: a private copy of it, and its stored predictions.
 
-`Inference.ask` fills the stored predictions, from which the queue's order follows; `Inference.embeddings` and
+`Inference.ask` fills the stored predictions, which determine the queue's order; `Inference.embeddings` and
 `Inference.features` describe items as numbers. Several threads may use one `Inference`.
 """
 
@@ -35,13 +35,13 @@ from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor
 from .weights import weights_version
 
-# Items that are predicted before their rows are stored.
+# Items in a batch, after which their rows are stored.
 AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """The adopted model, with the files that hold its answers.
+    """The adopted model, with the files that hold its predictions.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ class Adopted:
     predictions : Predictions
         Its probabilities for the pool's items.
     embeddings : Embeddings or None
-        What its last layer read; None where that layer isn't known, and for a light model.
+        Stored inputs of its last layer; None where that layer isn't known, and for a light model.
     descriptors : PoolDescriptors or None
-        What stands for embeddings: where it is a light model, the rows that its last layer reads, and those of texts
-        where a model has no such layer, or items where it is a function.
+        Descriptors that serve as embeddings: those that the head of a light model reads, and those of the pool for a
+        function, or for texts where the last layer isn't known.
     by_rows : bool
-        Whether its last layer reads these rows.
+        Whether its last layer reads these descriptors.
     """
 
     predictor: NetPredictor
@@ -66,7 +66,7 @@ class Adopted:
 
 
 class Inference:
-    """The adopted model of a project, and its answers.
+    """The adopted model of a project, and its predictions.
 
     Parameters
     ----------
@@ -77,13 +77,13 @@ class Inference:
     ranking : Ranking
         Scores items by the adopted model's predictions.
     use_predictions : callable
-        Called with the `Predictions` of a model when it is adopted; makes `ranking` use them, and tells listeners.
+        Called with the `Predictions` of a model when it is adopted; makes `ranking` use them, and informs listeners.
     lineage : callable
-        Gives the `Lineage` of today.
+        Returns today's `Lineage`.
     seed : int
-        Of the components of pixels, and of items drawn by chance.
+        Seed of the components of pixels, and of random draws of items.
     descriptors : PoolDescriptors or None
-        Of the pool. A light model over these reads their rows instead of the items.
+        The pool's descriptors. A light model on top of them reads them instead of the items.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Inference:
         return None if self._adopted is None else self._adopted.predictor.version
 
     def use(self, predictor: NetPredictor, *, thresholds: Mapping[str, float] | None = None) -> None:
-        """Answer with this model from now on.
+        """Predict with this model from now on.
 
         Parameters
         ----------
@@ -155,12 +155,12 @@ class Inference:
         self.adopted  # noqa: B018 - a property that raises
 
     def ask(self, positions: np.ndarray) -> None:
-        """Have the adopted model predict those of these items that it wasn't asked about yet.
+        """Predict, with the adopted model, those of these items that have no stored prediction yet.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items in the pool.
+            Positions of the items in the pool.
 
         Raises
         ------
@@ -177,14 +177,14 @@ class Inference:
 
     def ask_in_blocks(self, positions: np.ndarray, *, client: Any = None, budget_s: float | None = None,
                       bars: Bars = no_bars) -> tuple[NetPredictor, Ranking]:
-        """As `ask`, block by block: here one after the other, or with a client on the workers of a cluster.
+        """As `ask`, block by block: in this process, or with a client on the workers of a cluster.
 
-        What came is kept, also when this is interrupted.
+        Predictions are kept, also when this is interrupted.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items in the pool.
+            Positions of the items in the pool.
         client : distributed.Client or None
             See `dask_cluster.checked`.
         budget_s : float, optional
@@ -195,7 +195,7 @@ class Inference:
         Returns
         -------
         NetPredictor, Ranking
-            The model that was asked, and its answers: another one may have been adopted meanwhile.
+            The model that predicted, and its ranking: another model may have been adopted meanwhile.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class Inference:
         with self._lock:
             adopted, ranking = self.adopted, self._ranking.frozen()
         client = _checked(client)
-        if adopted.by_rows and adopted.descriptors is not None:  # what is described already needs no worker
+        if adopted.by_rows and adopted.descriptors is not None:  # items with stored descriptors need no worker
             self._ask(adopted, np.setdiff1d(positions, adopted.descriptors.rows.missing(positions)))
         missing = adopted.predictions.missing(positions)
         runs = blocks_of(missing, draws=self.pool.draws(self.seed))
@@ -231,7 +231,7 @@ class Inference:
     def _computed(self, runs: Sequence[tuple[int, np.ndarray]], work: Callable[[], Work], client: Any,
                   budget_s: float | None, here: Callable[[np.ndarray], Answers]
                   ) -> Iterator[tuple[np.ndarray, Answers]]:
-        """The answers of blocks, computed here or on a cluster; what a worker's net refuses is tried here."""
+        """The answers of blocks, computed here or on a cluster; a block on which a worker's net fails is tried here."""
         if client is None or not runs:
             for place, (_, some) in enumerate(runs):
                 for _, soon in runs[place:place + 2]:  # the connections aren't idle between two blocks
@@ -241,7 +241,7 @@ class Inference:
         from .dask_cluster import results
         blocks = (Block(number, some, part_of(self.pool, some)) for number, some in runs)
         for block, answers in results(client, run_block, work(), blocks, budget_s=budget_s):
-            # The net here can look at the whole pool before it blames the items: it says the same, or raises.
+            # The net here can try other items of the pool before it takes these for unreadable; else it raises.
             yield block.positions, here(block.positions) if answers is None else answers
 
     def _work(self, predictor: NetPredictor, positions: np.ndarray, what: str) -> Work:
@@ -258,14 +258,14 @@ class Inference:
         return self._folder.parent / "work"
 
     def _answers(self, adopted: Adopted, positions: np.ndarray) -> Answers:
-        """What the adopted model says of some items, computed here."""
+        """The adopted model's answers for some items, computed here."""
         if adopted.by_rows:
             assert adopted.descriptors is not None
             return Answers({"descriptors": adopted.descriptors.of(positions)})
         return answers_of(adopted.predictor, positions.tolist(), embed=adopted.embeddings is not None)
 
     def _take(self, adopted: Adopted, positions: np.ndarray, answers: Answers) -> None:
-        """Keep what was computed, wherever that was."""
+        """Store answers that were computed here or on a worker."""
         adopted.predictor.unreadable.update({int(positions[row]): why for row, why in answers.unreadable.items()})
         if adopted.by_rows:
             assert adopted.descriptors is not None
@@ -299,14 +299,14 @@ class Inference:
 
     def own_probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None
                   ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """A model's probabilities for some items, over its own labels; items it wasn't asked about yet are predicted.
+        """A model's probabilities for some items, over its own labels; those that aren't stored are predicted.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items in the pool.
+            Positions of the items in the pool.
         predictor : NetPredictor or None
-            Another model than the adopted one. Its answers are stored by its version, as the adopted one's are.
+            Another model than the adopted one. Its predictions are stored under its version, as the adopted one's are.
 
         Returns
         -------
@@ -315,7 +315,7 @@ class Inference:
         label_ids : tuple of str
             The label of each column.
         """
-        # One look at the adopted model: another thread may adopt another one meanwhile.
+        # Read once: another thread may adopt another model meanwhile.
         adopted = self.adopted if predictor is None else self._adopted
         if adopted is not None and (predictor is None or predictor.version == adopted.predictor.version):
             self._ask(adopted, positions)
@@ -333,17 +333,17 @@ class Inference:
         return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """What the adopted model's last layer reads of some items; the descriptors of texts where it has no such layer.
+        """Embeddings of some items: the input of the adopted model's last layer, or `Adopted.descriptors`.
 
         Parameters
         ----------
         positions : sequence of int or None
-            Of the items in the pool; None gives all of them, as far as the model was asked.
+            Positions of the items in the pool; None for all items, of which only the stored embeddings are given.
 
         Returns
         -------
         ndarray of float32, shape (n, n_features)
-            NaN where an item can't be read, and where the model wasn't asked and no positions were named.
+            NaN where an item can't be read, and with `positions=None` where no embedding is stored.
 
         Raises
         ------
@@ -378,26 +378,26 @@ class Inference:
 
     def embeddings_in_blocks(self, positions: np.ndarray | None, *, client: Any = None,
                              bars: Bars = no_bars) -> np.ndarray:
-        """As `embeddings`, with all that is missing computed block by block and kept, whatever room it takes.
+        """As `embeddings`, with all missing ones computed block by block and stored, however large they are.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,), or None
-            Of the items in the pool; None for all of them.
+            Positions of the items in the pool; None for all of them.
         client, bars
             As for `ask_in_blocks`.
 
         Returns
         -------
         ndarray of float32, shape (n, n_features)
-            Of all items a memory map that can't be written to. NaN where an item can't be read.
+            For all items a read-only memory map. NaN where an item can't be read.
 
         Raises
         ------
         ModelError
             Without a model, or when its last layer has to be named.
         DiskFull
-            Where there is no room for them.
+            Where there is no room to store them.
         """
         adopted, client = self.adopted, _checked(client)
         predictor, described = adopted.predictor, adopted.descriptors
@@ -429,7 +429,7 @@ class Inference:
 
     @contextmanager
     def _room_for(self, n_features: int) -> Iterator[None]:
-        """DiskFull where there is no room for embeddings that were asked for."""
+        """Raise DiskFull where there is no room to store embeddings."""
         try:
             yield
         except OSError as error:
@@ -438,7 +438,7 @@ class Inference:
                            ) from error
 
     def stored_embeddings(self, positions: np.ndarray | None = None, *, n: int | None = None) -> np.ndarray | None:
-        """Embeddings that are stored already: of these items, with NaN elsewhere, or of n items spread over the pool.
+        """Stored embeddings of these items, NaN for those without one, or of n items spread over the pool.
 
         None without a model, where its last layer isn't known, and where no embedding is stored.
         """
@@ -453,9 +453,9 @@ class Inference:
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
         """Feature vectors of some items, for clustering and for small classifiers.
 
-        The model's embedding, where there is one, beside the components of the pixels and of their edges
-        (`hitl_widgets.items.features`); of texts, beside the pool's descriptors. Descriptors, which light models read,
-        have both already.
+        The model's embedding, if there is one, with the components of the pixels and of their edges
+        (`hitl_widgets.items.features`), or for texts with the pool's descriptors. Where descriptors serve as embeddings
+        (`Adopted.descriptors`), these alone.
 
         Returns
         -------
@@ -519,7 +519,7 @@ class Inference:
                            ids_digest=self.pool.digest, n_items=len(self.pool), recipe=predictor.recipe)
 
     def _descriptors_of(self, predictor: NetPredictor) -> PoolDescriptors | None:
-        """The pool's descriptors, where the model is a light one over these."""
+        """The pool's descriptors if the model is a light one on top of them, else None."""
         descriptors, net = self._descriptors, predictor.net
         if descriptors is None or not isinstance(net, torch.nn.Sequential) or not is_light_net(net):
             return None
@@ -532,7 +532,7 @@ def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: n
 
 
 def _by_head(predictor: NetPredictor, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """The same from the items' descriptors."""
+    """As `_by_rows`, from descriptors that were computed already."""
     with predictor.lock, torch.no_grad():
         assert isinstance(predictor.net, torch.nn.Sequential)
         logits = predictor.net[1](torch.from_numpy(rows).to(predictor.device))

@@ -1,7 +1,7 @@
 """Calibration where items may have several labels: each label's scale, bias and threshold.
 
-`fit_calibration` fits them to logits of items that didn't train, `adjust_sets` works them out for a net that was
-trained, and `label_shares` says how frequent labels are.
+`fit_calibration` fits scales and biases to logits of items that didn't train, `adjust_sets` computes the adjustment of
+a trained net, and `label_shares` estimates how frequent labels are.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ..quality.multilabel import best_thresholds
 from .confidence import EXPECTED, SPREAD
 from .losses import label_losses
 
-# Of a label's answers, so many more are taken to be as those of all labels together, and to say on no more often than
-# this: a label that nobody has answered isn't suggested.
+# A label's share is smoothed by this many answers with the share of all labels together, at most MOST_OFTEN, so that a
+# label that nobody has answered isn't suggested.
 PSEUDO_ANSWERS, MOST_OFTEN = 1.0, 0.2
-# The logarithm of the scale of one label's logits, around that of all together: standard deviation.
+# Prior standard deviation of the logarithm of a label's scale, around that of all labels together.
 SPREAD_OF_LABELS = 0.3
-# A bias is sought between these.
+# Biases up to this size, of either sign, are found by bisection in this many steps.
 LARGEST_BIAS, N_HALVINGS = 30.0, 40
 
 
@@ -48,7 +48,7 @@ class Adjustment:
         Parameters
         ----------
         logits : Tensor, shape (n, n_labels)
-            After it.
+            Logits after the adjustment.
         """
         return (logits - self.biases) / self.scales
 
@@ -58,7 +58,7 @@ class Adjustment:
         Parameters
         ----------
         logits, on : Tensor, shape (n, n_labels)
-            Of items that didn't train.
+            Logits and targets of items that didn't train.
         """
         return Adjustment(torch.ones_like(self.scales), torch.zeros_like(self.biases), thresholds_of(logits, on))
 
@@ -67,16 +67,16 @@ def adjust_sets(logits: Tensor, on: Tensor, learnt: Tensor, learnt_on: Tensor, *
                 shares: np.ndarray | None = None) -> Adjustment:
     """The adjustment of a net's logits, from items that validated and items that trained.
 
-    The scale follows from items that validated, the bias from all, whose labels' shares are those of more answers.
+    Scales are fitted to items that validated, biases to all items, where labels' shares come from more answers.
 
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        Of items that validated; perhaps none.
+        Logits and targets of items that validated; may be empty.
     learnt, learnt_on : Tensor, shape (m, n_labels)
-        Of items that trained; one or more.
+        Logits and targets of items that trained; one or more.
     shares : ndarray, shape (n_labels,), optional
-        The labels' shares in the pool; those of the answers when None.
+        Class priors: the labels' shares in the pool; those of the answers when None.
     """
     every, weights = torch.cat([learnt_on, on]), torch.ones(len(learnt_on) + len(on), on.shape[1])
     _, every_on, every_weights = known_of(every, weights)
@@ -85,14 +85,14 @@ def adjust_sets(logits: Tensor, on: Tensor, learnt: Tensor, learnt_on: Tensor, *
     if len(on):
         _, known_on, known_weights = known_of(on, torch.ones(len(on)))
         scales = fit_calibration(logits, known_on, known_weights)[0]
-    # As many of either kind as there are: those that trained are known too well to tell the bias alone.
+    # All items of both kinds: a net is too sure of those that trained to fit the bias to them alone.
     biases = matching_bias(torch.cat([learnt, logits]) * scales, of_answers, every_weights)
     biases = biases + prior_shift(shares, of_answers)
     return Adjustment(scales, biases, thresholds_of(logits * scales + biases, on))
 
 
 def prior_shift(shares: np.ndarray | None, of_answers: Tensor) -> Tensor:
-    """What the pool's shares add to logits, beside those of the answers: float32, shape (n_labels,).
+    """What to add to logits to change the class priors from the answers' to the pool's: float32, shape (n_labels,).
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def thresholds_of(logits: Tensor, on: Tensor, weights: Tensor | None = None) -> 
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        NaN in the second where nothing is known.
+        NaN in `on` where nothing is known.
     weights : Tensor, shape (n, n_labels), optional
         How much each counts.
     """
@@ -122,7 +122,7 @@ def thresholds_of(logits: Tensor, on: Tensor, weights: Tensor | None = None) -> 
 
 
 def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which labels of which items are known; the targets with 0 for those that aren't; and weights that are 0 there.
+    """A mask of the known labels, the targets with 0 for unknown ones, and the weights with 0 for unknown ones.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def label_shares(on: Tensor, weights: Tensor) -> Tensor:
-    """The share of each label's answers that say on, float32, shape (n_labels,), drawn a little towards all labels'.
+    """The share of each label's answers in which it is on, float32, shape (n_labels,), smoothed towards all labels'.
 
     Parameters
     ----------
@@ -159,20 +159,20 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
 def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Fit a scale and a bias for each label to some items' answers.
 
-    The scale of a label is near that of all together, where it has few answers; the bias is the one with which its mean
-    probability is its share (`label_shares`).
+    The scale of a label with few answers is near that of all labels together; the bias makes its mean probability equal
+    to its share (`label_shares`).
 
     Parameters
     ----------
     logits : Tensor, shape (n, n_labels)
-        Of items that didn't train.
+        Logits of items that didn't train.
     on, weights : Tensor, shape (n, n_labels)
         As `known_of` gives them.
 
     Returns
     -------
     scales, biases : Tensor of float32, shape (n_labels,)
-        Logits times scales, plus biases, are those of probabilities.
+        Logits times scales, plus biases, are calibrated.
 
     References
     ----------
@@ -199,7 +199,7 @@ def matching_bias(logits: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
     shares : Tensor, shape (n_labels,)
         Above 0 and below 1.
     weights : Tensor, shape (n, n_labels)
-        Of the mean; where all of a label's are 0, all items count alike.
+        Weights of the mean; where all of a label's are 0, all items count alike.
     """
     counted = torch.where(weights.sum(dim=0) > 0, weights, 1.0)
     counted = counted / counted.sum(dim=0)
@@ -212,7 +212,7 @@ def matching_bias(logits: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
 
 
 def item_means(losses: Tensor, weights: Tensor) -> Tensor:
-    """The mean of each item's losses over its labels, shape (n,); 0 where none counts.
+    """The weighted mean of each item's losses over its labels, shape (n,); 0 where all its weights are 0.
 
     Parameters
     ----------

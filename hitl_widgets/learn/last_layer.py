@@ -1,7 +1,7 @@
 """The last layer of a net: finding it, and changing its outputs when the taxonomy changes.
 
 `find_head` finds the layer, whose input is an item's embedding; `with_outputs` changes its outputs, and `merged_row`
-makes one of several.
+merges several of its rows into one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import ModelError
 _HEADS = (nn.Linear, nn.Conv2d)
 # Ridge penalty of the fit of a merged row, as a share of the mean square of the embeddings.
 RIDGE = 1e-3
-# How a person names the layer where it isn't found.
+# How the user names the layer where it isn't found.
 NAME_IT = "Name it: hw.Workbench(..., head='fc'), a name of net.named_modules()"
 
 
@@ -35,9 +35,9 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
     net : torch.nn.Module
         It isn't changed.
     n_outputs : int
-        Of the net.
+        Number of the net's outputs.
     name : str or None
-        Of the layer, among ``net.named_modules()``; None takes the last `nn.Linear` with this many outputs.
+        The layer's name in ``net.named_modules()``; None takes the last `nn.Linear` with this many outputs.
 
     Raises
     ------
@@ -63,17 +63,17 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
     net : torch.nn.Module
         It gets a new last layer.
     n_outputs, old : int
-        How many outputs it shall have, and has.
+        The new number of outputs, and the present one.
     rows : ndarray or None
         Shape (old, n_outputs): how the old outputs add up to the new ones, as `Lineage.columns` gives it. A new output
-        that one old one became keeps its row, one that several became gets their `merged_row`, any other starts from
-        fresh weights; None makes all of them fresh.
+        that continues one old output keeps its row, one that merges several gets their `merged_row`, any other starts
+        from fresh weights; None makes all of them fresh.
     seed : int
-        Of the fresh weights; torch's own generator is left as it was.
+        Seed of the fresh weights; torch's own generator is left as it was.
     name : str or None
-        Of the last layer; None takes the last linear or convolutional one with `old` outputs.
+        Name of the last layer; None takes the last linear or convolutional one with `old` outputs.
     embeddings : ndarray or None
-        Of some items, shape (n, n_features), to which merged rows are fitted.
+        Embeddings of some items, shape (n, n_features), to which merged rows are fitted.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
     if rows is not None:
         with torch.no_grad():
             for column in range(n_outputs):
-                # A whole share means carried over; part of one means a split's child, which starts afresh.
+                # A share of 1 means carried over; a smaller one means a child of a split, which starts afresh.
                 whole = np.flatnonzero(rows[:, column] == 1).tolist()
                 if whole:
                     bias = None if head.bias is None else head.bias[whole]
@@ -118,19 +118,19 @@ def _fresh(head: nn.Linear | nn.Conv2d, n_outputs: int, *, seed: int) -> nn.Line
 
 
 def merged_row(weights: Tensor, biases: Tensor | None, embeddings: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-    """One row of a last layer in the place of several, whose probability approximates the sum of theirs.
+    """One row of a last layer in place of several, whose probability approximates the sum of theirs.
 
     Its logit approximates the log-sum-exp of theirs. Without items, it is the rows' mean, with the logarithm of their
-    number on the bias: exact where the old logits agree. With items, least squares from there, which reduces a mean
-    error of 0.19 in probability to 0.01 (docs/benchmarks.md).
+    number added to the bias: exact where the old logits agree. With items, it is corrected by least squares, which
+    reduces the mean error in probability from 0.19 to 0.01 (docs/benchmarks.md).
 
     Parameters
     ----------
     weights, biases : Tensor
-        Of the rows that become one, shapes (n_rows, n_features, ...) and (n_rows,).
+        Weights and biases of these rows, shapes (n_rows, n_features, ...) and (n_rows,).
     embeddings : ndarray or None
         Inputs of the layer for some items, shape (n, n_features); rows of NaN are left out. Not used where their width
-        is another one, as for a convolution.
+        isn't that of the rows, as for a convolution.
 
     Returns
     -------

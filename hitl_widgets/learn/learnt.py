@@ -1,8 +1,8 @@
-"""What a model and its ancestors learnt from, so that gold which was learnt doesn't measure.
+"""Records of the items that a model and its ancestors learnt, so that gold items that were learnt don't measure.
 
-A run, and a head that is adopted in the background, writes the items that taught into its event, packed by `pack`;
+The event of a run, or of a head that is adopted in the background, has the items that were learnt, packed by `pack`;
 `learnt_gold` and `never_learnt` read them back. Ids are kept as their CRC-32, 4 bytes each and less when packed: where
-two ids have the same sum, a gold item may be left out without need.
+two ids have the same checksum, a gold item may be left out needlessly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pack(item_ids: Iterable[str]) -> str:
     """
     sums = np.unique(np.array([zlib.crc32(item_id.encode()) for item_id in item_ids], np.uint32))
     steps = np.diff(sums, prepend=np.uint32(0)).astype("<u4")
-    # Byte by byte of all numbers, for the upper bytes of the steps are alike.
+    # First bytes of all numbers together, then second bytes, ...: upper bytes are similar, and compress well.
     return base64.b64encode(zlib.compress(steps.view(np.uint8).reshape(-1, 4).T.tobytes(), 9)).decode()
 
 
@@ -49,12 +49,12 @@ def unpack(text: str) -> np.ndarray:
     return np.cumsum(np.ascontiguousarray(steps).view("<u4").ravel(), dtype=np.uint32)
 
 
-# Logs of earlier versions lack a training's parent and what it learnt, and each lack is made up for here.
+# Logs of earlier versions lack a training's parent and the items it learnt; both are inferred here.
 def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
-    """Positions of the gold items that one of these models, or a model that it was trained on from, learnt once.
+    """Positions of the gold items that one of these models, or an ancestor of one, learnt.
 
-    Trainings of earlier versions of this package kept no record, and of a net that was given nobody knows: there an
-    item counts as learnt where it had an answer by then and wasn't gold yet.
+    Trainings by earlier versions of this package, and a user's nets, have no record: there an item counts as learnt if
+    it had an answer by then and wasn't gold yet.
     """
     gold = {str(project.pool.ids[position]): position for position in project.measuring().gold}
     events = list(project.log.events(kind=("adopted", "trained", "gold"))) if gold else []
@@ -73,9 +73,9 @@ def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
 
 
 def never_learnt(project: Project, version: str, item_ids: Sequence[str]) -> np.ndarray:
-    """Which items neither a model, nor one that it was trained on from, ever learnt: bool, shape (n_items,).
+    """Which items neither a model nor any of its ancestors learnt: bool, shape (n_items,).
 
-    Where nothing was recorded, as for a net that was given, an item counts as learnt if it had an answer by then.
+    Where there is no record, as for a user's net, an item counts as learnt if it had an answer by then.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def never_learnt(project: Project, version: str, item_ids: Sequence[str]) -> np.
 
 
 def _lines(events: Iterable[Event]) -> dict[str, list[tuple[Event, str | None]]]:
-    """What each model learnt by: version -> events, each with the version that it was trained on from."""
+    """Version of each model -> the events by which it was trained or adopted, each with the parent's version."""
     former, lines = None, dict[str, list[tuple[Event, str | None]]]()
     for event in events:
         if event.kind == "gold":
@@ -118,7 +118,7 @@ def _lines(events: Iterable[Event]) -> dict[str, list[tuple[Event, str | None]]]
 
 
 def _ancestry(lines: dict[str, list[tuple[Event, str | None]]], versions: Iterable[str | None]) -> Iterator[Event]:
-    """The trainings, and for nets that were given the adoptions, that models come from."""
+    """The events by which models and their ancestors learnt: trainings, and adoptions of nets without a training."""
     seen, left = set[str](), [version for version in versions if version is not None]
     while left:
         if (version := left.pop()) not in seen:
@@ -129,7 +129,7 @@ def _ancestry(lines: dict[str, list[tuple[Event, str | None]]], versions: Iterab
 
 
 def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
-    """When each of these items that may train was first given a label, as the number of the event."""
+    """The number of the event that first gave each of these items a label; hold-out items are left out."""
     places = project.pool.positions(list(gold)).tolist()
     may_train = [item_id for item_id, place in zip(gold, places, strict=True) if not project.queue.holdout[place]]
     first: dict[str, int] = {}
@@ -141,7 +141,7 @@ def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
 
 
 def _gold_since(events: Iterable[Event]) -> dict[str, int]:
-    """Since which event each item has been gold without a break."""
+    """The number of the event since which each item has been gold without a break."""
     since: dict[str, int] = {}
     for event in events:
         for item_id, label_id in event.body["answers"].items() if event.kind == "gold" else ():

@@ -1,8 +1,8 @@
-"""Light models: a head over descriptors of the pool, which trains in a fraction of a second.
+"""Light models: a head on top of the pool's descriptors, which trains in a fraction of a second.
 
-A `light_net` is a net of descriptors, which does not learn, and a head, which does (`fit_kernel_head`).
-`out_of_fold_logits` says what such heads know of items that they didn't learn, `fit_light` fits and calibrates one on
-rows of descriptors, and `learn_rows` does so with the arguments and the result of `train.train`.
+A `light_net` is a net of descriptors, which isn't trained, and a head, which is (`fit_kernel_head`).
+`out_of_fold_logits` predicts each item by a head that didn't learn it, `fit_light` fits and calibrates a head on rows
+of descriptors, and `learn_rows` does so with the arguments and the result of `train.train`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from .weights import shapes_in, unset
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
 STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
-# Items to which others are compared, at most, and the part of their median squared distance that a kernel reaches.
+# Most landmarks of a kernel, whose reach is the median of their squared distances divided by the second number.
 N_LANDMARKS, NARROWER = 300, 0.7
 MAX_STEPS = 100
-# With more items three folds teach nearly as much as five, in half the time.
+# With more items than this, three folds are nearly as good as five, in half the time.
 MANY, N_FOLDS_OF_MANY = 2_000, 3
-# Largest slope of the mean loss, in nats, at which a fit ends.
+# A fit ends where no component of the gradient of the mean loss, in nats, is larger.
 TOLERANCE = 2e-4
 
 
 def light_net(descriptors: Descriptors, head: nn.Module) -> nn.Sequential:
-    """A net of descriptors and a head over them."""
+    """A net of descriptors with a head on top."""
     return nn.Sequential(descriptors, head).eval()
 
 
@@ -59,7 +59,7 @@ def holds_light_net(path: Path, *, prefix: str = "") -> bool:
     path : Path
         The safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of the weights' names in the file.
     """
     return holds_any_descriptors(path, prefix=f"{prefix}0.") or holds_additive_net(path, prefix=prefix)
 
@@ -72,7 +72,7 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Module:
     path : Path
         The safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of the weights' names in the file.
     """
     if holds_additive_net(path, prefix=prefix):
         return unfitted_additive_net(path, prefix=prefix)
@@ -86,9 +86,9 @@ def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> n
     Parameters
     ----------
     shapes : mapping of str to sequence of int
-        Of all tensors in the file.
+        Shapes of all tensors in the file, by name.
     prefix : str
-        Of the head's names.
+        Prefix of the names of the head's weights.
     """
     kernel = shapes.get(f"{prefix}0.landmarks")
     n_labels, n_inputs = shapes[f"{prefix}{'1.' if kernel else ''}weight"]
@@ -99,7 +99,7 @@ def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> n
 
 
 class Similarities(nn.Module):
-    """How near descriptors are to those of some items, from 0 to 1 (a Gaussian kernel).
+    """Similarities of descriptors to those of some items (landmarks), from 0 to 1: a Gaussian kernel.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Similarities(nn.Module):
 def windows_of(rows: Tensor, n_windows: int) -> Tensor:
     """The descriptors of windows, shape (n * n_windows, n_components), from those of views; for one window as they are.
 
-    The tones of several windows belong to none of them, and are left out.
+    With several windows the tones, which belong to the whole view, are left out.
     """
     if n_windows == 1:
         return rows
@@ -134,18 +134,19 @@ def windows_of(rows: Tensor, n_windows: int) -> Tensor:
 
 
 class LabelHead(nn.Sequential):
-    """Logits of labels of which an item may have several, from descriptors by windows.
+    """A head for items that may have several labels, on descriptors of windows.
 
-    Each window of a view has logits of its own; a label's odds are the sum of theirs: it is on where one window has it.
+    Each window of a view has its own logits; a label's odds are the sum of the windows' odds, so that it is on where
+    one window has it.
 
     Parameters
     ----------
     similar : Similarities
-        To windows.
+        Similarities to windows.
     last : nn.Linear
         From similarities to a window's logits.
     n_windows : int
-        Number of windows by which a view is described.
+        Number of windows of a view.
     """
 
     windows: Tensor
@@ -190,7 +191,7 @@ def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels:
     Returns
     -------
     nn.Sequential
-        `Similarities` to the items, or to 300 of them drawn by chance, and a last layer.
+        `Similarities` to the items, or to 300 of them drawn at random, and a last layer.
 
     References
     ----------
@@ -202,7 +203,7 @@ def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels:
     apart = torch.cdist(landmarks.double(), landmarks.double()).square()
     reach = float(apart[apart > 1e-9].median()) / NARROWER if bool((apart > 1e-9).any()) else 1.0
     similar = Similarities(landmarks, reach)
-    # In the coordinates of the kernel's own space the penalty is the same in all directions.
+    # In whitened coordinates of the kernel's feature space the penalty is the same in all directions.
     lengths, axes = torch.linalg.eigh((-apart / reach).exp() + 1e-3 * torch.eye(len(landmarks)))
     whitened = (axes * lengths.clamp_min(1e-4).rsqrt()) @ axes.T
     inner = fit_head((similar(rows.float()).double() @ whitened).float(), targets, weights, n_labels=n_labels,
@@ -241,7 +242,7 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
     n, mean = len(rows), float(weights.double().mean().clamp_min(1e-8))
     rows, weights = rows.float(), weights.float() / (n * mean)
     targets = targets if targets.ndim == 1 else targets.float()
-    # Steps are taken in units in which the loss is about as curved along each column: a third as many are needed.
+    # Columns are scaled so that the loss has about the same curvature along each: a third as many steps are needed.
     unit = ((rows.square() * weights[:, None]).sum(dim=0) / n_labels + 1 / (n * strength)).rsqrt()
     parameters = torch.zeros(n_labels, rows.shape[1] + 1, dtype=torch.float32, requires_grad=True)
     optimiser = LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
@@ -275,7 +276,7 @@ def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labe
     rows, targets, weights, n_labels
         As for `fit_head`.
     draws : ndarray, shape (n,)
-        A number in [0, 1) for each item, which decides its fold; items with one number (a group) are in one fold.
+        A number in [0, 1) for each item, which decides its fold; items with the same number (a group) share a fold.
     fit : callable
         `fit_kernel_head` or `fit_head`.
 
@@ -298,14 +299,14 @@ def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labe
 
 @dataclass(frozen=True)
 class Light:
-    """A head, with what is known of it.
+    """A fitted head, with its out-of-fold logits and losses.
 
     Attributes
     ----------
     head : nn.Module
         Calibrated; its last layer is an nn.Linear.
     logits : Tensor, shape (n, n_labels)
-        Of the items that it learnt, out of fold, calibrated alike.
+        Logits of the items that it learnt, out of fold, with the same calibration.
     losses : Tensor, shape (n,)
         Their losses in nats, as `losses.item_losses`.
     temperature : float
@@ -327,7 +328,8 @@ def fit_light(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, 
     rows, targets, weights, n_labels, draws, fit
         As for `out_of_fold_logits`.
     shares : ndarray, shape (n_labels,), optional
-        The labels' shares in the pool, for which probabilities are made; those of the targets when None.
+        Class priors: the labels' shares in the pool, to which probabilities are adjusted; those of the targets when
+        None.
     """
     head = fit(rows, targets, weights, n_labels=n_labels)
     last = last_layer(head)
@@ -360,7 +362,7 @@ def rows_of(descriptors: Descriptors, images: Tensor | Sequence[Tensor]) -> Tens
     Parameters
     ----------
     descriptors : Descriptors
-        Fitted.
+        The fitted net.
     images : Tensor of shape (n, C, h, w), or sequence of Tensor
         The views.
     """
@@ -372,16 +374,16 @@ def rows_of(descriptors: Descriptors, images: Tensor | Sequence[Tensor]) -> Tens
 
 def learn_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_labels: int,
                progress: Progress | None = None) -> Trained:
-    """Train the head of a light net on rows of descriptors that are at hand.
+    """Train the head of a light net on rows of descriptors that were computed already.
 
     Parameters
     ----------
     descriptors : Descriptors
-        That gave the rows.
+        The net that computed the rows.
     rows : Tensor, shape (n, n_features)
         Without NaN.
     data : TrainingData
-        What to learn; its images aren't read.
+        Targets, weights and draws; its images aren't read.
     n_labels : int
         Number of outputs.
     progress : callable, optional
@@ -409,11 +411,11 @@ def trained_light(light: Light, net: nn.Module, data: TrainingData, *, progress:
     Parameters
     ----------
     light : Light
-        As it was fitted.
+        The fitted head.
     net : nn.Module
         The whole net.
     data : TrainingData
-        What it learnt.
+        The data that it learnt.
     progress : callable, optional
         As for `train.train`.
 

@@ -1,7 +1,7 @@
-"""What light models learn from: rows of descriptors of images, or of features of texts.
+"""The inputs of light models: rows of descriptors of images, or of features of texts.
 
-Either has the same three methods: `of` gives the rows of views, `learn` trains a light model on rows that are at hand,
-and `logits` says what a light model that learnt from some rows says of others.
+Both classes have the same three methods: `of` computes the rows of views, `learn` trains a light model on rows, and
+`logits` trains one on some rows and predicts others.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ LIGHT, CNN, AVERAGE = "light model", "small CNN", "average of both"
 
 
 class LightRows(Protocol):
-    """What a light model learns from.
+    """The inputs of a light model: `DescriptorRows` or `TextRows`.
 
     Attributes
     ----------
     in_doubt : str
-        Which net is taken where it and a small CNN err about as often: `LIGHT` or `AVERAGE`.
+        The net that is taken unless another's loss is lower by more than chance explains: `LIGHT` or `AVERAGE`.
     """
 
     in_doubt: str
 
     def of(self, views: Tensor | Sequence[Any], *, at: np.ndarray | None = None, n: int | None = None) -> Any:
-        """The rows of views, indexed as a tensor is: the places `at` (ascending) among n rows, the others zeros."""
+        """The rows of views; with `at` (ascending), as the rows at these indices among n, the others being zeros."""
         ...
 
     def learn(self, seen: Any, data: TrainingData, *, n_labels: int, progress: Progress | None) -> Trained:
-        """Train a light model on rows, one for each item of the data, whose images aren't read."""
+        """Train a light model on the rows `seen`, one for each item of the data; its images aren't read."""
         ...
 
     def logits(self, seen: Any, data: TrainingData, *, n_labels: int, tested: Any) -> Tensor:
-        """Logits of some rows by a light model that learnt the rows `seen`: float32, shape (n_tested, n_labels)."""
+        """Logits of the rows `tested` by a light model trained on `seen`: float32, shape (n_tested, n_labels)."""
         ...
 
 
 class DescriptorRows:
-    """Rows of descriptors, under a head with a kernel.
+    """Rows of descriptors, for a head with a kernel.
 
     Parameters
     ----------
     descriptors : Descriptors
-        Fitted.
+        The fitted net.
     """
 
     in_doubt = AVERAGE
@@ -97,12 +97,12 @@ class DescriptorRows:
 
 
 class TextRows:
-    """Rows of features of texts, under an additive net.
+    """Rows of features of texts, for an additive net.
 
     Parameters
     ----------
     prior : TextPrior
-        Of the pool.
+        Computed from the pool.
     rationales : Rationales, optional
         Words that people marked: the weights of their features are penalised (`text_rationales.feature_penalty`).
     """
@@ -144,13 +144,13 @@ class TextRows:
 
 
 def light_rows(source: Descriptors | TextPrior | LightRows, rationales: Rationales | None = None) -> LightRows:
-    """What a light model learns from, of descriptors or of what is known of texts.
+    """The `LightRows` of descriptors of images, or of the prior of texts.
 
     Parameters
     ----------
     source : Descriptors, TextPrior, DescriptorRows or TextRows
     rationales : Rationales, optional
-        What people marked. Descriptors can't learn from it.
+        Regions that people marked; only texts can be learnt with them.
     """
     if isinstance(source, Descriptors):
         return DescriptorRows(source)

@@ -1,9 +1,9 @@
 """Losses of labels, probabilities and partial labels (answers that name several candidates, of which one is right).
 
 After "top" was split into five labels, an old answer "top" means one of the five: its loss is that of the sum of their
-probabilities. `with_candidates` makes rows of targets, `item_losses` and `mean_loss` give the loss of any target.
-Where an item may have several labels, each is a target by itself (`label_losses`). `Objective` is what differs between
-the two for a training: `ONE_LABEL` and `SETS`.
+probabilities. `with_candidates` turns targets into rows; `item_losses` and `mean_loss` are the losses of any target.
+Where an item may have several labels, each label has a binary loss (`label_losses`). `Objective` holds the functions
+that a training needs for either case: `ONE_LABEL` and `SETS`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..errors import ShapeError
 
 # The index of a partial answer; torch's own cross_entropy leaves such items out.
 PARTIAL = -100
-# How much probability of each label given as an index is shared among all labels.
+# Label smoothing of targets given as an index: the probability that is spread over all labels.
 SMOOTHING = 0.1
-# The same of labels of which an item may have several, each between on and off.
+# Label smoothing where an item may have several labels: the probability that is spread over on and off.
 SMOOTHING_OF_SETS = 0.05
 
 
@@ -173,7 +173,7 @@ def top_labels(targets: Tensor) -> Tensor:
 
 
 def label_groups(targets: Tensor) -> Tensor:
-    """The group of each target, int64, shape (n,): its top label, and further numbers for each set of candidates.
+    """The group of each target, int64, shape (n,): its top label, or a further number for each set of candidates.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def label_losses(logits: Tensor, on: Tensor) -> Tensor:
 def set_losses(logits: Tensor, on: Tensor) -> Tensor:
     """The loss of each item of several labels, in nats, shape (n,): that of its whole set.
 
-    The mean over the labels that are known, times the number of all; 0 where none is. Labels are smoothed a little.
+    The mean over the known labels, times the number of all labels; 0 where no label is known. With label smoothing.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def mean_set_loss(logits: Tensor, on: Tensor, weights: Tensor) -> Tensor:
 
 
 def smoothed_sets(on: Tensor) -> Tensor:
-    """Targets of labels, a little nearer to the middle, 0 where nothing is known: people make mistakes."""
+    """Targets of labels with label smoothing, since people make mistakes; 0 where nothing is known."""
     return (on * (1 - SMOOTHING_OF_SETS) + SMOOTHING_OF_SETS / 2).nan_to_num(0.0)
 
 
@@ -248,12 +248,12 @@ def n_correct_sets(logits: Tensor, on: Tensor) -> int:
 
 
 def rarest_label(on: Tensor) -> Tensor:
-    """The rarest label that is on for each item, int64, shape (n,); n_labels where none is.
+    """The rarest label that is on for each item, int64, shape (n,); n_labels where no label is on.
 
     Parameters
     ----------
     on : Tensor, shape (n, n_labels)
-        NaN is taken for off.
+        NaN counts as off.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def rarest_label(on: Tensor) -> Tensor:
 
 
 class Objective(NamedTuple):
-    """What a training needs to know of its targets.
+    """The functions by which a training handles its targets.
 
     Attributes
     ----------
@@ -277,7 +277,7 @@ class Objective(NamedTuple):
     n_correct : callable
         From logits and targets to the number of items that are right.
     groups : callable
-        From targets to the group of each, of which a share validates.
+        From targets to the group of each; a share of each group validates.
     marked : callable
         From targets to what `rationales.RationaleLoss` takes as labels.
     of_sets : bool

@@ -1,4 +1,4 @@
-"""Measurement: two models on the same items, a figure for each kind of items that measure.
+"""Measurement: comparisons of two models on the same items, one for each kind of items that measure.
 
 Read `Figure` first, then `figures_of`. The figure that decides on adoption is that of the hold-out's blind answers;
 where there are none, gold decides. A figure on imported labels of hold-out items is reported, and never decides. Which
@@ -28,12 +28,12 @@ from ..taxonomy.labels import Taxonomy
 if TYPE_CHECKING:
     from ..project.project import Project
 
-# Kinds of items that measure, the one that decides first, and what they are called.
+# Kinds of items that measure, in order of precedence, and their names.
 SOURCES = {"holdout": "hold-out", "gold": "gold", "imported": "imported labels, exposure not recorded"}
 DECIDING = ("holdout", "gold")
-# From so many earlier runs on, it is said that the items which measure a run have chosen among many models.
+# From this many earlier runs on, a note says that the measuring items have chosen among many models.
 MANY_ROUNDS = 3
-# Of sets of labels, what is compared; the first is the gain.
+# Metrics that are compared where an item may have several labels; the first is the gain.
 GAINS = ("macro_f1", "micro_f1", "exact_match")
 
 
@@ -50,7 +50,7 @@ class Outputs:
     label_ids : tuple of str
         The label of each column.
     thresholds : mapping of str to float
-        Where an item may have several labels, the probability from which each counts as on; 0.5 when it isn't there.
+        Where an item may have several labels, the probability from which each counts as on; 0.5 for those it lacks.
     """
 
     version: str
@@ -63,18 +63,18 @@ class Outputs:
         return todays_probs(self.probs[rows], self.label_ids, lineage)
 
     def top(self, lineage: Lineage, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """The label that is predicted for each of some rows: int64, shape (n,), its place among the newest labels.
+        """The label that is predicted for each of some rows: its index among the newest labels, int64, shape (n,).
 
-        That is the best of the best family, as a card suggests it. Between labels that the model can't tell apart, as
-        the children of a split are to an older one, it guesses: always the first of them would be right as often as
-        that label is frequent, without anything being known.
+        It is the best label of the best family, as a card suggests it. Among labels that the model can't tell apart,
+        such as the children of a split for an older model, one is drawn at random: always taking the first would be
+        right as often as that label is frequent.
 
         Parameters
         ----------
         lineage : Lineage
         rows : ndarray of int, shape (n,)
         places : ndarray of int, shape (n,)
-            Where the items are in the pool; of two models that can't tell labels apart, both guess alike.
+            Positions of the items in the pool. They seed the draws, so that they are the same for two models.
         """
         probs = self.today(lineage, rows)
         family = np.arange(probs.shape[1]) if self.label_ids == lineage.today.label_ids else \
@@ -88,17 +88,17 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Figure:
-    """Two models on the same items.
+    """A comparison of two models on the same items.
 
     Attributes
     ----------
     before, after : Metrics or MultilabelMetrics
-        Of the model before and of the new one; the latter where an item may have several labels.
+        Metrics of the model before and of the new one; `MultilabelMetrics` where an item may have several labels.
     gain : Estimate
         After minus before in accuracy, with the paired 95 % interval; where an item may have several labels, in macro
         F1.
     gains : dict of str to Estimate
-        The same in each of `GAINS`, where an item may have several labels.
+        The gain in each of `GAINS`, where an item may have several labels.
     """
 
     before: Metrics | MultilabelMetrics
@@ -107,7 +107,7 @@ class Figure:
     gains: Mapping[str, Estimate] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """What the log keeps of it."""
+        """The figure as plain data, for the log."""
         gains = {name: [float(gain), gain.n, gain.low, gain.high] for name, gain in self.gains.items() if gain.n}
         return {"before": self.before.to_dict(), "after": self.after.to_dict(), "why": self.gain.why,
                 "gain": None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high],
@@ -125,7 +125,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """What two models, and the best one so far, made of the items that measure.
+    """Comparisons of two models and the best one so far on all items that measure.
 
     Attributes
     ----------
@@ -148,17 +148,17 @@ Models = tuple[Outputs, Outputs | None, Outputs | None]
 
 @dataclass(frozen=True)
 class Reference:
-    """The items that measure at one moment, and where they are in the models' outputs.
+    """The items that measure at one moment, and their rows in the models' outputs.
 
     Attributes
     ----------
     measuring : Measuring
     lineage : Lineage
-        Of the same moment.
+        The lineage at that moment.
     rows : mapping
-        Position of each item that the models were asked about -> its row in their outputs; others are left out.
+        Position of each item that the models predicted -> its row in their outputs; others are left out.
     n_holdout : int
-        How many items the hold-out has.
+        Number of items in the hold-out.
     groups : ndarray, shape (n_items of the pool,), or None
         The group of each item, where the hold-out is drawn by whole groups.
     """
@@ -171,7 +171,7 @@ class Reference:
 
     @classmethod
     def of(cls, project: Project, positions: Iterable[int] | None = None) -> Reference:
-        """Read what measures from a project; the outputs are of items at these positions, of all if missing."""
+        """The reference of a project now; outputs are for the items at these positions, else for all that measure."""
         with project.state.lock:
             measuring, lineage = project.measuring(), project.lineage
         asked = measuring.all if positions is None else positions
@@ -196,7 +196,7 @@ def figures_of(reference: Reference, *, new: Outputs, adopted: Outputs | None, b
     why_alone : str
         Why there is no adopted model to compare with.
     learnt : collection of int
-        Positions of gold items that one of the models learnt once: they measure memory, and are left out.
+        Positions of gold items that one of the models learnt: they would measure memory, and are left out.
     why : str
         The reason to give where there is no item to measure on.
     of_sets : bool
@@ -261,7 +261,7 @@ class _Sets:
         self._known = np.logical_and.reduce([~np.isnan(probs).all(axis=1) for probs in self._probs.values()])
 
     def _on(self, model: Outputs) -> np.ndarray:
-        """What a model says is on, of the items that all of them predicted."""
+        """Which labels a model predicts as on, for the items that all models predicted."""
         on: np.ndarray = np.nan_to_num(self._probs[model.version][self._known], nan=-1.0) >= \
             self._limits[model.version].astype(np.float32)
         return on
@@ -299,7 +299,7 @@ class _Sets:
 
 
 class _Said(NamedTuple):
-    """What a model says of items: probabilities over today's labels, and the place of the label that it predicts."""
+    """A model's predictions: probabilities over today's labels, and the index of the predicted label."""
 
     probs: np.ndarray
     top: np.ndarray
@@ -357,7 +357,7 @@ class _Labels:
 
 
 def _right(said: list[_Said], labels: list[str], today: Taxonomy) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Which items all models predicted, bool, and where on these each was right: bool, shape (n,)."""
+    """Which items all models predicted, bool, and for each model on which of these it was right: bool, shape (n,)."""
     known = np.logical_and.reduce([~np.isnan(of_model.probs).any(axis=1) for of_model in said])
     column = {label_id: index for index, label_id in enumerate(today.label_ids)}
     columns = np.array([column[label_id] for label_id in labels], np.int64)[known]

@@ -38,7 +38,7 @@ class MicroBatches:
         n_items : int
             Number of items in the batch.
         reset : callable
-            Called before the first part, also when all parts are done again in a smaller size.
+            Called before the first part, and again before a retry with smaller parts.
 
         Raises
         ------

@@ -37,18 +37,18 @@ class Model:
     Parameters
     ----------
     predictor : NetPredictor
-        Has the net and its preprocessing; nobody else may use it.
+        Has the net and its preprocessing; it must not be shared with other code.
     labels : sequence of str
         The names of the net's outputs, in their order.
     record : callable, optional
-        Gives what the log says of the model: a `model_card.Record`, for `save`.
+        Returns the model's record in the log (`model_card.Record`), for `save`.
     values : ValuesModel, optional
         The adopted heads for attributes.
 
     Attributes
     ----------
     version : str
-        Its name, which follows from its weights.
+        Its name, a hash of its weights.
     labels : list of str
         The label of each column, under the name that it had in the model's own taxonomy.
     label_ids : list of str
@@ -83,7 +83,7 @@ class Model:
 
     @property
     def preprocess(self) -> Any:
-        """From an item to the net's view of it.
+        """The preprocessing, from an item to the net's view of it.
 
         An image is a uint8 array (H, W) or (H, W, 3), its view float32 of shape (C, h, w). The view of a text is a
         tensor, or a mapping of tensors.
@@ -94,9 +94,9 @@ class Model:
     def net(self) -> nn.Module:
         """A copy of the net, on the CPU, in evaluation mode; it takes a batch of views, shape (n, C, h, w).
 
-        A net of texts takes what `batch` makes of them, a mapping by its names.
+        A net of texts takes the output of `batch`; if that is a mapping, as keyword arguments.
 
-        It is made once: what you change in it stays changed, and doesn't affect calls of the model.
+        It is copied once: your changes to it are kept, and don't affect calls of the model.
         """
         with self._lock:
             return self._net
@@ -106,7 +106,7 @@ class Model:
         return self._predictor.copy_of_net().cpu()
 
     def batch(self, items: Sequence[Any]) -> Any:
-        """What `net` takes for some items: a tensor, or of texts perhaps a mapping of tensors.
+        """The input of `net` for some items: a tensor, or for some nets of texts a mapping of tensors.
 
         Parameters
         ----------
@@ -146,19 +146,19 @@ class Model:
         return probs
 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Save the model in a folder of its own, which needs neither the project nor, of our own nets, this package.
+        """Save the model in a folder that needs neither the project nor, for the workbench's own nets, this package.
 
         The folder has the weights (``model.safetensors``), labels, thresholds and preprocessing (``model.json``), a
-        card with the figures that were measured, what it learnt from and what nobody knows (``README.md``), and
+        card with the figures that were measured, what it learnt from and what isn't known (``README.md``), and
         ``load.py``, which loads it with torch alone: ``python load.py a.png`` prints probabilities, and
-        ``from load import load; model = load(folder); model(items)`` gives them. Of a net of yours the script imports
-        its class. Heads for attributes are saved too (``values.safetensors``); ``model.values(items)`` gives a dict of
-        values for each item.
+        ``from load import load; model = load(folder); model(items)`` returns them. For a net of yours the script
+        imports its class. Heads for attributes are saved too (``values.safetensors``); ``model.values(items)`` returns
+        a dict of values for each item.
 
         Parameters
         ----------
         folder : str or path
-            A new or empty one. It comes whole or not at all, and the same model gives the same bytes.
+            A new or empty one. It is written completely or not at all, and the same model gives the same bytes.
         overwrite : bool
             Whether a model that was saved there may be replaced.
 
@@ -170,7 +170,7 @@ class Model:
         Raises
         ------
         BadInput
-            When the model is a function or an estimator, of which there is nothing to save; or the folder isn't empty.
+            When the model is a function or an estimator, which can't be saved; or the folder isn't empty.
         StoreError
             When the folder can't be written.
         """
@@ -198,7 +198,7 @@ class Model:
 
 
 def as_pool(images: Any, kind: str, *, taken_by: str) -> Pool:
-    """A pool of these images or texts in their order, or the pool that they are; in a list, an image may come twice."""
+    """A pool of these images or texts in their order; a pool is returned as it is. A list may have an image twice."""
     if isinstance(images, Pool):
         if images.kind != kind:
             raise BadInput(f"these are {images.kind}s; {taken_by} {kind}s.")

@@ -1,7 +1,6 @@
-"""The card of a saved model: in Markdown, with what the log says of it, and what nobody knows.
+"""The card of a saved model, in Markdown: its record in the log, and what isn't known about it.
 
-`record_of` reads a card's content from the log, `card` writes it. A figure that wasn't measured is marked as not
-measured.
+`record_of` reads a card's content from the log, `card` writes it. A figure that wasn't measured is marked as such.
 """
 
 from __future__ import annotations
@@ -41,37 +40,37 @@ ORIGINS = {"given": "It was given by a person.", "trained": "It was trained with
            "rolled back": "It is a former model to which somebody went back."}
 OF_LABELS = {"classify": "gives an item the probability of each label; one label an item",
              "multilabel": "gives an item the probability of each label; any number of labels an item"}
-# Marks of Markdown, which a backslash takes for what they are; addresses, which some make links of, are cut by one.
+# Marks of Markdown, which a backslash escapes; one also breaks up addresses, which some renderers turn into links.
 _MARKS = re.compile(r"([\\`*_\[\]#|~@$]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a log says of a model.
+    """The record of a model in a log.
 
     Attributes
     ----------
     taxonomy : int or None
         The version of the taxonomy that its labels are from.
     thresholds : dict of str to float
-        As the model's events have them, by label_id.
+        label_id -> threshold, from the model's events.
     origin : str
-        Of `ORIGINS`, or "".
+        A key of `ORIGINS`, or "".
     run : Run, ObjectRun or None
         The run that trained it.
     former : str or None
         The model with which that run compared it.
     next_run : Run, ObjectRun or None
-        A later run in which it was the model before: that measured it, too.
+        A later run that compared a new model with it, and so measured it too.
     n_runs : int
-        Runs until then: each was measured on the same items.
+        Number of runs up to that one, all measured on the same items.
     out_of_fold : mapping
-        What is known of a model of the background: n, right.
+        Out-of-fold figures of a model that was learnt in the background: n, right.
     n_answers, n_annotators : int or None
-        What it learnt from; None where nobody knows.
+        Number of answers that it learnt from, and of their annotators; None where not known.
     n_training : int or None
-        Items that it learnt from.
+        Number of items that it learnt from.
     """
 
     taxonomy: int | None = None
@@ -89,7 +88,7 @@ class Record:
 
 # 24 branches: a model may have been trained here, measured by a later run, adopted from elsewhere, or nothing of these.
 def record_of(log: Log, version: str, *, taxonomy: int | None) -> Record:
-    """What a log says of a model.
+    """Read the record of a model from a log.
 
     Parameters
     ----------
@@ -97,7 +96,7 @@ def record_of(log: Log, version: str, *, taxonomy: int | None) -> Record:
     version : str
         The model.
     taxonomy : int or None
-        The version that its labels are from.
+        The version of the taxonomy that its labels are from.
     """
     events = list(log.events(kind=("adopted", "trained")))
     runs = [event for event in events if event.kind == "trained"]
@@ -129,7 +128,7 @@ def _run(body: Mapping[str, Any]) -> Run | ObjectRun:
 
 # 14 branches: one pass over the log, then one over each item's annotators, whose last answer counts if it is a label.
 def _answers(log: Log, taught: Event) -> tuple[int, int]:
-    """How many answers stood for the items that a model learnt, when it had learnt them, and by how many annotators."""
+    """Number of answers that were valid when a model had learnt their items, and number of their annotators."""
     sums = set(unpack(taught.body["learnt"]).tolist())
     by_item: dict[str, list[Event]] = {}
     for event in log.events(kind=("decided", "retracted")):
@@ -150,19 +149,19 @@ def _answers(log: Log, taught: Event) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class ValueRecord:
-    """What a log says of heads for attributes.
+    """The record of heads for attributes in a log.
 
     Attributes
     ----------
     origin : str
-        Of `ORIGINS`, or "".
+        A key of `ORIGINS`, or "".
     n_training : int or None
-        Items that they learnt from; None where nobody knows.
+        Number of items that they learnt from; None where not known.
     out_of_fold : mapping
         attribute_id -> n, and mae or right, on the answers that they learnt from, each predicted by a head that didn't
         learn it.
     figures : mapping of str to ValueFigure
-        Name of an attribute -> what the last run measured of these heads.
+        Name of an attribute -> the figure of these heads in the last run that made them.
     """
 
     origin: str = ""
@@ -172,13 +171,13 @@ class ValueRecord:
 
 
 def value_record_of(log: Log, version: str) -> ValueRecord:
-    """What a log says of heads for attributes.
+    """Read the record of heads for attributes from a log.
 
     Parameters
     ----------
     log : Log
     version : str
-        Of the heads.
+        Version of the heads.
     """
     adopted = next((event for event in log.events(kind="adopted_values") if event.body["model"] == version
                     and event.body["origin"] != "rolled back"), None)
@@ -197,7 +196,7 @@ def values_card(config: Mapping[str, Any], record: ValueRecord, *, use: str) -> 
     Parameters
     ----------
     config : mapping
-        What `model.json` says.
+        The content of `model.json`.
     record : ValueRecord
     use : str
         How to load them, in Markdown.
@@ -258,19 +257,19 @@ def card(config: Mapping[str, Any], record: Record, *, net: str, use: str, value
     Parameters
     ----------
     config : mapping
-        What `model.json` says.
+        The content of `model.json`.
     record : Record
     net : str
-        What kind of net it is, in words.
+        The kind of net, in words.
     use : str
         How to load it, in Markdown.
     values : ValueRecord or None
-        What the log says of heads for attributes that are saved beside it.
+        The record of heads for attributes that are saved with it.
 
     Returns
     -------
     str
-        Nothing in it is HTML: names of labels are escaped.
+        Without HTML: names of labels are escaped.
     """
     objects = config["task"] not in OF_LABELS
     items = "text" if config["kind"] == "text" else "image"
@@ -465,7 +464,7 @@ def _listed(names: Iterable[Any], n: int = 20) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""A text as Markdown shows it, letter by letter: no link, no HTML, no line of its own.
+    r"""Escape a text so that Markdown shows it literally: without links, HTML or line breaks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The table of a project's models: which there were, where each came from and how good it was. Read `models`."""
+"""The table of a project's models: their origin, adoption and accuracy. Read `models`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .value_registry import KIND as VALUES
 from .versions import IMPORTED
 
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
-# What is shown of versions, of names, and of a table that has more rows.
+# Characters that are shown of versions and of names, and rows that are shown of a table.
 SHORT, LONGEST_NAME, MOST_ROWS = 8, 18, 60
 
 
@@ -29,7 +29,7 @@ class ModelTable(pd.DataFrame):
         return str((pd.DataFrame(self) if shown is None else shown).to_html(max_rows=MOST_ROWS))
 
     def _shown(self) -> pd.DataFrame | None:
-        """The table as people see it; None where it hasn't the columns of `models`, as after a change in place."""
+        """The table as it is shown; None where it lacks columns of `models`, as after a change in place."""
         if not {*COLUMNS, "adopted"} <= set(self.columns):
             return None
         shown = pd.DataFrame(self)
@@ -49,7 +49,7 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> ModelTable
     Parameters
     ----------
     events : iterable of Event
-        The log's.
+        The log's events.
     adopted : str or None
         The version in use; None takes the one that was adopted last.
 
@@ -57,8 +57,8 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> ModelTable
     -------
     ModelTable
         model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use; heads for attributes are
-        models by themselves). Where predictions were imported, or an estimator was adopted or fitted, also name: that
-        of the predictions, or the estimator's class.
+        models of their own). Where predictions were imported, or an estimator was adopted or fitted, also name: the
+        name of the predictions, or the estimator's class.
     """
     rows: dict[str, dict[str, Any]] = {}
     last, names = dict[str, str](), dict[str, str]()

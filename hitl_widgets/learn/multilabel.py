@@ -1,9 +1,9 @@
 """Light models for items that may have several labels: a logistic head for each label, over the same descriptors.
 
 `fit_light_labels` fits and calibrates heads on rows of descriptors. Labels don't exclude each other: each has a
-probability of its own, learnt from the items of which something is known about it. A view that is described by windows
-(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` trains one with the
-arguments and the result of `train.train`.
+probability of its own, learnt from the items where it is known. A view that is described by windows
+(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` trains such a model with
+the arguments and the result of `train.train`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from .optimizers import LBFGS
 from .train import HISTORY, Progress, Trained
 from .weights import unset
 
-# Windows to which others are compared, at most, where a view has several.
+# Most landmarks of a kernel where a view has several windows.
 N_WINDOW_LANDMARKS = 400
 
 
@@ -67,20 +67,20 @@ class LinearLabelHead(nn.Linear):
 
 @dataclass(frozen=True)
 class LightLabels:
-    """Heads of labels, with what is known of them.
+    """Fitted heads of labels, with their out-of-fold logits and losses.
 
     Attributes
     ----------
     head : nn.Module
         Calibrated.
     logits : Tensor, shape (n, n_labels)
-        Of the items that were learnt, out of fold, calibrated alike.
+        Logits of the items that were learnt, out of fold, with the same calibration.
     losses : Tensor, shape (n,)
-        Their mean losses over the labels that are known, in nats, out of fold; NaN where none is.
+        Their mean losses over the known labels, in nats, out of fold; NaN where no label is known.
     adjustment : Adjustment
-        What was done to the logits, with the labels' thresholds, out of fold.
+        The scales and biases of the logits, and the labels' thresholds, fitted out of fold.
     calibrated : bool
-        Whether there were items enough to fit the scales.
+        Whether there were enough items to fit the scales.
     """
 
     head: nn.Module
@@ -95,7 +95,7 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
                      fit: Callable[..., nn.Module] | None = None) -> LightLabels:
     """Fit a head for each label, and calibrate it out of fold.
 
-    Of a label with few answers that it is on, or none, the probability is near its share, drawn towards that of all
+    For a label that is on in few answers, or none, the probability is near its share, smoothed towards that of all
     labels together; it is never NaN.
 
     Parameters
@@ -109,13 +109,14 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
     draws : ndarray, shape (n,)
         As for `light.out_of_fold_logits`.
     n_windows : int
-        Number of windows by which a view is described.
+        Number of windows of a view.
     shares : ndarray, shape (n_labels,), optional
-        The labels' shares in the pool, for which probabilities are made; those of the answers when None.
+        Class priors: the labels' shares in the pool, to which probabilities are adjusted; those of the answers when
+        None.
     strength : float
         Inverse of the penalty.
     fit : callable, optional
-        `fit_linear_label_heads`, for rows over which a plain layer is fitted; `fit_label_heads` when None.
+        `fit_linear_label_heads` for a linear layer on the rows; `fit_label_heads` when None.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
 
 def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int = 1,
                     strength: float = KERNEL_STRENGTH) -> LabelHead:
-    """Fit heads over the likeness of items, or of their windows, to those that were learnt; not calibrated.
+    """Fit heads on the similarities of items, or of their windows, to those that were learnt; not calibrated.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
     apart = torch.cdist(landmarks.double(), landmarks.double()).square()
     reach = float(apart[apart > 1e-9].median()) / NARROWER if bool((apart > 1e-9).any()) else 1.0
     similar = Similarities(landmarks, reach)
-    # In the coordinates of the kernel's own space the penalty is the same in all directions.
+    # In whitened coordinates of the kernel's feature space the penalty is the same in all directions.
     lengths, axes = torch.linalg.eigh((-apart / reach).exp() + 1e-3 * torch.eye(len(landmarks)))
     whitened = (axes * lengths.clamp_min(1e-4).rsqrt()) @ axes.T
     inputs = (similar(windows).double() @ whitened).float().reshape(len(rows), n_windows, -1)
@@ -176,7 +177,7 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
 
 
 def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strength: float) -> LinearLabelHead:
-    """Fit a plain layer for each label; not calibrated.
+    """Fit a linear layer with an output for each label; not calibrated.
 
     Parameters
     ----------
@@ -194,9 +195,9 @@ def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strengt
 
 
 def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -> Tensor:
-    """Weights and bias of each label, shape (n_labels, n_features + 1), of inputs of shape (n, n_windows, n_features).
+    """Weights and bias of each label, shape (n_labels, n_features + 1), for inputs (n, n_windows, n_features).
 
-    With several windows the loss has more than one minimum; the search begins at that of the windows' sum.
+    With several windows the loss has several minima; the search begins at the minimum for the sum of the windows.
     """
     n, n_windows, width = inputs.shape
     n_labels, mean = targets.shape[1], float(weights.double().sum(dim=1).mean().clamp_min(1e-8)) / targets.shape[1]
@@ -229,7 +230,7 @@ def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -
 
 def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.ndarray, n_windows: int = 1,
                              strength: float = KERNEL_STRENGTH, fit: Callable[..., nn.Module] | None = None) -> Tensor:
-    """Logits of each item by heads that didn't learn it: float32, shape (n, n_labels); zeros from a single item.
+    """Logits of each item by heads that didn't learn it: float32, shape (n, n_labels); zeros where there is no other.
 
     Parameters
     ----------
@@ -252,14 +253,14 @@ def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws
 
 def learn_label_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_labels: int,
                      progress: Progress | None = None) -> Trained:
-    """Train the heads of a light net on rows of descriptors that are at hand.
+    """Train the heads of a light net on rows of descriptors that were computed already.
 
     Parameters
     ----------
     descriptors, rows, n_labels, progress
         As for `light.learn_rows`.
     data : TrainingData
-        What to learn, of `losses.SETS`; its images aren't read.
+        Targets (of `losses.SETS`), weights and draws; its images aren't read.
 
     Returns
     -------
@@ -285,7 +286,7 @@ def trained_labels(light: LightLabels, net: nn.Module, data: TrainingData, *, n_
     Parameters
     ----------
     light : LightLabels
-        As it was fitted.
+        The fitted heads.
     net : nn.Module
         The whole net.
     data, n_labels, progress

@@ -1,8 +1,7 @@
-"""A net as text: what its modules are, without a byte of code, so that another process can build it again.
+"""Descriptions of nets as JSON, without any code, from which another process can build them again.
 
-`describe` walks a net's modules and says of each which class it is and what its attributes are; `build` imports the
-classes and fills in the tensors. Nothing is pickled. A net that can't be described in this way is refused with a
-reason.
+`describe` walks a net's modules and lists the class and the attributes of each; `build` imports the classes and fills
+in the tensors. Nothing is pickled. A net that can't be described in this way is refused with a reason.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 
-# What `nn.Module` keeps of each module, besides the person's attributes.
+# Attributes that `nn.Module` itself keeps, besides the user's.
 _HELD = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training")
-# Of a recurrent net the same weights once more, which it makes anew.
+# Further references to the weights of a recurrent net, which it makes itself.
 _MADE_ANEW = ("_flat_weights", "_flat_weight_refs")
 REMEDY = "Define it in a module (a .py file) that the workers can import, a net's class with numbers, texts and " \
          "modules as attributes; or leave client out."
 
 
 def describe(net: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A net as JSON says it, and its tensors by the names that stand there.
+    """Describe a net as JSON values, with its tensors by the names used there.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def describe(net: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Returns
     -------
     description : dict
-        Of texts, numbers, lists and dicts alone.
+        Texts, numbers, lists and dicts only.
     tensors : dict of str to Tensor
         Parameters and buffers, each once.
 
@@ -78,7 +77,7 @@ def reference(value: Any, what: str) -> dict[str, str]:
     ----------
     value : class or function
     what : str
-        What messages call it.
+        Its name in messages.
 
     Raises
     ------
@@ -104,12 +103,12 @@ def reference(value: Any, what: str) -> dict[str, str]:
 
 
 def imported(told: Mapping[str, str]) -> Any:
-    """What a `reference` names.
+    """Import the class or function of a `reference`.
 
     Parameters
     ----------
     told : mapping
-        With "module" and "name".
+        The reference, with "module" and "name".
 
     Raises
     ------
@@ -128,13 +127,13 @@ def _named(value: Any) -> str:
 
 
 class _Described:
-    """What is described so far."""
+    """The modules and tensors that were described so far."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._names: dict[tuple[Any, ...], str] = {}
         self._modules: dict[int, str] = {}
-        self._kept: list[Any] = []  # so that no id is given twice
+        self._kept: list[Any] = []  # so that no id is reused
 
     # 13 branches: what a module may hold: weights, which may be missing, attributes, and other modules.
     def module(self, module: nn.Module, path: str) -> dict[str, Any]:
@@ -209,7 +208,7 @@ class _Described:
             return {"is": "record", "of": reference(type(value), f"the class of {what}"),
                     "fields": self.value(dict(zip(names, value, strict=True)), path)}
         if hasattr(type(value), "from_dict") and hasattr(value, "to_dict") and not isinstance(value, type):
-            # A configuration of Hugging Face's.
+            # A configuration of Hugging Face.
             private = {name: one for name, one in vars(value).items() if name.endswith("_implementation_internal")}
             return {"is": "config", "of": reference(type(value), f"the class of {what}"),
                     "fields": self.value(value.to_dict(), path), "private": self.value(private, path)}
@@ -231,7 +230,7 @@ class _Described:
 
 
 class _Built:
-    """What is built so far."""
+    """The modules and parameters that were built so far."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._tensors, self._modules = tensors, dict[str, nn.Module]()
@@ -294,12 +293,12 @@ class _Built:
 
 @functools.cache
 def _hooks() -> tuple[str, ...]:
-    """Names under which a module keeps its hooks; those of loading and saving don't count for what it computes."""
+    """Names of the attributes in which a module keeps its hooks."""
     return tuple(name for name in vars(nn.Module()) if "_hook" in name)
 
 
 def _is_builtin(value: Any) -> bool:
-    """Whether it is a function that is written in C, as torch.relu; of these __self__ is their module."""
+    """Whether it is a function written in C, such as torch.relu, whose `__self__` is its module."""
     return isinstance(value, BuiltinFunctionType) and isinstance(value.__self__, (ModuleType, type, NoneType))
 
 

@@ -1,8 +1,8 @@
 """Nets for small training sets: a small CNN, and k-means features with a trained last layer.
 
-The backbone of a `kmeans_net` is fitted to the pool without any answer and then stays as it is: filters that are
-typical patches of the items, and the principal components of their outputs. Only the last layer learns, which needs few
-answers. It is trained only where a person asks for it (``start="frozen"``): light models err less.
+The backbone of a `kmeans_net` is fitted to the pool without answers and then frozen: filters that are typical patches
+of the items, and the principal components of their outputs. Only the last layer learns, which needs few answers. Such a
+net is trained only on request (``start="frozen"``): light models err less.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0
     views : sequence of Tensor, or Tensor of shape (n, C, h, w)
         One or more, without NaN; about 1,000 are enough.
     seed : int
-        Of the patches and the first weights; torch's own generator isn't used.
+        Seed of the patches and the first weights; torch's own generator isn't used.
 
     References
     ----------
@@ -58,7 +58,7 @@ def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0
         mean = outputs.mean(dim=0)
         _, spread, axes = torch.linalg.svd(outputs - mean, full_matrices=False)
         n = min(N_FEATURES, int((spread > 1e-4 * spread[0].clamp_min(1e-6)).sum()))
-        # All components together have the variance of n numbers of variance one.
+        # Scaled so that the variances of the components add up to n.
         scale = (n * max(1, len(sample) - 1) / float(spread[:n].square().sum().clamp_min(1e-12))) ** 0.5 if n else 0.0
         projection.weight.zero_()
         projection.weight[:n] = scale * axes[:n]
@@ -139,7 +139,7 @@ def holds_kmeans_net(path: Path) -> bool:
 
 
 def unfitted_kmeans_net(n_labels: int, *, channels: int) -> nn.Module:
-    """A `kmeans_net` that was fitted to nothing, to load stored weights into.
+    """An unfitted `kmeans_net`, to load stored weights into.
 
     Parameters
     ----------
@@ -162,15 +162,15 @@ def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] =
     n_labels : int
         Number of outputs.
     channels : int
-        Of the view, 1 or 3.
+        Channels of the views, 1 or 3.
     size : int or tuple of int
-        Of the view; decides how often it is halved: the last maps are about 7 pixels wide.
+        Size of the views; decides how often they are halved: the last maps are about 7 pixels wide.
     seed : int
-        Of the first weights; torch's own generator is left as it was.
+        Seed of the first weights; torch's own generator is left as it was.
     """
     side = min(size) if isinstance(size, Sequence) else size
     halvings = max(1, round(math.log2(max(side, 14) / 7)))
-    stride = 2 if halvings > 2 else 1  # at full size, a larger view would cost more than it tells
+    stride = 2 if halvings > 2 else 1  # at full resolution, a larger view would cost more than it gains
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = _stage(channels, 16, stride=stride)

@@ -1,4 +1,4 @@
-"""What a detector found, on disk: a line for each item, in plain text. Read `FoundObjects` first."""
+"""Stored objects that a detector found: a file of plain text, a line for each item. Read `FoundObjects` first."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ N_REMEMBERED = 2_000
 class FoundObjects:
     """The objects that one model found in a pool's items. Safe for many threads; several processes may add lines.
 
-    A line has an item's id, the stamp of its file, and its objects, each as label's number, score and coordinates. The
-    last line of an item counts; one that was cut off, or is of a file that has changed, doesn't.
+    A line has an item's id, the stamp of its file, and its objects, each as label number, score and coordinates. The
+    last complete line of an item counts, unless the item's file has changed since.
 
     Parameters
     ----------
     path : Path
-        Of the file.
+        The file with the lines.
     pool : Pool
     """
 
@@ -42,7 +42,7 @@ class FoundObjects:
         self._end = 0
 
     def missing(self, positions: Iterable[int]) -> list[int]:
-        """Which of these items the model wasn't asked about yet, or have changed since; each once."""
+        """Which of these items have no stored objects, or have changed since; each once."""
         with self._lock:
             self._read_on()
             return [position for position in dict.fromkeys(map(int, positions))
@@ -50,7 +50,7 @@ class FoundObjects:
                     and (position not in self._places or self._places[position][1] != self._stamp(position))]
 
     def get(self, position: int) -> list[Candidate]:
-        """What was found in an item, the best first; nothing where the model wasn't asked about it."""
+        """The objects found in an item, the best first; empty where none are stored."""
         with self._lock:
             if position in self._homeless:
                 return self._homeless[position]
@@ -70,13 +70,13 @@ class FoundObjects:
             return found
 
     def forget(self, position: int) -> None:
-        """Take what is on disk of an item for damaged, so that it is searched again."""
+        """Drop an item's stored objects as damaged, so that it is searched again."""
         with self._lock:
             self._places.pop(position, None)
             self._known.pop(position, None)
 
     def put(self, positions: Sequence[int], found: Sequence[Sequence[Candidate]]) -> None:
-        """Keep what was found in some items; in memory where there is no room on the disk."""
+        """Store the objects found in some items; in memory where there is no room on the disk."""
         lines = []
         for position, candidates in zip(positions, found, strict=True):
             objects = [[int(one.label), round(one.score, 6), one.at] for one in candidates]
@@ -107,7 +107,7 @@ class FoundObjects:
             self._known.popitem(last=False)
 
     def _read_on(self) -> None:
-        """Take in the lines that came since the last look, also those of other processes."""
+        """Read the lines that were added since the last call, also by other processes."""
         if not self._path.is_file() or self._path.stat().st_size <= self._end:
             return
         with self._path.open("rb") as file:

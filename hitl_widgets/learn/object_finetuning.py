@@ -1,4 +1,4 @@
-"""Fine-tuning of a person's detector, by torchvision's training convention. Read `finetune_detector` first.
+"""Fine-tuning of a user's detector, by torchvision's training convention. Read `finetune_detector` first.
 
 In training mode such a net takes a list of images and a list of dicts with boxes, labels (1 is the first) and masks,
 and gives a dict of losses.
@@ -21,16 +21,16 @@ from .object_learning import CorrectedImage, boxes_of
 from .optimizers import AdamW
 from .predict import private_copy
 
-# Passes over the images, images of a step, and steps at least.
+# Epochs, images in a batch, and the least number of steps.
 EPOCHS, BATCH, MIN_STEPS = 10, 2, 40
 LR, WEIGHT_DECAY = 1e-4, 1e-4
-# Objects of less weight than this don't teach a net that knows no weights.
+# Objects of a smaller weight aren't trained on, since such a net takes no weights.
 LEAST_WEIGHT = 0.25
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """How a person's detector is fine-tuned: as the arguments of `Workbench.finetune`."""
+    """Options of fine-tuning a user's detector: see the arguments of `Workbench.finetune`."""
 
     kind: str = "box"
     epochs: int = EPOCHS
@@ -48,19 +48,19 @@ def finetune_detector(net: nn.Module, images: Sequence[CorrectedImage], number_o
                       ) -> tuple[nn.Module, list[tuple[int, float]], str]:
     """A copy of a detector that is trained on corrected images; the net itself isn't changed.
 
-    Such a net knows no weights and no regions to ignore: objects of little weight and ignored regions are painted over
-    with the image's mean colour, so that they are neither object nor background.
+    Such a net takes neither weights nor regions to ignore: objects of little weight and ignored regions are painted
+    over with the image's mean colour, so that they are neither object nor background.
 
     Parameters
     ----------
     net : torch.nn.Module
     images : sequence of CorrectedImage
     number_of : mapping of int to int
-        The number of a label in `images` -> the net's, from 1 on; objects of others are painted over.
+        A label's number in `images` -> its number in the net, from 1 on; objects of other labels are painted over.
     options : DetectorOptions
     device : torch.device or str
     show : callable
-        Called with the number of steps that are done, that of all, and the loss.
+        Called with the number of steps done, the number of all steps, and the loss.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def _example(one: CorrectedImage, number_of: Mapping[int, int], options: Detecto
 
 
 def _painted(image: np.ndarray, regions: Sequence[Sequence[float]], kept: np.ndarray) -> np.ndarray:
-    """The image with regions in its mean colour, except for what belongs to objects that teach."""
+    """The image with regions in its mean colour, except within the boxes of objects to train on."""
     if not len(regions):
         return image
     covered = np.zeros(image.shape[:2], bool)

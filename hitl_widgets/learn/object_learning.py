@@ -1,7 +1,7 @@
-"""Learning of an `ObjectNet` from corrected images: the views' size and turns, training, and a threshold per label.
+"""Learning of an `ObjectNet` from corrected images: the views' size and flips, training, and a threshold per label.
 
-Read `fit_objects` first: it takes images as people corrected them, and gives a trained net with a threshold for each
-label. It knows nothing of a project.
+Read `fit_objects` first: it takes images as people corrected them, and returns a trained net with a threshold for each
+label. It doesn't depend on a project.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from .object_training import ObjectOptions, find_objects, train_objects
 from .object_views import resized
 from .rationales import RationaleMethod
 
-# Longest side of a view: at least one, at most the other, and so that of ten objects nine have so many pixels a side.
+# Longest side of a view: usual, smallest and largest; it is chosen so that nine of ten objects have this many pixels a
+# side.
 USUAL_SIDE, SMALLEST_SIDE, LARGEST_SIDE = 320, 128, 640
 PIXELS_OF_OBJECT = 16.0
-# A point stands for a box of this part of the image's diagonal.
+# A point is treated as a square whose side is this part of the image's diagonal.
 POINT_SIDE = 0.06
-# Thresholds of proposals: where nothing is known, and their limits.
+# Thresholds of proposals: the default, and their limits.
 THRESHOLD, LEAST_THRESHOLD, MOST_THRESHOLD = 0.3, 0.2, 0.8
-# From so many images on, one in five joins the training later: until then it shows which threshold is best.
+# From this many images on, one in five joins the training later: until then thresholds are chosen on these.
 MIN_FOR_THRESHOLDS, PART_LATER = 8, 0.2
-# Objects of a label that count as much as those of all labels together when its threshold is chosen.
+# Number of a label's objects with which its own threshold and that of all labels get the same weight.
 PRIOR_OBJECTS = 15
-# Objects overlap enough to be the same.
+# IoU from which two boxes are the same object.
 SAME_OBJECT = 0.5
-# A turn means nothing where objects and their turned twins are told apart in at most so many of a hundred cases.
+# A flip is meaningless where a classifier tells objects from their flipped copies with at most this accuracy.
 TOLD_APART = 0.62
 MIN_CROPS, MOST_CROPS, CROP = 24, 400, 12
 
@@ -51,17 +52,17 @@ class CorrectedImage:
     shapes : sequence of tuple of float
         Coordinates of each object: see `objects.shapes.shape`.
     labels : sequence of int
-        The number of each object's label.
+        Index of each object's label.
     weights : sequence of float
         How much each counts.
     ignored : sequence of 4 floats
-        Boxes that aren't background.
+        Boxes that don't count as background.
     weight : float
         How much the image counts.
     unknown : tuple of int
         Labels of which nothing is known in this image.
     item_id : str or None
-        Answers to one image have one item_id, so that none of them shows how well another was learnt.
+        Answers to the same image have the same item_id, so that thresholds aren't chosen on an image that was learnt.
     """
 
     image: np.ndarray
@@ -83,13 +84,13 @@ class Fitted(NamedTuple):
     thresholds : ndarray of float, shape (n_labels,)
         The score from which each label is proposed.
     n_later : int
-        How many images the thresholds were found on, before they were learnt; 0 where there were too few.
+        Number of images on which thresholds were chosen, before they were learnt; 0 where there were too few.
     history : list of (int, float)
-        Step and loss, a few times.
+        Step and loss of the first, every tenth and the last step.
     stopped : str
         "done" or "budget".
     n_marked : int
-        How many marked objects the loss used.
+        Number of marked objects in the loss.
     """
 
     net: ObjectNet
@@ -109,9 +110,9 @@ class Fitting:
     kind : "box", "polygon" or "point"
     options : ObjectOptions
     budget_s : float or None
-        Seconds for the training; fewer steps are made where it wouldn't last.
+        Seconds for the training; fewer steps are made where they would take longer.
     flips : tuple of 2 bools, or None
-        Whether images mean the same mirrored, and upside down; None finds it out from the objects.
+        Whether images mean the same mirrored, and upside down; decided by `meaningless_turns` when None.
     rationales : "penalty" or "invariance"
         How the loss uses marked regions: see `ObjectRationaleLoss`.
     """
@@ -135,13 +136,13 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
     n_labels : int
     fitting : Fitting
     begin : ObjectNet or None
-        Its weights are where the training begins, as far as they fit; None for fresh ones.
+        Training begins from its weights, where their shapes fit; None for fresh ones.
     unlabelled : sequence of ndarray
-        Images that nobody answered: thresholds are carried over to the final net by how many objects are found here.
+        Images that nobody answered, by which thresholds are carried over to the final net (`carried_over`).
     marked : sequence of MarkedObject
-        Objects whose score shouldn't rest on some regions of their image, or should on others.
+        Objects with regions on which their score shouldn't depend, or should.
     show : callable
-        Called with the number of steps that are done and the loss.
+        Called with the number of steps done and the loss.
     """
     side = working_side(images, fitting.kind)
     annotated = [_annotated(one, side, fitting.kind) for one in images]
@@ -184,7 +185,7 @@ def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fittin
 
 
 def _parted(images: Sequence[CorrectedImage], rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Which rows train from the beginning, and which join later: all answers to an image together."""
+    """Rows that train from the beginning, and rows that join later; all answers to an image stay together."""
     rows_of: dict[str | int, list[int]] = {}
     for row, one in enumerate(images):
         rows_of.setdefault(row if one.item_id is None else one.item_id, []).append(row)
@@ -197,7 +198,7 @@ def _parted(images: Sequence[CorrectedImage], rng: np.random.Generator) -> tuple
 
 
 def working_side(images: Sequence[CorrectedImage], kind: str) -> int:
-    """The longest side of views in which small objects have pixels enough: a multiple of 32."""
+    """The longest side of views, so that small objects have enough pixels: a multiple of 32."""
     longest, parts = [], []
     for one in images:
         height, width = one.image.shape[:2]
@@ -212,7 +213,7 @@ def working_side(images: Sequence[CorrectedImage], kind: str) -> int:
 
 
 def boxes_of(shapes: Sequence[Sequence[float]], kind: str, size: tuple[int, int]) -> np.ndarray:
-    """The box around each object, that of a point a part of the image's diagonal: float32, shape (n, 4)."""
+    """The box around each object, float32, shape (n, 4); for a point, a square relative to the image's diagonal."""
     if not len(shapes):
         return np.zeros((0, 4), np.float32)
     boxes = np.array([(min(at[::2]), min(at[1::2]), max(at[::2]), max(at[1::2])) for at in shapes], np.float32)
@@ -255,14 +256,14 @@ def _found(net: ObjectNet, views: Sequence[Tensor]) -> list[Found]:
     return found
 
 
-# -- turns
+# -- flips
 
 
 def meaningless_turns(images: Sequence[Annotated]) -> tuple[bool, bool]:
-    """Whether objects look alike mirrored, and upside down: then a turned image is one more to learn from.
+    """Whether objects look the same mirrored, and upside down, so that flipped images can be learnt too.
 
-    A linear classifier is asked which of two crops, an object and its turned twin, is the object. Where it can't tell
-    objects that it hasn't seen, the turn means nothing. With few objects only mirroring is taken.
+    A linear classifier learns which of two crops, an object and its flipped copy, is the object. If it fails on objects
+    that it hasn't seen, the flip is meaningless. With few objects only mirroring is taken.
     """
     crops = []
     for one in images:
@@ -279,7 +280,7 @@ def meaningless_turns(images: Sequence[Annotated]) -> tuple[bool, bool]:
 
 
 def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> float:
-    """The share of crops that a classifier, which didn't see them, tells from their turned twins."""
+    """Cross-validated accuracy of a classifier that tells crops from their flipped copies."""
     rows = (crops - turned).reshape(len(crops), -1)
     signs = np.where(np.arange(len(rows)) % 2, 1, -1)
     right = []
@@ -295,13 +296,13 @@ def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> floa
 
 
 def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_labels: int) -> np.ndarray:
-    """The threshold with the best F1 for each label's proposals, drawn towards that of all labels.
+    """The threshold with the best F1 for each label's proposals, shrunk towards that of all labels.
 
     Parameters
     ----------
     images : sequence of Annotated
     found : sequence of Found
-        In each image.
+        The objects that a net found in each image.
     n_labels : int
 
     Returns
@@ -323,13 +324,13 @@ def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_label
 
 
 def _known(found: Found, unknown: Sequence[int]) -> Found:
-    """What was found, without the labels of which nothing is known."""
+    """The found objects, without those of unknown labels."""
     kept = ~np.isin(found.labels, list(unknown))
     return Found(found.boxes[kept], found.labels[kept], found.scores[kept])
 
 
 def best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
-    """The threshold with the best F1 for proposals that are right or wrong; 0.3 where none is either."""
+    """The threshold with the best F1 for proposals; 0.3 where there are no proposals or no true objects."""
     if not len(scores) or not n_true:
         return THRESHOLD
     order = np.argsort(-scores, kind="stable")
@@ -341,12 +342,12 @@ def best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
 
 def hits(boxes: np.ndarray, labels: np.ndarray, found: Found, ignored: np.ndarray, *, same: float = SAME_OBJECT
          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which found objects are there: one-to-one with objects of the same label, the best score first.
+    """Which found objects are right: matched one-to-one to true objects of the same label, the best score first.
 
     Returns
     -------
     scores, labels, right : ndarray
-        Of the found ones, without those in an ignored region that match nothing.
+        Of the found objects, without unmatched ones in an ignored region.
     """
     free, right = np.ones(len(boxes), bool), np.zeros(len(found.boxes), bool)
     overlap, hidden = _iou(found.boxes, boxes), _iou(found.boxes, ignored)
@@ -369,11 +370,11 @@ def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 class Scored(Protocol):
-    """What a net found in an item: `Found` in an image, `FoundSpans` in a text."""
+    """The objects that a net found in an item: `Found` in an image, `FoundSpans` in a text."""
 
     @property
     def labels(self) -> np.ndarray:
-        """The number of each object's label, int64."""
+        """Index of each object's label, int64."""
 
     @property
     def scores(self) -> np.ndarray:
@@ -382,13 +383,13 @@ class Scored(Protocol):
 
 def carried_over(thresholds: np.ndarray, before: Sequence[Scored], after: Sequence[Scored], n_labels: int
                  ) -> np.ndarray:
-    """Thresholds with which another net finds as many objects in the same images.
+    """Thresholds with which another net finds as many objects of each label in the same items.
 
     Parameters
     ----------
     thresholds : ndarray, shape (n_labels,)
     before, after : sequence of Found or FoundSpans
-        What the former net and the other one find.
+        The objects found by the former net, and by the other one.
     n_labels : int
     """
     carried = thresholds.copy()
@@ -405,9 +406,9 @@ def carried_over(thresholds: np.ndarray, before: Sequence[Scored], after: Sequen
 
 
 def usual_outlines(images: Sequence[CorrectedImage], n_labels: int) -> np.ndarray:
-    """The mean outline of each label's polygons, in their boxes from 0 to 1: shape (n_labels, N_VERTICES, 2).
+    """The mean outline of each label's polygons, in boxes from 0 to 1: shape (n_labels, N_VERTICES, 2).
 
-    An ellipse where there are none.
+    An ellipse for a label without polygons.
     """
     outlines = np.repeat(ellipse()[None], n_labels, axis=0).astype(np.float32)
     for label in range(n_labels):

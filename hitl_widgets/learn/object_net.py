@@ -24,11 +24,11 @@ from torch.nn import functional
 STRIDE, COARSEST = 4, 32
 # Vertices of a label's usual outline.
 N_VERTICES = 16
-# Channels that say where centres are, and where sides are.
+# Channels of the heads for centres, and for distances to sides.
 HEADS = 32, 16
-# What a cell says before training: one in a hundred cells is the centre of an object of some label.
+# Score of each label in every cell before training: few cells are centres.
 FIRST_SCORE = 0.01
-# Boxes of one label that overlap more than this are one object; of two labels the better one is taken from the second.
+# Non-maximum suppression: IoU above which the worse box is dropped, of two with the same label and of any two.
 SAME_OBJECT, SAME_OF_ANY_LABEL = 0.55, 0.9
 MOST_OBJECTS, LEAST_SCORE = 100, 0.01
 # Largest exponent of a distance: some 55 times the typical one.
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     boxes : ndarray of float32, shape (n, 4)
         x0, y0, x1, y1.
     labels : ndarray of int64, shape (n,)
-        The output of each.
+        Index of each object's label.
     scores : ndarray of float32, shape (n,)
         From 0 to 1.
     """
@@ -59,15 +59,15 @@ class ObjectNet(nn.Module):
     Parameters
     ----------
     n_labels : int
-        How many labels.
+        Number of labels.
     side : int
         Longest side of a view, in pixels. Images are resized to it.
     typical : float
         Distance from an object's centre to a side, in pixels of the view, that the net gives before it is trained.
     mean, std : sequence of 3 floats
-        Of the images' colours, from 0 to 1.
+        Mean and standard deviation of the images' colours, which are from 0 to 1.
     flips : sequence of 2 bools
-        Whether images mean the same mirrored, and upside down: these views are read as well when objects are searched.
+        Whether images mean the same mirrored, and upside down: then these views are searched for objects too.
     """
 
     side: Tensor
@@ -105,7 +105,7 @@ class ObjectNet(nn.Module):
 
     @property
     def n_labels(self) -> int:
-        """How many labels it knows."""
+        """Number of labels."""
         return self.centres.out_channels
 
     def forward(self, views: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,7 +129,7 @@ class ObjectNet(nn.Module):
         return self.centres(of_centres), self.typical * exponents.exp()
 
     def features(self, views: Tensor) -> Tensor:
-        """What the heads read: shape (n, 32, height / 4, width / 4)."""
+        """The input of the heads: shape (n, 32, height / 4, width / 4)."""
         views = (views - self.mean[:, None, None]) / self.std[:, None, None]
         at4 = self.at4(self.stem(views))
         at8 = self.at8(at4)
@@ -147,7 +147,7 @@ def ellipse() -> np.ndarray:
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a short cut."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class _Residual(nn.Module):
 
 
 class _Separable(nn.Module):
-    """A wide convolution channel by channel and one over channels, beside a short cut."""
+    """A depthwise separable convolution with a residual connection."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 def decoded(centres: Tensor, sides: Tensor, *, n: int = MOST_OBJECTS, least: float = LEAST_SCORE) -> list[Found]:
-    """The objects in maps of centres and sides: local maxima, without those that repeat a better one.
+    """Decode maps of centres and sides into objects: local maxima, after non-maximum suppression.
 
     Parameters
     ----------
@@ -188,9 +188,9 @@ def decoded(centres: Tensor, sides: Tensor, *, n: int = MOST_OBJECTS, least: flo
     sides : Tensor, shape (n_images, 4, h, w)
         Distances in pixels of the view.
     n : int
-        Most objects of an image.
+        Maximum number of objects per image.
     least : float
-        Least score.
+        Minimum score.
     """
     peaks = centres * (functional.max_pool2d(centres, 3, stride=1, padding=1) == centres)
     found = []
@@ -207,7 +207,10 @@ def decoded(centres: Tensor, sides: Tensor, *, n: int = MOST_OBJECTS, least: flo
 
 
 def distinct(found: Found, *, n: int = MOST_OBJECTS, same: float = SAME_OBJECT) -> Found:
-    """The objects, the best first, without those that overlap a better one of the same label by more than `same`."""
+    """Non-maximum suppression: the best objects first, without those that overlap a better one too much.
+
+    Too much is an IoU above `same` with an object of the same label, or above 0.9 with any object.
+    """
     order = np.argsort(-found.scores, kind="stable")
     boxes, labels, scores = found.boxes[order], found.labels[order], found.scores[order]
     overlap = _overlaps(boxes)

@@ -2,7 +2,7 @@
 
 A model is an object with `predict`, called with a list of images (uint8 arrays, shape (H, W, 3)); it gives for each a
 mapping with boxes, labels and scores. `as_detector` takes such an object, or a torchvision-like net. `checked` turns
-what it says of an image into `Candidate` objects, and counts what can't be used.
+its output for an image into `Candidate` objects, and counts what can't be used.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .object_training import find_objects
 from .object_views import resized
 from .predict import private_copy
 
-# Images that a model is given at once.
+# Images in a batch for a model.
 AT_ONCE = 8
-# How far a polygon may lie from the outline of its mask, as a part of the outline's length, and in pixels at least.
+# Tolerance when a mask's outline is simplified, as a part of the outline's length, and its least value in pixels.
 ROUGH, ROUGH_PX = 0.004, 0.75
 
 
 class Detector(Protocol):
-    """What finds objects in images."""
+    """A model that finds objects in images."""
 
     def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
-        """What is in each image.
+        """Find the objects in each image.
 
         Parameters
         ----------
@@ -50,7 +50,7 @@ class Detector(Protocol):
 
 
 class Candidate(NamedTuple):
-    """An object that a model found: its kind's coordinates, the name or number of its label as the model gave it."""
+    """An object that a model found: its coordinates, its label's name or number as the model gave it, its score."""
 
     at: tuple[float, ...]
     label: int | str
@@ -121,7 +121,7 @@ class OwnDetector:
 
 
 def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
-    """A person's model as a `Detector`.
+    """A user's model as a `Detector`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
 
 
 def predicted(detector: Detector, images: Sequence[np.ndarray]) -> list[Mapping[str, Any]]:
-    """What a model says of some images, a few at a time.
+    """A model's outputs for some images, a few at a time.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def predicted(detector: Detector, images: Sequence[np.ndarray]) -> list[Mapping[
 
 def checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], *, most: int = MOST_OBJECTS,
             least: float = LEAST_SCORE) -> tuple[list[Candidate], Counter[str]]:
-    """The usable objects of what a model says of an image, the best first, and counts of what was wrong with others.
+    """The usable objects in a model's output for an image, the best first, and counts of faults in the output.
 
     Parameters
     ----------
@@ -184,14 +184,14 @@ def checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], *, most
     size : (int, int)
         Width and height of the image.
     most : int
-        Most objects that are kept.
+        Maximum number of objects.
     least : float
-        Least score; objects below are left out, and aren't counted.
+        Minimum score; objects below it are left out, and aren't counted as faults.
 
     Raises
     ------
     ModelError
-        When there are no boxes, labels or scores, not as many of each, or they can't be read.
+        When boxes, labels or scores are missing, differ in number, or can't be read.
     """
     try:
         return _checked(output, kind, size, most, least)
@@ -233,7 +233,7 @@ Shapes = Callable[[int, int, int], tuple["tuple[float, ...] | None", str]]
 
 # 16 branches: the columns that a model may give or lack, for each kind of object.
 def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, Sequence[Any], np.ndarray]:
-    """Boxes, labels and scores, of one length."""
+    """Boxes, labels and scores, of the same length."""
     missing = {"labels", "scores"} - set(output)
     if "boxes" not in output and not (kind == "point" and "points" in output) \
             and not (kind == "polygon" and {"polygons", "masks"} & set(output)):
@@ -275,7 +275,7 @@ def _as_many(name: str, values: Any, n: int) -> Any:
 
 
 def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str, n: int) -> Shapes:
-    """A function of a row that gives the coordinates of an object, and what is wrong with it."""
+    """A function from a row and the image's size to the object's coordinates and its fault."""
     if kind == "point":
         points = as_array(output["points"]).astype(np.float64) if "points" in output else \
             (np.asarray(boxes)[:, :2] + np.asarray(boxes)[:, 2:]) / 2
@@ -377,7 +377,7 @@ def _area(line: np.ndarray) -> float:
 
 
 def as_array(values: Any) -> np.ndarray:
-    """What a model gave as an array, wherever it lies."""
+    """A model's output as a NumPy array, from any device."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values if values.layout == torch.strided else values.to_dense()
@@ -386,12 +386,12 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def without_repeats(candidates: Sequence[tuple[Candidate, str]], kind: str) -> list[tuple[Candidate, str]]:
-    """Objects without those that repeat a better one of the same label: labels that were merged say things twice.
+    """Objects after non-maximum suppression: after a merge of labels, a model may find an object under several.
 
     Parameters
     ----------
     candidates : sequence of (Candidate, str)
-        Each with the label_id that it has today.
+        Objects, the best first, each with its label_id of today.
     kind : "box", "polygon", "point" or "span"
         Points are never left out.
     """
@@ -400,7 +400,7 @@ def without_repeats(candidates: Sequence[tuple[Candidate, str]], kind: str) -> l
     boxes = bounds([one.at for one, _ in candidates], kind).astype(np.float32)
     ids = sorted({label_id for _, label_id in candidates})
     labels = np.array([ids.index(label_id) for _, label_id in candidates])
-    # Scores name the rows that are kept, for they are all different here.
+    # Scores that are all different, by which the kept rows are identified.
     order = np.arange(len(candidates), 0, -1, dtype=np.float32)
     kept = distinct(Found(boxes, labels, order), n=len(candidates))
     return [candidates[len(candidates) - int(row)] for row in kept.scores]

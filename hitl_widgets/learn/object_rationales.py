@@ -1,7 +1,7 @@
-"""Marked regions of single objects in a training: an object's score shouldn't rest on them.
+"""The loss of regions that were marked for single objects: an object's score shouldn't depend on wrong regions.
 
-`marked_objects` collects what people marked, and `ObjectRationaleLoss` adds it to each step of a training of an
-`ObjectNet`, as `rationales.RationaleLoss` does for nets that classify; `span_rationales` has that of spans.
+`marked_objects` collects what people marked, and `ObjectRationaleLoss` is the loss that is added in each training step
+of an `ObjectNet`, as `rationales.RationaleLoss` is for classifiers; for spans see `span_rationales`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .rationales import (
     repaint,
 )
 
-# Marked objects beside each batch of eight views. Fewer, or in every second step only, hardly helped: benchmarks.md.
+# Marked objects in a step, besides eight views. Fewer, or in every second step only, hardly helped: benchmarks.md.
 AT_ONCE = 3
-# Pixels of the view that are read around an object and its marks.
+# Margin around an object and its marks, in pixels of the view.
 AROUND = 32
 
 
@@ -50,7 +50,7 @@ class MarkedObject(NamedTuple):
     label : int
         The net's output for its label.
     wrong, missing : ndarray of bool, shape (H, W), of a text (1, n_characters), or None
-        What should not have counted, and what should have.
+        Regions that should not have counted, and regions that should have.
     """
 
     image: Any
@@ -68,7 +68,7 @@ class Marked:
     ----------
     objects : list of MarkedObject
     logged : list
-        What they are, as plain JSON: the item, and what the log has of the object.
+        The same objects as JSON values: item_id, annotator, the label's number, and the object as logged.
     left_out : dict of str to str
         item_id -> why a mark there can't be used.
     """
@@ -79,7 +79,7 @@ class Marked:
 
 
 def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
-    """The objects with marked regions, of the images that may teach.
+    """The objects with marked regions, in the items that may train.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
 
 
 class _View(NamedTuple):
-    """The part of a view that has an object and its marks; x and y of the object's centre."""
+    """The part of a view with an object and its marks; `centre` is x and y of the object's centre."""
 
     view: Tensor
     centre: tuple[float, float]
@@ -139,9 +139,9 @@ class ObjectRationaleLoss:
     mirror : bool
         Whether images mean the same mirrored.
     seed : int
-        Of order, mirroring and paint.
+        Seed of order, mirroring and paint.
     weight : float, optional
-        Of wrong regions; from `rationales.WEIGHTS` when None.
+        Weight of the loss of wrong regions; from `rationales.WEIGHTS` when None.
     """
 
     def __init__(self, objects: Sequence[MarkedObject], *, side: int, n_labels: int, boxes: np.ndarray,
@@ -153,7 +153,7 @@ class ObjectRationaleLoss:
         self._waiting: list[int] = []
 
     def __call__(self, net: ObjectNet) -> Tensor:
-        """The loss of the next few objects; the net's running means stay as they are."""
+        """The loss of the next few objects; the net's running statistics (batch normalisation) don't change."""
         n = min(AT_ONCE, len(self._views))
         while len(self._waiting) < n:
             self._waiting += torch.randperm(len(self._views), generator=self._generator).tolist()
@@ -191,7 +191,7 @@ class ObjectRationaleLoss:
 
 
 class _ScoresAt(nn.Module):
-    """The logits of all labels in one cell of each view; views are normalised as the net does it, once or more."""
+    """The logits of all labels in one cell of each view; a batch has all the (normalised) views once or more."""
 
     def __init__(self, net: ObjectNet, some: Sequence[_View]) -> None:
         super().__init__()
@@ -207,12 +207,12 @@ class _ScoresAt(nn.Module):
 
 
 def _normalised(some: Sequence[_View], net: ObjectNet) -> Tensor:
-    """Views in one batch, in the units of their colours' spread: the unit of slopes."""
+    """Views in one batch, normalised by the net's mean and standard deviation: gradients are taken in these units."""
     return (padded([one.view for one in some], net.mean) - net.mean[:, None, None]) / net.std[:, None, None]
 
 
 def _stacked(regions: Sequence[Tensor], views: Tensor) -> Tensor:
-    """Regions as large as the batch of their views."""
+    """Regions, padded to the size of the batch of their views."""
     whole = torch.zeros(len(regions), *views.shape[2:], dtype=torch.bool)
     for row, region in enumerate(regions):
         whole[row, :region.shape[0], :region.shape[1]] = region
@@ -220,7 +220,7 @@ def _stacked(regions: Sequence[Tensor], views: Tensor) -> Tensor:
 
 
 def _view_of(one: MarkedObject, box: np.ndarray, side: int) -> _View:
-    """The view around an object and its marks: no more is read than what they need."""
+    """The part of an image's view around an object and its marks."""
     view, (across, down) = resized(one.image, side)
     height, width = view.shape[1:]
     whole = (0.0, 0.0, float(one.image.shape[1]), float(one.image.shape[0]))
@@ -229,7 +229,7 @@ def _view_of(one: MarkedObject, box: np.ndarray, side: int) -> _View:
     x0, y0, x1, y1 = box * np.array([across, down, across, down])
     rows, columns = (places if len(places) else torch.tensor([edge]) for places, edge in
                      zip(torch.nonzero(wrong | missing, as_tuple=True), (int(y0), int(x0)), strict=True))
-    # Whole cells of the coarsest map, so that the net reads the part as it reads the whole.
+    # It begins at a cell of the coarsest map, so that the net's cells lie as in the whole view.
     top, left = (max(0, COARSEST * math.floor((min(low, float(marked.min())) - AROUND) / COARSEST))
                  for low, marked in ((y0, rows), (x0, columns)))
     bottom, right = (min(end, math.ceil(max(high, float(marked.max())) + AROUND))

@@ -1,8 +1,8 @@
-"""The adopted detector of a project: where its weights lie, what it proposes, and under which labels.
+"""The adopted detector of a project: its weights, its proposals and their labels.
 
 An `ObjectRegistry` follows the log's "adopted" events of a project that asks for objects. Read
-`ObjectRegistry.proposals` first. What a model found is kept on disk under the labels that it learnt, and carried over
-to today's labels when it is asked for.
+`ObjectRegistry.proposals` first. Found objects are stored under the model's own labels, and converted to today's labels
+when they are read.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ if TYPE_CHECKING:
 KIND_OF_MODEL = "objects"
 AGAIN = "Or train anew with wb.finetune(start='initial'): no object is lost."
 SHORTEST = 4
-# Items whose images are read and predicted before what was found is stored.
+# Items in a batch, after which the objects that were found are stored.
 AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class ObjectModel:
-    """A detector, as it was adopted.
+    """A detector as a model of the project.
 
     Attributes
     ----------
@@ -76,9 +76,9 @@ class ObjectModel:
     taxonomy : int
         The version of the taxonomy that these are from.
     net : torch.nn.Module or None
-        Its weights; None for an object of which only `predict` is known.
+        The net; None for a detector that isn't a net, but an object with `predict`.
     own : bool
-        Whether it is an `ObjectNet` or `SpanNet` of the workbench's.
+        Whether it is the workbench's own `ObjectNet` or `SpanNet`.
     thresholds : dict of str to float
         label_id -> the score from which its objects are proposed.
     """
@@ -98,12 +98,12 @@ class ObjectRegistry:
     Parameters
     ----------
     project : Project
-        Of a task that asks for objects.
+        A project whose task asks for objects.
     model : Any
-        A person's detector, as `object_predictors.as_detector` takes it, of spans as `span_predictors` does; None for
-        the workbench's own.
+        A user's detector, as for `object_predictors.as_detector`, or for spans as for `span_predictors`; None for the
+        workbench's own.
     device : str
-        "auto", or what torch.device takes; for a person's net.
+        "auto", or what torch.device takes; for a user's net.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class ObjectRegistry:
     missing : str or None
         Why the adopted model can't be used here.
     trained_here : set of str
-        Keys of this session's runs: whoever calls again wants to train again, and doesn't get the run from the log.
+        Keys of this session's runs: the same call trains again, and doesn't read the run from the log.
     """
 
     def __init__(self, project: Project, *, model: Any = None, device: str = "auto") -> None:
@@ -150,7 +150,7 @@ class ObjectRegistry:
         return self._model
 
     def path(self, version: str) -> Path:
-        """Where the weights of a model lie; for a project on a server they are fetched where they are missing."""
+        """The file with a model's weights; fetched from the project's server if it is missing here."""
         return self.project.files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
@@ -159,7 +159,7 @@ class ObjectRegistry:
     # -- opening and adopting --------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Take up the adopted model; a person's that comes to a project without one is adopted."""
+        """Load the adopted model; in a project without one, adopt the user's model."""
         self.follow()
         if self.given is None:
             return
@@ -171,8 +171,8 @@ class ObjectRegistry:
                                 "that one.")
 
     def follow(self) -> bool:
-        """Take up the model that was adopted last, by whichever process; return whether it is a new one."""
-        # The project's lock is never waited for under this one's: who asks for proposals may hold it.
+        """Load the model that was adopted last, by any process; return whether it is a new one."""
+        # Never wait for the project's lock while holding this one: a thread that asks for proposals may hold it.
         event = self.project.adopted()
         with self._lock:
             if event is None or (event.seq or 0) <= self._at:
@@ -188,7 +188,7 @@ class ObjectRegistry:
             raise
         except ModelError as error:
             with self._lock:
-                if self._event is event:  # a former model's proposals would be told as the adopted one's
+                if self._event is event:  # a former model's proposals would pass for the adopted one's
                     self.missing, self._model = str(error), None
                     if self.project.propose == self.proposals:
                         self.project.propose = None
@@ -204,7 +204,7 @@ class ObjectRegistry:
         Raises
         ------
         ModelError
-            When its weights are gone or damaged, or it needs a model that wasn't given.
+            When its weights are gone or damaged, or it needs a user's model that wasn't passed.
         """
         body = event.body
         version, label_ids, own = body["model"], tuple(body["label_ids"]), bool(body["own"])
@@ -218,7 +218,8 @@ class ObjectRegistry:
             raise ModelError(f"the imported objects of model {version}, {path}, are gone or damaged. Import their "
                              f"table again. {AGAIN}")
         if not own and self.given is None:
-            raise ModelError(f"the adopted model {version} is a person's own; open the project with model=... {AGAIN}")
+            raise ModelError(f"the adopted model {version} isn't one of the workbench's own; pass it when you open the "
+                             f"project, with model=... {AGAIN}")
         if not own and not isinstance(self.given, TorchvisionDetector):
             assert self.given is not None
             if (other := _version_of(self.given)) != version:
@@ -264,9 +265,9 @@ class ObjectRegistry:
         ----------
         net : ImportedObjects
         label_ids : sequence of str
-            Of its labels.
+            Ids of its labels.
         name : str
-            What people call it; the first name stays that of a version.
+            The model's name; a version that was imported before keeps its first name.
         adopt : bool
             Whether it is adopted; otherwise it is kept, and `adopt` takes its version or name.
 
@@ -295,7 +296,7 @@ class ObjectRegistry:
             return version
 
     def tell_out_of_sample(self) -> None:
-        """Say once of imported objects that second looks use them as they are, and what they must be."""
+        """Notify once that second looks use imported objects as they are, so that these must be out-of-sample."""
         self.follow()
         model = self._model
         if model is not None and isinstance(model.detector, ImportedDetector) \
@@ -313,7 +314,7 @@ class ObjectRegistry:
         Raises
         ------
         ModelError
-            When it fails on an item of the pool, or what it gives can't be used.
+            When it fails on an item of the pool, or its output can't be used.
         """
         today = self.project.lineage.today
         net = detector if isinstance(detector, nn.Module) else getattr(detector, "net", None)
@@ -330,14 +331,14 @@ class ObjectRegistry:
 
     def install(self, model: ObjectModel, *, origin: Literal["given", "trained", "rolled back", "imported"],
                 event_id: str | None = None, **more: Any) -> str:
-        """Make a model the project's own. Its weights are on disk before the log says so.
+        """Adopt a model. Its weights are on disk before the event is in the log.
 
         Parameters
         ----------
         model : ObjectModel
         origin : str
         event_id : str or None
-            Of the event; a fresh one when None.
+            Id of the event; a new one when None.
         **more
             Further parts of the event's body.
 
@@ -356,12 +357,12 @@ class ObjectRegistry:
                 "kind": KIND_OF_MODEL, "taxonomy": model.taxonomy,
                 **({"thresholds": dict(model.thresholds)} if model.thresholds else {}), **more}
         self._use(model, self.project.record("adopted", body, id=event_id))
-        self.project.refresh()  # its state knows of the model before a listener asks
+        self.project.refresh()  # its state has the model before a listener asks
         self.project.tell("model")
         return model.version
 
     def save(self, model: ObjectModel) -> None:
-        """Keep a model's weights; StoreError where there is no room."""
+        """Store a model's weights; StoreError where that isn't possible."""
         if model.net is None:
             return
         try:
@@ -373,7 +374,7 @@ class ObjectRegistry:
         self.project.files.share(self._place(model.version))
 
     def adopt(self, model: Any) -> str:
-        """Go back to a former version, or go on with a person's detector; see `Workbench.adopt`."""
+        """Adopt a former version, or a user's detector; see `Workbench.adopt`."""
         with self.training:
             self.follow()
             if not isinstance(model, str):
@@ -386,7 +387,7 @@ class ObjectRegistry:
             return self.install(self.load(event), origin="rolled back", **({} if name is None else {"name": name}))
 
     def _find(self, beginning: str) -> Event:
-        """The last event of the version that begins so, or was imported as this; BadInput unless there is one."""
+        """The last event of the only version with this beginning or imported name; BadInput unless there is one."""
         every = [event for event in self.project.log.events(kind=("adopted", "trained", IMPORTED))
                  if "label_ids" in event.body]
         events = {event.body["model"]: event for event in every if event.body.get("name") == beginning}
@@ -399,7 +400,7 @@ class ObjectRegistry:
         return event
 
     def model(self, beginning: str | None = None) -> DetectorModel:
-        """A version with all that is needed to use it elsewhere; see `Workbench.model`."""
+        """A version for use elsewhere; see `Workbench.model`."""
         if beginning is not None and not isinstance(beginning, str):
             raise BadInput(f"version is a {type(beginning).__name__}; a version of wb.models() is expected, or None.")
         model = self.require() if beginning is None else self._version(beginning)
@@ -418,17 +419,17 @@ class ObjectRegistry:
         return record_of(self.project.log, model.version, taxonomy=model.taxonomy)
 
     def remove_old(self) -> None:
-        """Remove weights, and what was found, of models that were never adopted, except those of the last rounds."""
+        """Remove weights and found objects of models that were never adopted, except those of the last rounds."""
         adopted, trained = ([event.body["model"] for event in self.project.log.events(kind=kind)]
                             for kind in ("adopted", "trained"))
-        # The log may be somebody else's, and what isn't a version may be the name of any folder.
+        # The log may come from somebody else: a name that isn't a version could be that of any folder.
         versions = list(filter(IS_VERSION, set(trained) - set(adopted) - set(trained[-N_KEPT:])))
         self.project.files.remove(*map(self._place, versions))
         for version in versions:
             shutil.rmtree(self.project.folder / "predictions" / version, ignore_errors=True)
 
     def _detector_of(self, model: Any) -> Detector | SpanDetector:
-        """A person's model as a detector, which has its own copy of a net."""
+        """A user's model as a detector, which has its own copy of a net."""
         if self.kind == "span":
             return as_span_detector(copy.deepcopy(model) if isinstance(model, SpanNet) else model)
         if isinstance(model, ObjectNet):
@@ -451,7 +452,7 @@ class ObjectRegistry:
         self.project.propose = self.proposals
 
     def _try_out(self, model: ObjectModel) -> None:
-        """Run a person's model on an item of the pool."""
+        """Run a user's model on an item of the pool."""
         pool = self.project.pool
         for position in range(min(len(pool), 20)):
             with suppress(ItemError):
@@ -462,12 +463,12 @@ class ObjectRegistry:
 
     def ask(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None,
             show: Callable[[int], object] = lambda n: None) -> None:
-        """Have a model search those of these items that it wasn't asked about yet.
+        """Search those of these items for which a model has no stored objects yet.
 
         Parameters
         ----------
         positions : sequence of int
-            Of the items in the pool.
+            Positions of the items in the pool.
         model : ObjectModel or None
             The adopted one when None; without any, nothing is done.
         show : callable
@@ -493,7 +494,7 @@ class ObjectRegistry:
         self._tell_faults(model, faults, n_searched)
 
     def _numbers(self, model: ObjectModel) -> dict[int | str, int]:
-        """The number of a label among the model's own, by what the model calls it: a name, an id or a number."""
+        """The name, id or number by which the model calls a label -> the label's index among the model's labels."""
         taxonomy, numbers = self.project.lineage.versions[model.taxonomy], dict[int | str, int]()
         for number, label_id in enumerate(model.label_ids):
             numbers |= {taxonomy.name_of(label_id): number, label_id: number}
@@ -504,7 +505,7 @@ class ObjectRegistry:
         return numbers
 
     def labels_of(self, label_id: str, model: ObjectModel | None = None) -> frozenset[int | str]:
-        """What a model calls one of today's labels: names, ids and numbers; more where labels were merged.
+        """The names, ids and numbers by which a model calls one of today's labels, or the labels merged into it.
 
         Parameters
         ----------
@@ -517,9 +518,10 @@ class ObjectRegistry:
         return frozenset(name for name, number in self._numbers(model).items() if today[number] == label_id)
 
     def numbers_of_given(self, label_ids: Sequence[str]) -> dict[int, int]:
-        """The numbers by which a person's net of torchvision's convention calls labels: place in `label_ids` -> number.
+        """Index in `label_ids` -> the label's number in a user's net of torchvision's convention (0: background).
 
-        Those of its `labels`, where it names them, else those of today's taxonomy; 0 is the background.
+        Numbers follow the net's `labels`; without these the labels of the adopted model, if that is a user's, else
+        `label_ids`.
         """
         today, model = self.project.lineage.today, self._model
         if self._given_names:
@@ -531,7 +533,7 @@ class ObjectRegistry:
         return {place: known.index(label_id) + 1 for place, label_id in enumerate(label_ids) if label_id in known}
 
     def _tell_faults(self, model: ObjectModel, faults: Mapping[str, int], n_images: int) -> None:
-        """Say once of each kind of fault what the model gave that can't be used."""
+        """Notify once of each kind of fault in a model's outputs."""
         new = {fault: n for fault, n in faults.items() if f"{model.version} {fault}" not in self._told}
         if new:
             self._told |= {f"{model.version} {fault}" for fault in new}
@@ -540,10 +542,10 @@ class ObjectRegistry:
                                 + "; ".join(f"{n:,} {fault}" for fault, n in new.items()) + ". It isn't said again.")
 
     def proposals(self, position: int, model: ObjectModel | None = None) -> tuple[Proposal, ...]:
-        """What a model finds in an item, under today's labels: all with a score of .01 or more, the best first.
+        """The objects that a model finds in an item, under today's labels: with a score of .01 or more, the best first.
 
-        Objects of labels that were retired are left out, and so are those of labels that were split: nobody knows
-        which of the parts they are. Labels that were merged say an object once.
+        Objects of labels that were retired are left out, and so are those of labels that were split, since it isn't
+        known which part they belong to. An object that is found under several labels which were merged comes once.
 
         Parameters
         ----------
@@ -579,7 +581,7 @@ class ObjectRegistry:
                      for place, (one, label_id) in enumerate(found))
 
     def _found(self, model: ObjectModel, position: int) -> list[Candidate]:
-        """What a model finds in an item; searched again where what is on disk is damaged or isn't of such a model."""
+        """The objects that a model finds in an item; searched again where the stored ones are damaged or don't fit."""
         if isinstance(model.detector, ImportedDetector):
             return model.detector.candidates(position)
         cache, n_at = self._cache(model), {"box": 4, "point": 2, "span": 2}.get(self.kind)
@@ -595,12 +597,12 @@ class ObjectRegistry:
         return []
 
     def thresholds(self, model: ObjectModel | None = None) -> dict[str, float]:
-        """The threshold of a model's objects, by today's labels; a merged label has the least of its parts."""
+        """The threshold of a model's objects, by today's labels; a merged label has the lowest of its parts."""
         model = model or self._model
         return {} if model is None else todays_thresholds(model.thresholds, model.taxonomy, self.project.lineage)
 
     def table(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None) -> pd.DataFrame:
-        """What a model finds in some items, a row an object: see `Workbench.predict_objects`."""
+        """The objects that a model finds in some items, a row for each: see `Workbench.predict_objects`."""
         model = model or self.require()
         return found_table(self.project, positions, partial(self.proposals, model=model), model.version)
 
@@ -613,7 +615,7 @@ class ObjectRegistry:
 
 
 def _names_of(model: Any) -> tuple[str, ...]:
-    """The names of a person's model's labels, where it tells them as `labels`; they stand for its numbers from 0."""
+    """Names of the labels of a user's model in the order of its numbers, from its attribute `labels`; else empty."""
     names = getattr(model, "labels", None)
     if isinstance(names, (np.ndarray, pd.Index, pd.Series)):
         names = names.tolist()
@@ -629,7 +631,7 @@ def _names_of(model: Any) -> tuple[str, ...]:
 
 
 def _version_of(detector: Detector | SpanDetector) -> str:
-    """The version of a person's detector: of its weights, or its own attribute `version`, or that of its class."""
+    """The version of a user's detector: a hash of its weights, else of its attribute `version` or its class's name."""
     if isinstance(net := getattr(detector, "net", None), nn.Module):
         return weights_version(net)
     told = getattr(detector, "version", None)

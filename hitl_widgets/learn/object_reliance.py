@@ -1,7 +1,7 @@
 """Reliance of detectors: how much the score of an object depends on a region that people marked as wrong.
 
-`measure_object_reliance` repaints the region and looks how far the score moves, as `reliance.measure_reliance` does for
-nets that classify. `Measured.of` collects the objects to measure on.
+`measure_object_reliance` repaints the region and measures how far the score moves, as `reliance.measure_reliance` does
+for classifiers. `Measured.of` draws the objects to measure on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .predict import private_copy
 from .rationales import mask_on_view, repaint
 from .reliance import N_REPAINTINGS, Reliance, mean_share
 
-# Objects of each sort that are measured, at most: each is looked for five times in its whole image.
+# Most marked, and most other, objects that are measured: each is searched for five times in its whole image.
 MAX_OBJECTS = 16
 
 LabelsOf = Callable[[int], Collection[int | str]]
@@ -38,9 +38,9 @@ class Measured:
     Attributes
     ----------
     marked : list of MarkedObject
-        With the region that was marked as wrong.
+        Objects with the region that was marked as wrong.
     others : list of MarkedObject
-        Objects of images that nobody marked, with the regions of the marked ones, as far from their middles.
+        Objects of unmarked images, with the regions of the marked ones at the same offset from the centre.
     """
 
     marked: list[MarkedObject]
@@ -49,18 +49,18 @@ class Measured:
     @classmethod
     def of(cls, marked: Sequence[MarkedObject], images: Sequence[CorrectedImage], kind: str, *, labels: Collection[int],
            seed: int) -> Measured:
-        """Some of the objects with wrong regions, and as many of other images.
+        """Draw up to 16 of the objects with wrong regions, and up to 16 objects of other images.
 
         Parameters
         ----------
         marked : sequence of MarkedObject
         images : sequence of CorrectedImage
-            Those that nobody marked.
+            Images that nobody marked.
         kind : "box", "polygon" or "point"
         labels : collection of int
             Numbers of the labels that both models have; objects of others are left out.
         seed : int
-            Of the draw, where there are more than 16.
+            Seed of the draws.
         """
         rng = np.random.default_rng(seed)
         wrong = [one for one in marked if one.wrong is not None and one.label in labels]
@@ -88,17 +88,17 @@ def measure_object_reliance(detector: Detector, objects: Measured, kind: str, la
     objects : Measured
     kind : "box", "polygon" or "point"
     labels_of : callable
-        What the detector calls the label with a number; objects of a label that it hasn't are left out.
+        From a label's number to the detector's names for it; objects of a label that it lacks are left out.
     seed : int
-        Of the paint, so that two models see the same.
+        Seed of the paint over the regions, so that two models see the same.
 
     Returns
     -------
     Reliance
-        `share` is of the slope of the object's score, and NaN for a model that isn't the workbench's own net.
+        `share` is of the gradient of the object's score, and NaN for a model that isn't the workbench's own net.
     """
     donors = _Donors([one.image for one in (objects.others or objects.marked)])
-    # Each object has its own paint, by its number: it doesn't depend on which others a model knows.
+    # Each object's paint is seeded by its number, so that it doesn't depend on which other objects a model knows.
     moves = [np.array([_move(detector, one, kind, called, donors, np.random.default_rng((seed, sort, number)))
                        for number, one in enumerate(some) if (called := labels_of(one.label))])
              for sort, some in enumerate((objects.marked, objects.others))]
@@ -111,7 +111,7 @@ def measure_object_reliance(detector: Detector, objects: Measured, kind: str, la
 
 
 def _with_region_of(marked: MarkedObject, image: CorrectedImage, row: int, kind: str) -> MarkedObject:
-    """An object with the region of another one, as far from its middle."""
+    """An object with the region of another one, at the same offset from its centre."""
     at, pixels = tuple(image.shapes[row]), image.image
     from_box, to_box = (boxes_of([one], kind, (of.shape[1], of.shape[0]))[0] for one, of in
                         ((marked.at, marked.image), (at, pixels)))
@@ -137,7 +137,7 @@ class _Donors:
         self.value_range = low.amin(dim=0).view(1, 3, 1, 1), high.amax(dim=0).view(1, 3, 1, 1)
 
     def patch(self, part: tuple[slice, slice], size: tuple[int, int], rng: np.random.Generator) -> Tensor:
-        """What one of them has in a part, when it is stretched to a size: it may have another one."""
+        """A part of a random one of the images, after this is stretched to a size."""
         image = self._images[int(rng.integers(len(self._images)))]
         rows, columns = (np.arange(new)[of] * old // new for of, new, old in
                          zip(part, size, image.shape[:2], strict=True))
@@ -146,7 +146,7 @@ class _Donors:
 
 def _move(detector: Detector, one: MarkedObject, kind: str, labels: Collection[int | str], donors: _Donors,
           rng: np.random.Generator) -> float:
-    """How far the score of an object moves, on average."""
+    """The mean change of an object's score when its region is repainted."""
     assert one.wrong is not None
     height, width = one.wrong.shape
     box = boxes_of([one.at], kind, (width, height))
@@ -155,7 +155,7 @@ def _move(detector: Detector, one: MarkedObject, kind: str, labels: Collection[i
         [output] = predicted(detector, [image])
         return _score(output, box, kind, (width, height), labels)
     before = score(one.image)
-    # An image may be large: one is painted at a time, and of it the part around the region alone.
+    # Images may be large: they are repainted one at a time, and only around the region.
     part = (_extent(one.wrong, axis=1), _extent(one.wrong, axis=0))
     view, region = _as_view(one.image[part])[None], torch.from_numpy(one.wrong[part])[None]
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
@@ -168,7 +168,7 @@ def _move(detector: Detector, one: MarkedObject, kind: str, labels: Collection[i
 
 
 def _extent(region: np.ndarray, *, axis: int) -> slice:
-    """From the first row (axis 1) or column (axis 0) that has some of a region to the last one."""
+    """The slice from the first to the last row (axis 1) or column (axis 0) of a region."""
     places = np.flatnonzero(region.any(axis=axis))
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
@@ -181,7 +181,7 @@ def _with_part(image: np.ndarray, part: tuple[slice, slice], view: Tensor) -> np
 
 
 def _score(output: Any, box: np.ndarray, kind: str, size: tuple[int, int], labels: Collection[int | str]) -> float:
-    """The score of an object by what a detector gave for its image; 0 where it isn't found."""
+    """The score of an object in a detector's output for its image; 0 where it isn't found."""
     found = [one for one in checked(output, kind, size)[0] if one.label in labels]
     overlaps = iou(boxes_of([one.at for one in found], kind, size), box)
     return max((one.score for one, overlap in zip(found, overlaps, strict=True) if overlap[0] >= SAME_OBJECT),
@@ -189,7 +189,7 @@ def _score(output: Any, box: np.ndarray, kind: str, size: tuple[int, int], label
 
 
 def _slope_share(net: Any, one: MarkedObject, kind: str, labels: Collection[int | str]) -> float:
-    """The share of the slope of an object's score that lies in its region; NaN where there is no slope."""
+    """The share of the gradient of an object's score that lies in its region; NaN where the gradient is 0."""
     assert one.wrong is not None
     view, (across, down) = resized(one.image, int(net.side))
     x0, y0, x1, y1 = boxes_of([one.at], kind, (one.image.shape[1], one.image.shape[0]))[0]

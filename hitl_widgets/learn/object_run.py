@@ -1,6 +1,6 @@
 """A fine-tuning in a project that asks for objects: training from corrected images, measurement, adoption.
 
-`finetune_objects` does all of it and gives an `ObjectRun`.
+`finetune_objects` does all of it and returns an `ObjectRun`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ START, ADOPT, CERTAINTY = ("adopted", "initial"), ("better", "always", "never"),
 REASONS = ("auto", "penalty", "invariance", "off")
 NO_HOLDOUT = "not measured: no hold-out image was answered blind yet"
 MAIN = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
-# The figure that decides where the first one is that of the former model.
+# The figure that decides where the main one is the same as that of the former model.
 FINER = {"map50": "map", "f1_strict": "f1_partial"}
 IN_WORDS = {"f1_strict": "F1 of spans with the same characters and label (f1_strict)",
             "f1_exact": "F1 of the same characters (f1_exact)",
@@ -104,16 +104,17 @@ class ObjectRecipe:
 
 @dataclass(frozen=True)
 class ObjectRun:
-    """What came of one fine-tuning of a detector.
+    """The result of one fine-tuning of a detector.
 
     Attributes
     ----------
     before, after : Detection or SpanMetrics
-        Of the adopted model and of the new one, on the same hold-out images: `after["map50"]`, `["map"]`, of points
-        `["f1"]`, of spans `["f1_strict"]`, `["f1_exact"]`, `["f1_partial"]`, `["f1_type"]`, each with its interval, and
-        `after.per_label`. Without images where nothing measures.
+        Figures of the adopted model and of the new one, on the same hold-out images: `after["map50"]`, `["map"]`, for
+        points `["f1"]`, for spans `["f1_strict"]`, `["f1_exact"]`, `["f1_partial"]`, `["f1_type"]`, each with its
+        interval, and `after.per_label`. Of no images where nothing measures.
     gain : Estimate
-        After minus before in map50, of points in F1, of spans in f1_strict, with the paired 95 % interval over images.
+        After minus before in map50, for points in F1, for spans in f1_strict, with the paired 95 % interval over
+        images.
     model : str
         Version of the new model.
     adopted : bool
@@ -121,16 +122,16 @@ class ObjectRun:
     verdict : str
         Why it was adopted, or wasn't.
     n_training, n_objects : int
-        How many images it learnt from, and how many objects are in them.
+        Number of images that it learnt from, and of the objects in them.
     n_validation : int
-        How many of these images the thresholds were chosen on, before they were learnt.
+        Number of these images on which the thresholds were chosen, before they were learnt.
     taken : str
-        Which net was trained: the workbench's own, or a copy of the person's.
+        Which net was trained: the workbench's own, or a copy of the user's.
     n_marked : int
-        How many objects with marked regions the loss used.
+        Number of objects with marked regions in the loss.
     relies_before, relies_after : Reliance or None
-        How much the scores of objects rest on the regions that were marked as wrong, by each model; None where nobody
-        marked any, of spans, and for a model that can't search repainted images.
+        How much each model's scores depend on the regions that were marked as wrong; None where nobody marked any, for
+        spans, and for a model that can't search repainted images.
     thresholds : dict of str to float
         label_id -> the score from which its objects are proposed.
     history : DataFrame
@@ -138,7 +139,7 @@ class ObjectRun:
     stopped_because : str
         "done" or "budget".
     seconds : float
-        How long it took.
+        Duration.
     round : int
         Its number, 1 for the project's first.
     measured_on : str
@@ -171,7 +172,7 @@ class ObjectRun:
 
     @property
     def main(self) -> str:
-        """The figure that decides: "map50", of points "f1", of spans "f1_strict"."""
+        """The figure that decides: "map50", for points "f1", for spans "f1_strict"."""
         return MAIN[self.after.kind]
 
     def table(self) -> pd.DataFrame:
@@ -245,7 +246,7 @@ class ObjectRun:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """What the log keeps of it."""
+        """The run as plain data, for the log."""
         after = self.after[self.main] if self.after.n_images else math.nan
         return {"model": self.model, "adopted": self.adopted, "verdict": self.verdict, "kind": "objects",
                 "n_training": self.n_training, "n_objects": self.n_objects, "n_validation": self.n_validation,
@@ -279,9 +280,9 @@ class ObjectRun:
 
 
 class Gathered(NamedTuple):
-    """What a run learns from: images or texts, their ids, the labels and their version, a digest of all answers.
+    """The data of a run: images or texts, their ids, the labels, the taxonomy's version, a digest of all answers.
 
-    `marked`: the objects with marked regions, where the training can use them; `judged`: all of them.
+    `marked` has the objects with marked regions if the training can use them; `judged` has those of images in any case.
     """
 
     images: list[Any]
@@ -297,7 +298,7 @@ def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectR
                      ) -> ObjectRun:
     """Train a detector on the corrected images, measure it on the hold-out, and adopt it unless it is worse.
 
-    A run whose answers and arguments are those of a former session's is read from the log.
+    If a run of a former session had the same answers and arguments, it is read from the log instead.
 
     Parameters
     ----------
@@ -305,7 +306,7 @@ def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectR
     registry : ObjectRegistry
     recipe : ObjectRecipe
     bars : Bars
-        Shows how far it is.
+        Shows progress.
 
     Raises
     ------
@@ -378,12 +379,12 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
     """The images or texts that people answered for certain, with their objects under today's labels.
 
     An object's weight is (1 + its certainty) / (1 + the mean of its annotator's), up to 3; 1 without a certainty. Where
-    several people answered an image, each answer counts as a part of it.
+    several people answered an image, the weight of each answer is divided by their number.
 
     Raises
     ------
     BadInput
-        Where there is none.
+        Where there is no such image or text.
     """
     answers, kind = project.answers(), SHAPE_OF[project.task]
     table, label_ids = answers.reviewed_images(), answers.lineage.today.label_ids
@@ -432,7 +433,7 @@ def _loaded(project: Project, row: Any, kind: str) -> Any:
 
 
 def _with_marked(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered) -> Gathered:
-    """The same, with the objects whose marked regions the training can use; what can't be used is told."""
+    """The data with the objects whose marked regions the training can use; what can't be used is reported."""
     marked = marked_objects(project, data.label_ids)
     if registry.kind != "span":
         data = data._replace(judged=marked)
@@ -491,7 +492,7 @@ def _former_run(project: Project, registry: ObjectRegistry, key: str) -> ObjectR
 
 def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered, budget_s: float | None,
              bars: Bars, *, title: str) -> tuple[ObjectModel, dict[str, Any]]:
-    """The new model, and what the run says of its training."""
+    """The new model, and the run's attributes about its training."""
     model = registry.adopted
     imported = model is not None and isinstance(model.detector, ImportedDetector)
     given = _given(registry, recipe)
@@ -516,7 +517,7 @@ def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, d
 
 def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_s: float | None,
             unlabelled: Sequence[Any], show: Callable[[int, float], object]) -> Any:
-    """The workbench's own net, trained: as `fit_objects` or `fit_spans` gives it."""
+    """Train the workbench's own net: the result of `fit_objects` or `fit_spans`."""
     if kind == "span":
         how = SpanOptions(steps=steps, seed=recipe.seed)
         return fit_spans(data.images, len(data.label_ids), how if recipe.lr is None else replace(how, lr=recipe.lr),
@@ -532,7 +533,7 @@ def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_
 def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered,
                        detector: TorchvisionDetector, budget_s: float | None, bars: Bars, *, title: str
                        ) -> tuple[ObjectModel, dict[str, Any]]:
-    """A copy of a person's net, trained by torchvision's convention."""
+    """Train a copy of a user's net by torchvision's convention; returns as `_trained`."""
     numbers = registry.numbers_of_given(data.label_ids)
     if unknown := [project.lineage.today.name_of(label_id) for number, label_id in enumerate(data.label_ids)
                    if number not in numbers]:
@@ -618,7 +619,7 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
     else:
         gain = compared.gain(main)
         adopted, verdict = _verdict(gain, main, len(reference), registry.items)
-        if gain.value == 0 and main in FINER:  # the same objects are found: where they lie decides
+        if gain.value == 0 and main in FINER:  # the same objects are found: their coordinates decide
             adopted, verdict = _verdict(compared.gain(FINER[main]), FINER[main], len(reference), registry.items)
             verdict = f"{main} is that of the former model; {verdict}"
     if recipe.adopt != "better":
@@ -629,7 +630,7 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
 
 def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, run: ObjectRun,
                    before: ObjectModel | None, model: ObjectModel, *, seed: int) -> ObjectRun:
-    """The same, with how much the scores of both models rest on regions that were marked as wrong."""
+    """The run with how much both models' scores depend on regions that were marked as wrong."""
     relies = dict[str, Reliance]()
     if not data.judged.objects:
         return run
@@ -651,7 +652,7 @@ def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, r
 
 @contextmanager
 def _told(project: Project, whose: str) -> Iterator[None]:
-    """A measurement that may fail: a notice says so, and the trained model is kept."""
+    """Report an error of a measurement in a notice, so that the trained model is kept."""
     try:
         yield
     except Exception as error:  # a person's model may raise anything, and memory may not be enough
@@ -675,7 +676,7 @@ def _rows(table: pd.DataFrame) -> list[Any]:
 
 def truth_of(project: Project, reference: pd.DataFrame, kind: str
              ) -> tuple[pd.DataFrame, dict[str, tuple[float, float]]]:
-    """The objects of hold-out images as `quality.detection` and `quality.spans` take them, and the images' sizes.
+    """The objects of hold-out images, as a table for `detection` and `spans`, and the images' sizes.
 
     Regions in doubt are rows with ``crowd``: what a model finds there is neither right nor wrong.
     """

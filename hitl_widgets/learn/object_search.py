@@ -1,4 +1,4 @@
-"""What a detector finds in items of a pool, and the table of it. Read `search` first."""
+"""Search for objects in items of a pool, and the table of the objects found. Read `search` first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "x0", "y0", "x1", 
 
 def search(detector: Detector | SpanDetector, kind: str, pool: Pool, positions: Sequence[int],
            number_of: Mapping[int | str, int]) -> tuple[list[list[Candidate]], Counter[str]]:
-    """What a model finds in some items, with the number of a label among its own; nothing in unreadable ones.
+    """Find the objects in some items, with labels as indices among the model's; none in unreadable items.
 
     Parameters
     ----------
@@ -33,14 +33,14 @@ def search(detector: Detector | SpanDetector, kind: str, pool: Pool, positions: 
     pool : Pool
     positions : sequence of int
     number_of : mapping
-        From what the model calls a label to its number.
+        The name or number by which the model calls a label -> its index.
 
     Returns
     -------
     found : list of list of Candidate
-        For each position.
+        The objects for each position.
     faults : Counter
-        What of it can't be used, and how often.
+        Faults of objects that can't be used, and how often each occurs.
     """
     images: dict[int, Any] = {}
     for position in positions:
@@ -63,7 +63,7 @@ def search(detector: Detector | SpanDetector, kind: str, pool: Pool, positions: 
 
 
 def outputs_of(detector: Any, kind: str, items: Mapping[int, Any]) -> dict[int, tuple[list[Candidate], Counter[str]]]:
-    """What a model finds in some items that were read, and what of it can't be used."""
+    """Position -> the objects that a model finds in an item that was read, and counts of faults in its output."""
     if kind == "span":
         outputs = zip(items.items(), predicted_spans(detector, list(items.values())), strict=True)
         return {position: checked_spans(output, len(text)) for (position, text), output in outputs}
@@ -74,16 +74,16 @@ def outputs_of(detector: Any, kind: str, items: Mapping[int, Any]) -> dict[int, 
 
 def found_table(project: Project, positions: Sequence[int] | np.ndarray,
                 proposals: Callable[[int], Sequence[Proposal]], version: str) -> pd.DataFrame:
-    """What a model finds in some items, a row an object: see `Workbench.predict_objects`.
+    """The objects that a model finds in some items, a row for each: see `Workbench.predict_objects`.
 
     Parameters
     ----------
     project : Project
     positions : sequence of int
     proposals : callable
-        From an item's position to what the model finds in it, under today's labels.
+        From an item's position to the objects that the model finds in it, under today's labels.
     version : str
-        Of the model.
+        The model's version.
     """
     rows: list[tuple[Any, ...]] = []
     today, of_spans = project.lineage.today, SHAPE_OF[project.task] == "span"

@@ -1,7 +1,7 @@
-"""Targets of an `ObjectNet`: what it should give for annotated views, and the loss between the two.
+"""Training targets of an `ObjectNet` for annotated views, and the loss.
 
-`targets_of` draws a Gaussian by the size of each box and says which cells give its sides; `object_loss` is focal loss
-on centres and GIoU loss on sides. Objects have weights, and regions that are ignored count neither as background nor
+`targets_of` draws a Gaussian at the centre of each box and selects the cells that predict its sides; `object_loss` is
+focal loss on centres and GIoU loss on sides. Objects have weights, and ignored regions count neither as background nor
 as object.
 
 References
@@ -23,13 +23,13 @@ from torch.nn import functional
 
 from .object_net import STRIDE
 
-# Standard deviation of the Gaussian as part of a box's side, and in cells at least.
+# Standard deviation of the Gaussian as part of a box's side, and its least value in cells.
 SPREAD, LEAST_SPREAD = 0.09, 0.6
-# Cells from this height of the Gaussian on give the sides.
+# Cells in which the Gaussian is at least this high predict the sides.
 INSIDE = 0.3
-# Exponents of the focal loss: of what is sure already, and of what is near a centre.
+# Exponents by which the focal loss is reduced: for confident predictions, and for cells near a centre.
 SURE, NEAR = 2.0, 4.0
-# Weight of the sides beside the centres.
+# Weight of the loss on sides, where that on centres is 1.
 OF_SIDES = 2.0
 
 
@@ -61,20 +61,20 @@ class Annotated(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What the net should give.
+    """Targets of the net for a batch of views.
 
     Attributes
     ----------
     centres : Tensor, shape (n_views, n_labels, h, w)
         1 at the centre of an object, falling to 0.
     counts : Tensor, shape (n_views, n_labels, h, w)
-        How much a cell counts: 0 where it is ignored.
+        Weight of each cell; 0 where it is ignored.
     boxes : Tensor, shape (n_cells, 4)
-        The object's box of each cell that gives sides.
+        The object's box for each cell that predicts sides.
     cells : tuple of 3 Tensors of int64, shape (n_cells,)
-        View, row and column of each of these.
+        View, row and column of each of these cells.
     shares : Tensor, shape (n_cells,)
-        How much each of these counts; those of an object sum to its weight.
+        Weight of each of these cells; those of an object sum to its weight.
     """
 
     centres: Tensor
@@ -85,7 +85,7 @@ class Targets(NamedTuple):
 
 
 def targets_of(views: Sequence[Annotated], n_labels: int) -> Targets:
-    """What the net should give for a batch of views of one size."""
+    """The targets of the net for a batch of views of the same size."""
     height, width = (side // STRIDE for side in views[0].view.shape[1:])
     centres = torch.zeros(len(views), n_labels, height, width)
     counts = torch.ones(len(views), n_labels, height, width)
@@ -97,7 +97,7 @@ def targets_of(views: Sequence[Annotated], n_labels: int) -> Targets:
         if not len(one.boxes):
             continue
         hills = _hills(one.boxes, height, width)
-        for row in np.argsort(one.weights, kind="stable"):  # where objects overlap, the heavier one's cells count so
+        for row in np.argsort(one.weights, kind="stable"):  # the heavier object last: its weight holds in shared cells
             label, weight = int(one.labels[row]), float(one.weights[row]) * one.weight
             centres[number, label] = torch.maximum(centres[number, label], hills[row])
             peak = hills[row] == 1
@@ -105,7 +105,7 @@ def targets_of(views: Sequence[Annotated], n_labels: int) -> Targets:
             if weight == 0:
                 _ignore(counts[number], one.boxes[row:row + 1])
         some = _cells_of(hills)
-        owner = some.argmax(dim=0)  # of the smaller object, where two could give a cell's sides
+        owner = some.argmax(dim=0)  # the smaller object, where two could have the cell
         best = some.amax(dim=0)
         rows, columns = torch.nonzero(best > 0, as_tuple=True)
         owners = owner[rows, columns]
@@ -131,7 +131,7 @@ def _hills(boxes: np.ndarray, height: int, width: int) -> Tensor:
 
 
 def _cells_of(hills: Tensor) -> Tensor:
-    """How high the hills are in the cells that give sides; each cell goes to the smallest hill that has it."""
+    """Heights of the Gaussians in the cells that predict sides; a cell belongs to the smallest one that covers it."""
     some = torch.where(hills >= INSIDE, hills, 0.0)
     sizes = (some > 0).sum(dim=(1, 2))
     smallest = torch.where(some > 0, sizes[:, None, None].float(), torch.inf)
@@ -144,7 +144,7 @@ def _ignore(counts: Tensor, boxes: np.ndarray) -> None:
 
 
 def object_loss(centres: Tensor, sides: Tensor, targets: Targets, *, of_sides: float = OF_SIDES) -> Tensor:
-    """Focal loss on centres and GIoU loss on sides, for each object of weight 1.
+    """Focal loss on centres and GIoU loss on sides, divided by the objects' total weight (or 1, if that is less).
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def object_loss(centres: Tensor, sides: Tensor, targets: Targets, *, of_sides: f
         Distances in pixels of the view.
     targets : Targets
     of_sides : float
-        Weight of the sides beside the centres; 0 for points.
+        Weight of the loss on sides, where that on centres is 1; 0 for points.
     """
     is_centre = targets.centres == 1
     probs = centres.sigmoid()
@@ -169,7 +169,7 @@ def object_loss(centres: Tensor, sides: Tensor, targets: Targets, *, of_sides: f
 
 
 def boxes_of(sides: Tensor, cells: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """The boxes that cells give: shape (n_cells, 4)."""
+    """The boxes that cells predict: shape (n_cells, 4)."""
     number, rows, columns = cells
     left, top, right, bottom = sides[number, :, rows, columns].unbind(dim=1)
     x, y = (columns + 0.5) * STRIDE, (rows + 0.5) * STRIDE

@@ -18,7 +18,7 @@ from .object_targets import OF_SIDES, Annotated, object_loss, targets_of
 from .object_views import Augmentation, Drawer, padded
 from .optimizers import AdamW
 
-# Steps of a training, and views of a step; then the part of the steps in which the learning rate rises.
+# Steps of a training, and views in a batch; then the part of the steps in which the learning rate rises.
 STEPS, BATCH = 180, 8
 WARM_UP = 0.08
 # Part of the training after which further images join it.
@@ -32,16 +32,16 @@ class ObjectOptions:
     Attributes
     ----------
     steps, batch : int
-        How many steps, and views in each.
+        Number of steps, and of views in each.
     lr, weight_decay : float
-        Of AdamW; the learning rate rises during the first steps and then falls as a cosine.
+        Settings of AdamW; the learning rate rises during the first steps and then falls as a cosine.
     average : float
-        How much of the averaged weights stays in each step.
+        Decay of the moving average of the weights, in each step.
     augmentation : Augmentation
     of_sides : float
         As for `object_loss`.
     seed : int
-        Of what is drawn.
+        Seed of the views that are drawn.
     """
 
     steps: int = STEPS
@@ -59,7 +59,7 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
                   show: Callable[[int, float], object] = lambda step, loss: None,
                   until: float | None = None,
                   extra_loss: Callable[[ObjectNet], Tensor] | None = None) -> tuple[ObjectNet, str]:
-    """A copy of a net that is trained on these images, and why it ended; the net itself isn't changed.
+    """Train a copy of a net on these images; the net itself isn't changed.
 
     Parameters
     ----------
@@ -68,20 +68,20 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
         With views of uint8 in the net's working size.
     options : ObjectOptions
     later : sequence of Annotated
-        Images that join the training after a part of it.
+        Images that join the training after 60 % of it.
     join : callable
         Called with the averaged net just before they join.
     show : callable
-        Called with the number of steps that are done and the loss.
+        Called with the number of steps done and the loss.
     until : float or None
-        When the training is to end, as `time.monotonic` tells it: where steps take too long, fewer are made.
+        Time of `time.monotonic` by which the training ends: where steps take too long, fewer are made.
     extra_loss : callable or None
-        Gives of the net a loss that is added in each step, such as an `ObjectRationaleLoss`.
+        From the net to a loss that is added in each step, such as an `ObjectRationaleLoss`.
 
     Returns
     -------
     ObjectNet, str
-        The averaged net, and "done" or "budget".
+        The averaged net, and why the training ended: "done" or "budget".
     """
     rng, part = np.random.default_rng(options.seed), 0.0
     net = copy.deepcopy(net).train()
@@ -121,14 +121,14 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
 
 
 def schedule(part: float) -> float:
-    """The learning rate at a part of the training, as a part of the largest."""
+    """The learning rate as a share of the largest, at this share of the training, from 0 to 1."""
     return part / WARM_UP + 0.02 if part < WARM_UP else \
         0.5 * (1 + math.cos(math.pi * (part - WARM_UP) / (1 - WARM_UP))) + 0.005
 
 
 @torch.no_grad()
 def average(averaged: nn.Module, net: nn.Module, stays: float) -> None:
-    """Move averaged weights towards those of a net; `stays` of them stays."""
+    """Update a moving average of a net's weights, with the decay `stays`."""
     for kept, new in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:
             kept.lerp_(new, 1 - stays)

@@ -1,4 +1,4 @@
-"""Views of annotated images for an `ObjectNet`: resized, turned, cropped, and with objects pasted in.
+"""Views of annotated images for an `ObjectNet`: resized, flipped, cropped, and with objects pasted in.
 
 `resized` makes a view of an image; `Drawer.batch` draws a batch for training. Coordinates are pixels of the view.
 """
@@ -21,12 +21,12 @@ from .object_targets import Annotated
 LEAST_VISIBLE = 0.4
 # Objects that are pasted into a view overlap others by at most this part of the smaller one.
 MOST_COVERED = 0.15
-# A view for training has at most so many pixels: a step takes as long for large images as for small ones.
+# Most pixels of a view for training, so that a step takes as long for large images as for small ones.
 MOST_PIXELS = 56_000
 
 
 def resized(image: np.ndarray, side: int) -> tuple[Tensor, tuple[float, float]]:
-    """A view of an image, and how many of its pixels a pixel of the image is, across and down.
+    """A view of an image, and its scale across and down: pixels of the view per pixel of the image.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def resized(image: np.ndarray, side: int) -> tuple[Tensor, tuple[float, float]]:
 
 
 def padded(views: Sequence[Tensor], fill: Tensor) -> Tensor:
-    """Views from 0 to 1 in one batch, with colours of no meaning to the right and below: shape (n, 3, h, w)."""
+    """Views from 0 to 1 in one batch, padded with a colour to the right and below: shape (n, 3, h, w)."""
     height, width = (-(-max(view.shape[axis] for view in views) // COARSEST) * COARSEST for axis in (1, 2))
     batch = fill[None, :, None, None].expand(len(views), 3, height, width).clone()
     for row, view in enumerate(views):
@@ -70,7 +70,7 @@ class Augmentation:
     stretch : float
         Width and height differ by up to exp(stretch).
     mirror, upside_down : bool
-        Whether images may be turned so; with both, by 90 degrees as well.
+        Whether images may be flipped so; with both, also rotated by 90 degrees.
     colour : float
         How far brightness, contrast and each colour change.
     paste : float
@@ -96,7 +96,7 @@ class Drawer:
     augmentation : Augmentation
     rng : numpy.random.Generator
     mean : Tensor, shape (3,)
-        Fills what is outside of an image.
+        The colour that fills the area outside of an image.
     n_labels : int
     """
 
@@ -114,13 +114,13 @@ class Drawer:
         self._list_objects()
 
     def add(self, images: Sequence[Annotated]) -> None:
-        """Draw from further images, too; each comes next."""
+        """Draw from further images too, beginning with these."""
         self._order += self._rng.permutation(np.arange(len(images)) + len(self._images)).tolist()
         self._images += images
         self._list_objects()
 
     def _list_objects(self) -> None:
-        """List what may be pasted, and how often each comes."""
+        """List the objects that may be pasted, with their probabilities."""
         counts = np.zeros(self._n_labels)
         for image in self._images:
             counts += np.bincount(image.labels[image.weights > 0], minlength=self._n_labels)
@@ -130,7 +130,7 @@ class Drawer:
         self._rarity = rarity / rarity.sum() if len(rarity) else rarity
 
     def batch(self, n: int) -> list[Annotated]:
-        """The next n views, of one size, with views of float32 from 0 to 1; each image comes as often as another."""
+        """The next n views, all of the same size, float32 from 0 to 1; images are drawn equally often."""
         views = []
         for _ in range(n):
             views.append(self._crop(self._next(), self._size))
@@ -144,7 +144,7 @@ class Drawer:
         return self._images[self._order.pop()]
 
     def _turn(self) -> np.ndarray:
-        """A matrix that mirrors, turns upside down, or by 90 degrees."""
+        """A random matrix that mirrors, turns upside down, or rotates by 90 degrees."""
         rng, how = self._rng, self._how
         turn = np.diag([-1.0 if how.mirror and rng.random() < 0.5 else 1.0,
                         -1.0 if how.upside_down and rng.random() < 0.5 else 1.0])
@@ -152,7 +152,7 @@ class Drawer:
 
     def _crop(self, image: Annotated, size: tuple[int, ...], *, centre: np.ndarray | None = None,
               zoom: float = 1.0) -> Annotated:
-        """A view of this size, cut from an image that is turned and zoomed by chance."""
+        """A view of this size, cut from an image that is flipped, rotated and zoomed at random."""
         rng, how = self._rng, self._how
         turn = self._turn()
         scale = zoom * np.exp(rng.uniform(-how.zoom, how.zoom) + rng.uniform(-how.stretch, how.stretch, 2) / 2)
@@ -172,7 +172,7 @@ class Drawer:
         return _clipped(image._replace(view=view, boxes=moved(image.boxes), ignored=moved(image.ignored)))
 
     def _pasted(self, one: Annotated) -> Annotated:
-        """The view with up to three objects of other images, rare labels first, where nothing is."""
+        """The view with up to three pasted objects, those of rare labels more often, where there are no others."""
         rng, (height, width) = self._rng, self._size
         for _ in range(3):
             if rng.random() >= self._how.paste:
@@ -212,9 +212,9 @@ class Drawer:
 
 
 def _sampled(view: Tensor, back: np.ndarray, shift: np.ndarray, size: tuple[int, ...], mean: Tensor) -> Tensor:
-    """The pixels of a view of this size, of which `back` and `shift` say where they lie in another one."""
+    """Resample a view at this size; `back` and `shift` map coordinates of the result to those of the view."""
     whole, out = np.array(view.shape[:0:-1], float), np.array(size[::-1], float)
-    # From coordinates between -1 and 1 to the same, as torch has them.
+    # In torch's coordinates, from -1 to 1.
     theta = np.hstack([2 / whole[:, None] * back * out / 2, (2 * (shift + back @ out / 2) / whole - 1)[:, None]])
     grid = functional.affine_grid(torch.tensor(theta[None], dtype=torch.float32), [1, 3, *size], align_corners=False)
     pixels = view.float() / 255 - mean[:, None, None]
@@ -222,7 +222,7 @@ def _sampled(view: Tensor, back: np.ndarray, shift: np.ndarray, size: tuple[int,
 
 
 def _clipped(one: Annotated) -> Annotated:
-    """The view with boxes cut at its sides; objects that are mostly outside are ignored."""
+    """The view with boxes clipped to it; objects that are mostly outside are ignored."""
     height, width = one.view.shape[1:]
     ends = np.array([width, height, width, height], np.float32)
     boxes, ignored = np.clip(one.boxes, 0, ends), np.clip(one.ignored, 0, ends)
@@ -236,7 +236,7 @@ def _clipped(one: Annotated) -> Annotated:
 
 
 def _covered(box: np.ndarray, others: np.ndarray) -> float:
-    """The largest part of the smaller of two boxes that both have, of a box and any of some others."""
+    """The largest overlap of a box with any of some others, as a share of the smaller box of the two."""
     if not len(others):
         return 0.0
     both = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None).prod(axis=1)

@@ -1,4 +1,4 @@
-"""A single thread of torch's, for work in the background that must leave the cores to others. Use `one_thread`."""
+"""torch on a single thread, for work in the background that must leave the cores to others. Use `one_thread`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within, torch computes on the thread that calls this alone; other threads, such as a user's cells, as before.
+    """Let torch compute on the calling thread alone; other threads, such as a user's cells, aren't affected.
 
     `torch.set_num_threads` would count for the whole process. On small batches a second thread gains little, and where
     many kernels share the cores, each thread spends most of its time waiting for the others.
@@ -29,7 +29,7 @@ def one_thread() -> Iterator[None]:
     >>> torch.get_num_threads() == before
     True
     """
-    torch.get_num_threads()  # takes up what was set elsewhere, which would count from the first computation on
+    torch.get_num_threads()  # applies a number that was set elsewhere, else the first computation would
     of_mkl = _mkl_threads()
     former = of_mkl(1)
     try:
@@ -46,7 +46,7 @@ def _pools() -> ThreadpoolController:
 
 @cache
 def _mkl_threads() -> Any:
-    """Sets MKL's number of threads for the calling thread, and returns the former; 0 stands for that of the process."""
+    """A function that sets MKL's threads for the calling thread, and returns the former number; 0: the process's."""
     for path in (Path(torch.__file__).parent / "lib").glob("*torch_cpu.*"):
         with suppress(OSError, AttributeError):  # a torch without MKL, or one that doesn't export it
             return ctypes.CDLL(str(path)).MKL_Set_Num_Threads_Local

@@ -1,8 +1,7 @@
-"""The optimizers of torch that nets and light models learn by: `AdamW` and `LBFGS`.
+"""The optimizers of torch that train nets and light models: `AdamW` and `LBFGS`.
 
-They are torch's own, to the last bit, but for one thing: they don't load torch's compiler, which nothing here uses
-and which takes two seconds of a core and some 50 MB. torch asks it, before each of these methods, to leave the method
-alone.
+They compute exactly what torch's own do, but don't load torch's compiler, which nothing here uses and which takes two
+seconds of a core and some 50 MB: torch loads it to exclude these methods from compilation.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ class _Plain(Optimizer):
 
 
 class AdamW(_Plain, torch.optim.AdamW):
-    """Adam with weight decay of its own; the parameters are those of ``torch.optim.AdamW``."""
+    """Adam with decoupled weight decay; the parameters are those of ``torch.optim.AdamW``."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Take a step along the gradients that the weights have."""
+        """Update the weights by their gradients."""
         return inspect.unwrap(torch.optim.AdamW.step)(self, closure)
 
 
 class LBFGS(_Plain, torch.optim.LBFGS):
-    """Descent by an estimate of the curvature; the parameters are those of ``torch.optim.LBFGS``."""
+    """L-BFGS, a quasi-Newton method; the parameters are those of ``torch.optim.LBFGS``."""
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]  # as torch's own
-        """Descend by `closure`, which gives the loss and its gradients."""
+        """Update the weights; `closure` computes the loss and its gradients."""
         return super().step(closure)  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""What a net returns: the logits in any usual output, and the layer that gives them, found by running the net.
+"""Outputs of nets: the logits in any usual output, and the layer that computes them, found by running the net.
 
-`read_logits` finds the logits; `look_at` runs a net once, and says which layer its outputs come from and what they are.
+`read_logits` finds the logits; `look_at` runs a net once to find the layer of its outputs, and what these are.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .text_views import Batch, moved, n_items, run_net
 
 # How far the sum of probabilities may be from 1.
 TOLERANCES = {torch.float16: 1e-3, torch.bfloat16: 1e-2}
-# Fewer items say too little about the range of a net's outputs.
+# Least number of items to judge the range of a net's outputs by.
 FEWEST = 3
 
 
 class Look(NamedTuple):
-    """What was seen of a net when it ran on a few views.
+    """Properties of a net, found by running it on a few views.
 
     Attributes
     ----------
     head : str or None
-        Name of the linear or convolutional layer that gives the outputs; None where none of that width ran.
+        Name of the linear or convolutional layer that gives the outputs; None where no layer of that width ran.
     n_outputs : int
-        How many outputs the net has.
+        Number of the net's outputs.
     probabilities : bool
-        Whether each row of them sums to 1, as after a softmax.
+        Whether each row of outputs sums to 1, as after a softmax.
     sigmoid : bool
-        Whether they lie between 0 and 1, as after a sigmoid, without being probabilities or the head's own outputs.
+        Whether outputs lie between 0 and 1, as after a sigmoid, and neither sum to 1 nor are the head's own.
     """
 
     head: str | None
@@ -43,15 +43,15 @@ class Look(NamedTuple):
 
 # 18 branches: all that is told of a net comes from one run of it, whose outputs every part of this reads.
 def look_at(net: nn.Module, views: Batch) -> Look | None:
-    """Run a net on a few views; None where it takes none of them, or gives no logits.
+    """Run a net on a few views; None where it fails on them, or gives no logits.
 
-    The head is the layer that ran last among those whose outputs, averaged over places or tokens, come to the net's
-    own probabilities; or else among those with as many outputs as the net.
+    The head is the last layer to run whose outputs, averaged over places or tokens, yield the net's own probabilities;
+    if there is none, the last one with as many outputs as the net.
 
     Parameters
     ----------
     net : torch.nn.Module
-        In evaluation mode. A forward may leave traces in it: pass a copy.
+        In evaluation mode. Pass a copy, since a forward pass may change its state.
     views : Tensor, shape (n, C, h, w), or a batch of texts
         On any device.
     """
@@ -81,7 +81,7 @@ def look_at(net: nn.Module, views: Batch) -> Look | None:
     giving = [one for one in fitting if torch.allclose(one[1].softmax(dim=1), probs, rtol=0, atol=near)]
     head, values = (giving or fitting)[-1] if fitting else (None, raw)
     untouched = head is not None and torch.allclose(values, raw.float(), rtol=near, atol=near)
-    # Nothing but zeros are the logits of a net that hasn't learnt yet.
+    # All zeros are the logits of an untrained net.
     within = len(raw) >= FEWEST and raw.shape[1] > 1 and bool(((raw >= 0) & (raw <= 1)).all() and raw.any())
     return Look(head, raw.shape[1], probabilities, within and not probabilities and not untouched)
 
@@ -120,9 +120,9 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
     n_items : int
         Items in the batch.
     n_labels : int or None
-        How many columns are expected; None takes any number.
+        Expected number of columns; None takes any number.
     probabilities : bool or None
-        Whether the net ends in a softmax; None for a decision by this output only.
+        Whether the net ends in a softmax; None to decide by this output alone.
 
     Raises
     ------
@@ -141,12 +141,12 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
 
 
 def are_probabilities(values: Tensor) -> bool:
-    """Whether each row has numbers from 0 that sum to 1, as exactly as their type allows.
+    """Whether each row has non-negative numbers that sum to 1, within the precision of their dtype.
 
     Parameters
     ----------
     values : Tensor, shape (n, n_labels)
-        A net's outputs, of the type that it gave.
+        A net's outputs, in their own dtype.
     """
     tolerance = TOLERANCES.get(values.dtype, 1e-4)
     sums = values.float().sum(dim=1)
@@ -154,7 +154,7 @@ def are_probabilities(values: Tensor) -> bool:
 
 
 def _matrix(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
-    """The tensor with a row an item and a column a label in a net's output; ModelError where there is none."""
+    """The tensor with a row per item and a column per label in a net's output; ModelError where there is none."""
     values = tensor_of(output)
     if values.ndim > 2 and values.shape[2:].numel() == 1:
         values = values.flatten(1)
@@ -184,7 +184,7 @@ def tensor_of(output: Any) -> Tensor:
 
 
 def _rows(output: Tensor, *, channels_last: bool) -> Tensor:
-    """A layer's output as a row an item, averaged over its places or tokens."""
+    """A layer's output with a row per item, averaged over its places or tokens."""
     if channels_last:
         return output.reshape(len(output), -1, output.shape[-1]).float().mean(dim=1)
     return output.flatten(2).float().mean(dim=2)
