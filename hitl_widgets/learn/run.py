@@ -177,8 +177,9 @@ class Run:
         Why the new model was adopted, or wasn't.
     n_gold_learnt : int
         How many gold items don't measure, because a model, or a predecessor of it, learnt from them.
-    How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models looks
-    better than it is on the items that chose it; a run with three or more earlier ones says so.
+    n_decided_before : int
+        How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models looks
+        better than it is on the items that chose it; a run with three or more earlier ones says so.
     of_values : ValueRun or None
         Result for the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
         asks for values alone there is no model of labels, and `before` and `after` have no items.

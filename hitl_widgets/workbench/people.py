@@ -418,15 +418,17 @@ class People:
         arms : mapping, optional
             The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
             appear once the person has answered) and "shown", which gets the rest.
-        The share of a person's answered items that they are asked again, blind and much later, to see whether they
-        agree with themselves; from 0 (the default) to 0.2.
+        repeats : float, optional
+            The share of a person's answered items that they are asked again, blind and much later, to see whether they
+            agree with themselves; from 0 (the default) to 0.2.
         rare, pairs, gold_by : optional
             Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
             labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
             of them sets all three.
-        A threshold. If the whole interval of a person's automation bias lies above it, they answer most items before
-        seeing a suggestion, from their next review on, and are told so; likewise for a suggested label over all people.
-        False ends it.
+        adaptive : float or False, optional
+            A threshold. If the whole interval of a person's automation bias lies above it, they answer most items
+            before seeing a suggestion, from their next review on, and are told so; likewise for a suggested label over
+            all people. False ends it.
 
         Returns
         -------

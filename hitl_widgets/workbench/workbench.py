@@ -81,9 +81,9 @@ class Workbench:
         copied, never changed. Without one the workbench works too, and `finetune` trains a small CNN of its
         own.
     preprocess : Preprocess or callable, optional
-        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets its outputs for several
-        items, stacked. When it is missing, the model's own configuration is read (timm's `pretrained_cfg`); without
-        one, views are divided by 255, not normalised, and a line says so.
+        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets the stacked outputs for
+        several items. When it is missing, the model's own configuration is read (timm's `pretrained_cfg`); without one,
+        views are divided by 255, not normalised, and a line says so.
     device : str or torch.device
         "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
     annotator : str, optional
