@@ -34,7 +34,7 @@ POINTS = 50
 MUCH_UNEXPLAINED = 0.05
 # Maximum number of embedding values in one pass through the net.
 PASS = 2_000_000
-# Of longer texts, runs of neighbouring tokens are left out together, so that there are no more passes than this.
+# In longer texts, runs of neighbouring tokens are left out together, so that there are at most this many passes.
 MOST_ERASED = 256
 # As above for KernelSHAP and LIME, which need several texts for each part; minimum number of texts, and for each part.
 MOST_PARTS, FEWEST_TEXTS, TEXTS_A_PART = 100, 160, 6
@@ -306,7 +306,7 @@ def _scored(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.
 
 
 def without(text: str, tokens: np.ndarray) -> str:
-    """A text without some of its tokens, with a blank in the place of each.
+    """A text in which some tokens are replaced by a blank each.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class NetPredictor:
         Position -> why, for each item that couldn't be predicted so far: its file can't be read, or preprocessing or
         net refuse it.
     lock : threading.RLock
-        To be held by whoever runs or hooks `net`.
+        Hold it while running or hooking `net`.
 
     Raises
     ------

@@ -145,7 +145,7 @@ class Preprocess:
         pixels : ndarray
             As `pixels` gives them.
         height, width : int
-            Of the item.
+            Size of the item.
         out : Tensor, optional
             Where to write it, such as a row of a batch; a new tensor when None.
 
@@ -283,7 +283,7 @@ def find_box(preprocess: Callable[[np.ndarray], Tensor], height: int, width: int
     preprocess : callable
         From an item to its view.
     height, width : int
-        Of the item, in pixels.
+        Size of the item, in pixels.
     colour : bool
         Whether items are RGB.
 

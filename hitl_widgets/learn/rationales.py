@@ -458,7 +458,7 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     images : Tensor or sequence of Tensor
         All images of a training.
     labels : Tensor
-        Of all images, as `RationaleLoss` takes them.
+        Labels of all images, as `RationaleLoss` takes them.
     rationales : Rationales, optional
         The regions, by rows of the images.
     readable : ndarray of bool, shape (n,)

@@ -141,7 +141,7 @@ def save_detector(model: ObjectModel, labels: Sequence[str], task: str, folder: 
     labels : sequence of str
         Names of `model.label_ids`.
     task : str
-        Of the project.
+        Task of the project.
     folder, overwrite
         As for `Model.save`.
     record : Record

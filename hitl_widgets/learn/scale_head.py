@@ -219,7 +219,7 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
 
     Notes
     -----
-    The kernel, a Gaussian and a part of a linear one, and the strength of the penalty are those with the smallest
+    The kernel, a Gaussian plus a weighted linear one, and the strength of the penalty are those with the smallest
     error out of fold. Answers whose error out of fold is large count less, as in Huber's estimator. Intervals are
     conformal: the errors out of fold, each as a part of the deviation that was expected there, give the quantile.
 

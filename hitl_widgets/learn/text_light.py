@@ -144,7 +144,7 @@ def coordinates(rows: sparse.csr_matrix, prior: TextPrior, *, topics: float = 0.
     prior : TextPrior
         The prior of the pool.
     topics : float
-        c, how far topics count beside the features, 0 or more.
+        c, the weight of topics beside the features, 0 or more.
     penalty : ndarray of float, shape (n_buckets,), optional
         D, the penalty on each feature's weight relative to others, above 0; equal when None. Features with a large one
         hardly count.

@@ -1210,9 +1210,9 @@ class Workbench:
             ones; shares has the share of answers that say each label; label has all names in one text, missing where
             one is tied; share is that of the answers that say the same of every label.
 
-            Of an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
-            without what each annotator answers too high or too low). Of one with choices: item_id, value (missing where
-            tied), share, n_answers, tied. With ``task="scale"`` and no attribute all of them, with a column attribute.
+            For an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
+            after removing each annotator's offset). For one with choices: item_id, value (missing where tied), share,
+            n_answers, tied. With ``task="scale"`` and no attribute, all attributes, with a column attribute.
         """
         from ..report.several_people import consensus_table
         return consensus_table(self.project, method, attribute=attribute, bars=self._services.bars)
