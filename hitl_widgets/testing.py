@@ -1,4 +1,4 @@
-"""Fakes for tests: a pool and a project that live in memory, for code that uses the widgets or the models.
+"""Fakes for tests: a pool and a project in memory, for code that uses the widgets or the models.
 
 Begin with `MemoryHost`, on which a decision card works without a project's folder, and `MemoryPool`. `wait_for` waits
 for something that another thread does. Nothing in the package uses this module.
@@ -112,16 +112,16 @@ def rings(n: int, side: int = 28) -> np.ndarray:
 
 
 class MemoryPool:
-    """Items held as arrays or texts, some of which can't be read: what models and cards need of a `Pool`.
+    """Items held as arrays or texts, some of them unreadable; a fake of the parts of `Pool` that models and cards use.
 
     Parameters
     ----------
     images : sequence of (ndarray, uint8, shape (H, W) or (H, W, 3)), str or None
-        The items; None is one that can't be read. Where one is a text, all are.
+        The items; None is an unreadable item. If one is a text, all are.
     ids : sequence of str, optional
         Their ids; "item-0000" and so on by default.
     broken : collection of str
-        Ids of more items that can't be read.
+        Ids of further unreadable items.
     """
 
     def __init__(self, images: Iterable[Any], ids: Sequence[str] | None = None, broken: Collection[str] = ()) -> None:
@@ -149,7 +149,7 @@ class MemoryPool:
         return Picture(data=_png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
 
     def size(self, position: int) -> tuple[int, int]:
-        """Height and width of an item, of a text 1 and its characters; ImageError or TextError if it can't be read."""
+        """Height and width of an item, for a text 1 and its length; ImageError or TextError if it can't be read."""
         item = self.load(position)
         if self.kind == "text":
             return 1, len(item)
@@ -162,13 +162,13 @@ class MemoryPool:
 
     def fetch_ahead(self, positions: Iterable[int], *, first: bool = False,
                     then: Callable[[], None] | None = None) -> None:
-        """Call `then` for each item: all are here."""
+        """Call `then` for each item at once, since none has to be fetched."""
         for _ in positions if then is not None else ():
             assert then is not None
             then()
 
     def is_fetching(self, position: int) -> bool:
-        """Tell that no item is on its way."""
+        """Return False: no item is ever being fetched."""
         return False
 
     def thumbnail(self, position: int) -> bytes:
@@ -185,9 +185,9 @@ def _png(image: np.ndarray) -> bytes:
 
 
 class MemoryHost:
-    """A project whose log is a list: a `CardHost` for tests of a card alone.
+    """A fake project whose log is a list: a `CardHost` for tests of a card alone.
 
-    Predictions and saliency maps are made up, but always the same for an item and a model.
+    Predictions and saliency maps are made up, and deterministic for each item and model.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ class MemoryHost:
     broken, blind : collection of str
         Ids of items that can't be read, and of items that are shown without suggestion and map.
     annotator : str
-        Who decides.
+        Name of the person who decides.
     annotator_is_default : bool
         Whether the card should ask for a name.
     signed : bool
@@ -219,11 +219,11 @@ class MemoryHost:
     refuse : Exception or None
         When set, `decide` raises it instead of storing.
     news : list of str
-        What others did, a sentence each: tests add to it.
+        Sentences about what others did; tests add to it.
     before : dict of str to sequence of (str, str)
-        What comes before the items of these ids, each an id and a text: tests add to it.
+        Item id -> the (id, text) of the items that precede it; tests add to it.
     learning : LearningState
-        What is learnt in the background; see `learn`.
+        State of learning in the background; see `learn`.
     """
 
     def __init__(self, images: np.ndarray | Sequence[str | None] | None = None, labels: Any = None, *,
@@ -268,32 +268,32 @@ class MemoryHost:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Do nothing: nobody else is here."""
+        """Do nothing, since there are no other processes."""
         yield
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Call nobody: nothing is stored elsewhere."""
+        """Never call `heard`, since nothing is stored elsewhere."""
         return lambda: None
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
-        """List the decisions of an annotator that stand for some items."""
+        """The current decisions of an annotator on some items: item id -> decision id."""
         return {d.item_id: d.id for d in self.latest(len(self.log), annotator) if d.item_id in set(item_ids)}
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
-        """Note the items in `released`."""
+        """Record the items in `released`."""
         self.released += item_ids
 
     def prepare(self, items: Iterable[Item]) -> None:
-        """Do nothing: predictions cost nothing here."""
+        """Do nothing, since predictions take no time."""
 
     def item(self, item_id: str) -> Item:
-        """Find an item outside the queue; UnknownItem without one."""
+        """Find an item outside the queue; UnknownItem if there is none."""
         if item_id not in self.pool.ids:
             raise UnknownItem(f"item {item_id!r} isn't in the pool.")
         return Item(item_id, self.pool.ids.index(item_id), "revision", meta=self.meta)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """List the last `n` decisions of an annotator that stand."""
+        """List the last `n` current decisions of an annotator."""
         with self._lock:
             undone = {what for kind, what in self.log if kind == "retracted"}
             live = [d for d in self.decisions if d.id not in undone and d.annotator == (annotator or self.annotator)]
@@ -301,7 +301,7 @@ class MemoryHost:
             return [d for d in live if d.id not in replaced][-n:]
 
     def earlier(self, position: int) -> Sequence[tuple[str, str]]:
-        """List what `before` has for the item."""
+        """List the entries of `before` for the item."""
         return self.before.get(self.pool.ids[position], ())
 
     def example(self, name: str) -> bytes:
@@ -327,7 +327,7 @@ class MemoryHost:
         return Prediction(self.pool.ids[position], self.taxonomy.label_ids, probs / probs.sum(), self.model)
 
     def predicted_values(self, position: int) -> dict[str, PredictedValue]:
-        """Make up a value of each attribute of an item, with an interval on scales; none without a model."""
+        """Make up a value of each attribute of an item, with an interval on scales; empty without a model."""
         rng, model = np.random.default_rng(position), self.model
         values: dict[str, PredictedValue] = {}
         for attribute in self.taxonomy.attributes if model is not None else ():
@@ -342,7 +342,7 @@ class MemoryHost:
         return values
 
     def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
-        """Make up six objects in a grid, or spans, the last the least certain; a decided item has its own."""
+        """Make up six objects in a grid, or spans, the last the least certain; or an item's decided objects."""
         former = next((d for d in reversed(self.latest(len(self.log), annotator)) if d.item_id == item.id), None)
         if former is not None and former.objects is not None:
             return Shown(tuple(as_seen(former)), threshold=former.seen.threshold, hidden=former.seen.hidden,
@@ -404,7 +404,7 @@ class MemoryHost:
             former = before[-1] if before else None
             if known is not None and former and former.id not in known and former.verdict != "skip":
                 raise AlreadyDecided("you decided this item in another tab or notebook meanwhile.")
-            # A Decision checks its verdict and its reason itself.
+            # A Decision checks its own verdict and reason.
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
                                 seen, acted_at or utc_now(), replaces=former.id if former else None,
                                 reason=cast(Any, reason), wrong=wrong, missing=missing, values=values,
@@ -414,7 +414,7 @@ class MemoryHost:
             return decision
 
     def _named(self, label: str | None) -> tuple[str | None, str | None]:
-        """A label or a set of labels as it is kept, and its name."""
+        """A label or a set of labels as stored, and its name."""
         if is_set(label):
             label = self.taxonomy.label_set(members(label))
             return label, self.taxonomy.name_as_answered(label)
@@ -458,11 +458,11 @@ class MemoryHost:
                     "open": len(self.pool) - answered}
 
     def waiting(self, queue: str, annotator: str | None = None) -> int:
-        """Count what is open, whatever the queue."""
+        """Count the open items, whatever the queue."""
         return int(self.tally(annotator)["open"])
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` after each `adopt` and `learn`; what is returned ends that."""
+        """Call `listener` after each `adopt` and `learn`; the returned function ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -473,7 +473,7 @@ class MemoryHost:
             listener("model")
 
     def learn(self, state: LearningState) -> None:
-        """Say that learning in the background has come to this state, and tell the listeners."""
+        """Set the state of learning in the background, and tell the listeners."""
         self.learning = state
         for listener in list(self._listeners):
             listener("learning")

@@ -41,12 +41,12 @@ STEPS = 50
 # Occlusion hides a window of a seventh of the view's sides, and moves it by half of that.
 WINDOWS = 7
 SEGMENTS, SAMPLES = 30, 160
-# What the card and `Workbench.explain` ask for by default, and what explains functions then. Of their images, which
-# have their own size, superpixels are found on a copy with no longer side than this.
+# The default of the card and `Workbench.explain`, and the default for functions. Superpixels of images, which have
+# their own size, are found for functions on a copy whose longer side is at most this.
 DEFAULT, OF_FUNCTIONS, LARGEST_CUT = "gradcam", "kernelshap", 320
-# Probabilities of functions count as if none were nearer to 0.
+# Probabilities of functions are clipped at this minimum.
 LEAST_PROB = 1e-3
-# Values in one pass through the net, and views: larger passes take more memory, and on a CPU leave its caches.
+# Maximum number of values, and of views, in one pass: larger passes take more memory, and overflow a CPU's caches.
 PASS, LARGEST = 1_500_000, {"cpu": 32}
 
 
@@ -56,7 +56,7 @@ class Targets(NamedTuple):
     Attributes
     ----------
     target, against : Tensor of bool, shape (n, n_labels)
-        The columns of each label; one that was merged from several of the model's has several.
+        The columns of each label; a label merged from several of the model's labels has several.
     contrast : Tensor, shape (n,)
         1 where there is a label to contrast with, else 0.
     """
@@ -71,7 +71,7 @@ class Targets(NamedTuple):
         Parameters
         ----------
         which : index
-            Whatever indexes a tensor.
+            Any index of a tensor.
         """
         return Targets(self.target[which], self.against[which], self.contrast[which])
 
@@ -87,9 +87,9 @@ class Method:
     signed : bool
         Whether values below 0 mean "against".
     on_maps : bool
-        Whether it reads a convolution's maps.
+        Whether it reads the maps of a convolution.
     by_gradient : bool
-        Whether it needs gradients, which a function has none of.
+        Whether it needs gradients, which functions don't have.
     """
 
     compute: Callable[[NetExplainer, Tensor, Targets], Tensor]
@@ -127,7 +127,7 @@ class NetExplainer:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that serve this net; for a function those that ask it about changed images."""
+        """The methods that serve this net; for a function the perturbation methods."""
         if self.of_function:
             return tuple(name for name, method in METHODS.items() if not method.by_gradient)
         has_maps = self._layer is not None or bool(_convolutions(self.predictor.net))
@@ -135,11 +135,11 @@ class NetExplainer:
 
     @property
     def of_function(self) -> bool:
-        """Whether the model is a function or an estimator, of which probabilities are all that is known."""
+        """Whether the model is a function or an estimator, which returns only probabilities."""
         return isinstance(self.predictor.net, CallableNet)
 
     def method_of(self, name: str) -> str:
-        """The method that a name stands for: of a function "gradcam", the default, stands for "kernelshap"."""
+        """The method that a name stands for: for a function, "gradcam" (the default) means "kernelshap"."""
         return OF_FUNCTIONS if name == DEFAULT and self.of_function else name
 
     @property
@@ -182,7 +182,7 @@ class NetExplainer:
     def explain_many(self, positions: Sequence[int], *, method: str = "gradcam", targets: Sequence[str],
                      against: Sequence[str | None] | None = None,
                      parts: Mapping[str, Sequence[str]] | None = None) -> list[Attribution | HitlError]:
-        """The attribution of each item for its target; an error stands in the place of one that failed.
+        """The attribution of each item for its target; an error in place of one that failed.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class NetExplainer:
         against : sequence of (str or None), optional
             Another label_id for each, as for `explain`.
         parts : mapping of str to sequence of str, optional
-            For each merged label, the predictor's labels that it was merged from. Its probability is the sum of theirs,
+            For each merged label, the predictor's labels that it was merged from. Its probability is their sum,
             so that its logit is the log-sum-exp of their logits.
         """
         against = [None] * len(targets) if against is None else against
@@ -234,7 +234,7 @@ class NetExplainer:
         ModelError
             If it doesn't serve this net.
         """
-        if method not in METHODS:  # a test adds some
+        if method not in METHODS:  # tests add methods
             check_methods(method)
         if method not in self.methods:
             *most, last = self.methods
@@ -264,10 +264,10 @@ class NetExplainer:
         return targets_of(self.predictor.label_ids, targets, against, parts)
 
     def attribute(self, method: str, views: Sequence[Tensor], targets: Targets) -> list[np.ndarray | Exception]:
-        """Values of shape (h, w) for each view, whatever its size; an exception stands for one that failed.
+        """Values of shape (h, w) for each view, whatever its size; an exception in place of one that failed.
 
-        As many at a time as the memory for one pass allows. A batch that fails is halved, until it fits into memory or
-        the view that fails is alone.
+        As many views are computed at once as fit into one pass. A batch that fails is halved, until it fits into memory
+        or the view that fails is alone.
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class NetExplainer:
                            signed=METHODS[method].signed)
 
     def at_once(self, shape: torch.Size) -> int:
-        """How many views go through the net in one pass.
+        """Maximum number of views in one pass through the net.
 
         Parameters
         ----------
@@ -327,7 +327,7 @@ class NetExplainer:
         return max(1, min(LARGEST.get(self.predictor.device.type, 256), PASS // shape.numel()))
 
     def score(self, views: Tensor, target: Tensor, against: Tensor, contrast: Tensor) -> Tensor:
-        """The number that is explained, shape (n,): the target's logit, minus the other label's where there is one.
+        """The number that is explained, shape (n,): the target's logit, minus the contrast label's if any.
 
         For a function it is the logarithm of the target's odds, see `score_of`. It takes the predictor's lock.
 
@@ -358,10 +358,10 @@ class NetExplainer:
         return functional.interpolate(maps.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
     def _edges(self, views: Tensor, targets: Targets) -> Tensor:
-        """What the edges and patches of a light net's view count, place by place.
+        """Attributions of a light net from its edges and patches, at each place of the view.
 
-        Its last layer weighs each direction in each cell by itself, so that a direction's mean gradient over the view,
-        as in Grad-CAM, would say little: gradient times value is taken place by place, as in HiResCAM.
+        Its last layer has weights for each direction in each cell, so that the mean gradient of a direction over the
+        view, as in Grad-CAM, would say little: gradient times value is taken at each place, as in HiResCAM.
         """
         descriptors = self.predictor.net.get_submodule("0")
         assert isinstance(descriptors, DescriptorNet)
@@ -370,7 +370,7 @@ class NetExplainer:
         for layer in (descriptors.fine.slopes, descriptors.coarse.slopes, descriptors.patches[0]):
             values = LayerGradientXActivation(self.score, layer).attribute(views, additional_forward_args=targets)
             assert isinstance(values, Tensor)
-            # Windows and colour channels are rows of the layer's batch, and a frame lies around the view.
+            # Windows and colour channels are rows of the layer's batch, and the view has a frame.
             maps = values.sum(dim=1).unflatten(0, (len(views), form.n_windows, -1)).sum(dim=2)
             first = (maps.shape[-1] - side) // 2
             total = total.to(maps) + maps[:, :, first:first + side, first:first + side]
@@ -394,7 +394,7 @@ class NetExplainer:
     def _occlusion(self, views: Tensor, targets: Targets) -> Tensor:
         channels, *sides = views.shape[1:]
         window = [ceil(side / WINDOWS) for side in sides]
-        # Each channel of a pixel gets the same.
+        # All channels of a pixel get the same value.
         return Occlusion(self.score).attribute(
             views.detach(), (channels, *window), strides=(channels, *(ceil(side / 2) for side in window)),
             baselines=self.hidden(views.detach()).expand_as(views), additional_forward_args=targets,
@@ -414,7 +414,7 @@ class NetExplainer:
 
     def _by_superpixels(self, views: Tensor, targets: Targets,
                         fit: Callable[[int, Callable[[np.ndarray], np.ndarray]], np.ndarray]) -> Tensor:
-        """What each superpixel counts, shape (n, h, w), by asking about views in which some are hidden."""
+        """The value of each superpixel, shape (n, h, w), from the scores of views in which some are hidden."""
         return torch.stack([self._of_parts(views[row].detach(), targets.rows(slice(row, row + 1)), fit)
                             for row in range(len(views))])
 
@@ -422,7 +422,7 @@ class NetExplainer:
                   fit: Callable[[int, Callable[[np.ndarray], np.ndarray]], np.ndarray]) -> Tensor:
         segments = torch.from_numpy(_segments(picture(view), most=LARGEST_CUT if self.of_function else None))
         hidden, places = self.hidden(view[None])[0], segments.to(view.device)
-        if self.of_function:  # bytes are what a function gets in the end
+        if self.of_function:  # a function gets bytes in the end
             view, hidden = ((255 * one).round().to(torch.uint8) for one in (view, hidden))
 
         def ask(shown: np.ndarray) -> np.ndarray:
@@ -460,17 +460,17 @@ def _segments(image: np.ndarray, *, most: int | None) -> np.ndarray:
 
 
 def score_of(logits: Tensor, targets: Targets, *, of_function: bool, multilabel: bool) -> Tensor:
-    """The number that is explained, shape (n,): a label's logit, minus another's where there is one.
+    """The number that is explained, shape (n,): a label's logit, minus the logit of the label to contrast with, if any.
 
-    A function gives nothing but probabilities. Its number is the logarithm of the target's odds, and probabilities
-    count as if none were nearer to 0 than `LEAST_PROB`: that none of a forest's 100 trees says a label is no proof that
-    it is impossible, and would outweigh all else.
+    A function returns only probabilities, so its number is the logarithm of the target's odds. Probabilities are
+    clipped at `LEAST_PROB`: otherwise a label for which none of a forest's 100 trees votes would outweigh everything
+    else.
 
     Parameters
     ----------
     logits : Tensor, shape (n, n_labels)
     targets : Targets
-        Of n items, or of one.
+        Targets of the n items, or one for all.
     of_function, multilabel : bool
         Whether the model is a function, and whether an item may have several labels.
     """
@@ -495,7 +495,7 @@ def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequen
     Parameters
     ----------
     label_ids : sequence of str
-        Of the outputs.
+        Labels of the outputs.
     targets, against, parts
         As for `NetExplainer.explain_many`.
 
@@ -517,21 +517,21 @@ def targets_of(label_ids: Sequence[str], targets: Sequence[str], against: Sequen
     def mask(labels: Sequence[str | None]) -> Tensor:
         rows = torch.zeros(len(labels), len(label_ids), dtype=torch.bool)
         for row, label in enumerate(labels):
-            # Counted 0 times where there is no label; but a sum of no columns has no logarithm.
+            # Multiplied by 0 if there is no label; but the logarithm of an empty sum isn't finite.
             rows[row, slice(None) if label is None else columns[label]] = True
         return rows
     return Targets(mask(targets), mask(against), torch.tensor([float(label is not None) for label in against]))
 
 
 def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module:
-    """The convolution that runs last and still gives maps of more than one pixel.
+    """The last convolution to run whose maps have more than one pixel.
 
     Parameters
     ----------
     net : nn.Module
         The net.
     forward : callable
-        Runs it once.
+        Runs the net once.
 
     Raises
     ------
@@ -556,7 +556,7 @@ def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module
 def _convolutions(net: nn.Module) -> list[nn.Conv2d]:
     """The convolutions whose maps show where something is.
 
-    A single one that cuts the item into patches, as in a vision transformer, depends on no more than its patch.
+    A single convolution that only cuts the item into patches, as in a vision transformer, is left out.
     """
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
     only_patches = len(layers) == 1 and layers[0].stride == layers[0].kernel_size != (1, 1)

@@ -1,4 +1,4 @@
-"""Saliency maps of several items at once: the arrays, what went wrong, and plots.
+"""Saliency maps of several items at once: the arrays, the errors, and plots.
 
 `explain` is what `Workbench.explain` does, and `Explanations` what it returns. `before_and_after` compares the models
 before and after a round, on items where a region was marked as wrong.
@@ -30,18 +30,18 @@ from .text_maps import MUCH_UNEXPLAINED
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-# Of an image numbers at its own size, of a text a table of its words.
+# For an image an array of its own size, for a text a table of its words.
 Map: TypeAlias = np.ndarray | pd.DataFrame
 
 N_PLOTTED = 12
-# Characters of an id above its picture.
+# Maximum number of characters of an id above its picture.
 LONGEST_TITLE = 44
 
 
 class Explanations:
-    """The saliency maps of some items; ``np.asarray(a)`` is (n, H, W) where all were made and their sizes agree.
+    """The saliency maps of some items; ``np.asarray(a)`` is (n, H, W) if there are no errors and all sizes agree.
 
-    Of texts each map is a table of words.
+    For texts each map is a table of words.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Explanations:
         For each item its attribution, float32, at the item's own size (H, W); for a text, a DataFrame with a row for
         each word and sign: token, start, end (in characters) and value. None where it failed.
     attributions : list of Attribution or None
-        The same on the net's own view.
+        The attributions on the net's own view.
     errors : dict of str to str
         Item id -> why there is no map.
     """
@@ -69,10 +69,10 @@ class Explanations:
 
     @property
     def delta(self) -> list[float]:
-        """For each item the part of the model's output that its map leaves unexplained, 0 where it adds up to all.
+        """For each item the share of the model's output that its map leaves unexplained; 0 if it explains all.
 
-        It is how far the sum of the values is from f(x) - f(baseline), as a part of that difference. NaN where the
-        method doesn't promise to add up to anything, as those for images and "erasure", and where it failed.
+        It is the distance of the sum of the values from f(x) - f(baseline), as a share of that difference. NaN if the
+        map failed, or the method doesn't promise such a sum, as those for images and "erasure".
         """
         return [float("nan") if one is None or one.delta is None else float(one.delta) for one in self.attributions]
 
@@ -103,7 +103,7 @@ class Explanations:
         return f"<{len(self)} maps by {self.method}{size}{failed}>"
 
     def plot(self, n: int = N_PLOTTED) -> Drawing:
-        """Draw the first n items, each beside its map, of texts with the words tinted; items that failed are left out.
+        """Draw the first n items, each beside its map, or texts with tinted words; items that failed are left out.
 
         The heading says how many are left out; a title says so where a map leaves more than 5 % of the model's output
         unexplained.
@@ -131,13 +131,13 @@ def explain(explainer: Explainer, inference: Inference, item_ids: Any, *,
     Parameters
     ----------
     explainer : Explainer
-        Of the adopted model.
+        Explains the adopted model.
     inference : Inference
         Has the adopted model.
     item_ids : str, Item, or several of them
-        The items. Where the target is the model's suggestion, they were predicted already.
+        The items. If the target is the model's suggestion, they must have been predicted already.
     prediction : callable
-        Gives the stored prediction of the item at a position.
+        Returns the stored prediction of the item at a position.
     method, target
         As for `Workbench.explain`.
     bars : Bars
@@ -159,7 +159,7 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
     Parameters
     ----------
     explainer : Explainer
-        Of the adopted heads.
+        Explains the adopted heads.
     values : ValueRegistry
         Has the adopted heads.
     item_ids : str, Item, or several of them
@@ -167,7 +167,7 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
     method : str
         As for `Workbench.explain`.
     target : str, pair of str or None
-        Of choices one of them, or (one, rather than another); None for the choice that is suggested, and for a scale.
+        A choice, or (choice, against); None for the suggested choice, and for a scale.
     bars : Bars
         Shows how many items are explained.
 
@@ -176,7 +176,7 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
     BadInput
         When the target is no choice of the attribute.
     ModelError
-        Without heads for the attribute.
+        If there are no heads for the attribute.
     """
     pool = values.pool
     positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
@@ -198,7 +198,7 @@ def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *
 
 
 def _checked_choices(attribute: Attribute, target: Any) -> tuple[str | None, str | None]:
-    """The choice that is to be explained, and the one that it is compared with; None for each that isn't named."""
+    """The choice that is to be explained, and the one that it is compared with; None for either if it isn't named."""
     if attribute.scale is not None and target is not None:
         raise BadInput(f"attribute {attribute.name!r} has a scale, so that a map shows what makes its value larger; "
                        "leave target out.")
@@ -211,7 +211,7 @@ def _checked_choices(attribute: Attribute, target: Any) -> tuple[str | None, str
 
 def _output_to_explain(values: ValueRegistry, attribute: Attribute, position: int, choice: Any,
                        other: str | None) -> str | None:
-    """The output of a choice, or of the one that is suggested; None where none is, or it is the other one."""
+    """The output of a choice, by default the suggested one; None if there is none or it equals `other`."""
     predicted = values.predicted(position).get(attribute.id)
     if predicted is None:
         return None
@@ -222,7 +222,7 @@ def _output_to_explain(values: ValueRegistry, attribute: Attribute, position: in
 
 def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], method: str, labels: Sequence[str | None],
                against: str | None, errors: dict[str, str], bars: Bars, **more: Any) -> Explanations:
-    """The maps of items for their labels; where there is no label, there is an entry in the errors already."""
+    """The maps of items for their labels; an item without a label has an entry in the errors already."""
     names: list[str] = pool.ids[np.array(positions, np.int64)].tolist()
     rows = [row for row, label_id in enumerate(labels) if label_id is not None]
     results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
@@ -234,7 +234,7 @@ def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], metho
             maps[row], attributions[row] = at_size(result, pool, positions[row])
         except HitlError as error:
             errors[names[row]] = str(error)
-    method = next((one.method for one in attributions if one is not None), method)  # the best one of texts has a name
+    method = next((one.method for one in attributions if one is not None), method)  # for texts it was chosen
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
                         **more)
 
@@ -262,12 +262,12 @@ def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:
 
 
 def _short(item_id: str) -> str:
-    """The id, or its end where it is longer than there is room for."""
+    """The id, or only its end if it is too long."""
     return item_id if len(item_id) <= LONGEST_TITLE else f"…{item_id[1 - LONGEST_TITLE:]}"
 
 
 def at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[Map, Attribution]:
-    """A map at its item's own size, beside the attribution; raises the error that stands in its place."""
+    """A map at its item's own size, and the attribution; raises the error if the map failed."""
     if isinstance(result, HitlError):
         raise result
     if result.tokens is not None:
@@ -277,7 +277,7 @@ def at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple
 
 def suggestion(inference: Inference, position: int, prediction: Callable[[int], Prediction | None],
                 against: str | None, errors: dict[str, str]) -> str | None:
-    """The label that the model suggests for an item; where it can't be explained, None, and an entry in the errors."""
+    """The label that the model suggests for an item; None, and an entry in the errors, if there is none to explain."""
     predicted, item_id = prediction(position), str(inference.pool.ids[position])
     if predicted is None:
         errors[item_id] = _why_no_prediction(inference, position)
@@ -341,7 +341,7 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
     Parameters
     ----------
     registry : Registry
-        Has both models.
+        The registry of both models.
     regions : iterable of (item_id, list of (wrong, missing))
         What was marked on each item, as `Feedback.regions` has it.
     n_round : int
@@ -351,7 +351,7 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
     n : int
         How many items, spread evenly over all of them.
     method : str
-        Of the maps.
+        Method of the maps.
 
     Raises
     ------
@@ -380,12 +380,12 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
 
 def _captioned_maps(registry: Registry, version: Version, regions: Mapping[str, np.ndarray],
                     labels: Mapping[str, str], method: str) -> list[tuple[Attribution | None, str]]:
-    """A model's map of each item for its label, with the share in the region; or None, with the reason."""
+    """A model's map of each item for its label, with the share in the region; or None with the reason."""
     inference, predictor = registry.inference, registry.predictor(version)
     if isinstance(predictor, ImportedPredictor):
         return [(None, str(no_net("be explained", predictor.estimator)))] * len(regions)
     explainer: NetExplainer | TextExplainer = NetExplainer(predictor)
-    if inference.pool.kind == "text":  # "saliency", the default of `Run.plot_reasons`, is one of images
+    if inference.pool.kind == "text":  # "saliency", the default of `Run.plot_reasons`, is for images
         explainer, method = TextExplainer(predictor), BEST if method == "saliency" else method
     targets = [labels[item_id] for item_id in regions]
     results = explainer.explain_many([inference.pool.position(item_id) for item_id in regions], method=method,
@@ -397,7 +397,7 @@ def _captioned_maps(registry: Registry, version: Version, regions: Mapping[str, 
 
 
 def _at_own_size(attribution: Attribution, shape: tuple[int, ...]) -> np.ndarray:
-    """The numbers of an attribution at the size of its item; those of a token are spread over its characters."""
+    """The values of an attribution at the size of its item; a token's value is spread over its characters."""
     if attribution.tokens is None:
         return resample(attribution, (shape[0], shape[1]))
     values = np.zeros(shape, np.float64)
@@ -408,7 +408,7 @@ def _at_own_size(attribution: Attribution, shape: tuple[int, ...]) -> np.ndarray
 
 def _texts_before_and_after(pool: Pool, regions: Mapping[str, np.ndarray], names: Mapping[str, str],
                             maps: Sequence[Sequence[tuple[Attribution | None, str]]]) -> Drawing:
-    """Tinted texts, each by the model before and by the one after, with the words that were marked in the title."""
+    """Texts tinted by the model before and by the one after, with the marked words in the title."""
     from ..drawing.text_plot import plot_text_maps
     drawn, method = [], ""
     for row, (item_id, region) in enumerate(regions.items()):
@@ -426,12 +426,12 @@ def _texts_before_and_after(pool: Pool, regions: Mapping[str, np.ndarray], names
 
 
 def _wrong_region(pairs: Iterable[Any]) -> np.ndarray | None:
-    """All wrong regions of an item as one mask, None where there is none."""
+    """All wrong regions of an item as one mask, None if there is none."""
     masks = [Region.from_dict(wrong).mask() for wrong, _ in pairs if wrong is not None]
     return np.logical_or.reduce(masks) if masks else None
 
 
 def _share(values: np.ndarray, region: np.ndarray) -> float:
-    """How much of the saliency lies in a region, whatever its sign; NaN where there is no saliency."""
+    """The share of the absolute saliency that lies in a region; NaN if all is 0."""
     whole = np.abs(values).sum()
     return float(np.abs(values)[region].sum() / whole) if whole else float("nan")

@@ -1,7 +1,7 @@
-"""Faithfulness of attribution methods: sanity checks on a few items, with a verdict in plain words.
+"""Faithfulness of attribution methods: sanity checks on a few items, with a verdict in words.
 
-Four measures for each method: randomised layers, deletion and insertion, infidelity, sensitivity. Read
-`measure_faithfulness` first. Every random number comes from a generator of its own.
+The measures for each method are randomised layers, deletion and insertion, infidelity, and sensitivity. Read
+`measure_faithfulness` first. Torch's global generator isn't used.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ..quality.intervals import student_mean
 from ..records import Bars, Estimate, no_bars
 from .attribute import NetExplainer, Targets
 
-# Cells a side that a map is cut into, steps in which they are hidden or shown, and random orders to compare with.
+# Cells along each side of a map, steps in which they are hidden or shown, and random orders to compare with.
 CELLS, STEPS, ORDERS = 14, 20, 3
-# Randomised nets; hidden squares an item; noises an item, and items that get noise.
+# Numbers of randomised nets, of hidden squares an item, of noises an item, and of items that get noise.
 NETS, HIDDEN, NOISES, NOISY_ITEMS = 2, 32, 4, 8
 # Above this rank correlation with the map of a randomised net, the map doesn't depend on the net.
 SAME = 0.8
 MIN_ITEMS = 4
-# What is done for each method: timing, maps, maps of randomised nets, cells, squares, noise.
+# Steps for each method: timing, maps, maps of randomised nets, cells, squares, noise.
 STAGES = 6
 
 
@@ -60,7 +60,8 @@ class Faithfulness:
     seconds : float
         How long it took.
     layers : bool
-        Whether the model has layers that could be randomised; a function has none, and is judged by what its maps find.
+        Whether the model has layers that could be randomised; a function has none, and is judged only by deletion and
+        insertion.
     """
 
     method: str
@@ -75,7 +76,7 @@ class Faithfulness:
 
     @property
     def trusted(self) -> bool | None:
-        """True if it depends on the model and finds what counts, False if it fails either; None when undecided."""
+        """True if the maps depend on the model and find what counts, False if either fails; None if undecided."""
         if not self.layers and np.isnan(self.randomised.value):
             return self._independent().trusted
         if self.n < MIN_ITEMS or not np.isfinite(self.randomised.value):
@@ -86,7 +87,7 @@ class Faithfulness:
 
     @property
     def verdict(self) -> str:
-        """The same in plain words."""
+        """`trusted` in words, with the reason."""
         if not self.layers and np.isnan(self.randomised.value):
             return self._independent().verdict.replace("It depends on the model", "It asks the model itself")
         if self.n < MIN_ITEMS:
@@ -116,7 +117,7 @@ class Faithfulness:
                             self.sensitivity, self.n, self.seconds)
 
     def as_row(self) -> dict[str, Any]:
-        """The same as a row of a table."""
+        """The fields as a row of a table."""
         row: dict[str, Any] = {"method": self.method, "trusted": self.trusted, "verdict": self.verdict,
                                "randomised": self.randomised.value}
         for name in ("deletion", "insertion"):
@@ -137,13 +138,13 @@ def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, m
     positions : sequence of int
         Items in the pool, in order of preference; each is explained for the model's suggestion.
     methods : sequence of str, optional
-        Which methods; all that serve the net when None.
+        The methods; all that serve the net when None.
     budget_s : float
-        Seconds, shared evenly among the methods; fewer items are used when they wouldn't fit.
+        Seconds, shared evenly among the methods; fewer items are used if time is short.
     seed : int
-        Of everything random.
+        Seed of all random numbers.
     bars : Bars
-        Shows which method is checked, and which stage of that is reached.
+        Shows which method is checked, and at which step.
 
     Raises
     ------
@@ -242,7 +243,7 @@ def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], meth
 
 def _durations(explainer: NetExplainer, method: str, views: Tensor, targets: Targets) -> tuple[float, float]:
     """Seconds of one map, and of one view's pass through the net."""
-    _maps(explainer, method, views[:1], targets.rows(slice(1)))  # the first call looks for a layer, and imports
+    _maps(explainer, method, views[:1], targets.rows(slice(1)))  # the first call finds a layer and imports modules
     began = time.monotonic()
     _maps(explainer, method, views[:2], targets.rows(slice(2)))
     map_s = (time.monotonic() - began) / len(views[:2])
@@ -265,7 +266,7 @@ def _rank_correlations(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Targets,
            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The gain of the map's order over a random one, item by item: when its cells are hidden, and when shown."""
+    """The gains of the map's order over a random one, for each item: in deletion and in insertion."""
     n, height, width = maps.shape
     rows, columns = (np.arange(side) * min(side, CELLS) // side for side in (height, width))
     cell = torch.from_numpy(rows[:, None] * (columns.max() + 1) + columns)
@@ -277,7 +278,7 @@ def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Ta
     areas: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for order in range(1 + ORDERS):
         values = means if order == 0 else np.zeros_like(means)
-        # Ties, such as a map of zeros, are broken by chance: else they would follow the rows of the item.
+        # Ties, such as a map of zeros, are broken at random: else they would follow the rows of the item.
         ranks = np.stack([np.argsort(np.lexsort((rng.random(n_cells), -one))) for one in values])
         first = torch.from_numpy(ranks)[:, cell]  # (n, h, w): when a pixel's turn comes
         for hide, by_order in areas.items():
@@ -296,7 +297,7 @@ def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Ta
 
 def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Targets, *,
                   seed: int) -> np.ndarray:
-    """Captum's infidelity as a fraction of the effect of hiding squares: 0 predicts it up to a scale, 1 not at all."""
+    """Captum's infidelity as a fraction of the effect of hiding squares: 0 if predicted to scale, 1 if not at all."""
     predictor = explainer.predictor
     at_once = explainer.at_once(views[0].shape)
     missed = []
@@ -310,7 +311,7 @@ def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targ
         def hide(inputs: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
             mask = torch.from_numpy(_squares(len(inputs), inputs.shape[2], inputs.shape[3], rng)).to(inputs)[:, None]
             return mask.expand(inputs.shape), torch.where(mask.bool(), explainer.hidden(inputs), inputs)
-        # Twice with the same squares: how much of what they do is missed, and how much they do.
+        # Twice with the same squares: the part of their effect that the map misses, and their whole effect.
         with predictor.lock, torch.no_grad():
             left, effect = (infidelity(explainer.score, partial(hide, rng=np.random.default_rng(seed + start)), inputs,
                                        attributions, normalize=normalize, **more).cpu().double().numpy()
@@ -320,7 +321,7 @@ def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targ
 
 
 def _squares(n: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """A square anywhere, from a seventh to a half of the side: float32, (n, height, width)."""
+    """Masks of a random square, from a seventh to a half of the side: float32, (n, height, width)."""
     down, across = np.arange(height)[:, None], np.arange(width)
     masks = np.zeros((n, height, width), np.float32)
     for mask in masks:
@@ -361,19 +362,19 @@ def _randomised(explainer: NetExplainer, views: Tensor, rng: np.random.Generator
 
 
 def layers_by_depth(net: nn.Module, forward: Callable[[], object]) -> list[nn.Module]:
-    """The layers with weight matrices in the order in which they run, those that don't run first.
+    """The layers with weight matrices in the order in which they run; those that don't run come first.
 
     Parameters
     ----------
     net : nn.Module
     forward : callable
-        Runs it once.
+        Runs the net once.
     """
     ran: dict[nn.Module, None] = {}
     layers = [layer for layer in net.modules() if any(p.ndim > 1 for p in layer.parameters(recurse=False))]
     hooks = [layer.register_forward_hook(lambda layer, *_: ran.setdefault(layer)) for layer in layers]
     try:
-        with torch.enable_grad():  # else a transformer takes a fast path past its own layers
+        with torch.enable_grad():  # else a transformer takes a fast path that bypasses its layers
             forward()
     finally:
         for hook in hooks:
@@ -387,7 +388,7 @@ def randomise(layers: Sequence[nn.Module], generator: torch.Generator) -> None:
     Parameters
     ----------
     layers : sequence of nn.Module
-        They are changed.
+        The layers, which are changed.
     generator : torch.Generator
     """
     with torch.no_grad():
@@ -399,7 +400,7 @@ def randomise(layers: Sequence[nn.Module], generator: torch.Generator) -> None:
 
 
 def _reset_running_means(net: nn.Module, forward: Callable[[], object], *, n_views: int) -> None:
-    """Estimate the running means again by one pass, since they belong to former weights; one view isn't enough."""
+    """Estimate the running means anew in one pass, since the weights changed; one view isn't enough."""
     norms = [layer for layer in net.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)
              and layer.track_running_stats]
     if norms and n_views > 1:

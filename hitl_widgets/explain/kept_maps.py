@@ -1,4 +1,4 @@
-"""Maps that were computed before: some in memory, in front of those on disk. Read `KeptMaps`."""
+"""A cache of maps, in memory and on disk. Read `KeptMaps`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..storage.attribution_cache import AttributionCache
 
 
 class KeptMaps:
-    """Attributions under keys of texts, the first of which is the model's version. Safe for many threads.
+    """Attributions by key, a sequence of str that begins with the model's version. Safe for many threads.
 
     Parameters
     ----------
     folder : Path
-        Of those on disk; see `AttributionCache`.
+        Folder of the maps on disk; see `AttributionCache`.
     most : int
-        Maps in memory; those that were kept first leave it first.
+        Maximum number of maps in memory; the oldest are dropped first.
     """
 
     def __init__(self, folder: Path, *, most: int = 256) -> None:

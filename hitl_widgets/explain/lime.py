@@ -1,4 +1,4 @@
-"""LIME: how much each part of an item counts, by a linear model of what happens when parts are hidden.
+"""LIME: the importance of each part of an item, from a linear model of the outcomes when parts are hidden.
 
 Read `samples` and `slopes`. The same number of parts always gives the same samples; no global random generator is used.
 """
@@ -9,13 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-# Width of the kernel by which samples near the item count more, and the penalty on the slopes: those of the authors.
+# Width of the proximity kernel, and ridge penalty on the coefficients: the authors' values.
 WIDTH, PENALTY = 0.25, 1.0
 
 
 @lru_cache(maxsize=64)
 def samples(n_parts: int, n_samples: int) -> np.ndarray:
-    """Which parts each sample shows, the first all of them, the others by chance: bool, shape (n_samples, n_parts).
+    """Which parts each sample shows, the first all of them, the others at random: bool, shape (n_samples, n_parts).
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def samples(n_parts: int, n_samples: int) -> np.ndarray:
 
 
 def nearness(shown: np.ndarray) -> np.ndarray:
-    """How much each sample counts, from 0 to 1, by its cosine distance to the whole item: float64, shape (n,).
+    """Weight of each sample, from 0 to 1, by its cosine distance to the whole item: float64, shape (n,).
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def nearness(shown: np.ndarray) -> np.ndarray:
 
 
 def slopes(shown: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
-    """What each part counts: the slopes of a ridge regression of the outcomes, float64, shape (n_parts,).
+    """Importance of each part: the coefficients of a ridge regression of the outcomes, float64, shape (n_parts,).
 
     Parameters
     ----------
     shown : ndarray of bool, shape (n, n_parts)
         As `samples` gives them.
     outcomes : ndarray, shape (n,)
-        The outcome of each.
+        The outcome of each sample.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Saliency maps of single objects, each computed once and then kept in memory and on disk.
+"""Saliency maps of single objects, computed once and then kept in memory and on disk.
 
 `ObjectExplainer.explain` says why a detector finds an object: the workbench's own net, a net of torchvision's
 convention, or anything with ``predict``. `object_maps` has the methods.
@@ -42,7 +42,7 @@ class Explained(NamedTuple):
     Attributes
     ----------
     id : str
-        Of the object, among those of its image.
+        Id of the object, unique within its image.
     bounds : tuple of 4 floats
         x0, y0, x1, y1 of the box around it, in pixels of the image.
     labels : collection of int or str
@@ -55,24 +55,24 @@ class Explained(NamedTuple):
 
 
 class Detects(Protocol):
-    """The part of a registry that an explainer of objects needs; `learn.object_registry.ObjectRegistry` has it."""
+    """Protocol of the registry that an explainer of objects needs; `learn.object_registry.ObjectRegistry` has it."""
 
     def require(self) -> Any:
-        """The adopted model, with version and detector; ModelError where there is none."""
+        """The adopted model, with version and detector; ModelError if there is none."""
 
     def proposals(self, position: int) -> Sequence[Proposal]:
-        """What it finds in an item, the best first."""
+        """The objects that the adopted model finds in an item, the best first."""
 
     def labels_of(self, label_id: str) -> Collection[int | str]:
-        """The adopted detector's own labels that stand for one of today's."""
+        """The adopted detector's own labels that stand for one of today's labels."""
 
 
 class _View(NamedTuple):
-    """What a detector reads of an image, and how to score an object in it."""
+    """A detector's view of an image, and how to score an object in it."""
 
     view: Tensor
     box: tuple[float, float, float, float]
-    extent: tuple[int, int]  # height and width that the image has in the view; the rest has no meaning
+    extent: tuple[int, int]  # height and width that the image has in the view; the rest is padding
     score: Score
     net: nn.Module | None
     at_once: int
@@ -86,9 +86,9 @@ class ObjectExplainer:
     detector : Detector
         A net is copied: hooks on it would also see the predictions that other threads make with the original.
     version : str
-        Of the model.
+        Version of the model.
     folder : Path
-        Where maps are kept.
+        Folder where maps are kept.
     """
 
     def __init__(self, detector: Detector, version: str, folder: Path) -> None:
@@ -98,12 +98,12 @@ class ObjectExplainer:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that may serve this detector; a net's gradients need not reach a convolution."""
+        """The methods that may serve this detector; for a net, the gradients may still fail to reach a convolution."""
         return METHODS if isinstance(self._detector, (OwnDetector, TorchvisionDetector)) else ("occlusion",)
 
     def explain(self, item_id: str, image: Callable[[], np.ndarray], one: Explained, method: str, *,
                 content: str | None = None) -> Attribution:
-        """Why the detector finds an object.
+        """The attribution of an object's score.
 
         Parameters
         ----------
@@ -113,14 +113,14 @@ class ObjectExplainer:
         one : Explained
         method : "gradcam" or "occlusion"
         content : str or None
-            What identifies the item's content; None where that isn't known, and the map isn't kept.
+            Identifies the item's content; None if unknown, and then the map isn't kept.
 
         Raises
         ------
         BadInput
             When there is no such method for objects.
         ModelError
-            When it doesn't serve this detector, or the detector raises.
+            When the method doesn't serve this detector, or the detector raises.
         ItemError
             When the item can't be read.
         """
@@ -153,7 +153,7 @@ class ObjectExplainer:
             return made
 
     def _values(self, image: np.ndarray, one: Explained, method: str) -> np.ndarray:
-        """The values of a map of the whole image, on the detector's view."""
+        """The values of the map, on the detector's view of the whole image."""
         seen = self._own(image, one) if isinstance(self._detector, OwnDetector) else self._others(image, one)
         if method == "gradcam":
             assert seen.net is not None
@@ -165,7 +165,7 @@ class ObjectExplainer:
         return np.ascontiguousarray(values[:seen.extent[0], :seen.extent[1]])
 
     def _own(self, image: np.ndarray, one: Explained) -> _View:
-        """Our own net: the logit of the label at the object's centre, or at a cell beside it."""
+        """Our own net: the logit of the label at the object's centre, or at a neighbouring cell."""
         net = self._copied(self._detector.net)  # type: ignore[attr-defined]
         assert isinstance(net, ObjectNet)
         view, (across, down) = resized(image, int(net.side))
@@ -181,7 +181,7 @@ class ObjectExplainer:
         return _View(whole, box, (view.shape[1], view.shape[2]), score, net, 2 * AT_ONCE)
 
     def _others(self, image: np.ndarray, one: Explained) -> _View:
-        """Somebody's detector: the score of the detection that stands for the object."""
+        """Somebody's detector: the score of the detection that matches the object."""
         colour = image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3))
         view = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1).float() / 255
         extent = (image.shape[0], image.shape[1])
@@ -206,7 +206,7 @@ class ObjectExplainer:
 
 
 class ObjectMaps:
-    """Explains the objects of a project: those that its adopted detector proposes, and any other place and label.
+    """Explains the objects of a project: those that its adopted detector proposes, or any place with a label.
 
     Parameters
     ----------
@@ -215,9 +215,9 @@ class ObjectMaps:
     pool : Pool
     kind : "box", "polygon", "point" or "span"
     folder : Path
-        Where maps are kept.
+        Folder where maps are kept.
     content : callable
-        Gives, for an item's position, what identifies its content; None where that isn't known.
+        Maps an item's position to an identifier of its content; None if unknown.
     """
 
     def __init__(self, detects: Detects, pool: Pool, kind: str, folder: Path, *,
@@ -227,12 +227,12 @@ class ObjectMaps:
         self._explainer: ObjectExplainer | SpanExplainer | None = None
 
     def explain(self, position: int, method: str, target: str) -> Attribution:
-        """Why the adopted model finds a proposal of an item.
+        """The attribution of a proposal of the adopted model.
 
         Parameters
         ----------
         position : int
-            Of the item in the pool.
+            Position of the item in the pool.
         method : "gradcam" or "occlusion"
         target : str
             "object:" and the id of a proposal.
@@ -253,16 +253,16 @@ class ObjectMaps:
 
     def explain_at(self, position: int, method: str, object_id: str, at: Sequence[float], label_id: str
                    ) -> Attribution:
-        """What speaks for an object of a label at a place, whether the model proposes it or not.
+        """The attribution of an object with a label at a place, whether the model proposes it or not.
 
         Parameters
         ----------
         position, method
-            As of `explain`.
+            As for `explain`.
         object_id : str
-            For the map's target.
+            Id of the object, for the map's target.
         at : sequence of float
-            Its coordinates, in pixels of the item.
+            Coordinates of the object, in pixels of the item.
         label_id : str
         """
         model = self.detects.require()
@@ -277,7 +277,7 @@ class ObjectMaps:
                                  content=self._content(position))
 
     def _bounds(self, position: int, at: Sequence[float]) -> tuple[float, float, float, float]:
-        """The box around an object; for a point one that is as large as what a point stands for."""
+        """The box around an object; for a point, a box as large as a point stands for."""
         x0, y0, x1, y1 = bounds_of(at, self.kind)
         if self.kind == "point":
             half = POINT_SIDE * math.hypot(*self.pool.size(position)) / 2
@@ -286,7 +286,7 @@ class ObjectMaps:
 
 
 def refuse_without_net(model: Any) -> None:
-    """ModelError where a model is imported objects, which nothing can explain."""
+    """ModelError if the model consists of imported objects, which can't be explained."""
     if isinstance(model.detector, ImportedDetector):
         raise no_net("be explained")
 
@@ -304,14 +304,14 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
         The id of a proposal, or a place with a label; None for the proposal with the largest score of each item.
     method : "gradcam" or "occlusion"; for spans "erasure"
     label_id_of, name_of : callable
-        A label's id, from its name or id, and its name.
+        Functions from a label's name or id to its id, and to its name.
     bars : Bars
         Shows how many items are explained.
 
     Raises
     ------
     BadInput
-        When there is no such method, or the object is something else.
+        When there is no such method, or `one` is of another type.
     """
     method = _checked_method(method, of_spans=maps.kind == "span")
     shape: Shape | None = None if one is None or isinstance(one, str) else as_shape(one, maps.kind)
@@ -343,7 +343,7 @@ def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, meth
 
 
 def _checked_method(method: str, *, of_spans: bool) -> str:
-    """The method of that name; "gradcam", the default, stands for the best that there is."""
+    """The method of that name; "gradcam", the default, stands for the best one available."""
     if of_spans and method in ("gradcam", OF_SPANS):
         return OF_SPANS
     if of_spans:
@@ -355,7 +355,7 @@ def _checked_method(method: str, *, of_spans: bool) -> str:
 
 def _object_of(maps: ObjectMaps, position: int, one: Any, shape: Shape | None, label_id_of: Callable[[str], str],
                name_of: Callable[[str], str]) -> tuple[str, Sequence[float], str, str]:
-    """The id, place and label of the object to explain in an item, and what the map is called."""
+    """The id, place and label of the object to explain in an item, and the map's title."""
     if shape is not None:
         label_id = label_id_of(str(shape.label))
         return shape.id or "given", shape.at, label_id, f"{name_of(label_id)} here"

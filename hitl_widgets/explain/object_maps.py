@@ -1,7 +1,7 @@
-"""Attributions of one object's score: where a detector looks when it finds this object.
+"""Attributions of one object's score: the parts of an image that it depends on.
 
 `gradcam_of` and `occlusion_of` are the methods; both take any function from views to the object's score.
-`score_of_best` takes that score from a model's detections.
+`score_of_best` computes that score from a model's detections.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from ..errors import ModelError
 Score: TypeAlias = Callable[[Tensor], Tensor]
 
 METHODS = ("gradcam", "occlusion")
-# In an object and half of its sides around it, windows of half its sides are hidden, moved by half of that; further
-# away windows of a sixth of the view's sides, side by side.
+# In an object and a margin of half its size, windows of half its sides are hidden, moved by half of that; elsewhere
+# windows of a sixth of the view's sides, without overlap.
 HALVES, SIXTHS = 2, 6
 # Smallest window, in pixels of the view.
 LEAST_WINDOW = 4
-# A detection of the same label that overlaps less has nothing to do with the object.
+# A detection of the same label with a smaller overlap is taken for another object.
 LEAST_OVERLAP = 0.1
 
 
 def gradcam_of(score: Score, net: nn.Module, view: Tensor, box: Sequence[float], *,
                layer: nn.Module | None = None) -> np.ndarray:
-    """Where the features lie that speak for an object: gradient times value, place by place, as in HiResCAM.
+    """Grad-CAM of an object's score: gradient times value at each place, as in HiResCAM.
 
-    The mean gradient of a channel over the whole view, which Grad-CAM takes, would light up every object of the same
-    kind, not this one.
+    The mean gradient of a channel over the whole view, as in the original Grad-CAM, would highlight every object of the
+    same kind, not this one.
 
     Parameters
     ----------
     score : callable
-        From views (n, C, h, w) to the object's score, shape (n,). Gradients flow.
+        Maps views (n, C, h, w) to the object's score, shape (n,), with gradients.
     net : nn.Module
-        The net that it runs.
+        The net that `score` runs.
     view : Tensor, shape (C, h, w)
     box : sequence of 4 floats
-        The object's place in the view, in its pixels.
+        The object's place in the view, in pixels of the view.
     layer : nn.Module, optional
         The layer whose input is read; None finds the last convolution that reads all of the object.
 
@@ -74,13 +74,13 @@ def gradcam_of(score: Score, net: nn.Module, view: Tensor, box: Sequence[float],
 def reading_layer(score: Score, net: nn.Module, views: Tensor, box: Sequence[float]) -> nn.Module:
     """Find the last convolution whose input, as far as the score depends on it, covers the object.
 
-    Convolutions that run several times, such as heads that serve maps of several scales, and the first one, which reads
-    the view itself, are left out. Where none covers the object, it is the one that covers most of it.
+    Convolutions that run several times, such as heads for several scales, and the first one, which reads the view
+    itself, are left out. If none covers the object, the one that covers most of it is taken.
 
     Parameters
     ----------
     score, net, box
-        As of `gradcam_of`.
+        As for `gradcam_of`.
     views : Tensor, shape (1, C, h, w)
 
     Raises
@@ -112,7 +112,7 @@ def reading_layer(score: Score, net: nn.Module, views: Tensor, box: Sequence[flo
 
 
 def _covered(gradient: Tensor, views: Tensor, box: Sequence[float]) -> float:
-    """Width and height of what a score depends on, as a part of the object's: the smaller of both."""
+    """Extent of what a score depends on, as a share of the object's: the smaller of width and height."""
     there = gradient[0].abs().sum(dim=0) > 0
     if not bool(there.any()):
         return 0.0
@@ -124,16 +124,16 @@ def _covered(gradient: Tensor, views: Tensor, box: Sequence[float]) -> float:
 
 
 def occlusion_of(score: Score, view: Tensor, box: Sequence[float], *, at_once: int = 16) -> np.ndarray:
-    """How far an object's score falls when a part of the view is hidden by the view's usual colour.
+    """Occlusion: the fall of an object's score when a part of the view gets the view's usual colour.
 
     Parameters
     ----------
     score : callable
-        From views (n, C, h, w) to the object's score, shape (n,).
+        Maps views (n, C, h, w) to the object's score, shape (n,).
     view : Tensor, shape (C, h, w)
     box : sequence of 4 floats
-        The object's place in the view, in its pixels. In and around it the parts are small, a third of the object's
-        sides; further away they are a sixth of the view's.
+        The object's place in the view, in pixels of the view. In and around it the windows have half of the object's
+        sides; further away, a sixth of the view's.
     at_once : int
         Views in one pass.
 
@@ -171,7 +171,7 @@ def occlusion_of(score: Score, view: Tensor, box: Sequence[float], *, at_once: i
 
 def _hidden(score: Score, view: Tensor, colour: Tensor, window: Sequence[int], step: Sequence[int],
             at_once: int) -> np.ndarray:
-    """How far a score falls where a window hides all channels of a view: shape (h, w)."""
+    """The fall of a score when a window hides all channels of a view: shape (h, w)."""
     with torch.no_grad():
         values = Occlusion(score).attribute(
             view[None], (len(view), *window), strides=(len(view), *step), perturbations_per_eval=at_once,
@@ -180,7 +180,7 @@ def _hidden(score: Score, view: Tensor, colour: Tensor, window: Sequence[int], s
 
 
 def _around(box: Sequence[float], height: int, width: int) -> tuple[int, int, int, int]:
-    """The box and half of its sides around it, in whole pixels of the view."""
+    """The box with a margin of half its size, in whole pixels of the view."""
     x0, y0, x1, y1 = (float(side) for side in box)
     wide, high = max(x1 - x0, LEAST_WINDOW) / 2, max(y1 - y0, LEAST_WINDOW) / 2
     left, top = (int(max(0, min(start, extent - LEAST_WINDOW)))
@@ -189,7 +189,7 @@ def _around(box: Sequence[float], height: int, width: int) -> tuple[int, int, in
 
 
 def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: Collection[Any]) -> Tensor:
-    """The score of the detection that stands for an object: the largest score times overlap among those of its labels.
+    """The score of the detection that matches an object: the largest score times IoU among those of its labels.
 
     Parameters
     ----------
@@ -198,12 +198,12 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: C
     box : sequence of 4 floats
         The object's place.
     labels : collection
-        Those that stand for the object's, as the detections have them.
+        The detections' labels that stand for the object's label.
 
     Returns
     -------
     Tensor of float, shape ()
-        0 where nothing of these labels overlaps the object. Gradients flow through the score alone.
+        0 if no detection of these labels overlaps the object. Gradients flow only through the score.
 
     References
     ----------
@@ -220,7 +220,7 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: C
 
 
 def _boxes(detections: Mapping[str, Any], place: Tensor) -> Tensor:
-    """Boxes of detections; for a point one as large as the object's place, around it."""
+    """Boxes of detections; for a point, a box around it as large as the object's."""
     if "boxes" in detections:
         return torch.as_tensor(detections["boxes"]).detach().float().reshape(-1, 4).cpu()
     if "points" in detections:
@@ -237,7 +237,7 @@ def _listed(labels: Any) -> list[Any]:
 
 
 def _overlaps(boxes: Tensor, box: Tensor) -> Tensor:
-    """IoU of each box with one: shape (n,)."""
+    """IoU of each of some boxes with one box: shape (n,)."""
     low, high = torch.maximum(boxes[:, :2], box[:2]), torch.minimum(boxes[:, 2:], box[2:])
     both = (high - low).clamp(min=0).prod(dim=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)

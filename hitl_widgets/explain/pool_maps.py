@@ -1,7 +1,7 @@
-"""Saliency maps of a whole pool, computed block by block and kept on disk; none is held in memory.
+"""Saliency maps of a whole pool, computed block by block and kept on disk, not in memory.
 
-`explain_pool` is what `Workbench.explain_all` does, and `ExplainedPool` what it returns. `run_block` is what a worker
-of a cluster does with a block.
+`explain_pool` implements `Workbench.explain_all`, and `ExplainedPool` is its result. `run_block` computes a block on a
+worker of a cluster.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .text_explainer import TextExplainer
 class ExplainedPool:
     """The maps of many items, on disk: ``maps[item_id]`` reads one.
 
-    It gives the map at the item's own size: float32 (H, W), or of a text a table of words, as `Explanations.maps` has
-    them. The card and `Workbench.explain` read the same files. ``for item_id in maps`` goes through `item_ids`, also
-    those that failed.
+    A map is at the item's own size: float32 (H, W), or for a text a table of words, as in `Explanations.maps`. The card
+    and `Workbench.explain` read the same files. ``for item_id in maps`` iterates over `item_ids`, items that failed
+    included.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ExplainedPool:
     errors : dict of str to str
         Item id -> why there is no map.
     n_bytes : int
-        What all maps of this model by this method take on the disk.
+        Size on disk of all maps of this model by this method, in bytes.
     """
 
     def __init__(self, pool: Pool, maps: MapBlocks, *, positions: np.ndarray, method: str, model: str,
@@ -61,7 +61,7 @@ class ExplainedPool:
 
     @property
     def n_bytes(self) -> int:
-        """What all maps of this model by this method take on the disk."""
+        """Size on disk of all maps of this model by this method, in bytes."""
         return self._maps.n_bytes(self.model, self.method)
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class ExplainedPool:
         Raises
         ------
         BadInput
-            Where there is no map of it; the message says why.
+            If it has no map; the message says why.
         """
         position = self._pool.position(item_id)
         number = position // self._maps.size
@@ -94,7 +94,7 @@ class ExplainedPool:
         found = None if entry is None else self._maps.read(entry, position)
         if entry is not None and found is None:
             with suppress(DiskFull):
-                self._maps.put(self.model, self.method, number, {})  # leaves out what is damaged, to be computed again
+                self._maps.put(self.model, self.method, number, {})  # leaves out damaged maps, to be computed again
         if found is None:
             raise BadInput(self.errors.get(item_id, f"there is no map of item {item_id!r} any more. Call explain_all() "
                                                     "again."))
@@ -106,7 +106,7 @@ class ExplainedPool:
 
 
 class _Wanted(NamedTuple):
-    """An item whose map is to be computed: its target, the model's labels that make it up, and its stamp now."""
+    """An item whose map is to be computed: its target, the model's labels that make it up, and its current stamp."""
 
     position: int
     target: str
@@ -124,11 +124,11 @@ def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarr
     explainer : Explainer
     inference : Inference
     positions : ndarray of int
-        Of the items in the pool, which were predicted.
+        Positions of the items in the pool; they have predictions.
     predictor : NetPredictor
-        The model: the adopted one, or one that was until now.
+        The model: the adopted one, or the one adopted until now.
     prediction : callable
-        Gives its stored prediction of the item at a position.
+        Returns its stored prediction of the item at a position.
     method : str
         As for `Workbench.explain`.
     client : distributed.Client or None
@@ -158,7 +158,7 @@ def explain_pool(explainer: Explainer, inference: Inference, positions: np.ndarr
 
 
 class _Maps:
-    """The maps of one model by one method: which are missing, and where those that are computed are kept."""
+    """The maps of one model by one method: which are missing, and where computed ones are kept."""
 
     def __init__(self, explainer: Explainer, inference: Inference, predictor: NetPredictor,
                  prediction: Callable[[int], Prediction | None], method: str) -> None:
@@ -169,13 +169,13 @@ class _Maps:
         self.errors: dict[str, str] = {}
 
     def missing(self, number: int, positions: np.ndarray) -> list[_Wanted]:
-        """Those items of a block whose map isn't kept, or of something else by now."""
+        """The items of a block whose map is missing or outdated."""
         entries = self.kept.entries(self.predictor.version, self.method, number)
         wanted = filter(None, map(self._wanted, positions.tolist()))
         return [one for one in wanted if not self._is_kept(one, entries.get(str(self.pool.ids[one.position])))]
 
     def _wanted(self, position: int) -> _Wanted | None:
-        """What is to be explained of an item; None where nothing can be, and then the errors say why."""
+        """What to explain of an item; None if nothing can be explained, with the reason in the errors."""
         target = suggestion(self.inference, position, self.prediction, None, self.errors)
         if target is None:
             return None
@@ -190,14 +190,14 @@ class _Maps:
             and _unchanged(self.pool, one.position, one.stamp, entry.stamp, entry.key[2])
 
     def block(self, number: int, missing: Sequence[_Wanted]) -> Block:
-        """What is sent to whoever computes these maps."""
+        """The block to send to the process that computes these maps."""
         places = np.array([one.position for one in missing], np.int64)
         targets = tuple((one.target, one.parts, None if one.stamp is not None or self.pool.remote
                          else _content(self.pool, one.position)) for one in missing)
         return Block(number, places, part_of(self.pool, places), targets)
 
     def keep(self, number: int, missing: Sequence[_Wanted], answers: Answers) -> None:
-        """Keep the maps of a block; the errors say of which items there is none."""
+        """Keep the maps of a block, and the errors of items without one."""
         maps = {}
         for row, (one, blob) in enumerate(zip(missing, answers.blobs, strict=True)):
             item_id = str(self.pool.ids[one.position])
@@ -209,7 +209,7 @@ class _Maps:
             self.kept.put(self.predictor.version, self.method, number, maps)
 
     def _key(self, one: _Wanted, content: str) -> tuple[str, ...]:
-        """As `Explainer._key` has it, without another label."""
+        """As `Explainer._key`, without a label to contrast with."""
         return (self.predictor.version, str(self.pool.ids[one.position]), content, self.method, one.target,
                 " ".join(one.parts), "", "", self.predictor.recipe)
 
@@ -239,7 +239,7 @@ def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], maps: _Maps, client
 
 
 def run_block(work: Work, block: Block) -> Result:
-    """Compute the maps of a block in whatever process this is; nothing is raised.
+    """Compute the maps of a block, in this process or on a worker; errors are returned, not raised.
 
     Parameters
     ----------
@@ -255,16 +255,16 @@ def run_block(work: Work, block: Block) -> Result:
 
 
 def maps_of(net: NetExplainer | TextExplainer, positions: np.ndarray, method: str, targets: Sequence[Any]) -> Answers:
-    """The maps of some items, each packed, with what identifies the item's content.
+    """The maps of some items, each packed, with an identifier of the item's content.
 
     Parameters
     ----------
     net : NetExplainer or TextExplainer
     positions : ndarray of int
-        Of the items in its pool.
+        Positions of the items in its pool.
     method : str
     targets : sequence of (str, tuple of str, str or None)
-        Of each item the target, the model's labels that make it up, and its content where that is known.
+        For each item the target, the model's labels that make it up, and the identifier of its content, if known.
     """
     pool: Any = net.predictor.pool
     contents = [_content(pool, position) if content is None else content
@@ -291,5 +291,5 @@ def _stamp(pool: Pool, position: int) -> str | None:
 
 
 def _unchanged(pool: Pool, position: int, stamp: str | None, former: str | None, content: str) -> bool:
-    """Whether an item is what it was, by the size and time of its file; one in memory by what it holds."""
+    """Whether an item is unchanged, by the size and time of its file; in memory, by its content."""
     return stamp == former and (stamp is not None or pool.remote or _content(pool, position) == content)

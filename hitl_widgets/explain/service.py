@@ -1,4 +1,4 @@
-"""Saliency maps of the adopted model, each computed once and then kept in memory and on disk.
+"""Saliency maps of the adopted model, computed once and then kept in memory and on disk.
 
 `Explainer.explain_many` serves the card and the notebook alike; `Explainer.check` measures whether a method can be
 trusted. Several threads may use one `Explainer`.
@@ -30,19 +30,19 @@ from .text_faithfulness import measure_text_faithfulness
 # Maps kept in memory.
 N_KEPT = 512
 
-# In words, what `faithfulness.Faithfulness.trusted` tells.
+# The values of `faithfulness.Faithfulness.trusted`, in words.
 TRUSTED = {True: "trusted", False: "not trusted", None: "undecided"}
 
 Key = tuple[str, ...]
 
 
 class Explained(Protocol):
-    """Protocol of what has an adopted net to explain: `Inference` for labels, `ValueRegistry` for values.
+    """Protocol of an owner of an adopted net to explain: `Inference` for labels, `ValueRegistry` for values.
 
     Attributes
     ----------
     seed : int
-        Of items drawn by chance.
+        Seed of random draws of items.
     """
 
     seed: int
@@ -57,14 +57,14 @@ class Explained(Protocol):
 
     @property
     def predictor(self) -> NetPredictor:
-        """The adopted net; ModelError where there is none."""
+        """The adopted net; ModelError if there is none."""
 
     def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
-        """The net's outputs that make up one of today's; ModelError where they can't be told apart."""
+        """The net's outputs that make up one of today's labels; ModelError if they can't be told apart."""
 
 
 class MethodChecks(pd.DataFrame):
-    """The table of `Explainer.check`, which shows its verdicts whole where pandas would cut them."""
+    """The table of `Explainer.check`, which shows its verdicts in full where pandas would cut them."""
 
     def __repr__(self) -> str:
         if not {"method", "trusted", "verdict"} <= set(self.columns):
@@ -87,15 +87,14 @@ class Explainer:
     inference : Explained
         Has the adopted model: an `Inference`, or for attributes a `ValueRegistry`.
     folder : Path
-        Where maps are kept.
+        Folder where maps are kept.
     content : callable
-        Gives, for an item's position, what identifies its content; None where that isn't known, and its maps aren't
-        kept.
+        Maps an item's position to an identifier of its content; None if unknown, and then its maps aren't kept.
 
     Attributes
     ----------
     blocks : MapBlocks
-        Maps that were computed of many items at once, which are looked into first.
+        Maps computed for many items at once; these are searched first.
     """
 
     def __init__(self, inference: Explained, folder: Path, *, content: Callable[[int], str | None]) -> None:
@@ -106,22 +105,22 @@ class Explainer:
         self._net: NetExplainer | TextExplainer | None = None
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
-        """Why the adopted model would give one item the label `target`, or would rather give it than `against`.
+        """The attribution of one item for the label `target`, or for `target` rather than `against`.
 
         Parameters
         ----------
         position : int
-            Of the item in the pool.
+            Position of the item in the pool.
         method : str
-            One of `explain.attribute.METHODS`; for texts one of `records.TEXT_METHODS`. "gradcam" stands for the best
-            one that serves a model of texts, or a function of images.
+            One of `explain.attribute.METHODS`; for texts one of `records.TEXT_METHODS`. For texts and for functions of
+            images, "gradcam" stands for the best method that serves the model.
         target, against : str
             Ids of today's labels.
 
         Raises
         ------
         ModelError
-            Without a model, where it is older than a label, or when the method doesn't serve it.
+            Without a model, if it is older than a label, or if the method doesn't serve it.
         BadInput, ItemError
             When there is no such method, or the item can't be read.
         """
@@ -132,10 +131,10 @@ class Explainer:
 
     def explain_many(self, positions: Sequence[int], method: str, targets: Sequence[str], *,
                      against: str | None = None, bars: Bars = no_bars) -> list[Attribution | HitlError]:
-        """Explain several items, with one target each; an error stands in the place of an item that failed.
+        """Explain several items, with one target each; with an error in place of an item that failed.
 
-        A map that was computed before is reused as long as the item's content, the model and the way to explain are
-        what they were.
+        A map that was computed before is reused as long as the item's content, the model and the recipe of explaining
+        are unchanged.
         """
         explainer = self.net_explainer()
         method = explainer.method_of(method)
@@ -169,7 +168,7 @@ class Explainer:
         return MethodChecks([one.as_row() for one in checked])
 
     def net_explainer(self, predictor: NetPredictor | None = None) -> NetExplainer | TextExplainer:
-        """The explainer of a model, by default of the one that is adopted now."""
+        """The explainer of a model, by default of the adopted one."""
         if self.inference.version is None:
             raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
                              "on labelling with wb.review(), which learns one from some 20 answers.")
@@ -186,7 +185,7 @@ class Explainer:
 
     def parts_of(self, labels: Sequence[str], explainer: NetExplainer | TextExplainer
                  ) -> tuple[dict[str, tuple[str, ...]], dict[str, ModelError]]:
-        """For each label, the model's labels that make it up, or why the model can't tell it from others."""
+        """For each label, the model's labels that make it up; or the error that the model can't tell it from others."""
         parts: dict[str, tuple[str, ...]] = {}
         refused: dict[str, ModelError] = {}
         for label in dict.fromkeys(labels):
@@ -198,9 +197,9 @@ class Explainer:
 
     def _key(self, explainer: NetExplainer | TextExplainer, position: int, method: str, target: str,
              against: str | None, parts: Mapping[str, Sequence[str]]) -> Key | None:
-        """What a map follows from: model, item and its content, method, each label and its parts, and the recipe.
+        """The key of a map: model, item and its content, method, each label and its parts, and the recipe.
 
-        None where the content isn't known, so that the map can't be kept.
+        None if the content is unknown, so that the map can't be kept.
         """
         if (content := self._content(position)) is None:
             return None

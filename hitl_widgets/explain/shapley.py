@@ -64,7 +64,7 @@ def shares(shown: np.ndarray, weights: np.ndarray, outcomes: np.ndarray) -> np.n
     Parameters
     ----------
     shown, weights : ndarray
-        As `coalitions` gives them.
+        As `coalitions` returns them.
     outcomes : ndarray, shape (n,)
         The outcome of each coalition.
     """
@@ -73,7 +73,7 @@ def shares(shown: np.ndarray, weights: np.ndarray, outcomes: np.ndarray) -> np.n
     if shown.shape[1] == 1:
         return np.array([gained])
     z, root = shown[2:].astype(np.float64), np.sqrt(weights[2:])
-    # The last part's value is what the others leave of the gain.
+    # The last part's value is the gain minus the others' values.
     left = (z[:, :-1] - z[:, -1:]) * root[:, None]
     right = (outcomes[2:] - outcomes[1] - z[:, -1] * gained) * root
     values = np.linalg.lstsq(left, right, rcond=None)[0]

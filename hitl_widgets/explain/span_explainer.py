@@ -1,4 +1,4 @@
-"""Explanations of spans: how far a span's score falls when a word near it is made unreadable. Read `SpanExplainer`."""
+"""Explanations of spans: the fall of a span's score when a word near it is erased. Read `SpanExplainer`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .object_explainer import Explained
 
 METHOD = "erasure"
-# Words that are tried, the nearest to the span.
+# Maximum number of words that are erased in turn, the nearest to the span.
 MOST_TOKENS = 200
-# Words to either side of these that the model reads too: of a long text, it reads no more, since it runs for each word.
+# Context words on either side: of a long text the model reads no more, since it runs once for each erased word.
 BESIDE = 100
-# What stands in place of a word: as many characters, so that the span stays where it is.
+# Replaces each character of an erased word, so that the span stays where it is.
 HIDDEN = "_"
 
 
@@ -36,9 +36,9 @@ class SpanExplainer:
     ----------
     detector : SpanDetector
     version : str
-        Of the model.
+        Version of the model.
     folder : Path
-        Where maps are kept.
+        Folder where maps are kept.
     """
 
     def __init__(self, detector: SpanDetector, version: str, folder: Path) -> None:
@@ -47,7 +47,7 @@ class SpanExplainer:
 
     def explain(self, item_id: str, text: Callable[[], str], one: Explained, method: str, *,
                 content: str | None = None) -> Attribution:
-        """Why the model finds a span.
+        """The attribution of a span's score.
 
         Parameters
         ----------
@@ -57,12 +57,12 @@ class SpanExplainer:
         one : Explained
         method : "erasure", or "gradcam" for the best that there is
         content : str or None
-            What identifies the item's content; None where that isn't known, and the map isn't kept.
+            Identifies the item's content; None if unknown, and then the map isn't kept.
 
         Returns
         -------
         Attribution
-            A value for each of the text's words: how far the span's score falls without it, negative where it rises.
+            A value for each of the text's words: the fall of the span's score without it, negative if it rises.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class SpanExplainer:
             return replace(kept, target=f"{OBJECT_TARGET}{one.id}")
 
     def _values(self, text: str, one: Explained) -> tuple[np.ndarray, np.ndarray]:
-        """The tokens of a text, and how far the score falls without each."""
+        """The tokens of a text, and the fall of the score without each."""
         places = tokens(text)
         start, end = one.bounds[0], one.bounds[2]
         away = np.maximum(0, np.maximum(places[:, 0] - end, start - places[:, 1]))
@@ -116,7 +116,7 @@ class SpanExplainer:
 
 
 def _piece(places: np.ndarray, near: np.ndarray, n_characters: int) -> tuple[int, int]:
-    """[start, end) of the part of a text that has the tokens `near`, and `BESIDE` others before and after them."""
+    """[start, end) of the part of a text with the tokens `near` and `BESIDE` others on either side."""
     if not len(near):
         return 0, n_characters
     first, last = near[0] - BESIDE, near[-1] + BESIDE

@@ -1,6 +1,6 @@
-"""Explanations of texts: one number for each word and sign, by the method that serves a net best.
+"""Explanations of texts: one number for each word and sign, by the best method for a net.
 
-`TextExplainer` is for texts what `attribute.NetExplainer` is for images; the numbers are made in `text_maps`.
+`TextExplainer` is the counterpart of `attribute.NetExplainer` for texts; the numbers come from `text_maps`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from .text_maps import (
 
 # Methods that serve any model, the best one first.
 OF_ANY = ("erasure", "kernelshap", "lime")
-# What stands for the best method of a model: the card and `Workbench.explain` ask for it by the default of images.
+# Name that stands for a model's best method: it is the default of the card and of `Workbench.explain`, for images.
 BEST = "gradcam"
-# A text on which it is seen whether a method serves a net.
+# A text on which methods are tried.
 SAMPLE = "Two words, and a few more."
 # A text whose characters, UTF-16 units and bytes differ in number before its last word.
 FOREIGN = "Füchse 🦊🦊🦊🦊🦊🦊 und ثعلب words"
@@ -70,7 +70,7 @@ class TextExplainer:
         return ("integrated_gradients", *OF_ANY) if embeds else OF_ANY
 
     def method_of(self, name: str) -> str:
-        """The method that a name stands for: "gradcam", which no text has, stands for the best one.
+        """The method that a name stands for: "gradcam", which texts don't have, means the best one.
 
         Raises
         ------
@@ -92,13 +92,13 @@ class TextExplainer:
         return name
 
     def _best(self) -> str:
-        """The first of the methods; erasure where the embeddings of a person's net can't be brought to words."""
+        """The first of the methods; erasure if the embeddings of a person's net can't be mapped to words."""
         if self._preferred is None:
             preferred, n_labels = self.methods[0], len(self.predictor.label_ids)
             try:
                 first = torch.nn.functional.one_hot(torch.tensor([0]), n_labels).bool()
                 self.values(SAMPLE, preferred, Targets(first, torch.ones_like(first), torch.zeros(1)))
-                if preferred == "integrated_gradients":  # offsets in bytes are wrong in other letters alone
+                if preferred == "integrated_gradients":  # offsets in bytes are wrong only for letters beyond ASCII
                     with suppress(ViewError):
                         places_of(self.predictor, self.predictor.preprocess(FOREIGN), FOREIGN)
             except HitlError:
@@ -107,7 +107,7 @@ class TextExplainer:
         return self._preferred
 
     def explain(self, position: int, *, method: str = BEST, target: str, against: str | None = None) -> Attribution:
-        """The attribution of one text; arguments and errors as of `NetExplainer.explain`."""
+        """The attribution of one text; arguments and errors as for `NetExplainer.explain`."""
         [result] = self.explain_many([position], method=method, targets=[target], against=[against])
         if isinstance(result, HitlError):
             raise result
@@ -116,12 +116,12 @@ class TextExplainer:
     def explain_many(self, positions: Sequence[int], *, method: str = BEST, targets: Sequence[str],
                      against: Sequence[str | None] | None = None, parts: Mapping[str, Sequence[str]] | None = None
                      ) -> list[Attribution | HitlError]:
-        """Explain several texts, with one target each; an error stands in the place of a text that failed.
+        """Explain several texts, with one target each; with an error in place of a text that failed.
 
         Parameters
         ----------
         positions : sequence of int
-            Of the items in the pool.
+            Positions of the items in the pool.
         method : str
             One of `methods`, or "gradcam" for the best.
         targets, against, parts
@@ -149,7 +149,7 @@ class TextExplainer:
         return answers
 
     def values(self, text: str, method: str, targets: Targets) -> tuple[np.ndarray, TokenValues]:
-        """What each token of a text counts.
+        """The importance of each token of a text.
 
         Parameters
         ----------
@@ -157,12 +157,12 @@ class TextExplainer:
         method : str
             One of `methods`.
         targets : Targets
-            Of this text alone.
+            Targets of this text alone.
 
         Returns
         -------
         tokens : ndarray of int32, shape (k, 2)
-            [start, end) in characters; one over the whole text where it has no word and no sign.
+            [start, end) in characters; one over the whole text if it has no word or sign.
         found : TokenValues
 
         Raises
@@ -186,21 +186,21 @@ class TextExplainer:
         return tokens, found
 
     def tokens(self, text: str) -> np.ndarray:
-        """[start, end) of each word and sign, int32, shape (k, 2); of the whole text where it has none."""
+        """[start, end) of each word and sign, int32, shape (k, 2); of the whole text if it has none."""
         found = tokens_of(text)
         return found if len(found) else np.array([[0, max(1, len(text))]], np.int32)
 
     def scores(self, texts: Sequence[str], targets: Targets) -> np.ndarray:
         """The number that is explained for each text: float64, shape (n,).
 
-        It is the target's logit, minus the other label's where there is one; of a function of texts, whose
-        probabilities are all that is known, the logarithm of the target's odds.
+        It is the target's logit, minus the logit of the label to contrast with, if any; for a function of texts, which
+        returns only probabilities, the logarithm of the target's odds.
 
         Parameters
         ----------
         texts : sequence of str
         targets : Targets
-            Of one text; all others are scored for the same.
+            Targets of one text, for which all are scored.
         """
         return self._score(self.logits(texts), targets).double().cpu().numpy()
 
@@ -233,7 +233,7 @@ class TextExplainer:
         predictor: Any = self.predictor
         view = predictor.preprocess(text)
         places = places_of(predictor, view, text)
-        # Marks of beginning and end have no characters: they are the same in the baseline.
+        # Begin and end tokens have no characters: they are the same in the baseline.
         kept = torch.from_numpy(places[:, 1] <= places[:, 0])
         batch = moved(self._batch([view]), predictor.device)
         with predictor.lock:
@@ -257,7 +257,7 @@ class TextExplainer:
 
 
 def is_additive(net: nn.Module) -> bool:
-    """Whether a net's logits are sums of what the parts of a text count, which it can tell."""
+    """Whether a net's logits are sums over parts of a text, and it has a method `contributions` for these."""
     return callable(getattr(net, "contributions", None))
 
 
@@ -274,7 +274,7 @@ def places_of(predictor: NetPredictor, view: Any, text: str) -> np.ndarray:
     Raises
     ------
     ModelError
-        When preprocess doesn't tell, or tells places that aren't in the text.
+        When preprocess doesn't return them, or returns places outside the text.
     """
     spans = getattr(predictor.net, "token_spans", None)
     if callable(spans):
@@ -291,7 +291,7 @@ def places_of(predictor: NetPredictor, view: Any, text: str) -> np.ndarray:
 
 
 def _check_places(places: np.ndarray, text: str) -> None:
-    """ModelError where [start, end) of tokens can't be right for a text."""
+    """ModelError if [start, end) of tokens can't be right for a text."""
     starts, ends = places[:, 0], places[:, 1]
     wrong = np.flatnonzero((starts < 0) | (starts > ends) | (ends > len(text)))
     if not len(wrong) and ((ends > starts).any() or not any(map(str.isalnum, text))):
@@ -306,7 +306,7 @@ def _check_places(places: np.ndarray, text: str) -> None:
 
 
 def _layer_of(predictor: Any, batch: Batch) -> nn.Module:
-    """The layer that embeds tokens; a net that tells where its tokens lie names it `embedding`."""
+    """The layer that embeds tokens; in a net with `token_spans`, it is `embedding`."""
     named = getattr(predictor.net, "embedding", None)
     if isinstance(named, nn.Module) and hasattr(predictor.net, "token_spans"):
         return named
@@ -314,7 +314,7 @@ def _layer_of(predictor: Any, batch: Batch) -> nn.Module:
 
 
 def in_words(delta: float | None) -> str:
-    """A sentence where an attribution leaves more than 5 % of the model's output unexplained; else "".
+    """A sentence if an attribution leaves more than 5 % of the model's output unexplained; else "".
 
     Parameters
     ----------

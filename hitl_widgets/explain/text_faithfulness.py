@@ -1,6 +1,6 @@
 """Faithfulness of attribution methods on texts: the same checks as for images, with words in place of pixels.
 
-`measure_text_faithfulness` gives the verdicts. Every random number comes from a generator of its own.
+`measure_text_faithfulness` gives the verdicts. Torch's global generator isn't used.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class TextFaithfulness(Faithfulness):
 
     @property
     def verdict(self) -> str:
-        """The same in plain words."""
+        """`trusted` in words, with the reason."""
         return super().verdict.replace(" cells", " words").replace("shows the item", "shows the text")
 
 
 class _Checked(NamedTuple):
-    """What was measured on one text."""
+    """The measurements on one text."""
 
     correlation: float
     deletion: float
@@ -126,7 +126,7 @@ def _of_text(explainer: TextExplainer, twins: Sequence[TextExplainer], method: s
 
 
 def _correlation(ours: np.ndarray, others: Sequence[np.ndarray]) -> float:
-    """Mean rank correlation with the values by other nets; NaN where there is none, or all are flat."""
+    """Mean rank correlation with the values from other nets; NaN if there are none, or all are flat."""
     each = []
     for other in others:
         flat = [np.ptp(ours) == 0, np.ptp(other) == 0]
@@ -137,7 +137,7 @@ def _correlation(ours: np.ndarray, others: Sequence[np.ndarray]) -> float:
 
 def _gains(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.ndarray, targets: Targets,
            rng: np.random.Generator) -> tuple[float, float]:
-    """The gain of the values' order over a random one: when the words are left out, and when they are shown."""
+    """The gains of the values' order over a random one: in deletion and in insertion of the words."""
     n = len(tokens)
     reached = np.unique(np.linspace(0, n, STEPS + 1).round().astype(int))
     areas: list[list[float]] = []
@@ -155,7 +155,7 @@ def _gains(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.n
 
 def _missed(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.ndarray, targets: Targets,
             rng: np.random.Generator) -> float:
-    """The part of the effect of leaving out random runs of words that the values fail to predict, up to a scale."""
+    """Infidelity: the share of the effect of leaving out random runs of words that the values fail to predict."""
     n, runs = len(tokens), []
     for _ in range(HIDDEN):
         length = int(rng.integers(1, max(2, ceil(n / 2) + 1)))
@@ -172,11 +172,11 @@ def _missed(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.
 
 def _change(explainer: TextExplainer, method: str, text: str, tokens: np.ndarray, values: np.ndarray, targets: Targets,
             rng: np.random.Generator) -> float:
-    """The largest change of the other words' values when a word is left out, as a share of all; NaN where all are 0."""
+    """The largest change of the other words' values when a word is left out, as a share of all; NaN if all are 0."""
     changes = []
     for left in rng.choice(len(tokens), min(NOISES, len(tokens)), replace=False):
         start, end = tokens[left].tolist()
-        # As many blanks, so that the others stay in their places.
+        # As many blanks, so that the other words stay in place.
         again, found = explainer.values(text[:start] + " " * (end - start) + text[end:], method, targets)
         rest = np.delete(values, left)
         if len(again) == len(rest):

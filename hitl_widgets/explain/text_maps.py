@@ -1,9 +1,9 @@
-"""Attributions of texts: one number for each token, of any model.
+"""Attributions of texts: one number for each token, for any model.
 
-`additive_values` reads them off an additive net, `embedding_gradients` integrates gradients between embeddings,
-`erasure` leaves out each token, and `kernelshap` and `lime` leave out many at a time. `on_tokens` brings numbers of
-other parts of a text, such as the pieces of a model's own tokenizer, to its tokens. All functions here take plain
-arrays and tensors, and know nothing of a project.
+`additive_values` reads them from an additive net, `embedding_gradients` integrates gradients between embeddings,
+`erasure` leaves out each token, and `kernelshap` and `lime` leave out many at a time. `on_tokens` maps values of other
+parts of a text, such as a tokenizer's pieces, to its tokens. All functions here take plain arrays and tensors, and
+don't depend on a project.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from ..errors import BadInput, ModelError
 from .lime import samples, slopes
 from .shapley import coalitions, shares
 
-# What a net takes for n texts: one tensor, or several by their names, each with n rows.
+# The input of a net for n texts: one tensor, or several by name, each with n rows.
 Batch: TypeAlias = Tensor | Mapping[str, Tensor]
 Score: TypeAlias = Callable[[Batch], Tensor]
 
-# Points between baseline and text at which gradients are taken: few, and where too much is left unexplained, more.
+# Numbers of points between baseline and text at which gradients are taken; more if too much is left unexplained.
 STEPS = (20, 100, 400)
-# Points at which the shares of the parts of a merged label are averaged.
+# Number of points over which the shares of a merged label's parts are averaged.
 POINTS = 50
-# Above this, a map leaves so much of the output unexplained that it is said.
+# If a map leaves more than this share of the output unexplained, it is reported.
 MUCH_UNEXPLAINED = 0.05
-# Values of embeddings in one pass through the net.
+# Maximum number of embedding values in one pass through the net.
 PASS = 2_000_000
-# Of longer texts, runs of neighbouring tokens are left out together, so that there are no more passes than this.
+# In longer texts, runs of neighbouring tokens are left out together, so that there are at most this many passes.
 MOST_ERASED = 256
-# The same for KernelSHAP and LIME, which need several texts for each part; and how many, at least and for each part.
+# As above for KernelSHAP and LIME, which need several texts for each part; minimum number of texts, and for each part.
 MOST_PARTS, FEWEST_TEXTS, TEXTS_A_PART = 100, 160, 6
-# What stands in a text where a token was left out.
+# Replaces a token that is left out.
 BLANK = " "
-# A number of the embedding of a token that counts nothing.
+# Values of a baseline embedding.
 NEARLY_ZERO = 1e-6
 
 
 class TokenValues(NamedTuple):
-    """What each token of a text counts.
+    """The importance of each token of a text.
 
     Attributes
     ----------
     values : ndarray of float64, shape (n_tokens,)
-        Below 0 what speaks against.
+        Below 0 for tokens that speak against the target.
     delta : float or None
-        The part of the output that they leave unexplained, see `unexplained`; None where a method doesn't promise that
+        The share of the output that they leave unexplained, see `unexplained`; None if the method doesn't promise that
         they add up to it.
     """
 
@@ -61,7 +61,7 @@ class TokenValues(NamedTuple):
 
 
 def unexplained(values: np.ndarray, gain: float) -> float:
-    r"""The part of a change of the output that values leave unexplained.
+    r"""The share of a change of the output that values leave unexplained.
 
     .. math:: \left|\sum_i v_i - g\right| \,/\, \max(|g|, 10^{-6})
 
@@ -81,21 +81,21 @@ def unexplained(values: np.ndarray, gain: float) -> float:
 
 def additive_values(contributions: np.ndarray, bias: np.ndarray, target: np.ndarray, against: np.ndarray | None = None
                     ) -> TokenValues:
-    r"""What each token counts in an additive net: exactly its contribution to the logit.
+    r"""The importance of each token in an additive net: exactly its contribution to the logit.
 
-    The logit of a label that was merged from several of the net's is the log-sum-exp of theirs. Its gradients are
-    integrated from the bias to the text, so that the values add up there too.
+    The logit of a label that was merged from several of the net's labels is the log-sum-exp of theirs. Its gradients
+    are then integrated from the bias to the text, so that the values add up to it too.
 
     Parameters
     ----------
     contributions : ndarray of float, shape (n_tokens, n_labels)
-        With the bias they add up to the logits.
+        Contributions, which with the bias add up to the logits.
     bias : ndarray of float, shape (n_labels,)
         The logits of a text without any feature.
     target : ndarray of bool, shape (n_labels,)
         The columns of the label that is explained.
     against : ndarray of bool, shape (n_labels,), optional
-        Those of the label that it is compared with.
+        The columns of the label that it is compared with.
 
     Returns
     -------
@@ -135,11 +135,11 @@ def _logsumexp(logits: np.ndarray) -> float:
 
 
 def on_tokens(values: np.ndarray, parts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Bring numbers of parts of a text to its tokens, so that their sum stays.
+    """Map values of parts of a text to its tokens, keeping their sum.
 
-    A part that overlaps several tokens is shared out by the characters in each; one that overlaps none, such as white
-    space, counts for the token after it, or for the last. Parts without characters, such as a tokenizer's marks of
-    beginning and end, and all parts of a text without tokens, are left out.
+    The value of a part that overlaps several tokens is split by the characters in each; a part that overlaps none, such
+    as white space, counts for the token after it, or for the last. Parts without characters, such as a tokenizer's
+    begin and end tokens, and all parts of a text without tokens, are left out.
 
     Parameters
     ----------
@@ -187,23 +187,23 @@ def on_tokens(values: np.ndarray, parts: np.ndarray, tokens: np.ndarray) -> np.n
 
 def erasure(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
             most: int = MOST_ERASED) -> np.ndarray:
-    """How far the output falls when a token is left out, with a blank in its place.
+    """The fall of the output when a token is replaced by a blank.
 
     Parameters
     ----------
     score : callable
-        From texts to the number that is explained, for each text one.
+        Maps texts to the number that is explained, one for each text.
     text : str
     tokens : ndarray of int, shape (n_tokens, 2)
         [start, end) in characters.
     most : int
-        Of longer texts, neighbouring tokens are left out together, so that no more texts than this are scored, and each
-        gets an equal part of the fall.
+        In longer texts, neighbouring tokens are left out together, so that at most this many texts are scored, and each
+        gets an equal share of the fall.
 
     Returns
     -------
     ndarray of float64, shape (n_tokens,)
-        Below 0 where the output rises.
+        Below 0 if the output rises.
 
     References
     ----------
@@ -225,19 +225,19 @@ def erasure(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.
 
 def kernelshap(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
                most: int = MOST_PARTS) -> TokenValues:
-    """The Shapley value of each token, by texts without some of the tokens.
+    """The Shapley value of each token, from texts without some of the tokens.
 
     Parameters
     ----------
     score, text, tokens
         As for `erasure`.
     most : int
-        Of longer texts, neighbouring tokens are one part, of whose value each gets an equal share.
+        Maximum number of parts; in longer texts, neighbouring tokens form one part and share its value equally.
 
     Returns
     -------
     TokenValues
-        They add up to the output for the text minus that for the text without any token: delta says how exactly.
+        They add up to the output for the text minus that for the text without any token; delta has the error.
 
     References
     ----------
@@ -260,7 +260,7 @@ def kernelshap(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: 
 
 def lime(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, *,
          most: int = MOST_PARTS) -> TokenValues:
-    """What each token counts in a linear model of the output near the text, by texts without some of the tokens.
+    """The coefficient of each token in a linear model of the output, from texts without some of the tokens.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def lime(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.nda
 
 
 def _runs(n_tokens: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The run of each token, and where each run begins and ends, so that there are no more than `most`."""
+    """At most `most` runs of tokens: the run of each token, and where each run begins and ends."""
     run = np.arange(n_tokens) // -(-n_tokens // most)
     starts = np.flatnonzero(np.diff(run, prepend=-1))
     return run, starts, np.append(starts[1:], n_tokens)
@@ -298,7 +298,7 @@ def _n_texts(n_parts: int) -> int:
 
 def _scored(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.ndarray, shown: np.ndarray
             ) -> np.ndarray:
-    """The output for the text with some of its tokens, a row of `shown` each; equal texts are asked about once."""
+    """The output for the text with some of its tokens, for each row of `shown`; equal texts are scored once."""
     texts = [without(text, tokens[~some]) for some in shown]
     different = list(dict.fromkeys(texts))
     outcomes = dict(zip(different, np.asarray(score(different), np.float64).tolist(), strict=True))
@@ -306,7 +306,7 @@ def _scored(score: Callable[[Sequence[str]], np.ndarray], text: str, tokens: np.
 
 
 def without(text: str, tokens: np.ndarray) -> str:
-    """A text without some of its tokens, with a blank in the place of each.
+    """A text in which some tokens are replaced by a blank each.
 
     Parameters
     ----------
@@ -334,14 +334,14 @@ def rows_of(batch: Batch) -> int:
 def embedding_of(net: nn.Module, forward: Callable[[], object], batch: Batch) -> nn.Module:
     """Find the layer that embeds the tokens of a text.
 
-    It is what `net.get_input_embeddings()` gives, as nets of transformers have it; else, of the layers `nn.Embedding`
-    and `nn.EmbeddingBag` that run, the first whose input is one of the batch's tensors, or the first.
+    It is `net.get_input_embeddings()`, if the net has that, as transformers do; else the first `nn.Embedding` or
+    `nn.EmbeddingBag` to run whose input is one of the batch's tensors; else the first to run.
 
     Parameters
     ----------
     net : nn.Module
     forward : callable
-        Runs it once on the batch.
+        Runs the net once on the batch.
     batch : Tensor or mapping of str to Tensor
 
     Raises
@@ -380,22 +380,22 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
 
     .. math:: v_i = \sum_d e_{id} \int_0^1 \partial f / \partial e_{id} (\alpha e) \, d\alpha
 
-    Where the layer has a `padding_idx`, its embedding takes the place of the zeros. All else that the net takes, such
-    as an attention mask, is the same for the text and for the baseline. Hold the net's lock: the layer is replaced
+    If the layer has a `padding_idx`, its embedding replaces the zeros. All other inputs of the net, such as an
+    attention mask, are the same for the text and for the baseline. Hold the net's lock: the layer is replaced
     meanwhile.
 
     Parameters
     ----------
     score : callable
-        From a batch to the number that is explained, shape (n,). Gradients flow.
+        Maps a batch to the number that is explained, shape (n,), with gradients.
     layer : nn.Module
-        Embeds the tokens: its output is (1, n_positions, ...), or of an `nn.EmbeddingBag` (1, d).
+        Embeds the tokens: its output is (1, n_positions, ...), or (1, d) for an `nn.EmbeddingBag`.
     batch : Tensor or mapping of str to Tensor
         One text: each tensor has one row.
     steps : sequence of int
-        Points of the integral: where more than 5 % is left unexplained with a number, it is done again with the next.
+        Numbers of points of the integral: if one leaves more than 5 % unexplained, the next is tried.
     kept : Tensor of bool, shape (n_positions,), optional
-        Positions that have their own embedding in the baseline too, and count nothing.
+        Positions that keep their embedding in the baseline, so that their value is 0.
 
     Returns
     -------
@@ -412,7 +412,7 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
     Sundararajan, Taly and Yan (2017), arXiv:1703.01365.
     """
     embedded, bag = _embedded(score, layer, batch)
-    # Nets may take embeddings of exact zeros for what fills up a shorter text, and leave them out.
+    # Nets may take embeddings of exact zeros for padding, and leave them out.
     baseline = NEARLY_ZERO * (embedded != 0)
     padding = getattr(layer, "padding_idx", None)
     if padding is not None and isinstance(weight := getattr(layer, "weight", None), Tensor):
@@ -443,14 +443,14 @@ def embedding_gradients(score: Score, layer: nn.Module, batch: Batch, *, steps: 
 
 
 class _Bag(NamedTuple):
-    """How an `nn.EmbeddingBag` joins the embeddings of a text."""
+    """How an `nn.EmbeddingBag` combines the embeddings of a text."""
 
     mean: bool
     counted: Tensor  # shape (1, n_positions), 0 for padding
 
 
 def _embedded(score: Score, layer: nn.Module, batch: Batch) -> tuple[Tensor, _Bag | None]:
-    """The layer's embeddings of one text, shape (1, n_positions, ...); of a bag before they are joined."""
+    """The layer's embeddings of one text, shape (1, n_positions, ...); for a bag before they are combined."""
     ran: list[tuple[Tensor, Tensor]] = []
     hook = layer.register_forward_hook(lambda layer, inputs, output: ran.append((inputs[0], output)))
     try:
@@ -475,13 +475,13 @@ def _embedded(score: Score, layer: nn.Module, batch: Batch) -> tuple[Tensor, _Ba
 
 @contextmanager
 def _replaced(layer: nn.Module, values: Tensor, bag: _Bag | None) -> Iterator[None]:
-    """Have the layer give these embeddings, whatever it is asked for; it isn't run."""
+    """Have the layer return these embeddings for any input; it isn't run."""
     def give(*inputs: Any, **named: Any) -> Tensor:
         if bag is None:
             return values
         total = (values * bag.counted[..., None]).sum(dim=1)
         return total / bag.counted.sum(dim=1, keepdim=True).clamp_min(1) if bag.mean else total
-    layer.__dict__["forward"] = give  # a hook would run it first, at each of the points
+    layer.__dict__["forward"] = give  # a hook would still run the layer at each of the points
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Filters for the typical patches of some views, found without a label, and how strongly views respond to them.
+"""Convolution filters from patches of unlabelled views (k-means), and features from their responses.
 
-`kmeans_filters` clusters whitened patches; `PatchFilters` says how strongly each part of a view looks like them.
+`kmeans_filters` clusters whitened patches; `PatchFilters` measures how strongly each part of a view resembles them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from .weights import unset
 
-# Filters, pixels along each side of one, and parts along each side of a view over which their output is averaged.
+# Number of filters; side of a filter in pixels; parts along each side of a view, over which outputs are averaged.
 N_FILTERS, SIDE, GRID = 32, 6, 4
-THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
+THRESHOLD = 0.25  # only the part of a filter's output above this counts
 N_PATCHES = 20_000
-# Against filters of mere noise: added to the contrast of a patch, and to the variance of its components.
+# Keep noise from becoming filters: added to the contrast of a patch, and to the variance of its components.
 CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
 
 
@@ -41,7 +41,7 @@ class PatchFilters(nn.Sequential):
     Parameters
     ----------
     channels : int
-        Of the views.
+        Channels of the views.
     padding_mode : str
         What lies around a view, as for nn.Conv2d.
 
@@ -57,7 +57,7 @@ class PatchFilters(nn.Sequential):
 
     @property
     def n_outputs(self) -> int:
-        """Width of a row that comes of a view."""
+        """Number of features of a view."""
         return 2 * N_FILTERS * GRID ** 2
 
     def fit(self, views: np.ndarray, *, rng: np.random.Generator) -> None:

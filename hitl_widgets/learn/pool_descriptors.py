@@ -1,6 +1,6 @@
 """The descriptors of a project's pool: fitted once, computed once for each item, kept on disk.
 
-`PoolDescriptors.net` is fitted to items that may be learnt from, without any answer; `PoolDescriptors.of` gives the
+`PoolDescriptors.net` is fitted without answers, to items that models may learn from; `PoolDescriptors.of` gives the
 rows of some items. The queue and the light models use the same rows.
 """
 
@@ -43,18 +43,18 @@ from .one_thread import one_thread
 from .views import Images, read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
-# Changes where other descriptors are computed from the same items.
+# Changed whenever the descriptors of the same items change.
 FORM = "edges, pixels, patches and tones, 3"
 FILE = "net.safetensors"
-# A file without content: of all kernels that describe the same pool, who holds it computes; seconds that others wait.
+# Name of an empty lock file: of all kernels with the same pool, the one that holds it computes. Seconds others wait.
 _TURN, _TURN_S = "describing", 120.0
-# Items whose contents the folder's name depends on.
+# Number of items whose contents go into the folder's name.
 _N_NAMED = 8
-# As many items, which a card may wait for, are computed at once, whatever else is being computed.
+# Up to so many items, for which a card may be waiting, are computed without waiting for a turn.
 _FEW = 16
-# Of a remote pool, since nobody asked for so many files.
+# Number of items to fit to in a remote pool: more would fetch many files that nobody asked for.
 _N_FITTED_REMOTE = 256
-# Numbers in the views of their own size to which tones are fitted: 40 MB.
+# Maximum number of values in the views at their own size to which tones are fitted: 40 MB.
 MOST_OF_OWN_SIZE = 10_000_000
 # Bytes that all rows may take on disk.
 LIMIT = 2**33
@@ -63,22 +63,22 @@ LIMIT = 2**33
 class PoolDescriptors:
     """Descriptors of the items of a pool. Safe for many threads.
 
-    Kernels with the same folder take turns, so that each item is described once, on one core: the others take what is
-    there. Of another user's account nothing is taken, but in a folder of one's own.
+    Kernels with the same folder take turns, so that each item is described once, on one core, and the others read its
+    row. In another user's project, only rows that this account wrote are read.
 
     Parameters
     ----------
     pool : Pool
         The items.
     folder : Path
-        Where they are kept.
+        Folder of the descriptors.
     view : callable
-        Gives the preprocessing, from an item to a net's view of it.
+        Returns the preprocessing, which maps an item to a net's view of it.
     measures : callable
-        Gives a mask of the pool's items that measure (hold-out and gold): bool, shape (n_items,). Nothing is fitted to
-        these.
+        Returns a mask of the pool's measuring items (hold-out and gold): bool, shape (n_items,). Descriptors are
+        fitted to the other items, if there are any.
     seed : int
-        Of the items that the components are fitted to.
+        Seed of the draw of items to fit to.
     by_windows : bool
         Whether a long view is described by square windows, each by itself (`descriptors.fitting_form`): for pictures
         with several labels.
@@ -120,12 +120,12 @@ class PoolDescriptors:
         return self._net is not None
 
     def of(self, positions: np.ndarray) -> np.ndarray:
-        """Descriptors of some items, those that are missing computed now.
+        """Descriptors of some items; missing ones are computed now.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items in the pool.
+            Positions of the items in the pool.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class PoolDescriptors:
         for start in range(0, len(missing), AT_ONCE):
             wanted = missing[start:start + AT_ONCE]
             are_there = partial(self._are_there, wanted)
-            # Two threads wouldn't be faster, and would compute the same.
+            # Two threads wouldn't be faster, and would compute the same rows.
             with self._turn(until=are_there) if len(missing) > _FEW else nullcontext():
                 some = kept.missing(wanted)
                 with one_thread():
@@ -162,7 +162,7 @@ class PoolDescriptors:
             return self._compute(net, np.asarray(positions, np.int64))
 
     def holds(self, version: str) -> bool:
-        """Whether the net has this version; False where none was fitted yet, and nothing is fitted to find out.
+        """Whether the net has this version; False if no net was fitted yet (this call fits none).
 
         Parameters
         ----------
@@ -199,16 +199,16 @@ class PoolDescriptors:
 
     @property
     def view(self) -> Any:
-        """From an item to the net's view of it."""
+        """The preprocessing, from an item to the net's view of it."""
         return self._view()
 
     def stored(self, positions: np.ndarray | None = None) -> np.ndarray | None:
-        """Descriptors of some items, or of all, as far as they are computed, NaN elsewhere; None without any."""
+        """Descriptors of some or all items, NaN where they aren't computed yet; None if there are none."""
         rows = self._rows
         return None if rows is None or not rows.n_features else rows.get(positions)
 
     def some(self, n: int) -> np.ndarray | None:
-        """Up to n of the rows that are computed, spread over the pool; None without any."""
+        """Up to n of the rows that are computed, spread over the pool; None if there are none."""
         rows = self._rows
         return None if rows is None or not rows.n_features else rows.some(n)
 
@@ -233,7 +233,7 @@ class PoolDescriptors:
 
     @contextmanager
     def _turn(self, *, until: Callable[[], bool]) -> Iterator[None]:
-        """Meanwhile no other thread or kernel describes many of the items; nobody waits for what is there by now."""
+        """Keep other threads and kernels from describing many items meanwhile; stop waiting once `until` is true."""
         with self._computing, in_turn(self._home() / _TURN, most_s=_TURN_S, until=until):
             yield
 
@@ -247,7 +247,7 @@ class PoolDescriptors:
         return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _form(self) -> str:
-        """What rows depend on beside the items."""
+        """What rows depend on besides the items."""
         return f"{FORM} {self._view()!r}{' by windows' if self._by_windows else ''}"
 
     @cached_property
@@ -261,7 +261,7 @@ class PoolDescriptors:
         return " ".join(contents)
 
     def _whose(self) -> str:
-        """The user's account, where the project's folder is somebody else's: what lies there isn't the user's own."""
+        """The user's account, if the project's folder is another user's, so that rows aren't shared with them."""
         with suppress(OSError, AttributeError):  # no such folder yet; Windows
             if self._folder.parent.stat().st_uid != os.getuid():
                 return f" {os.getuid()}"
@@ -272,13 +272,13 @@ class PoolDescriptors:
         return fit_descriptors(views, seed=self.seed, form=form, of_own_size=of_own_size)
 
     def _learnable(self) -> np.ndarray:
-        """Positions of the items that may be learnt from, in an order drawn by chance."""
+        """Positions of the items that may be learnt from, in random order."""
         order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
         # Where every item measures, nothing else is there to fit to.
         return order if len(order) else np.arange(len(self.pool))
 
     def _sample(self) -> tuple[list[Tensor], Form, list[Tensor]]:
-        """Views of items that may be learnt from, drawn by chance; their form; and some at their own size."""
+        """Views of items that may be learnt from, drawn at random; their form; and some at their own size."""
         order = self._learnable()
         views: list[Tensor] = []
         of_own_size: list[Tensor] = []
@@ -301,7 +301,7 @@ class PoolDescriptors:
         return image_rows(net, self.pool, self._view(), positions)
 
     def _read(self, path: Path) -> Descriptors | None:
-        """The net in a file; None where there is none that can be read."""
+        """The net in a file; None if it is missing or unreadable."""
         with suppress(OSError, SafetensorError, ModelError):
             if holds_descriptors(path):
                 net = load_weights(unfitted_descriptors(path), path)
@@ -319,9 +319,9 @@ def image_rows(net: DescriptorNet, pool: Images, view: Any, positions: np.ndarra
     pool : Images
         The items.
     view : callable
-        From an item to a net's view of it.
+        The preprocessing, from an item to a net's view of it.
     positions : ndarray of int, shape (n,)
-        Of the items in the pool.
+        Positions of the items in the pool.
     """
     rows = np.full((len(positions), net.n_features), np.nan, np.float32)
     readable = {row: view for row, view in enumerate(_views(pool, view, positions))

@@ -1,6 +1,6 @@
 """Predictions of a net for the items of a pool: probabilities, logits and embeddings.
 
-A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold.
+A `NetPredictor` holds a private copy of a net, and the lock to hold while that copy is used.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ from .text_views import (
 from .views import Images, View, batched, read_ahead, read_view
 from .weights import weights_version
 
-# Before an item is blamed, it is seen whether the net takes any of this many others.
+# Before a failure is blamed on an item, this many others are tried.
 N_TRIED = 10
-# Texts of a pool, and their characters, that tell a function of texts from another of the same name.
+# Number of a pool's texts, and of characters of each, whose outputs tell functions of the same name apart.
 N_IN_RECIPE, LONGEST_IN_RECIPE = 3, 2_000
-# An image on which a preprocessing is told from another of the same name.
+# An image whose views tell preprocessings of the same name apart.
 PIXELS = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
 
 
@@ -66,9 +66,9 @@ class NetPredictor:
     pool : Images
         The items.
     label_ids : sequence of str
-        Of the net's outputs, in their order.
+        Labels of the net's outputs, in their order.
     preprocess : Preprocess, callable or None
-        From an item to the net's view of it; None finds one that fits.
+        Maps an item to the net's view of it; None finds one that fits.
     device : str
         "auto" (cuda, mps or cpu, the first there is), or a device's name.
     batch_size : int
@@ -76,7 +76,7 @@ class NetPredictor:
     head : str or None
         Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
     probabilities : bool or None
-        Whether the net ends in a softmax; None finds out by a few items, once for the predictor.
+        Whether the net ends in a softmax; None finds out from a few items, once for the predictor.
     multilabel : bool
         Whether an item may have several labels: then each logit gives a probability of its own, by a sigmoid.
 
@@ -90,7 +90,7 @@ class NetPredictor:
         Position -> why, for each item that couldn't be predicted so far: its file can't be read, or preprocessing or
         net refuse it.
     lock : threading.RLock
-        To be held by whoever runs or hooks `net`.
+        Hold it while running or hooking `net`.
 
     Raises
     ------
@@ -115,7 +115,7 @@ class NetPredictor:
             probabilities
         self.head: str | None = None
         with suppress(ModelError) if head is None else nullcontext():
-            if is_additive_net(self.net):  # its last layer reads counts of pieces of words, never as a row
+            if is_additive_net(self.net):  # its last layer reads counts of character n-grams, never one row an item
                 raise ModelError(f"the additive net of texts has no embedding. {NAME_IT} of another net.")
             self.head = find_head(self.net, len(self.label_ids), name=head)[0]
 
@@ -205,7 +205,7 @@ class NetPredictor:
     def view(self, position: int) -> tuple[View, tuple[int, int]]:
         """The net's view of an item, and the item's own height and width; ItemError when there is none.
 
-        The view of a text is a tensor or a mapping of tensors, and its size 1 and the number of its characters.
+        For a text, the view is a tensor or a mapping of tensors, and the size is (1, number of characters).
         """
         try:
             return read_view(self.pool, int(position), self.preprocess)
@@ -216,7 +216,7 @@ class NetPredictor:
             raise named from error
 
     def batch(self, views: Sequence[View]) -> Batch:
-        """A batch of views, as `logits` takes it; shorter texts are filled up."""
+        """A batch of views, as `logits` takes it; shorter texts are padded."""
         return batched(views, self.preprocess)
 
     def logits(self, views: Batch) -> Tensor:
@@ -238,7 +238,7 @@ class NetPredictor:
         return logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
     def _ends_in_softmax(self) -> bool | None:
-        """Whether the net's outputs are probabilities, by a few items; None where it takes none of them."""
+        """Whether the net's outputs are probabilities, judged by a few items; None if it takes none of them."""
         views: list[View] = []
         for image in sample_images(self.pool):
             with suppress(ItemError):
@@ -248,7 +248,7 @@ class NetPredictor:
         return None if look is None else look.probabilities
 
     def _with_features(self, views: Batch) -> list[Tensor]:
-        """Probabilities, and the input of the head as a vector each, if it was called with a row an item."""
+        """Probabilities, then the head's input as one vector an item, if it was called with one row an item."""
         if self.head is None:
             return [self.probs(views)]
         inputs: list[Tensor] = []
@@ -286,10 +286,10 @@ class NetPredictor:
         return table
 
     def _by_length(self, views: Mapping[int, View]) -> Iterator[Mapping[int, View]]:
-        """Texts of about one length together: a long one doesn't make a hundred short ones as long.
+        """Group texts of about equal length, so that one long text doesn't pad a hundred short ones.
 
-        Where nothing masks what fills up a view, a net couldn't tell it from the text: such views are of one length. A
-        function of texts gets all at once, a function of images those of one size.
+        Where padding isn't masked, a net can't tell it from text: such views are grouped by exact shape. A function of
+        texts gets all views at once, a function of images those of one size.
         """
         if isinstance(self.preprocess, AsLoaded):
             sizes: dict[Any, dict[int, View]] = {}
@@ -327,7 +327,7 @@ class NetPredictor:
                                      others_worked=others_worked or bool(first))
 
     def _takes_any(self) -> bool:
-        """Whether preprocessing and net take at least one of a few items spread over the pool."""
+        """Whether preprocessing and net accept at least one of a few items spread over the pool."""
         for position in np.unique(np.linspace(0, len(self.pool) - 1, min(N_TRIED, len(self.pool))).astype(int)):
             try:
                 view = read_view(self.pool, int(position), self.preprocess)[0]
@@ -359,9 +359,9 @@ def pooled(features: Tensor, mask: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     features : Tensor
-        What the last layer reads.
+        Input of the last layer.
     mask : Tensor, shape (n, tokens), optional
-        0 for tokens that only fill up a batch.
+        0 for padding.
     """
     if features.ndim == 4:
         return features.mean(dim=(2, 3))
@@ -439,7 +439,7 @@ def is_of_texts(pool: Images) -> bool:
 
 
 def alike_views(views: Sequence[View], preprocess: Callable[[Any], View]) -> list[View]:
-    """Those views that go into one batch with the first: of its shape, or texts that can be filled up."""
+    """Those views that go into one batch with the first: of its shape, or texts that can be padded."""
     return [view for view in views if shape_of(view) == shape_of(views[0]) or padding_shows(view, preprocess)]
 
 

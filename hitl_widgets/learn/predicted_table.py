@@ -27,10 +27,10 @@ def predicted_table(registry: ValueRegistry, model: ValueModel, lineage: Lineage
     model : ValueModel
         The adopted heads.
     lineage : Lineage
-        Carries values over to today's scales; those whose meaning an edit left in doubt are left out.
+        Carries values over to today's scales; values whose meaning an edit left in doubt are left out.
     positions : ndarray of int, shape (n,)
     ids : sequence of str, length n
-        Of these items.
+        Ids of these items.
     """
     ids, parts = np.asarray(ids, object), [pd.DataFrame(columns=COLUMNS)]
     for start in range(0, len(positions), AT_ONCE):

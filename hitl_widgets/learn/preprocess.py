@@ -23,12 +23,12 @@ Fit = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Box = tuple[float, float, float, float]
 
-# What a net of unknown input is tried with, after the items' own size: the usual one first.
+# Sizes to try on a net whose input size is unknown, after the items' own; the most usual first.
 SIZES = (224, 28, 32, 64, 96, 128, 256, 299, 384)
 LARGEST_OWN = 256
-# Of ImageNet's images, after division by 255.
+# Statistics of ImageNet's images, after division by 255.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# Characters of another's error that a message repeats: some print a page of pixels.
+# Maximum number of characters of a foreign error that a message repeats: some print a page of pixels.
 LONGEST_REFUSAL = 200
 
 
@@ -48,8 +48,8 @@ class Preprocess:
     channels : int or None
         1 (grey) or 3 (RGB); None leaves each item as it is, or gives what the workbench's net takes.
     crop_pct : float
-        Central part that is shown, as a share of the sides of what would be shown without it: above 0 and up to 1; not
-        with "pad".
+        Share of each side that a central crop keeps of what would be shown without it: above 0 and up to 1; not with
+        "pad".
     interpolation : str
         How the item is scaled: "nearest", "bilinear", "bicubic" or "lanczos".
 
@@ -145,7 +145,7 @@ class Preprocess:
         pixels : ndarray
             As `pixels` gives them.
         height, width : int
-            Of the item.
+            Size of the item.
         out : Tensor, optional
             Where to write it, such as a row of a batch; a new tensor when None.
 
@@ -154,7 +154,7 @@ class Preprocess:
         ShapeError
             If it doesn't fit there.
         """
-        # A table of what each of 256 values becomes takes a quarter of the time of arithmetic on all pixels.
+        # A lookup table of the 256 values takes a quarter of the time of arithmetic on all pixels.
         scaled = np.arange(256, dtype=np.float32)[None] / np.float32(255)
         if self.mean is not None:
             scaled = scaled - np.asarray(self.mean, dtype=np.float32)[:, None]
@@ -169,7 +169,7 @@ class Preprocess:
             view[:] = 0
         for channel in range(channels):
             place = view[channel, top:top + inner[0], left:left + inner[1]]
-            # With "clip" NumPy writes where it is told; with "raise" it would copy.
+            # With "clip" NumPy writes into `out`; with "raise" it would copy.
             np.take(scaled[channel % len(scaled)], pixels[..., channel % pixels.shape[2]], mode="clip", out=place)
         return torch.from_numpy(view) if out is None else out
 
@@ -201,10 +201,10 @@ class Preprocess:
 
 
 class Probed:
-    """A person's own preprocessing, with its geometry found out by showing it patterns.
+    """A person's own preprocessing, whose geometry is found out by showing it patterns.
 
     Many preprocessings take colour images only, and a folder of photographs has a few grey ones. So an item that the
-    function refuses, or of which the view has not as many channels as the net takes, is offered as RGB too, or as grey.
+    function refuses, or whose view has a wrong number of channels, is tried as RGB too, or as grey.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def find_box(preprocess: Callable[[np.ndarray], Tensor], height: int, width: int
     preprocess : callable
         From an item to its view.
     height, width : int
-        Of the item, in pixels.
+        Size of the item, in pixels.
     colour : bool
         Whether items are RGB.
 
@@ -331,7 +331,7 @@ def _span(phasors: np.ndarray, length: int) -> tuple[float, float] | None:
     inner = slice(1, -1) if len(lines) > 5 else slice(None)
     step, start = np.polyfit(lines[inner] + 0.5, places[inner], 1)
     start -= length * math.floor((start + step * (lines[0] + lines[-1] + 1) / 2) / length)
-    # Nothing can be told more exactly than one pixel of the view, or of the item.
+    # The accuracy is limited to one pixel of the view, or of the item.
     error = np.angle(phasors * np.exp(-2j * math.pi / length * (start + step * (np.arange(phasors.shape[1]) + 0.5))))
     if step <= 0 or np.quantile(np.abs(error[strong]), 0.98) * length / (2 * math.pi) > max(1.0, step):
         return None
@@ -490,12 +490,12 @@ def configured(net: nn.Module) -> Preprocess | None:
     Parameters
     ----------
     net : torch.nn.Module
-        It, or the first of its modules that has a configuration.
+        Its own configuration counts, or that of the first of its modules that has one.
 
     Returns
     -------
     Preprocess or None
-        None where there is no configuration, or none that can be used.
+        None if there is no usable configuration.
     """
     for module in net.modules():
         timm = [cfg for name in ("pretrained_cfg", "default_cfg")
@@ -527,14 +527,14 @@ def _entry(config: Any, name: str) -> Any:
 
 
 def without_preprocess(net: nn.Module, view: Preprocess | Probed) -> str | None:
-    """What to tell about a net that came without a preprocessing; None where its configuration has one.
+    """A notice about a net that came without a preprocessing; None if its configuration has one.
 
     Parameters
     ----------
     net : torch.nn.Module
         The net.
     view : Preprocess or Probed
-        What was chosen for it.
+        The preprocessing that was chosen for it.
     """
     if not isinstance(view, Preprocess) or view.mean is not None:
         return None

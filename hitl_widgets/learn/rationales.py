@@ -32,7 +32,7 @@ Masks = tuple[np.ndarray | None, np.ndarray | None]
 # Marked items beside each batch of 16: with 8, a fine-tuning took 2.1 times as long as a plain one.
 BATCH_SIZE = 6
 WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
-# Below this distance between two predictions, in roots of a nat, the root is smoothed: its slope is infinite at 0.
+# Below this distance between two predictions, in roots of a nat, the root is smoothed: its derivative is infinite at 0.
 SMOOTH = 1e-3
 # A pixel of the view is marked where this share of it is; a probed box is accurate to a few hundredths.
 MARKED_SHARE = 0.1
@@ -47,7 +47,7 @@ class Rationales:
     rows : ndarray of int64, shape (n_marked,)
         Rows of the marked images.
     wrong, missing : Tensor of bool, shape (n_marked, h, w)
-        What should not have counted, and what should have; either may be empty for an item.
+        Regions that should not have counted, and regions that should have; either may be empty for an item.
     left_out : mapping of int to str
         Row to the reason why its region can't be used.
     unlabelled : tuple of (views, wrong), optional
@@ -75,7 +75,7 @@ class Rationales:
         return len(self.rows) + (0 if self.unlabelled is None else len(self.unlabelled[0]))
 
     def where(self, readable: np.ndarray) -> Rationales:
-        """Those of the images that can be read.
+        """The regions of the images that can be read.
 
         Parameters
         ----------
@@ -173,10 +173,10 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
 
     .. math:: \frac{1}{n} \sum_x \sum_{k} \sum_{i \in A(x)} \left(\frac{\partial \log p_k(x)}{\partial x_i}\right)^2
 
-    Ross, Hughes and Doshi-Velez take the gradient of the sum over k before they square it, in which the slopes of two
-    labels may cancel. Squared one by one they can't, and where the net is sure of one label, the others still count.
-    This costs one backward pass for each label. With `directions`, random signs v are used instead: since the slopes J
-    of different labels then cancel on average, E[(sum_k v_k J_ki)^2] is sum_k J_ki^2, and a few of them are enough.
+    Ross, Hughes and Doshi-Velez take the gradient of the sum over k before they square it, in which the derivatives of
+    two labels may cancel. Squared one by one they can't, and where the net is sure of one label, others still count.
+    This costs one backward pass for each label. With `directions`, random signs v are used instead: since products of
+    different labels' derivatives J then cancel on average, E[(sum_k v_k J_ki)^2] is sum_k J_ki^2, and a few are enough.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor, *, of
 
     Unlike a gradient it also sees large changes: a net that depends only on a patch may be flat around each of its
     shades. The divergence itself is steepest where the two are furthest apart, and drives a small net to predict the
-    same for everything; near 0 it is flat, and leaves a rest. Its root is about equally steep near and far.
+    same for everything; near 0 it is flat, and leaves a remainder. Its root is about equally steep near and far.
 
     Parameters
     ----------
@@ -274,14 +274,14 @@ def necessity_loss(net: nn.Module, views: Tensor, repainted: Tensor, labels: Ten
 
 
 def necessity_of(logs: Tensor, labels: Tensor) -> Tensor:
-    """The same from log-probabilities, first those of the items, then those with their regions repainted.
+    """`necessity_loss` from log-probabilities: first of the items, then of the items with regions repainted.
 
     Parameters
     ----------
     logs : Tensor, shape (2 * n, n_outputs)
         As `log_probs` gives them.
     labels : Tensor
-        As of `necessity_loss`.
+        As for `necessity_loss`.
     """
     n = len(labels)
     if labels.ndim == 2:
@@ -307,7 +307,7 @@ def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, other
     others : Tensor, shape (m, C, h, w), optional
         Items to take patches from; the views themselves when None.
     value_range : tuple of Tensor, optional
-        `channel_range` of the others, if it is at hand.
+        `channel_range` of the others, if it was computed already.
     """
     others = views if others is None else others
     n, channels, height, width = views.shape
@@ -425,14 +425,14 @@ class RationaleLoss:
         return repaint(views, regions, self._generator, others=self._others, value_range=self._range)
 
     def _next_rows(self) -> Tensor:
-        """Rows of the marked items, a few at a time, all in turn, each time in a new order."""
+        """Rows of the next mini-batch; the marked items are reshuffled whenever all were used."""
         while len(self._waiting) < min(self._batch_size, len(self._views)):
             self._waiting = torch.cat([self._waiting, torch.randperm(len(self._views), generator=self._generator)])
         rows, self._waiting = self._waiting[:self._batch_size], self._waiting[self._batch_size:]
         return rows
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next mini-batches depend on, beside the net."""
+        """Everything that the next mini-batches depend on, besides the net."""
         return {"generator": self._generator.get_state(), "waiting": self._waiting,
                 "at_once": torch.tensor(self._batch_size)}
 
@@ -458,7 +458,7 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     images : Tensor or sequence of Tensor
         All images of a training.
     labels : Tensor
-        Of all images, as `RationaleLoss` takes them.
+        Labels of all images, as `RationaleLoss` takes them.
     rationales : Rationales, optional
         The regions, by rows of the images.
     readable : ndarray of bool, shape (n,)
@@ -466,7 +466,7 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     method, augment
         As for `RationaleLoss`.
     seed : int
-        Of its generator.
+        Seed of its generator.
     """
     if rationales is None or not len(rationales := rationales.where(readable)):
         return None
@@ -515,9 +515,9 @@ def evaluation_mode(net: nn.Module, *, by_batch: bool = False) -> Iterator[None]
     net : nn.Module
         The net.
     by_batch : bool
-        Let each BatchNorm that is learning normalise by the batch, as it does in the training beside, and keep none of
-        its means. By its running means, which don't change here, smaller weights would give smaller outputs for
-        everything; the training beside wouldn't notice, and the net that predicts would be spoiled.
+        Let each BatchNorm in training mode normalise by the batch, as in the steps of the training, but without
+        updating its running means. By the running means, which don't change here, smaller weights would give smaller
+        outputs for everything; the training wouldn't notice, and the net that predicts would be spoiled.
     """
     modes = [(layer, layer.training) for layer in net.modules()]
     norms = [layer for layer, mode in modes if mode and by_batch and isinstance(layer, _BatchNorm)]
@@ -544,7 +544,7 @@ def log_probs(net: nn.Module, views: Tensor, *, of_sets: bool = False) -> Tensor
     views : Tensor, shape (n, C, h, w)
         The items.
     of_sets : bool
-        Whether an item may have several labels: first those of each label being on, then of its being off.
+        Whether an item may have several labels: columns are then log P(on) of each label, followed by log P(off).
 
     Raises
     ------

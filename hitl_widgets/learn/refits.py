@@ -1,7 +1,7 @@
-"""The learning curve of a project's answers: light models of the first answers, of more of them, and of all.
+"""The learning curve of a project: light models fitted to its first answers, to more of them, and to all.
 
-They are refitted in the order in which the answers were given, so that the curve is that of the queue in use, and are
-measured only on the hold-out's blind answers. Read `refit`, then `goal_of`.
+They are refitted in the order in which the answers were given, so that the curve shows the effect of the queue in use,
+and are measured only on the hold-out's blind answers. Read `refit`, then `goal_of`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Refits:
     Attributes
     ----------
     answers : ndarray of int64, shape (n_models,)
-        How many answers each learnt from, rising; the last one all of them. None where there is nothing to tell.
+        How many answers each model learnt from, ascending; the last learnt from all. Empty if there are no refits.
     right : ndarray of bool, shape (n_models, n_items)
-        Which hold-out items each got right.
+        Which hold-out items each model got right.
     groups : ndarray or None
         The group of each hold-out item, where the hold-out is drawn by whole groups.
     why : str
-        The reason why there are none; else empty.
+        Why there are no refits; else empty.
     """
 
     answers: np.ndarray
@@ -54,12 +54,12 @@ class Refits:
 
     @property
     def points(self) -> Points:
-        """Their points of the learning curve."""
+        """The models' points on the learning curve."""
         effect = 1.0 if self.groups is None else design_effect(self.right[-1].astype(float), self.groups)
         return points_of(self.answers, self.right, effect=effect)
 
     def gained(self, back: int) -> tuple[Estimate, int]:
-        """The gain by the last answers, `back` or as many as there is a model for, and how many these were."""
+        """The gain from the last `back` answers or, up to the nearest earlier model, more; and their number."""
         if self.why:
             return Estimate(math.nan, why=self.why), 0
         former = int(np.flatnonzero(self.answers <= max(self.answers[0], self.answers[-1] - back))[-1])
@@ -69,7 +69,7 @@ class Refits:
         return compare(self.right[former], self.right[-1], self.groups), apart
 
     def likely(self, more: int) -> Estimate:
-        """The true gain that the next answers are expected to bring."""
+        """The expected true gain from the next `more` answers."""
         if self.why:
             return Estimate(math.nan, why=self.why)
         points = self.points
@@ -81,7 +81,7 @@ class Refits:
 
 
 def nothing(why: str) -> Refits:
-    """No refits, for a reason."""
+    """An empty `Refits`, with the reason."""
     return Refits(np.empty(0, np.int64), np.empty((0, 0), bool), why=why)
 
 
@@ -92,7 +92,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
     ----------
     project : Project
     registry : Registry
-        Has the descriptors of the pool; of texts, what is known of them.
+        Has the descriptors of the pool's images, or the features of its texts.
     back : int
         One of the models learns from this many answers fewer than the last one.
     """
@@ -122,7 +122,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
     if registry.texts is None:
         return refit_rows(rows[readable], labels, weights, test[known], truth, n_labels=len(label_ids), back=back,
                           groups=groups)
-    # The light model of texts is another one: one over descriptors would be measured as worse than the one in use.
+    # The light model of texts is another one: a model over descriptors would measure worse than the one in use.
     prior, draws = registry.texts.prior, pool_draws(project.pool, positions[readable])
     teach, measure, targets, counts = rows[readable], test[known], torch.from_numpy(labels), torch.from_numpy(weights)
 
@@ -136,7 +136,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
 
 
 def _rows_of(registry: Registry, positions: np.ndarray) -> tuple[Any, np.ndarray]:
-    """What a light model reads of items, a row each, and which of them can be read."""
+    """The inputs of a light model, a row for each item, and which items can be read."""
     if registry.texts is not None:
         return registry.texts.rows(positions)
     rows = registry.descriptors.of(positions)
@@ -145,7 +145,7 @@ def _rows_of(registry: Registry, positions: np.ndarray) -> tuple[Any, np.ndarray
 
 def _refitted(labels: np.ndarray, is_right: Callable[[int], np.ndarray], *, back: int,
               groups: np.ndarray | None) -> Refits:
-    """Refits on the first n answers each, from the hold-out items on which such a model is right."""
+    """Refits on growing numbers of answers; `is_right` says for n answers which hold-out items are right."""
     several = np.flatnonzero(labels != labels[0])
     if not len(several):
         return nothing("all answers so far are one label")
@@ -161,13 +161,13 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
     Parameters
     ----------
     rows : ndarray, shape (n_answers, n_features)
-        Of the items that teach, in the order of their answers.
+        Descriptors of the training items, in the order of their answers.
     labels : ndarray of int, shape (n_answers,)
         Their labels, below n_labels.
     weights : ndarray, shape (n_answers,)
         How much each counts.
     test : ndarray, shape (n_items, n_features)
-        Of the items that measure, none of which teaches.
+        Descriptors of the measuring items, none of which is trained on.
     truth : ndarray of int, shape (n_items,)
         Their labels.
     n_labels : int
@@ -191,14 +191,14 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
 
 
 def prefixes(n: int, *, back: int = 50) -> list[int]:
-    """Numbers of first answers to refit on, evenly spaced in their logarithm, and that of all but the last `back`."""
+    """Numbers of answers to refit on: evenly spaced on a log scale, and all but the last `back`."""
     start = min(n, max(SMALLEST, n // 8))
     sizes = {round(size) for size in np.geomspace(start, n, N_PREFIXES)}
     return sorted(sizes | {n, *([n - back] if n - back >= start else [])})
 
 
 def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float) -> AnswersLeft:
-    """How many answers are left to a goal.
+    """Estimate how many more answers are needed to reach a goal.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float
     refits : Refits
         The learning curve of light models.
     rounds : Points or None
-        The measured rounds, where the model in use is another than a light one: their curve is taken then.
+        The measured rounds, if the model in use isn't a light one: their curve is taken then.
     goal : float
         The accuracy that is wanted, above 0 and below 1.
     """

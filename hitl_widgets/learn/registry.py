@@ -53,12 +53,12 @@ from .weights import load_weights, save_weights, shapes_in, weights_version
 if TYPE_CHECKING:
     from .model_card import Record
 
-# Items by which the row of a merged label is fitted.
+# Number of items to which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
 AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
-# Rounds whose models are kept although they weren't adopted.
+# Number of latest rounds whose models are kept although they weren't adopted.
 N_KEPT = 3
-# Models of the background that are kept, the latest.
+# Number of latest models of the background that are kept.
 N_KEPT_OF_BACKGROUND = 5
 IS_VERSION = re.compile("[0-9a-f]{16}").fullmatch
 
@@ -75,17 +75,17 @@ class Registry:
     architecture : Architecture
         Builds the project's nets.
     inference : Inference
-        Answers with the adopted model; it is told when another is adopted.
+        Predicts with the adopted model; it is notified when another is adopted.
     record : callable
         Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
         Gives the `Lineage` of today.
     latest : callable
-        Gives the log's last "adopted" event, by whichever process, or None.
+        Returns the log's last "adopted" event, from any process, or None.
     notify : callable
         Called with a sentence for the person.
     descriptors : PoolDescriptors
-        Of the pool's items, for light models.
+        Descriptors of the pool's items, for light models.
     values : ValueRegistry
         The heads for attributes.
     files : TeamFiles
@@ -98,9 +98,9 @@ class Registry:
     Attributes
     ----------
     training : threading.Lock
-        Held while a model is trained or adopted: each is compared with the one that is adopted then.
+        Held while a model is trained or adopted: each new model is compared with the one that is adopted then.
     estimators : EstimatorVersions
-        The versions that are an estimator's.
+        The versions that come from a person's estimator.
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
@@ -110,7 +110,7 @@ class Registry:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.descriptors, self.values, self.texts, self._files = descriptors, values, texts, files
         self.training = threading.Lock()
-        # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
+        # Held while the adopted model is replaced; a training doesn't hold it, so that cards can `follow` meanwhile.
         self._adopting = threading.RLock()
         self._at = 0  # number of the event by which the model in use was adopted
         self._log, self._record, self._lineage, self._latest, self._notify = log, record, lineage, latest, notify
@@ -125,15 +125,15 @@ class Registry:
 
     @property
     def light_source(self) -> Descriptors | TextPrior:
-        """What light models learn from: descriptors of images, or what is known of texts."""
+        """What light models learn from: descriptors of images, or the prior of texts."""
         return self.descriptors.net if self.texts is None else self.texts.prior
 
     @property
     def adopted_at(self) -> int:
         """Number of the event by which the model in use was adopted; 0 without one.
 
-        A card follows on another thread, so that what `follow` gives doesn't say whether another model was adopted
-        since an earlier moment. That this number has grown since then does.
+        A larger number than earlier shows that another model was adopted since. The result of `follow` doesn't show
+        that, because a card follows on another thread.
         """
         return self._at
 
@@ -152,7 +152,7 @@ class Registry:
     # -- opening and adopting --------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Adopt the model that the log says is adopted; a net that comes to a project without one is adopted.
+        """Open the model that the log says is adopted; in a project without one, adopt the net that was passed.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Registry:
         return self.install(net, origin="given", label_ids=label_ids, **net.about)
 
     def _goes_on_with_function(self, event: Event) -> bool:
-        """Adopt the function that was given, where the log names another; tell where an own net is adopted."""
+        """Adopt the function that was given if the log names another; notify if a net of the workbench is adopted."""
         function = self.architecture.function
         if function is None:
             return False
@@ -213,14 +213,14 @@ class Registry:
         return True
 
     def follow(self) -> bool:
-        """Take up the model that was adopted last, where another process adopted it.
+        """Switch to the model that was adopted last, if another process adopted it.
 
         Where its weights can't be used here, `Inference.missing` says why, and the former model goes on predicting.
 
         Returns
         -------
         bool
-            Whether another model is adopted now than before the call.
+            Whether there was a new "adopted" event to follow.
         """
         event = self._latest()  # not under the lock: it waits for the project's own
         with self._adopting:
@@ -240,7 +240,7 @@ class Registry:
             return True
 
     def _is_light(self, event: Event) -> bool:
-        """Whether an adopted model is a light one, which a project with a net of the user's can have as well."""
+        """Whether an adopted model is a light one, which a project with a user's net can have as well."""
         return event.body["origin"] == BACKGROUND or holds_light_net(self.path(event.body["model"]))
 
     def _is_imported(self, event: Event) -> bool:
@@ -248,7 +248,7 @@ class Registry:
         return event.body["origin"] == IMPORTED or holds_imported_net(self.path(event.body["model"]))
 
     def _take_up(self, event: Event) -> None:
-        """Answer with the model of an "adopted" event, or say why it can't be had."""
+        """Predict with the model of an "adopted" event, or report why it isn't available."""
         body = event.body
         # First of all: where the server can't be reached now, the same model is tried again later.
         label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
@@ -270,7 +270,7 @@ class Registry:
                 self.inference.use(self.architecture.predictor(net, label_ids), thresholds=body.get("thresholds"))
 
     def use_live(self) -> None:
-        """Answer with the estimator of the adopted model itself, where it is at hand by now."""
+        """Predict with the adopted estimator itself, not its stored probabilities, if it has been passed by now."""
         with self._adopting:
             if (version := self.adopted) is None or not self.estimators.is_live(version):
                 return
@@ -282,7 +282,7 @@ class Registry:
                                    thresholds=self.thresholds_of(version))
 
     def _restored(self, path: Path, label_ids: Sequence[str]) -> nn.Module:
-        """The net of a file, with the estimator whose probabilities it holds, where that is at hand."""
+        """The net of a file, with the estimator whose probabilities it holds, if that was passed."""
         net = self.estimators.restored(path, label_ids)
         if isinstance(net, ImportedNet):
             net.estimator = self.names().get(path.stem, "") if self._logged.was_estimator(path.stem) else ""
@@ -317,13 +317,13 @@ class Registry:
         Parameters
         ----------
         net : torch.nn.Module
-            It is copied.
+            The net, which is copied.
         origin : str
             "given", "trained", "rolled back", "background" or "imported".
         label_ids : sequence of str or None
-            Of its outputs; today's labels when None.
+            Labels of its outputs; today's labels when None.
         event_id : str or None
-            Of the event; a fresh one when None.
+            Id of the event; a new one when None.
         thresholds : mapping of str to float, optional
             Where an item may have several labels, the probability from which each counts as on, by label_id.
         **more
@@ -364,11 +364,11 @@ class Registry:
         return predictor.version
 
     def _is_own(self, net: nn.Module) -> bool:
-        """Whether a net is of the workbench's own making."""
+        """Whether the workbench made a net."""
         return is_light_net(net) or (self.architecture.own and not isinstance(net, (CallableNet, ImportedNet)))
 
     def thresholds_of(self, version: str) -> dict[str, float]:
-        """The thresholds of a model's labels, by their ids; none where it has none."""
+        """The thresholds of a model's labels by label_id; empty if it has none."""
         return self._logged.thresholds_of(version)
 
     def _adopt_function(self, function: Any) -> str:
@@ -401,11 +401,11 @@ class Registry:
     # -- versions and weights --------------------------------------------------------------------------------
 
     def find(self, beginning: str) -> Version:
-        """The version that begins so, or that was imported under this name; BadInput unless there is exactly one."""
+        """The version that begins with this text or was imported under this name; BadInput unless exactly one does."""
         return self._logged.find(beginning)
 
     def names(self) -> dict[str, str]:
-        """The names under which versions were imported, and of estimators their classes: version -> name."""
+        """Names of versions, version -> name: those given to imports, and the classes of estimators."""
         return self._logged.names()
 
     def add_predictions(self, net: ImportedNet, *, label_ids: Sequence[str], name: str, adopt: bool) -> str:
@@ -415,9 +415,9 @@ class Registry:
         ----------
         net : ImportedNet
         label_ids : sequence of str
-            Of its columns.
+            Labels of its columns.
         name : str
-            What people call it; the first name stays that of a version.
+            Name shown to people; a version keeps its first name.
         adopt : bool
             Whether it is adopted; otherwise it is kept, and `adopt` takes its version or name.
 
@@ -446,7 +446,7 @@ class Registry:
         return self._logged.around(n_round)
 
     def path(self, version: str) -> Path:
-        """Where the weights of a version lie; for a project on a server they are fetched where they are missing."""
+        """The file with the weights of a version; in a project on a server it is fetched if it is missing."""
         return self._files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
@@ -483,7 +483,7 @@ class Registry:
             estimator = self.names().get(version.name, "") if self._logged.was_estimator(version.name) else ""
             raise no_net("be used elsewhere; wb.predict() and wb.probs() have them"
                          f"{'' if estimator else ', as they were imported'}", estimator)
-        # The adopted net may be had although its weights are gone from the disk.
+        # The adopted net is in memory even if its weights are gone from the disk.
         predictor = self.predictor(version) if adopted is None or version.name != adopted.version else \
             self.architecture.predictor(adopted.copy_of_net(), version.label_ids)
         taxonomy = self._lineage().versions[version.taxonomy]
@@ -514,7 +514,7 @@ class Registry:
             "adopted" copies the adopted net, "initial" takes the first weights, "frozen" a net of which only the last
             layer learns. Without an adopted model, "adopted" is "initial".
         seed : int
-            Of fresh weights.
+            Seed of fresh weights.
         lineage : Lineage or None
             Its newest version has the labels; None for today's.
 
@@ -549,7 +549,7 @@ class Registry:
         """The version whose net `start` copies: the adopted one; None where it begins with first weights.
 
         Where a person passed a net and a light model is adopted, it is the last version of their net that was adopted.
-        A function has nothing to begin with, and imported predictions neither.
+        None also for a function and, if the workbench makes the nets, for imported predictions: neither has weights.
         """
         if start != "adopted" or self.adopted is None:
             return None
@@ -576,13 +576,13 @@ class Registry:
         return None if predictor.head is None else predictor.embed(positions)
 
     def imported_probs(self, positions: Sequence[int]) -> np.ndarray | None:
-        """The imported probabilities of some items, where such a model is adopted, and say once what they must be.
+        """The imported probabilities of some items; notify the person once that they must be out-of-sample.
 
         Returns
         -------
         ndarray of float32, shape (n, n_labels), or None
-            Over today's labels: one that was added since has an equal share, as nobody asked the model about it. NaN
-            where there is no prediction. None where no predictions that a person imported are adopted.
+            Over today's labels: one that was added since has the probability 1 / n_labels (1/2 if an item may have
+            several labels). NaN where there is no prediction. None if no imported predictions are adopted.
         """
         self.follow()
         version = self.adopted
@@ -614,7 +614,7 @@ class Registry:
         return list(self._log.events(kind="trained"))
 
     def best(self) -> Version | None:
-        """The best model so far, as the last run found; None where none was measured, or its weights are gone."""
+        """The best model so far, as the last run found; None if none was measured, or its weights are gone."""
         best = next((event.body["best"] for event in reversed(list(self._log.events(kind="trained")))
                      if event.body.get("best")), None)
         return self.find(best) if best is not None and self.path(best).exists() else None
@@ -627,9 +627,9 @@ class Registry:
         net : torch.nn.Module or None
             With its final weights; None for a run of heads for attributes alone, which `values` stores.
         key : str
-            Of what the run follows from.
+            Hash of what the run depends on.
         body : mapping
-            Of the event; "model" is the net's version.
+            Body of the event; "model" is the net's version.
         """
         if net is not None:
             self._save(net, body["model"])
@@ -639,11 +639,11 @@ class Registry:
     def remove_old(self) -> None:
         """Remove weights, predictions and embeddings of old models that nothing uses any more.
 
-        Those are models that were never adopted, but those of the last rounds; and models that were adopted in the
-        background and by nobody since, but the last five, the adopted one and the best. The log keeps their figures.
+        Those are models that were never adopted, except those of the last rounds; and models that only the background
+        adopted, except the last five, the adopted one and the best. The log keeps their figures.
         """
         adoptions, runs = (list(self._log.events(kind=kind)) for kind in ("adopted", "trained"))
-        # The log may be somebody else's, and what isn't a version may be the name of any folder.
+        # The log may come from somebody else, and a text that isn't a version could name any folder.
         versions = list(filter(IS_VERSION, _old_versions(adoptions, runs, self.adopted)))
         self._files.remove(*map(self._place, versions))
         for version in versions:
@@ -709,7 +709,7 @@ def names_of(lineage: Lineage) -> Iterable[Mapping[str, str]]:
 
 
 def _check_order(net: nn.Module, label_ids: Sequence[str], today: Taxonomy) -> None:
-    """Refuse a model that names its outputs as the labels are named, in another order."""
+    """Refuse a model whose outputs have the names of the labels in another order."""
     names, told = [today.name_of(label_id) for label_id in label_ids], names_of_outputs(net)
     if told != names and sorted(told) == sorted(names):
         raise ModelError(f"the model's outputs are {', '.join(told)} in this order, and the labels "
@@ -717,7 +717,7 @@ def _check_order(net: nn.Module, label_ids: Sequence[str], today: Taxonomy) -> N
 
 
 def _old_versions(adoptions: Sequence[Event], runs: Sequence[Event], in_use: str | None) -> set[str]:
-    """The versions that nothing uses any more, of the "adopted" and "trained" events; see `Registry.remove_old`."""
+    """The versions in "adopted" and "trained" events that nothing uses any more; see `Registry.remove_old`."""
     adopted, trained = ({event.body["model"] for event in events} for events in (adoptions, runs))
     old = trained - adopted - {event.body["model"] for event in runs[-N_KEPT:]}
     light = list(dict.fromkeys(event.body["model"] for event in reversed(adoptions)
@@ -728,7 +728,7 @@ def _old_versions(adoptions: Sequence[Event], runs: Sequence[Event], in_use: str
 
 
 def _with_new_labels(probs: np.ndarray, unknown: np.ndarray, *, multilabel: bool) -> np.ndarray:
-    """Probabilities in which labels that the model doesn't know have an equal share."""
+    """Probabilities in which each label unknown to the model gets 1 / n_labels, or 1/2 with several labels."""
     if not unknown.any():
         return probs
     share = 1 / (2 if multilabel else len(unknown))
@@ -737,7 +737,7 @@ def _with_new_labels(probs: np.ndarray, unknown: np.ndarray, *, multilabel: bool
 
 
 def _write(net: nn.Module, path: Path, version: str) -> None:
-    """Write the weights of a net into a file that hasn't them yet; StoreError where that can't be."""
+    """Write the weights of a net into a file that doesn't hold them yet; StoreError if that fails."""
     if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
         try:
             make_folder(path.parent)
@@ -755,7 +755,7 @@ def _try_out(predictor: NetPredictor) -> None:
 
 
 def _unreadable(path: Path) -> str | None:
-    """Why weights can't be read, by this account or by anybody, in a sentence; None where they can."""
+    """A sentence on why weights can't be read, by this account or by anybody; None if they can."""
     if os.access(path, os.R_OK):
         try:
             shapes_in(path)
@@ -774,7 +774,7 @@ def _holds(path: Path, net: nn.Module, version: str) -> bool:
 
 
 def _other_weights(net: nn.Module, version: str, path: Path) -> str | None:
-    """Whether a net isn't the one that the name of its file says, in a sentence; None where it is."""
+    """A sentence saying that a net isn't the one in its file's name; None if it is."""
     held = weights_version(net)
     return None if held == version else \
         f"{path} holds other weights ({held}) than its name says: the file was damaged or changed."

@@ -35,7 +35,7 @@ class Reliance:
         0 when nothing changes, 1 when all of the probability moves to other labels. Of a detector, how far the score of
         an object moves.
     unmarked : Estimate
-        The same for other items, with the regions of the marked ones.
+        As `marked`, for other items, with the regions of the marked items.
     share : Estimate
         The share of the predicted label's saliency that lies in the marked regions.
     area : float
@@ -95,7 +95,7 @@ def measure_reliance(predictor: NetPredictor, views: Tensor, regions: Tensor, ot
     others : Tensor, shape (m, C, h, w)
         Unmarked items; they take the regions in turn, and patches to repaint with come from them.
     seed : int
-        Of the paint, so that two models see the same.
+        Seed of the paint, so that two models see the same repaintings.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Fine-tuning runs: training, measurement on the hold-out, adoption.
 
 `finetune` composes four steps: `gather` the data, `start` from a net, `train` it, and `measure` it. `Recipe` holds the
-arguments, `Run` what came of it.
+arguments, `Run` the result.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
 
-# Called with the number of epochs and a title; what it gives is called with each new row of the history.
+# Called with the number of epochs and a title; its result is called with each new row of the history.
 Progress = Callable[..., AbstractContextManager[Callable[[Mapping[str, Any]], object]]]
 # Called with the marked regions, a round's number, n and a method; draws the maps of the models before and after.
 CompareMaps = Callable[..., "Drawing"]
@@ -83,7 +83,7 @@ class Recipe:
     epochs, budget_s, start, adopt, seed, reasons, certainty, backbone_lr_scale
         As for `Workbench.finetune`.
     lr, batch_size, weight_decay, augment, min_steps
-        As well.
+        As for `Workbench.finetune`.
 
     Raises
     ------
@@ -130,13 +130,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of one fine-tuning.
+    """The result of one fine-tuning.
 
     Attributes
     ----------
     before, after : Metrics or MultilabelMetrics
-        Of the adopted model and of the new one, on the same measuring items: those of `measured_on`. The latter where
-        an item may have several labels.
+        Metrics of the adopted model and of the new one, on the same measuring items, those of `measured_on`;
+        MultilabelMetrics where an item may have several labels.
     gain : Estimate
         After minus before in accuracy, with the paired 95 % interval; where an item may have several labels, in macro
         F1.
@@ -169,19 +169,19 @@ class Run:
     compare_maps : callable or None
         Draws what `plot_reasons` shows; None where nobody marked a region.
     measured_on : str
-        What `before`, `after` and `gain` are measured on: "holdout" (blind answers), without any of these "gold",
-        without gold "imported"; "" where nothing measures, and for a run of an earlier version, which joined all three.
+        What `before`, `after` and `gain` are measured on: "holdout" (blind answers); "gold" if there are none;
+        "imported" without gold; "" if nothing measures, and for a run of an earlier version, which joined all three.
     figures : dict
-        The same for each of these that has items: name -> `Figure` with before, after and gain. They are never joined.
+        For each of these three that has items: name -> `Figure` with before, after and gain. They are never joined.
     verdict : str
         Why the new model was adopted, or wasn't.
     n_gold_learnt : int
-        How many gold items don't measure, because one of the models, or one that it was trained on from, learnt them.
+        How many gold items don't measure, because a model, or a predecessor of it, learnt from them.
     n_decided_before : int
-        How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models is a
-        lucky one on the items that chose it: from three earlier runs on the run says so.
+        How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models looks
+        better than it is on the items that chose it; a run with three or more earlier ones says so.
     of_values : ValueRun or None
-        What came of the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
+        Result for the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
         asks for values alone there is no model of labels, and `before` and `after` have no items.
     thresholds : dict of str to float
         label_id -> the probability from which the new model's label counts as on, where an item may have several.
@@ -272,7 +272,7 @@ class Run:
 
     @property
     def _figure(self) -> Figure:
-        """What `before`, `after` and `gain` are of, with the gains of sets of labels."""
+        """The figure that `before`, `after` and `gain` come from, with the gains of sets of labels."""
         return self.figures.get(self.measured_on) or Figure(self.before, self.after, self.gain)
 
     def __repr__(self) -> str:
@@ -292,7 +292,7 @@ class Run:
 
     @property
     def _is_of_values(self) -> bool:
-        """Whether it is about values alone."""
+        """Whether the run learnt values alone."""
         return self.of_values is not None and self.model == self.of_values.model
 
     def _value_lines(self) -> list[str]:
@@ -338,7 +338,7 @@ class Run:
         return f"learned from {self.n_training} items in {length}, {self.seconds:.0f} s{chosen}"
 
     def _notes(self) -> list[str]:
-        """Put into words who decided, what is missing from the measure, and what else was measured."""
+        """Sentences on who decided, what the measurement lacks, and what else was measured."""
         notes = [f"{'adopted' if self.adopted else 'not adopted'}: {self.verdict}"] if self.verdict else []
         notes += [self.after.coverage] if self.after.coverage else []
         for source, figure in self.figures.items():
@@ -390,7 +390,7 @@ class Run:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """What the log keeps of it."""
+        """The run as the log stores it."""
         return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training,
                 "n_validation": self.n_validation, "round": self.round,
                 **self._figure.to_dict(), "stopped_because": self.stopped_because, "seconds": self.seconds,
@@ -431,7 +431,7 @@ class Run:
 
 
 def _share_right(metrics: Metrics | MultilabelMetrics) -> float | None:
-    """Share of items that are right: with the whole set, where an item may have several labels."""
+    """Share of items that are right; with several labels an item, those whose whole set is right."""
     share = float(metrics["exact_match" if isinstance(metrics, MultilabelMetrics) else "accuracy"])
     return None if math.isnan(share) else share
 
@@ -456,9 +456,9 @@ def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str
 
 @dataclass(frozen=True)
 class Nets:
-    """The net that a run starts from, and where a light model is its rival, what this learns from.
+    """The net that a run starts from and, where a light model competes with it, what that learns from.
 
-    `anew` where the net has its first weights, although a model is adopted that the run was to start from.
+    `anew` is True if the net has its first weights although a model is adopted from which the run was to start.
     """
 
     net: nn.Module
@@ -468,12 +468,12 @@ class Nets:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run's result is compared with. The outputs are None where there is no model to compare with.
+    """The models that a run's result is compared with; outputs are None if there is no such model.
 
     Attributes
     ----------
     adopted, best : Outputs or None
-        Outputs on the measuring items: of the adopted model, and of the best one so far where that is another.
+        Outputs on the measuring items: of the adopted model, and of the best so far if that is another one.
     reliance : Reliance or None
         How much the adopted model relies on marked regions.
     why : str
@@ -490,8 +490,8 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
              bars: Bars = no_bars, compare_maps: CompareMaps | None = None) -> Run:
     """Train on the annotations, measure the gain, and adopt the result unless it is worse; see `Workbench.finetune`.
 
-    A run whose annotations and arguments are those of a former session's isn't made again: it is read from the log, so
-    that a notebook that is run from the top ends where it ended before.
+    A run with the same annotations and arguments as one of a former session isn't made again: it is read from the log,
+    so that a notebook that is run from the top ends where it ended before.
 
     Parameters
     ----------
@@ -502,10 +502,10 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
     recipe : Recipe
         The arguments.
     progress : callable or None
-        Called with the number of epochs and ``title=``. Gives a context manager; what that gives is called with each
-        new row of the history. Where two nets are trained, it is called for each. None shows nothing.
+        Called with the number of epochs and ``title=``. Returns a context manager, whose value is called with each new
+        row of the history. Where two nets are trained, it is called for each. None shows nothing.
     bars : Bars
-        Shows what is done before, between and after the trainings.
+        Shows the steps before, between and after the trainings.
     compare_maps : callable or None
         Draws `Run.plot_reasons`: called with the marked regions, the round's number, n and a method.
     """
@@ -540,7 +540,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
 
 @dataclass(frozen=True)
 class _Training:
-    """What a run trained. `taken` says which net of several, and why; `parent` is the model that it goes on from.
+    """The trained net. `taken` says which of several it is, and why; `parent` is the model that it was trained from.
 
     `spent_s` and `trained_s` are the seconds of the run before the training, and up to its end.
     """
@@ -554,7 +554,7 @@ class _Training:
 
 
 class _Finetuning:
-    """One run on its way: its steps after the gathering, which `_finetune` calls in their order."""
+    """The steps of a run after the gathering, in the order in which `_finetune` calls them."""
 
     def __init__(self, project: Project, registry: Registry, recipe: Recipe, data: Data, n_round: int, began: float,
                  progress: Progress, bars: Bars) -> None:
@@ -631,7 +631,7 @@ class _Finetuning:
         return _Training(trained, taken, parent, checkpoint, spent_s, self.seconds)
 
     def measured(self, training: _Training, predictor: NetPredictor) -> tuple[Run, str | None]:
-        """The new model's figures beside those of the adopted one, whichever that is when they are done."""
+        """The new model's figures, compared with those of the model that is adopted when they are done."""
         self.registry.follow()
         while True:
             if self.registry.adopted_at != self.compared_at:
@@ -661,7 +661,7 @@ class _Finetuning:
         return run
 
     def with_values(self, run: Run) -> Run:
-        """The run with what heads of attributes learnt beside it."""
+        """The run with its result for the heads of attributes."""
         with self.bars(None, title=f"Round {run.round}: learning values"), limit_torch_threads():
             return replace(run, of_values=fit_and_measure(self.project, self.registry, adopt=self.recipe.adopt,
                                                           certainty=self.recipe.certainty))
@@ -686,7 +686,7 @@ class _Finetuning:
 
 
 def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars: Bars) -> Run:
-    """A fine-tuning of a project that asks for values alone: heads are fitted and measured, and no other model is."""
+    """A fine-tuning of a project that asks for values alone: only heads are fitted and measured."""
     began, n_round = time.monotonic(), project.round
     registry.values.follow()
     arguments = {"adopt": recipe.adopt, "certainty": recipe.certainty, "seed": recipe.seed}
@@ -717,7 +717,7 @@ def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars:
 
 
 def _with_values(key: str, project: Project) -> str:
-    """The key of a run, with what is said of attributes where there are some."""
+    """The key of a run, with the answers about attributes where there are some."""
     digest = values_digest(project)
     return key if digest is None else hashlib.blake2b(f"{key} {digest}".encode(), digest_size=16).hexdigest()
 
@@ -770,7 +770,7 @@ def _unusual(recipe: Recipe, items: LabelledImages) -> dict[str, Any]:
     arguments: dict[str, Any] = {name: getattr(recipe, name) for name in ("lr", "batch_size", "weight_decay",
                                                                           "min_steps")
                                  if getattr(recipe, name) != getattr(Recipe, name)}
-    if recipe.epochs == DEFAULT_EPOCHS:  # not the same as the default, of which small sets get more passes
+    if recipe.epochs == DEFAULT_EPOCHS:  # not the same as the default, with which small sets get more passes
         arguments["exactly"] = True
     if not recipe.augment:
         arguments["augment"] = False
@@ -821,7 +821,7 @@ def _target(items: LabelledImages, row: int) -> Any:
 
 
 def _checkpoint(folder: Path, key: str, nets: Nets, notify: Callable[[str], None]) -> Checkpoint:
-    """Where the run's state is kept until it is done; that of other runs that were stopped is removed."""
+    """The file of the run's state until it is done; files of other runs that were stopped are removed."""
     checkpoint = Checkpoint(folder / f"{key}.safetensors", fingerprint=weights_version(nets.net))
     if folder.exists():
         for other in set(folder.iterdir()) - {checkpoint.path}:
@@ -832,7 +832,7 @@ def _checkpoint(folder: Path, key: str, nets: Nets, notify: Callable[[str], None
 
 
 def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
-    """Ask the adopted model and the best one so far about the measuring items."""
+    """Predict the measuring items with the adopted model and with the best one so far."""
     inference, positions = registry.inference, data.reference_positions
     if inference.missing:
         return Baseline(None, None, None, f"no comparison is possible: {inference.missing}")
@@ -860,7 +860,7 @@ def _reliance(data: Data, predictor: NetPredictor, *, seed: int) -> Reliance | N
 
 
 def teachable(registry: Registry) -> bool:
-    """Whether the adopted model can learn as a whole: not one of the workbench's own, part of which never learns."""
+    """Whether all of the adopted model can learn: some of the workbench's own have a part that never does."""
     if registry.adopted is None or registry.inference.missing or not registry.architecture.own:
         return registry.adopted is not None
     return not _has_frozen_part(registry.inference.predictor.net)
@@ -876,7 +876,7 @@ def has_no_weights(net: nn.Module) -> bool:
 
 
 def _cannot_learn(registry: Registry) -> str:
-    """Why the workbench's own net was trained in place of what a person gave or imported; "" where none was."""
+    """Why the workbench's own net was trained in place of a model given or imported; "" if there was none."""
     if registry.architecture.own and registry.adopted is not None \
             and isinstance(registry.inference.predictor.net, ImportedNet):
         return "imported predictions can't be"
@@ -894,7 +894,7 @@ def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, meth
     project, registry, data, recipe
         As for the other steps.
     method : str
-        How the loss would use marked regions, which teach an estimator nothing.
+        How the loss would use marked regions, from which an estimator can't learn.
     bars : Bars
     n_round : int
         Number of the round.
@@ -929,17 +929,17 @@ def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, meth
 
 
 def _named(net: nn.Module) -> dict[str, Any]:
-    """What an event says of an estimator beside its version."""
+    """The fields of an event that describe an estimator, besides its version."""
     return net.about if isinstance(net, EstimatorNet) else {}
 
 
-# 21 branches: the nets that a run may start from, of which the first is taken that fits.
+# 21 branches: the nets that a run may start from; the first that fits is taken.
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
           notify: Callable[[str], None] = lambda text: None) -> Nets:
     """Make the net to train from; where the workbench makes its own nets, with what a light model learns from.
 
-    Marked regions teach a backbone, which descriptors can't learn: then the CNN starts from its first weights. Words
-    marked in texts teach the additive net too.
+    Marked regions teach a backbone, and descriptors have none that learns: the CNN then starts from its first weights.
+    Words marked in texts teach the additive net too.
     """
     own, goes_on = registry.architecture.own, recipe.start == "adopted"
 
@@ -963,7 +963,7 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
 
 
 def _kept_apart(registry: Registry) -> bool:
-    """Whether the adopted model, and each that it was trained on from, kept the items that validate out of training."""
+    """Whether the adopted model and all its predecessors kept the validation items out of training."""
     runs = {event.body["model"]: event.body for event in registry.runs()}
     version = registry.adopted
     while version is not None:
@@ -981,8 +981,8 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                title: str = "Learning") -> tuple[Trained, str]:
     """Train the net and its rivals; return which was taken, with the reason ("" where there is no rival).
 
-    For `progress`, `bars` and `title` see `train_and_choose`. The budget for the training is what is left after the
-    time spent before, and without the time that measuring will take.
+    For `progress`, `bars` and `title` see `train_and_choose`. The budget for training is what remains after the time
+    spent before and the time reserved for measuring.
     """
     device = architecture.device
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
@@ -1038,7 +1038,7 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
 
 
 def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) -> str | None:
-    """The best model so far, of those that were ever adopted; where nothing was measured, the one before stays it."""
+    """The best model so far, of those that were ever adopted; the former best if nothing was measured."""
     former = baseline.best or baseline.adopted
     if figures.best is None:
         return former.version if former is not None else version if adopted else None
@@ -1048,7 +1048,7 @@ def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) 
 
 
 def _nothing(lineage: Lineage, why: str, *, of_sets: bool = False) -> Figure:
-    """The figure of no items."""
+    """The figure where no items are measured."""
     today = lineage.today
     names = [today.name_of(label_id) for label_id in today.label_ids]
     if of_sets:

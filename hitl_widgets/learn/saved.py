@@ -1,7 +1,7 @@
-"""A saved model, loaded from its folder. This is the source of the `load.py` that lies in such a folder.
+"""A saved model, loaded from its folder. This is the source of the folder's `load.py`.
 
-`saving` writes `load.py` from this module and from the parts of the package that it names (`standalone`), so that what
-the script does is what the workbench does. Read `ImageLabeller` first.
+`saving` writes `load.py` from this module and the parts of the package that it uses (`standalone`), so that the script
+does what the workbench does. Read `ImageLabeller` first.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Saved:
     folder : str or path
         The model's folder.
     net : torch.nn.Module
-        Of the model's build; the weights in the folder are loaded into it, every one of them.
+        A net of the same build; all weights in the folder are loaded into it.
 
     Attributes
     ----------
     config : dict
-        What `model.json` says.
+        The content of `model.json`.
     labels, label_ids : list of str
         Names of the labels, and their ids, in the order of the net's outputs.
     thresholds : dict of str to float
@@ -81,12 +81,12 @@ class Labeller(Saved):
     folder, net
         As for `Saved`.
     preprocess : callable
-        From an item to the net's view of it.
+        Maps an item to the net's view of it.
 
     Attributes
     ----------
     values : callable or None
-        From items to the values of their attributes, where heads for these were saved beside.
+        Maps items to the values of their attributes, if heads for these were saved too.
     """
 
     def __init__(self, folder: Any, net: nn.Module, preprocess: Any) -> None:
@@ -98,7 +98,7 @@ class Labeller(Saved):
             self.net = Unsquashed(self.net)
 
     def __call__(self, items: Sequence[Any]) -> np.ndarray:
-        """Probabilities of some items, float32, shape (n_items, n_labels); of one label an item, rows sum to 1."""
+        """Probabilities of some items, float32, shape (n_items, n_labels); rows sum to 1 if an item has one label."""
         rows = [self._probs(views) for views in self._batches(items)]
         return np.concatenate(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
 
@@ -112,7 +112,7 @@ class Labeller(Saved):
                 for row in probs]
 
     def told(self, item: Any) -> dict[str, Any]:
-        """What the model says of one item, ready for JSON."""
+        """The prediction for one item, ready for JSON."""
         [row] = self([item]).tolist()
         [suggestion] = self.suggest([item])
         of_values = {} if self.values is None else {"values": self.values.told(item)}
@@ -176,7 +176,7 @@ class TextLabeller(Labeller):
         return self.preprocess(item)
 
     def batch(self, views: Sequence[Any]) -> Any:
-        """A batch of views, shorter ones filled up."""
+        """A batch of views, shorter ones padded."""
         return collate(views, pad=self.preprocess.pad)
 
     def alike(self, view: Any) -> bool:
@@ -188,20 +188,20 @@ class Finder(Saved):
     """A model that finds objects in items; a subclass says how, in `find`."""
 
     def __call__(self, items: Sequence[Any]) -> list[dict[str, Any]]:
-        """What is in each item, the best first.
+        """The objects in each item, the best first.
 
         Returns
         -------
         list of dict
-            Of each item "labels" (names), "scores" (n,), and where they are: of images "boxes" (n, 4) with x0, y0, x1,
-            y1 in pixels, and where such objects are asked for "polygons" (a list of (k, 2)) or "points" (n, 2); of
-            texts "spans" (n, 2), start and end in characters. All objects with a score of .01 or more; `thresholds` has
-            the score from which those of a label are proposed.
+            For each item "labels" (names), "scores" (n,), and coordinates: of images "boxes" (n, 4) with x0, y0, x1, y1
+            in pixels and, where such objects are asked for, "polygons" (a list of (k, 2)) or "points" (n, 2); of texts
+            "spans" (n, 2), start and end in characters. All objects with a score of .01 or more are listed;
+            `thresholds` has the score from which objects of a label are proposed.
         """
         return [self._named(self.find(item)) for item in items]
 
     def told(self, item: Any) -> list[dict[str, Any]]:
-        """The objects of one item that are proposed, ready for JSON."""
+        """The proposed objects of one item, ready for JSON."""
         [found] = self([item])
         columns = {name: values for name, values in found.items() if name not in ("labels", "scores")}
         return [{"label": label, "score": float(score), **{name[:-2] if name == "boxes" else name[:-1]:
@@ -211,7 +211,7 @@ class Finder(Saved):
                 if score >= self.thresholds.get(label, 0.5)]
 
     def find(self, item: Any) -> Mapping[str, Any]:
-        """What the net finds in an item, with its own numbers for labels."""
+        """The objects that the net finds in an item, with its own numbers for labels."""
         raise NotImplementedError
 
     def _named(self, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class ObjectFinder(Finder):
     """A model that finds objects in images: paths, uint8 arrays, or PIL images."""
 
     def find(self, item: Any) -> Mapping[str, Any]:
-        """What the net finds in an image."""
+        """The objects that the net finds in an image."""
         assert isinstance(self.net, ObjectNet)
         return OwnDetector(self.net, self.config["shape"]).predict([rgb(item)])[0]
 
@@ -236,7 +236,7 @@ class SpanFinder(Finder):
     """A model that finds spans in texts: each a str, as it came."""
 
     def find(self, item: str) -> Mapping[str, Any]:
-        """What the net finds in a text."""
+        """The spans that the net finds in a text."""
         assert isinstance(self.net, SpanNet)
         return OwnSpanDetector(self.net).predict([item])[0]
 
@@ -245,7 +245,7 @@ class NetFinder(Finder):
     """A net of torchvision's detection convention that finds objects in images."""
 
     def find(self, item: Any) -> Mapping[str, Any]:
-        """What the net finds in an image; "masks" (n, 1, H, W) too, where it gives some."""
+        """The objects that the net finds in an image; also "masks" (n, 1, H, W), if it returns any."""
         return TorchvisionDetector(self.net).predict([rgb(item)])[0]
 
 
@@ -253,7 +253,7 @@ class NetFinder(Finder):
 
 @contextmanager
 def opened(item: Any) -> Iterator[Image.Image]:
-    """An image of whatever kind, as Pillow has it."""
+    """An image of any accepted kind, as a Pillow image."""
     if isinstance(item, np.ndarray):
         yield Image.fromarray(np.ascontiguousarray(item[..., 0] if item.ndim == 3 and item.shape[2] == 1 else item))
     elif isinstance(item, Image.Image):
@@ -265,7 +265,7 @@ def opened(item: Any) -> Iterator[Image.Image]:
 
 
 def image_view_of(item: Any, preprocess: Any) -> Tensor:
-    """A net's view of an image of whatever kind: float32, shape (C, h, w)."""
+    """A net's view of an image of any accepted kind: float32, shape (C, h, w)."""
     with opened(item) as image:
         if not isinstance(preprocess, Preprocess):
             view: Tensor = preprocess(np.array(as_seen(image)))
@@ -283,7 +283,7 @@ def rgb(item: Any) -> np.ndarray:
 
 
 def text_in(argument: str) -> str:
-    """The text of an argument on the command line: itself, or after an @ what the file of that name holds."""
+    """The text of a command-line argument: the argument itself, or the content of the file named after an @."""
     if argument.startswith("@"):
         return Path(argument[1:]).read_text(encoding="utf-8")
     return argument
@@ -292,7 +292,7 @@ def text_in(argument: str) -> str:
 # -- nets and preprocessing, as model.json describes them --------------------------------------------------------------
 
 def config_in(folder: Any) -> dict[str, Any]:
-    """What `model.json` in a folder says."""
+    """The content of a folder's `model.json`."""
     config: dict[str, Any] = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
     return config
 

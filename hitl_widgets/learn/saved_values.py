@@ -1,4 +1,4 @@
-"""Saved heads for attributes, loaded from a model's folder: as `saved` a part of the source of its `load.py`.
+"""Saved heads for attributes, loaded from a model's folder: like `saved`, a source of its `load.py`.
 
 Read `ImageValues` first.
 """
@@ -25,7 +25,7 @@ VALUES = "values.safetensors"
 
 
 class SavedAttribute:
-    """An attribute as `model.json` describes it: what predicting its values needs of `taxonomy.attributes.Attribute`.
+    """An attribute as `model.json` describes it: as much as prediction needs of `taxonomy.attributes.Attribute`.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ class Values:
     folder : str or path
         The model's folder.
     net : torch.nn.Module
-        Descriptors and heads; the weights in the folder are loaded into it, every one of them.
+        Descriptors and heads; all weights in the folder are loaded into it.
     preprocess : callable
-        From an item to the view that the descriptors read.
+        Maps an item to the view that the descriptors read.
 
     Attributes
     ----------
@@ -82,19 +82,19 @@ class Values:
         self.net, self.preprocess = net.eval(), preprocess
 
     def __call__(self, items: Sequence[Any]) -> list[dict[str, dict[str, Any]]]:
-        """What is predicted for each item: the name of an attribute -> what is said of it.
+        """The predictions for each item: name of the attribute -> its prediction.
 
         Returns
         -------
         list of dict
-            Of each attribute "value"; of a scale also "low" and "high", between which the value that a person gives
-            lies with 90 % probability; of choices, and of scales of whole steps, "probs", value -> probability.
+            For each attribute "value"; for a scale also "low" and "high", between which the value that a person gives
+            lies with 90 % probability; for choices, and scales of whole steps, "probs", value -> probability.
         """
         return [self.told(item) for item in items]
 
     @torch.no_grad()
     def told(self, item: Any) -> dict[str, dict[str, Any]]:
-        """What is predicted for one item, ready for JSON."""
+        """The predictions for one item, ready for JSON."""
         descriptors, heads = self.net[0], self.net[1]  # type: ignore[index]
         rows = descriptors.rows_of([self.view(item)])
         return {one.name: _told(head, one, rows) for one, head in zip(self.asked, heads.heads, strict=True)}
@@ -132,7 +132,7 @@ class TextValues(Values):
 
 
 def with_values(model: Any, values: Values) -> Any:
-    """A model of labels that has heads for attributes beside it, as its `values`."""
+    """Attach the heads for attributes to a model of labels, as its `values`, and return the model."""
     model.values = values
     return model
 

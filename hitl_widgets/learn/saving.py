@@ -1,7 +1,7 @@
-"""A model's folder: weights, what they are, a card, and a script that loads them without this package.
+"""A model's folder: weights, `model.json`, a model card, and a script that loads them without this package.
 
-`save_labeller` writes the folder of a model of labels, `save_detector` that of one that finds objects. The same model
-gives the same bytes, and the folder comes whole or not at all.
+`save_labeller` writes the folder of a model of labels, `save_detector` that of a model that finds objects. The same
+model gives the same bytes, and the folder is written completely or not at all.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ NOTHING = "of this model there is nothing to save: {what}. Keep it with your own
 
 @dataclass(frozen=True)
 class Build:
-    """How a net is made again.
+    """How to build a net again.
 
     Attributes
     ----------
     kind : str
-        What `model.json` calls it; "yours" for a net of a person's.
+        Its name in `model.json`; "yours" for a person's own net.
     parts : tuple of str
-        Functions of `saved` that make it; none where a person's class does.
+        Functions of `saved` that build it; none if a person's class does.
     told : mapping
         Further numbers for `model.json`.
     words : str
-        What kind of net it is.
+        The kind of net, in words.
     """
 
     kind: str
@@ -83,9 +83,9 @@ def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, r
     folder, overwrite
         As for `Model.save`.
     record : Record
-        What the log says of it.
+        The log's record of the model.
     values : ValuesModel or None
-        Heads for attributes that are saved beside it.
+        Heads for attributes, saved in the same folder.
     """
     net = predictor.copy_of_net().cpu()
     if isinstance(net, CallableNet):
@@ -141,13 +141,13 @@ def save_detector(model: ObjectModel, labels: Sequence[str], task: str, folder: 
     labels : sequence of str
         Names of `model.label_ids`.
     task : str
-        Of the project.
+        Task of the project.
     folder, overwrite
         As for `Model.save`.
     record : Record
-        What the log says of it.
+        The log's record of the model.
     numbers : mapping of int to str
-        The net's number of a label -> its label_id.
+        The net's number for a label -> its label_id.
     """
     net = model.net
     if net is None:
@@ -175,7 +175,7 @@ def _about(version: str, label_ids: Sequence[str], labels: Sequence[str], record
 
 # 13 branches: one for each kind of net that the workbench makes.
 def _build_of(net: nn.Module, n_labels: int) -> Build:
-    """How a net is made again, whoever made it."""
+    """How to build a net again, whoever made it."""
     if isinstance(net, ObjectNet):
         return Build("objects", ("net_of_objects",), {}, "It is the workbench's own net for objects.")
     if isinstance(net, SpanNet):
@@ -203,7 +203,7 @@ _YOURS = Build("yours", (), {}, "The net is a person's own.")
 
 
 def _small_cnn(net: nn.Module, n_labels: int) -> Build | None:
-    """The arguments of `small_cnn` that make such a net; None where there are none."""
+    """The arguments of `small_cnn` that build this net; None if there are none."""
     if not isinstance(net, nn.Sequential) or not len(net) or not isinstance(net[0], nn.Conv2d):
         return None
     stride = int(net[0].stride[0])
@@ -225,7 +225,7 @@ def _class_of(net: nn.Module) -> dict[str, str]:
 
 
 def _preprocess(view: Any) -> dict[str, Any]:
-    """A preprocessing with every number; of a function its name, which is all that is known."""
+    """A preprocessing with all its numbers; for a function its name, since no more is known."""
     if isinstance(view, Preprocess):
         return {"kind": "image", "size": list(view.shape), "fit": view.fit, "channels": view.channels,
                 "mean": None if view.mean is None else list(view.mean),  # type: ignore[arg-type]
@@ -291,7 +291,7 @@ if __name__ == "__main__":
 '''
 
 
-# 13 branches: what texts, a person's own net and a person's own function need apart.
+# 13 branches: texts, a person's own net and a person's own function each need other lines.
 def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "") -> str:
     """The source of `load.py`."""
     texts = config["kind"] == "text"
@@ -329,7 +329,7 @@ def _script(config: Mapping[str, Any], build: Build, *, face: str, view: str = "
 
 
 def _home(part: str) -> str:
-    """The module that has a part of the script."""
+    """The module that defines a part of the script."""
     return saved.__name__ if hasattr(saved, part) else saved_values.__name__
 
 
@@ -345,7 +345,7 @@ def _more(config: Mapping[str, Any], build: Build, *, needs_function: bool) -> s
 
 
 def _made_anew(net: Mapping[str, str]) -> str:
-    """The lines that make a person's net, or say that they have to."""
+    """The lines that build a person's net, or that say that the person has to."""
     module, name = net["module"], net["class"]
     can_import = all(part.isidentifier() for part in (*module.split("."), *name.split("."))) and module != "__main__"
     if not can_import or module.partition(".")[0] == "torch":
@@ -390,7 +390,7 @@ def _write(folder: Path, net: nn.Module, config: Mapping[str, Any], record: Reco
 
 def _written(folder: Path, nets: Mapping[str, tuple[nn.Module, str]], config: Mapping[str, Any], text: str,
              script: str, *, overwrite: bool) -> Path:
-    """Write a model's folder: weights and versions by their file, what they are, the card and the script."""
+    """Write a model's folder: for each file of weights a net and its version; `model.json`, card and script."""
     _check_target(folder, overwrite=overwrite)
     try:
         with _new_folder(folder, overwrite=overwrite) as part:
@@ -421,7 +421,7 @@ def _check_target(folder: Path, *, overwrite: bool) -> None:
 
 @contextmanager
 def _new_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder beside, which takes the place of `folder` in the end, if nothing was raised."""
+    """A new folder next to `folder`, which replaces it in the end if nothing was raised."""
     make_folder(folder.resolve().parent)
     folder = folder.resolve()
     mark = f"{os.getpid()}.{threading.get_ident()}"

@@ -1,7 +1,7 @@
 """A head for values on a scale: kernel ridge regression over rows of descriptors, with intervals.
 
-`fit_scale` fits one, robust to answers that are wrong. Its intervals are conformal: they follow from the errors of
-heads that didn't learn the answer.
+`fit_scale` fits one that is robust to wrong answers. Its intervals are conformal: they follow from the errors of heads
+that didn't learn the answer.
 """
 
 from __future__ import annotations
@@ -18,43 +18,44 @@ from ..quality.out_of_fold import N_FOLDS, folds
 from .light import MANY, N_FOLDS_OF_MANY, N_LANDMARKS, NARROWER, Similarities
 from .weights import unset
 
-# Probability with which an interval holds the value that a person gives.
+# Probability with which an interval contains the value that a person gives.
 COVERAGE = 0.9
-# Parts of the linear kernel beside the Gaussian one, and strengths of the penalty, that are tried out of fold.
+# Weights of the linear kernel, added to the Gaussian one, and strengths of the penalty: all are tried out of fold.
 LINEAR_PARTS = (0.0, 0.1, 1.0)
 PENALTIES = tuple(10.0 ** (step / 2) for step in range(-7, 9))
-# Errors beyond so many deviations count as that many, as Huber's estimator has it; passes of weighing answers anew.
+# Huber's threshold, in standard deviations, beyond which errors count less; number of reweighting passes.
 HUBER, PASSES = 1.5, 2
-# Directions of the kernel's space that are shorter than this part of the longest one are left out.
+# Directions of the kernel's space shorter than this share of the longest one are left out.
 SHORTEST = 1e-5
-# Deviations of a normal distribution within which so much of it lies.
+# Half width of a normal distribution's central interval with this coverage, in standard deviations.
 OF_COVERAGE = float(torch.special.ndtri(torch.tensor((1 + COVERAGE) / 2, dtype=torch.float64)))
-# Of the median of the absolute deviations to the standard deviation of a normal distribution.
+# Factor from the median absolute deviation to the standard deviation, for a normal distribution.
 OF_MEDIAN = 1.4826
 
 
 class ScaleHead(nn.Module):
-    """A value from a row of descriptors, by its likeness to rows of which the value is known.
+    """Predicts a value from a row of descriptors, by its similarity to rows whose value is known.
 
     Parameters
     ----------
     n_landmarks, n_features, n_directions : int
-        Rows to which others are compared, their width, and directions of the kernel's space.
+        Numbers of rows to which others are compared, of their columns, and of directions of the kernel's space.
 
     Attributes
     ----------
     similar : light.Similarities
         The Gaussian part of the kernel.
     last : nn.Linear
-        Over the similarities and the row itself, since the linear part of the kernel is linear in the row.
+        Layer over the similarities and the row itself, since the linear part of the kernel is linear in the row.
     whitened, spreads : Tensor, shapes (n_landmarks, n_directions) and (n_directions, n_directions)
-        From the kernel to the coordinates of its own space, and from there to how much isn't known.
+        Maps from the kernel to coordinates of its feature space, and from these to the predictive variance.
     centre, middle : Tensor, shapes (n_features,) and (n_directions,)
-        The mean row, and the mean in these coordinates.
+        The mean row, and the mean of these coordinates.
     units : Tensor, shape (n_features,)
-        By which each column of a row is multiplied first.
+        Factor of each column of a row, applied first.
     numbers : Tensor, shape (6,)
-        Part of the linear kernel, penalty, deviation of answers, quantile of the interval, and the ends of the scale.
+        Weight of the linear kernel, penalty, standard deviation of answers, quantile of the interval, and the ends of
+        the scale.
     """
 
     whitened: Tensor
@@ -107,30 +108,30 @@ class ScaleHead(nn.Module):
 
 
 class _Kernel:
-    """The sum of a Gaussian kernel and a part of a linear one."""
+    """The sum of a Gaussian kernel and a weighted linear one."""
 
     def __init__(self, similar: Similarities, centre: Tensor, linear: float) -> None:
         self.similar, self.centre, self.linear = similar, centre, linear
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Of rows and the landmarks: shape (n, n_landmarks)."""
+        """The kernel of rows with the landmarks: shape (n, n_landmarks)."""
         there = self.similar.landmarks - self.centre
         return self.similar(rows) + self.linear * (rows - self.centre) @ there.T
 
     def own(self, rows: Tensor) -> Tensor:
-        """Of each row and itself: shape (n,)."""
+        """The kernel of each row with itself: shape (n,)."""
         return 1 + self.linear * (rows - self.centre).square().sum(dim=1)
 
 
 @dataclass(frozen=True)
 class FittedScale:
-    """A head, with what it says of answers that it didn't learn.
+    """A head, with out-of-fold predictions for the answers.
 
     Attributes
     ----------
     head : ScaleHead
     values : ndarray of float64, shape (n,)
-        Of each answer's item, out of fold, within the scale.
+        Predicted value of each answer's item, out of fold, within the scale.
     deviations : ndarray of float64, shape (n,)
         As `ScaleHead.deviations`, out of fold.
     """
@@ -141,7 +142,7 @@ class FittedScale:
 
 
 class _Space:
-    """Rows in the coordinates of a kernel's own space, and ridge regressions there.
+    """Rows in the coordinates of a kernel's feature space, and ridge regressions there.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ class _Space:
     similar : Similarities
         In double precision.
     linear : float
-        Part of the linear kernel.
+        Weight of the linear kernel.
     """
 
     def __init__(self, rows: Tensor, similar: Similarities, linear: float) -> None:
@@ -174,7 +175,7 @@ class _Space:
 
 @dataclass(frozen=True)
 class _Solution:
-    """Ridge regressions in a kernel's space: `slopes`, shape (n_directions, n_penalties), about `middle` and `mean`."""
+    """Ridge regressions about `middle` and `mean`: coefficients `slopes`, shape (n_directions, n_penalties)."""
 
     middle: Tensor
     mean: Tensor
@@ -184,41 +185,41 @@ class _Solution:
     of_mean: Tensor
 
     def values(self, at: Tensor) -> Tensor:
-        """Shape (n, n_penalties)."""
+        """The predicted values, shape (n, n_penalties)."""
         return self.mean + (at - self.middle) @ self.slopes
 
     def unknown(self, at: Tensor, column: int) -> Tensor:
-        """Variance of the value at each row, as a part of the answers' own: shape (n,)."""
+        """Variance of the value at each row, as a share of the answers' own: shape (n,)."""
         return self.of_mean + ((at - self.middle) @ self.axes).square() @ self.inverse[:, column]
 
 
-# The steps of one fit in their order: candidates, the best of them out of fold, the interval, and the head itself.
+# The steps of one fit: candidates, the best of them out of fold, the interval, and the head itself.
 def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: float, high: float,
               draws: np.ndarray, units: Tensor | None = None) -> FittedScale:
-    """Fit a head to answers on a scale: kernel ridge regression, robust to answers that are wrong.
+    """Fit a head to answers on a scale: kernel ridge regression, robust to wrong answers.
 
     Parameters
     ----------
     rows : Tensor, shape (n, n_features)
         Descriptors, without NaN; one for each answer.
     values, weights : ndarray, shape (n,)
-        What was said, and how much it counts, above 0.
+        The answered values, and their weights, above 0.
     low, high : float
         The ends of the scale.
     draws : ndarray, shape (n,)
         A number in [0, 1) for each item, which decides its fold; answers with one number (to one item, or to items of a
         group) are in one fold.
     units : Tensor, shape (n_features,), optional
-        How much each column counts in what is alike, beside its own spread; 1 each when None.
+        Weight of each column in the similarity, besides its own spread; 1 each when None.
 
     Raises
     ------
     ShapeError
-        If they differ in length, or there are fewer than two.
+        If rows, values, weights and draws differ in length, or there are fewer than two.
 
     Notes
     -----
-    The kernel, a Gaussian and a part of a linear one, and the strength of the penalty are those with the smallest
+    The kernel, a Gaussian plus a weighted linear one, and the strength of the penalty are those with the smallest
     error out of fold. Answers whose error out of fold is large count less, as in Huber's estimator. Intervals are
     conformal: the errors out of fold, each as a part of the deviation that was expected there, give the quantile.
 
@@ -265,7 +266,7 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
 
 
 def _similarities(rows: Tensor, draws: np.ndarray) -> Similarities:
-    """Likeness to rows, of many to some that are drawn by chance, each item once."""
+    """Similarities to landmarks: rows drawn at random if there are many, each item once."""
     first = np.sort(np.unique(draws, return_index=True)[1])
     if len(first) < len(rows) and len(np.unique(rows.numpy(), axis=0)) > len(first):
         first = np.arange(len(rows))  # groups of different items
@@ -283,7 +284,7 @@ def _folds(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(space: _Space, values: Tensor, weights: Tensor, penalties: Tensor, fold: Tensor) -> Tensor:
-    """Values by regressions that didn't learn the answer: shape (n, n_penalties)."""
+    """Values predicted by regressions that didn't learn the answer: shape (n, n_penalties)."""
     found = torch.empty(len(values), len(penalties), dtype=torch.float64)
     for number in fold.unique():
         held_out = fold == number
@@ -295,7 +296,7 @@ def _out_of_fold(space: _Space, values: Tensor, weights: Tensor, penalties: Tens
 
 
 def _deviation(errors: Tensor, low: float, high: float) -> float:
-    """The standard deviation of errors, of which some may be large; above 0."""
+    """A robust estimate of the errors' standard deviation; above 0."""
     scale = OF_MEDIAN * float(errors.abs().median())
     if scale <= 0:
         scale = float(errors.square().mean().sqrt())
@@ -303,12 +304,12 @@ def _deviation(errors: Tensor, low: float, high: float) -> float:
 
 
 def conformal_quantile(scores: np.ndarray, coverage: float = COVERAGE) -> float:
-    """The score that a new one of the same kind stays below with a probability; the largest where there are few.
+    """The score that a new score doesn't exceed with this probability; the largest score if there are few.
 
     Parameters
     ----------
     scores : ndarray, shape (n,)
-        Errors out of fold, as parts of what was expected.
+        Out-of-fold errors, divided by the deviations that were expected.
     coverage : float
         The probability.
 

@@ -1,6 +1,6 @@
 """Gains of a fine-tuning where items may have several labels, as a table, as lines of text and as HTML.
 
-All three are of a `measurement.Figure` whose metrics are `MultilabelMetrics`.
+All three show a `measurement.Figure` whose metrics are `MultilabelMetrics`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ NAMES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "exact_match": "exact m
 
 
 def set_table(figure: Figure, relies_before: Reliance | None, relies_after: Reliance | None) -> pd.DataFrame:
-    """F1 per label before and after, then of all: label, n, before, after, gain, gain_low, gain_high, threshold, ece.
+    """F1 per label before and after, then over all: label, n, before, after, gain, gain_low, gain_high, threshold, ece.
 
     Parameters
     ----------
     figure : Figure
-        Of sets of labels.
+        A figure of sets of labels.
     relies_before, relies_after : Reliance or None
         How much the models rely on marked regions, a row for each of their figures.
     """
@@ -53,7 +53,7 @@ def set_lines(figure: Figure) -> list[str]:
     Parameters
     ----------
     figure : Figure
-        Of sets of labels.
+        A figure of sets of labels.
     """
     lines = []
     for name in GAINS:
@@ -75,12 +75,12 @@ def _mean_ece(metrics: object) -> str:
 
 
 def set_html(figure: Figure, source: str) -> list[html.Html]:
-    """The same with bars, and F1 per label.
+    """The lines of `set_lines` with bars, and F1 per label.
 
     Parameters
     ----------
     figure : Figure
-        Of sets of labels.
+        A figure of sets of labels.
     source : str
         What it is measured on.
     """

@@ -1,4 +1,4 @@
-"""Soft labels: the probability of each label of each item, from all answers and from models that never saw them.
+"""Soft labels: the probability of each label of each item, from all answers and from out-of-fold models.
 
 `soft_labels` collects the answers of a project, predicts each item by quick models trained on the other items, and
 pools the two (`quality.pooling`). Training with ``certainty="soft"`` uses its rows as targets; the least probable
@@ -25,12 +25,12 @@ from ..quality.votes import is_vote
 from ..taxonomy.label_sets import members
 from .data import pool_draws
 
-# From positions to the probabilities that somebody imported, over today's labels, NaN where there are none; None where
+# Maps positions to the probabilities that somebody imported, over today's labels, NaN where there are none; None if
 # no such model is adopted.
 Predicted = Callable[[list[int]], np.ndarray | None]
-# A probability of somebody's model below this counts as this: one that was rounded to 0 must not decide alone.
+# Imported probabilities below this are raised to it: a probability rounded to 0 must not decide alone.
 LEAST = 1e-3
-# The quick models learn from blind answers alone where there are so many in all, and for each label.
+# The quick models learn from blind answers alone if there are at least this many in all, and for each label.
 MIN_BLIND, BLIND_PER_LABEL = 100, 10
 
 
@@ -50,7 +50,7 @@ class SoftLabels:
     pooling : LogLinearPool
         How reliable model, annotators and certainty are; its annotators are in the order of `annotators`.
     annotators : list of str
-        Who answered.
+        Those who answered.
     """
 
     item_ids: list[str]
@@ -63,24 +63,24 @@ class SoftLabels:
 
 def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None], *,
                 answers: Answers | None = None, predicted: Predicted | None = None) -> SoftLabels:
-    """Pool all answers to the training items with predictions of models that never saw them.
+    """Pool all answers to the training items with predictions of models that weren't trained on them.
 
     Imported predictions are used as they are, in place of the quick models.
 
-    Gold items calibrate the pooling, and aren't part of the result. An adjudicated label is certain; it calibrates
-    nothing, since the items that are adjudicated are the hard ones.
+    Gold items calibrate the pooling, and aren't part of the result. An adjudicated label is certain; it isn't used for
+    calibration, since the items that are adjudicated are the hard ones.
 
     Parameters
     ----------
     project : Project
         Has the answers.
     embed : callable
-        Gives an untrained net's embeddings of the items at some positions, shape (n_items, n_features); None where the
+        Returns an untrained net's embeddings of the items at some positions, shape (n_items, n_features); None if the
         net has none.
     answers : Answers, optional
-        The project's answers, if they are at hand.
+        The project's answers, if they were read already.
     predicted : callable, optional
-        Gives the imported probabilities of the items at some positions.
+        Returns the imported probabilities of the items at some positions.
     """
     answers = answers or project.answers()
     table, label_ids = answers.by_annotator(), answers.lineage.today.label_ids
@@ -114,7 +114,7 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
 
 
 def _from_outside(imported: np.ndarray | None, quick: Callable[[], np.ndarray]) -> np.ndarray:
-    """Imported probabilities where there are any, and those of the quick models for the other items."""
+    """Imported probabilities, and for items without any those of the quick models."""
     if imported is None:
         return quick()
     probs = np.maximum(imported.astype(np.float64), LEAST)
@@ -128,7 +128,7 @@ def _from_outside(imported: np.ndarray | None, quick: Callable[[], np.ndarray]) 
 def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str], majority: np.ndarray) -> np.ndarray:
     """The label of each item for the quick models, -1 for none: from blind answers alone where there are enough.
 
-    A model that learnt from answers in sight of suggestions has learnt the suggestions' errors too.
+    A model trained on answers given in sight of suggestions has learnt the suggestions' errors too.
     """
     votes = answers.all_votes()
     shown = votes["shown"].fillna(True) & votes["suggestion"].notna()
@@ -158,7 +158,8 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     Returns
     -------
     DataFrame
-        As `SoftLabels.answers`; for several labels also value. For values alone see `value_suspects.suspected_values`.
+        As `SoftLabels.answers`; with several labels an item, also value. For values alone see
+        `value_suspects.suspected_values`.
     """
     if project.task == "multilabel":
         return _suspected_of_sets(project, embed, predicted)
@@ -220,10 +221,10 @@ def judged_answers(project: Project) -> pd.DataFrame:
     """
     given = project.answers()
     answers = given.by_annotator()
-    if not len(answers) or project.task == "scale":  # of values alone nothing is left but who was unsure
+    if not len(answers) or project.task == "scale":  # with values alone, only unsure answers would be left
         return pd.DataFrame({"annotator": [], "certainty": [], "right": [], "judged_by": []}).astype(
             {"annotator": object, "certainty": float, "right": bool, "judged_by": object})
-    # Of several labels an item, an answer is right where the whole set is.
+    # With several labels an item, an answer is right if its whole set is.
     label_ids: Sequence[str] = given.lineage.today.label_ids if project.task != "multilabel" else \
         sorted({*answers["label_id"].dropna(), *answers["known"].dropna()})
     item_ids, row = np.unique(answers["item_id"].to_numpy(str), return_inverse=True)

@@ -1,6 +1,6 @@
-"""A small net that tags the tokens of texts: hashed n-grams of characters, then dilated convolutions over tokens.
+"""A small net that tags the tokens of texts: hashed character n-grams, then dilated convolutions over tokens.
 
-`SpanNet` is the net, `encoded` makes its input of a text, `find_spans` the spans that it finds.
+`SpanNet` is the net, `encoded` makes its input from a text, `find_spans` returns the spans that it finds.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from torch.nn import functional
 from ..items.tokens import tokens
 from .span_targets import N_TAGS, OUTSIDE, FoundSpans, decode
 
-# Rows of the tables of n-grams and of words, and the columns of each; then the width of the convolutions.
+# Rows of the embedding tables of n-grams and of words, their columns, and the width of the convolutions.
 N_GRAMS, N_WORDS, COLUMNS, WIDTH = 1 << 13, 1 << 12, 32, 64
 DILATIONS = (1, 2, 4)
-# Tokens that the net reads at a time, and those on either side that it sees besides.
+# Tokens that the net reads at a time, and the context tokens on either side.
 AT_A_TIME, BESIDE = 2_048, 16
-# Tokens whose tags are decoded together, with what fills up shorter texts.
+# Tokens whose tags are decoded together, padding included.
 DECODED = 16_384
 # Characters of a text that are searched, from its beginning.
 MOST_READ = 200_000
 APOSTROPHES = "'\u2019"
 # A token of more characters is read from its beginning and its end.
 LONGEST = 24
-# How likely a token is outside before the training, as a logit more than that of any other tag.
+# Added to the initial bias of the tag OUTSIDE, since most tokens are outside.
 FIRST_OUTSIDE = 3.0
 _REMEMBERED = 50_000
 
@@ -46,7 +46,7 @@ class EncodedText(NamedTuple):
     grams : list of ndarray of int64
         Numbers of each token's n-grams.
     words : ndarray of int64, shape (n_tokens,)
-        Number of each token as a word in small letters.
+        Number of each token as a word in lower case.
     """
 
     places: npt.NDArray[np.int32]
@@ -58,7 +58,7 @@ _known: OrderedDict[str, tuple[npt.NDArray[np.int64], int]] = OrderedDict()
 
 
 def encoded(text: str) -> EncodedText:
-    """The pieces of a text's first `MOST_READ` characters, with the numbers of their n-grams.
+    """The tokens of a text's first `MOST_READ` characters, with the numbers of their n-grams.
 
     A number depends on the token's characters alone, and on whether a line begins with it.
 
@@ -75,7 +75,7 @@ def encoded(text: str) -> EncodedText:
 
 
 def pieces(text: str) -> npt.NDArray[np.int32]:
-    """The tokens of a text, those with an apostrophe cut before it: in "Ada's trip" a span ends after "Ada".
+    """The tokens of a text, cut before an apostrophe: in "Ada's trip" a span may end after "Ada".
 
     Examples
     --------
@@ -139,7 +139,7 @@ class SpanNet(nn.Module):
                                            for dilation in DILATIONS])
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in DILATIONS])
         self.tags = nn.Linear(width, n_labels * N_TAGS)
-        # Which labels have spans that overlap; the better one of two others is kept.
+        # Pairs of labels whose spans may overlap; of two other spans that overlap, the better one is kept.
         self.register_buffer("together", torch.ones(n_labels, n_labels, dtype=torch.bool))
         for table in (self.grams, self.words):
             nn.init.normal_(table.weight, std=0.3)
@@ -153,13 +153,13 @@ class SpanNet(nn.Module):
         Parameters
         ----------
         grams : Tensor of int64, shape (n_grams,)
-            Numbers of the n-grams of all tokens of all texts, one after the other.
+            Numbers of the n-grams of all tokens of all texts, concatenated.
         offsets, words : Tensor of int64, shape (n_tokens,)
             Where each token's n-grams begin, and its number as a word.
         lengths : sequence of int
             Tokens of each text.
         drop : float
-            Part of the words, and a third as many tokens as a whole, that are hidden while it learns.
+            Share of the words that are hidden in training; a third as many tokens are hidden as a whole.
 
         Returns
         -------
@@ -175,13 +175,13 @@ class SpanNet(nn.Module):
         rows = torch.nn.utils.rnn.pad_sequence(list(flat.split(list(lengths))), batch_first=True)
         there = (torch.arange(rows.shape[1])[None] < torch.tensor(list(lengths))[:, None])[..., None]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            # What fills a row up stays 0, so that a text's tags don't depend on the others of its batch.
+            # Padding stays 0, so that a text's tags don't depend on the others of its batch.
             found = functional.gelu(convolution((rows * there).transpose(1, 2)).transpose(1, 2))
             rows = norm(rows + functional.dropout(found, 0.2, bool(drop)))
         return self.tags(rows).view(len(rows), -1, self.n_labels, N_TAGS)
 
     def of(self, texts: Sequence[EncodedText], drop: float = 0.0) -> Tensor:
-        """Logits of some texts, each with one token or more: see `forward`."""
+        """Logits of the tags of some texts, each with one token or more: see `forward`."""
         grams = [gram for one in texts for gram in one.grams]
         sizes = np.array([len(gram) for gram in grams], np.int64)
         offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64))
@@ -191,7 +191,7 @@ class SpanNet(nn.Module):
 
 
 def part_of(text: EncodedText, first: int, last: int) -> EncodedText:
-    """The tokens of a text from one to the one before another."""
+    """The tokens of a text from `first` up to, but not including, `last`."""
     return EncodedText(text.places[first:last], text.grams[first:last], text.words[first:last])
 
 

@@ -1,7 +1,7 @@
 """Models that find spans: the protocol, the workbench's own tagger, and checks of outputs.
 
-A model is an object with `predict`, called with a list of texts; it gives for each a mapping with spans, labels and
-scores. `as_span_detector` takes such an object, `checked_spans` turns what it says of a text into `Candidate` objects
+A model is an object with `predict`, which takes a list of texts and returns for each a mapping with spans, labels and
+scores. `as_span_detector` takes such an object, `checked_spans` turns its output for a text into `Candidate` objects
 and counts what can't be used.
 """
 
@@ -18,16 +18,16 @@ from .object_net import LEAST_SCORE
 from .object_predictors import Candidate, as_array, as_list, check_labels
 from .span_net import SpanNet, encoded, find_spans
 
-# Texts that a model is given at once, and spans of a text that are kept.
+# Texts passed to a model at once, and the maximum number of spans kept for a text.
 AT_ONCE, MOST_SPANS = 32, 500
 EXPECTED = "a list with a dict of spans (n, 2), labels and scores for each text"
 
 
 class SpanDetector(Protocol):
-    """What finds spans in texts."""
+    """A model that finds spans in texts."""
 
     def predict(self, texts: list[str]) -> Sequence[Mapping[str, Any]]:
-        """What is in each text.
+        """The spans in each text.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ def as_span_detector(model: Any) -> SpanDetector:
 
 
 def predicted_spans(detector: SpanDetector, texts: Sequence[str]) -> list[Mapping[str, Any]]:
-    """What a model says of some texts, a few at a time.
+    """The output of a model for each text, computed a few texts at a time.
 
     Parameters
     ----------
@@ -114,23 +114,23 @@ def predicted_spans(detector: SpanDetector, texts: Sequence[str]) -> list[Mappin
 
 def checked_spans(output: Mapping[str, Any], n_characters: int, *, most: int = MOST_SPANS, least: float = LEAST_SCORE
                   ) -> tuple[list[Candidate], Counter[str]]:
-    """The usable spans of what a model says of a text, the best first, and counts of what was wrong with others.
+    """The usable spans in a model's output for a text, the best first, and counts of the faults of others.
 
     Parameters
     ----------
     output : mapping
-        As `SpanDetector.predict` gives for a text.
+        As `SpanDetector.predict` returns for a text.
     n_characters : int
-        Of the text.
+        Length of the text.
     most : int
-        Most spans that are kept.
+        Maximum number of spans kept.
     least : float
-        Least score; spans below are left out, and aren't counted.
+        Minimum score; spans below are left out, and aren't counted as faults.
 
     Raises
     ------
     ModelError
-        When there are no spans, labels or scores, not as many of each, or they can't be read.
+        When spans, labels or scores are missing, differ in number, or can't be read.
     """
     if missing := [name for name in ("spans", "labels", "scores") if name not in output]:
         raise ModelError(f"the model gave {', '.join(map(str, sorted(output)))} for a text, without "

@@ -1,4 +1,4 @@
-"""Marked words of single spans in the training of a `SpanNet`: a span's tags shouldn't rest on them.
+"""Marked words of single spans in the training of a `SpanNet`: a loss on how far a span's tags depend on them.
 
 `object_rationales.marked_objects` collects what people marked, and `SpanRationaleLoss` adds it to each step of a
 training, as `text_rationales.TextRationaleLoss` does for nets that classify.
@@ -20,19 +20,19 @@ from .rationales import SMOOTH, necessity_of, symmetric_kl
 from .span_net import EncodedText, SpanNet, encoded, part_of
 from .span_targets import BEGIN, INSIDE, LAST, N_TAGS, UNIT, tokens_of
 
-# Of wrong words in the loss. With 5, as for texts that are classified, spans had a mean probability of 0.16 and 0.60
-# after 60 steps on 40 texts, and with 1 of 0.98 and 0.99 (two seeds).
+# Weight of wrong words in the loss. With 5, as for texts that are classified, spans had a mean probability of 0.16
+# and 0.60 after 60 steps on 40 texts, and with 1 of 0.98 and 0.99 (two seeds).
 WEIGHT = 1.0
 # Marked spans beside each batch of texts.
 AT_ONCE = 8
-# Tokens to either side of a marked one on which it bears: more than the net's convolutions reach.
+# Tokens on either side that a marked token can influence: more than the net's convolutions reach.
 AROUND = 16
-# Tokens of other texts that may stand in the place of marked ones, at most.
+# Maximum number of tokens of other texts from which replacements are drawn.
 DONORS = 2_000
 
 
 class _Example(NamedTuple):
-    """The part of a text around a span's marks: places in it of the span's own tokens, their tags, and the marks."""
+    """The part of a text around a span's marks, with the positions in it of the span's tokens and of the marks."""
 
     text: EncodedText
     tokens: npt.NDArray[np.int64]
@@ -43,22 +43,22 @@ class _Example(NamedTuple):
 
 
 class SpanRationaleLoss:
-    """The loss of marked spans at each step of a training: a few of them, in turn.
+    """The loss of marked spans, a few of them in turn at each step of a training.
 
-    Words of other texts are put in the places of marked ones, drawn anew each time. Where the marks are wrong reasons,
-    the probabilities of the tags of the span's words should stay as they are; where they are missing ones, those of the
-    right tags should fall.
+    Marked words are replaced by words of other texts, drawn anew each time. Where the marks are wrong reasons, the
+    probabilities of the tags of the span's words should stay as they are; where they are missing reasons, the
+    probabilities of the right tags should fall.
 
     Parameters
     ----------
     objects : sequence of MarkedObject
-        Those without a word in the span, or in the marks within 16 tokens of it, teach nothing.
+        Those without a word in the span, or without a marked word within 16 tokens of it, are ignored.
     donors : sequence of EncodedText
         Texts from which other words are drawn.
     seed : int
-        Of order and words.
+        Seed of the order and of the words drawn.
     weight : float
-        Of wrong words; missing ones have weight 1.
+        Weight of wrong words; missing ones have weight 1.
     """
 
     def __init__(self, objects: Sequence[MarkedObject], donors: Sequence[EncodedText], *, seed: int,
@@ -89,7 +89,7 @@ class SpanRationaleLoss:
         return total
 
     def _without(self, one: _Example, places: npt.NDArray[np.int64]) -> EncodedText:
-        """A text with other words in some places."""
+        """A text whose tokens at some places are replaced."""
         grams, words = list(one.text.grams), one.text.words.copy()
         for place, donor in zip(places.tolist(), self._rng.integers(len(self._donors), size=len(places)), strict=True):
             grams[place], words[place] = self._donors[donor]
@@ -112,7 +112,7 @@ def _missing_loss(logits: Tensor, some: Sequence[_Example]) -> Tensor:
 
 
 def _example_of(one: MarkedObject) -> _Example | None:
-    """A marked span as the loss takes it; None where it holds no word, or its marks none that bears on it."""
+    """A marked span as the loss takes it; None if it contains no word, or no marked word is near enough."""
     text = encoded(one.image)
     first, last = tokens_of(text.places, int(one.at[0]), int(one.at[1]))
     wrong, missing = (marked[(marked >= first - AROUND) & (marked < last + AROUND)] for marked in
@@ -120,7 +120,7 @@ def _example_of(one: MarkedObject) -> _Example | None:
     marked = np.concatenate([wrong, missing])
     if first >= last or not len(marked):
         return None
-    # Of a long span, the tokens on which a mark may bear; and all that bears on these.
+    # Of a long span, the tokens that a mark may influence; and all tokens that influence these.
     own = np.arange(max(first, int(marked.min()) - AROUND), min(last, int(marked.max()) + 1 + AROUND))
     begin = max(0, int(own[0]) - AROUND)
     tags = np.full(last - first, INSIDE, np.int64)
@@ -130,7 +130,7 @@ def _example_of(one: MarkedObject) -> _Example | None:
 
 
 def _marked(text: EncodedText, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
-    """The tokens of which a character is marked."""
+    """The tokens with at least one marked character."""
     if mask is None or not len(text.places):
         return np.zeros(0, np.int64)
     before = np.concatenate([[0], np.cumsum(mask.ravel())])

@@ -1,7 +1,7 @@
-"""What a tagger of spans learns from a text: the tag of each token for each label, and how much it counts.
+"""Training targets of a span tagger: the tag of each token for each label, and its weight.
 
-Each label has a row of tags of its own, so that spans of different labels may overlap. `targets_of` makes the tags of
-an answered text; `decode` turns a net's scores of tags into spans.
+Each label has its own row of tags, so that spans of different labels may overlap. `targets_of` makes the tags of an
+answered text; `decode` turns a net's tag scores into spans.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Ints = npt.NDArray[np.int64]
 # Outside, begin, inside, last, and a span of one token (unit).
 OUTSIDE, BEGIN, INSIDE, LAST, UNIT = range(5)
 N_TAGS = 5
-# Which tag may follow which; a text begins as after a token outside, and ends as before one.
+# Which tag may follow which; the beginning and end of a text count as tokens outside.
 MAY_FOLLOW = np.zeros((N_TAGS, N_TAGS), bool)
 for _before in (OUTSIDE, LAST, UNIT):
     MAY_FOLLOW[_before, [OUTSIDE, BEGIN, UNIT]] = True
 for _before in (BEGIN, INSIDE):
     MAY_FOLLOW[_before, [INSIDE, LAST]] = True
-# A second look at a text takes OUTSIDE for so much less likely (in nats), and finds what the first one just missed.
+# The second pass over a text lowers the score of OUTSIDE by this (in nats), to find what the first just missed.
 LENIENT = 3.0
 _NEVER = -1e9
 
@@ -42,15 +42,15 @@ class CorrectedText:
     labels : sequence of int
         The number of each span's label.
     weights : sequence of float
-        How much each counts.
+        The weight of each span.
     ignored : sequence of (start, end)
-        Characters that are neither a span for certain nor background.
+        Ranges of characters that are neither certainly a span nor background.
     weight : float
-        How much the text counts.
+        Weight of the text.
     unknown : tuple of int
-        Labels of which nothing is known in this text.
+        Labels about which nothing is known in this text.
     item_id : str or None
-        Answers to one text have one item_id, so that none of them shows how well another was learnt.
+        Answers to one text have one item_id, so that none of them validates what another taught.
     """
 
     text: str
@@ -64,7 +64,7 @@ class CorrectedText:
 
 
 class Targets(NamedTuple):
-    """What is learnt from a text.
+    """The targets of a text.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class FoundSpans(NamedTuple):
         First token, and the one after the last.
     labels : ndarray of int64, shape (n,)
     scores : ndarray of float32, shape (n,)
-        The probability of the least probable of its tags.
+        The smallest of its tags' probabilities.
     """
 
     tokens: Ints
@@ -95,7 +95,7 @@ class FoundSpans(NamedTuple):
 
 
 def tokens_of(places: npt.NDArray[np.int32], start: float, end: float) -> tuple[int, int]:
-    """The tokens that some characters lie in: the first, and the one after the last.
+    """The tokens that contain a range of characters: the first, and the one after the last.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def tokens_of(places: npt.NDArray[np.int32], start: float, end: float) -> tuple[
 def targets_of(one: CorrectedText, places: npt.NDArray[np.int32], n_labels: int) -> Targets:
     """Tags of a text's tokens.
 
-    Where spans of one label overlap, the longest is learnt; for a span that cuts a token, the whole token. What was
-    ignored isn't counted as background, whatever label it might have.
+    Of overlapping spans of one label, the longest is learnt; a span that cuts a token is extended to the whole token.
+    Ignored ranges don't count as background, for any label.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def targets_of(one: CorrectedText, places: npt.NDArray[np.int32], n_labels: int)
 
 
 def may_overlap(texts: Sequence[CorrectedText], n_labels: int) -> npt.NDArray[np.bool_]:
-    """Which two labels have spans that overlap, in some text: shape (n_labels, n_labels)."""
+    """Which pairs of labels have overlapping spans in some text: shape (n_labels, n_labels)."""
     found = np.zeros((n_labels, n_labels), bool)
     for one in texts:
         order = sorted(range(len(one.shapes)), key=lambda row: one.shapes[row][0])
@@ -159,12 +159,12 @@ def may_overlap(texts: Sequence[CorrectedText], n_labels: int) -> npt.NDArray[np
 
 
 def viterbi(scores: npt.NDArray[np.float32]) -> Ints:
-    """The most probable tags that make whole spans, of many rows of tokens at once.
+    """The most probable valid sequences of tags, for many rows of tokens at once.
 
     Parameters
     ----------
     scores : ndarray of float32, shape (n_rows, n_tokens, 5)
-        Log probabilities. Tokens that fill a row up have 0 for OUTSIDE and a very low score for the others.
+        Log probabilities. Padding tokens have 0 for OUTSIDE and a very low score for the others.
 
     Returns
     -------
@@ -197,19 +197,19 @@ def decode(scores: Sequence[npt.NDArray[np.float32]], together: npt.NDArray[np.b
            most: int = 500) -> list[FoundSpans]:
     """Spans of some texts, from the scores of their tokens' tags.
 
-    A text is searched twice: what the most probable tags say, and where these leave room, what would be a span if
-    tokens outside were less likely. Of two spans that overlap and whose labels never do, the better one is kept.
+    A text is searched twice: for the most probable tags, and, where these leave room, for spans that would be found if
+    tokens outside were less likely. Of two overlapping spans whose labels may not overlap, the better one is kept.
 
     Parameters
     ----------
     scores : sequence of ndarray of float32, shape (n_tokens, n_labels, 5)
-        Log probabilities, of each text.
+        Log probabilities of the tags, for each text.
     together : ndarray of bool, shape (n_labels, n_labels)
         Which labels may overlap each other.
     least : float
         Spans with a lower score are left out.
     most : int
-        Spans of a text at most.
+        Maximum number of spans of a text.
     """
     if not len(scores):
         return []
@@ -252,7 +252,7 @@ def _spans_of(tags: Ints, scores: npt.NDArray[np.float32]) -> dict[int, list[tup
 
 def _without_rivals(spans: Sequence[tuple[float, int, int, int]], together: npt.NDArray[np.bool_]
                     ) -> list[tuple[float, int, int, int]]:
-    """Spans, the best first, without those that overlap a better one of a label which theirs never overlaps."""
+    """Spans, the best first, after non-maximum suppression: labels that may overlap don't suppress each other."""
     if together.all() or len(spans) < 2:
         return list(spans)
     kept: list[tuple[float, int, int, int]] = []
@@ -260,7 +260,7 @@ def _without_rivals(spans: Sequence[tuple[float, int, int, int]], together: npt.
     for one in spans:
         _, start, end, label = one
         rivals = ~together[label]
-        rivals[label] = False  # spans of one label don't overlap as they are decoded
+        rivals[label] = False  # spans of one label are decoded without overlap
         if not taken[rivals, start:end].any():
             taken[label, start:end] = True
             kept.append(one)

@@ -1,6 +1,6 @@
-"""Learning of a `SpanNet` from corrected texts: training, and the score from which its spans are worth proposing.
+"""Training of a `SpanNet` on corrected texts, and the score from which its spans are proposed.
 
-Read `fit_spans` first. It knows nothing of a project.
+Read `fit_spans` first. Nothing here depends on a project.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .span_rationales import SpanRationaleLoss
 from .span_targets import N_TAGS, CorrectedText, FoundSpans, Targets, may_overlap, targets_of, tokens_of
 
 STEPS, BATCH = 240, 16
-# Tokens of a text that a step sees at most; of longer ones some part.
+# Maximum number of tokens of a text in a step; of longer texts a part is used.
 PART = 256
 HIDDEN = 0.35
 # With fewer steps all texts train from the beginning.
@@ -41,13 +41,13 @@ class SpanOptions:
     steps, batch : int
         How many steps, and texts in each.
     lr, weight_decay : float
-        Of AdamW; the learning rate rises during the first steps and then falls as a cosine.
+        Those of AdamW; the learning rate rises during the first steps and then falls as a cosine.
     stays : float
-        How much of the averaged weights stays in each step.
+        Largest decay of the exponential moving average of the weights.
     hidden : float
-        Part of the words that are hidden, so that their characters and their neighbours are learnt too.
+        Share of the words that are hidden, so that the net also learns from characters and neighbours.
     seed : int
-        Of what is drawn.
+        Seed of all random draws.
     """
 
     steps: int = STEPS
@@ -68,13 +68,13 @@ class FittedSpans(NamedTuple):
     thresholds : ndarray of float, shape (n_labels,)
         The score from which each label is proposed.
     n_later : int
-        How many texts the thresholds were found on, before they were learnt; 0 where there were too few.
+        Number of held-out texts on which the thresholds were found before they joined; 0 if too few.
     history : list of (int, float)
-        Step and loss, a few times.
+        Step and loss, at every tenth step.
     stopped : str
         "done" or "budget".
     n_marked : int
-        How many marked spans the loss used.
+        Number of marked spans that the loss used.
     """
 
     net: SpanNet
@@ -87,7 +87,7 @@ class FittedSpans(NamedTuple):
 
 @dataclass(frozen=True)
 class _Example:
-    """A text as it is learnt."""
+    """A text with its targets."""
 
     text: EncodedText
     targets: Targets
@@ -97,7 +97,7 @@ class _Example:
 def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOptions, *, budget_s: float | None = None,
               unlabelled: Sequence[str] = (), marked: Sequence[MarkedObject] = (),
               show: Callable[[int, float], object] = lambda step, loss: None) -> FittedSpans:
-    """Train a net on corrected texts, and find the score from which its spans are worth proposing.
+    """Train a net on corrected texts, and find the scores from which its spans are proposed.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
     n_labels : int
     options : SpanOptions
     budget_s : float or None
-        Seconds for the training; fewer steps are made where it wouldn't last.
+        Seconds for the training; fewer steps are made if they don't suffice for all.
     unlabelled : sequence of str
-        Texts that nobody answered: thresholds are carried over to the final net by how many spans are found here.
+        Unanswered texts: thresholds are adapted to the final net so that it finds as many spans in these.
     marked : sequence of MarkedObject
         Spans with the words that people marked: see `SpanRationaleLoss`.
     show : callable
@@ -139,14 +139,14 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
         rationales = SpanRationaleLoss(marked, [one.text for one in examples], seed=options.seed)
         trained, stopped = _train(net, first, later, options, rng, join=join, show=shown, rationales=rationales,
                                   until=None if budget_s is None else began + budget_s)
-    # Where a budget ends the training before they join, nothing was found on them.
+    # If a budget ends the training before these texts join, there are no thresholds yet.
     thresholds = carried_over(early, before, find_spans(trained, others), n_labels) if before else early
     return FittedSpans(trained, thresholds, len({one.corrected.item_id or place for place, one in enumerate(later)}),
                        history, stopped, len(rationales))
 
 
 def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[list[_Example], list[_Example]]:
-    """Which texts train from the beginning, and which join later: all answers to a text, and its copies, together."""
+    """Split texts into those that train from the start and those that join later, keeping copies together."""
     of_text: dict[str, list[_Example]] = {}
     for one in examples:
         of_text.setdefault(" ".join(one.corrected.text.casefold().split()), []).append(one)
@@ -161,7 +161,7 @@ def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[lis
 def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], options: SpanOptions,
            rng: np.random.Generator, *, join: Callable[[SpanNet], object], show: Callable[[int, float], object],
            rationales: SpanRationaleLoss, until: float | None) -> tuple[SpanNet, str]:
-    """The averaged weights of a net that was trained, and why it ended."""
+    """Train a net; return it with averaged weights, and why the training ended."""
     net, averaged = net.train(), copy.deepcopy(net)
     optimizer = AdamW(net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True)
     examples, queue = [one for one in first if len(one.text.words)], list[int]()
@@ -195,7 +195,7 @@ def _train(net: SpanNet, first: Sequence[_Example], later: Sequence[_Example], o
 
 
 def _part(one: _Example, rng: np.random.Generator) -> tuple[EncodedText, Targets]:
-    """A text, or some part of a long one."""
+    """A text, or a random part of a long one."""
     n = len(one.text.words)
     if n <= PART:
         return one.text, one.targets
@@ -220,15 +220,15 @@ def _loss(net: SpanNet, some: Sequence[tuple[EncodedText, Targets]], hidden: flo
 
 
 def span_thresholds(examples: Sequence[_Example], found: Sequence[FoundSpans], n_labels: int) -> np.ndarray:
-    """The threshold with the best F1 for each label's proposals, drawn towards that of all labels.
+    """The threshold with the best F1 for each label's proposals, shrunk towards that of all labels.
 
-    A proposal is right that has the tokens and the label of a span; one that lies where nothing is known doesn't count.
+    A proposal is right if a span has its tokens and label; proposals where nothing is known don't count.
 
     Parameters
     ----------
     examples : sequence of _Example
     found : sequence of FoundSpans
-        In each text.
+        Spans found in each text.
     n_labels : int
 
     Returns

@@ -1,7 +1,7 @@
 """Parts of this package as one Python script that needs no other part of it. Read `standalone` first.
 
-The script has the source of the functions and classes that are named, and of everything of the package that they use,
-as it is. So the script can't come to differ from the package.
+The script has the unchanged source of the named functions and classes, and of everything of the package that they use,
+so that it can't diverge from the package.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from functools import cache
 
 PACKAGE = __name__.partition(".")[0]
 ERRORS = f"{PACKAGE}.errors"
-# Notes for the checkers of this package say nothing in a script.
+# Notes for this package's linters and type checker, which a script doesn't need.
 _NOTES = re.compile(r"\s+# (?:type: ignore|noqa).*$", re.MULTILINE)
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__"}
-# Methods that show an object or copy it; no script needs them.
+# Methods that display or copy an object; no script needs them.
 _NEVER = frozenset({"__repr__", "_repr_html_", "__reduce__", "__deepcopy__", "extra_repr"})
 
 # A name in a module.
@@ -30,24 +30,24 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def standalone(*roots: Place) -> str:
-    """The source of some functions and classes, and of all that they use of this package.
+    """The source of some functions and classes, and of everything that they use from this package.
 
     Parameters
     ----------
     *roots : tuple of (str, str)
-        The module, such as "hitl_widgets.learn.light", and the name of each.
+        Module, such as "hitl_widgets.learn.light", and name of each function or class.
 
     Returns
     -------
     str
-        Imports of other packages, then definitions, each after those that it needs when it is run. Errors of the
-        package are plain `ValueError`s there. Methods that nothing in the script calls are left out, but for the public
-        ones of the classes that are named.
+        Imports of other packages, then definitions, each after those that it needs when it is executed. Errors of the
+        package become plain `ValueError`s. Methods that nothing in the script calls are left out, except the public
+        ones of the named classes.
 
     Raises
     ------
     ValueError
-        When two modules have different things of one name, or something can't be told from its source.
+        When two modules define different things under one name, or something can't be read from the source.
     """
     found = _Found()
     for module, name in roots:
@@ -59,7 +59,7 @@ def standalone(*roots: Place) -> str:
 
 @dataclass
 class _Use:
-    """What a piece of source uses: names, those in annotations, attributes of `self`, and those of anything else."""
+    """What a piece of source uses: names, names in annotations, attributes of `self`, other attributes."""
 
     names: set[str] = field(default_factory=set)
     annotated: set[str] = field(default_factory=set)
@@ -102,7 +102,7 @@ class _Module:
                 self.outside.setdefault(bound, set()).add(f"from {origin} import {alias.name}{suffix}")
 
     def source(self, statement: ast.stmt, leaving_out: Iterable[ast.stmt] = ()) -> str:
-        """The lines of a statement with the comments before it, without those of some parts."""
+        """The source of a statement with the comments above it, leaving out the lines of some of its parts."""
         first, last = self._span(statement)
         gone = {line for part in leaving_out for line in range(self._span(part)[0], self._span(part)[1] + 1)}
         text = "\n".join(line for number, line in enumerate(self.lines[first - 1:last], first) if number not in gone)
@@ -123,7 +123,7 @@ def _module(name: str) -> _Module:
 
 @dataclass
 class _Class:
-    """A class that is in the script."""
+    """A class in the script."""
 
     place: Place
     node: ast.ClassDef
@@ -135,7 +135,7 @@ class _Class:
 
 
 class _Found:
-    """What is in a script so far."""
+    """The content of a script so far."""
 
     def __init__(self) -> None:
         self._places: dict[Place, None] = {}
@@ -149,7 +149,7 @@ class _Found:
         self.roots = set[Place]()
 
     def need(self, module: str, name: str) -> None:
-        """Take in what a name in a module stands for, with all that it uses."""
+        """Add what a name in a module stands for, with everything that it uses."""
         of_module = _module(module)
         if name in of_module.inside:
             origin, original = of_module.inside[name]
@@ -167,7 +167,7 @@ class _Found:
             raise ValueError(f"{name!r} isn't defined in {module}.")
 
     def complete(self) -> None:
-        """Take in the methods that something calls, until no other is called."""
+        """Add the methods that are called, until there are no further ones."""
         changed = True
         while changed:
             changed = False
@@ -241,7 +241,7 @@ class _Found:
         return module.inside.get(name, (module.name, name))
 
     def _family(self, place: Place) -> set[Place]:
-        """A class with all that it is derived from, and all that are derived from it."""
+        """A class with all its base classes and all its subclasses."""
         family = {place}
         while True:
             more = {base for one in family if one in self._classes for base in self._classes[one].bases} \
@@ -263,7 +263,7 @@ class _Found:
             raise ValueError(f"{alias!r} stands for {self._aliases[alias]!r} and for {name!r}.")
 
     def _order(self) -> list[str]:
-        """The modules, each after those from which it imports what is in the script."""
+        """The modules in order of dependency: each after those from which it imports."""
         wanted = list(dict.fromkeys(module for module, _ in self._places))
         order: dict[str, None] = {}
 
@@ -285,7 +285,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _joined(pieces: list[tuple[bool, str]]) -> list[str]:
-    """The pieces of a module; statements that follow each other are one paragraph."""
+    """The pieces of a module as text; consecutive statements form one paragraph."""
     joined: list[str] = []
     plain = False
     for is_definition, text in pieces:
@@ -298,7 +298,7 @@ def _joined(pieces: list[tuple[bool, str]]) -> list[str]:
 
 
 def _import_lines(lines: Iterable[str]) -> list[str]:
-    """The imports: of the standard library first, those from one module in one line."""
+    """The imports: the standard library first; those from one module joined in one line."""
     plain, of_module = set[str](), dict[str, set[str]]()
     for line in lines:
         if line.startswith("from "):
@@ -328,7 +328,7 @@ def _defined(statement: ast.stmt) -> list[str]:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         names = [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
                  and isinstance(node.ctx, ast.Store)]
-        if isinstance(statement, ast.For):  # what its body fills, such as a table
+        if isinstance(statement, ast.For):  # what its body assigns to, such as a table
             names = [node.value.id for node in ast.walk(statement) if isinstance(node, ast.Subscript)
                      and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)]
         return names
@@ -348,18 +348,18 @@ class _Uses(ast.NodeVisitor):
         self.use, self._bound = _Use(), list[set[str]]()
 
     def visit_Name(self, node: ast.Name) -> None:
-        """Count a name that isn't the piece's own."""
+        """Record a name that isn't bound in the piece itself."""
         if isinstance(node.ctx, ast.Load) and not any(node.id in names for names in self._bound):
             self.use.names.add(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Count an attribute, of `self` or of anything else."""
+        """Record an attribute, of `self` or of anything else."""
         of_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
         (self.use.of_self if of_self else self.use.attributes).add(node.attr)
         self.visit(node.value)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        """Go through a function with its own names bound."""
+        """Visit a function with its own names bound."""
         for outside in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
             if outside is not None:
                 self.visit(outside)
@@ -373,18 +373,18 @@ class _Uses(ast.NodeVisitor):
             self._bound[-1].add(node.name)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        """Go through a lambda with its arguments bound."""
+        """Visit a lambda with its arguments bound."""
         for outside in node.args.defaults:
             self.visit(outside)
         self._within({one.arg for one in node.args.args}, [node.body])
 
     def visit_For(self, node: ast.For) -> None:
-        """Go through a loop with its own names bound."""
+        """Visit a loop with its own names bound."""
         self._within({one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)},
                      [node.iter, *node.body, *node.orelse])
 
     def visit(self, node: ast.AST) -> None:
-        """Go through a piece of source; the names that a comprehension binds are its own, also outside of functions."""
+        """Visit a piece of source; the names that a comprehension binds are its own, also outside of functions."""
         if not isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
             super().visit(node)
             return
@@ -394,14 +394,14 @@ class _Uses(ast.NodeVisitor):
         self._bound.pop()
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Keep the annotation apart."""
+        """Record the names of the annotation separately."""
         self._annotated(node.annotation)
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Refuse an import of the package inside a function: the script has no such module."""
+        """Refuse imports of the package inside a function: the script has no such module."""
         if node.level or (node.module or "").partition(".")[0] == PACKAGE:
             raise ValueError(f"line {node.lineno} imports {node.module} inside a function, which no script can.")
         for alias in node.names:
@@ -425,5 +425,5 @@ class _Uses(ast.NodeVisitor):
 
 
 def place_of(value: type | types.FunctionType) -> Place:
-    """Where a function or class of this package is defined."""
+    """Module and name of a function or class of this package."""
     return value.__module__, value.__name__

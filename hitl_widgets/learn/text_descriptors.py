@@ -1,7 +1,7 @@
 """The descriptors of a project's texts: fitted once, computed once for each text, kept on disk.
 
-`TextDescriptorNet` is `items.text_features.TextFeatures` as a net that reads code points, so that light heads over it
-are nets like any other. `TextDescriptors` gives the rows of a pool; the queue, clusters and heads for values use them.
+`TextDescriptorNet` is `items.text_features.TextFeatures` as a net that reads code points, so that light heads can be
+put on it as on other nets. `TextDescriptors` has the rows of a pool, for the queue, clusters and heads for values.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .pool_descriptors import PoolDescriptors
 from .text_views import TextPreprocess, text_of
 from .weights import load_weights, shapes_in
 
-# Changes where other descriptors are computed from the same texts.
+# Changed whenever the descriptors of the same texts change.
 FORM = "components and sketch of texts, 1"
 
 
 class TextDescriptorNet(Descriptors):
-    """Descriptors of texts from their code points; it doesn't learn, and nothing is differentiated through it.
+    """Descriptors of texts from their code points; it isn't trained, and has no gradients.
 
     Parameters
     ----------
     n_kept, n_components : int
-        Of `TextFeatures.axes`, which are kept with half the precision.
+        Shape of `TextFeatures.axes`, which are kept in half precision.
     """
 
     buckets: Tensor
@@ -63,29 +63,29 @@ class TextDescriptorNet(Descriptors):
 
     @property
     def features(self) -> TextFeatures:
-        """The same as plain arrays."""
+        """The features as plain arrays."""
         return TextFeatures(self.buckets.cpu().numpy(), self.weights.cpu().numpy(),
                             self.axes.float().cpu().numpy(), float(self.rare))
 
     def forward(self, views: Tensor) -> Tensor:
-        """From code points, shape (n, n_characters) with -1 behind a text's end, to rows, shape (n, n_features)."""
+        """From code points, shape (n, n_characters) with -1 after a text's end, to rows, shape (n, n_features)."""
         return self.rows_of(list(views))
 
     def rows_of(self, views: Sequence[Tensor]) -> Tensor:
-        """Descriptors of code points that may be of several lengths, as `forward`."""
+        """Descriptors of code points of any lengths; otherwise as `forward`."""
         rows = torch.from_numpy(self.features.of([text_of(view.detach()) for view in views]))
         return rows.to(self.axes.device)
 
 
 def fit_text_descriptors(texts: Sequence[str], *, seed: int = 0) -> TextDescriptorNet:
-    """Fit descriptors to some texts of a pool, without any label; BadInput without a text.
+    """Fit descriptors to some texts of a pool, without labels; BadInput if there is no text.
 
     Parameters
     ----------
     texts : sequence of str
-        Of more than 4,000 the first 4,000 are used.
+        The first 4,000 are used.
     seed : int
-        Of the decomposition.
+        Seed of the decomposition.
     """
     fitted = fit_text_features(texts, seed=seed)
     net = TextDescriptorNet(*fitted.axes.shape).eval()
@@ -105,7 +105,7 @@ def holds_any_descriptors(path: Path, *, prefix: str = "") -> bool:
     path : Path
         The safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of their names in the file.
     """
     with suppress(OSError, safetensors.SafetensorError):
         return f"{prefix}buckets" in shapes_in(path) or holds_descriptors(path, prefix=prefix)
@@ -113,19 +113,19 @@ def holds_any_descriptors(path: Path, *, prefix: str = "") -> bool:
 
 
 def unfitted_descriptors_of(path: Path, *, prefix: str = "") -> Descriptors:
-    """Descriptors like those in a file of weights, of images or texts, to load these into.
+    """Unfitted descriptors of the form in a file of weights, of images or texts, to load the weights into.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     prefix : str
-        Of their names in the file.
+        Prefix of their names in the file.
 
     Raises
     ------
     OSError, SafetensorError
-        When the file can't be read, or has none.
+        When the file can't be read, or has no descriptors.
     """
     if (shape := shapes_in(path).get(f"{prefix}axes")) is not None:
         return TextDescriptorNet(*shape).eval()
@@ -135,26 +135,26 @@ def unfitted_descriptors_of(path: Path, *, prefix: str = "") -> Descriptors:
 class TextDescriptors(PoolDescriptors):
     """Descriptors of the texts of a pool, with the methods of `PoolDescriptors`. Safe for many threads.
 
-    They follow from the texts alone, whatever preprocessing a person's net has.
+    They depend on the texts alone, whatever preprocessing a person's net has.
 
     Parameters
     ----------
     pool : Pool
         The texts.
     folder : Path
-        Where they are kept.
+        Folder of the descriptors.
     measures : callable
-        Gives a mask of the pool's items that measure (hold-out and gold): bool, shape (n_items,). Nothing is fitted to
-        these.
+        Returns a mask of the pool's measuring items (hold-out and gold): bool, shape (n_items,). Descriptors are
+        fitted to the other items, if there are any.
     seed : int
-        Of the texts that the components are fitted to.
+        Seed of the draw of texts to fit to.
     """
 
     def __init__(self, pool: Pool, folder: Path, *, measures: Callable[[], np.ndarray], seed: int) -> None:
         super().__init__(pool, folder, view=TextPreprocess, measures=measures, seed=seed)
 
     def _fit(self) -> Descriptors:
-        # Some more than are fitted to, since some can't be read.
+        # More than are fitted to, since some may be unreadable.
         texts = [text for text in readable_texts(self.pool, self._learnable()[:2 * N_FITTED]) if text is not None]
         if not texts:
             raise ModelError("none of the pool's items can be read, so they have no descriptors.")
@@ -185,7 +185,7 @@ def text_rows(net: TextDescriptorNet, pool: Pool, positions: np.ndarray) -> np.n
     pool : Pool
         The texts.
     positions : ndarray of int, shape (n,)
-        Of the texts in the pool.
+        Positions of the texts in the pool.
     """
     texts = {row: text for row, text in enumerate(readable_texts(pool, positions)) if text is not None}
     rows = np.full((len(positions), net.n_features), np.nan, np.float32)

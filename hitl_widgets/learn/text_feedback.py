@@ -23,22 +23,22 @@ from .reliance import N_REPAINTINGS, Reliance
 from .text_rationales import TextRationales, Tokens, donor_words, replaced, variants, words_in_texts
 from .text_scores import text_probs
 
-# Texts on which reliance is measured, at most, and those whose words are left out one by one; and words of each.
+# Maximum number of texts for reliance, of texts whose words are left out one by one, and of words in each of these.
 MAX_MEASURED, MAX_SHARED, MAX_WORDS = 200, 50, 60
 
 
 @dataclass(frozen=True)
 class TextFeedback:
-    """The marked texts of a training set and others; for texts what `feedback.Feedback` is for images.
+    """The marked texts of a training set, and others; the counterpart of `feedback.Feedback` for texts.
 
     Attributes
     ----------
     rationales : TextRationales
         The marked words, by rows of the training set.
     regions : list
-        item_id and regions of all of them, as the log has them.
+        item_id and regions of all marked texts, as the log has them.
     others : list of str
-        Texts that nobody marked, up to 200, drawn by chance.
+        Texts that nobody marked, up to 200, drawn at random.
     """
 
     rationales: TextRationales
@@ -53,7 +53,7 @@ class TextFeedback:
         predictor : NetPredictor
             The model.
         seed : int
-            Of what stands in the places of words, so that two models see the same.
+            Seed of the replacement words, so that two models see the same texts.
         """
         marked = [(text, wrong) for text, wrong, _ in self.rationales.marked() if len(wrong)][:MAX_MEASURED]
         return measure_text_reliance(predictor, marked, self.others, seed=seed) if marked else None
@@ -64,7 +64,7 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
                      ) -> TextFeedback | None:
     """The marked words of a training set's texts, and of texts that were skipped or answered unsure.
 
-    Several annotators' words of a text are joined. Regions that can't be used are reported.
+    The words marked in a text by several annotators are joined. Regions that can't be used are reported.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
     item_ids : sequence of str
         The training set.
     view_of : callable
-        From a text to the net's view of it.
+        Maps a text to the net's view of it.
     exact : ndarray of bool
-        For each item of the training set whether it has one label for sure: a missing word needs it, since the label's
-        probability must fall without the word.
+        For each item of the training set, whether it certainly has one label. Missing words are used only there, since
+        the label's probability must fall without the word.
     quiet : bool
-        Whether nothing is said of regions that can't be used.
+        Whether unusable regions go unreported.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def _as_logged(decisions: Sequence[Decision]) -> list[list[Any]]:
 
 
 def _with_loose(found: TextRationales, n_labelled: int) -> TextRationales:
-    """The same, with the texts whose row is `n_labelled` or more as those without a label."""
+    """The rationales, with texts whose row is `n_labelled` or more moved to `loose`, those without a label."""
     labelled = found.rows < n_labelled
     keep = torch.from_numpy(labelled)
     loose = tuple((text, wrong.numpy()[:len(text)]) for text, wrong, there
@@ -154,8 +154,8 @@ def measure_text_reliance(predictor: Any, marked: Sequence[tuple[str, Tokens]], 
                           seed: int = 0) -> Reliance:
     r"""Measure how a model's predictions move when marked words are taken out, four times each.
 
-    The first time a blank stands in the place of each, then words of other texts. The figures are those of
-    `reliance.measure_reliance`; the share is that of the marked words in what leaving out single words changes.
+    In the first of the four, blanks replace the marked words; in the others, words of other texts. The figures are as
+    in `reliance.measure_reliance`; `share` is the marked words' share of the changes from leaving out single words.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def measure_text_reliance(predictor: Any, marked: Sequence[tuple[str, Tokens]], 
     marked : sequence of (text, tokens)
         The texts with their marked words.
     others : sequence of str
-        Texts that nobody marked: as many of their words, drawn by chance, take the part of the marked ones.
+        Texts that nobody marked; as many of their words, drawn at random, are replaced for comparison.
     seed : int
-        Of the words, so that two models see the same.
+        Seed of the words drawn, so that two models see the same texts.
     """
     rng = np.random.default_rng(seed)
     donors = donor_words(others or [text for text, _ in marked], rng, but=marked)
@@ -202,7 +202,7 @@ def _variations(predictor: Any, marked: Sequence[tuple[str, Tokens]], donors: Se
 
 
 def _shares(predictor: Any, marked: Sequence[tuple[str, Tokens]]) -> np.ndarray:
-    """Each text's share of marked words in what leaving out single words changes; NaN where nothing does."""
+    """The marked words' share of the changes from leaving out single words, by text; NaN if nothing changes."""
     shares = []
     for text, wrong in marked:
         found = tokens_of(text)[:MAX_WORDS]

@@ -1,7 +1,7 @@
 """Light models of texts: an additive net, fitted to answers in a fraction of a second.
 
-`fit_text_light` fits and calibrates an `AdditiveTextNet` to rows of features (`text_rows`), with what is known of the
-pool's texts without any answer (`fit_text_prior`). `PoolTexts` keeps both for a project.
+`fit_text_light` fits and calibrates an `AdditiveTextNet` on rows of features (`text_rows`), using a prior that needs no
+answers (`fit_text_prior`). `PoolTexts` keeps features and prior for a project.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from .text_views import MOST_READ
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C.
 STRENGTH = 30.0
-# Topics of a pool, and how far a text's topics may count beside its features: not at all, or several times as much.
-# Which of these is taken is decided out of fold.
+# Number of topics of a pool, and their weights beside the features: 0 or several times as much. Which one is taken is
+# decided out of fold.
 N_TOPICS, TOPICS_COUNT = 32, (0.0, 4.0)
-# Texts to which a prior is fitted, at most, and the characters of all of them together.
+# Maximum number of texts to which a prior is fitted, and of characters in all of them.
 N_FITTED, MOST_CHARACTERS = 4_000, 4_000_000
-# Products of features by which the texts of a fit are compared with each other, and with how many each is, at most.
+# Maximum number of feature products in comparing the texts of a fit, and of texts that each is compared with.
 N_PRODUCTS, MOST_LANDMARKS = 5 * 10**8, 1_500
 # Numbers in the rows of features that are kept in memory: 240 MB.
 MOST_KEPT = 20_000_000
-# Changes where a prior of another form would be fitted.
+# Changed whenever the form of the prior changes.
 FORM = f"prior of texts, 1, {COUNTS}"
 
 
 @dataclass(frozen=True)
 class TextPrior:
-    """What is known of a pool's texts before any answer.
+    """What a pool's texts show without answers: how rare features are, and which occur together.
 
     Attributes
     ----------
     rarity : ndarray of float32, shape (n_buckets,)
         As `text_nets.rarity_of` gives it.
     buckets : ndarray of int64, shape (n_kept,)
-        Features that occur.
+        Buckets of the features that occur.
     topics : ndarray of float32, shape (n_kept, n_topics)
-        Directions in which the features of the pool's texts differ most: which of them occur together.
+        Principal directions of the features: which of them occur together in the pool's texts.
     """
 
     rarity: np.ndarray
@@ -70,11 +70,11 @@ def fit_text_prior(texts: Sequence[str], *, n_buckets: int = N_HASHED, seed: int
     Parameters
     ----------
     texts : sequence of str
-        Those that may be learnt from, in an order drawn by chance; of more than 4,000 the first 4,000 are used.
+        Texts that may be learnt from, in random order; the first 4,000 are used.
     n_buckets : int
         Number of hashed features, a power of two.
     seed : int
-        Of the randomised decomposition.
+        Seed of the randomised decomposition.
 
     References
     ----------
@@ -101,9 +101,9 @@ def text_rows(texts: Sequence[str], rarity: np.ndarray) -> sparse.csr_matrix:
     Parameters
     ----------
     texts : sequence of str
-        Any number.
+        The texts, any number.
     rarity : ndarray of float32, shape (n_buckets,)
-        As of a `TextPrior`.
+        As in a `TextPrior`.
     """
     parts = [sparse.csr_matrix((0, len(rarity)), dtype=np.float32)]
     for some in at_once(texts):
@@ -115,14 +115,14 @@ def text_rows(texts: Sequence[str], rarity: np.ndarray) -> sparse.csr_matrix:
 
 
 class Coordinates(NamedTuple):
-    """Texts as rows of a few numbers, over which a fit is one over all of their features.
+    """Texts as rows of a few coordinates; a fit on these is equivalent to one on all features.
 
     Attributes
     ----------
     rows : Tensor of float32, shape (n, n_coordinates)
         Their inner products are those of features and topics.
     weights : callable
-        From weights over these numbers, shape (n_labels, n_coordinates), to those of features, (n_labels, n_buckets).
+        Maps weights of coordinates, shape (n_labels, n_coordinates), to weights of features, (n_labels, n_buckets).
     """
 
     rows: Tensor
@@ -133,21 +133,21 @@ def coordinates(rows: sparse.csr_matrix, prior: TextPrior, *, topics: float = 0.
                 penalty: np.ndarray | None = None) -> Coordinates:
     """The coordinates of texts in the space of their own features.
 
-    A fit with a penalty on the squares of all weights never leaves the space of the texts that it learns from, so that
-    it needs no more numbers than there are texts. Of many texts, some span the space. A weight of a text's topics is
-    one of all features that occur in these.
+    A fit with a penalty on the squares of all weights never leaves the space that the training texts span, so that it
+    needs no more coordinates than there are texts. If there are many, some of them span the space. The weight of a
+    topic acts on all features that occur in it.
 
     Parameters
     ----------
     rows : sparse matrix, shape (n, n_buckets)
-        As `text_rows` gives them; one or more.
+        As `text_rows` gives them; one row or more.
     prior : TextPrior
-        Of the pool.
+        The prior of the pool.
     topics : float
-        c, how far topics count beside the features, 0 or more.
+        c, the weight of topics beside the features, 0 or more.
     penalty : ndarray of float, shape (n_buckets,), optional
-        D, by how much more than others each feature's weight is penalised, above 0; all alike when None. A feature of
-        which it is large hardly counts.
+        D, the penalty on each feature's weight relative to others, above 0; equal when None. Features with a large one
+        hardly count.
 
     References
     ----------
@@ -162,7 +162,7 @@ def coordinates(rows: sparse.csr_matrix, prior: TextPrior, *, topics: float = 0.
     of_topics = topics * (scaled[:, prior.buckets] @ prior.topics.astype(np.float64))
     some = _landmarks(rows)
     inner = np.asarray((scaled @ scaled[some].T).todense(), np.float64) + of_topics @ of_topics[some].T
-    # Along the axes of the texts' own space a fit needs half as many steps. Equal texts add none.
+    # Along the principal axes of the texts' space a fit needs half as many steps. Equal texts add no axes.
     lengths, axes = np.linalg.eigh(inner[some])
     whole = lengths > 1e-9 * max(float(lengths[-1]), 1e-12)
     back = axes[:, whole] / np.sqrt(lengths[whole])
@@ -176,7 +176,7 @@ def coordinates(rows: sparse.csr_matrix, prior: TextPrior, *, topics: float = 0.
 
 
 def _landmarks(rows: sparse.csr_matrix) -> np.ndarray:
-    """The texts that span the space: all, or of many some that are drawn by chance."""
+    """The texts that span the space: all, or if there are many a random sample."""
     n = rows.shape[0]
     n_products = float((np.bincount(rows.indices, minlength=1).astype(np.float64) ** 2).sum())
     most = min(MOST_LANDMARKS, max(100, int(n * N_PRODUCTS / max(1.0, n_products))))
@@ -188,16 +188,16 @@ def fit_text_light(rows: sparse.csr_matrix, targets: Tensor, weights: Tensor, *,
                    strength: float = STRENGTH) -> Light:
     """Fit an additive net to answers, and calibrate it out of fold.
 
-    It is multinomial logistic regression. Whether topics count beside features is decided by the loss out of fold.
+    The method is multinomial logistic regression. The out-of-fold loss decides whether topics are used too.
 
     Parameters
     ----------
     rows : sparse matrix, shape (n, n_buckets)
-        Of the texts, as `text_rows` gives them.
+        Features of the texts, as `text_rows` gives them.
     targets, weights, n_labels, draws, shares
         As for `light.fit_light`.
     prior : TextPrior
-        Of the pool.
+        The prior of the pool.
     penalty : ndarray of float, shape (n_buckets,), optional
         As for `coordinates`.
     strength : float
@@ -211,7 +211,7 @@ def fit_text_light(rows: sparse.csr_matrix, targets: Tensor, weights: Tensor, *,
     Raises
     ------
     ShapeError
-        If they differ in length, or there is none.
+        If rows and targets differ in length, or are empty.
     """
     _check(rows, targets)
 
@@ -276,12 +276,12 @@ def _net(found: Coordinates, head: Any, prior: TextPrior) -> AdditiveTextNet:
 
 
 def row_logits(net: AdditiveTextNet, rows: sparse.csr_matrix) -> Tensor:
-    """Logits of an additive net from rows of features that are at hand: float32, shape (n, n_labels).
+    """Logits of an additive net from given rows of features: float32, shape (n, n_labels).
 
     Parameters
     ----------
     net : AdditiveTextNet
-        With the rarity by which the rows were counted.
+        Has the rarity with which the rows were computed.
     rows : sparse matrix, shape (n, n_buckets)
         As `text_rows` gives them.
     """
@@ -293,19 +293,19 @@ def row_logits(net: AdditiveTextNet, rows: sparse.csr_matrix) -> Tensor:
 # -- the texts of a project ----------------------------------------------------------------------------------
 
 class PoolTexts:
-    """The features of a pool's texts, and what is known of them without any answer. Safe for many threads.
+    """The features of a pool's texts, and their prior, which needs no answers. Safe for many threads.
 
     Parameters
     ----------
     pool : Pool
         The texts.
     folder : Path
-        Where the prior is kept.
+        Folder of the prior.
     measures : callable
-        Gives a mask of the pool's items that measure (hold-out and gold): bool, shape (n_items,). Nothing is fitted to
-        these.
+        Returns a mask of the pool's measuring items (hold-out and gold): bool, shape (n_items,). The prior is fitted to
+        the other items, if there are any.
     seed : int
-        Of the texts that the prior is fitted to.
+        Seed of the draw of texts to which the prior is fitted.
     """
 
     def __init__(self, pool: Pool, folder: Path, *, measures: Callable[[], np.ndarray], seed: int) -> None:
@@ -318,7 +318,7 @@ class PoolTexts:
 
     @property
     def prior(self) -> TextPrior:
-        """What is known of the texts; fitting it may take seconds the first time."""
+        """The prior of the texts; fitting it may take seconds the first time."""
         with self._lock:
             if self._prior is None:
                 text = f"{FORM} {self.pool.digest} {self.seed}"
@@ -336,12 +336,12 @@ class PoolTexts:
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of the items in the pool.
+            Positions of the items in the pool.
 
         Returns
         -------
         rows : sparse matrix of float32, shape (n, n_buckets)
-            Of a text that can't be read all are 0.
+            The row of an unreadable text is 0.
         readable : ndarray of bool, shape (n,)
         """
         prior, places = self.prior, np.asarray(positions, np.int64).tolist()
@@ -392,7 +392,7 @@ def _write(prior: TextPrior, path: Path) -> None:
 
 
 def _read(path: Path) -> TextPrior | None:
-    """The prior in a file; None where there is none that can be read."""
+    """The prior in a file; None if it is missing or unreadable."""
     with suppress(OSError, safetensors.SafetensorError, KeyError):
         if path.exists():
             tensors = safetensors.torch.load_file(str(path))

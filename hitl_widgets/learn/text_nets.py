@@ -2,7 +2,7 @@
 
 Both take code points, and cut a text into tokens as `items.tokens` does. `AdditiveTextNet` adds up the weights of
 hashed features, each of which belongs to a token (or to two that are neighbours), so that its logits are a bias and a
-sum over tokens: `AdditiveTextNet.contributions`. `TextCNN` has embeddings of tokens, made of the same features, and
+sum over tokens: `AdditiveTextNet.contributions`. `TextCNN` has embeddings of tokens, from the same features, and
 convolutions over them. `features_of` gives the features.
 """
 
@@ -23,24 +23,24 @@ from ..items.tokens import tokens as cut
 from .text_views import text_of
 from .weights import shapes_in, unset
 
-# Texts that are fewer characters than this together are read at once: their features take about 100 MB.
+# Texts are read in batches of up to this many characters: their features take about 100 MB.
 AT_ONCE = 200_000
 # Hashed features of `AdditiveTextNet`, and rows of the embedding of `TextCNN`.
 N_HASHED, N_EMBEDDED = 2**17, 2**14
 # Characters in the n-grams of a token, its two ends counting as one each.
 SHORTEST, LONGEST = 2, 5
-# Kinds of features: n-grams within a token, whole tokens, pairs of neighbours, and shapes (digits, capitals). What each
-# kind counts in a text, as the length of its vector.
+# Kinds of features: n-grams within a token, whole tokens, pairs of neighbours, and shapes (digits, capitals). `COUNTS`
+# has the norm of each kind's vector in a text.
 N_GRAM, WORD, PAIR, SHAPE = range(4)
 COUNTS = (1.0, 1.0, 0.5, 0.5)
-# Tokens at which `TextCNN` looks, from the beginning of a text.
+# Maximum number of tokens that `TextCNN` reads, from the beginning of a text.
 MOST_TOKENS = 2_000
 _BEGIN, _END = 0x110000, 0x110001
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Features(NamedTuple):
-    """The hashed features of some texts, one row for each time that one occurs.
+    """The hashed features of some texts, one row for each occurrence.
 
     Attributes
     ----------
@@ -49,11 +49,11 @@ class Features(NamedTuple):
     tokens : ndarray of int, shape (n,)
         The token, counted over all texts; of a pair the first of the two.
     hashes : ndarray of uint64, shape (n,)
-        The first bits are the bucket.
+        Their first bits are the bucket.
     kinds : ndarray of int8, shape (n,)
         `N_GRAM`, `WORD`, `PAIR` or `SHAPE`.
     spans : list of ndarray
-        Of each text the tokens' [start, end) in characters, int32, shape (n_tokens, 2).
+        For each text, the tokens' [start, end) in characters, int32, shape (n_tokens, 2).
     """
 
     rows: np.ndarray
@@ -63,7 +63,7 @@ class Features(NamedTuple):
     spans: list[np.ndarray]
 
     def buckets(self, n_buckets: int) -> np.ndarray:
-        """The bucket of each, int64, shape (n,); `n_buckets` is a power of two."""
+        """The bucket of each feature, int64, shape (n,); `n_buckets` is a power of two."""
         return (self.hashes >> np.uint64(64 - n_buckets.bit_length() + 1)).astype(np.int64)
 
 
@@ -73,12 +73,12 @@ def features_of(texts: Sequence[str]) -> Features:
     Parameters
     ----------
     texts : sequence of str
-        All at once: of long texts a few, since each character has about five features.
+        Pass few texts at once if they are long: each character has about five features.
 
     Notes
     -----
-    Letters are lowered before they are hashed, and in pairs of neighbours each digit counts as 0. The shape of a token
-    is which of digits, capitals and small letters it has, and how many digits.
+    Letters are converted to lower case before hashing, and in pairs of neighbours each digit counts as 0. The shape of
+    a token says which of digits, capitals and small letters it has, and how many digits.
     """
     spans = [cut(text) for text in texts]
     n_tokens = np.array([len(each) for each in spans], np.int64)
@@ -96,7 +96,7 @@ def features_of(texts: Sequence[str]) -> Features:
 
 
 class _Marked(NamedTuple):
-    """The characters of tokens, one token after the other, each with a mark at its beginning and end."""
+    """The characters of tokens, concatenated, with a mark at the beginning and end of each token."""
 
     token: np.ndarray  # of each character or mark
     place: np.ndarray  # within its token
@@ -157,7 +157,7 @@ def _of_tokens(marked: _Marked, text_of: np.ndarray) -> Iterator[tuple[np.ndarra
 
 
 def _salt(number: int) -> np.uint64:
-    """What is added so that features of different kinds differ."""
+    """The number added to hashes so that features of different kinds differ."""
     return np.uint64(number * int(_FACTOR) % 2**64)
 
 
@@ -176,18 +176,18 @@ def at_once(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 class Amounts(NamedTuple):
-    """The features of some texts with what each counts, one row for each time that one occurs.
+    """The features of some texts with their amounts, one row for each occurrence.
 
     Attributes
     ----------
     rows, tokens : ndarray of int, shape (n,)
         As in `Features`.
     buckets : ndarray of int, shape (n,)
-        The bucket of each.
+        The bucket of each feature.
     amounts : ndarray of float64, shape (n,)
-        What it counts.
+        Its TF-IDF, see `amounts_of`.
     pairs : ndarray of bool, shape (n,)
-        Whether it belongs to its token and the next one, half to each.
+        Whether it belongs half to its token and half to the next one.
     spans : list of ndarray
         As in `Features`.
     """
@@ -201,7 +201,7 @@ class Amounts(NamedTuple):
 
 
 def amounts_of(texts: Sequence[str], rarity: np.ndarray) -> Amounts:
-    """The features of texts, each with its amount: TF-IDF, of each kind of features with a length of its own.
+    """The features of texts with their amounts: TF-IDF, normalised for each kind of features.
 
     Parameters
     ----------
@@ -212,8 +212,8 @@ def amounts_of(texts: Sequence[str], rarity: np.ndarray) -> Amounts:
 
     Notes
     -----
-    A feature that occurs c times counts 1 + log(c) times its rarity, in equal parts for each time. The vector of each
-    kind of features of a text is then brought to its length in `COUNTS`: a long text counts as much as a short one.
+    A feature that occurs c times counts 1 + log(c) times its rarity, in equal parts for each occurrence. The vector of
+    each kind of features of a text is then scaled to its norm in `COUNTS`: a long text counts as much as a short one.
     """
     found = features_of(texts)
     buckets = found.buckets(len(rarity))
@@ -234,7 +234,7 @@ def rarity_of(texts: Sequence[str], n_buckets: int = N_HASHED) -> np.ndarray:
     Parameters
     ----------
     texts : sequence of str
-        Such as those of a pool that may be learnt from; no answer is needed.
+        For example those of a pool that may be learnt from; no answers are needed.
     n_buckets : int
         Number of hashed features, a power of two.
     """
@@ -248,9 +248,9 @@ def rarity_of(texts: Sequence[str], n_buckets: int = N_HASHED) -> np.ndarray:
 
 
 class AdditiveTextNet(nn.Module):
-    """Logits of texts that are a bias and a sum over hashed features, each of which belongs to a token.
+    """A net whose logits are a bias plus a sum over hashed features, each of which belongs to a token.
 
-    It is fitted by `text_light.fit_text_light`; a new one gives zeros.
+    `text_light.fit_text_light` fits it; its weights are 0 before.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ class AdditiveTextNet(nn.Module):
     n_buckets : int
         Number of hashed features, a power of two.
     rarity : ndarray of float32, shape (n_buckets,), optional
-        As `rarity_of` gives it; all alike when None.
+        As `rarity_of` gives it; equal for all features when None.
 
     Attributes
     ----------
@@ -274,7 +274,7 @@ class AdditiveTextNet(nn.Module):
         super().__init__()
         self.register_buffer("rarity", torch.ones(n_buckets) if rarity is None else
                              torch.from_numpy(np.array(rarity, np.float32)))
-        self.last = unset(nn.Linear, n_buckets, n_labels)  # no draw of torch's own generator
+        self.last = unset(nn.Linear, n_buckets, n_labels)  # leaves torch's own generator alone
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -310,15 +310,15 @@ class AdditiveTextNet(nn.Module):
         Returns
         -------
         tokens : list of ndarray
-            Of each text, [start, end) of its tokens in characters: int32, shape (n_tokens, 2).
+            For each text, [start, end) of its tokens in characters: int32, shape (n_tokens, 2).
         values : list of ndarray
-            Of each text, float64, shape (n_tokens, n_labels). Their sum over the tokens is the logit less the bias,
-            which is the logit of a text without any token.
+            For each text, float64, shape (n_tokens, n_labels). Their sum over the tokens is the logit minus the bias,
+            which is the logit of a text without tokens.
 
         Notes
         -----
-        What a pair of neighbours adds is theirs half and half. The contributions explain this text as it is: without
-        one of its tokens the others would count a little more, since all texts count alike whatever their length.
+        The contribution of a pair of neighbours is split equally. The contributions explain this text as it is: without
+        one of its tokens the others would count a little more, since texts of all lengths have the same norm.
         """
         tokens: list[np.ndarray] = []
         values: list[np.ndarray] = []
@@ -337,14 +337,14 @@ class AdditiveTextNet(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """Embeddings of the tokens of texts: each the mean of those of its features.
+    """Embeddings of the tokens of texts: the mean over a token's features of their embeddings.
 
     Parameters
     ----------
     width : int
-        Numbers in an embedding.
+        Size of an embedding.
     n_buckets : int
-        Rows, a power of two: hashed features share them.
+        Number of rows, a power of two; hashed features share them.
     """
 
     def __init__(self, width: int, n_buckets: int = N_EMBEDDED) -> None:
@@ -353,7 +353,7 @@ class TokenEmbedding(nn.Module):
         nn.init.normal_(self.rows.weight, std=1.0)
 
     def forward(self, views: Tensor) -> Tensor:
-        """From views of code points, shape (n, L), to embeddings, shape (n, n_tokens, width): zeros behind a text."""
+        """From views of code points, shape (n, L), to embeddings, shape (n, n_tokens, width): zeros after a text."""
         parts = [self._of(some) for some in at_once([text_of(view) for view in views])]
         longest = max((part.shape[1] for part in parts), default=1)
         return torch.cat([nn.functional.pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts]) if parts \
@@ -385,14 +385,14 @@ class TextCNN(nn.Module):
     n_labels : int
         Number of outputs.
     width : int
-        Numbers in a token's embedding; convolutions have twice as many channels.
+        Size of a token's embedding; convolutions have twice as many channels.
     seed : int
-        Of the first weights; torch's own generator is left as it was.
+        Seed of the initial weights; torch's own generator is left as it was.
 
     Attributes
     ----------
     embedding : TokenEmbedding
-        From code points to embeddings of tokens, shape (n, n_tokens, width).
+        Maps code points to embeddings of tokens, shape (n, n_tokens, width).
     """
 
     reads_code_points = True
@@ -410,7 +410,7 @@ class TextCNN(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """From views of code points, shape (n, L), -1 after a text's end, to logits, shape (n, n_labels)."""
         embedded = self.embedding(views).transpose(1, 2)
-        # From the texts, not from the embeddings: an attribution puts zeros in the place of these.
+        # Counted in the texts, not in the embeddings, which an attribution replaces by zeros.
         n_tokens = torch.tensor([len(spans) for spans in self.token_spans(views)], device=embedded.device)
         there = (torch.arange(embedded.shape[2], device=embedded.device) < n_tokens[:, None])[:, None].to(embedded)
         near = torch.relu(self.near(embedded)) * there
@@ -420,11 +420,11 @@ class TextCNN(nn.Module):
         return logits
 
     def get_input_embeddings(self) -> nn.Module:
-        """The layer whose output attributions take apart: one row for each token."""
+        """The layer whose output is attributed: one row for each token."""
         return self.embedding
 
     def token_spans(self, views: Tensor | Sequence[Tensor]) -> list[np.ndarray]:
-        """[start, end) in characters of the tokens that have an embedding: of each text int32, shape (n_tokens, 2)."""
+        """[start, end) in characters of the tokens that have an embedding: for each text int32, shape (n_tokens, 2)."""
         return [cut(text_of(view))[:MOST_TOKENS] for view in views]
 
 
@@ -434,14 +434,14 @@ def is_additive_net(net: nn.Module | None) -> bool:
 
 
 def holds_additive_net(path: Path, *, prefix: str = "") -> bool:
-    """Whether a file of weights is that of an `AdditiveTextNet`; False for one that can't be read.
+    """Whether a file holds the weights of an `AdditiveTextNet`; False for one that can't be read.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     prefix : str
-        Of the weights' names in the file, where the net is a part of another.
+        Prefix of the weights' names in the file, where the net is a part of another.
     """
     try:
         names = {name.removeprefix(prefix) for name in shapes_in(path) if name.startswith(prefix)}
@@ -451,7 +451,7 @@ def holds_additive_net(path: Path, *, prefix: str = "") -> bool:
 
 
 def unfitted_additive_net(path: Path, *, prefix: str = "") -> AdditiveTextNet:
-    """An `AdditiveTextNet` like that in a file of weights, to load these into.
+    """An unfitted `AdditiveTextNet` of the form in a file of weights, to load the weights into.
 
     Parameters
     ----------

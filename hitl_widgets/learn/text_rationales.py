@@ -35,13 +35,13 @@ from .text_views import Batch, collate, moved, padding_shows, run_net, shape_of
 # Tokens of a text, [start, end) in characters: int, shape (n, 2).
 Tokens: TypeAlias = np.ndarray
 
-# Texts made of each marked one, in each of which its marked words are something else: blanks in the first, words of
+# Number of variants of each marked text, in which its marked words are replaced: by blanks in the first, by words of
 # other texts in the rest.
 N_VARIANTS = 6
-# By how much more a feature's weight is penalised that only occurs in words marked as wrong, and by how much less one
-# that only occurs in words marked as missing.
+# Factor on the penalty of a feature that occurs only in words marked as wrong, and of one that occurs only in words
+# marked as missing.
 WRONG_PENALTY, MISSING_PENALTY = 1_000.0, 0.1
-# The share of the texts with a feature that are marked from which on it is penalised in full.
+# If at least this share of the texts with a feature have it marked, it is penalised in full.
 ENOUGH = 0.5
 
 
@@ -52,13 +52,13 @@ class TextRationales(Rationales):
     Parameters
     ----------
     rows, left_out
-        As of `Rationales`.
+        As in `Rationales`.
     wrong, missing : Tensor of bool, shape (n_marked, n_characters)
-        The characters that were marked; behind a text's end False.
+        The characters that were marked; False after a text's end.
     texts : tuple of str
         The marked texts.
     view_of : callable or None
-        From a text to a net's view of it.
+        Maps a text to a net's view of it.
     loose : tuple of (text, wrong)
         Further texts without a label, each with its wrong characters: bool, shape (n_characters,).
     """
@@ -71,7 +71,7 @@ class TextRationales(Rationales):
         return len(self.rows) + len(self.loose)
 
     def where(self, readable: np.ndarray) -> TextRationales:
-        """Those of the texts that can be read.
+        """The rationales of the texts that can be read.
 
         Parameters
         ----------
@@ -85,20 +85,20 @@ class TextRationales(Rationales):
                               self.loose)
 
     def marked(self) -> list[tuple[str, Tokens, Tokens]]:
-        """Each text with its wrong and its missing words; those without a label last."""
+        """Each text with its wrong and its missing words; texts without a label last."""
         each = [(text, marked_tokens(text, wrong.numpy()), marked_tokens(text, missing.numpy()))
                 for text, wrong, missing in zip(self.texts, self.wrong, self.missing, strict=True)]
         return [*each, *((text, marked_tokens(text, wrong), np.zeros((0, 2), np.int32)) for text, wrong in self.loose)]
 
 
 def marked_tokens(text: str, mask: np.ndarray) -> Tokens:
-    """The words and signs of which a character is marked: int32, shape (n, 2).
+    """The words and signs with at least one marked character: int32, shape (n, 2).
 
     Parameters
     ----------
     text : str
     mask : ndarray of bool
-        One for each character; what is behind the text's end doesn't count.
+        One for each character; values after the text's end are ignored.
 
     Examples
     --------
@@ -121,12 +121,12 @@ def words_in_texts(masks: Mapping[int, Masks], texts: Mapping[int, str], *, view
     texts : mapping of int to str
         The text of each row.
     view_of : callable, optional
-        From a text to a net's view of it.
+        Maps a text to a net's view of it.
 
     Returns
     -------
     TextRationales
-        A region is left out if it holds no word, or all of its text's.
+        A region is left out if it contains no word, or all words of its text.
     """
     rows: list[int] = []
     kept: list[list[np.ndarray]] = []
@@ -154,7 +154,7 @@ def words_in_texts(masks: Mapping[int, Masks], texts: Mapping[int, str], *, view
 
 
 def _marked_words(text: str, mask: np.ndarray) -> tuple[Tokens, str]:
-    """The words in a region, none where they can't be used, and then why."""
+    """The words in a region and ""; or, if they can't be used, no words and the reason."""
     marked = marked_tokens(text, mask.ravel())
     if not len(marked):
         return marked, "holds no word"
@@ -162,7 +162,7 @@ def _marked_words(text: str, mask: np.ndarray) -> tuple[Tokens, str]:
 
 
 def replaced(text: str, tokens: Tokens, words: Sequence[str]) -> str:
-    """A text with other words in the places of some.
+    """A text in which some words are replaced by others.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def replaced(text: str, tokens: Tokens, words: Sequence[str]) -> str:
     tokens : ndarray of int, shape (n, 2)
         [start, end) in characters, in their order.
     words : sequence of str
-        One for each.
+        The new word for each token.
 
     Examples
     --------
@@ -186,14 +186,14 @@ def replaced(text: str, tokens: Tokens, words: Sequence[str]) -> str:
 
 def variants(text: str, tokens: Tokens, donors: Sequence[str], rng: np.random.Generator, *,
              n: int = N_VARIANTS) -> list[str]:
-    """The text with blanks in the places of some words, and then with words of other texts.
+    """Variants of a text: first with some words replaced by blanks, then by words of other texts.
 
     Parameters
     ----------
     text : str
     tokens : ndarray of int, shape (n, 2)
     donors : sequence of str
-        Words of other texts; with none of them, blanks are all there is.
+        Words of other texts; if empty, only the variant with blanks is made.
     rng : Generator
     n : int
         Number of texts.
@@ -206,14 +206,14 @@ def variants(text: str, tokens: Tokens, donors: Sequence[str], rng: np.random.Ge
 
 def donor_words(texts: Sequence[str], rng: np.random.Generator, *, but: Sequence[tuple[str, Tokens]] = (),
                 n: int = 2_000) -> list[str]:
-    """Words of some texts, drawn by chance: as often as they occur.
+    """Words of some texts, drawn at random in proportion to their frequency.
 
     Parameters
     ----------
     texts : sequence of str
     rng : Generator
     but : sequence of (text, tokens)
-        Words that aren't drawn, whatever their capitals are.
+        Words that aren't drawn, whether capitalised or not.
     n : int
         Number of words, at most.
     """
@@ -224,18 +224,18 @@ def donor_words(texts: Sequence[str], rng: np.random.Generator, *, but: Sequence
 
 
 class TextRationaleLoss(RationaleLoss):
-    """The loss of marked texts at each step of a training: a few of them, each with its words taken out in some way.
+    """The loss of marked texts, a few of them at each step of a training, with marked words replaced.
 
     Parameters
     ----------
     rationales : TextRationales
-        Those with a label first.
+        The marked words; texts with a label first.
     labels : Tensor
-        Of all marked texts, as `RationaleLoss` takes them; of texts without a label any.
+        Labels of all marked texts, as `RationaleLoss` takes them; any value for texts without a label.
     generator : torch.Generator
-        Source of the order, and of what stands in the places of words.
+        Source of the order and of the replacement words.
     weight : float
-        Of wrong words; missing ones have weight 1.
+        Weight of wrong words; missing ones have weight 1.
     """
 
     def __init__(self, rationales: TextRationales, labels: Tensor, *, generator: torch.Generator,
@@ -274,7 +274,7 @@ class TextRationaleLoss(RationaleLoss):
         return total
 
     def _log_probs(self, net: nn.Module, views: list[Any], device: torch.device, *, of_sets: bool) -> Tensor:
-        """Log-probabilities of views: one by one where the net couldn't tell what fills up a shorter one."""
+        """Log-probabilities of views: one by one if lengths differ and the net can't tell padding from text."""
         alike = all(padding_shows(view, self._view_of) or shape_of(view) == shape_of(views[0]) for view in views)
         batches = [views] if alike else [[view] for view in views]
         return torch.cat([text_log_probs(net, moved(collate(some, pad=self._pad), device), len(some), of_sets=of_sets)
@@ -283,12 +283,12 @@ class TextRationaleLoss(RationaleLoss):
 
 def text_rationale_loss(labels: Tensor, rationales: TextRationales, readable: np.ndarray, *,
                         seed: int) -> TextRationaleLoss | None:
-    """The loss of those marked texts that can be read; None where there are none.
+    """The loss of the marked texts that can be read; None if there are none.
 
     Parameters
     ----------
     labels : Tensor
-        Of all texts of a training, as `RationaleLoss` takes them.
+        Labels of all texts of a training, as `RationaleLoss` takes them.
     rationales : TextRationales
         The marked words, by rows of the texts.
     readable : ndarray of bool, shape (n,)
@@ -324,13 +324,13 @@ def text_log_probs(net: nn.Module, batch: Batch, n: int, *, of_sets: bool = Fals
 
 
 def feature_penalty(rationales: Rationales | None, rows: sparse.csr_matrix) -> np.ndarray | None:
-    r"""By how much more than others each feature's weight is penalised: float64, shape (n_buckets,), above 0.
+    r"""The penalty on each feature's weight relative to others: float64, shape (n_buckets,), above 0.
 
     .. math:: 1000^{\sqrt{\min(1, 2 s)}}
 
-    where s is the share of the texts with a feature in which a word that was marked as wrong has it. A person doesn't
-    mark a word in all texts: where half of them are marked, it is penalised 1,000 times as much; a feature that many
-    other words share hardly more. For features of missing words it is 0.1 in place of 1,000.
+    where s is the share of the texts with a feature in which a word with this feature was marked as wrong. People don't
+    mark a word in all texts, so half of them is enough for the full factor of 1,000; a feature that many other words
+    share is hardly penalised more. For features of missing words the factor is 0.1 in place of 1,000.
 
     Parameters
     ----------
@@ -356,7 +356,7 @@ def feature_penalty(rationales: Rationales | None, rows: sparse.csr_matrix) -> n
 
 
 def _n_marked(found: Features, tokens: Sequence[Tokens], n_buckets: int) -> np.ndarray:
-    """In how many texts a marked word has each feature."""
+    """The number of texts in which a marked word has each feature."""
     is_marked = np.concatenate([np.isin(spans[:, 0], some[:, 0]) if len(spans) else np.zeros(0, bool)
                                 for spans, some in zip(found.spans, tokens, strict=True)])
     # A pair belongs to its first token and the next one.

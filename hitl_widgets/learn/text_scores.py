@@ -1,4 +1,4 @@
-"""Scores of a model for texts that needn't be in the pool, such as texts without some of their words."""
+"""Logits and probabilities of a model for texts outside the pool, such as texts with words left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .text_views import collate, moved, padding_shows, shape_of
 
-# Characters of all texts in one pass.
+# Maximum number of characters in one pass.
 PASS = 40_000
 
 
@@ -44,14 +44,14 @@ def text_logits(predictor: Any, texts: Sequence[str]) -> Tensor:
 
 
 def text_probs(predictor: Any, texts: Sequence[str]) -> np.ndarray:
-    """A model's probabilities for texts: float64, shape (n, n_labels). Arguments and errors as of `text_logits`."""
+    """A model's probabilities for texts: float64, shape (n, n_labels). Arguments and errors as for `text_logits`."""
     logits = text_logits(predictor, texts).double()
     probs: np.ndarray = (logits.sigmoid() if predictor.multilabel else logits.softmax(dim=1)).numpy()
     return probs
 
 
 def _passes(texts: Sequence[str], views: Sequence[Any], preprocess: Any) -> Iterator[list[int]]:
-    """Rows that go into one pass: of any length where a net can tell what fills up a text, else of one length."""
+    """Rows for each pass: texts of any length if the net can tell padding from text, else of one length."""
     groups: dict[Any, list[int]] = {}
     for row, view in enumerate(views):
         groups.setdefault(None if padding_shows(view, preprocess) else shape_of(view), []).append(row)

@@ -1,4 +1,4 @@
-"""A net's views of texts: code points, or what a person's own preprocessing or tokenizer gives.
+"""A net's views of texts: code points, or the output of a person's own preprocessing or tokenizer.
 
 `TextPreprocess` gives the code points that the workbench's own nets read, `ProbedText` calls a person's function or
 Hugging Face tokenizer, and `collate` makes a batch of views.
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from ..errors import BadInput, ModelError, ViewError
 
-# A batch of views: a tensor, or what a net is called with by name. Each tensor has a row an item.
+# A batch of views: a tensor, or tensors by argument name. Each tensor has a row an item.
 Batch = Tensor | dict[str, Tensor]
-# Characters of a text that the workbench's own nets read.
+# Maximum number of characters of a text that the workbench's own nets read.
 MOST_READ = 20_000
-# What shorter texts of a batch are filled up with: no code point.
+# Padding of shorter texts in a batch: no code point.
 NO_CHARACTER = -1
 OFFSETS, IDS, MASK = "offset_mapping", "input_ids", "attention_mask"
-# A text on which a preprocessing is told from another of the same name.
+# A text whose views tell preprocessings of the same name apart.
 PATTERN = "The quick brown fox - 0123456789 - saw: Füchse, лисы, الثعالب, 狐 & 🦊!\n"
 
 
@@ -34,7 +34,7 @@ class TextPreprocess:
     Parameters
     ----------
     most : int
-        Characters that are read, from the beginning of a text.
+        Maximum number of characters that are read, from the beginning of a text.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class TextPreprocess:
 
 
 def text_of(view: Tensor) -> str:
-    """The text of a row of code points, without what fills it up.
+    """The text of a row of code points, without padding.
 
     Parameters
     ----------
@@ -68,14 +68,14 @@ def text_of(view: Tensor) -> str:
 
 
 class EncodedText(dict[str, Tensor]):
-    """What a person's preprocessing gives for a text by name, such as `input_ids`, without an axis for a batch.
+    """A mapping returned by a person's preprocessing for a text, with keys such as `input_ids`; no batch axis.
 
     Attributes
     ----------
     offsets : ndarray of int32, shape (n_tokens, 2), or None
-        [start, end) of each token in the text, in characters; None where the preprocessing doesn't tell them.
+        [start, end) of each token in the text, in characters; None if the preprocessing doesn't return them.
     pad : int
-        What shorter rows of `input_ids` are filled up with.
+        Padding value of `input_ids`.
     """
 
     offsets: np.ndarray | None = None
@@ -93,9 +93,9 @@ class ProbedText:
     Parameters
     ----------
     function : callable
-        Takes a text, and gives a tensor or a mapping of tensors, also as a batch of one. Of a mapping,
-        `offset_mapping` has [start, end) of each token in the text; the net isn't called with it. A tokenizer of
-        Hugging Face's is asked for offsets by itself, and cuts off what the net has no room for.
+        Maps a text to a tensor or a mapping of tensors, also as a batch of one. In a mapping, `offset_mapping` has
+        [start, end) of each token in the text; it isn't passed to the net. A tokenizer of Hugging Face's is asked for
+        offsets automatically, and truncates texts that are too long for the net.
     most : int or None
         Tokens that the net has room for; None where that isn't known.
 
@@ -104,7 +104,7 @@ class ProbedText:
     most : int or None
         As it was passed.
     pad : int
-        What shorter texts of a batch are filled up with: the function's `pad_token_id`, or 0.
+        Padding value of shorter texts in a batch: the function's `pad_token_id`, or 0.
     """
 
     maps_back = True
@@ -125,7 +125,7 @@ class ProbedText:
                             "mapping of tensors such as input_ids and attention_mask, is expected.") from error
 
     def offsets(self, text: str) -> np.ndarray | None:
-        """[start, end) of each token in a text, in characters, shape (n, 2); None where the function doesn't say."""
+        """[start, end) of each token in a text, in characters, shape (n, 2); None if the function has none."""
         view = self(text)
         return view.offsets if isinstance(view, EncodedText) else None
 
@@ -143,7 +143,7 @@ class ProbedText:
             if not (offsets == np.floor(offsets)).all():
                 raise BadInput("its offset_mapping holds numbers that aren't whole; [start, end) of each token in the "
                                "text is expected, in characters")
-            # What is outside of any text stays so, and is refused where a map needs it.
+            # Offsets outside of any text stay so, and are refused where a map needs them.
             encoded.offsets = np.clip(offsets, -1, np.iinfo(np.int32).max).astype(np.int32)
         encoded.pad = self.pad
         return encoded
@@ -154,7 +154,7 @@ class ProbedText:
 
 
 def _tokenizer_call(function: Any, most: int | None) -> Any:
-    """How a function is called with a text: one of Hugging Face's tokenizers needs arguments."""
+    """The function to call with a text alone; a Hugging Face tokenizer gets its other arguments here."""
     if not callable(function) and hasattr(function, "encode"):  # of the package tokenizers, without a wrapper
         def encoded(text: str) -> dict[str, Any]:
             told = function.encode(text)
@@ -170,7 +170,7 @@ def _tokenizer_call(function: Any, most: int | None) -> Any:
 
 
 def _without_batch(value: Any, *, ndim: int = 1) -> Tensor:
-    """A tensor without an axis of one item; whole numbers as int64, others as float32."""
+    """A tensor without its batch axis of length 1; floats as float32, booleans as they are, integers as int64."""
     tensor = torch.as_tensor(value).detach().cpu()
     if tensor.ndim > ndim and len(tensor) == 1:
         tensor = tensor[0]
@@ -193,9 +193,9 @@ def as_text_preprocess(preprocess: Any, net: nn.Module | None = None) -> TextVie
     Raises
     ------
     BadInput
-        If it is none of these.
+        If `preprocess` is none of these.
     ModelError
-        If a person's net came without one.
+        If a person's net was passed without a preprocessing.
     """
     if isinstance(preprocess, (TextPreprocess, ProbedText)):
         return preprocess
@@ -211,12 +211,12 @@ def as_text_preprocess(preprocess: Any, net: nn.Module | None = None) -> TextVie
 
 
 def reads_code_points(net: nn.Module) -> bool:
-    """Whether a net takes code points as `TextPreprocess` gives them: it, or its class, says so."""
+    """Whether a net takes code points as `TextPreprocess` gives them: its attribute `reads_code_points`."""
     return bool(getattr(net, "reads_code_points", False))
 
 
 def room_of(net: nn.Module) -> int | None:
-    """The tokens that a net of Hugging Face's has room for, by its configuration; None where it doesn't say.
+    """Maximum number of tokens of a Hugging Face net, by its configuration; None if it doesn't say.
 
     Parameters
     ----------
@@ -226,20 +226,20 @@ def room_of(net: nn.Module) -> int | None:
     most = getattr(config, "max_position_embeddings", None)
     if not isinstance(most, int) or most < 1:
         return None
-    # RoBERTa and its kind count positions from behind the number that pads.
+    # RoBERTa and similar nets count positions from the padding index + 1.
     places = [layer.padding_idx for name, layer in net.named_modules()
               if name.endswith("position_embeddings") and isinstance(layer, nn.Embedding)]
     return most - max((place + 1 for place in places if place is not None), default=0)
 
 
 def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
-    """The part of a recipe that describes a preprocessing, with its output: a function may change and keep its name.
+    """The description of a preprocessing in a recipe, output included: a function may change and keep its name.
 
     Parameters
     ----------
     preprocess : TextPreprocess or ProbedText
     texts : sequence of str
-        Some of the pool's, since a small vocabulary may know no word of another text.
+        Texts of the pool, since a small vocabulary may lack all words of another text.
     """
     if isinstance(preprocess, TextPreprocess):
         return repr(preprocess)
@@ -254,20 +254,20 @@ def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
 # -- batches -------------------------------------------------------------------------------------------------
 
 def collate(views: Sequence[Any], *, pad: int = NO_CHARACTER) -> Batch:
-    """A batch of views of texts, shorter ones filled up on the right.
+    """A batch of views of texts, shorter ones padded on the right.
 
     Parameters
     ----------
     views : sequence of Tensor, or of mappings of tensors
-        As a preprocessing gives them. Of mappings, `input_ids` are filled up with the tokenizer's own number for that,
-        and everything else with 0; `offset_mapping` is left out.
+        As a preprocessing gives them. In mappings, `input_ids` are padded with the tokenizer's own padding value, and
+        everything else with 0; `offset_mapping` is left out.
     pad : int
-        What tensors are filled up with.
+        Padding value of tensors.
 
     Raises
     ------
     ViewError
-        If they are of different kinds.
+        If the views are of different kinds.
     """
     first = views[0]
     if isinstance(first, Tensor):
@@ -315,16 +315,16 @@ def rows_of(batch: Batch, rows: Any) -> Batch:
 
 
 def moved(batch: Batch, device: torch.device | str, dtype: torch.dtype | None = None, *, copy: bool = False) -> Batch:
-    """A batch on a device, its floats as another type; whole numbers stay as they are, since they name something.
+    """A batch on a device, its floats as another type; integers stay as they are, since they are indices.
 
     Parameters
     ----------
     batch : Tensor or dict of str to Tensor
     device : torch.device
     dtype : torch.dtype, optional
-        Of the net's weights.
+        Type of the net's weights.
     copy : bool
-        Whether it is a copy in any case.
+        Whether to copy in any case.
     """
     if isinstance(batch, dict):
         return {name: _moved(tensor, device, dtype, copy=copy) for name, tensor in batch.items()}
@@ -336,7 +336,7 @@ def _moved(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None
 
 
 def run_net(net: nn.Module, batch: Batch) -> Any:
-    """What a net gives for a batch: it is called with a mapping's tensors by their names.
+    """The output of a net for a batch; a mapping's tensors are passed as keyword arguments.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Tones of images: how bright, how contrasted, how sharp and how coloured a view is, in a dozen numbers.
 
-Descriptors say what lies where in a view, and hardly change with its brightness or contrast. But a value on a scale,
-such as brightness or blur, often depends on little else. `Tones` is fitted to a pool without a label, as the
-descriptors are.
+Descriptors capture the layout of a view, and hardly change with its brightness or contrast. But a value on a scale,
+such as brightness or blur, often depends on little else. Like the descriptors, `Tones` is fitted to a pool without
+labels.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from torch.nn import functional
 
 # Added to energies before their logarithm is taken, so that a flat view has one.
 FLAT = 1e-5
-# Deviations beyond which a view counts as no more unusual.
+# Numbers are clipped at this many standard deviations.
 MOST = 4.0
 
 
 def n_tones(channels: int) -> int:
-    """How many numbers views of so many channels have."""
+    """The number of tones for views with this many channels."""
     return 8 + channels + (channels == 3)
 
 
 class Tones(nn.Module):
-    """A row of numbers for each view, each with mean 0 and deviation 1 over the views that it was fitted to.
+    """Standardised tones of each view: mean 0 and standard deviation 1 over the views it was fitted to.
 
-    The mean of each channel; of the mean channel the square root of the mean, the deviation, the logarithms of the
-    energy of slopes across and down, at the view's own size and at half of it, the energy at its own size as a part of
-    that at half, and as a part of the variance (both fall with blur); of three channels also how far they differ.
+    These are the mean of each channel; of the mean channel the square root of the mean, the standard deviation, the
+    logarithms of the gradient energy across and down, at the view's own size and at half of it, and the ratios of the
+    energy at its own size to that at half and to the variance (both fall with blur); with three channels, how far these
+    differ.
 
     Parameters
     ----------
     channels : int
-        Of the views.
+        Channels of the views.
     """
 
     mean: Tensor
@@ -46,22 +47,22 @@ class Tones(nn.Module):
         self.register_buffer("deviation", torch.ones(n_tones(channels)))
 
     def fit(self, numbers: Tensor) -> None:
-        """Take mean and deviation from what `tones_of` gave for some views, shape (n, n_tones)."""
+        """Set mean and deviation from the output of `tones_of` for some views, shape (n, n_tones)."""
         self.mean.copy_(numbers.mean(dim=0))
         self.deviation.copy_(numbers.std(dim=0, unbiased=False).clamp_min(1e-4))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """From what `tones_of` gives to the same in deviations from the mean, shape (n, n_tones)."""
+        """Standardise the output of `tones_of`, shape (n, n_tones)."""
         return ((numbers - self.mean) / self.deviation).clamp(-MOST, MOST)
 
 
 def tones_of(views: Tensor | Sequence[Tensor], *, low: float | Tensor, high: float | Tensor) -> Tensor:
-    """The numbers of some views before they are scaled: float32, shape (n, n_tones).
+    """The tones of some views before standardisation: float32, shape (n, n_tones).
 
     Parameters
     ----------
     views : Tensor of shape (n, C, h, w), or sequence of Tensor of shape (C, h, w)
-        At their own sizes: a blur that is seen there may be gone in a smaller view.
+        At their own sizes: blur that is visible there may vanish in a smaller view.
     low, high : float
         Smallest and largest number in views, which count as 0 and 1.
     """
@@ -83,7 +84,7 @@ def tones_of(views: Tensor | Sequence[Tensor], *, low: float | Tensor, high: flo
 
 
 def _energy(grey: Tensor, axis: int) -> Tensor:
-    """Mean square of the slope along an axis, shape (n,); 0 where a view has one pixel there."""
+    """Mean squared difference of neighbours along an axis, shape (n,); 0 for a length of one pixel."""
     if grey.shape[axis] < 2:
         return grey.new_zeros(len(grey))
     return grey.diff(dim=axis).square().mean(dim=(1, 2, 3))

@@ -33,14 +33,14 @@ from .text_views import Batch, moved, n_items, rows_of, run_net, shape_of
 
 Progress = Callable[[dict[str, float]], object]
 
-# Passes over the training set, and epochs without a new best one, where nobody says how many.
+# Defaults: number of passes over the training set, and of epochs without improvement before stopping early.
 DEFAULT_EPOCHS, PATIENCE = 20, 8
-# A training of which nobody says how long it is draws at least this many images.
+# Minimum number of images drawn in a training whose length isn't set.
 MIN_DRAWS = 10_240
 WEIGHT_DECAY, BATCH_SIZE = 0.05, 16
-# The labels' mean probabilities are taken over this many items, at most.
+# Maximum number of items over which the labels' mean probabilities are taken.
 MAX_ROWS = 1_000
-# How long a forward takes is measured with this many.
+# Number of items on which the time of a forward pass is measured.
 N_TIMED = 32
 HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s",
            "passes")
@@ -59,20 +59,20 @@ class TrainingOptions:
         Seconds, at most, above 0, from the call of `train` to its end; the learning rate falls with the time that is
         left. At least one batch is learnt, and the images are read, however long that takes.
     seed : int
-        Of every random choice.
+        Seed of every random choice.
     lr : float, optional
         Largest learning rate, above 0; when None 0.003, and 0.0003 for nets of a million weights or more.
     weight_decay : float
-        AdamW's, 0 or more.
+        Weight decay of AdamW, 0 or more.
     batch_size : int
         Images in a batch, 1 or more; 2 at least are taken, since BatchNorm can't learn from one.
     patience : int, optional
         Stop after this many epochs whose validation loss was clearly above the lowest. When None 8, and no early stop
         where `epochs` is given.
     min_steps : int, optional
-        Smallest number of batches, 1 or more: of a small set, few passes would end before much is learnt. There are as
-        many epochs, each longer than a pass. When None, as many as draw 10,240 images (640 batches of 16), and 1 where
-        `epochs` is given.
+        Minimum number of batches, 1 or more: on a small set, a few passes would end before much is learnt. Epochs are
+        then longer than a pass, not more in number. When None, as many as draw 10,240 images (640 batches of 16), and
+        1 where `epochs` is given.
     augment : callable, optional
         Changes a batch, given a generator, such as `data.random_affine`.
     rationale_method : {"invariance", "penalty"}
@@ -83,7 +83,7 @@ class TrainingOptions:
     head : str, optional
         Name of the last layer; found when None.
     n_measured : int
-        Number of items that will be predicted after the training, for which time of the budget is kept.
+        Number of items that will be predicted after the training, for which time of the budget is reserved.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class TrainingOptions:
 
     @property
     def n_epochs(self) -> int:
-        """Number of epochs, at most: of rows in the history."""
+        """Maximum number of epochs, and of rows in the history."""
         return self.epochs or DEFAULT_EPOCHS
 
     @property
@@ -150,7 +150,7 @@ class TrainingOptions:
         return max(1, n_training // size, math.ceil(least / self.n_epochs))
 
     def draws_per_epoch(self, n_training: int) -> int:
-        """Number of images that an epoch draws: as many as train, or as many as its batches hold where that is more.
+        """Number of images drawn in an epoch: all training images once, or more to fill the batches.
 
         Parameters
         ----------
@@ -181,7 +181,7 @@ class Trained:
         One row an epoch: epoch, step, loss, accuracy, validation_loss, validation_accuracy, lr, elapsed_s, passes (over
         the images that train, up to then).
     stopped_because : {"done", "early", "budget", "interrupted"}
-        Why it ended; "early": the validation loss only rose.
+        Why it ended; "early": the validation loss kept rising.
     best_epoch : int
         The epoch of these weights: the last whose validation loss was the lowest, give or take a standard error; 0 when
         no epoch was finished and nothing was learnt.
@@ -190,16 +190,16 @@ class Trained:
     left_out : tuple of int
         Rows of the images that couldn't be read.
     temperature : float
-        By which the logits were divided, so that confidence agrees with accuracy on the items that validated; NaN where
-        they weren't.
+        Number by which the logits were divided, so that confidence agrees with accuracy on the validation items; NaN if
+        they weren't divided.
     uncalibrated : str
-        Why they weren't.
+        Why they weren't divided.
     n_calibrating : int
-        To how many items the temperature was fitted.
+        Number of items to which the temperature was fitted.
     out_of_fold : bool
-        Whether these are the items that trained, each predicted by a model that hadn't learnt it.
+        Whether these are training items, each predicted by a model that wasn't trained on it.
     adjustment : Adjustment or None
-        What was done to each label's logits, where an item may have several labels, and the labels' thresholds.
+        The calibration of each label's logits, and the labels' thresholds, where an item may have several labels.
     """
 
     net: nn.Module
@@ -229,7 +229,7 @@ class Trained:
 
     @property
     def validation_loss(self) -> float:
-        """Validation loss of these weights, in nats; NaN where nothing validated or nothing was learnt."""
+        """Validation loss of these weights, in nats; NaN if nothing was validated or learnt."""
         return float(self.history["validation_loss"].iloc[self.best_epoch - 1]) if self.best_epoch else math.nan
 
 
@@ -237,21 +237,21 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
           checkpoint: Checkpoint | None = None, progress: Progress | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
 
-    AdamW with one cycle of the learning rate, on batches in which each label comes equally often; the loss corrects the
-    logits for it (`confidence.logit_shift`), so that the net's probabilities are those of the pool. In the end its
-    logits are divided by a temperature that is fitted to the items that validate (`calibrate`). Both need a last layer
-    with a bias (`confidence.LastLayer`). Where there is none, labels are drawn as often as they come, and there is no
+    AdamW with one cycle of the learning rate, on batches that draw rare labels more often than they occur; the loss
+    corrects the logits for it (`confidence.logit_shift`), so that the net learns the pool's class priors. In the end
+    the logits are divided by a temperature that is fitted to the validation items (`calibrate`). Both need a last layer
+    with a bias (`confidence.LastLayer`). Without one, labels are drawn as often as they occur, and there is no
     temperature.
 
     The same call twice on a CPU gives the same weights, unless a budget ends it. Weights that don't require gradients
     stay as they are.
 
-    With rationales the last epoch's weights are kept: the items that validate contain the same misleading regions as
-    the others, and would choose the net that relies on them.
+    With rationales the last epoch's weights are kept: the validation items contain the same misleading regions as the
+    others, so that they would select the net that relies on them.
 
-    Where an item may have several labels (`losses.SETS`), items are drawn as often as they come, each label's loss is
-    masked where nothing is known of it, and each label is calibrated by itself (`label_calibration.adjust_sets`), which
-    sets its threshold, too.
+    Where an item may have several labels (`losses.SETS`), items are drawn as often as they occur, each label's loss is
+    masked where its truth is unknown, and each label is calibrated separately (`label_calibration.adjust_sets`), which
+    also sets its threshold.
 
     Parameters
     ----------
@@ -272,12 +272,12 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     Returns
     -------
     Trained
-        Also after an interrupt from the keyboard, with the best weights until then.
+        Also after a keyboard interrupt, with the best weights so far.
 
     Raises
     ------
     BadInput
-        If there is nothing to tell apart: no image, one label only, or no weight that may change.
+        If nothing can be learnt: there is no image, only one label, or no trainable weight.
     ModelError
         If the net raises, or its outputs don't fit the targets.
     TrainingStopped
@@ -317,7 +317,7 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
 
 def _trained_sets(state: TrainingState, last: LastLayer | None, split: SplitData, stopped_because: StoppedBecause,
                   shares: Any) -> Trained:
-    """The result of a training of several labels an item, calibrated label by label."""
+    """The result of a training where items may have several labels, calibrated label by label."""
     why, adjustment, n = "nothing was learnt", None, 0
     if state.best_epoch:
         validating = split.validating if len(split.validating) >= MIN_ITEMS else split.validating[:0]
@@ -341,7 +341,7 @@ def _trained_sets(state: TrainingState, last: LastLayer | None, split: SplitData
 
 
 def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> LastLayer | None:
-    """The net's last layer, tried on a few of the images; None where its bias can't be changed.
+    """The net's last layer, tried on a few of the images; None if it has no bias that can be changed.
 
     Parameters
     ----------
@@ -356,12 +356,12 @@ def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> La
     views = moved(views, next(net.parameters()).device)
     net.eval()
     with torch.no_grad():
-        forward(net, views, targets)  # a net that doesn't fit is refused in words
+        forward(net, views, targets)  # a net that doesn't fit is refused with a message
     return LastLayer.of(net, views, name=options.head, of_sets=split.objective.of_sets)
 
 
 def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) -> float:
-    """How long it takes to validate, to calibrate and to measure after the last batch, from a few of the images.
+    """Estimated time to validate, calibrate and measure after the last batch, from a few of the images.
 
     Parameters
     ----------
@@ -379,7 +379,7 @@ def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) ->
 
 
 def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = None) -> Tensor:
-    """Start the net with the pool's shares, unless it has them; return what the loss adds to its logits.
+    """Start the net with the pool's class priors, unless it has them; return what the loss adds to its logits.
 
     Parameters
     ----------
@@ -407,14 +407,14 @@ def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = Non
 
 
 def calibrate(state: TrainingState, last: LastLayer | None, split: SplitData, shares: Any = None) -> tuple[float, str]:
-    """Make the net's probabilities those of the pool, and its confidence agree with accuracy.
+    """Calibrate the net: to the pool's class priors, and its confidence to its accuracy.
 
     Parameters
     ----------
     state : TrainingState
         The last layer of its net is changed.
     last : LastLayer or None
-        This layer.
+        The last layer; None if it wasn't found.
     split : SplitData
         Has the items that train and those that validate.
     shares : array_like, shape (n_labels,), optional
@@ -434,7 +434,7 @@ def calibrate(state: TrainingState, last: LastLayer | None, split: SplitData, sh
     targets = split.held_out[1][validating]
     step = math.ceil(len(split.training) / MAX_ROWS)
     some = split.training[::step]
-    # As many of either kind as there are: the more validate, the less it matters that those that train were learnt.
+    # Training and validation items in their own proportion: the more validate, the less the learnt ones matter.
     logits = torch.cat([logits_of(state.net, split.images, split.targets, some), held_out[::step]])
     answers = torch.cat([split.targets[some], targets[::step]])
     every = torch.cat([split.targets[split.training], targets])
@@ -458,7 +458,7 @@ def logits_of(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Tensor
     images, targets : Tensor
         As in `data.SplitData`.
     rows : ndarray of int
-        Which of them.
+        Which of the images.
     """
     net.eval()
     place = next(net.parameters()).device
@@ -475,7 +475,7 @@ def initial_state(net: nn.Module, options: TrainingOptions, extra_loss: Rational
     Parameters
     ----------
     net : nn.Module
-        What learns, on its device; it will be changed.
+        The net to train, on its device; it will be changed.
     options : TrainingOptions
         How to learn.
     extra_loss : RationaleLoss, optional
@@ -514,7 +514,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
     checkpoint : Checkpoint, optional
         Where the state is saved.
     progress : callable, optional
-        Called with each row of the history, also with those before a resume.
+        Called with each row of the history, also with rows from before a resume.
 
     Returns
     -------
@@ -549,7 +549,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
 
 
 def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptions) -> Batches:
-    """The augmented batches of one epoch; each label comes equally often in it, if the loss can correct for that.
+    """The augmented batches of one epoch; rare labels are drawn more often, if the loss can correct for that.
 
     Parameters
     ----------
@@ -579,7 +579,7 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
 def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, schedule: Schedule,
                 extra_loss: Callable[[nn.Module], Tensor] | None = None,
                 shift: Tensor | None = None, objective: Objective = ONE_LABEL) -> tuple[float, float]:
-    """Train on the batches, or on as many as the schedule has time for: mean loss and accuracy on the way.
+    """Train on the batches, or on as many as time allows; return the mean loss and accuracy on them.
 
     Parameters
     ----------
@@ -592,7 +592,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
     schedule : Schedule
         Gives the learning rate, and counts the steps.
     extra_loss : callable, optional
-        Gives a loss of the net to add at each step, such as `rationales.RationaleLoss`.
+        Maps the net to a loss that is added at each step, such as `rationales.RationaleLoss`.
     shift : Tensor, shape (n_labels,), optional
         As for `backward`.
     objective : Objective
@@ -642,9 +642,9 @@ def backward(net: nn.Module, views: Batch, targets: Tensor, weights: Tensor, *,
     targets, weights : Tensor
         As `data.make_batches` gives them.
     micro_batches : MicroBatches
-        Remembers into how many parts a batch is cut.
+        Keeps the number of parts into which a batch is cut.
     shift : Tensor, shape (n_labels,), optional
-        What to add to the logits, where labels come more often than in the pool (`confidence.logit_shift`).
+        Added to the logits where draws differ from the pool's class priors (`confidence.logit_shift`).
     objective : Objective
         As in `data.TrainingData`.
 
@@ -668,7 +668,7 @@ def backward(net: nn.Module, views: Batch, targets: Tensor, weights: Tensor, *,
 
 
 def validate(net: nn.Module, batches: Batches, *, objective: Objective = ONE_LABEL) -> tuple[np.ndarray, float]:
-    """The loss of each item, in nats, and the accuracy (NaN without items), in evaluation mode.
+    """The loss of each item, in nats, and the accuracy (NaN without items), computed in evaluation mode.
 
     Parameters
     ----------
@@ -701,7 +701,7 @@ def forward(net: nn.Module, views: Batch, targets: Tensor) -> Tensor:
     views : Tensor, shape (n, C, h, w), or a batch of texts
         On the net's device.
     targets : Tensor
-        What the logits must have room for.
+        The targets; the net needs an output for each.
 
     Raises
     ------
@@ -727,7 +727,7 @@ def forward(net: nn.Module, views: Batch, targets: Tensor) -> Tensor:
 def set_training_mode(net: nn.Module) -> None:
     """Set training mode, except for layers whose weights are all frozen: their BatchNorm keeps its running means.
 
-    A BatchNorm without weights is taken as frozen where the layer with weights before it is.
+    A BatchNorm without weights counts as frozen if the layer with weights before it is.
 
     Parameters
     ----------
@@ -744,7 +744,7 @@ def set_training_mode(net: nn.Module) -> None:
 
 
 def trainable_copy(net: nn.Module) -> nn.Module:
-    """A copy to train, in float32 where the net has half precision.
+    """A copy to train, in float32 if the net has half precision.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Data of a fine-tuning: the training set, the items that measure, and the marked regions.
+"""Data of a fine-tuning: the training set, the measuring items, and the marked regions.
 
 `gather` collects all three from a project; `training_set` makes only the first.
 """
@@ -28,7 +28,7 @@ from .soft_labels import soft_labels
 
 Certainty = Literal["weight", "soft", "off"]
 
-# Why an item was asked, where nothing but chance picked it.
+# Reasons for asking an item that mean it was drawn at random.
 BY_CHANCE = ("audit", "random")
 PER_LABEL = 5
 
@@ -40,17 +40,17 @@ class Data:
     Attributes
     ----------
     items : LabelledImages
-        What it learns from; at least one item.
+        The training set; at least one item.
     lineage : Lineage
-        The taxonomy when the data were collected; a run trains under it, whatever is edited meanwhile.
+        The taxonomy when the data were collected; later edits don't affect the run.
     reference : mapping of str to str
-        item_id -> label_id of the items that measure: gold, hold-out items that were answered blind or imported.
+        item_id -> label_id of the measuring items: gold, hold-out items that were answered blind or imported.
     reference_positions : ndarray of int
-        Where these items are in the pool.
+        Positions of these items in the pool.
     feedback : Feedback, TextFeedback or None
         The regions that people marked; None where there are none.
     why_no_reference : str
-        The reason why nothing measures, for where neither hold-out nor gold does.
+        Why there are no measuring items, where there are neither hold-out answers nor gold.
     shares : ndarray of float64, shape (n_labels,), or None
         As `pool_shares` gives them.
     """
@@ -80,18 +80,18 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
 
 
 def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
-    """The share of each label in the pool, as far as the training set tells.
+    """The class priors of the pool, estimated from the training set.
 
-    A strategy picks items whose labels aren't those of the pool. Answers to items that were drawn by chance tell the
-    shares (`shares_of_parts`), also where an edit left them in doubt or they were asked again for another reason. Those
-    of all answers count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
+    A strategy picks items whose labels aren't distributed as in the pool. Therefore answers to items that were drawn at
+    random give the estimate (`shares_of_parts`), also if an edit left them in doubt or they were asked again for other
+    reasons. It is shrunk towards the shares among all answers, which count as `PER_LABEL` such answers for each label.
 
     Parameters
     ----------
     items : LabelledImages
         The training set.
     answers : Answers
-        What it was made from.
+        The answers that it was made from.
 
     Returns
     -------
@@ -105,12 +105,12 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
         known, on, weights = known_of(data.targets, data.weights)
         rows, every = torch.where(known, on, torch.nan).double().numpy(), label_shares(on, weights).double().numpy()
         found = shares_of_parts(rows[order], by_chance[order], part[order], n_open).towards(every, 2 * PER_LABEL)
-        n_pool = len(rows) + int(n_open.sum())  # one answer more, so that no label is always on, or never
+        n_pool = len(rows) + int(n_open.sum())  # one more answer, so that no share is exactly 0 or 1
         return (n_pool * found + every) / (n_pool + 1)
     rows = label_rows(data.targets, n_labels).double().numpy()
     estimated = shares_of_parts(rows[order], by_chance[order], part[order], n_open)
     every = rows.mean(axis=0)
-    if len(n_open) > 1:  # answers of a part that is far ahead stand for as many items as those of another
+    if len(n_open) > 1:  # each answer is weighted by the number of items of its part that it stands for
         stands_for = 1 + n_open / np.bincount(part, minlength=len(n_open)).clip(1)
         every = np.average(rows, axis=0, weights=stands_for[part])
     shares = estimated.towards(every, PER_LABEL * n_labels)
@@ -120,11 +120,11 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
 # 13 branches: soft labels and votes are two ways to the same lists, and each list is filled in both.
 def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight",
                  answers: Answers | None = None) -> LabelledImages:
-    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
+    """The current annotations as a torch Dataset: the consensus labels of the training items, with the net's views.
 
-    An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several candidates
-    (`LabelledImages.candidates`). Where an item may have several labels, what an edit left in doubt is unknown, as is a
-    label that was added later: it teaches nothing of this label.
+    An answer that an edit left in doubt, or that names an inner node, is learnt as one of several candidates
+    (`LabelledImages.candidates`). Where an item may have several labels, a label is unknown, and masked, if an edit
+    left it in doubt or added it after the answer.
 
     Parameters
     ----------
@@ -133,10 +133,10 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     registry : Registry
         Builds the nets that will see the items.
     certainty : str
-        With "weight" an item counts by its annotators' certainty (`annotation_tables.votes_by_item`), with "off" by the
-        share of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
+        With "weight" an item is weighted by its annotators' certainty (`annotation_tables.votes_by_item`), with "off"
+        by the share of annotators that agree. With "soft" its target is its row of `soft_labels`.
     answers : Answers, optional
-        The project's answers, if they are at hand; their taxonomy holds.
+        The project's answers, if they were read already; their taxonomy is used.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
         probs = np.array([*soft.probs, *any_of]).reshape(-1, len(label_ids))
         positions, weights = soft.positions, [1.0] * len(soft.positions)
         labels = [label_ids[top] for top in soft.probs.argmax(axis=1)]
-        targets = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # smoothed as any answer is
+        targets = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # smoothed like any other answer
     else:
         training = answers.training()
         positions, labels = training["position"].tolist(), training["label_id"].tolist()
@@ -175,7 +175,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
 
 
 def _by_group(project: Project, items: LabelledImages) -> LabelledImages:
-    """The items, with the draws of their groups where the hold-out is drawn by groups."""
+    """The items, with draws by group if the hold-out is drawn by groups."""
     if (column := project.settings.get("group")) is not None:  # whole groups validate, as whole groups measure
         positions = project.pool.positions(items.item_ids)
         items.draws = item_draws(map(str, project.pool.group_sums(column)[positions].tolist()))
@@ -185,7 +185,7 @@ def _by_group(project: Project, items: LabelledImages) -> LabelledImages:
 def _sets(project: Project, registry: Registry, answers: Answers, certainty: str) -> LabelledImages:
     """The training set where an item may have several labels.
 
-    Of an uncertain answer "soft" moves the targets to the middle, where "weight" makes it count less.
+    For an uncertain answer, "soft" moves the targets towards 0.5, and "weight" lowers its weight.
     """
     matrix, taxonomy = answers.label_matrix(), answers.lineage.today
     on, weights = matrix.on, matrix.weight
@@ -199,5 +199,5 @@ def _sets(project: Project, registry: Registry, answers: Answers, certainty: str
 
 
 def _candidates(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
-    """The labels that an answer may mean: itself and, for an inner node, those below it."""
+    """The labels that an answer may mean: its own and, for an inner node, all below it."""
     return (label_id, *(label.id for label in taxonomy.below(label_id)))

@@ -1,7 +1,7 @@
-"""Heads for attributes fitted to all answers, and whether they should take the place of the adopted ones.
+"""Heads for attributes fitted to all answers, and their comparison with the adopted heads.
 
-`fit_value_candidate` fits them, `compare_values_with` asks both about answers that neither learnt: the new ones out of
-fold, the adopted ones where their record says that they never learnt the item. Hold-out and gold have no part in it.
+`fit_value_candidate` fits them; `compare_values_with` compares both on answers that neither learnt: out-of-fold
+predictions of the new heads, and answers that the adopted heads never learnt. Hold-out and gold aren't used.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ class ValueCandidate:
     Attributes
     ----------
     fitted : mapping of str to FittedAttribute
-        attribute_id -> its head, of those that have enough answers.
+        attribute_id -> its head, for attributes with enough answers.
     item_ids : ndarray of str, shape (n_items,)
-        What they learnt from; `FittedAttribute.rows` are places in it.
+        The training items; `FittedAttribute.rows` are indices into it.
     positions : ndarray of int, shape (n_items,)
-        Of these in the pool.
+        Positions of these items in the pool.
     draws : ndarray, shape (n_items,)
-        Which decide the folds; one for all items of a group.
+        Random numbers that decide the folds; equal for all items of a group.
     votes : DataFrame
         The answers, as `Answers.value_votes` gives them; `FittedAttribute.answers` are rows of it.
     lineage : Lineage
-        As it was when the answers were read.
+        The lineage when the answers were read.
     seed : int
-        The project's.
+        The project's seed.
     """
 
     fitted: Mapping[str, FittedAttribute]
@@ -74,7 +74,7 @@ class ValueCandidate:
         return light_net(registry.descriptors.net, ValueHeads({id: one.head for id, one in self.fitted.items()}))
 
     def body(self) -> dict[str, Any]:
-        """What the "adopted_values" event says of them, beside why they were adopted."""
+        """The body of the "adopted_values" event, except why they were adopted."""
         taught = self.taught
         return {"learnt": pack(taught), "n_training": len(taught), "seed": self.seed,
                 "out_of_fold": {id: out_of_fold_figure(one) for id, one in self.fitted.items()}}
@@ -82,10 +82,10 @@ class ValueCandidate:
 
 @dataclass(frozen=True)
 class ValueComparison:
-    """Whether a candidate is adopted, why, and the mean errors of both where they were compared.
+    """Whether a candidate is adopted, why, and the mean errors where both were compared.
 
-    `compared` is, for each attribute, ``n`` answers that neither learnt, and the mean error of the ``new`` heads and of
-    the ``adopted`` ones, as parts of a scale's length.
+    `compared` has for each attribute ``n``, the number of answers that neither learnt, and the mean error of the
+    ``new`` heads and of the ``adopted`` ones, as shares of the scale's length.
     """
 
     adopted: bool
@@ -94,7 +94,7 @@ class ValueComparison:
 
 
 def out_of_fold_figure(fitted: FittedAttribute) -> dict[str, Any]:
-    """What the log keeps of how good a head is out of fold: ``n`` answers, and ``mae`` or how many are ``right``."""
+    """A head's out-of-fold figures for the log: ``n`` answers, and ``mae`` or the number ``right``."""
     attribute, n = fitted.attribute, len(fitted.values)
     if attribute.scale is None:
         said = [attribute.choices[k] for k in fitted.predicted.argmax(axis=1).tolist()]
@@ -103,7 +103,7 @@ def out_of_fold_figure(fitted: FittedAttribute) -> dict[str, Any]:
 
 
 def fit_value_candidate(project: Project, registry: Registry, *, certainty: str = "weight") -> ValueCandidate | str:
-    """Fit heads to all answers that give values and may train; returns a sentence where there is nothing to fit yet.
+    """Fit heads to all values that may train; a sentence with the reason if there is nothing to fit yet.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def fit_value_candidate(project: Project, registry: Registry, *, certainty: str 
 
 
 def draws_of(project: Project, positions: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each item, the same for all items of a group, and for equal texts."""
+    """A number in [0, 1) for each item, equal for all items of a group and for equal texts."""
     if (column := project.settings.get("group")) is not None:
         return np.asarray(item_draws(map(str, project.pool.group_sums(column)[positions].tolist())))
     return np.asarray(pool_draws(project.pool, positions))
@@ -149,7 +149,7 @@ def draws_of(project: Project, positions: np.ndarray) -> np.ndarray:
 # 13 branches: there may be no heads to compare with, nothing new to compare on, or attributes that had no head.
 def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandidate,
                         former: Event | None) -> ValueComparison:
-    """Whether heads take the place of the adopted ones.
+    """Decide whether new heads replace the adopted ones.
 
     Parameters
     ----------
@@ -158,20 +158,20 @@ def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandi
         Has the adopted heads.
     new : ValueCandidate
     former : Event or None
-        By which the adopted heads were adopted.
+        The event by which the adopted heads were adopted.
 
     Notes
     -----
-    The smaller mean error decides, of attributes each as a part of its scale's length (of choices, the probability of
-    those that weren't given). Where an attribute had no head, the new ones are adopted: far from the answers that it
-    learnt, a head gives the mean with a wide interval.
+    The smaller mean error decides: for scales as a share of the scale's length, for choices the probability of those
+    that weren't given. If an attribute had no head, the new ones are adopted: far from its training answers a head
+    predicts the mean, with a wide interval.
     """
     n, adopted = len(new.taught), values.adopted
     if former is None or adopted is None:
         return ValueComparison(True, f"The first heads, from {n} items.")
     fresh = ~np.isin(np.array([zlib.crc32(id.encode()) for id in new.item_ids.tolist()], np.uint32),
                      unpack(former.body["learnt"]))
-    fresh &= ~np.isin(new.draws, new.draws[~fresh])  # of a group, all or none
+    fresh &= ~np.isin(new.draws, new.draws[~fresh])  # all items of a group, or none
     compared: dict[str, Any] = {}
     for attribute_id, one in new.fitted.items():
         chosen = np.flatnonzero(fresh[one.rows])
@@ -208,17 +208,17 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
     Parameters
     ----------
     said : Predicted
-        Under the older one.
+        Predictions under the older taxonomy.
     was, now : Attribute
-        As it was, and as it is.
+        The attribute in the older and in today's taxonomy.
     lineage : Lineage
     version : int
-        Of the older taxonomy.
+        Version of the older taxonomy.
 
     Returns
     -------
     ndarray or None
-        As `Predicted.numbers`; None where a value has no meaning today.
+        As `Predicted.numbers`; None if a value has no counterpart today.
     """
     if (was.scale, was.choices) == (now.scale, now.choices) and not lineage.moved(was.id, version):
         return said.numbers
@@ -236,7 +236,7 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
 
 
 def _nothing_new(project: Project, new: ValueCandidate, former: Event, added: Sequence[str]) -> ValueComparison:
-    """What is done where the adopted heads learnt every answer: nothing shows which of the two are better."""
+    """The decision if the adopted heads learnt every answer, so that nothing shows which are better."""
     if added:
         return ValueComparison(True, f"The first that know {', '.join(added)}.")
     if former.body["taxonomy"] != new.lineage.today.version \

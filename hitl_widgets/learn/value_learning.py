@@ -17,7 +17,7 @@ DROPPED = "Another kernel adopted heads for attributes that learnt as many items
 
 
 class ValuesLearnt(NamedTuple):
-    """What came of one attempt: the version that was adopted, or None, and why; `frozen` while an experiment runs."""
+    """The result of one attempt: the adopted version, or None, and why; `frozen` while an experiment runs."""
 
     version: str | None
     why: str
@@ -25,7 +25,7 @@ class ValuesLearnt(NamedTuple):
 
 
 def learn_values(project: Project, registry: Registry, is_ending: Callable[[], bool]) -> ValuesLearnt:
-    """Fit heads to the values there are, and adopt them where they are better than the adopted ones.
+    """Fit heads to the values, and adopt them if they are better than the adopted ones.
 
     Hold `registry.training`.
 
@@ -35,7 +35,7 @@ def learn_values(project: Project, registry: Registry, is_ending: Callable[[], b
         Its lock is held only while the answers are read.
     registry : Registry
     is_ending : callable
-        Whether what is learnt isn't to be adopted any more.
+        Returns True once the result is no longer to be adopted.
     """
     values = registry.values
     values.follow()
@@ -46,7 +46,7 @@ def learn_values(project: Project, registry: Registry, is_ending: Callable[[], b
         former = values.adoption
         found = compare_values_with(project, values, new, former)
         values.follow()
-        if values.adoption is former or values.missing:  # not what follow gives: a card follows on another thread
+        if values.adoption is former or values.missing:  # not the result of follow: a card follows on another thread
             break
         if _has_learnt(values.adoption, len(new.taught)):
             return ValuesLearnt(None, DROPPED)
@@ -55,7 +55,7 @@ def learn_values(project: Project, registry: Registry, is_ending: Callable[[], b
     if why := experiment.running(project):  # it began during the fit
         return ValuesLearnt(None, why, frozen=True)
     try:
-        # Two kernels that compared with one set of heads give their events one id, and the later of them is refused.
+        # Two kernels that compared with the same heads use the same event id, so that the later event is refused.
         version = adopt_values(registry, new, found, origin=BACKGROUND,
                                event_id=f"values-{project.id}-{after_id(former)}")
     except IdReused:
@@ -66,7 +66,7 @@ def learn_values(project: Project, registry: Registry, is_ending: Callable[[], b
 
 def adopt_values(registry: Registry, new: ValueCandidate, found: ValueComparison, *, origin: str,
                  event_id: str | None = None) -> str:
-    """Make heads the project's own; their version.
+    """Adopt heads, and return their version.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def adopt_values(registry: Registry, new: ValueCandidate, found: ValueComparison
     origin : str
         "trained" or "background".
     event_id : str or None
-        Of the event; a fresh one when None.
+        Id of the event; a new one when None.
     """
     version = registry.values.install(new.net(registry), new.attributes, taxonomy=new.lineage.today.version,
                                       origin=origin, event_id=event_id, **new.body(), why=found.why,

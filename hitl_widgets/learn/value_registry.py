@@ -1,6 +1,6 @@
-"""The adopted heads for attributes: where their weights lie, and what they predict.
+"""The adopted heads for attributes: their weights and their predictions.
 
-A `ValueRegistry` follows the log's "adopted_values" events, whichever process made them. Read
+A `ValueRegistry` follows the log's "adopted_values" events, from any process. Read
 `ValueRegistry.predicted` first. Heads of an older taxonomy predict under it, and their values are carried over to
 today's scales.
 """
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .values_model import ValuesModel
 
 KIND = "adopted_values"
-# Heads that are kept, the latest; and items whose values are held in memory.
+# Number of latest heads that are kept, and of items whose values are held in memory.
 N_KEPT, N_REMEMBERED = 5, 10_000
 NO_HEADS = "there are no heads for attributes yet; some 20 answers in which values are given make them, while " \
            "wb.review() is open, or by wb.finetune()."
@@ -52,7 +52,7 @@ AGAIN = "They are learnt again from the answers: no value is lost."
 
 @dataclass(frozen=True)
 class ValueModel:
-    """Heads for attributes, as they were adopted.
+    """Heads for attributes, as adopted.
 
     Attributes
     ----------
@@ -61,9 +61,9 @@ class ValueModel:
     net : nn.Sequential
         Descriptors and `values.ValueHeads`.
     attributes : tuple of Attribute
-        As they were when they were learnt, in the order of the heads.
+        The attributes as they were when the heads learnt them, in the order of the heads.
     taxonomy : int
-        The version of the taxonomy then.
+        The version of the taxonomy at that time.
     """
 
     version: str
@@ -101,7 +101,7 @@ class ValueModel:
 
 
 def output_of(attribute: Attribute, choice: Value | None = None) -> str:
-    """The name of an attribute's output, or of that of one of its choices."""
+    """The name of the output for an attribute, or for one of its choices."""
     return attribute.id if attribute.scale is not None else f"{attribute.id}={choice}"
 
 
@@ -115,15 +115,15 @@ class ValueRegistry:
     log : Log
         The project's log.
     architecture : callable
-        Gives the `Architecture`, whose view of an item the descriptors read.
+        Returns the `Architecture`, whose view of an item the descriptors read.
     descriptors : PoolDescriptors
-        Of the pool's items.
+        Descriptors of the pool's items.
     record : callable
         Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
         Gives the `Lineage` of today.
     latest : callable
-        Gives the log's last "adopted_values" event, by whichever process, or None.
+        Gives the log's last "adopted_values" event, from any process, or None.
     notify : callable
         Called with a sentence for the person.
     changed : callable
@@ -136,7 +136,7 @@ class ValueRegistry:
     missing : str or None
         Why the adopted heads can't be used, where the log names some that can't be opened.
     seed : int
-        Of items drawn by chance.
+        Seed of random draws of items.
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Callable[[], Architecture], descriptors: PoolDescriptors,
@@ -153,18 +153,18 @@ class ValueRegistry:
         self._model: ValueModel | None = None
         self._predictor: NetPredictor | None = None
         self._known: OrderedDict[int, Mapping[str, PredictedValue]] = OrderedDict()
-        self._known_of: tuple[str, int] | None = None  # the heads and the taxonomy of what is held in memory
+        self._known_of: tuple[str, int] | None = None  # the heads and the taxonomy behind the values in memory
 
     missing: str | None
 
     @property
     def adopted(self) -> ValueModel | None:
-        """The adopted heads, as of the last `follow`; None without any."""
+        """The adopted heads, as of the last `follow`; None if there are none."""
         return self._model
 
     @property
     def adoption(self) -> Event | None:
-        """The event by which they were adopted."""
+        """The event by which the adopted heads were adopted."""
         return self._event
 
     @property
@@ -175,21 +175,21 @@ class ValueRegistry:
     # -- opening and adopting --------------------------------------------------------------------------------
 
     def path(self, version: str) -> Path:
-        """Where the weights of some heads lie; for a project on a server they are fetched where they are missing."""
+        """The file with the weights of some heads; in a project on a server it is fetched if it is missing."""
         return self._files.here(self._place(version))
 
     def _place(self, version: str) -> Path:
         return self.folder / "models" / f"values-{version}.safetensors"
 
     def follow(self) -> bool:
-        """Take up the heads that were adopted last, by whichever process; quick where these are in use already.
+        """Switch to the heads that were adopted last, by any process; quick if they are in use already.
 
         Where their weights can't be used here, `missing` says why, and the former heads go on predicting.
 
         Returns
         -------
         bool
-            Whether another model is in use now than before the call.
+            Whether there was a new "adopted_values" event to follow.
         """
         event = self._latest()
         with self._lock:
@@ -211,7 +211,7 @@ class ValueRegistry:
         return True
 
     def _open(self) -> None:
-        """Take up the adopted heads where nobody asked for them yet."""
+        """Open the adopted heads, unless that was done already."""
         if self._event is None:
             self.follow()
 
@@ -237,20 +237,20 @@ class ValueRegistry:
 
     def install(self, net: nn.Sequential, attributes: Sequence[Attribute], *, taxonomy: int, origin: str,
                 event_id: str | None = None, **more: Any) -> str:
-        """Make heads the project's own. Their weights are on disk before the log says so.
+        """Adopt heads. Their weights are on disk before the log says so.
 
         Parameters
         ----------
         net : nn.Sequential
             Descriptors and `values.ValueHeads`; it is copied.
         attributes : sequence of Attribute
-            In the order of the heads.
+            The attributes, in the order of the heads.
         taxonomy : int
             The version of the taxonomy under which they were learnt.
         origin : str
             "trained", "background" or "rolled back".
         event_id : str or None
-            Of the event; a fresh one when None.
+            Id of the event; a new one when None.
         **more
             Further parts of the event's body.
 
@@ -285,12 +285,12 @@ class ValueRegistry:
         return model.version
 
     def go_back(self, beginning: str) -> str | None:
-        """Adopt heads again that were adopted before; their version, or None where no heads' version begins so.
+        """Adopt former heads again; return their version, or None if no version of heads begins so.
 
         Parameters
         ----------
         beginning : str
-            Of a version of `wb.models()`.
+            Beginning of a version in `wb.models()`.
 
         Raises
         ------
@@ -329,7 +329,7 @@ class ValueRegistry:
     # -- predicting ------------------------------------------------------------------------------------------
 
     def rows(self, positions: np.ndarray, model: ValueModel | None = None) -> np.ndarray:
-        """What the heads read of some items: float32, shape (n, n_features), NaN where an item can't be read.
+        """The inputs of the heads for some items: float32, shape (n, n_features), NaN where an item can't be read.
 
         Parameters
         ----------
@@ -343,12 +343,12 @@ class ValueRegistry:
         return self._descriptors.by(model.descriptors, positions)
 
     def predict(self, positions: np.ndarray, model: ValueModel | None = None) -> dict[str, Predicted]:
-        """What the heads say of some items, under the taxonomy that they learnt: attribute_id -> `values.Predicted`.
+        """Predictions for some items, under the taxonomy that the heads learnt: attribute_id -> `values.Predicted`.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Of items that can be read.
+            Positions of items that can be read.
         model : ValueModel or None
             The adopted heads when None; without any the result is empty.
         """
@@ -360,10 +360,10 @@ class ValueRegistry:
                 for attribute, (_, head) in zip(model.attributes, model.heads.each(), strict=True)}
 
     def predicted(self, position: int) -> Mapping[str, PredictedValue]:
-        """What the adopted heads say of an item, on today's scales: attribute_id -> value with its interval.
+        """The predicted values of an item, on today's scales: attribute_id -> value with its interval.
 
-        Attributes without a head, and values whose meaning an edit left in doubt, are left out; nothing is said of an
-        item that can't be read.
+        Attributes without a head are left out, and so are values whose meaning an edit left in doubt; empty for an item
+        that can't be read.
         """
         self._open()
         model, lineage = self._model, self._lineage()
@@ -386,7 +386,7 @@ class ValueRegistry:
         return found
 
     def spread(self, rows: np.ndarray) -> np.ndarray | None:
-        """How uncertain the values of some items are: the mean over today's attributes.
+        """The uncertainty of some items' values, averaged over today's attributes.
 
         Parameters
         ----------
@@ -396,8 +396,8 @@ class ValueRegistry:
         Returns
         -------
         ndarray of float32, shape (n,), or None
-            Parts of a scale's length, and of choices the probability that it is another one; NaN where a row has NaN.
-            None without heads.
+            Standard deviations as shares of the scale's length, and for choices the probability of any other choice;
+            NaN where a row has NaN. None without heads.
         """
         self._open()
         model, today = self._model, {attribute.id for attribute in self._lineage().today.attributes}
@@ -416,7 +416,7 @@ class ValueRegistry:
     # -- elsewhere ---------------------------------------------------------------------------------------------
 
     def current(self) -> ValuesModel | None:
-        """The adopted heads with all that is needed to use them elsewhere; None without any."""
+        """The adopted heads with all that is needed to use them elsewhere; None if there are none."""
         self.follow()
         return None if self._model is None else self._elsewhere(self._model)
 
@@ -426,7 +426,7 @@ class ValueRegistry:
         Parameters
         ----------
         beginning : str or None
-            Of a version of `wb.models()`; the adopted heads when None.
+            Beginning of a version in `wb.models()`; the adopted heads when None.
 
         Raises
         ------
@@ -486,7 +486,7 @@ class ValueRegistry:
         Raises
         ------
         ModelError
-            Where the adopted heads have none, since the attribute or the choice is newer.
+            If the adopted heads have no such output, since the attribute or the choice is newer.
         """
         name = output_of(attribute, self._former(attribute, choice))
         if name not in self.predictor.label_ids:
@@ -496,7 +496,7 @@ class ValueRegistry:
         return name
 
     def _former(self, attribute: Attribute, choice: Value | None) -> Value | None:
-        """The choice that the heads learnt and that means this one of today; itself where there is none."""
+        """The choice that the heads learnt and that today has this meaning; the choice itself if there is none."""
         model, lineage = self._model, self._lineage()
         if choice is None or model is None or not lineage.moved(attribute.id, model.taxonomy):
             return choice
@@ -504,14 +504,14 @@ class ValueRegistry:
         return next((old for old in was.choices if lineage.value(was.id, old, model.taxonomy) == choice), choice)
 
     def target(self, name: str, position: int) -> str:
-        """The output that a name stands for: itself, or for an attribute with choices, that of the choice to suggest.
+        """The output for a name: its own or, for an attribute with choices, that of the choice to suggest.
 
         Parameters
         ----------
         name : str
-            An attribute's id, and of choices perhaps one after "=".
+            An attribute's id, optionally followed by "=" and a choice.
         position : int
-            Of the item.
+            Position of the item.
 
         Raises
         ------
@@ -526,7 +526,7 @@ class ValueRegistry:
         return self.output(attribute, choice or (None if said is None else said.value))
 
     def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
-        """The outputs that make up one: itself. See `Inference.parts`."""
+        """The outputs that make up an output: only itself. See `Inference.parts`."""
         return (label_id,) if label_id in predictor.label_ids else ()
 
     @property
@@ -543,13 +543,13 @@ def _record(log: Log, version: str) -> ValueRecord:
 def sorted_ends(low: float, high: float) -> tuple[float, float]:
     """The ends of an interval, sorted: an edit that reverses a scale swaps them.
 
-    Where one has no meaning today, neither is known.
+    If one end has no counterpart today, both are NaN.
     """
     return (math.nan, math.nan) if math.isnan(low + high) else (min(low, high), max(low, high))
 
 
 def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tuple[str, PredictedValue]]:
-    """What heads say of one item, carried over to today's scales."""
+    """The predicted values of one item, carried over to today's scales."""
     found = []
     today = {attribute.id: attribute for attribute in lineage.today.attributes}
     for attribute, (_, head) in zip(model.attributes, model.heads.each(), strict=True):
@@ -571,7 +571,7 @@ def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tup
         if said.probs is not None:
             probs = {}
             for step, prob in zip(attribute.steps, said.probs[0].tolist(), strict=True):
-                if (carried := now(step)) is not None:  # steps may become one
+                if (carried := now(step)) is not None:  # an edit may merge steps
                     probs[carried] = round(probs.get(carried, 0.0) + prob, 6)
         found.append((attribute.id, PredictedValue(attribute.id, value, low, high, model=model.version, probs=probs)))
     return found

@@ -1,7 +1,7 @@
 """Values of attributes in a fine-tuning: fitting heads, measuring them on blind values of the hold-out, adoption.
 
-`fit_and_measure` does all of it and gives a `ValueRun`; `value_frame` is its table. Hold-out values decide on adoption,
-or gold where there are none; imported values never do.
+`fit_and_measure` does all of it and returns a `ValueRun`; `value_frame` is its table. Adoption is decided on hold-out
+values, or on gold if there are none; never on imported values.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ COLUMNS = ["attribute", "measure", "n", "before", "before_low", "before_high", "
 
 @dataclass(frozen=True)
 class ValueFigure:
-    """Former and new heads of an attribute on the same items.
+    """The metrics of an attribute's former and new heads on the same items.
 
     Attributes
     ----------
     before, after : ValueMetrics
-        Of the heads that were adopted before, and of the new ones.
+        Metrics of the formerly adopted heads, and of the new ones.
     gain : Estimate
         How much smaller the mean absolute error is, in units of the scale; for choices, the gain in accuracy.
     source : str
@@ -77,16 +77,16 @@ class ValueFigure:
 
 @dataclass(frozen=True)
 class ValueRun:
-    """What came of the values in one fine-tuning.
+    """The result of one fine-tuning for the attributes' values.
 
     Attributes
     ----------
     model : str
-        The version of the new heads; "" where there were too few values to learn from.
+        The version of the new heads; "" if there were too few values to learn from.
     adopted : bool
-        Whether they are the project's now.
+        Whether they were adopted.
     verdict : str
-        Why they were adopted, weren't, or there are none.
+        Why they were adopted or not, or why there are none.
     n_training : int
         How many items they learnt from.
     figures : mapping of str to ValueFigure
@@ -100,7 +100,7 @@ class ValueRun:
     figures: Mapping[str, ValueFigure] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """What the log keeps of it."""
+        """The fields, as the log stores them."""
         return {"model": self.model, "adopted": self.adopted, "verdict": self.verdict, "n_training": self.n_training,
                 "figures": {name: figure.to_dict() for name, figure in self.figures.items()}}
 
@@ -112,7 +112,7 @@ class ValueRun:
 
     @property
     def gain(self) -> Estimate:
-        """The gain of the one attribute that was measured; none where there are several, each in its own unit."""
+        """The gain, if a single attribute was measured; none for several, since their units differ."""
         measured = [figure for figure in self.figures.values() if figure.after.n]
         if len(measured) == 1:
             return measured[0].gain
@@ -120,7 +120,7 @@ class ValueRun:
                         "no value of a hold-out item was given blind yet")
 
     def lines(self) -> list[str]:
-        """In words: a line for each attribute, and why the heads were adopted."""
+        """Lines of text: one for each attribute, and why the heads were adopted."""
         lines = []
         for name, figure in self.figures.items():
             before, after = (metrics[figure.measure] for metrics in (figure.before, figure.after))
@@ -155,7 +155,7 @@ def value_frame(figures: Mapping[str, ValueFigure]) -> pd.DataFrame:
 
 
 def values_digest(project: Project) -> str | None:
-    """A digest of all values that teach and measure; None where the taxonomy has no attributes."""
+    """A digest of all training and measuring values; None where the taxonomy has no attributes."""
     if not project.taxonomy.attributes:
         return None
     votes, known = project.answers().value_votes(), project.reference_values()
@@ -167,7 +167,7 @@ def values_digest(project: Project) -> str | None:
 
 
 def fit_and_measure(project: Project, registry: Registry, *, adopt: str, certainty: str) -> ValueRun | None:
-    """Fit heads for attributes to all answers, measure them beside the adopted ones, and adopt them if they are better.
+    """Fit heads for attributes to all answers, compare them with the adopted ones, and adopt them if better.
 
     Hold `registry.training`.
 
@@ -233,25 +233,25 @@ def _measured(project: Project, registry: Registry, new: ValueCandidate, model: 
 
 
 def without_learnt(known: pd.DataFrame, adoption: Event) -> pd.DataFrame:
-    """Values that measure, without the gold that heads had learnt before it was gold.
+    """Measuring values, except gold items that the heads learnt before they became gold.
 
     Parameters
     ----------
     known : DataFrame
         As `reference.measuring_values` gives it.
     adoption : Event
-        By which the heads were adopted.
+        The event by which the heads were adopted.
     """
     sums = np.array([zlib.crc32(item_id.encode()) for item_id in known["item_id"]], np.uint32)
     return known[~((known["source"] == "gold") & np.isin(sums, unpack(adoption.body["learnt"])))]
 
 
-# What heads say on today's scales: values, low and high ends, of each attribute.
+# Predictions on today's scales, by attribute: values, low and high ends.
 Said = Mapping[str, tuple[list[Any], list[float], list[float]]]
 
 
 def _predictions(registry: Registry, model: ValueModel, positions: np.ndarray, lineage: Lineage) -> Said:
-    """What heads suggest for some items, on today's scales; attributes that can't be carried over are left out."""
+    """Predictions for some items, on today's scales; attributes that can't be carried over are left out."""
     predicted = registry.values.predict(positions, model)
     found: dict[str, tuple[list[Any], list[float], list[float]]] = {}
     today = {attribute.id: attribute for attribute in lineage.today.attributes}
@@ -277,10 +277,10 @@ def _carried(said: Predicted, was: Attribute, now: Attribute, lineage: Lineage, 
     return values if now.scale is None else [number(value) for value in values], low_ends, high_ends
 
 
-# 13 branches: values on a scale or choices, of a model before that may not know the attribute.
+# 13 branches: values on a scale or choices, of a former model that may not know the attribute.
 def _figure(attribute: Attribute, known: Sequence[Any], at: list[int], said: Sequence[Said | None], source: str,
             groups: np.ndarray | None) -> tuple[ValueFigure, pd.DataFrame]:
-    """The figure of one attribute, and how wrong each item's value is before and after, as parts of the scale."""
+    """The figure of one attribute, and each item's error before and after, as a share of the scale."""
     kind, metrics, columns = attribute.kind, [], []
     nothing: list[Any] = [None if kind == "choices" else math.nan] * len(at)
     for of_model in said:
@@ -300,7 +300,7 @@ def _figure(attribute: Attribute, known: Sequence[Any], at: list[int], said: Seq
 
 
 def _verdict(figures: Mapping[str, ValueFigure], errors: pd.DataFrame, project: Project) -> Verdict:
-    """Whether the new heads are better on all attributes that both know, each as a part of its scale."""
+    """Whether the new heads are better over all attributes that both know; errors as shares of the scale."""
     both = errors.dropna()
     if not len(both):
         return Verdict(adopted=True, why="the first heads that were measured")

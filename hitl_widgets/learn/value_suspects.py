@@ -1,7 +1,7 @@
-"""Values that were probably given by mistake: those far from what heads say that didn't learn them.
+"""Values that were probably given by mistake: those far from out-of-fold predictions.
 
-`suspected_values` gives the probability that each answer's value is right; the least probable come back for a second
-look.
+`suspected_values` gives the probability that each answer's value is right; the least probable are asked again as second
+looks.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .values import FittedAttribute
 
 COLUMNS = ["item_id", "position", "annotator", "decision_id", "unsure", "chosen_by", "attribute_id", "value",
            "expected", "right"]
-# The share of wrong answers before any was seen, and its most; and how many passes estimate it.
+# Prior share of wrong answers, its maximum, and the number of passes that estimate it.
 SHARE, MOST, PASSES = 0.05, 0.5, 50
 
 
 def suspected_values(project: Project, registry: Registry) -> pd.DataFrame:
-    """The probability that each value is right, for the items that may train.
+    """The probability that each value is right, for items that may train.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def _of_attribute(new: ValueCandidate, one: FittedAttribute) -> pd.DataFrame:
 def probability_right(one: FittedAttribute) -> np.ndarray:
     """The probability that each answer is right, and not a slip: shape (n,).
 
-    A right answer on a scale differs from what is predicted out of fold as a normal distribution says, with the
-    deviation that was expected there; a slip may be anywhere on the scale. A right choice is the item's own, of which
-    the head gives the probability; a slip is any other. The share of slips is estimated from the answers.
+    A right answer on a scale differs from its out-of-fold prediction by a normal distribution with the deviation
+    expected there; a slip is uniform over the scale. The right choice is the item's own, whose probability the head
+    gives; a slip is any other. The share of slips is estimated from the answers.
 
     Parameters
     ----------
@@ -84,6 +84,6 @@ def probability_right(one: FittedAttribute) -> np.ndarray:
     share, right = SHARE, np.ones(len(of_right))
     for _ in range(PASSES):
         right = (1 - share) * of_right / ((1 - share) * of_right + share * of_slip + 1e-300)
-        # One slip of twenty answers is believed before any answer is seen.
+        # The prior is one slip in twenty answers.
         share = min(MOST, float(((1 - right).sum() + 1) / (len(right) + 1 / SHARE)))
     return np.asarray(right)

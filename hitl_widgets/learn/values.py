@@ -1,8 +1,8 @@
 """Heads for attributes: a value on a scale, or one of several choices, from rows of descriptors.
 
 `ValueHeads` holds a head for each attribute, side by side, as one module whose outputs Captum's methods explain: a
-`scale_head.ScaleHead`, or a head of `light.fit_light` for choices. `fit_values` fits the head of one attribute to the
-answers in which something is said of it, `predict_values` says what it gives.
+`scale_head.ScaleHead`, or for choices a head of `light.fit_light`. `fit_values` fits the head of one attribute to the
+answers that give it a value, `predict_values` predicts with it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .scale_head import ScaleHead, fit_scale
 from .text_descriptors import unfitted_descriptors_of
 from .weights import shapes_in
 
-# Answers without which there is no head.
+# Minimum number of answers for a head.
 FEWEST = 8
-# For a scale, tones have this part of the variance of all other columns.
+# For a scale, tones have this share of the variance of all other columns.
 TONES_FOR_SCALES = 0.64
 
 
@@ -42,7 +42,7 @@ class ValueHeads(nn.Module):
     Attributes
     ----------
     attribute_ids : tuple of str
-        In the order of the outputs.
+        The attributes, in the order of the outputs.
     """
 
     def __init__(self, heads: Mapping[str, nn.Module]) -> None:
@@ -78,14 +78,14 @@ def _n_outputs(head: nn.Module) -> int:
 
 
 def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequential:
-    """Descriptors and `ValueHeads` like those in a file of weights, to load these into.
+    """Unfitted descriptors and `ValueHeads` of the form in a file of weights, to load the weights into.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     attribute_ids : sequence of str
-        Of the heads, in their order.
+        Attributes of the heads, in their order.
 
     Raises
     ------
@@ -102,14 +102,14 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
 
 
 def unfitted_heads(shapes: Mapping[str, Sequence[int]], attribute_ids: Sequence[str]) -> ValueHeads:
-    """Heads like those in a file of weights, to load these into.
+    """Unfitted heads of the form in a file of weights, to load the weights into.
 
     Parameters
     ----------
     shapes : mapping of str to sequence of int
-        Of all tensors in the file, where the heads are part 1.
+        Shapes of all tensors in the file, in which the heads are part 1.
     attribute_ids : sequence of str
-        Of the heads, in their order.
+        Attributes of the heads, in their order.
     """
     heads: dict[str, nn.Module] = {}
     for number, attribute_id in enumerate(attribute_ids):
@@ -124,19 +124,19 @@ def unfitted_heads(shapes: Mapping[str, Sequence[int]], attribute_ids: Sequence[
 
 @dataclass(frozen=True)
 class FittedAttribute:
-    """The head of an attribute, with what it says of answers that it didn't learn.
+    """The head of an attribute, with its out-of-fold predictions.
 
     Attributes
     ----------
     attribute : Attribute
-        As it was when it was learnt.
+        The attribute when the head learnt it.
     head : nn.Module
     rows : ndarray of int, shape (n,)
-        The item of each answer, among those that were given to `fit_values`.
+        The item of each answer, as an index into the items passed to `fit_values`.
     answers : ndarray of int, shape (n,)
-        Which of the answers that were given to it these are; those to items that can't be read are left out.
+        The indices of these answers among those passed to it; answers to unreadable items are left out.
     values : tuple, length n
-        What was said.
+        The answered values.
     predicted : ndarray of float64
         Out-of-fold predictions: values on a scale, shape (n,), or probabilities of choices, shape (n, n_choices).
     deviations : ndarray of float64, shape (n,)
@@ -153,12 +153,12 @@ class FittedAttribute:
 
     @property
     def errors(self) -> np.ndarray:
-        """How wrong each answer's prediction is, out of fold: see `value_errors`."""
+        """The error of each answer's out-of-fold prediction: see `value_errors`."""
         return value_errors(self.attribute, self.predicted, self.values)
 
 
 def value_errors(attribute: Attribute, predicted: np.ndarray, values: Sequence[Value]) -> np.ndarray:
-    """How wrong predictions are, from 0 to 1 each.
+    """The errors of predictions, each from 0 to 1.
 
     Parameters
     ----------
@@ -166,13 +166,13 @@ def value_errors(attribute: Attribute, predicted: np.ndarray, values: Sequence[V
     predicted : ndarray
         Values on a scale, shape (n,), or probabilities of choices, shape (n, n_choices).
     values : sequence, length n
-        What was said.
+        The answered values.
 
     Returns
     -------
     ndarray of float64, shape (n,)
-        For a scale the distance, as a part of the scale's length; for choices the probability of all others than the
-        one that was said.
+        For a scale the absolute error as a share of the scale's length; for choices the total probability of all other
+        choices.
     """
     if attribute.scale is None:
         column = {choice: k for k, choice in enumerate(attribute.choices)}
@@ -184,28 +184,28 @@ def value_errors(attribute: Attribute, predicted: np.ndarray, values: Sequence[V
 
 def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Sequence[Value], weights: np.ndarray, *,
                draws: np.ndarray, n_tones: int = 0) -> FittedAttribute | None:
-    """Fit the head of one attribute to the answers in which something is said of it.
+    """Fit the head of one attribute to the answers that give it a value.
 
     Parameters
     ----------
     rows : Tensor, shape (n_items, n_features)
-        Descriptors of the items; a row with NaN has no part.
+        Descriptors of the items; rows with NaN are ignored.
     attribute : Attribute
     items : ndarray of int, shape (n,)
         The item of each answer.
     values : sequence, length n
-        What was said, each a value of the attribute.
+        The answers, each a value of the attribute.
     weights : ndarray, shape (n,)
         How much each answer counts.
     draws : ndarray, shape (n_items,)
         As for `fit_scale`, one for each item.
     n_tones : int
-        How many columns at the end are tones (`tones.Tones`), which count more for a scale than for what is alike.
+        Number of columns at the end that are tones (`tones.Tones`), which get more weight for scales.
 
     Returns
     -------
     FittedAttribute or None
-        None where there are fewer than `FEWEST` answers, or all are to one item or say the same choice.
+        None if there are fewer than `FEWEST` answers, or all are to one item or name the same choice.
     """
     items = np.asarray(items, np.int64)
     usable = np.flatnonzero(np.isfinite(rows.numpy()).all(axis=1)[items] & (np.asarray(weights) > 0))
@@ -229,7 +229,7 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
 
 
 def tone_units(n_features: int, n_tones: int) -> Tensor:
-    """How much each column counts for a scale: tones by their own variance, not the little that descriptors give."""
+    """Factor of each column for a scale: tones get more weight than they have in the descriptors."""
     units = torch.ones(n_features)
     units[n_features - n_tones:] = (TONES_FOR_SCALES / TONE_SHARE) ** 0.5
     return units
@@ -249,7 +249,7 @@ class Predicted(NamedTuple):
     probs : ndarray of float64, shape (n, n_steps), or None
         The probability of each step of an ordinal scale, and of each choice; None for a continuous scale.
     deviations : ndarray of float64, shape (n,)
-        As `ScaleHead.deviations`, as parts of the scale's length; for choices the probability that it is another one.
+        As `ScaleHead.deviations`, as shares of the scale's length; for choices the probability of any other choice.
     """
 
     values: tuple[Value, ...]
@@ -266,9 +266,9 @@ def predict_values(head: nn.Module, attribute: Attribute, rows: Tensor) -> Predi
     Parameters
     ----------
     head : nn.Module
-        Of a `FittedAttribute`.
+        The head of a `FittedAttribute`.
     attribute : Attribute
-        As it was when the head learnt it.
+        The attribute when the head learnt it.
     rows : Tensor, shape (n, n_features)
         Descriptors, without NaN.
     """
@@ -286,7 +286,7 @@ def predict_values(head: nn.Module, attribute: Attribute, rows: Tensor) -> Predi
     if attribute.kind == "continuous":
         ends = [tuple(map(attribute.nearest, end.tolist())) for end in (low, high)]
         return Predicted(values, ends[0], ends[1], numbers, None, deviations / length)
-    # A whole number lies between the ends where it lies between these.
+    # A whole number lies between the ends exactly if it lies between these.
     whole = [(min(math.ceil(a - 1e-6), value), max(math.floor(b + 1e-6), value))
              for a, b, value in zip(low.tolist(), high.tolist(), map(int, values), strict=True)]
     return Predicted(values, tuple(a for a, _ in whole), tuple(b for _, b in whole), numbers,
@@ -294,14 +294,14 @@ def predict_values(head: nn.Module, attribute: Attribute, rows: Tensor) -> Predi
 
 
 def step_probs(numbers: np.ndarray, deviations: np.ndarray, attribute: Attribute) -> np.ndarray:
-    """The probability of each step of an ordinal scale: of a normal distribution, that beyond the ends at the ends.
+    """The probability of each step of an ordinal scale, by a normal distribution whose tails go to the end steps.
 
     Parameters
     ----------
     numbers, deviations : ndarray, shape (n,)
         Mean and standard deviation of each item.
     attribute : Attribute
-        Ordinal.
+        An attribute on an ordinal scale.
 
     Returns
     -------

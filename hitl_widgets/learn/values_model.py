@@ -1,7 +1,7 @@
 """Heads for attributes, ready for use elsewhere.
 
-`Workbench.model` returns a `ValuesModel` in a project of values alone, and `Model.values` is one where attributes are
-asked beside labels. Call it on images or texts.
+`Workbench.model` returns a `ValuesModel` in a project of values alone; where attributes are asked besides labels,
+`Model.values` is one. Call it on images or texts.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class ValuesModel:
     Parameters
     ----------
     model : ValueModel
-        The heads, which are asked and never changed.
+        The heads, which are never changed.
     kind : "image" or "text"
-        Of the items.
+        Kind of the items.
     preprocess : callable
-        From an item to the view that the heads' descriptors read.
+        Maps an item to the view that the heads' descriptors read.
     record : callable, optional
-        Gives what the log says of the heads: a `model_card.ValueRecord`, for `save`.
+        Returns the log's record of the heads, a `model_card.ValueRecord`, for `save`.
 
     Attributes
     ----------
     version : str
     attributes : list of str
-        Under the names that they had in the heads' own taxonomy.
+        Names of the attributes in the heads' own taxonomy.
     """
 
     def __init__(self, model: ValueModel, *, kind: str, preprocess: Any,
@@ -67,7 +67,7 @@ class ValuesModel:
         DataFrame
             A row for each item that can be read and each attribute: item_id, attribute, value (on the scale, or one of
             the choices, as they were when the heads learnt), low and high, between which the value that a person gives
-            lies with 90 % probability; None for choices. Of items that can't be read a warning tells.
+            lies with 90 % probability; None for choices. A warning reports items that can't be read.
         """
         pool = as_pool(items, self._kind, taken_by=f"the heads {self.version} take")
         rows: list[tuple[Any, ...]] = []
@@ -89,7 +89,7 @@ class ValuesModel:
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def record(self) -> ValueRecord:
-        """What the log says of the heads."""
+        """The log's record of the heads."""
         from .model_card import ValueRecord
         return ValueRecord() if self._record is None else self._record()
 
@@ -103,7 +103,7 @@ class ValuesModel:
         Parameters
         ----------
         folder : str or path
-            A new or empty one.
+            A new or empty folder.
         overwrite : bool
             Whether a model that was saved there may be replaced.
 

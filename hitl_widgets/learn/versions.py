@@ -1,4 +1,4 @@
-"""The versions of a project's models, as its log tells of them. Read `LoggedVersions`."""
+"""The versions of a project's models, read from its log. Read `LoggedVersions`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..events import Event
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
 
-# Shortest beginning of a version that may stand for it.
+# Minimum length of a beginning that may stand for a version.
 SHORTEST = 4
 BACKGROUND, IMPORTED = "background", "imported"
 
 
 class Version(NamedTuple):
-    """A model in the registry: its name, the labels of its outputs, and the taxonomy version that these are from."""
+    """A model in the registry: its name, the labels of its outputs, and the taxonomy version of these labels."""
 
     name: str
     label_ids: tuple[str, ...]
@@ -24,7 +24,7 @@ class Version(NamedTuple):
 
 
 class LoggedVersions:
-    """What the log tells of the versions of a project's models; it is read anew each time.
+    """The versions of a project's models in its log, which is read anew at each call.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class LoggedVersions:
         self._log, self._lineage = log, lineage
 
     def find(self, beginning: str) -> Version:
-        """The version that begins so, or that was imported under this name; BadInput unless there is exactly one."""
+        """The version that begins with this text or was imported under this name; BadInput unless exactly one does."""
         versions = {version.name: version for version in versions_in(self._log.events(), self._lineage())}
         fitting = [version for version, name in self.names().items() if name == beginning]
         if not fitting and len(beginning) >= SHORTEST:
@@ -49,11 +49,11 @@ class LoggedVersions:
         return versions[fitting[0]]
 
     def names(self) -> dict[str, str]:
-        """The names under which versions were imported, and of estimators their classes: version -> name."""
+        """Names of versions, version -> name: those given to imports, and the classes of estimators."""
         return given_names(self._log)
 
     def named(self, version: str) -> dict[str, str]:
-        """The name of a version, as a part of an event's body; empty where it wasn't imported."""
+        """The name of a version, as a part of an event's body; empty if it has none."""
         return {"name": name} if (name := self.names().get(version)) else {}
 
     def around(self, n_round: int) -> tuple[Version, Version]:
@@ -67,35 +67,35 @@ class LoggedVersions:
         raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
 
     def thresholds_of(self, version: str) -> dict[str, float]:
-        """The thresholds of a model's labels, by their ids; none where it has none."""
+        """The thresholds of a model's labels by label_id; empty if it has none."""
         return next((dict(event.body["thresholds"])
                      for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
                      if event.body["model"] == version and "thresholds" in event.body), {})
 
     def was_estimator(self, version: str) -> bool:
-        """Whether stored probabilities are an estimator's, and weren't imported."""
+        """Whether stored probabilities come from an estimator and weren't imported."""
         return not any(event.body["model"] == version and (event.kind == IMPORTED or event.body["origin"] == IMPORTED)
                        for event in self._log.events(kind=(IMPORTED, "adopted")))
 
     def was_learnt_in_background(self, version: str) -> bool:
-        """Whether a version was learnt while somebody labelled."""
+        """Whether a version was learnt in the background while somebody labelled."""
         return any(event.body["model"] == version and event.body["origin"] == BACKGROUND
                    for event in self._log.events(kind="adopted"))
 
 
 def given_names(log: Log) -> dict[str, str]:
-    """The names under which models came into a log: version -> the first one."""
+    """Names of the models in a log: version -> its first name."""
     named = [event.body for event in log.events(kind=(IMPORTED, "adopted", "trained")) if event.body.get("name")]
     return {body["model"]: body["name"] for body in reversed(named)}
 
 
 def versions_in(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
-    """The versions in the log, each as it came first: a later edit of the taxonomy doesn't change what it was."""
+    """The versions in the log, each as it first appeared: later edits of the taxonomy don't change it."""
     versions: dict[str, Version] = {}
     today = 0
     for event in events:
         if event.kind == "taxonomy" and "fork" in event.body:
-            continue  # it doesn't hold
+            continue  # the edit doesn't hold
         if event.kind == "taxonomy" and event.body["taxonomy"]["version"] in lineage.versions:
             today = event.body["taxonomy"]["version"]
         elif event.kind == "trained" and event.body["model"] != (event.body.get("values") or {}).get("model"):
@@ -105,7 +105,7 @@ def versions_in(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
         elif event.kind in ("adopted", IMPORTED):
             name, label_ids = event.body["model"], tuple(event.body["label_ids"])
             if name not in versions or versions[name].label_ids != label_ids:
-                # Another version than today's when the taxonomy changed while the model was on its way into the log.
+                # It isn't today's version if the taxonomy changed while the model was being logged.
                 fitting = [number for number in (*lineage.versions, *reversed(lineage.forks.steps))
                            if lineage.versions[number].label_ids == label_ids]
                 versions[name] = Version(name, label_ids, today if today in fitting else max(fitting, default=today))

@@ -1,6 +1,6 @@
 """The net's views of items: read on threads, and kept in a temporary file, so that no file is decoded twice.
 
-`Views` are those of a training set, `TextViews` the same of texts in memory. `read_view` makes one view; a JPEG is
+`Views` has the views of a training set, `TextViews` those of texts in memory. `read_view` makes one view; a JPEG is
 decoded no larger than the view needs. `batched` makes a batch of several.
 """
 
@@ -25,11 +25,11 @@ from ..items.reading import fetch_ahead, fetched_ahead, in_order, lies_in_files
 from .preprocess import Preprocess, Probed
 from .text_views import Batch, ProbedText, TextPreprocess, TextView, collate
 
-# Views are kept up to this size, and up to this share of what is free on the disk.
+# Limits on the views kept: size, and share of the free space on the disk.
 KEPT_BYTES, KEPT_SHARE = 4 * 2**30, 0.25
-# Batches that are read while the net works on one.
+# Number of batches that are read while the net works on one.
 BATCHES_AHEAD = 3
-# What a net takes of an item: a tensor, or of a text also a mapping of tensors (`text_views.EncodedText`).
+# A net's view of an item: a tensor, or for a text also a mapping of tensors (`text_views.EncodedText`).
 View = Any
 
 
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
     values : ndarray, Tensor or mapping of tensors
         For a `Preprocess` its `pixels`, uint8; for any other function the view itself.
     size : tuple of int
-        Height and width of the item; for a text 1 and its characters.
+        Height and width of the item; for a text 1 and its number of characters.
     """
 
     values: Any
@@ -73,14 +73,14 @@ class Seen(NamedTuple):
         Parameters
         ----------
         preprocess : callable
-            The one that the values are from.
+            The preprocessing that the values come from.
         out : Tensor, optional
             Where to write it, such as a row of a batch.
 
         Raises
         ------
         ShapeError
-            If it doesn't fit there.
+            If the view doesn't fit into `out`.
         """
         if isinstance(self.values, np.ndarray) and isinstance(preprocess, Preprocess):
             return preprocess.normalised(self.values, *self.size, out=out)
@@ -107,7 +107,7 @@ def read_view(pool: Images, position: int, preprocess: Callable[[Any], View]) ->
     pool : Images
         The items.
     position : int
-        Which of them.
+        Position of the item.
     preprocess : callable
         Maps an item to the net's view of it.
 
@@ -121,13 +121,13 @@ def read_view(pool: Images, position: int, preprocess: Callable[[Any], View]) ->
 
 
 def batched(views: Sequence[View], preprocess: Callable[[Any], View]) -> Batch:
-    """A batch of views: of images stacked, of texts filled up (`text_views.collate`).
+    """A batch of views: images are stacked, texts are padded (`text_views.collate`).
 
     Parameters
     ----------
     views : sequence of Tensor, or of mappings of tensors
     preprocess : callable
-        The one that they are from.
+        The preprocessing that they come from.
     """
     if isinstance(preprocess, (TextPreprocess, ProbedText)):
         return collate(views, pad=preprocess.pad)
@@ -136,20 +136,20 @@ def batched(views: Sequence[View], preprocess: Callable[[Any], View]) -> Batch:
 
 def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: Images, ahead: int = 64,
                needed: Callable[[int], bool] | None = None) -> Iterator[View | ItemError]:
-    """The views of some items in order, or the error in the place of one that can't be read; on threads if from files.
+    """The views of some items in order, with an error in place of an unreadable one; read on threads if from files.
 
     Parameters
     ----------
     read : callable
-        Gives the view at a position.
+        Returns the view at a position.
     positions : iterable of int
-        The items.
+        Positions of the items.
     pool : Images
-        What they are in.
+        The pool of the items.
     ahead : int
-        How many views wait, at most, to be taken.
+        Maximum number of views waiting to be taken.
     needed : callable, optional
-        Whether the file of an item is read; all are by default.
+        Tells whether the file of an item will be read; all are by default.
     """
     def tried(position: int) -> View | ItemError:
         try:
@@ -162,7 +162,7 @@ def read_ahead(read: Callable[[int], View], positions: Iterable[int], *, pool: I
 
 
 class _Row(NamedTuple):
-    """Where a kept view lies in the file, and what it was made of."""
+    """The place of a kept view in the file, and what it was made from."""
 
     begin: int
     stamp: str
@@ -172,16 +172,16 @@ class _Row(NamedTuple):
 
 
 class KeptViews:
-    """Views of a pool under one preprocessing, in a temporary file that goes away with the process.
+    """Views of a pool under one preprocessing, in a temporary file that ends with the process.
 
-    A view is kept as what `Seen` has: uint8 before normalisation for a `Preprocess`, so that nothing is lost; as it is,
-    four times as large, for any other function. When the file has reached its limit, or the disk is full, no more
-    views are kept. Any number of threads may use it.
+    The values in `Seen` are kept: for a `Preprocess` uint8 before normalisation, so that nothing is lost; for any other
+    function the view itself, four times as large. When the file has reached its limit, or the disk is full, no more
+    views are kept. Safe for many threads.
 
     Parameters
     ----------
     limit : int, optional
-        Size of the file in bytes, at most; 4 GB when None, and never more than a quarter of what is free on the disk.
+        Size of the file in bytes, at most; 4 GB when None, and never more than a quarter of the free disk space.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -202,17 +202,17 @@ class KeptViews:
         return KeptViews, (self._limit,)  # another process begins with none
 
     def get(self, position: int, stamp: str) -> Seen | None:
-        """What was kept of an item; None if nothing was, or its file has changed.
+        """The values kept for an item; None if there are none, or its file has changed.
 
         Parameters
         ----------
         position : int
-            Of the item.
+            Position of the item.
         stamp : str
-            Its `Pool.stamp` now.
+            The item's current `Pool.stamp`.
         """
         row = self._rows.get(position)
-        # A fork shares the file, but not the table of what lies where.
+        # A forked process shares the file, but not the table of places in it.
         if row is None or row.stamp != stamp or self._file is None or os.getpid() != self._process:
             return None
         n_bytes = math.prod(row.shape) * row.dtype.itemsize
@@ -225,14 +225,14 @@ class KeptViews:
         return Seen(np.frombuffer(data, row.dtype).reshape(row.shape), row.size) if len(data) == n_bytes else None
 
     def put(self, position: int, stamp: str, seen: Seen) -> None:
-        """Keep what a view is made of, if there is room.
+        """Keep the values of a view, if there is room.
 
         Parameters
         ----------
         position, stamp
             As for `get`.
         seen : Seen
-            As it was read.
+            The values as they were read.
         """
         try:
             values = np.ascontiguousarray(seen.values)
@@ -269,20 +269,20 @@ class Views(Sequence[View]):
     pool : Images
         The items.
     positions : sequence of int
-        Which of them.
+        Positions of the items.
     preprocess : callable
         Maps an item to the net's view of it.
     kept : KeptViews, optional
-        What was kept before, under the same preprocessing.
+        Views kept before, under the same preprocessing.
     """
 
     def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[Any], View], *,
                  kept: KeptViews | None = None) -> None:
         self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
         self._kept = KeptViews() if kept is None else kept
-        # Looked up once: a file that changes while a net learns from it is seen by the next training.
+        # Looked up once: a file that changes during a training is noticed by the next training.
         self._stamps: dict[int, str | None] = {}
-        # What a random function gives is never the same.
+        # A random function never gives the same view twice.
         self._keeps = isinstance(pool, Pool) and pool.in_files \
             and not (isinstance(preprocess, Probed) and preprocess.random)
 
@@ -300,12 +300,12 @@ class Views(Sequence[View]):
         Parameters
         ----------
         rows : iterable of int
-            Which of them.
+            Rows of the items.
         """
         return Views(self._pool, [self._positions[row] for row in rows], self._preprocess, kept=self._kept)
 
     def each(self) -> Iterator[View | ItemError]:
-        """All of them in order, or the error in the place of one that can't be read."""
+        """All views in order, with an error in place of an unreadable one."""
         return read_ahead(lambda position: self._seen(position).view(self._preprocess), self._positions,
                           pool=self._pool, needed=self._is_read)
 
@@ -319,7 +319,7 @@ class Views(Sequence[View]):
         return self._preprocess if isinstance(self._preprocess, (TextPreprocess, ProbedText)) else None
 
     def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Batch]:
-        """Batches of them, of images of shape (n, C, h, w); files are read ahead.
+        """Batches of the views, for images of shape (n, C, h, w); files are read ahead.
 
         Parameters
         ----------
@@ -365,9 +365,9 @@ class TextViews(Sequence[View]):
     Parameters
     ----------
     views : sequence of Tensor, or of mappings of tensors
-        As `preprocess` gives them; None in the place of one that can't be read.
+        As `preprocess` gives them; None in place of an unreadable one.
     preprocess : TextPreprocess or ProbedText
-        The one that they are from.
+        The preprocessing that they come from.
     """
 
     def __init__(self, views: Sequence[View], preprocess: TextView) -> None:
@@ -384,11 +384,11 @@ class TextViews(Sequence[View]):
         return TextViews([self._views[row] for row in rows], self.of_texts)
 
     def each(self) -> Iterator[View]:
-        """All of them in order; None in the place of one that can't be read."""
+        """All views in order; None in place of an unreadable one."""
         return iter(self._views)
 
     def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Batch]:
-        """Batches of them; see `text_views.collate`.
+        """Batches of the views; see `text_views.collate`.
 
         Parameters
         ----------
@@ -399,7 +399,7 @@ class TextViews(Sequence[View]):
 
 
 def are_of_texts(views: Sequence[View] | Tensor) -> TypeGuard[Views | TextViews]:
-    """Whether views are those of texts, which may differ in length and are no tensor each.
+    """Whether these are views of texts, which may differ in length and needn't be tensors.
 
     Parameters
     ----------

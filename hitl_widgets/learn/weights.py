@@ -1,4 +1,4 @@
-"""Weights of nets: safetensors files, and the version that is their content hash.
+"""Weights of nets: safetensors files, and versions by content hash.
 
 A model is named by its weights (`weights_version`); `save_weights` and `load_weights` write and read safetensors, in
 which nothing is pickled. `unset` makes a layer whose weights are set later.
@@ -24,16 +24,16 @@ _Layer = TypeVar("_Layer", bound=nn.Module)
 
 
 def unset(kind: Callable[..., _Layer], *arguments: Any, **more: Any) -> _Layer:
-    """A layer whose weights are set later: initial ones would use up torch's own random numbers.
+    """A layer whose weights are set later: initial weights would use up torch's random numbers.
 
-    It is what ``torch.nn.utils.skip_init`` makes, which loads sympy for it: half a second of a core.
+    The same as ``torch.nn.utils.skip_init``, which loads sympy, half a second of a core.
 
     Parameters
     ----------
     kind : callable
         A class of layers without buffers or layers of their own, such as ``nn.Linear``.
     *arguments, **more
-        What it is made with.
+        Arguments of the class.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def unset(kind: Callable[..., _Layer], *arguments: Any, **more: Any) -> _Layer:
 
 
 def weights_version(net: nn.Module) -> str:
-    """The version of a net: 16 hexadecimal digits that follow from its weights (names, types, shapes and bytes).
+    """The version of a net: 16 hexadecimal digits, a hash of its weights (names, types, shapes and bytes).
 
     Raises
     ------
@@ -71,16 +71,16 @@ def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
 
 
 def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a net's weights as safetensors, whole or not at all.
+    """Write a net's weights as safetensors, completely or not at all.
 
     Parameters
     ----------
     net : torch.nn.Module
         It isn't changed.
     path : str or Path
-        Of the file.
+        Path of the file.
     metadata : mapping of str to str, optional
-        Kept in the file's head.
+        Stored in the file's header.
     """
     with write_whole(Path(path)) as part:
         safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
@@ -125,7 +125,7 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
 
 
 def _twin(net: nn.Module) -> nn.Module:
-    """A copy that shares no weights: a deep copy may share what nobody else writes into, such as a table."""
+    """A copy that shares no weights: a deep copy may share read-only tensors, such as a table."""
     twin = copy.deepcopy(net)
     shared = {tensor.data_ptr() for _, tensor in _weights(net)}
     for module in twin.modules():

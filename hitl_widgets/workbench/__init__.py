@@ -1,3 +1,3 @@
-"""The workbench, a person's one object, and what stands behind `models`, `edits` and `people`."""
+"""The workbench, the main object of a session, and its accessors `models`, `edits` and `people`."""
 
 from .workbench import Workbench as Workbench

@@ -1,4 +1,4 @@
-"""Methods behind one name of the workbench, as pandas' ``df.plot`` is."""
+"""Accessors: methods of the workbench grouped under one name, like pandas' ``df.plot``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ A = TypeVar("A")
 
 
 class Accessor(Generic[A]):
-    """Methods behind one name, as pandas' ``df.plot`` is: ``wb.models()``, ``wb.models.flips()``.
+    """Methods grouped under one name, like pandas' ``df.plot``: ``wb.models()``, ``wb.models.flips()``.
 
     Parameters
     ----------
     kind : type
-        Made with the workbench; calling the instance runs its main method.
+        Class of the accessor, created with the workbench; calling an instance runs its main method.
     """
 
     def __init__(self, kind: type[A]) -> None:
@@ -27,5 +27,5 @@ class Accessor(Generic[A]):
     @overload
     def __get__(self, wb: Workbench, owner: type) -> A: ...
     def __get__(self, wb: Workbench | None, owner: type) -> Any:
-        # On the class it is the function that a call runs, with its signature and docstring.
+        # Accessed on the class, it is the function that a call runs, with its signature and docstring.
         return self._kind.__call__ if wb is None else self._kind(wb)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""What stands behind ``wb.edits``: the edits of a taxonomy, its editor, and triage."""
+"""The accessor ``wb.edits``: the edits of a taxonomy, its editor, and triage."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Edits:
         self._wb = wb
 
     def __call__(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, oldest first; after them those that were made apart and wait to be settled.
+        """Every edit of the taxonomy, oldest first; then conflicting edits of joined copies that wait to be settled.
 
-        Columns: id, version (that it led to; negative for one that waits), prose, annotator, acted_at, why, reverts
-        (the edit that it takes back), reverted_by (the one that takes it back now) and to_settle (whether it waits:
-        ``wb.edits.unsettled()`` tells more of these).
+        Columns: id, version (that it led to; negative for a waiting edit), prose, annotator, acted_at, why, reverts
+        (the edit that it takes back), reverted_by (the edit that takes it back now) and to_settle (whether it waits:
+        see ``wb.edits.unsettled()``).
         """
         from ..project.preview import edit_table
         self._wb.project.refresh()
@@ -55,15 +55,15 @@ class Edits:
 
     def triage(self, label: str | None = None, size: int = 16,
                keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
+        """The triage below the cell, to sort items answered "other", unsure or flagged "not in the taxonomy".
 
         Items that look alike are shown together. Calling it again closes the earlier one.
 
         Parameters
         ----------
         label : str, optional
-            The answer that means "something else"; without it one called other, others, something else, none of these,
-            miscellaneous or misc.
+            The answer that means "something else"; by default a label called other, others, something else, none of
+            these, miscellaneous or misc.
         size : int
             Approximate number of items per group.
         keys : mapping, optional
@@ -86,8 +86,8 @@ class Edits:
     def presume(self, tolerance: float = 0.05) -> Presumption:
         """Label items in doubt automatically, once enough of them were checked by people.
 
-        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
-        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
+        Call it repeatedly. At first it proposes labels for items of which a small classifier is sure, and draws items
+        to be checked, which ``wb.review(queue="relabel")`` then asks first, blind. Then it reports how many checks are
         missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
         The status of presumed items is "presumed": they never count as a person's answer.
 
@@ -121,34 +121,34 @@ class Edits:
         return self._wb.project.counts()
 
     def unsettled(self) -> pd.DataFrame:
-        """Edits that were made apart, in copies of this project that were joined, and wait to be settled.
+        """Conflicting edits that were made in joined copies of this project and wait to be settled.
 
-        Where several edits were made of one version, the first one holds. What was answered under the others means what
-        it meant where they didn't touch its label, and else is to be reviewed.
+        Where several edits were made of one version, the first one holds. Answers given under the others keep their
+        meaning where the edit didn't touch their label, and else are to be reviewed.
 
-        Columns: id, version (negative: it isn't one of the versions that hold), prose, annotator, acted_at, why, holds
-        (the edit that holds instead) and answers (that were given under it).
+        Columns: id, version (negative: it isn't among the versions that hold), prose, annotator, acted_at, why, holds
+        (the edit that holds instead) and answers (the number given under it).
         """
         from ..project.joining import unsettled
         return unsettled(self._wb.project)
 
     def settle(self, id: str, apply: bool, why: str | None = None) -> Applied | None:
-        """Settle an edit that was made apart: apply it to today's taxonomy, or leave it.
+        """Settle a conflicting edit of a joined copy: apply it to today's taxonomy, or drop it.
 
         Parameters
         ----------
         id : str
-            Of the edit, from ``wb.edits.unsettled()``.
+            Id of the edit, from ``wb.edits.unsettled()``.
         apply : bool
             True makes it an edit of today's taxonomy, of the labels that it meant; answers that were given under it
-            mean then what they meant. False leaves it: these answers mean what they would if it had been taken back.
+            then keep their meaning. False drops it: these answers mean what they would if it had been taken back.
         why : str, optional
-            What the team should know of it.
+            A note for the team.
 
         Returns
         -------
         Applied or None
-            The new edit; None where it was left, or where today's labels are those that it would make.
+            The new edit; None if it was dropped, or if today's labels are already those that it would make.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Saliency maps of a pool's items, and whether they can be trusted. Read `explain` first."""
+"""Saliency maps of a pool's items, and checks of whether they can be trusted. Read `explain` first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def explain(services: Services, item_ids: Any, *, method: str, target: str | Sequence[str | None] | None,
             attribute: str | None, one: Any) -> Explanations:
-    """Maps of some items: of labels, of an attribute's values, or of `one` object each; see `Workbench.explain`."""
+    """Maps of some items: for labels, for an attribute's values, or for `one` object each; see `Workbench.explain`."""
     project = services.project
     if services.asks_for_objects:
         return _explain_objects(services, item_ids, method, one, target=target, attribute=attribute)
@@ -77,7 +77,7 @@ def explain_all(services: Services, method: str, *, n: int | None, client: Any) 
 
 def check_explanations(services: Services, methods: str | Sequence[str] | None, n: int,
                        budget_s: float) -> pd.DataFrame:
-    """How far each method's maps can be trusted; see `Workbench.check_explanations`."""
+    """Checks of how far each method's maps can be trusted; see `Workbench.check_explanations`."""
     services.require_labels()
     check_count("n", n, "a number of items, 1 or more,", least=1)
     if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:

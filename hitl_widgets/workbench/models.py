@@ -1,4 +1,4 @@
-"""What stands behind ``wb.models``: every model of a project, and how two of them differ."""
+"""The accessor ``wb.models``: every model of a project, and comparisons of two of them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Models:
     def __call__(self) -> ModelTable:
         """Every model that was adopted or trained, oldest first.
 
-        Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" where it
-        was learnt while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was
-        trained (on what `Run.measured_on` says; for detectors map50, and for points F1), n_training (items that it
-        learnt from), adopted (True for today's); where predictions were imported also name, theirs, and of an estimator
-        its class. The rounds were measured on the same items: the largest accuracy among many owes some of it to
-        chance. Weights and predictions are kept of models that were ever adopted or imported, of those of the
-        background the last five, and of the last three rounds. A notebook shows the beginning of each version, which
-        `Workbench.adopt` takes, and times in UTC; the table itself has both in full.
+        Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" if it was
+        learnt while somebody labelled), adopted_at (NaT if it never was), accuracy with n items when it was trained (on
+        the items of `Run.measured_on`; for detectors map50, and for points F1), n_training (items that it learnt from),
+        adopted (True for today's); if predictions were imported also name, theirs, and for an estimator its class.
+        The rounds were measured on the same items: the largest accuracy among many owes some of it to chance. Weights
+        and predictions are kept of models that were ever adopted or imported, of the last five of the background, and
+        of the last three rounds. A notebook shows the beginning of each version, which `Workbench.adopt` takes, and
+        times in UTC; the table itself has both in full.
         """
         from ..learn.model_table import models
         return models(self._wb.project.log.events())
@@ -44,7 +44,7 @@ class Models:
             Versions of `models`, or their beginnings. `after` defaults to the adopted model; `before` too or, if that
             is `after`, to the model adopted before it.
         n : int, optional
-            Compare on this many items, drawn by chance; on all if missing.
+            Compare on this many items, drawn at random; on all if missing.
 
         Returns
         -------
@@ -76,8 +76,8 @@ class Models:
         Parameters
         ----------
         item_ids : str or sequence of str, optional
-            A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
-            hasn't predicted yet (`Workbench.predict` does, and `Workbench.embeddings` computes all).
+            A row for each of these, NaN for an unreadable item; without it all of the pool in its order, NaN for items
+            without a prediction yet (`Workbench.predict` adds them, and `Workbench.embeddings` computes all).
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What stands behind ``wb.people``: the annotators of a project, how they answer, and what they are asked and told."""
+"""The accessor ``wb.people``: the annotators of a project, their answers and their settings."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ class People:
         return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
 
     def calibration(self, annotator: str | None = None) -> Calibration:
-        """Whether people's certainty means anything: how often answers are right at each step of it.
+        """Calibration of people's certainty: how often answers are right at each step of it.
 
         Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
-        excluded. These figures are the annotator's own: others' names and rows come only to the owner of a project made
-        with ``names=True``, and all together only where there are five others or more.
+        excluded. You see your own figures: the names and rows of others are shown only to the owner of a project made
+        with ``names=True``, and the figures of all together only if there are five others or more.
 
         Parameters
         ----------
         annotator : str, optional
-            One annotator; everybody, and all together, if missing.
+            One annotator; each annotator, and all together, if missing.
 
         Returns
         -------
@@ -114,17 +114,17 @@ class People:
 
     def consensus(self, method: str = "auto", *, label: str | None = None, attribute: str | None = None
                   ) -> Consensus | ValueConsensus | SetConsensus:
-        """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
+        """The consensus of all annotators on each item, their reliability, and how often suggestions are copied.
 
-        `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
-        sight of a suggestion may be copies of it: where votes name suggestions, no method is taken that ignores this.
-        Labels that were adjudicated don't overrule the votes here, as they do in `Workbench.consensus`.
+        It is `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given
+        in sight of a suggestion may be copies of it: if votes name suggestions, no method is taken that ignores this.
+        Unlike in `Workbench.consensus`, adjudicated labels don't overrule the votes.
 
         Parameters
         ----------
         method : str
-            "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that predicts votes
-            best that were held out. For values on a scale "auto", "model", "median" or "mean".
+            "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that best predicts
+            held-out votes. For values on a scale "auto", "model", "median" or "mean".
         label : str, optional
             With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
         attribute : str, optional
@@ -159,18 +159,17 @@ class People:
         Returns
         -------
         Agreement, ValueAgreement or ObjectAgreement
-            .table, .per_label, .pairs and .within (everybody's where you may see names; else .pairs is you with all
-            others together, and .within your own row and "all", from five others on), .over_time(), .plot(). For a
-            scale it has .alpha, .difference (by how much two values of an item differ), .table and .pairs. For objects,
-            how many were found, named and placed alike, as curves: .table, .annotators (your own row, as above),
-            .plot().
+            .table, .per_label, .pairs and .within (everybody's if you may see names; else .pairs compares you with all
+            others together, and .within has your own row and "all", from five others on), .over_time(), .plot(). For a
+            scale .alpha, .difference (how much two values of an item differ), .table and .pairs. For objects, how many
+            were found, named and placed alike, as curves: .table, .annotators (your own row, as above), .plot().
         """
         from ..report.several_people import agreement_of
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
 
     def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
              attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
-        """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
+        """The effect of seeing the model's suggestion on people's labels, from cards with randomly drawn arms.
 
         Parameters
         ----------
@@ -179,19 +178,19 @@ class People:
             judged by the majority of other people's blind votes.
         label : str, optional
             With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing, and `.per_label` then
-            tells of each label on its own.
+            has each label on its own.
         attribute : str, optional
             The values of an attribute in place of labels.
 
         Returns
         -------
         AutomationBias, ValueBias or PrefillBias
-            .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
-            you may see names), .power(n), .plot(). For a scale it has .pull (the part of the way to the suggested value
-            that people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no
-            label `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that
-            wasn't suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are
-            found blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold,
+            .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's if
+            you may see names), .power(n), .plot(). For a scale .pull (the share of the way to the suggested value that
+            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
+            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
+            suggested off, when the suggestion is seen. Where objects are asked for, PrefillBias: .missed (objects that
+            are found blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold,
             .by_score.
         """
         from ..report.several_people import bias_of
@@ -199,14 +198,14 @@ class People:
 
     def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0, label: str | None = None,
                 attribute: str | None = None) -> Schools | ByLabel[Schools]:
-        """Whether annotators are of several schools of thought, that is, mean different things by the labels.
+        """Whether annotators form several schools, that is, mean different things by the labels.
 
         Parameters
         ----------
         level : float
             Two schools are reported where the p-value is at most this.
         n_boot : int
-            Data sets that are drawn under one school.
+            Number of data sets simulated under a single school.
         seed : int
         label : str, optional
             With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
@@ -226,17 +225,17 @@ class People:
                               n_boot=n_boot, seed=seed)
 
     def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
-        """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
+        """How many more cards the project needs to find an effect of its suggestions, and how many weeks that takes.
 
         Parameters
         ----------
         effect : float
             The effect to find: how much more often people give the model's wrong label when they see it.
         power : float
-            Probability with which it shall be found, between 0 and 1.
+            Probability of finding the effect, between 0 and 1.
         hold : bool, optional
-            As the owner: True begins an experiment of `n_more` cards, until whose end nothing is learnt in the
-            background, since people's answers depend on how good the suggestions are; False ends it. It is logged.
+            As the owner: True begins an experiment of `n_more` cards, during which nothing is learnt in the background,
+            since people's answers depend on how good the suggestions are; False ends it. It is logged.
 
         Returns
         -------
@@ -246,7 +245,7 @@ class People:
         Raises
         ------
         BadInput
-            When a share can't be one, or somebody else than the owner begins or ends an experiment.
+            When an argument can't be used, or somebody other than the owner begins or ends an experiment.
         """
         from ..project import experiment
         from ..report.experiment_plan import plan_experiment
@@ -274,13 +273,13 @@ class People:
         Parameters
         ----------
         tolerance : float
-            Largest share of wrong labels to be put up with. Fixed when a plan is drawn.
+            Largest acceptable share of wrong labels. Fixed when a plan is drawn.
         new : bool
             Draw a new plan from today's answers, though the last one isn't finished.
         seed : int, optional
-            Of the plan's random sample.
+            Seed of the plan's random sample.
         keys : mapping, optional
-            Other keys for what the page does, such as ``{"undecided": "x"}``; `?` lists them.
+            Other keys for the page's actions, such as ``{"undecided": "x"}``; `?` lists them.
 
         Returns
         -------
@@ -301,9 +300,9 @@ class People:
         return wb._widgets.take_over(AdjudicationDesk(session, keys=keys))
 
     def own(self) -> OwnPage:
-        """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
+        """Your own page: answers that others contradict, your calibration, your bias, your agreement with yourself.
 
-        These figures are yours: others see them only where the project said at its start that its owner sees names.
+        Only you see these figures, and the owner if the project was made with ``names=True``.
 
         Returns
         -------
@@ -316,28 +315,28 @@ class People:
         return own_page(self._wb.project, self._wb.annotator)
 
     def _known(self) -> pd.Series:
-        """The known answers by the labels' names; for sets, their names in one text."""
+        """The gold answers as names of labels; for sets, the names in one text."""
         name_of = self._wb.taxonomy.name_of
         return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
                          dtype=object)
 
     def threads(self, *, all_items: bool = False) -> Threads:
-        """The questions about items and labels, their answers, and what became of them.
+        """The questions about items and labels, their answers, and their outcome.
 
-        On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
-        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit. As on the card,
-        questions about items that you haven't answered yet are left out, unless you wrote in them.
+        On the card, `q` asks one. Here people answer and settle them: settling can turn an answer into a sentence of
+        the label's definition, an example, a counter-example or an edge case, by an edit of the taxonomy. As on the
+        card, questions about items that you haven't answered yet are left out, unless you wrote in them.
 
         Parameters
         ----------
         all_items : bool
-            Whether those are there too: for whoever may adjudicate. Your own answers to these items aren't independent
-            any more then.
+            Whether those are included too: for people who may adjudicate. Your own answers to these items are then no
+            longer independent.
 
         Raises
         ------
         NotAllowed
-            When all items are asked for by somebody whose role isn't that of a reviewer or owner.
+            When somebody who is neither reviewer nor owner asks for all items.
 
         Returns
         -------
@@ -354,13 +353,13 @@ class People:
         return Threads(self._wb.project)
 
     def second_looks(self) -> pd.DataFrame:
-        """The answers that may be wrong and are worth a second look, the least probable first.
+        """Answers that may be wrong and are worth a second look, the least probable first.
 
         Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
         right (the probability that it is right), looked (whether its author confirmed it at a second look already).
         Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
         one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
-        attribute: columns attribute, value and expected (by heads that didn't learn the answer) in place of label.
+        attribute: columns attribute, value and expected (predicted out of fold) in place of label.
         Where objects are asked for, a row is about one object: columns object_id (None where one may be missing), error
         ("missing", "wrong label", "wrongly grouped" or "wrong place"), label, expected (by the model) and at (its
         coordinates).
@@ -394,14 +393,14 @@ class People:
     # -- what the owner sets
 
     def policy(self) -> dict[str, Any]:
-        """What the owner, who made the project, set for its people; empty where nothing was set.
+        """The settings that the owner, who made the project, made for its people; empty if there are none.
 
         Returns
         -------
         dict
             ``purpose`` (of the project), ``names`` (whether the owner sees names beside figures), ``arms`` (the share
             of each way of showing an item), ``planted`` (suggestions that are wrong on purpose), ``repeats`` (the share
-            of a person's own answers that they are asked again), ``gold`` (which gold items are asked more often).
+            of a person's answered items that are asked again), ``gold`` (which gold items are asked more often).
         """
         self._wb.project.refresh()
         return dict(self._wb.project.state.policy)
@@ -410,7 +409,7 @@ class People:
             repeats: float | None = None, rare: Sequence[str] | None = None,
             pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None,
             adaptive: float | Literal[False] | None = None) -> dict[str, Any]:
-        """Set what may change while people work, as the owner; what is left out stays. It is logged.
+        """Change the settings that may change while people work, as the owner; others stay. It is logged.
 
         Parameters
         ----------
@@ -420,16 +419,16 @@ class People:
             The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
             appear once the person has answered) and "shown", which gets the rest.
         repeats : float, optional
-            The share of a person's own answers that they are asked again, blind and much later, to see whether they
+            The share of a person's answered items that they are asked again, blind and much later, to see whether they
             agree with themselves; from 0 (the default) to 0.2.
         rare, pairs, gold_by : optional
             Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
             labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
             of them sets all three.
         adaptive : float or False, optional
-            A threshold: who follows wrong suggestions by more than this, as the whole interval of their own automation
-            bias says, answers most items first from their next review on, and is told so; the same for a suggested
-            label over all people. False ends it.
+            A threshold. If the whole interval of a person's automation bias lies above it, they answer most items
+            before seeing a suggestion, from their next review on, and are told so; likewise for a suggested label over
+            all people. False ends it.
 
         Returns
         -------
@@ -439,7 +438,7 @@ class People:
         Raises
         ------
         BadInput
-            When somebody else than the owner acts, or a value can't be used; nothing is set then.
+            When somebody other than the owner acts, or a value can't be used; nothing is set then.
         UnknownLabel
             When there is no such label.
         """
@@ -459,7 +458,7 @@ class People:
         return policy_.set_policy(project, **changes)
 
     def consent(self, yes: bool | None = None) -> str | None:
-        """Say whether you agree to suggestions that are wrong on purpose, or read what you are asked.
+        """Say whether you agree to suggestions that are wrong on purpose, or read the question.
 
         Nobody gets any without a yes, and a no ends them at once, at any time. The card asks at the start.
 
@@ -471,7 +470,7 @@ class People:
         Returns
         -------
         str or None
-            What you are asked; None where nothing is, or where it is answered.
+            The question; None if there is none, or you have answered it.
 
         Raises
         ------
@@ -487,20 +486,20 @@ class People:
     def plant(self, share: float | None = 0.05, *, purpose: str | None = None, by: str | None = None) -> dict[str, Any]:
         """Plant suggestions that are wrong on purpose on gold items, as the owner, or end it.
 
-        Off by default. They measure how far a suggestion moves an answer with fewer items than the model's own errors
-        do. Each person is asked first, whether they agree; the answers are no votes (not in consensus, training,
-        agreement or any score of a model); when a sitting is over, a person reads which ones they were. Labels that the
+        Off by default. They measure how far a suggestion moves an answer, with fewer items than the model's own errors
+        need. Each person is first asked for consent. The answers are no votes (not in consensus, training, agreement or
+        any score of a model), and at the end of a sitting the person reads which ones were planted. Labels that the
         taxonomy marks sensitive, and those under them, are left out: they are never planted on, nor suggested.
 
         Parameters
         ----------
         share : float, optional
-            Of what a person is asked, above 0 and at most 0.05, one in twenty. None ends it.
+            Share of the items a person is asked, above 0 and at most 0.05, one in twenty. None ends it.
         purpose : str
-            Why: it is logged, and everybody reads it before they agree.
+            The reason: it is logged, and everybody reads it before they agree.
         by : str, optional
             "label" to spread them over the known labels, or a column of the pool's metadata to spread them over its
-            values; without it, by chance alone.
+            values; without it, at random.
 
         Returns
         -------
@@ -510,7 +509,7 @@ class People:
         Raises
         ------
         BadInput
-            When somebody else than the owner acts, there is no purpose, the share is larger, or there is no gold to
+            When somebody other than the owner acts, there is no purpose, the share is larger, or there is no gold to
             plant them on; the message says how many gold items there are.
         """
         project = self._wb.project
@@ -523,9 +522,9 @@ class People:
         return policy_.set_policy(project, planted=planted)
 
     def planted(self) -> pd.DataFrame:
-        """The suggestions that had been planted for you, of sittings that are over.
+        """The suggestions that were planted for you in sittings that are over.
 
-        A card's sitting is over when the person ends it or the card closes, a script's when it calls this. Columns:
+        A card's sitting ends when the person ends it or the card closes, a script's when it calls this. Columns:
         item_id, suggestion, label (that you gave), taken (whether it is the suggestion), acted_at.
         """
         wb = self._wb
@@ -536,9 +535,9 @@ class People:
     def table(self) -> pd.DataFrame:
         """How often people are right on gold items that they answered blind, without a ranking.
 
-        Your own row has your name. Others are one row together, from five people on; the owner sees their names only in
-        a project made with ``names=True``. A sentence says what is left out. On a shared folder everybody who has the
-        folder can read the log, and work out what this table doesn't show.
+        Your own row has your name. Others share one row, from five people on; the owner sees their names only in a
+        project made with ``names=True``. A sentence says what is left out. Everybody who has access to a shared folder
+        can read the log, and work out what this table doesn't show.
 
         Returns
         -------
@@ -560,19 +559,19 @@ class People:
                ) -> pd.DataFrame:
         """Ask one person, and nobody else, for some items, as an owner. It is logged.
 
-        An item that is assigned to somebody is asked only of the people to whom it is assigned, also where it belongs
-        to the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come
-        first. An item is assigned where every one of labels, `where` and `items` that is passed holds for it. What was
-        assigned to this person before ends. docs/assigning.md says what this does to figures.
+        An item that is assigned to somebody is asked only of the people to whom it is assigned, even if it belongs to
+        the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come first.
+        An item is assigned if all of labels, `where` and `items` that are passed hold for it. This replaces earlier
+        assignments to this person. docs/assigning.md explains the consequences for figures.
 
         Parameters
         ----------
         annotator : str
             A name; they need not have answered anything yet.
         labels : sequence of str, or None
-            Items for which the model suggests one of these labels, or one below them; without a suggestion those whose
-            answer is in doubt between them and others since an edit. With ``task="multilabel"`` the card also lists
-            these labels first. None, and nothing else, ends what is assigned to this person.
+            Items for which the model suggests one of these labels, or a label below them; without a suggestion, those
+            whose answer is in doubt between them and others since an edit. With ``task="multilabel"`` the card also
+            lists these labels first. None, with nothing else, ends this person's assignment.
         where : mapping, optional
             A column of the pool's metadata, or several, and the value or the list of values that items have there, such
             as ``{"site": ["A", "B"]}``. Items that join the pool later are covered too.
@@ -589,7 +588,7 @@ class People:
         Raises
         ------
         BadInput, UnknownLabel, UnknownItem
-            When somebody else than the owner acts, or a condition can't be used; nothing is stored then.
+            When somebody other than the owner acts, or a condition can't be used; nothing is stored then.
 
         Examples
         --------
@@ -608,15 +607,15 @@ class People:
     def workload(self) -> pd.DataFrame:
         """How many items are assigned to each person, and how many of these are left; by name.
 
-        A sentence says it where items are asked of nobody: where the only people to whom they are assigned have
-        answered nothing yet, or nothing for 14 days, or have answered these items already and more answers are wanted.
+        A sentence reports items that are asked of nobody: items whose assigned people have answered nothing yet, or
+        nothing for 14 days, or have answered these items already while more answers are wanted.
 
         Returns
         -------
         DataFrame
             One row for each person to whom something is assigned: annotator, asked (what their items have in common),
             assigned (items now), answered (of these, by this person), left (that they may still be asked), nobody_else
-            (of these, those that are left to this person alone), last_acted_at.
+            (of these, those left to this person alone), last_acted_at.
         """
         from ..project.workload import workload
         table, lines = workload(self._wb.project)
@@ -629,24 +628,25 @@ class People:
     def roles(self) -> pd.DataFrame:
         """Who may do what: a row for everybody with a role.
 
-        Until somebody is invited, everybody may do everything, and the owner is who made the project. From then on an
-        annotator answers items, asks questions, and trains and adopts models; a reviewer also edits the taxonomy, sets
-        gold, adjudicates, sorts items in triage, presumes labels and imports; an owner does everything; a guest reads,
-        and so does who has no role. Names are taken on trust: roles keep a team from accidents, not from malice.
+        Until somebody is invited, everybody may do everything, and the owner is the person who made the project. From
+        then on an annotator answers items, asks questions, and trains and adopts models; a reviewer also edits the
+        taxonomy, sets gold, adjudicates, sorts items in triage, presumes labels and imports; an owner does everything;
+        guests and people without a role only read. Names aren't verified: roles protect a team against accidents, not
+        against malice.
 
         Returns
         -------
         DataFrame
             annotator, role ("owner", "reviewer", "annotator", "guest", or "none" where it was withdrawn), since
-            (missing for who made the project), given_by
+            (missing for the person who made the project), given_by
         """
         return team.roles(self._wb.project)
 
     def invite(self, name: str, role: str = "annotator") -> pd.DataFrame:
-        """Give a person a role, as an owner, or another one than they have.
+        """Give a person a role, or change it, as an owner.
 
-        The first invitation ends the time in which everybody may do everything: whoever worked in the project before
-        becomes an annotator then, and a line says so.
+        The first invitation ends the time in which everybody may do everything: everybody who worked in the project
+        before becomes an annotator then, and a line says so.
 
         Parameters
         ----------
@@ -663,7 +663,7 @@ class People:
         Raises
         ------
         NotAllowed
-            When somebody else than an owner acts, or the last owner would get another role.
+            When somebody other than an owner acts, or the last owner would get another role.
         BadInput
             When there is no such role.
         """
@@ -672,7 +672,7 @@ class People:
     def withdraw(self, name: str) -> pd.DataFrame:
         """Take a person's role away, as an owner.
 
-        What they said before counts as before. What still waits in their browser is stored and kept aside: see
+        Their earlier answers still count. Answers that wait in their browser are stored and kept aside: see
         `set_aside`. The last owner can't be withdrawn.
 
         Returns
@@ -683,47 +683,47 @@ class People:
         Raises
         ------
         NotAllowed
-            When somebody else than an owner acts, or they are the last owner.
+            When somebody other than an owner acts, or the person is the last owner.
         BadInput
             When nobody of that name has a role.
         """
         return team.withdraw(self._wb.project, name)
 
     def set_aside(self) -> pd.DataFrame:
-        """The acts that are kept aside and count nowhere, since their person's role didn't allow them.
+        """Acts that are kept aside and count nowhere, since the person's role didn't allow them.
 
         An owner sees everybody's, anybody else their own.
 
         Returns
         -------
         DataFrame
-            id, annotator, kind ("decided" for an answer, "retracted" for one that was taken back), item_id, label (that
-            was given), acted_at, stored_at, role (that the person has now)
+            id, annotator, kind ("decided" for an answer, "retracted" for one that was taken back), item_id, label (of
+            the answer), acted_at, stored_at, role (that the person has now)
         """
         return team.set_aside(self._wb.project, self._wb.annotator)
 
     def take_in(self, ids: str | Sequence[str] | pd.DataFrame) -> pd.DataFrame:
-        """Let acts that were kept aside count, as an owner, as if their person's role had allowed them.
+        """Let acts that were kept aside count, as an owner, as if the person's role had allowed them.
 
-        An answer that its author took back since is taken in together with that. A copy of the log is kept before.
+        An answer that its author has retracted since is taken in with its retraction. A copy of the log is made first.
 
         Parameters
         ----------
         ids : str, sequence of str or DataFrame
-            Ids of `set_aside`, or that table itself, or some of its rows.
+            Ids from `set_aside`, or that table itself, or some of its rows.
 
         Returns
         -------
         DataFrame
-            What is kept aside still.
+            The acts that are still kept aside.
 
         Raises
         ------
         NotAllowed
-            When somebody else than an owner acts.
+            When somebody other than an owner acts.
         BadInput
-            When one of the ids isn't kept aside, or is of an act that only makes sense at its own place in the log,
-            such as an edit of the taxonomy.
+            When one of the ids isn't kept aside, or belongs to an act that only makes sense at its own place in the
+            log, such as an edit of the taxonomy.
         """
         return team.take_in(self._wb.project, ids)
 
@@ -736,14 +736,14 @@ class People:
     # -- names
 
     def pseudonyms(self) -> pd.DataFrame:
-        """What everybody is called in exports; only the owner may ask: annotator, pseudonym (such as "person 3f2a1c").
+        """Everybody's name in exports; only the owner may read it: annotator, pseudonym (such as "person 3f2a1c").
 
-        Keep it apart from the exports: with it, every pseudonym is a name again.
+        Keep it apart from the exports: it turns every pseudonym back into a name.
 
         Raises
         ------
         BadInput
-            When somebody else than the owner asks.
+            When somebody other than the owner asks.
         """
         from ..project.names import pseudonyms
         project = self._wb.project
@@ -754,30 +754,30 @@ class People:
                ) -> Forgotten:
         """Remove a person's name, or a note, from the project: from its log, its copies and everything it keeps.
 
-        Nobody's work is lost: a person's answers stay, under a number such as "person 3f2a91bc". The name is
-        known again when it comes back, from a page that was open, a file, or another copy of the project, and becomes
-        the number before anything is stored. There is no way back. docs/privacy.md says more.
+        Nobody's work is lost: a person's answers stay, under a number such as "person 3f2a91bc". If the name comes
+        back, from an open page, a file, or another copy of the project, it is recognised and replaced by the number
+        before anything is stored. This can't be undone. docs/privacy.md says more.
 
         Parameters
         ----------
         annotator : str, optional
-            Whose name is forgotten.
+            The person whose name is forgotten.
         note_of : str or Decision, optional
-            The decision, verdict, edit or part of a thread whose note is forgotten; in its place, for a decision, the
-            notes of other decisions by the same person on the item that say the same.
+            The decision, verdict, edit or part of a thread whose note is forgotten; for a decision also the same notes
+            in other decisions by this person on the item.
         texts : bool
-            Whether the name is removed from notes, questions and other texts too, wherever it stands as a word. False
-            where it is also a word of the language.
+            Whether the name is also removed from notes, questions and other texts, wherever it stands as a word. Pass
+            False if it is also a word of the language.
 
         Returns
         -------
         Forgotten
-            .number, .removed (what, where, n) and .not_reached (what, where, why): what may still hold it.
+            .number, .removed (what, where, n) and .not_reached (what, where, why): places that may still contain it.
 
         Raises
         ------
         BadInput, UnknownDecision, LogBusy, ReadOnly, DiskFull
-            Where the last three are raised, call it again: it goes on where it ended.
+            After one of the last three, call it again: it continues where it stopped.
         """
         from ..project.forgetting import forget
         return forget(self._wb.project, annotator, note_of=note_of, texts=texts)

@@ -1,4 +1,4 @@
-"""What the adopted models say of a pool's items, as tables and arrays. Read `predict` first."""
+"""Predictions of the adopted models for a pool's items, as tables and arrays. Read `predict` first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .services import Services
 
 
 def check_n(n: int | None) -> None:
-    """BadInput where n is no number of items, 1 or more, nor None for all."""
+    """BadInput unless n is a number of items, 1 or more, or None for all."""
     if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
         raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
 
@@ -77,7 +77,7 @@ def predict_objects(services: Services, n: int | None) -> pd.DataFrame:
 
 
 def embeddings(services: Services, item_ids: Any, client: Any) -> np.ndarray:
-    """What the adopted model's last layer reads of each item; see `Workbench.embeddings`."""
+    """The embedding of each item, the input of the adopted model's last layer; see `Workbench.embeddings`."""
     services.require_labels()
     inference = services.load_inference()
     positions = None if item_ids is None else positions_of(services.project.pool, item_ids)

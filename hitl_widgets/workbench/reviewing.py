@@ -1,4 +1,4 @@
-"""The widgets that a workbench has opened, and what the open ones mean for learning. Read `OpenWidgets`."""
+"""The widgets that a workbench has opened, and learning in the background while a card is open. Read `OpenWidgets`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class OpenWidgets:
         return any(isinstance(widget, Review) and not widget._closed for widget in list(self._all))
 
     def take_over(self, widget: W) -> W:
-        """The widget, which takes the place of the one of its kind that was opened before."""
+        """Close the widget of the same kind that was opened before, and return the new one."""
         with self._lock:
             if (former := self._latest.get(type(widget))) is not None:
                 from ..widgets.widget import took_over
@@ -94,7 +94,7 @@ class OpenWidgets:
         return opened
 
     def close(self) -> None:
-        """Close them all, and end learning in the background."""
+        """Close all widgets, and end learning in the background."""
         if self._learning is not None:
             self._learning.stop()
         for widget in list(self._all):
@@ -108,7 +108,7 @@ class OpenWidgets:
         set_policy(self._services.project, arms=check_arms(arms))
 
     def _prepare(self, queue: str | None) -> None:
-        """Have the queue in order; BadInput without a pool, or when there is no such queue."""
+        """Prepare the queue's order; BadInput without a pool, or when there is no such queue."""
         session, project = self._services.session, self._services.project
         if queue == SECOND_LOOK_QUEUE:
             with self._services.bars(None, title="Estimating how likely each answer is right"):
@@ -118,17 +118,17 @@ class OpenWidgets:
         adapt(project, project.annotator)
 
     def _methods(self, explain: str | Sequence[str] | None) -> str | Sequence[str] | None:
-        """The saliency methods that serve the model; BadInput where there is none of that name."""
+        """The saliency methods that serve the model; BadInput if there is none of that name."""
         services, pool = self._services, self._services.project.pool
         if explain is not None:
             check_methods(explain, pool.kind)
         if explain == "gradcam" and services.asks_for_objects and pool.kind == "image" and \
                 (model := services.detectors.adopted) and model.net is None:
-            return "occlusion"  # a detector that is known by its predict alone has no gradients
+            return "occlusion"  # a detector of which only predict is known has no gradients
         return explain
 
     def _learn(self, learn: bool | None) -> None:
-        """Start or stop learning in the background, as `review` was asked; only `finetune` learns objects."""
+        """Start or stop learning in the background, as requested in `review`; only `finetune` trains detectors."""
         services, project = self._services, self._services.project
         if services.asks_for_objects:
             return

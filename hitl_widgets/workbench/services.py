@@ -1,6 +1,6 @@
-"""What a workbench consists of: its project, its models and what explains them, each loaded when it is first used.
+"""The parts of a workbench: its project, its models and their explainers, each loaded when it is first used.
 
-`open_services` opens a project with them; `Services` holds them.
+`open_services` opens a project with its models; `Services` holds the parts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..learn.object_registry import ObjectRegistry
     from ..learn.registry import Registry
 
-# The user name of every account on Binder and in Jupyter's own images: it names nobody.
+# The user name of every account on Binder and in Jupyter's own images: it identifies nobody.
 NOBODY = "jovyan"
 
 
@@ -61,7 +61,7 @@ def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: A
                        "hw.Pool.from_frame(...).")
     if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
         taxonomy = Taxonomy(taxonomy)
-    if model.device not in ("auto", "cpu"):  # whoever names another has torch loaded, or will at once
+    if model.device not in ("auto", "cpu"):  # another device means that torch is loaded, or will be at once
         from ..learn.predict import pick_device
         pick_device(model.device)
     who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
@@ -79,14 +79,14 @@ def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: A
                 services.detectors.open() if services.asks_for_objects else services.registry.open()
     except BaseException as error:
         project.abandon()
-        if isinstance(error, KeyError):  # of the event of the adopted model
+        if isinstance(error, KeyError):  # in the event of the adopted model
             raise project.log.unreadable(error) from error
         raise
     return services
 
 
 class Services:
-    """A project, its models, and what explains them. Safe for many threads; torch and captum load when first used.
+    """A project, its models and their explainers. Safe for many threads; torch and captum load when first used.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class Services:
     has_pool : bool
         Whether the project was opened with its items.
     annotator_is_default : bool
-        Whether the annotator's name stands for nobody.
+        Whether the annotator's name is a default that identifies nobody.
     bars : Bars
-        Shows what is done while something takes longer than a second.
+        Shows progress while something takes longer than a second.
     """
 
     def __init__(self, project: Project, given: GivenModel, *, has_pool: bool, annotator_is_default: bool,
@@ -150,12 +150,12 @@ class Services:
 
     @property
     def inference(self) -> Inference:
-        """The model that was adopted last, here or by another process, and what it was asked so far."""
+        """The model that was adopted last, here or by another process, with its predictions so far."""
         self.follow()
         return self.registry.inference
 
     def load_inference(self) -> Inference:
-        """The same, with a sign of life while torch is imported; ModelError without a model."""
+        """`inference`, with a progress bar while torch is imported; ModelError without a model."""
         with self.bars(None, title="Loading the model"):
             inference = self.inference
             inference.require_model()
@@ -163,13 +163,13 @@ class Services:
 
     @property
     def adopted(self) -> str | None:
-        """The version of the model in use; None where none was asked for yet."""
+        """The version of the model in use; None if none was loaded yet."""
         if self._detectors is not None:
             return self._detectors.version
         return None if self._registry is None else self._registry.adopted
 
     def follow(self) -> None:
-        """Take up the model that another process adopted; a project in which nobody adopted any needs no registry."""
+        """Switch to the model that another process adopted; without an adopted model no registry is loaded."""
         self.project.follow()
         if self.project.state.adopted is not None and self.asks_for_objects:
             self.detectors.follow()
@@ -187,7 +187,7 @@ class Services:
             raise BadInput("this project asks for values alone, so there is no model of labels; wb.predict() has the "
                            "values that are suggested, and wb.values() those that were given.")
 
-    # -- what explains them
+    # -- the explainers
 
     @property
     def explainer(self) -> Explainer:
@@ -196,13 +196,13 @@ class Services:
             if self._explainer is None:
                 from ..learn.imported import refuse_without_net
                 if self.inference.version is not None:
-                    refuse_without_net(self.inference.predictor)  # at once: captum takes seconds to load
+                    refuse_without_net(self.inference.predictor)  # before captum, which takes seconds to load
                 from ..explain.service import Explainer
                 self._explainer = Explainer(self.inference, self.project.folder / "maps", content=self.project.content)
             return self._explainer
 
     def load_explainer(self) -> Explainer:
-        """The same, with a sign of life while torch and captum are imported; ModelError without a model."""
+        """`explainer`, with a progress bar while torch and captum are imported; ModelError without a model."""
         with self.bars(None, title="Loading the model"):
             self.inference.require_model()
             return self.explainer
@@ -237,10 +237,10 @@ class Services:
             return self.value_explainer.explain(position, method, values.target(target, position), against)
         return self.explainer.explain(position, method, target, against)
 
-    # -- what the session and the queue ask of the models
+    # -- predictions for the session and the queue
 
     def _ask(self, positions: np.ndarray) -> None:
-        """Have the adopted model predict these items, or search them for objects."""
+        """Have the adopted model predict these items, or find their objects."""
         if self.asks_for_objects:
             self.detectors.ask(positions)
         else:

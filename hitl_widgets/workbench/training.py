@@ -1,4 +1,4 @@
-"""How a project comes to its models: by training, by import, and by adopting one. Read `finetune` first."""
+"""Training, import and adoption of a project's models. Read `finetune` first."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def import_predictions(services: Services, table: pd.DataFrame, name: str, *, ad
 
 
 def import_predictions_of(services: Services, file: Imported) -> Imported:
-    """Import what models predict in a file; what can't be is in the report."""
+    """Import the predictions of models in a file; the report lists what can't be imported."""
     if not file.predictions:
         return file
     from ..learn.model_table import models

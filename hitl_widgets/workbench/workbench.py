@@ -1,8 +1,7 @@
-"""The workbench: one object in which a person labels, trains a model and looks at what came of it. Read `Workbench`.
+"""The workbench: one object for labelling, training a model and looking at the results. Read `Workbench`.
 
-The daily verbs are its methods, each a call of one function; the rest stands behind `Workbench.models`,
-`Workbench.edits` and `Workbench.people`. What they work with, the project, its models and what explains them, is in
-`services.Services`.
+The daily verbs are its methods, each a call of one function; the rest is in the accessors `Workbench.models`,
+`Workbench.edits` and `Workbench.people`. The project, its models and their explainers are in `services.Services`.
 """
 
 from __future__ import annotations
@@ -62,15 +61,16 @@ if TYPE_CHECKING:
 
 
 class Workbench:
-    """A project with its pool, its taxonomy, its model and whoever is labelling.
+    """A project with its pool, taxonomy, model and annotator.
 
     A context manager: ``with hw.Workbench(...) as wb`` closes it at the end.
 
     Parameters
     ----------
     folder : str or path
-        The project's folder; made when it isn't there, continued when it is. For a team on several machines the URL of
-        a project on a PostgreSQL server, ``postgresql+psycopg://user@host/database?project=cells`` (docs/servers.md).
+        The project's folder; created if missing, else the project is continued. For a team on several machines the URL
+        of a project on a PostgreSQL server, ``postgresql+psycopg://user@host/database?project=cells``
+        (docs/servers.md).
     pool : Pool, optional
         The items; without them the project opens for reading and for taxonomy edits.
     taxonomy : Taxonomy or list of str, optional
@@ -78,42 +78,42 @@ class Workbench:
     model : torch.nn.Module, estimator or callable, optional
         Any net that gives logits, one per label; an object with `predict_proba`, such as a classifier of scikit-learn;
         or any function from a list of images or texts to probabilities (docs/models.md). Nets and estimators are
-        copied, never changed. Without one the workbench labels all the same, and `finetune` trains a small CNN of its
+        copied, never changed. Without one the workbench works too, and `finetune` trains a small CNN of its
         own.
     preprocess : Preprocess or callable, optional
-        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets what it gives for several
-        items, stacked. When it is missing, the model's own configuration is
-        read (timm's `pretrained_cfg`); without one, views are divided by 255, not normalised, and a line says so.
+        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets the stacked outputs for
+        several items. When it is missing, the model's own configuration is read (timm's `pretrained_cfg`); without one,
+        views are divided by 255, not normalised, and a line says so.
     device : str or torch.device
         "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
     annotator : str, optional
-        Who is labelling; else JupyterHub's user, else the system's.
+        Name of the person labelling; by default JupyterHub's user, else the system's.
     holdout : float
         Share of the pool, from 0 up to 1, that only measures and never trains; drawn by a hash of seed and id, so that
         it never moves.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item. ``(1, 5)`` asks at least 1 and at most 5: another one only where
+        How many annotators are asked about each item. ``(1, 5)`` asks at least 1 and at most 5: another one only if
         the votes are tied or leave the label in doubt (a posterior below 0.95), ties first.
     seed : int
         Random seed of the hold-out, the queue and the training.
     head : str, optional
-        Name of the model's last layer among ``model.named_modules()``, where it isn't found by running the model. Its
+        Name of the model's last layer among ``model.named_modules()``, if it isn't found by running the model. Its
         input is an item's embedding, and its outputs are replaced when the taxonomy changes.
     audit : float
         Share of the items asked, hold-out aside, that come from a random sample of the pool whatever the strategy, so
-        that `progress()` can tell how often suggestions are right in the pool. Half of the sample is shown blind.
+        that `progress()` can estimate how often suggestions are right in the pool. Half of the sample is shown blind.
     progress : bool
-        Show a bar, or a line that says what is done, while something takes longer than a second.
+        Show a bar, or a line of text, while something takes longer than a second.
     group : str, optional
-        A column of the pool's metadata, such as "patient" or "scene". Items with one value of it are all in the
-        hold-out, or none of them is, so that a model isn't measured on near-copies of what it learnt. Fixed when the
+        A column of the pool's metadata, such as "patient" or "scene". Items with the same value are all in the
+        hold-out or all outside of it, so that a model isn't measured on near-copies of what it learnt. Fixed when the
         project is made.
     purpose : str, optional
         What the project is for, in a sentence or two; everybody reads it on the card. Set when the project is made;
         ``wb.people.set(purpose=...)`` changes it.
     names : bool, optional
-        True lets whoever makes the project see names beside people's figures. Fixed when the project is made, and
-        logged; without it a person's figures are theirs, and the owner sees groups of five people or more.
+        True lets the person who makes the project see names beside people's figures. Fixed when the project is made,
+        and logged; without it people see only their own figures, and the owner sees groups of five people or more.
     arms : mapping, optional
         The share of each way of showing an item with a prediction, drawn for each person and item: "blind" (no
         suggestion, no map), "no_map", "answer_first" (both appear once the person has answered), and "shown", which
@@ -124,8 +124,8 @@ class Workbench:
         them), "scale" (values of the taxonomy's attributes alone), "boxes", "polygons" or "points" (the objects in an
         image), or "spans" (parts of a text). Fixed when the project is made.
     cache : str or path, optional
-        For a project on a server: the folder on this machine for models, predictions and maps, which can all be had
-        again; by default one in your cache directory.
+        For a project on a server: the folder on this machine for models, predictions and maps, all of which can be
+        fetched or computed again; by default one in your cache directory.
 
     Raises
     ------
@@ -153,7 +153,7 @@ class Workbench:
                  purpose: str | None = None, names: bool | None = None,
                  arms: Mapping[str, float] | None = None, task: str | None = None,
                  cache: str | os.PathLike[str] | None = None) -> None:
-        # For opening the project again, at another place.
+        # Needed to open the project again at another place.
         self._opened_with = {"pool": pool, "model": model, "preprocess": preprocess, "device": device, "head": head,
                              "annotator": annotator, "annotators_per_item": annotators_per_item, "audit": audit,
                              "progress": progress}
@@ -164,7 +164,7 @@ class Workbench:
         self._widgets = OpenWidgets(self._services)
         self.project, self.session = self._services.project, self._services.session
 
-    # -- what is there
+    # -- parts
 
     @property
     def folder(self) -> Path:
@@ -178,14 +178,14 @@ class Workbench:
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """Today's taxonomy, also as others have just edited it; of a closed workbench the one that it knew last."""
+        """Today's taxonomy, with the latest edits by others; in a closed workbench, the last one read."""
         if not self.project.log.closed:
             self.project.refresh()
         return self.project.taxonomy
 
     @property
     def annotator(self) -> str:
-        """Who acts when nobody else is named. Setting another name leaves earlier decisions with the earlier one."""
+        """The person who acts when nobody else is named. Earlier decisions keep their annotator if it is changed."""
         return self.project.annotator
 
     @annotator.setter
@@ -215,7 +215,7 @@ class Workbench:
 
     @property
     def inference(self) -> Inference:
-        """The model that was adopted last, here or by another process, and what it was asked so far."""
+        """The model that was adopted last, here or by another process, with its predictions so far."""
         return self._services.inference
 
     @property
@@ -276,41 +276,41 @@ class Workbench:
         labels : sequence of str, optional
             With ``task="multilabel"``, all the labels that the item has; empty for none of them.
         values : mapping, optional
-            Values of attributes, by name: ``{"blur": 3}``. Only those that are asked of this label.
+            Values of attributes, by name: ``{"blur": 3}``. Only attributes that this label asks for.
         objects : sequence of Box, Polygon, Point or Span, optional
-            With ``task="boxes"``, ``"polygons"``, ``"points"`` or ``"spans"``, all the objects in the item; empty where
-            there are none. One with the id of a proposal is what became of that one; proposals that were shown and
-            aren't among these were deleted. With an accept, the proposals as they are.
+            With ``task="boxes"``, ``"polygons"``, ``"points"`` or ``"spans"``, all the objects in the item; empty if
+            there are none. An object with the id of a proposal replaces that proposal; proposals that were shown and
+            aren't in the list count as deleted. With "accept", pass the proposals unchanged.
         touched : sequence of str, optional
-            The labels and attributes that the person changed or confirmed by hand, where that is known; the others were
-            left as they were suggested. Ids of objects where these are asked for.
+            The labels and attributes that the person changed or confirmed by hand, if known; the others were left as
+            they were suggested. Where objects are asked for, ids of objects.
         certainty : float, optional
             From 0 (a guess) to 10 (sure).
         note : str, optional
             Free text.
         flags : sequence of str
-            Of "ethics", "bad_data", "not_in_taxonomy", "second_look".
+            Any of "ethics", "bad_data", "not_in_taxonomy", "second_look".
         reason : str, optional
-            "right" or "wrong", of the explanation; a wrong or missing region implies "wrong".
+            "right" or "wrong": the judgement of the explanation; a wrong or missing region implies "wrong".
         wrong, missing : ndarray of bool, shape (H, W), or Region, or list of (start, end), optional
-            At the item's size: what should not have counted, and what should have. For a text, the spans of its
+            Regions at the item's size: what should not have counted, and what should have. For a text, spans of
             characters.
         reasons : mapping, optional
-            Where objects are asked for, the same of single objects: the id of an object or of a proposal -> "right",
+            Where objects are asked for, reasons for single objects: the id of an object or of a proposal -> "right",
             "wrong", or a mapping: ``{"wrong": mask}``. `wb.reasons()` lists them.
         seen : Seen or mapping, optional
             What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
         id : str, optional
-            Made by whoever acts; the same id sent again with the same act changes nothing.
+            Id of the act, made by the caller; sending the same act with the same id again changes nothing.
         annotator : str, optional
-            Who decides, if not the workbench's annotator.
+            The person who decides, if not the workbench's annotator.
         acted_at : datetime, optional
-            When, with a time zone; now if missing.
+            Time of the decision, with a time zone; now if missing.
 
         Returns
         -------
         Decision
-            As it is stored.
+            The decision as stored.
 
         Raises
         ------
@@ -341,10 +341,10 @@ class Workbench:
         Parameters
         ----------
         known : mapping, Series or DataFrame, optional
-            Item id -> label, or a table with the columns item_id (or id) and label. A former name of a label is known
-            too; None in place of a label withdraws the item's known answer. Without it nothing is stored. With
+            Item id -> label, or a table with the columns item_id (or id) and label. Former names of a label are
+            accepted; None in place of a label withdraws the item's known answer. Without it nothing is stored. With
             ``task="multilabel"`` the labels are a list, or a column ``labels``; with ``task="scale"`` a mapping of
-            attributes to values, or a column for each attribute, which a table may have beside a label too.
+            attributes to values, or a column for each attribute, which a table may also have besides a label.
 
         Returns
         -------
@@ -362,21 +362,21 @@ class Workbench:
     def import_annotations(self, df: pd.DataFrame | pd.Series | Mapping[Any, str], annotator: str = "import") -> int:
         """Store labels that people already have.
 
-        Importing the same table again changes nothing, also where answers of it were revised or retracted since.
+        Importing the same table again changes nothing, even if its answers were revised or retracted since.
 
         Parameters
         ----------
         df : DataFrame, Series or mapping
-            A table with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
-            flags, annotator and acted_at where there are any, as in `annotations`, also after ``to_csv`` and
-            ``pd.read_csv``. Or item id -> label. Labels are known by their former names too. Values of an attribute are
-            in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``, as
-            tuples or as texts such as "indoor, night", or each label has a column of true and false, or a row as in
-            `labels_table`; with ``task="scale"`` there is no label, and a table as `values`
-            gives it is taken too. Where objects are asked for, a table with a row for each object, as `objects` gives
-            it; a row without coordinates says of an image that it has none.
+            A table with the columns item_id (or id, or an index of that name) and label, and optionally verdict,
+            certainty, note, flags, annotator and acted_at, as in `annotations`, also after ``to_csv`` and
+            ``pd.read_csv``. Or a mapping, item id -> label. Former names of labels are accepted. Values of an attribute
+            are in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``,
+            as tuples or as texts such as "indoor, night", or each label has a column of true and false, or a row as in
+            `labels_table`; with ``task="scale"`` there is no label, and a table from `values` is accepted too. Where
+            objects are asked for, a table with a row for each object, as from `objects`; a row without coordinates
+            means that the image has none.
         annotator : str
-            Whose answers these are, where there is no such column.
+            The author of the answers, if there is no such column.
 
         Returns
         -------
@@ -386,17 +386,17 @@ class Workbench:
         Raises
         ------
         BadInput, UnknownItem, UnknownLabel
-            With the number of the first row that can't be used (from 0), or of two rows in which one person answers an
+            With the number of the first row that can't be used (from 0), or of two rows in which a person answers an
             item differently; nothing was stored then.
         """
         return import_annotations(self.project, df, annotator=annotator, bars=self._services.bars)
 
     def import_predictions(self, df: pd.DataFrame, model: str = "imported", *, adopt: bool = True,
                            partial: bool = False) -> str:
-        """Make predictions from anywhere a model of the project: from scikit-learn, an API, or a colleague.
+        """Import predictions from another source, such as scikit-learn or an API, as a model of the project.
 
-        The model suggests, orders the queue, finds answers for a second look, and is measured and compared as any
-        other. It knows only these items, and there is no net that could be explained (docs/predictions.md).
+        The model suggests, orders the queue, finds answers for a second look, and is measured and compared like any
+        other. It has predictions only for these items, and no net to explain (docs/predictions.md).
 
         Importing the same table again changes nothing. An item whose content changes afterwards has no prediction.
 
@@ -410,7 +410,7 @@ class Workbench:
             asked for, a row for each object: item_id, label, its coordinates as `predict_objects` has them, and score;
             an item without a row has none.
         model : str
-            What people call the model; `adopt` and `models` know it by this name.
+            Name of the model, also for `adopt` and `models`.
         adopt : bool
             Whether it is adopted at once.
         partial : bool
@@ -419,7 +419,7 @@ class Workbench:
         Returns
         -------
         str
-            Its version, which follows from items, labels and probabilities.
+            The model's version, a hash of items, labels and probabilities.
 
         Raises
         ------
@@ -445,31 +445,31 @@ class Workbench:
                people: Literal["pseudonyms", "names"] = "pseudonyms", **options: Any) -> Exported:
         """Write the labels into a file or folder of any format; `hw.formats` lists them.
 
-        What the format can't hold, and what is left out, is counted and reported before a file appears. The same
-        project gives the same bytes each time. The files appear whole or not at all.
+        Everything that the format can't hold or that is left out is counted and reported before a file is written. The
+        same project gives the same bytes each time. The files are written completely or not at all.
 
         Parameters
         ----------
         path : str or path
-            A folder, or one file where the format is one; the folder around it must exist.
+            A folder, or a file if the format is a single file; the parent folder must exist.
         format : str, optional
             Such as "coco"; by default that of the path's ending.
         labels : "consensus" or "annotations"
-            What stands over all annotators, or what each of them said. A single answer stands as it is.
+            The consensus over all annotators, or each annotator's answers. A single answer is its own consensus.
         dry_run : bool
             Only report.
         overwrite : bool
-            Replace what is at the path. A folder with files that no export of this project would have put there, such
-            as photos, and one that holds the project or its images, are never replaced.
+            Replace what is at the path. A folder with files that no export of this project would have written, such as
+            photos, and one that holds the project or its images, are never replaced.
         images : "reference" or "copy", optional
-            Call images by their names, or copy them, too. By default images in memory are copied into folders.
+            Refer to images by their names, or copy them too. By default images in memory are copied into folders.
         to_review, presumed, unanswered : bool
             Also write answers that an edit left in doubt, those that are presumed, and items that nobody answered.
         predictions : bool
-            Also write what the adopted model says of these items, as far as it was asked.
+            Also write the adopted model's predictions for these items, as far as there are any.
         people : "pseudonyms" or "names"
-            What annotators are called, also where notes name them. A file with pseudonyms that is imported into this
-            project again is understood; elsewhere its people keep their pseudonyms.
+            How annotators are named, also in notes. A file with pseudonyms that is imported into this project again is
+            matched to its people; elsewhere they keep their pseudonyms.
         **options
             The format's own, such as ``one_based=False`` of "voc".
 
@@ -493,8 +493,8 @@ class Workbench:
                     dry_run: bool = False, rename: Mapping[str, str] | None = None, **options: Any) -> Imported:
         """Store the labels of a file or folder of any format; `hw.formats` lists them.
 
-        Items are found by their id, else by their file's name or their text. Importing the same file again changes
-        nothing. Nothing that a file names, such as a path or an address, is ever opened.
+        Items are matched by id, else by file name or text. Importing the same file again changes
+        nothing. Paths and addresses in the file are never opened.
 
         Parameters
         ----------
@@ -502,7 +502,7 @@ class Workbench:
         format : str, optional
             Such as "label_studio"; by default that of the path's ending.
         annotator : str
-            Who gave the labels, where the file doesn't say.
+            The author of the labels, if the file doesn't say.
         dry_run : bool
             Only report.
         rename : mapping of str to str, optional
@@ -513,8 +513,8 @@ class Workbench:
         Returns
         -------
         Imported
-            .n_new and .n_known (answers), .n_revised (how many of the new ones stand in place of what their annotator
-            said before), .lost (a DataFrame: what, n, why).
+            .n_new and .n_known (answers), .n_revised (how many of the new ones replace an earlier answer of their
+            annotator), .lost (a DataFrame: what, n, why).
 
         Raises
         ------
@@ -531,7 +531,7 @@ class Workbench:
     def from_file(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], format: str | None = None, *,
                   images: Any = None, annotator: str | None = None, answers_by: str = "import",
                   options: Mapping[str, Any] | None = None, **arguments: Any) -> Workbench:
-        """Make a project of a file that another tool wrote: its items, labels, task and answers.
+        """Make a project from a file that another tool wrote: its items, labels, task and answers.
 
         Parameters
         ----------
@@ -542,12 +542,12 @@ class Workbench:
         format : str, optional
             Such as "coco"; by default that of the path's ending.
         images : folder or Pool, optional
-            Where the images lie that the file names; they are found by their names.
+            Location of the images that the file names; they are found by their names.
         annotator : str, optional
-            Who is labelling in the new project.
+            Name of the person labelling in the new project.
         answers_by : str
-            Whose the answers are of whom the file doesn't name the annotator. With the name of whoever labels, their
-            answers on the card revise these; with another, they are second opinions.
+            Author of the answers for which the file names no annotator. If it is the person labelling, their answers on
+            the card revise these; otherwise these are second opinions.
         options : mapping, optional
             The format's own.
         **arguments
@@ -570,14 +570,14 @@ class Workbench:
         return wb
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
-        """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
+        """The effects of an edit of `hitl_widgets.edits`, or of a list of them; nothing changes.
 
         Parameters
         ----------
         edit : Edit or list of Edit, optional
             The edit.
         revert : str, optional
-            In place of an edit, the id of one that was made: what taking it back would do.
+            In place of an edit, the id of a former edit, to see the effects of taking it back.
 
         Returns
         -------
@@ -600,10 +600,10 @@ class Workbench:
         edit : Edit or list of Edit
             The edit.
         why : str, optional
-            What the team should know of it; the log keeps it.
+            A note for the team, kept in the log.
         base : int or Preview, optional
-            The version that was previewed, or its preview. The edit means the labels of that version, even if they were
-            renamed since.
+            The version that was previewed, or its preview. The edit refers to the labels of that version, even if they
+            were renamed since.
 
         Returns
         -------
@@ -620,8 +620,8 @@ class Workbench:
     def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
         """Take back one edit of the taxonomy by a new one; later edits stay.
 
-        Answers from before the edit mean exactly what they meant. Answers given since under its labels are mapped where
-        that is certain, and asked again where it isn't.
+        Answers from before the edit mean exactly what they meant. Answers given since under its labels are mapped if
+        that is certain, and asked again otherwise.
 
         Raises
         ------
@@ -639,7 +639,7 @@ class Workbench:
         Parameters
         ----------
         n : int
-            How many.
+            Number of items.
         strategy : str or callable, optional
             "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy", "typiclust",
             "k_centre", "diverse_margin", "disagreement", or a function that gives scores, shape (n_items,), the larger
@@ -648,7 +648,7 @@ class Workbench:
             that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
             learnt enough, and says so; a tenth comes from a random sample all the same (the audit).
         annotator : str, optional
-            For whom, if not the workbench's annotator.
+            The person to show them to, if not the workbench's annotator.
         queue : str, optional
             "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong; the
             open items otherwise.
@@ -658,7 +658,7 @@ class Workbench:
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, and holds the items for a quarter of an hour, so that two people don't do the same.
+        """Like `next`, but reserve the items for a quarter of an hour, so that two people don't answer the same.
 
         `showing` names items that are on a screen already and don't come again. The "second_look" queue is in the order
         of the last `next`, `review` or `people.second_looks`.
@@ -666,7 +666,7 @@ class Workbench:
         Raises
         ------
         NotAllowed
-            When the annotator's role doesn't allow answers, as of a guest; `next` lists items all the same.
+            When the annotator's role doesn't allow answers, such as a guest's; `next` lists items nevertheless.
         """
         self.project.require("decided", annotator)
         self.project.require_for(self.annotator if annotator is None else annotator)
@@ -675,8 +675,8 @@ class Workbench:
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
 
-        Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
-        (the id of the one that left it in doubt), prose and why of that edit. In a project that asks for objects also
+        Columns: item_id, annotator (who answered), label (as it was given), candidates (what it may mean now), edit
+        (the id of the edit that left it in doubt), prose and why of that edit. In a project that asks for objects also
         objects: the ids of those whose label is in doubt.
         """
         with self._services.bars(None, title="Ordering the items in doubt"):
@@ -701,7 +701,7 @@ class Workbench:
         blind : bool
             Hide suggestion and map for every item.
         certainty : str
-            "keep" carries the last certainty on, "ask" wants one for each decision, "unsure_only" for unsure answers.
+            "keep" carries the last certainty over, "ask" wants one for each decision, "unsure_only" for unsure answers.
         keys : mapping, optional
             Other keys for the card's actions, such as ``{"skip": "x", "accept": ["Enter", "j"]}``; `?` on the card
             lists the actions. A label's key is set in the taxonomy.
@@ -717,15 +717,15 @@ class Workbench:
             project: ``arms={"answer_first": 0.9, "blind": 0.1}`` shows suggestion and map once the person has answered.
         learn : bool, optional
             Whether a light head is fitted to the answers in the background, every 20 answers while a card is open, and
-            adopted where it is better than the adopted model. None for yes where no model was given and none of yours
-            is adopted. False switches it off. With a model of yours, True adopts such a head only where it is better
-            beyond doubt; `finetune` goes on training your net.
+            adopted if it is better than the adopted model. None means yes if no model of yours was given or adopted.
+            False switches it off. With a model of yours, True adopts such a head only if it is better beyond doubt;
+            `finetune` goes on training your net.
 
         Raises
         ------
         BadInput
-            When an argument can't be used, somebody else than the owner sets the arms, or the labeller gives something
-            else, such as boxes.
+            When an argument can't be used, somebody other than the owner sets the arms, or the labeller returns
+            something else, such as boxes.
         """
         return self._widgets.review(n, strategy=strategy, explain=explain, blind=blind, certainty=certainty, keys=keys,
                                     view=view, queue=queue, arms=arms, learn=learn)
@@ -748,10 +748,11 @@ class Workbench:
         -------
         DataFrame
             item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
-            too where the model is tied between the likeliest labels, as one that is older than their split is. With
-            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the probability
-            of what is suggested of the least certain label, and margin how near a label is to its threshold. With
-            ``task="scale"`` it is `predict_values`, whatever the budget; where objects are asked for `predict_objects`.
+            too if the likeliest labels are tied, as for a model that is older than their split. With
+            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the smallest
+            probability of the suggested on or off over the labels, and margin the distance of the nearest label to its
+            threshold. With ``task="scale"`` it is `predict_values`, whatever the budget; where objects are asked for
+            `predict_objects`.
 
         Raises
         ------
@@ -761,10 +762,10 @@ class Workbench:
         return predicting.predict(self._services, n, budget_s, client)
 
     def embeddings(self, item_ids: Any = None, *, client: Any = None) -> np.ndarray:
-        """What the adopted model's last layer reads of each item: its embedding; what is missing is computed and kept.
+        """The embedding of each item, the input of the adopted model's last layer; missing ones are computed and kept.
 
-        A light model and a function have no such layer, nor have some models of texts; descriptors take the place of
-        embeddings then.
+        A light model and a function have no such layer, nor do some models of texts; descriptors are returned instead
+        of embeddings then.
 
         Parameters
         ----------
@@ -826,7 +827,7 @@ class Workbench:
             pixels of the image as it is shown; for a point x and y twice), points (for a polygon, a tuple of (x, y);
             None else), score, model, and of spans start, end (in characters) and quote; ``table.attrs["label_ids"]``
             has each label's id by its name. All objects with a score of 0.01 or more, at most 100 an image and 500 a
-            text, the best first; the card shows those from a threshold on. Nothing of items that can't be read.
+            text, the best first; the card shows those from a threshold on. Items that can't be read have no rows.
 
         Raises
         ------
@@ -841,7 +842,7 @@ class Workbench:
         """Probabilities of the adopted model: float32, shape (n_items, n_labels).
 
         Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
-        yet. Once all items are predicted it is the memory map itself, before that an array in memory.
+        yet. Once all items are predicted this is a memory map, before that an array in memory.
         """
         self._services.require_labels()
         return self.project.ranking.probs(self.project.lineage)
@@ -854,8 +855,8 @@ class Workbench:
         """Train on the annotations, measure the gain on the hold-out, and adopt the result if it is better.
 
         Where objects are asked for, a detector learns from the corrected images, and `epochs`, `budget_s`, `start`
-        ("adopted" or "initial"), `adopt`, `seed`, `reasons`, `certainty` ("weight" or "off") and `lr` are
-        used, the others aren't (docs/objects.md).
+        ("adopted" or "initial"), `adopt`, `seed`, `reasons`, `certainty` ("weight" or "off") and `lr` are used; the
+        others aren't (docs/objects.md).
 
         Where an estimator was passed as `model`, a copy of it is fitted to the answers, and `adopt`, `seed` and
         `certainty` are used (docs/models.md).
@@ -866,10 +867,10 @@ class Workbench:
         Parameters
         ----------
         epochs : int, optional
-            Exactly so many passes over the training set. When None, 20 passes at most, and more of a small set: see
+            Exactly this many passes over the training set. When None, 20 passes at most, and more for a small set: see
             `min_steps`. The run says how many there were.
         budget_s : float, optional
-            Seconds for the whole call, at most. Where it takes more than a tenth longer, it says why.
+            Seconds for the whole call, at most. If it takes more than a tenth longer, it says why.
         start : str
             "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
             where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without
@@ -877,35 +878,34 @@ class Workbench:
             model, the small CNN and the average of both on answers that neither was trained on; `Run.taken` says
             which was taken, and why (docs/strategies.md).
         adopt : str
-            "better" adopts where more of the measuring items are right than with the adopted model, and not fewer than
-            with the best one so far, or where nothing measures; "always"; "never".
+            "better" adopts if more of the measuring items are right than with the adopted model, and not fewer than
+            with the best one so far, or if nothing measures; "always"; "never".
         seed : int, optional
             The project's if missing. On a CPU the same seed and answers give the same model.
         reasons : str
-            Which loss uses the marked regions: "penalty" (on the gradient there), "invariance" (when they are
-            repainted), "off", or "auto": the penalty with ``start="initial"`` and of
-            objects, else invariance.
+            Which loss uses the marked regions: "penalty" (on the gradient there), "invariance" (to repainting them),
+            "off", or "auto": the penalty with ``start="initial"`` and for objects, else invariance.
         certainty : str
-            "weight" weighs an answer by its certainty, "off" doesn't. "soft" learns from probabilities: all answers to
-            an item, their certainty and an out-of-fold model are combined by how reliable gold shows each to be
+            "weight" weights an answer by its certainty, "off" doesn't. "soft" learns from probabilities: all answers to
+            an item, their certainty and an out-of-fold model are combined according to their reliability on gold
             (docs/certainty.md); unsure answers are used too.
         backbone_lr_scale : float
-            The learning rate of all but the last layer, as a share of the last one's, above 0 and up to 1. Below 1 the
-            last layer learns alone for the first fifth; meant for a large pretrained net.
+            The learning rate of all but the last layer, as a share of the last layer's, above 0 and up to 1. Below 1
+            the last layer learns alone for the first fifth; meant for a large pretrained net.
         lr : float, optional
-            The largest learning rate. When None, 0.003 where less than a million weights learn, else 0.0003. For a
+            The largest learning rate. When None, 0.003 if fewer than a million weights are trained, else 0.0003. For a
             large pretrained net, 0.00003 to 0.0001 is usual (docs/training.md).
         batch_size : int
             Items in a batch; a smaller one needs less memory.
         weight_decay : float
-            Of AdamW, 0 or more.
+            Weight decay of AdamW, 0 or more.
         augment : bool or callable
             Whether views are shifted, turned and scaled a little at random; or a function of a batch of views, shape
-            (n, C, h, w), and a torch.Generator, that gives the views to train on. Pass False where a shift changes the
+            (n, C, h, w), and a torch.Generator, that returns the views to train on. Pass False if a shift changes the
             label.
         min_steps : int, optional
-            Batches, at least, whatever the passes. When None, 640 of 16 items (as many items in other batches), and no
-            least number where `epochs` is given.
+            Minimum number of batches, whatever the passes. When None, 640 of 16 items (as many items in other batches),
+            and no minimum where `epochs` is given.
 
         Returns
         -------
@@ -927,32 +927,32 @@ class Workbench:
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None,
                 *, attribute: str | None = None, object: Any = None) -> Explanations:
-        """Saliency maps of some items, for the adopted model's suggestion or for another label; or of an object each.
+        """Saliency maps of some items, for the adopted model's suggestion, for another label, or for an object each.
 
         Parameters
         ----------
         item_ids : str or sequence of str
             The items.
         method : str
-            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap" or "lime". Of
+            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap" or "lime". For
             texts "contributions", "integrated_gradients", "erasure", "kernelshap" or "lime"; the default takes the
             first that serves the model. Functions and estimators have no gradients: the default is "kernelshap" for
             their images, and "erasure" for their texts.
         target : str or pair of str, optional
-            A label's name or id; (label, against) for what speaks for one rather than the other; the model's
-            suggestion, item by item, if missing. With `attribute`, one of its choices, or (choice, against).
+            A label's name or id; (label, against) for what speaks for one rather than the other; by default each item's
+            suggestion. With `attribute`, one of its choices, or (choice, against).
         attribute : str, optional
-            An attribute's name or id: the maps then show what makes its value larger, or of choices what speaks for the
-            one that is suggested. Where values are asked alone and there is one attribute, it needn't be named.
+            An attribute's name or id: the maps then show what makes its value larger, or for choices what speaks for
+            the suggested one. Where values are asked alone and there is one attribute, it needn't be named.
         object : str, Box, Polygon, Point or Span, optional
-            Where objects are asked for: the id of a proposal, as `predict_objects` has it, or a place with a label,
-            whether the model found something there or not; each item's proposal with the largest score, if missing. The
-            maps show what its score rests on; method is "gradcam" or "occlusion", of spans "erasure".
+            Where objects are asked for: the id of a proposal from `predict_objects`, or a place with a label, whether
+            the model found something there or not; by default each item's proposal with the largest score. The maps
+            show what its score depends on; method is "gradcam" or "occlusion", for spans "erasure".
 
         Returns
         -------
         Explanations
-            .maps, float32 arrays at each item's own size, None where it failed; .errors, item id -> why; .plot().
+            .maps, float32 arrays at each item's own size, None if it failed; .errors, item id -> why; .plot().
 
         Raises
         ------
@@ -967,8 +967,8 @@ class Workbench:
     def explain_all(self, method: str = "gradcam", *, n: int | None = None, client: Any = None) -> ExplainedPool:
         """Saliency maps for the adopted model's suggestion, of every item or of the next n of the queue, kept on disk.
 
-        Items that weren't predicted yet are predicted first. Maps that are kept already aren't computed again, as long
-        as model, suggestion and item are what they were; the card and `explain` show them.
+        Items without a prediction are predicted first. Stored maps are reused as long as model, suggestion and item are
+        unchanged; the card and `explain` show them too.
 
         Parameters
         ----------
@@ -982,40 +982,40 @@ class Workbench:
         Returns
         -------
         ExplainedPool
-            ``maps[item_id]`` reads a map, float32 at the item's own size, of a text a table of words; .errors, item id
-            -> why there is none; .n_bytes on disk.
+            ``maps[item_id]`` reads a map, float32 at the item's own size, or for a text a table of words; .errors, item
+            id -> why there is none; .n_bytes on disk.
 
         Raises
         ------
         ModelError
             Without a model, or when the method doesn't serve it.
         DiskFull
-            Where there is no room; an image of 224 x 224 takes 30 to 100 KB.
+            If there is no room; an image of 224 x 224 takes 30 to 100 KB.
         """
         return explaining.explain_all(self._services, method, n=n, client=client)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
-        """Whether the saliency maps can be trusted, measured for each method on items drawn by chance.
+        """Whether the saliency maps can be trusted, measured for each method on randomly drawn items.
 
         Parameters
         ----------
         methods : str or sequence of str, optional
-            All that work with the model if missing.
+            Methods to check; all that serve the model if missing.
         n : int
-            Items to measure on, at most.
+            Maximum number of items to measure on.
         budget_s : float
-            Seconds in all, about; fewer items are taken when they wouldn't fit.
+            Approximate number of seconds in all; fewer items are taken if time is short.
 
         Returns
         -------
         DataFrame
             One row per method: trusted (True, False, or None when undecided) and the verdict in words; randomised, the
-            rank correlation with the map of a net whose upper layers were randomised (near 1: the map isn't about the
-            model); deletion and insertion with 95 % intervals, the gain in probability of hiding and showing in the
-            map's order over a random order (above 0: it finds what counts); infidelity, the fraction of the occlusion
-            effect that the map fails to predict (0 to 1); sensitivity, how much the map changes under noise too small
-            to see; n and seconds.
+            rank correlation with the map of a net whose upper layers were randomised (near 1: the map doesn't depend on
+            the model); deletion and insertion with 95 % intervals, the gain in probability when cells are hidden or
+            shown in the map's order, over a random order (above 0: the map finds what counts); infidelity, the fraction
+            of the occlusion effect that the map fails to predict (0 to 1); sensitivity, how much the map changes under
+            imperceptible noise; n and seconds.
 
         Raises
         ------
@@ -1032,15 +1032,16 @@ class Workbench:
         Parameters
         ----------
         version : str, optional
-            As `models` and `Run.model` have it, or its beginning; without it the adopted one.
+            A version from `models` or `Run.model`, or its beginning; the adopted one by default.
 
         Returns
         -------
         Model, DetectorModel or ValuesModel
-            Called on images, whatever `Pool.from_images` takes, it gives probabilities, shape (n, n_labels); .labels,
-            the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes it into
-            a folder with its card. Where objects or spans are asked for, a call gives a table of those that it finds;
-            where values alone are, a table of the values of each attribute. Beside labels, .values gives that table.
+            Called on images, or whatever `Pool.from_images` takes, it returns probabilities, shape (n, n_labels);
+            .labels, the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes
+            it into a folder with its card. Where objects or spans are asked for, a call returns a table of the objects
+            found; where only values are, a table of the values of each attribute, which in a project with labels is
+            .values.
 
         Raises
         ------
@@ -1060,8 +1061,8 @@ class Workbench:
         Parameters
         ----------
         version_or_net : str, torch.nn.Module, estimator or callable
-            A version of `models`, of heads for attributes too, or its beginning; or a net that gives one logit for each
-            of today's labels, in the order of ``wb.taxonomy.label_ids``, a fitted estimator, or a function, as for
+            A version from `models` (or of heads for attributes), or its beginning; or a net that returns one logit for
+            each of today's labels, in the order of ``wb.taxonomy.label_ids``, a fitted estimator, or a function, as for
             `Workbench`. Nets and estimators are copied, never changed.
 
         Returns
@@ -1095,23 +1096,23 @@ class Workbench:
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
         taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
-        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
-        taken for one of the labels it may be, without asking. It is "planted" where the suggestion was wrong on
-        purpose: such an answer is no vote, and counts nowhere. Beside the verdict "unsure" the label is a best guess.
-        With ``task="multilabel"``, labels and label_ids are tuples, and label has all names in one text.
+        today's labels), "to_review" if a taxonomy edit left the label in doubt, "presumed" if such an item was assigned
+        one of its possible labels without asking, or "planted" if the suggestion was wrong on purpose: such an answer
+        is no vote, and counts nowhere. With the verdict "unsure" the label is a best guess. With ``task="multilabel"``,
+        labels and label_ids are tuples, and label has all names in one text.
 
         Parameters
         ----------
         taxonomy : int, optional
-            A version: the answers as that version saw them.
+            A version; the answers are given in its labels.
         """
         return self.project.annotations(taxonomy)
 
     def labels_table(self) -> pd.DataFrame:
-        """Which labels each annotator gave each item or not, with ``task="multilabel"``: a row for each.
+        """With ``task="multilabel"``, a row for each item, annotator and label: whether the item has the label.
 
-        Columns: item_id, annotator, label, value (True where the item has the label), certainty. What nobody knows is
-        left out: labels that were added after the answer, or that an edit left in doubt, and answers that are unsure.
+        Columns: item_id, annotator, label, value (True if the item has the label), certainty. Unknown values are left
+        out: labels that were added after the answer, or that an edit left in doubt, and unsure answers.
 
         Raises
         ------
@@ -1124,7 +1125,7 @@ class Workbench:
         """The values of attributes that stand: a row for each item, annotator and attribute.
 
         Columns: item_id, annotator, attribute (its name), value (an int, a float or a choice), certainty, decision_id,
-        status ("decided"; "to_review" where an edit left the value in doubt, which is None then, or the item has
+        status ("decided"; "to_review" if an edit left the value in doubt, which is None then, or the item has
         changed; "planted" where the suggestion was wrong on purpose). Values of retired attributes are left out.
         """
         return self.project.values()
@@ -1132,11 +1133,11 @@ class Workbench:
     def objects(self, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
         """The objects that stand: a row for each object, image and annotator.
 
-        Columns: item_id, annotator, object_id (the same through revisions, its own within the image), kind ("box",
+        Columns: item_id, annotator, object_id (stays the same through revisions, unique within the image), kind ("box",
         "polygon" or "point"), label, label_id, x0, y0, x1, y1 (in pixels of the image as it is shown; for a polygon the
-        box around it, of a point x and y twice), points (of a polygon, a tuple of (x, y); None else), certainty, origin
-        ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
-        proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed), status ("decided";
+        box around it, for a point x and y twice), points (for a polygon, a tuple of (x, y); None else), certainty,
+        origin ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
+        proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed it), status ("decided";
         "unsure" where the annotator was unsure of this object or of the whole image; "to_review" where an edit left the
         label in doubt, or the image has changed: then label is None; "planted").
 
@@ -1145,7 +1146,7 @@ class Workbench:
         deleted : bool
             List the proposals that were deleted, too.
         consensus : bool
-            What stands for each image over its annotators, in place of what each of them said.
+            List the consensus for each image, in place of each annotator's objects.
 
         Raises
         ------
@@ -1155,13 +1156,13 @@ class Workbench:
         return self.project.objects(deleted=deleted, consensus=consensus)
 
     def reasons(self) -> pd.DataFrame:
-        """What people say of explanations: a row for each reason that was judged right or wrong, of what stands.
+        """People's current judgements of explanations: a row for each reason that was judged right or wrong.
 
-        Columns: item_id, annotator, object_id (where objects are asked for, the object whose explanation it is; None
-        otherwise), label and label_id (that were explained, under today's labels; None where nobody knows), attribute
-        (whose value was explained, in place of a label), reason ("right" or "wrong"), wrong and missing (the regions
-        that should not have counted, and that should have: a `Region` or None; ``.mask()`` is an array of bool), method
-        and display of the map that was on the screen, model (that it explained), decision_id.
+        Columns: item_id, annotator, object_id (where objects are asked for, the explained object; None otherwise),
+        label and label_id (that were explained, under today's labels; None if unknown), attribute (whose value was
+        explained, in place of a label), reason ("right" or "wrong"), wrong and missing (the regions that should not
+        have counted, and that should have: a `Region` or None; ``.mask()`` is an array of bool), method and display of
+        the map that was on the screen, model (that it explained), decision_id.
         """
         return self.project.reasons_table()
 
@@ -1172,22 +1173,21 @@ class Workbench:
     def votes(self) -> pd.DataFrame:
         """Every answer by every annotator: the table that `hitl_widgets.quality` takes.
 
-        Unlike `annotations` it says what the person had seen when they answered, and it has planted suggestions and
+        Unlike `annotations` it has what the person had seen when they answered, and includes planted suggestions and
         repeats, which are no votes.
 
         Returns
         -------
         DataFrame
-            item_id, annotator, label (given before the suggestion was shown, where it was shown afterwards),
-            label_after (the one that stands then), label_id, shown (whether the suggestion was visible; missing where
-            nobody recorded it), suggestion, model, arm and arm_probability (how the item was shown, drawn by chance),
-            planted, repeat_of (the decision that the answer repeats), chosen_by, certainty (NaN unless it was given for
-            this item), acted_at
+            item_id, annotator, label (given before the suggestion, if that was shown afterwards), label_after (the
+            final one then), label_id, shown (whether the suggestion was visible; missing if not recorded), suggestion,
+            model, arm and arm_probability (how the item was shown, drawn at random), planted, repeat_of (the decision
+            that the answer repeats), chosen_by, certainty (NaN unless it was given for this item), acted_at
         """
         return self.project.answers().all_votes()
 
     def consensus(self, method: str = "auto", *, attribute: str | None = None) -> pd.DataFrame:
-        """One row per item over its annotators.
+        """The consensus of each item's annotators, one row per item.
 
         Parameters
         ----------
@@ -1203,27 +1203,27 @@ class Workbench:
         -------
         DataFrame
             item_id; label, missing where several are tied; share (of the answers that agree with it); n_answers; tied
-            (the names of the tied labels); prob (the label's probability, NaN where answers were only counted). Where
+            (the names of the tied labels); prob (the label's probability, NaN if answers were only counted). Where
             only one person answered an item, that answer stands, whatever its probability.
 
             With ``task="multilabel"`` each label is decided on its own: labels is a tuple of the names, without tied
             ones; shares has the share of answers that say each label; label has all names in one text, missing where
             one is tied; share is that of the answers that say the same of every label.
 
-            Of an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
-            without what each annotator answers too high or too low). Of one with choices: item_id, value (missing where
-            tied), share, n_answers, tied. With ``task="scale"`` and no attribute all of them, with a column attribute.
+            For an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
+            after removing each annotator's offset). For one with choices: item_id, value (missing where tied), share,
+            n_answers, tied. With ``task="scale"`` and no attribute, all attributes, with a column attribute.
         """
         from ..report.several_people import consensus_table
         return consensus_table(self.project, method, attribute=attribute, bars=self._services.bars)
 
     def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress | ObjectProgress:
-        """What the rounds so far achieved, and what the next answers are likely to gain.
+        """The gains of the rounds so far, and the likely gain of the next answers.
 
         Parameters
         ----------
         n_answers : int
-            How many answers back, and how many ahead.
+            Number of answers to look back, and ahead.
         goal : float, optional
             An accuracy, above 0 and below 1, such as 0.9. `Progress.goal` then says how many answers are left until the
             expected accuracy on the pool, as the hold-out measures it, first reaches it. Only answers that may teach
@@ -1234,14 +1234,14 @@ class Workbench:
         Progress or ObjectProgress
             .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
             interval), .gained, .likely, .goal, .plot(). Where objects are asked for .accuracy and .labels have map50
-            (of points f1) on the blind hold-out, .suggestions the proposals that stood, .acts what became of objects,
-            .prefill what the proposals hide, .now the adopted model; no .likely and no goal.
+            (for points f1) on the blind hold-out, .suggestions the proposals that were kept, .acts the outcome of
+            objects, .prefill what the proposals hide, .now the adopted model; no .likely and no goal.
 
         Raises
         ------
         BadInput
-            When n_answers isn't a whole number, 1 or more, or goal no number above 0 and below 1, or the project was
-            opened without its pool.
+            When n_answers isn't a whole number, 1 or more, or goal isn't a number above 0 and below 1, or the project
+            was opened without its pool.
         """
         self.project.require_pool()
         if self.project.task in OBJECT_TASKS:
@@ -1253,14 +1253,14 @@ class Workbench:
     def archive(self, path: str | os.PathLike[str], *, people: Literal["names", "pseudonyms"] = "names") -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file.
 
-        Of a project on a server, too: it can be unpacked into a folder, or onto a server.
+        This also works for a project on a server; the archive can be unpacked into a folder, or onto a server.
 
         Parameters
         ----------
         path : str or path
         people : "names" or "pseudonyms"
-            What annotators are called. An archive with pseudonyms is a project of its own: it is never joined with this
-            one, and nobody can work out the names from it with what is in it alone.
+            How annotators are named. An archive with pseudonyms is a separate project: it is never joined with this
+            one, and nobody can work out the names from its content alone.
         """
         return self.session.archive(Path(path), people=people)
 
@@ -1276,34 +1276,33 @@ class Workbench:
         folder : str or path
             The project's new folder.
         max_bytes : int
-            The largest size of all its files together, unpacked; 8 GiB by default.
+            Maximum total size of its unpacked files; 8 GiB by default.
         **arguments
             As for `Workbench`.
 
         Raises
         ------
         BadInput
-            When the file isn't an archive of a project, it is larger, or the folder isn't empty, or there is a project.
+            When the file isn't an archive of a project or is too large, or the folder isn't empty or has a project.
         """
         cache = arguments.get("cache")
         archive_.unpack_at(Path(path), locate(folder, cache), max_bytes=max_bytes, cache=cache)
         return cls(folder, **arguments)
 
     def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
-        """Bring what was done in another copy of this project into this one; nothing changes there.
+        """Merge another copy of this project into this one; the other copy doesn't change.
 
-        Both logs become one: the same events in the same order, whichever is joined to which, and in whatever order
-        several are joined. Joining a folder twice changes nothing. Where two people edited the taxonomy apart, the
-        edit that was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions
-        are copied where they are missing; a server has no predictions. Open cards and other notebooks on this project
-        go on.
+        Both logs become one: the same events in the same order, whatever is joined to what and in whatever order.
+        Joining a folder twice changes nothing. Where two people edited the same version of the taxonomy, the edit that
+        was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions are copied if
+        they are missing; a server has no predictions. Open cards and other notebooks on this project continue.
 
         Parameters
         ----------
         folder : str or path
             The folder of the other copy, or the URL of one on a server.
         clock_ahead : bool
-            Join also where events of the other copy were stored more than a day after now, by their machine's clock.
+            Also join events that, by their machine's clock, were stored more than a day in the future.
 
         Returns
         -------
@@ -1315,7 +1314,7 @@ class Workbench:
         BadInput
             When it is another project, or its clock is ahead.
         LogDamaged
-            When the other log isn't whole.
+            When the other log is damaged.
         """
         from ..project.joining import join
         return join(self.project, folder, clock_ahead=clock_ahead)
@@ -1323,17 +1322,17 @@ class Workbench:
     def move_to(self, place: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Workbench:
         """Move the project to a server, to a folder, or back, with every event as it is.
 
-        Everything moves: answers, taxonomy, models. At the old place nothing can be stored any more, also by notebooks
-        that have it open: what waits on their cards is stored once the project is opened at the new place. It can still
-        be read there. If the move is cut off, call it again.
+        Everything moves: answers, taxonomy, models. The old place becomes read-only, also for notebooks that have it
+        open: what waits on their cards is stored once the project is opened at the new place. If the move is
+        interrupted, call it again.
 
         Parameters
         ----------
         place : str or path
             A folder, or the URL of a server, ``postgresql+psycopg://user@host/database?project=cells``. It is new, or
-            the same project was there before.
+            held the same project before.
         cache : str or path, optional
-            As for `Workbench`, where the place is a server.
+            As for `Workbench`, if the place is a server.
 
         Returns
         -------
@@ -1343,8 +1342,7 @@ class Workbench:
         Raises
         ------
         BadInput
-            When there is another project, or the same one was changed there apart from this one; then nothing is
-            changed.
+            When it holds another project, or this project was changed there independently; then nothing is changed.
         StoreError
             When the project has moved somewhere else, or one of the places can't be used.
         """
