@@ -150,7 +150,7 @@ class Source:
         return [name for name in self._names if not ends or name.lower().endswith(ends)]
 
     def file(self, name: str | None = None) -> Path:
-        """The path of a file in the folder, or of the one file; BadInput where it would lie elsewhere."""
+        """The path of a file in the folder, or of the one file; BadInput if it would lie elsewhere."""
         if name is None:
             if self.is_folder:
                 raise BadInput(f"{self.path} is a folder; the path of a file is expected.")
@@ -178,7 +178,7 @@ class Source:
         return self.is_folder and inner_path(name) is not None and self.file(name).is_file()
 
     def bytes(self, name: str | None = None) -> bytes:
-        """A file's content; BadInput where it can't be read or has more than `MOST_BYTES`."""
+        """A file's content; BadInput if it can't be read or has more than `MOST_BYTES`."""
         path = self._regular(name)
         try:
             if (size := path.stat().st_size) > MOST_BYTES:
@@ -258,7 +258,7 @@ class Source:
             raise BadInput(f"{path} isn't XML: {error}.") from error
 
     def size_of(self, *names: str | None) -> tuple[int, int] | None:
-        """Width and height of an image of the pool, by any of these ids or file names; None where it isn't known."""
+        """Width and height of an image of the pool, by any of these ids or file names; None if it isn't known."""
         for name in names:
             if name is not None and self.pool is not None and (position := self.positions.get(name, -1)) >= 0:
                 with suppress(ItemError):

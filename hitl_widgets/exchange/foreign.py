@@ -120,5 +120,5 @@ def _named(pool: Pool, contents: Contents, path: Path) -> Pool:
 
 
 def _frame(meta: list[Mapping[str, Any]]) -> pd.DataFrame | None:
-    """The metadata of all items; None where no item has any."""
+    """The metadata of all items; None if no item has any."""
     return pd.DataFrame([dict(one) for one in meta]) if any(meta) else None

@@ -63,12 +63,12 @@ class Format:
     cannot_hold : str
         What it can't hold, for people: a sentence.
     reduce : callable
-        (header, record, options) -> the record without what the format can't hold, or None where it can't hold the
+        (header, record, options) -> the record without what the format can't hold, or None if it can't hold the
         item at all. Takes away, never adds. The header is the reduced one; label ids that it lacks have to go.
     write : callable
         (header, records, target, options): writes reduced records.
     read : callable or None
-        (source, options) -> Contents; None where it can't be read.
+        (source, options) -> Contents; None if it can't be read.
     reduce_header : callable
         (header, options) -> the header without what the format can't hold.
     why : mapping

@@ -259,7 +259,7 @@ class RolesHost(Protocol):
         """Say how many of the annotator's answers are kept aside, and to an owner whose others are; None for none."""
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
-        """Say why an act that was stored just now is kept aside; None where it isn't."""
+        """Say why an act that was stored just now is kept aside; None if it isn't."""
 
 
 @runtime_checkable

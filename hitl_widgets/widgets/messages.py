@@ -612,8 +612,8 @@ class ItemEntry(_ItemMore):
     person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
     itself, `suggestion` is the id of a set, and `target` the label whose saliency map is pushed unasked. `values`: a
     model's suggestions for attributes, by attribute_id. `objects`: those that are shown, or would be if the item
-    weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision.
-    `before`: what comes before a text in its group.
+    weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's
+    decision. `before`: what comes before a text in its group.
     """
 
     item_id: str
@@ -1155,7 +1155,7 @@ class End(TypedDict):
 
 
 class PushLearning(TypedDict):
-    """What the model learns in the background has changed; None where it learns nothing there."""
+    """What the model learns in the background has changed; None if it learns nothing there."""
 
     kind: Literal["learning"]
     learning: LearningEntry | None
@@ -1371,7 +1371,7 @@ def _region(region: Region | None) -> RegionEntry | None:
 
 
 def learning_of(state: LearningState) -> LearningEntry | None:
-    """Say what the model learns in the background; None where it doesn't."""
+    """Say what the model learns in the background; None if it doesn't."""
     if state.name == "off":
         return None
     right = state.out_of_fold

@@ -147,7 +147,7 @@ def _predicted(host: CardHost, item: Item, entry: ItemEntry
 
 
 def _without_unknown(prediction: Prediction) -> Prediction | None:
-    """Keep the labels that the model knows; None where it knows none."""
+    """Keep the labels that the model knows; None if it knows none."""
     known = np.flatnonzero(np.isfinite(prediction.probs))
     return None if not len(known) else replace(
         prediction, label_ids=tuple(prediction.label_ids[i] for i in known), probs=prediction.probs[known])

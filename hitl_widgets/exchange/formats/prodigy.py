@@ -380,7 +380,7 @@ def _chosen(line: Mapping[str, Any], chosen: list[str]) -> list[str]:
 
 
 def _span(one: Any, where: str) -> Mapping[str, Any]:
-    """A span, with a label; BadInput where it is none."""
+    """A span, with a label; BadInput if it is none."""
     if not isinstance(one, Mapping):
         raise BadInput(f"{where}: a span is {one!r:.80}; an object with label and place is expected.")
     if not isinstance(label := one.get("label", ""), str):

@@ -96,7 +96,7 @@ class OneLabel:
         self.remark = ""
 
     def notices(self) -> list[str]:
-        """List what to know before the first item; BadInput where no choice is a label."""
+        """List what to know before the first item; BadInput if no choice is a label."""
         options = getattr(self._widget, "options", None)
         if options is None:
             return []
@@ -139,7 +139,7 @@ class OneLabel:
         return names[0].strip()
 
     def _meant(self, name: str | None) -> tuple[Taxonomy, str | None]:
-        """Find the taxonomy that has this name, and its label_id there; None where none has it."""
+        """Find the taxonomy that has this name, and its label_id there; None if none has it."""
         for taxonomy in (self.taxonomy, self._host.taxonomy):
             if name is not None and _has(taxonomy, name):
                 return taxonomy, taxonomy.answer(name).id
@@ -171,7 +171,7 @@ class SeveralLabels:
         self._seen, self._touched, self._showing, self._watches = Seen(hidden=True), set[str](), False, False
 
     def notices(self) -> list[str]:
-        """List what to know before the first item; BadInput where a label isn't offered."""
+        """List what to know before the first item; BadInput if a label isn't offered."""
         notices = []
         if getattr(self._widget, "options", None) is not None:
             taxonomy, offered, odd = self.taxonomy, *_options(self._widget, self.taxonomy)

@@ -910,7 +910,7 @@ export interface End {
   reason: "empty" | "enough";
 }
 
-/** What the model learns in the background has changed; None where it learns nothing there. */
+/** What the model learns in the background has changed; None if it learns nothing there. */
 export interface PushLearning {
   kind: "learning";
   learning: LearningEntry | null;
