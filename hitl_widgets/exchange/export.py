@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..items.pool import Pool
     from ..project.project import Project
 
-_ORIENTATION = 0x0112  # of EXIF; 1 is upright
+_ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 # How many of the images that can't be copied are listed one by one.
 _N_NAMED = 20
 _WITHOUT_ITEM = "Its item isn't written."

@@ -318,7 +318,7 @@ class _Importer:
         given = [(position, item_id, answer) for (position, record), item_id in zip(batch, ids, strict=True)
                  for answer in self._given(record)]
         taken = project.log.known_ids([one.decision_id for *_, one in given if one.decision_id is not None])
-        content = cache(project.content)  # of an item once, however many answered it
+        content = cache(project.content)  # computed once for an item, however many people answered it
         made: list[events.Event] = []
         n_known = 0
         for position, item_id, answer in given:

@@ -197,7 +197,7 @@ def _as_decided(value: Any) -> bool:
         and all(one is None or isinstance(one, str) for one in value[:2])
 
 
-# What a field may be where it isn't None, and what is expected, in words.
+# Check of a field that isn't None, and what is expected, in words.
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "item_id": (lambda value: _text(value) and value != "", "a text that isn't empty"),
     "name": (_text, "the name of a file"), "text": (_text, "a text"),

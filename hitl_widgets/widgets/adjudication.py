@@ -96,7 +96,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
                 "keys": self.keys, "taxonomy": self._choices(), "causes": list(CAUSES)}
 
     def _choices(self) -> Labels:
-        """What may be chosen: labels, or sets of them where an item may have several."""
+        """The choices: labels, or sets of them where an item may have several."""
         labels = labels_of(self.host.taxonomy)
         sets = getattr(self.host, "sets", ())  # a host of one label an item needs none
         return labels if not sets else {"version": labels["version"], "labels": [

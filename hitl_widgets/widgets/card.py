@@ -482,7 +482,7 @@ class Review(Widget[CardPush]):
         self._following.wake()
 
     def _follow(self) -> None:
-        with self._changed:  # what is stored from here on wakes it again
+        with self._changed:  # anything stored from here on wakes it again
             self._following.begin()
         with self.host.following():
             news = self.host.news
@@ -521,7 +521,7 @@ class Review(Widget[CardPush]):
             elif what == "learning":
                 self._errand(2.8, self._push_learning)
             elif what == "assigned":
-                self._choose_anew()  # what waits may be somebody else's now
+                self._choose_anew()  # the waiting items may be assigned to somebody else now
             elif what == "people":
                 self._errand(0.2, self._people.push)
             elif what in ("taxonomy", "model") and self._look_at is None:

@@ -134,7 +134,7 @@ class CardPeople:
             aside = None if self._roles is None else self._roles.aside(annotator)
             if pushed.is_new("about", (about, consent, reading, aside)):
                 self._push({"kind": "about", "about": about, "consent": consent, "reading": reading, "aside": aside})
-            if self._reading != reading:  # what waits was chosen for another role
+            if self._reading != reading:  # the waiting items were chosen for another role
                 self._reading = reading
                 self._choose_anew()
         if self._tells is not None:
@@ -165,7 +165,7 @@ class CardPeople:
             self._tells.consent(act.to, act.yes, policy=act.policy, **_signature(act))
             if not act.yes:
                 self._errand(0.1, self._drop_planted)
-            self._choose_anew()  # what waits was drawn without this answer
+            self._choose_anew()  # the waiting items were drawn without this answer
         return self._spoken(act)
 
     def _dismiss(self, act: Dismiss) -> Stored:

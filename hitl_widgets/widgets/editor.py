@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 POLL_S = 1.5  # how often to look for another process's edits and answers
 COUNT_S = 1.0  # shortest time between two counts of answers
 LATEST = 20_000  # answers among which a label without examples finds its pictures
-PICTURES = 6  # of a label, for it and as many against
+PICTURES = 6  # examples of a label, and as many counter-examples
 
 
 class EditorCard(Card):
@@ -67,7 +67,7 @@ class TaxonomyEditor(Widget[EditorPush]):
     Parameters
     ----------
     project : Project
-        Whose taxonomy it is.
+        The project with the taxonomy.
     example : callable
         From the name of a label's example to its picture, a PNG.
     keys : mapping, optional
@@ -123,7 +123,7 @@ class TaxonomyEditor(Widget[EditorPush]):
 
     def _examples(self, act: WantExamples) -> Noted:
         with self._changed:
-            # What is in sight now comes before what was scrolled past.
+            # Labels in sight now come before those scrolled past.
             self._pictured = {**dict.fromkeys(act.label_ids), **self._pictured}
             self._changed.notify_all()
         return NOTED
@@ -184,7 +184,7 @@ class TaxonomyEditor(Widget[EditorPush]):
         self._look_at = min(self._look_at, self._looked_at + self._rest_s)
 
     def _look(self) -> None:
-        with self._changed:  # what is stored from here on wakes it again
+        with self._changed:  # anything stored from here on wakes it again
             self._looked_at = time.monotonic()
             self._look_at = self._looked_at + POLL_S
         self.project.refresh()

@@ -280,7 +280,7 @@ class AdjudicationHost(Protocol):
 
     @property
     def annotator(self) -> str:
-        """Who adjudicates."""
+        """The person who adjudicates."""
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -31,7 +31,7 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
     keys : mapping of str to str or sequence of str
         Action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft".
     widget : "card", "editor", "triage" or "adjudication"
-        Whose table.
+        The widget whose table is read.
     task : str
         What is asked on the card: where a table ``card.<task>.json`` lies beside the card's, its rows replace those of
         the same action, and an action whose row is null there is none. Tasks that ask for objects have a table

@@ -756,7 +756,7 @@ class _ConsentQuestionMore(TypedDict, total=False):
 
 
 class ConsentQuestion(_ConsentQuestionMore):
-    """What the annotator is asked to agree to, the words of the question, and the id of what the owner set."""
+    """What the annotator is asked to agree to, the question's text, and the id of the owner's policy."""
 
     to: str
     text: str
@@ -830,7 +830,7 @@ class CaseEntry(_CaseMore):
 
 
 class AdjudicationProgress(TypedDict):
-    """How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left.
+    """Progress of the adjudication: verdicts, the residual error of the labels with its interval, and what is left.
 
     `left`: expected number of reviews until `goal` is met, None if that can't be estimated. `done`: why it may stop.
     """

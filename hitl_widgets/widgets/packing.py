@@ -37,8 +37,8 @@ from .messages import (
 )
 
 SHOWN = 5  # predictions on the card
-SHOWN_IN_LIST = 30  # where each stands beside its label
-EXAMPLES = 6  # of a label, shown for it and as many against
+SHOWN_IN_LIST = 30  # predictions shown beside their labels
+EXAMPLES = 6  # examples of a label, and as many counter-examples
 
 
 def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tuple[ItemEntry, list[bytes]]:

@@ -126,4 +126,4 @@ class Listener:
         """Another page has become active."""
 
 
-active_page = ActivePage()  # of this kernel
+active_page = ActivePage()  # the one of this kernel

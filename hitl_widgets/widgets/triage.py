@@ -63,7 +63,7 @@ class Triage(Widget[TriagePush]):
     Parameters
     ----------
     unplaced : UnplacedItems
-        What has no place, and what may be done with it; a script may use it too.
+        The items without a place and the steps that sort them; a script may use it too.
     features : callable
         From positions in the pool to floats, shape (n, n_features), by which items look alike.
     size : int
@@ -128,7 +128,7 @@ class Triage(Widget[TriagePush]):
         pool = self.unplaced.project.pool
         places = pool.positions(act.item_ids)
         with self._changed:
-            # What is in sight now comes before what was paged past.
+            # Items in sight now come before those paged past.
             self._wanted = {**{(item_id, side): None for item_id in act.item_ids}, **self._wanted}
             self._changed.notify_all()
         pool.fetch_ahead(places[places >= 0].tolist(), first=True, then=self._note)

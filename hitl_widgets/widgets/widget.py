@@ -68,9 +68,9 @@ class Widget(pages.Listener, ABC, Generic[P]):
     when somebody stored something.
     """
 
-    NAME: ClassVar[str]  # of its thread, and in the log
-    FAILING: ClassVar[str]  # what the browser says when preparing something raised
-    CLOSING: ClassVar[str]  # and when it was closed without a reason
+    NAME: ClassVar[str]  # the name of its thread, also in log messages
+    FAILING: ClassVar[str]  # the browser's message when preparing something raised
+    CLOSING: ClassVar[str]  # its message when the widget was closed without a reason
 
     def __init__(self, card: type[Card], *handlers: Handler) -> None:
         self._changed = threading.Condition(threading.RLock())

@@ -360,7 +360,7 @@ def chunks(some: Sequence[str]) -> list[tuple[int, int, str, bool]]:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the scheme, whether there are documents."""
+    """Findings of a first pass: labels, signs of the scheme, whether there are documents."""
 
     def __init__(self) -> None:
         self._given: list[str] | None = None
@@ -411,7 +411,7 @@ class _Found:
 
     @property
     def scheme(self) -> str:
-        """How spans are written."""
+        """The scheme in which spans are written, inferred from the tags."""
         if self._prefixes & set("LUES"):
             return "BILOU"
         return "IOB1" if self._signs["I first"] and not self._signs["B first"] else "BIO"

@@ -185,7 +185,7 @@ def _name(one: Any) -> str:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the task, how many lines each item has."""
+    """Findings of a first pass: labels, signs of the task, how many lines each item has."""
 
     def __init__(self) -> None:
         self.labels: dict[str, None] = {}
@@ -215,13 +215,13 @@ class _Found:
 
     @property
     def task(self) -> str:
-        """What was asked."""
+        """The task of the project that the file comes from, inferred from its lines."""
         return next((task for sign, task in (("spans", "spans"), ("boxes", "boxes"), ("several", "multilabel"))
                      if sign in self._signs), "classify")
 
     @property
     def kind(self) -> str:
-        """What was labelled."""
+        """The kind of its items: "image" or "text"."""
         return "text" if 2 * self.n_texts >= sum(self.counts.values()) else "image"
 
 

@@ -4,11 +4,11 @@ The first line is the header: ``format`` ("hitl_widgets"), ``version`` (of these
 or "text"), ``taxonomy`` (as `Taxonomy.to_dict` writes it: labels with id, name, parent and description; attributes),
 ``history`` (the edits of the taxonomy) and ``about``. Each line after it is an item. What is None or empty is left out.
 
-Of an item: ``item_id``; ``name`` (of its file); ``size`` ([width, height]; for a text [characters, 1]); ``text``;
+An item has ``item_id``; ``name`` (of its file); ``size`` ([width, height]; for a text [characters, 1]); ``text``;
 ``split`` ("train" or "holdout"); ``metadata``; ``gold`` (``label_ids``, ``labels`` and ``values``); ``answers``; and
 ``predictions`` (``model``, ``probs``: label id -> probability, ``objects``).
 
-Of an answer: ``annotator`` ("consensus" for what stands over all of them); ``verdict``; ``labels`` (names that are
+An answer has ``annotator`` ("consensus" for what stands over all of them); ``verdict``; ``labels`` (names that are
 unique in the taxonomy: the path where two labels have one name) and ``label_ids`` (in a file made by hand either is
 enough); ``certainty`` (0 to 10) and ``certainty_source``; ``flags``; ``note``; ``acted_at`` (ISO form, UTC);
 ``status`` (left out where it is "decided"); ``values`` (attribute id -> value); ``objects`` (id, kind, at, label_id,

@@ -25,7 +25,7 @@ from .label_studio_plan import Plan, as_tasks, found_in, labels_in, own_plan, pl
 from .label_studio_results import OTHERS, read_region, shape_of
 from .offsets import UNITS, Offsets
 
-# What Label Studio keeps for itself.
+# Keys that Label Studio uses for itself.
 _OF_TASKS = frozenset((
     "id", "data", "meta", "annotations", "completions", "predictions", "drafts", "created_at", "updated_at", "inner_id",
     "total_annotations", "total_predictions", "cancelled_annotations", "comment_count", "unresolved_comment_count",
@@ -296,7 +296,7 @@ class _Reader:
             return tuple(known_label(one, self._header) for one in listed(given))
 
     def _own_of(self, holder: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What we wrote of an annotation or a prediction: beside its first result, or in itself."""
+        """What we wrote about an annotation or a prediction: beside its first result, or in its own ``meta``."""
         own = dict(self._own(holder))
         for n, result in enumerate(results):
             with inside(f".result[{n}]"):
@@ -326,7 +326,7 @@ class _Reader:
         return replace(answer, verdict=verdict, label_ids=label_ids, values=values)
 
     def _empty_answer(self, annotation: Mapping[str, Any]) -> Answer:
-        """Who answered, when, and how long it took."""
+        """An answer with its annotator, its time and how long it took, and nothing else."""
         seen = {}
         if annotation.get("lead_time") is not None:
             with inside(".lead_time"):
@@ -442,7 +442,7 @@ class _Reader:
         return [ObjectAnswer.from_dict({**plain, **more})]
 
     def _more_of_object(self, result: Mapping[str, Any], *, score: float | None, is_prediction: bool) -> dict[str, Any]:
-        """What a result says of an object beside its place and its label, in our own fields."""
+        """Fields of an object in a result beside its place and label, under our own names."""
         own = self._own(result).get("object", {})
         more: dict[str, Any] = {}
         with inside(".meta.hitl.object"):
@@ -535,7 +535,7 @@ def _size(value: Any, where: str) -> tuple[int, int] | None:
 
 
 def _person(given: Any) -> str:
-    """Who answered: a name, an address, or the number of a user."""
+    """The name of an annotator: a name, an e-mail address, or "user" and a number."""
     with inside(".completed_by"):
         if isinstance(given, dict):
             name = " ".join(filter(None, (text(given.get(part) or "") for part in ("first_name", "last_name"))))

@@ -24,7 +24,7 @@ def bare(quote: str) -> str:
 
 
 def units_before(text: str) -> list[int]:
-    """How many UTF-16 units stand before each character of a text, and in all."""
+    """Number of UTF-16 units before each character of a text, and in the whole text."""
     counts = [0]
     for character in text:
         counts.append(counts[-1] + 1 + (character > "\uffff"))

@@ -96,7 +96,7 @@ def _is_said(header: Header, answer: Answer) -> bool:
 
 
 def _plain(header: Header, answer: Answer) -> Answer:
-    """What Prodigy's own fields hold of an answer."""
+    """The part of an answer that Prodigy's own fields can hold."""
     skipped = answer.verdict == "skip"
     acted_at = answer.acted_at
     return Answer(answer.annotator, "skip" if skipped else "answer", None if skipped else answer.label_ids,
@@ -289,7 +289,7 @@ def _is_name(value: Any) -> bool:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the task, how many lines each item has."""
+    """Findings of a first pass: labels, signs of the task, how many lines each item has."""
 
     def __init__(self) -> None:
         self.labels: dict[str, None] = {}
@@ -355,7 +355,7 @@ class _Found:
 
     @property
     def task(self) -> str:
-        """What was asked."""
+        """The task of the project that the file comes from, inferred from its lines."""
         if "choice" in self._signs or ("label" in self._signs and not {"spans", "shapes"} & self._signs):
             return "multilabel" if "several" in self._signs else "classify"
         if "shapes" in self._signs:

@@ -16,7 +16,7 @@ from ipyannotations.text import TextTagger
 from PIL import Image
 
 KINDS = {BoxAnnotator: "box", PolygonAnnotator: "polygon", PointAnnotator: "point", TextTagger: "span"}
-# Where each canvas keeps its objects.
+# The attribute in which each canvas keeps its objects.
 _LISTS = {"box": "annotations", "polygon": "polygons", "point": "points"}
 
 

@@ -315,7 +315,7 @@ class LabellerReview:
     def _count(self) -> str:
         try:
             annotator, progress = self.host.annotator, self.host.tally(self.host.annotator)
-        except HitlError as error:  # what was just stored is stored
+        except HitlError as error:  # the decision was stored all the same
             return f"The progress can't be read: {error}"
         item = "" if self._item is None else f"Item {self._item.id} · "
         return f"{item}{progress['answered']:,} of {progress['items']:,} answered by {annotator}, " \

@@ -38,7 +38,7 @@ class Answers(Protocol):
     taxonomy: Taxonomy
     # Widgets below the labeller.
     controls: Sequence[Any]
-    # What to say of the submission that was read last, beside what was stored.
+    # Message about the last submission, beside what was stored.
     remark: str
 
     def notices(self) -> list[str]:

@@ -597,7 +597,7 @@ export interface ThreadEntry {
   posts: Post[];
 }
 
-/** What the annotator is asked to agree to, the words of the question, and the id of what the owner set. */
+/** What the annotator is asked to agree to, the question's text, and the id of the owner's policy. */
 export interface ConsentQuestion {
   policy?: string;
   to: string;
@@ -652,7 +652,7 @@ export interface CaseEntry {
   answers: CompetingAnswer[];
 }
 
-/** How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left. `left`: expected number of reviews until `goal` is met, None if that can't be estimated. `done`: why it may stop. */
+/** Progress of the adjudication: verdicts, the residual error of the labels with its interval, and what is left. `left`: expected number of reviews until `goal` is met, None if that can't be estimated. `done`: why it may stop. */
 export interface AdjudicationProgress {
   judged: number;
   error: number | null;
