@@ -10,22 +10,22 @@ A text is cut into words as `items.tokens` does it, and a block ends with an emp
     met O
 
 - ``scheme`` is "BIO" (B begins every span), "IOB1" (B only where a span follows another of the same label) or
-  "BILOU" (L is the last word, U the only one). In reading it is found out; words are taken together as conlleval does,
-  and spans that a scheme would write otherwise are counted.
-- ``# labels`` (in the first block, in JSON: names, after those of the labels above them and " / "), ``# id``,
-  ``# annotator`` and ``# text`` are comments as CoNLL-U has them. Texts that aren't plain, with a line break for one,
-  are quoted as in JSON. With them everything comes back to the character. ``comments=False`` leaves them out for tools
-  that know none: then ids are lost, and words are joined by single blanks.
-- In a tag, white space and % in a label's name are written as %20 is in addresses; hyphens stay, since a tag ends its
-  prefix at the first one.
+  "BILOU" (L is the last word, U the only one). In reading it is detected; words are grouped into spans as by conlleval,
+  and spans that the scheme would write differently are counted.
+- ``# labels`` (in the first block, a JSON list of label names, each with its parents' names and " / " before it),
+  ``# id``, ``# annotator`` and ``# text`` are comments as in CoNLL-U. Texts that aren't plain, for example with a line
+  break, are quoted as in JSON. With comments, everything is read back exactly. ``comments=False`` leaves them out for
+  tools that don't support them: then ids are lost, and words are joined by single blanks.
+- In a tag, white space and % in a label's name are percent-encoded, as in URLs; hyphens stay, since the prefix of a tag
+  ends at the first one.
 
-A text has one answer: that of the ``annotator`` that is named, else the first. Spans don't overlap: of two that do,
-the one that begins first is kept, and of these the longer one. A span that begins or ends inside a word or in white
-space is left out and counted, never moved; ``split_words=True`` cuts words there instead.
+A text has one answer: that of ``annotator=``, else the first. Spans don't overlap: of two that do, the one that begins
+first is kept, or the longer one if both begin together. A span that begins or ends inside a word or in white space is
+left out and counted, never moved; ``split_words=True`` cuts words there instead.
 
 Reading takes files that others made: the word is the first column and the tag the last one. Without comments, a text is
-made of its words, joined by blanks; with ``-DOCSTART-`` lines each document is a text, its sentences on lines of their
-own, else each block is one.
+made of its words, joined by blanks. With ``-DOCSTART-`` lines each document is a text, with its sentences on separate
+lines; without them each block is a text.
 """
 
 from __future__ import annotations

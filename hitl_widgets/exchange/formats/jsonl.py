@@ -16,7 +16,7 @@ label, and where there are some certainty, unsure, origin, act, iou, score, was,
 ``missing`` (regions: size as [height, width], and runs); ``reasons`` (the same of single objects: id, reason, at,
 label_id, and where there are some wrong, missing, method, display); ``seen`` (what was on the screen); ``decision_id``;
 ``touched``; ``first`` (what was answered before a suggestion was shown); ``as_decided`` ([label_id, label, version of
-the taxonomy] as they were then); and of a consensus ``share``, ``n_answers`` and ``votes``, which are answers.
+the taxonomy] as they were then); and for a consensus ``share``, ``n_answers`` and ``votes``, which are answers.
 """
 
 from __future__ import annotations
