@@ -1,1 +1,1 @@
-"""Labels in and out: files of other tools and files of our own, with a report of what each can't hold."""
+"""Import and export of labels, in files of other tools and of our own, with a report of what each can't hold."""

@@ -1,8 +1,8 @@
 """Our own records inside the lines of other tools, under the key `KEY`. Read `carried` and `Carrier`.
 
 Those tools keep keys that they don't know. So a line holds the whole record (as `plain_records` writes it), and the
-first line the project's header. A hash of the tool's own fields tells whether somebody changed them since: then the
-tool's fields count, and the carried answer doesn't.
+first line also the project's header. A hash of the tool's own fields shows whether somebody changed them since: then
+the tool's fields count, and the carried answer doesn't.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .records import Answer, Header, ItemRecord
 KEY = "hitl"
 CHANGED = "Somebody answered anew in the other tool: what stood beside the former answer doesn't belong to this one."
 
-# File and line, for messages, and what stands there.
+# File and line (for messages), and the line's content.
 Line = tuple[str, dict[str, Any]]
 
 
@@ -39,20 +39,20 @@ def digest(own: Mapping[str, Any]) -> str:
 
 def carried(header: Header, record: ItemRecord, answer: Answer | None, own: Mapping[str, Any], *, first: bool,
             project: bool) -> dict[str, Any]:
-    """What a line carries.
+    """Build what a line carries under `KEY`.
 
     Parameters
     ----------
     header : Header
     record : ItemRecord
     answer : Answer or None
-        The one that the line is about.
+        The answer in this line.
     own : mapping
-        The tool's own fields that say the same.
+        The tool's own fields for the same item and answer.
     first : bool
-        Whether the line is the first one of the item, which carries what isn't about an answer.
+        Whether it is the item's first line, which carries everything that isn't about an answer.
     project : bool
-        Whether it is the first line of all, which carries the header.
+        Whether it is the file's first line, which carries the header.
     """
     part = record.without("text") if first else ItemRecord(record.item_id)
     body: dict[str, Any] = {"item": record_to_dict(header, replace(part, answers=() if answer is None else (answer,))),
@@ -64,20 +64,20 @@ def carried(header: Header, record: ItemRecord, answer: Answer | None, own: Mapp
 
 @dataclass
 class Carrier:
-    """Reads what lines carry.
+    """Reader of what lines carry.
 
     Parameters
     ----------
     lost : Losses
     header : Header or None
-        Of the project that wrote the file; None where no line has it yet.
+        Header of the project that wrote the file; None until a line with one is read.
     """
 
     lost: Losses
     header: Header | None = None
 
     def look(self, line: Mapping[str, Any], where: str) -> None:
-        """Take the header of a line, where it has one; BadInput where another line has a different one."""
+        """Take the header of a line, if it has one; BadInput if another line has a different one."""
         body = line.get(KEY)
         if not isinstance(body, Mapping) or "project" not in body:
             return
@@ -88,12 +88,12 @@ class Carrier:
         self.header = header
 
     def read(self, line: Mapping[str, Any], own: Mapping[str, Any], where: str) -> tuple[ItemRecord | None, bool]:
-        """What a line carries of its item, and whether the tool's own fields are as we wrote them.
+        """Read the record that a line carries, and whether the tool's own fields are as we wrote them.
 
         Returns
         -------
         ItemRecord or None, bool
-            None for a line that carries nothing. The record has no answer where the fields were changed.
+            None for a line that carries nothing. The record has no answer if the fields were changed.
         """
         body = line.get(KEY)
         if self.header is None or not isinstance(body, Mapping) or not isinstance(body.get("item"), Mapping):
@@ -106,7 +106,7 @@ class Carrier:
 
 
 def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str]) -> Header:
-    """The header of a file: that of the project that wrote it, and labels of these names.
+    """The header of a file: that of the project that wrote it, extended by labels for new names; else made from names.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str
     top = {label.name for label in taxonomy.labels if label.parent is None}
     added: list[Label] = []
     called = dict(header.called)
-    last: dict[str, int] = {}  # names that become the same one are counted up
+    last: dict[str, int] = {}  # names that become equal are numbered
     for name in new:
         sound = sound_name(name).replace(" / ", "/")[:190]
         n, free = last.get(sound, 1), sound
@@ -147,7 +147,7 @@ def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str
 
 def by_item(lines: Iterable[Line], counts: Counter[str], key_of: Callable[[dict[str, Any]], str | None]
             ) -> Iterator[tuple[str, list[Line]]]:
-    """The lines of each item, once its last one was read, so that those of several people may lie anywhere in the file.
+    """The lines of each item, given once the last of them is read: they may be anywhere in the file.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..items.pool import Pool
     from ..project.project import Project
 
-_ORIENTATION = 0x0112  # of EXIF; 1 is upright
-# So many images that can't be copied are listed one by one.
+_ORIENTATION = 0x0112  # EXIF tag; 1 is upright
+# How many of the images that can't be copied are listed one by one.
 _N_NAMED = 20
 _WITHOUT_ITEM = "Its item isn't written."
 _ABSENT = "In this format an item without labels is one in which there is nothing; nobody has said so of these."
@@ -126,13 +126,13 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
 
 
 class _Looked:
-    """What a format takes of a project's records, while the losses are counted: the log is gone through once.
+    """A project's records as a format can hold them, with counts of what is lost: the log is read only once.
 
     Attributes
     ----------
     fetch : callable
-        Called with each record before the format takes it; ItemError where its image can't be copied, and the record is
-        left out.
+        Called with each record before the format takes it; if it raises ItemError, since the image can't be copied, the
+        record is left out.
     """
 
     fetch: Callable[[ItemRecord], None]
@@ -146,7 +146,7 @@ class _Looked:
         self._all: Iterator[ItemRecord] | None = None
 
     def reduced(self, bar: Any) -> Iterator[ItemRecord]:
-        """The records as the format takes them."""
+        """The records as the format can hold them."""
         if self._all is None:
             self._all = self._each(bar)
         return self._all
@@ -179,7 +179,7 @@ class _Looked:
         return f"Its image can't be copied: {error} An export with {cure} has its labels."
 
     def report(self, path: Path, bar: Any) -> str:
-        """What was counted, in words, once all records were looked at: those that a format didn't ask for, too."""
+        """The losses in words, after all records were read, also those that a format didn't ask for."""
         for _ in self.reduced(bar):
             pass
         lost = f"Not in it:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
@@ -203,7 +203,7 @@ def _check_fits(chosen: Format, header: Header) -> None:
 
 
 def _check_apart(project: Project, path: Path, chosen: Format) -> None:
-    """BadInput where what would be replaced is the project, or holds it or the files of its pool."""
+    """Raise BadInput if the path to be replaced is the project, or contains it or files of its pool."""
     if not path.exists():
         return
     real, own, pool = path.resolve(), project.folder.resolve(), project.pool
@@ -226,7 +226,7 @@ def _check_apart(project: Project, path: Path, chosen: Format) -> None:
 
 
 def _stems(pool: Pool) -> frozenset[str]:
-    """What the images of a pool are called when they are copied, in small letters."""
+    """Names, in lower case and without ending, under which the images of a pool are copied."""
     return frozenset(wanted_stem(str(item_id), pool.file_name(position)).lower()
                      for position, item_id in enumerate(pool.ids.tolist()))
 
@@ -254,7 +254,7 @@ def _suffixes(pool: Pool) -> Callable[[ItemRecord], str]:
 
 
 def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
-    """Writes the image of a record: its file as it is, or, turned upright or from memory, a PNG."""
+    """A function that writes a record's image: its file unchanged, or a PNG if it has to be turned or isn't a file."""
     def copy(record: ItemRecord, path: Path) -> None:
         with _image(pool, record, path.suffix) as image:
             if isinstance(image, Image.Image):
@@ -266,16 +266,16 @@ def _copier(pool: Pool) -> Callable[[ItemRecord, Path], None]:
 
 
 def _image(pool: Pool, record: ItemRecord, suffix: str) -> IO[bytes] | Image.Image:
-    """The image of a record as a file with this ending holds it: the file of the pool, or what is written as a PNG."""
+    """The image of a record: the pool's own file if it has this ending and is upright, else pixels to save as PNG."""
     position = pool.position(record.item_id)
     as_it_is = suffix.lower() == PurePosixPath(pool.file_name(position) or "").suffix.lower() and (
-        suffix.lower() != ".png" or _is_upright(pool, record.item_id))  # other endings are of files that are upright
+        suffix.lower() != ".png" or _is_upright(pool, record.item_id))  # only upright files keep another ending
     file = pool.open_file(position) if as_it_is else None
     return Image.fromarray(pool.load(position)) if file is None else file
 
 
 def _is_upright(pool: Pool, item_id: str) -> bool:
-    """Whether a file shows its image as people saw it, also to a reader that doesn't look at EXIF."""
+    """Whether a file shows its image as people saw it, also in a program that ignores EXIF."""
     try:
         file = pool.open_file(pool.position(item_id))
         if file is None:

@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all, and files of others that are read within bounds.
+"""Files: our own are written completely or not at all, those of others are read within limits.
 
-`Source` reads what lies under one path and opens nothing that a file names. `Target` writes into a temporary place
-beside the one that is asked for, which it takes at the end.
+`Source` reads files under one path, and never opens a path that a file names. `Target` writes to a temporary path,
+which `written_whole` moves to its final place at the end.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _OF_THE_SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def safe_name(text: str) -> str:
-    """A file's name for any text, from which `unsafe_name` gives the text again; ``~`` stands before what is escaped.
+    """A file name for any text; `unsafe_name` gives the text back.
 
-    A tilde, since a browser would take what follows a percent sign for something else.
+    Escapes begin with ``~``, since a browser would decode those with a percent sign.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def safe_name(text: str) -> str:
 
 
 def readable_name(text: str) -> str:
-    """As `safe_name`, with letters of all alphabets and the blanks between words as they are, for people to read.
+    """As `safe_name`, but letters of all alphabets and blanks between words are kept, for people to read.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def readable_name(text: str) -> str:
 
 
 def unsafe_name(name: str) -> str:
-    """The text of which `safe_name` made a file's name."""
+    """The text from which `safe_name` made a file name."""
     return "" if name == "~" else unquote(name.replace("~", "%"))
 
 
@@ -104,7 +104,7 @@ class Source:
     ----------
     path : Path
     pool : Pool or None
-        The items that it is about, where they are at hand: sizes of images come from it.
+        The items that the file is about, if known: sizes of images come from it.
 
     Attributes
     ----------
@@ -150,12 +150,12 @@ class Source:
         return [name for name in self._names if not ends or name.lower().endswith(ends)]
 
     def file(self, name: str | None = None) -> Path:
-        """The path of a file in the folder, or of the one file; BadInput where it would lie elsewhere."""
+        """The path of a file in the folder, or of the one file; BadInput if it would lie elsewhere."""
         if name is None:
             if self.is_folder:
                 raise BadInput(f"{self.path} is a folder; the path of a file is expected.")
             return self.path
-        if self._listed is not None and name in self._listed:  # its links were looked at
+        if self._listed is not None and name in self._listed:  # its links were checked
             return self.path / name
         inner = inner_path(name)
         path = None if inner is None else self.path / inner
@@ -164,7 +164,7 @@ class Source:
         return path
 
     def _regular(self, name: str | None) -> Path:
-        """The path of a file; BadInput where it is none: reading a pipe or a device may never end."""
+        """The path of a regular file; BadInput for anything else: reading a pipe or a device may never end."""
         path = self.file(name)
         if path.exists() and not path.is_file():
             raise BadInput(f"{path} isn't a file; the path of a file is expected.")
@@ -178,7 +178,7 @@ class Source:
         return self.is_folder and inner_path(name) is not None and self.file(name).is_file()
 
     def bytes(self, name: str | None = None) -> bytes:
-        """A file's content; BadInput where it can't be read or has more than `MOST_BYTES`."""
+        """A file's content; BadInput if it can't be read or has more than `MOST_BYTES`."""
         path = self._regular(name)
         try:
             if (size := path.stat().st_size) > MOST_BYTES:
@@ -226,7 +226,7 @@ class Source:
             yield number, one
 
     def xml(self, name: str | None = None) -> Element:
-        """The root of a file's XML. One with a DTD is refused: it could name files, or unfold without end."""
+        """The root of a file's XML. A DTD is refused: it could name files, or expand without end."""
         path, data = self.file(name), self.bytes(name)
         builder = TreeBuilder()
         parser = expat.ParserCreate()
@@ -258,7 +258,7 @@ class Source:
             raise BadInput(f"{path} isn't XML: {error}.") from error
 
     def size_of(self, *names: str | None) -> tuple[int, int] | None:
-        """Width and height of an image of the pool, by any of these ids or file names; None where it isn't known."""
+        """Width and height of an image of the pool, by any of these ids or file names; None if it isn't known."""
         for name in names:
             if name is not None and self.pool is not None and (position := self.positions.get(name, -1)) >= 0:
                 with suppress(ItemError):
@@ -327,20 +327,20 @@ def parsed(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(f"{where} isn't JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from error
-    except (RecursionError, ValueError) as error:  # a number of ten thousand digits
+    except (RecursionError, ValueError) as error:  # such as a number of ten thousand digits
         raise BadInput(f"{where} can't be read as JSON: {error}.") from error
 
 
 def _depth(text: str) -> int:
-    """How deep brackets are nested, those in texts not counted."""
-    # A text without an end goes on to the end of all: looked for from each of its quotes, it would take the square.
+    """How deep brackets are nested, not counting those in texts."""
+    # An unclosed text extends to the end: trying again from each quote in it would take quadratic time.
     bare = re.sub(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', "", text, flags=re.DOTALL)
     return int(np.cumsum(_BRACKETS[np.frombuffer(bare.encode("utf-8", "replace"), np.uint8)],
                          dtype=np.int32).max(initial=0))
 
 
 class Target:
-    """Where a format is written: a folder, or one file.
+    """The folder or file to which a format is written.
 
     Parameters
     ----------
@@ -348,7 +348,7 @@ class Target:
         The temporary place.
     folder : bool
     copy_image : callable or None
-        (record, path) -> None: writes the image of a record, or raises ItemError; None where images are referred to.
+        (record, path) -> None: writes the image of a record, or raises ItemError; None if images aren't copied.
     """
 
     def __init__(self, path: Path, *, folder: bool, copy_image: Callable[[ItemRecord, Path], None] | None = None,
@@ -362,7 +362,7 @@ class Target:
 
     @property
     def copies(self) -> bool:
-        """Whether images are written, too."""
+        """Whether images are copied, too."""
         return self._copy_image is not None
 
     def file(self, name: str | None = None) -> Path:
@@ -379,14 +379,14 @@ class Target:
 
     @contextmanager
     def text(self, name: str | None = None) -> Iterator[IO[str]]:
-        """A text file to write to, in UTF-8, with line ends as they are given."""
+        """A text file to write to, in UTF-8, with unchanged line ends."""
         with self.file(name).open("w", encoding="utf-8", newline="") as file:
             yield file
 
     def stem(self, record: ItemRecord) -> str:
-        """A name for the files of an item, without an ending: its id as far as a file's name can hold it.
+        """A name for the files of an item, without an ending: as `wanted_stem`, with a number if it is taken.
 
-        Two items never share one, on a system that doesn't tell upper from lower case either.
+        Two items never share a name, not even on a case-insensitive file system.
         """
         if (known := self._stems.get(record.item_id)) is not None:
             return known
@@ -400,7 +400,7 @@ class Target:
         return stem
 
     def fetch(self, record: ItemRecord) -> None:
-        """Copy the image of the next record, for `image` to put into its place; ItemError where it can't be copied."""
+        """Copy the image of the next record, which `image` then moves to its place; ItemError if it can't be copied."""
         if self._copy_image is not None:
             path = self.path.with_name(f".next{self._suffix_of(record)}")
             self._copy_image(record, path)
@@ -415,7 +415,7 @@ class Target:
             self._copy_image(record, path)
 
     def image(self, record: ItemRecord, folder: str = "images") -> str:
-        """The name by which a file of labels calls the image of a record; it is copied where images are.
+        """The name of a record's image, for a file of labels; the image is copied, if images are.
 
         Parameters
         ----------
@@ -441,7 +441,7 @@ class Target:
 
 
 def wanted_stem(item_id: str, name: str | None) -> str:
-    """The wanted name of an item's files, without an ending; used unless another item wants the same."""
+    """The name that an item's files get unless another item has it, without an ending: from its file's name or id."""
     wanted = safe_name(item_id if name is None else name.rpartition(".")[0] or name)
     if len(wanted) <= LONGEST_NAME:
         return wanted
@@ -450,19 +450,19 @@ def wanted_stem(item_id: str, name: str | None) -> str:
 
 
 def check_replaceable(path: Path, draft: Path, stems: Callable[[], Collection[str]]) -> None:
-    """Raise BadInput where a folder that shall be replaced has files that no export would have put there.
+    """Raise BadInput if a folder that is to be replaced has files that no export would have put there.
 
-    A file may go when the new folder has one of its name or, of labels, of its kind, and an image also when it is
-    called as a copy of one of the project's would be.
+    A file may be replaced if the new folder has a file with its name; a file of labels also if the new folder has one
+    with its ending; an image also if it has the name that a copy of one of the project's images would have.
 
     Parameters
     ----------
     path : Path
-        The folder to be replaced; nothing is checked where it isn't there.
+        The folder to be replaced; nothing is checked if it doesn't exist.
     draft : Path
         The folder that takes its place.
     stems : callable
-        Gives the names of all the project's items, as `wanted_stem`, in small letters.
+        Gives the names of all the project's items, as `wanted_stem`, in lower case.
     """
     new = {file.relative_to(draft).as_posix() for file in draft.rglob("*") if not file.is_dir()}
     kinds = {suffix for name in new if (suffix := PurePosixPath(name).suffix.lower()) not in IMAGE_SUFFIXES}
@@ -485,21 +485,21 @@ def check_replaceable(path: Path, draft: Path, stems: Callable[[], Collection[st
 
 @contextmanager
 def written_whole(path: Path, *, folder: bool, overwrite: bool) -> Iterator[Path]:
-    """A temporary place beside `path`, which takes its place at the end, if nothing was raised.
+    """A temporary path beside `path`, moved there at the end if nothing was raised.
 
     Parameters
     ----------
     path : Path
         Its folder must exist.
     folder : bool
-        Whether it is a folder.
+        Whether a folder is written.
     overwrite : bool
-        Whether what is there may be replaced.
+        Whether an existing file or folder may be replaced.
 
     Raises
     ------
     BadInput
-        When something is there, or the folder that shall hold it isn't.
+        When something exists at the path that can't be replaced, or the path's folder doesn't exist.
     StoreError
         When there is no room, or it can't be written.
     """
@@ -512,7 +512,7 @@ def written_whole(path: Path, *, folder: bool, overwrite: bool) -> Iterator[Path
         yield draft
         for one in [draft, *draft.rglob("*")] if folder else [draft]:
             share_like_folder(one)
-        if folder and path.exists():  # a file takes the place of another at once
+        if folder and path.exists():  # a file replaces another one in a single step
             os.replace(path, former)
         try:
             os.replace(draft, path)
@@ -527,7 +527,7 @@ def written_whole(path: Path, *, folder: bool, overwrite: bool) -> Iterator[Path
 
 
 def _bring_back(path: Path) -> None:
-    """Put a folder back at its path, where an export was killed between taking it away and putting its own there."""
+    """Put a folder back at its path, if an export was killed after moving it away and before replacing it."""
     if not os.path.lexists(path):
         for former in sorted(path.parent.glob(f".{glob.escape(path.name[:50])}-*/former")):
             if former.is_dir() and not former.is_symlink():
@@ -551,7 +551,7 @@ def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON with sorted keys, in UTF-8 as it is, without NaN: the same value gives the same text."""
+    """JSON with sorted keys, non-ASCII characters unescaped, and no NaN: equal values give equal texts."""
     if indent is None:
         return _COMPACT(value)
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent,
@@ -563,5 +563,5 @@ _COMPACT = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False,
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """What was read from JSON where a mapping belongs; an empty one where it is anything else."""
+    """A value from JSON if it is a mapping; else an empty mapping."""
     return value if isinstance(value, dict) else {}

@@ -39,10 +39,10 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
     path : Path
     format : str or None
     images : folder, Pool or None
-        Where the images lie that the file names: they are found by their names in it, and no path in the file is
-        opened. None for the path itself, where it is a folder with images.
+        Folder or pool with the images that the file names: they are found there by their names, and no path in the
+        file is opened. None for `path` itself, if it is a folder with images.
     task : str or None
-        What the project shall ask for; formats that have it as an option read the file so.
+        The project's task; formats with an option of this name read the file accordingly.
     options : mapping or None
         The format's own.
 
@@ -58,7 +58,7 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
 
 
 def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]) -> ForeignProject:
-    """What a project is made of, of a file of a known format."""
+    """As `foreign_project`, for a file of a known format."""
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
     contents = chosen.opened(Source(path, pool), options)
     header = contents.header
@@ -90,7 +90,7 @@ def _images(images: Any) -> Pool | None:
     try:
         return Pool.from_images(images)
     except BadInput:
-        if isinstance(images, Path):  # a folder of labels alone, perhaps of texts
+        if isinstance(images, Path):  # a folder with labels but no images, perhaps for texts
             return None
         raise
 
@@ -120,5 +120,5 @@ def _named(pool: Pool, contents: Contents, path: Path) -> Pool:
 
 
 def _frame(meta: list[Mapping[str, Any]]) -> pd.DataFrame | None:
-    """The metadata of all items; None where no item has any."""
+    """The metadata of all items; None if no item has any."""
     return pd.DataFrame([dict(one) for one in meta]) if any(meta) else None

@@ -19,18 +19,18 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file says.
+    """The contents of a file.
 
     Attributes
     ----------
     header : Header
-        Its labels, with ids made of their names where the file has none.
+        Its labels, with ids made from their names if the file has none.
     records : iterator of ItemRecord
-        May be read once. Errors in the file may be raised while it is read.
+        Can be iterated once. Errors in the file may be raised meanwhile.
     lost : Losses
         What the file holds and the records can't; complete once all records were read.
     images : mapping
-        Item id -> the path of its image inside the folder, where that isn't the record's name; filled while records are
+        Item id -> the path of its image inside the folder, if that isn't the record's name; filled while records are
         read.
     """
 
@@ -53,22 +53,22 @@ class Format:
     name : str
         As in ``wb.export(format=...)``.
     title : str
-        As its makers write it.
+        The name as its makers write it.
     tasks : tuple of str
         The tasks of a project that it can hold.
     folder : bool
         Whether it is a folder; else it is one file.
     suffixes : tuple of str
-        Of the file, by which a format is guessed.
+        Endings of the file, by which a format is guessed.
     cannot_hold : str
         What it can't hold, for people: a sentence.
     reduce : callable
-        (header, record, options) -> the record without what the format can't hold, or None where it can't hold the
+        (header, record, options) -> the record without what the format can't hold, or None if it can't hold the
         item at all. Takes away, never adds. The header is the reduced one; label ids that it lacks have to go.
     write : callable
         (header, records, target, options): writes reduced records.
     read : callable or None
-        (source, options) -> Contents; None where it can't be read.
+        (source, options) -> Contents; None if it can't be read.
     reduce_header : callable
         (header, options) -> the header without what the format can't hold.
     why : mapping
@@ -80,13 +80,13 @@ class Format:
     kinds : tuple of str
         "image" and "text": which items it can hold.
     extra : str or None
-        The package that it needs, where that isn't always there.
+        An optional package that it needs.
     images : tuple of "reference" and "copy"
-        How it can have images: by their names, or copied beside the labels. By default both in a folder, and in one
-        file their names.
+        How it can include images: as names, or as copies beside the labels. Default: both for a folder, names for one
+        file.
     holds_unanswered : bool
-        Whether an item that nobody answered can be told from one without labels. Where it can't, such items are left
-        out.
+        Whether it distinguishes an item that nobody answered from one answered with no labels. If not, unanswered items
+        are left out.
     """
 
     name: str
@@ -109,15 +109,15 @@ class Format:
 
     @property
     def ways(self) -> tuple[str, ...]:
-        """How it can have images, the usual way first."""
+        """The ways in which it can include images, the default first."""
         return self.images or (("reference", "copy") if self.folder else ("reference",))
 
     def reads_as(self, task: str, other: str) -> bool:
-        """Whether objects in images that a file has for one task can be read as those of another one, by ``task=``."""
+        """Whether a file's objects in images for one task can be read as those of another one, with ``task=``."""
         return "task" in self.options and {task, other} <= set(OBJECT_TASKS) - {"spans"} and task in self.tasks
 
     def checked(self, options: Options | None) -> dict[str, Any]:
-        """Its own options, with the defaults of those that weren't given; BadInput where it has no such option."""
+        """Its own options, with the defaults of those that weren't given; BadInput if it has no such option."""
         given = options or {}
         if odd := sorted(set(given) - set(self.options)):
             own = f"its own are {', '.join(self.options)}" if self.options else "it has none of its own"
@@ -125,7 +125,7 @@ class Format:
         return {**self.options, **given}
 
     def opened(self, source: Source, options: Options | None) -> Contents:
-        """What a file or folder of this format says; BadInput where the format can only be written."""
+        """The contents of a file or folder of this format; BadInput if the format can only be written."""
         if self.read is None:
             raise BadInput(f"{self.title} can be written, not read.")
         return self.read(source, self.checked(options))

@@ -1,4 +1,4 @@
-"""Images beside files of labels: which belongs to which, and how large it is. Read `ImageFiles`."""
+"""Images in a folder with files of labels: which image belongs to which file, and its size. Read `ImageFiles`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from PIL import Image
 from ..items.images import size_of
 from .files import IMAGE_SUFFIXES, Source
 
-# Folders of images and of their labels, by the split: as they are written, and as others call them.
+# Split -> the folder that is written; name of a folder that is read -> split.
 FOLDERS = {None: "train", "train": "train", "holdout": "val"}
 SPLITS = {"train": "train", "val": "holdout", "valid": "holdout", "validation": "holdout", "test": "holdout"}
 
 
 def split_of(name: str) -> str | None:
-    """The split of a file, by the folders in which it lies; None where none of them is called so.
+    """The split of a file, from the names of its folders; None if none of them names a split.
 
     Examples
     --------
@@ -45,19 +45,19 @@ class ImageFiles:
         self._by_stem = {stem: name for stem, name in stems.items() if name is not None}
 
     def beside(self, name: str, *folders: tuple[str, str]) -> str | None:
-        """The image that a file of labels is about: the one of its name where folders are called otherwise.
+        """The image of a file of labels: at the same path, with a folder of images in place of the folder of labels.
 
         Parameters
         ----------
         name : str
-            Of the file of labels, with its path.
+            Path of the file of labels.
         *folders : (str, str)
-            What a folder of labels is called, and one of images.
+            Name of a folder of labels, and of the folder of images that replaces it.
 
         Returns
         -------
         str or None
-            Its path; where there is none of this path, that of the only image of this name.
+            Path of the image; else of the one beside the labels, else of the only image with this name.
         """
         path = PurePosixPath(name).with_suffix("")
         parts = list(path.parts)
@@ -70,14 +70,14 @@ class ImageFiles:
         return self._by_path.get(path.as_posix()) or self._by_stem.get(path.name)
 
     def size(self, name: str | None, *others: str | None) -> tuple[int, int] | None:
-        """Width and height of an image as it is shown, of the pool or of a file here; no more than its header is read.
+        """Width and height of an image as shown, from the pool or from a file here, of which only the header is read.
 
         Parameters
         ----------
         name : str or None
             Its path in the folder.
         *others : str or None
-            Ids and names by which the pool may know it.
+            Ids and names that it may have in the pool.
         """
         if (known := self._source.size_of(*others, name)) is not None or name is None:
             return known

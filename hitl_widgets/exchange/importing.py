@@ -1,4 +1,4 @@
-"""Import: what a file of any format says, as answers in a project's log. Read `import_file`."""
+"""Import: the answers in a file of any format, stored in a project's log. Read `import_file`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NOT_IN_POOL = "The pool has no item of this id or file name."
 _UNDECIDED = {"to_review": "They were to be reviewed in the project that they come from: nobody's answer.",
               "presumed": "They were only presumed in the project that they come from: nobody's answer.",
               "planted": "They were given to a suggestion that was wrong on purpose: nobody's answer."}
-# What is said of an answer's making, which doesn't hold of one that was changed elsewhere.
+# Fields about how an answer was made: they aren't true of an answer that was changed elsewhere.
 _OF_THE_SCREEN = ("decision_id", "acted_at", "seen", "first", "touched", "reason", "wrong", "missing",
                   "reasons")
 _LATER = "Its annotator answered later in this project, and that stands."
@@ -52,7 +52,7 @@ _AS_IT_IS = "The project's own stays as it is."
 
 @dataclass(frozen=True)
 class Imported:
-    """The outcome of an import: what was stored, what was known already, and what can't be taken.
+    """The outcome of an import: what was stored, what the project had already, and what it can't take.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Imported:
     predictions : mapping
         Model's name -> its predictions, item_id -> `Prediction`, of the items in the pool.
     n_revised : int
-        How many of the new answers stand in place of what their annotator said of the item before.
+        How many of the new answers replace an earlier answer of their annotator to the same item.
     """
 
     n_new: int
@@ -84,9 +84,9 @@ class Imported:
         return f"<Imported {self.n_new:,} new answer{'' if self.n_new == 1 else 's'}{known}, {in_short(self.lost)}>"
 
     def prediction_table(self, model: str) -> pd.DataFrame:
-        """What a model of the file predicts, as `Workbench.import_predictions` takes it: a row an item and label.
+        """Predictions of a model in the file, a row for each item and label, for `Workbench.import_predictions`.
 
-        Of objects a row for each: item_id, kind, label, x0 to y1, points or start and end, score.
+        For objects, a row for each of them: item_id, kind, label, x0 to y1, points or start and end, score.
         """
         rows: list[dict[str, Any]] = []
         for item_id, one in self.predictions[model].items():
@@ -112,7 +112,7 @@ class Imported:
 def import_file(project: Project, path: Path, format: str | None = None, *, annotator: str = "import",
                 dry_run: bool = False, rename: Mapping[str, str] | None = None,
                 options: Mapping[str, Any] | None = None, bars: Bars) -> Imported:
-    """Store what a file says; see `Workbench.import_file`.
+    """Store the answers and gold in a file; see `Workbench.import_file`.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def _annotators(contents: Contents) -> set[str]:
 
 
 class _Importer:
-    """One import: what is new of a file's contents, as events."""
+    """One import: what is new in a file, as events."""
 
     def __init__(self, project: Project, contents: Contents, format: Format, *, annotator: str,
                  rename: Mapping[str, str]) -> None:
@@ -163,7 +163,7 @@ class _Importer:
         found: list[tuple[list[events.Event], int, dict[str, Any]]] = []
 
         def make() -> list[events.Event]:
-            # Once read, a file is only compared again.
+            # After the first call the file isn't read again: its events are compared with the log as it is then.
             found[:] = [self._still_new(*found[0])] if found else [self._read()]
             return found[0][0]
         self._project.take_in_new(make)
@@ -179,7 +179,7 @@ class _Importer:
         return Imported(len(new), n_known, self._losses.table(), n_gold, self._predictions, words, n_revised)
 
     def _read(self) -> tuple[list[events.Event], int, dict[str, Any]]:
-        """The events of what is new, how many answers were known, and the known answers of items."""
+        """Events of the new answers, the number of answers that the project has already, and the file's gold."""
         new: list[events.Event] = []
         gold: dict[str, Any] = {}
         n_known = 0
@@ -210,7 +210,7 @@ class _Importer:
 
     def _still_new(self, new: Sequence[events.Event], n_known: int, gold: dict[str, Any]
                    ) -> tuple[list[events.Event], int, dict[str, Any]]:
-        """The same, compared with the log again, to which somebody added."""
+        """What `_read` gave, compared again with the log, to which somebody has added since."""
         log, kept = self._project.log, list[events.Event]()
         for start in range(0, len(new), AT_ONCE):
             some = new[start:start + AT_ONCE]
@@ -247,7 +247,7 @@ class _Importer:
         return texts_of(self._project)
 
     def _note_header(self) -> None:
-        """Count what the file says of its labels and of its project, and this project doesn't."""
+        """Count as losses the facts about labels and project in the file that aren't true of this project."""
         theirs, ours = self._contents.header, header_of(self._project, Pseudonyms({}))
         theirs = replace(theirs, about={name: self._translator.people.text(value) if isinstance(value, str) else value
                                         for name, value in theirs.about.items()})
@@ -276,9 +276,9 @@ class _Importer:
             gold[item_id] = list(ids) if task == "multilabel" else ids[0]
 
     def _new_gold(self, gold: Mapping[str, Any]) -> dict[str, Any]:
-        """The known answers that are new; the project's own stay, and what a file says otherwise of them is counted.
+        """The gold that is new; the project's own stays, and gold that contradicts it is counted as lost.
 
-        Read before anything is stored: BadInput where one can't be used.
+        Called before anything is stored: it raises an error if gold can't be used.
         """
         state, lineage, found = self._project.state, self._project.lineage, dict[str, Any]()
         for item_id, one in known_answers(self._project, gold).items():
@@ -293,7 +293,7 @@ class _Importer:
         return found
 
     def _note_rest(self, position: int, record: ItemRecord) -> None:
-        """Count what a record says of the item itself, which the project knows better; keep its predictions."""
+        """Count as losses a record's metadata and split if they differ from the project's; keep its predictions."""
         pool = self._project.pool
         own = pool.meta(position)
         self._losses.add("metadata", _AS_IT_IS,
@@ -311,14 +311,14 @@ class _Importer:
     # -- answers ---------------------------------------------------------------------------------------------
 
     def _events(self, batch: Sequence[tuple[int, ItemRecord]]) -> tuple[list[events.Event], int]:
-        """The events of what is new in some records, and how many answers were known."""
+        """Events of the new answers in some records, and the number of answers that the project has already."""
         project = self._project
         ids = [str(project.pool.ids[position]) for position, _ in batch]
         before, by_id = _said_of(project.log.events_of(sorted(set(ids))))
         given = [(position, item_id, answer) for (position, record), item_id in zip(batch, ids, strict=True)
                  for answer in self._given(record)]
         taken = project.log.known_ids([one.decision_id for *_, one in given if one.decision_id is not None])
-        content = cache(project.content)  # of an item once, however many answered it
+        content = cache(project.content)  # computed once for an item, however many people answered it
         made: list[events.Event] = []
         n_known = 0
         for position, item_id, answer in given:
@@ -343,13 +343,13 @@ class _Importer:
         return made, n_known
 
     def _is_known(self, decision: Decision, past: Iterable[events.Event]) -> bool:
-        """Whether one of the events of an item and annotator says what a decision says."""
+        """Whether an annotator's past events on an item include the same answer."""
         return any(self._says_the_same(decision, event) for event in past if event.kind == "decided")
 
     def _in_place(self, decision: Decision, past: Sequence[events.Event]) -> Decision | None:
-        """A decision that replaces what stands of its annotator; None, and counted, where that came later."""
+        """The decision, set to replace its annotator's standing one; None, and counted, if that is more recent."""
         standing = events.standing(past) if past else None
-        # What a file doesn't say the time of counts as of now.
+        # An answer without a time in the file counts as given now.
         if standing is not None and self._translator.now != decision.acted_at < standing.acted_at:
             self._losses.add("answer", _LATER)
             return None
@@ -366,7 +366,7 @@ class _Importer:
                     yield one
 
     def _says_the_same(self, decision: Decision, event: events.Event) -> bool:
-        """Whether an annotator said this before, whatever became of it since."""
+        """Whether an event has the same answer as a decision, even if it no longer stands."""
         body, lineage = event.body, self._project.lineage
         version = body.get("seen", {}).get("taxonomy")
         labelled, before = decision.verdict in LABELLING, body["verdict"] in LABELLING
@@ -385,7 +385,7 @@ class _Importer:
 
 
 def _once_each(new: Sequence[events.Event]) -> list[events.Event]:
-    """One answer of each annotator to each item; BadInput where a file has different ones."""
+    """One answer of each annotator to each item; BadInput if a file has different ones."""
     first: dict[tuple[str | None, str], events.Event] = {}
     for event in new:
         former = first.setdefault((event.item_id, event.annotator), event)
@@ -397,7 +397,7 @@ def _once_each(new: Sequence[events.Event]) -> list[events.Event]:
 
 
 def _said_of(past: Iterable[events.Event]) -> tuple[dict[tuple[str, str], list[events.Event]], set[str]]:
-    """What was decided and retracted of each item by each annotator, and the ids of all."""
+    """Decisions and retractions by item and annotator, and the ids of all events."""
     before: dict[tuple[str, str], list[events.Event]] = {}
     by_id = set[str]()
     for event in past:
@@ -413,13 +413,13 @@ def _answer_in(event: events.Event) -> tuple[Any, ...]:
 
 
 def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None]) -> set[tuple[Any, ...]]:
-    """Where the objects lie that are there, to a thousandth of a pixel, and today's ids of their labels."""
+    """Places of the objects that weren't deleted, to a thousandth of a pixel, with today's ids of their labels."""
     return {(today(one.label_id), *(round(float(value), DECIMALS) for value in one.at))
             for one in objects if one.is_there}
 
 
 def place_of(one: ObjectAnswer) -> dict[str, Any]:
-    """Kind and coordinates of an object, as `Workbench.objects` names them."""
+    """Kind and coordinates of an object, under the names of `Workbench.objects`."""
     at = (tuple(zip(one.at[::2], one.at[1::2], strict=True)),) if one.kind == "polygon" else one.at
     return {"kind": one.kind, **dict(zip(COORDINATES[one.kind], at, strict=True))}
 

@@ -43,8 +43,7 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
     Parameters
     ----------
     names : iterable of str
-        In order; one that comes twice is one label. Names that no label can have lose what stands in the way: see
-        `sound_name`.
+        In order; a repeated name is one label. Names that aren't valid are made valid by `sound_name`.
     label_ids : mapping, optional
         Name -> the id that its label gets.
 
@@ -77,9 +76,9 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
 
 
 def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
-    """The path of each name as a label can have it -> the name; None for labels that are only above others."""
-    last: dict[tuple[str, ...], int] = {}  # names that become the same one are counted up
-    paths: dict[tuple[str, ...], str | None] = {}  # path -> the name that was given; None of labels above others
+    """Path of valid names -> the name that was given; None for labels that are only parents of others."""
+    last: dict[tuple[str, ...], int] = {}  # names that become equal are numbered
+    paths: dict[tuple[str, ...], str | None] = {}
     for name in names:
         sound = sound_name(name)
         path = tuple(sound.split(SEPARATOR))
@@ -96,7 +95,7 @@ def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
 
 
 def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedLabels:
-    """As `named_labels`, with the ids that a file has for the names, where all of these can be ids of labels."""
+    """As `named_labels`, with the ids that a file has for the names, if all of these can be ids of labels."""
     names = list(names)
     try:
         return named_labels(names, label_ids=label_ids if len(set(label_ids.values())) == len(label_ids) else {})
@@ -105,7 +104,7 @@ def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedL
 
 
 def sound_name(name: str) -> str:
-    r"""A name that a label can have: without control characters and space around it, at most 200 characters long.
+    r"""A valid name for a label: without control characters and surrounding space, at most 200 characters long.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is lost on the way into a file or out of one: counted, with the reason. Read `Losses`."""
+"""Losses of an import or export: counts of what a project or file can't hold, with reasons. Read `Losses`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..drawing import html
 from .records import Fact
 
 LOST_COLUMNS = ["what", "n", "why"]
-# Why an answer to objects is left out as a whole, when what was to be read of it is gone.
+# Why a whole answer is left out if none of its objects can be used.
 NOTHING_READ = "None of its objects can be used, and an answer without any would say that there is nothing."
 
 
 class Losses:
-    """Counts of what was lost, by what it is and why. Not safe for several threads."""
+    """Counts of what was lost, by kind and reason. Not thread-safe."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -36,13 +36,13 @@ class Losses:
             self._counts[what, why] += n
 
     def compare(self, before: Counter[Fact], after: Counter[Fact], why: Mapping[str, str], otherwise: str) -> None:
-        """Count the facts that are there before and not after.
+        """Count the facts that are missing afterwards.
 
         Parameters
         ----------
         before, after : Counter of Fact
         why : mapping
-            What it is -> the reason. Of a vote, "vote: certainty" is looked up first, then "certainty".
+            Kind of fact -> the reason. For a vote, "vote: certainty" is looked up first, then "certainty".
         otherwise : str
             The reason where `why` has none.
         """
@@ -64,7 +64,7 @@ class Losses:
         return iter((what, n, why) for (what, why), n in self._counts.items())
 
     def counts(self) -> dict[str, int]:
-        """How much was lost of what, whatever the reason."""
+        """Number of losses of each kind, over all reasons."""
         total: Counter[str] = Counter()
         for what, n, _ in self:
             total[what] += n

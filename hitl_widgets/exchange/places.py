@@ -1,6 +1,7 @@
 """Places of objects in files: coordinates to a thousandth of a pixel, and the answer that a plain file can hold.
 
-Read `placed` and `bare_record` first. Sums are taken in whole thousandths, so that what is read is what was written.
+Read `placed` and `bare_record` first. Arithmetic is in whole thousandths, so that a file gives back exactly what was
+written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def thousandths(at: Sequence[float]) -> list[int]:
 
 
 def area(kind: str, at: Sequence[float]) -> float:
-    """The area of a box or polygon in square pixels, exact for coordinates in thousandths; 0 of a point."""
+    """The area of a box or polygon in square pixels, exact for coordinates in thousandths; 0 for a point."""
     whole = thousandths(at)
     if kind == "box":
         return (whole[2] - whole[0]) * (whole[3] - whole[1]) / PARTS**2
@@ -42,7 +43,7 @@ def corner_and_size(bounds: Sequence[float]) -> list[float]:
 
 
 def placed(header: Header, objects: Sequence[ObjectAnswer]) -> tuple[ObjectAnswer, ...]:
-    """The objects of the task's kind and of labels that are there, to a thousandth; none that has no area then."""
+    """The objects of the task's kind and today's labels, rounded to a thousandth, without those that have no area."""
     found: list[ObjectAnswer] = []
     for one in objects:
         if one.kind == header.shape and one.label_id in header.taxonomy.answerable:
@@ -53,17 +54,17 @@ def placed(header: Header, objects: Sequence[ObjectAnswer]) -> tuple[ObjectAnswe
 
 
 def with_placed(header: Header, answer: Answer) -> Answer:
-    """The same answer with its objects as `placed` has them, those of its votes too."""
+    """The same answer with its objects, and those of its votes, as `placed` gives them."""
     votes = tuple(with_placed(header, vote) for vote in answer.votes)
     objects = None if answer.objects is None else placed(header, answer.objects)
     return replace(answer, objects=objects, votes=votes)
 
 
 def one_answer(header: Header, record: ItemRecord) -> Answer | None:
-    """The answer of an item that a file without annotators holds, with nothing but its objects.
+    """The answer of an item for a file without annotators, with nothing but its objects.
 
-    The first one in which somebody looked for objects and was sure of them: the only one of a consensus. None where
-    nobody did.
+    It is the first answer of somebody who looked for objects and was sure; if there is a consensus, that is the only
+    answer. None if there is no such answer.
     """
     for answer in record.answers:
         if answer.objects is not None and answer.verdict not in ("unsure", "skip"):
@@ -79,7 +80,7 @@ def bare_header(header: Header, options: Options) -> Header:
 
 
 def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The record with nothing but the places and labels of one answer; None without one, or without a size."""
+    """The record with only the objects' places and labels in one answer; None without an answer, or without a size."""
     answer = one_answer(header, record)
     if answer is None or record.size is None or 0 in record.size:
         return None
@@ -87,7 +88,7 @@ def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRec
 
 
 def with_predictions(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The record as `bare_record` has it, and the objects that models predict with a score.
+    """As `bare_record`, with the objects that models predict with a score.
 
     Parameters
     ----------
@@ -105,14 +106,14 @@ def with_predictions(header: Header, record: ItemRecord, options: Options) -> It
 
 
 def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
-    """Reasons of what `bare_record` leaves out: the facts, in the words of `records.facts`, and why each is left out.
+    """Kind of each fact that `bare_record` leaves out, in the words of `records.facts` -> the reason.
 
     Parameters
     ----------
     answer : str
         Why only one answer is kept.
     of_object : str
-        Why of an object only the label and the place are kept.
+        Why only the label and the place of an object are kept.
     """
     return {**dict.fromkeys(("answer", "verdict", "that objects were looked for"), answer),
             **dict.fromkeys(("certainty of an object", "score of a proposal", "IoU with the proposal",
@@ -121,13 +122,13 @@ def bare_reasons(*, answer: str, of_object: str) -> dict[str, str]:
 
 
 def folder_of(model: str, taken: Collection[str]) -> str:
-    """A folder's name for what a model predicts, also where upper and lower case aren't told apart.
+    """A folder name for a model's predictions, unique also on a case-insensitive file system.
 
     Parameters
     ----------
     model : str
     taken : collection of str
-        Names that other models have.
+        Folder names of other models.
     """
     name = safe_name(model)[:100]
     while name.lower() in map(str.lower, taken):
@@ -136,19 +137,19 @@ def folder_of(model: str, taken: Collection[str]) -> str:
 
 
 def scored(header: Header, prediction: Prediction) -> Prediction:
-    """The same prediction with its objects as `placed` has them, without those that have no score."""
+    """The same prediction with its objects as `placed` gives them, without those that have no score."""
     with_score = [one for one in prediction.objects if one.score is not None]
     return Prediction(prediction.model, objects=placed(header, with_score))
 
 
 def sound(kind: str, at: Sequence[float], lost: Losses, where: str) -> tuple[float, ...] | None:
-    """Where an object of a foreign file lies, to a millionth of a pixel; None, and counted, where it has no area.
+    """Coordinates of an object in a foreign file, to a millionth of a pixel; None, and counted, if it has no area.
 
     Parameters
     ----------
     kind : "box", "polygon" or "point"
     at : sequence of float
-        Of a polygon the first vertex may be repeated at the end.
+        A polygon may repeat its first vertex at the end.
     lost : Losses
     where : str
         The place in the file, for messages.
@@ -156,7 +157,7 @@ def sound(kind: str, at: Sequence[float], lost: Losses, where: str) -> tuple[flo
     Raises
     ------
     BadInput
-        When a coordinate is no finite number.
+        When a coordinate isn't a finite number.
     """
     for value in at:
         if isinstance(value, (bool, str)) or not -1e9 < value < 1e9:  # NaN too

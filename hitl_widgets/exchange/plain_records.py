@@ -1,7 +1,7 @@
-"""Records as plain JSON and back, checked: what the native formats are made of.
+"""Conversion of records to plain JSON and back, with checks: the native formats are built on it.
 
-`header_to_dict` and `record_to_dict` write everything; `header_from_dict` and `record_from_dict` read it and say in
-words what can't be right. The docstring of `formats.jsonl` documents the fields.
+`header_to_dict` and `record_to_dict` write everything; `header_from_dict` and `record_from_dict` read it and explain
+what can't be right. The docstring of `formats.jsonl` documents the fields.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..taxonomy.labels import Taxonomy
 from .losses import Losses
 from .records import Answer, Header, ItemRecord, Prediction
 
-# What the header of a file of ours says that it is, and the version of the fields.
+# The format's name in the header of our own files, and the version of the fields.
 NAME, VERSION = "hitl_widgets", 1
 STATUSES = ("decided", "to_review", "presumed", "planted")
 SPLITS = ("train", "holdout")
@@ -43,14 +43,14 @@ _UNKNOWN = "hitl_widgets has no such field in this version; it is skipped."
 # -- writing -------------------------------------------------------------------------------------------------
 
 def header_to_dict(header: Header) -> dict[str, Any]:
-    """What a header says, as plain JSON."""
+    """A header as plain JSON."""
     return {"format": NAME, "version": VERSION, "task": header.task, "kind": header.kind,
             "taxonomy": header.taxonomy.to_dict(), "history": [dict(step) for step in header.history],
             "about": dict(header.about)}
 
 
 def record_to_dict(header: Header, record: ItemRecord) -> dict[str, Any]:
-    """What a record says, as plain JSON, without what is None or empty."""
+    """A record as plain JSON, without what is None or empty."""
     gold = {} if record.gold_ids is None else _named(header, record.gold_ids)
     body = {
         "item_id": record.item_id, "name": record.name, "text": record.text, "split": record.split,
@@ -78,7 +78,7 @@ _AS_THEY_ARE = ("certainty", "certainty_source", "note", "reason", "decision_id"
 
 # 16 branches: a line for each field.
 def answer_to_dict(header: Header, answer: Answer) -> dict[str, Any]:
-    """What an answer says, as plain JSON, without what is None or empty."""
+    """An answer as plain JSON, without what is None or empty."""
     body = {
         "annotator": answer.annotator, "verdict": answer.verdict,
         **({} if answer.label_ids is None else _named(header, answer.label_ids)),
@@ -149,12 +149,12 @@ def record_from_dict(header: Header, body: Mapping[str, Any], where: str, lost: 
     Parameters
     ----------
     header : Header
-        Labels are of its taxonomy.
+        Its taxonomy has the labels.
     body : mapping
     where : str
         The file and line, for messages.
     lost : Losses
-        Fields that nobody knows are counted there.
+        Unknown fields are counted in it.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def _as_decided(value: Any) -> bool:
         and all(one is None or isinstance(one, str) for one in value[:2])
 
 
-# What a field may be where it isn't None, and what is expected, in words.
+# Check of a field that isn't None, and what is expected, in words.
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "item_id": (lambda value: _text(value) and value != "", "a text that isn't empty"),
     "name": (_text, "the name of a file"), "text": (_text, "a text"),
@@ -241,7 +241,7 @@ _OF_PREDICTION = ("model", "probs", "objects")
 
 
 class _Reader:
-    """Reads the parts of a record; BadInput says what is wrong with one, without its place."""
+    """Reads the parts of a record; a BadInput doesn't name the place in the file."""
 
     def __init__(self, header: Header, lost: Losses) -> None:
         self._header, self._known, self._lost = header, header.names, lost
@@ -260,7 +260,7 @@ class _Reader:
         return ItemRecord(**of)
 
     def _fields(self, body: Any, what: str, known: tuple[str, ...]) -> dict[str, Any]:
-        """The fields of an object that aren't None, each checked; others are counted."""
+        """The fields of a JSON object that aren't None, each checked; unknown ones are counted."""
         if not isinstance(body, Mapping):
             raise BadInput(f"{what} is {body!r:.80}; an object is expected.")
         found: dict[str, Any] = {}
@@ -350,7 +350,7 @@ class _Reader:
 
 
 def instant(value: Any) -> datetime:
-    """An instant, from ISO form with a time zone, in UTC; BadInput where it is none."""
+    """An instant in UTC, from ISO form with a time zone; BadInput if it isn't one."""
     try:
         at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):

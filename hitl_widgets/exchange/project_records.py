@@ -1,4 +1,4 @@
-"""Records of a project: what stands in its log, item after item, in the neutral form. Read `ProjectRecords`."""
+"""Records of a project: its items with the answers that stand, in the form of `records`. Read `ProjectRecords`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Which = Literal["consensus", "annotations"]
 Called = Literal["pseudonyms", "names"]
 # Items whose events are read at once.
 AT_ONCE = 2_000
-# How often the consensus is computed anew where answers came in meanwhile.
+# How often the consensus is computed again because answers came in meanwhile.
 N_TRIALS = 3
 
 LEFT_OUT = {
@@ -47,22 +47,22 @@ _TIED_VALUE = "As many annotators chose another; what they agree on is written."
 
 
 class ProjectRecords:
-    """What a project says of its items: iterating gives an `ItemRecord` for each, in the order of the pool.
+    """A project's items as records: iterating gives an `ItemRecord` for each, in the order of the pool.
 
-    It can be iterated any number of times and says the same each time, whatever is stored meanwhile.
+    Every iteration gives the same records, whatever is stored meanwhile.
 
     Parameters
     ----------
     project : Project
         With its pool.
     labels : "consensus" or "annotations"
-        What stands over all annotators, or what each of them said.
+        One answer over all annotators, or the answer of each.
     to_review, presumed : bool
-        Whether answers of this status are in it.
+        Whether answers of this status are included.
     unanswered : bool
-        Whether items without an answer are in it.
+        Whether items without an answer are included.
     predictions : bool
-        Whether what the adopted model says of each item is in it, as far as it was asked.
+        Whether the adopted model's predictions are included, for items that have them.
     people : "pseudonyms" or "names"
         What annotators are called, also in notes.
 
@@ -70,7 +70,7 @@ class ProjectRecords:
     ----------
     header : Header
     lost : Losses
-        What is left out of the records; complete after one iteration, and made anew by each.
+        What is left out of the records: complete after an iteration, and counted again by the next one.
     """
 
     def __init__(self, project: Project, *, labels: Which = "consensus", to_review: bool = False,
@@ -85,7 +85,7 @@ class ProjectRecords:
         self._people = people
         self._kept = {"decided", *(["to_review"] if to_review else []), *(["presumed"] if presumed else [])}
         for trial in range(N_TRIALS):
-            # All is of one moment: while people go on it is read again, the last time with their answers waiting.
+            # Everything is of one moment: it is read again if answers come in; in the last trial they have to wait.
             with project.state.lock if trial == N_TRIALS - 1 else nullcontext():
                 self._read(labels)
             if project.log.last_seq() == self._until:
@@ -96,7 +96,7 @@ class ProjectRecords:
         self._of_objects = self.header.shape is not None
 
     def _read(self, labels: Which) -> None:
-        """Read what isn't read item after item."""
+        """Read what isn't read item by item."""
         project = self._project
         with project.state.lock:
             project.refresh()
@@ -121,7 +121,7 @@ class ProjectRecords:
             acts = self._acts_of(batch)
             pool, stop = self._project.pool, start + len(batch)
             names, metas, probs = pool.file_names(start, stop), pool.metas(start, stop), self._probs(start, stop)
-            if self.header.shape is not None:  # their sizes are told
+            if self.header.shape is not None:  # records with objects need the sizes of their items
                 pool.fetch_ahead(start + place for place, item_id in enumerate(batch) if item_id in acts)
             for position, item_id in enumerate(batch, start):
                 answers = self._answers(acts.get(item_id, ()))
@@ -163,7 +163,7 @@ class ProjectRecords:
         return acts
 
     def _answers(self, acts: Iterable[events.Event]) -> list[Answer]:
-        """What stands of an item, of each annotator; what doesn't is counted."""
+        """The standing answer of each annotator to an item; other answers are counted as losses."""
         acts = list(acts)
         by_annotator: dict[str, list[events.Event]] = {}
         undone = [event for event in acts if event.kind == "retracted"]
@@ -173,7 +173,7 @@ class ProjectRecords:
             elif event.kind == "repeated":
                 self.lost.add("repeated answer", _REPEATED)
         answers: list[Answer] = []
-        for annotator in sorted(by_annotator, key=self._called.of):  # the order shall not tell names either
+        for annotator in sorted(by_annotator, key=self._called.of):  # the order mustn't reveal names either
             given = by_annotator[annotator]
             standing = given[0] if len(given) == 1 and not undone else events.standing([*given, *undone])
             if (n_earlier := len(given) - (standing is not None)):
@@ -191,7 +191,7 @@ class ProjectRecords:
         return answers
 
     def _of_status(self, answer: Answer, standing: events.Event) -> Answer | None:
-        """The answer, without its label where that isn't written; None where nothing is left, which is counted."""
+        """The answer, without its label if its status is left out; None, and counted, if nothing is left."""
         if answer.status in self._kept:
             return answer
         reason = LEFT_OUT[answer.status]
@@ -229,7 +229,7 @@ class ProjectRecords:
 
     def _as_decided(self, body: Mapping[str, Any], version: int | None, status: str, label_id: str | None
                     ) -> tuple[str, str | None, int | None] | None:
-        """The label as it was decided; None where it has the same id and name today, and in tasks of objects."""
+        """The label as it was decided; None if it has the same id and name today, and in tasks of objects."""
         former = body.get("label_id")
         if former is None or self._of_objects:
             return None
@@ -290,7 +290,7 @@ class ProjectRecords:
     # -- consensus -------------------------------------------------------------------------------------------
 
     def _joined(self, item_id: str, answers: Sequence[Answer]) -> tuple[Answer, ...]:
-        """What stands over all annotators, with the answers that it is made of; of one answer that answer itself."""
+        """The consensus of an item, with its votes; a single answer as it is, unless the item was adjudicated."""
         stands = self._consensus.get(item_id)
         if len(answers) < 2 and (stands is None or not stands.get("judged")):
             return tuple(answers)
@@ -307,7 +307,7 @@ class ProjectRecords:
                        share=stands.get("share"), n_answers=len(answers), votes=tuple(answers)),)
 
     def _of_the_only_one(self, answers: Sequence[Answer]) -> dict[str, Any]:
-        """What one person said where the others skipped it, were unsure, or gave a label in doubt; else nothing."""
+        """Fields of the only usable answer, if the others are skips, unsure or have a label in doubt; else empty."""
         telling = [one for one in answers if one.verdict in LABELLING and (
             one.label_ids is not None or one.objects is not None or self.header.task == "scale")]
         if len(telling) != 1:
@@ -317,12 +317,12 @@ class ProjectRecords:
         return {"label_ids": one.label_ids, "values": one.values, "objects": there, "share": 1.0}
 
     def _probs(self, start: int, stop: int) -> _Probs | None:
-        """What the adopted model says of consecutive items; None where objects are asked for."""
+        """The adopted model's probabilities for consecutive items; None without any, and in tasks of objects."""
         project = self._project
         if not self._predictions or project.task in OBJECT_TASKS:
             return None
         with project.state.lock:
-            ranking = project.ranking.frozen()  # another model may be adopted
+            ranking = project.ranking.frozen()  # another model may be adopted meanwhile
             if (predictions := ranking.predictions) is None:
                 return None
             probs = np.asarray(ranking.probs(project.lineage, slice(start, stop)))
@@ -336,7 +336,7 @@ class ProjectRecords:
 
 
 class _Probs(NamedTuple):
-    """A model's probabilities of some items over today's labels, and of which of these it has any."""
+    """A model's probabilities of today's labels for some items, and which of these items have them."""
 
     model: str
     label_ids: tuple[str, ...]
@@ -350,7 +350,7 @@ def _prediction(of: _Probs, row: int) -> tuple[Prediction, ...]:
 
 
 def header_of(project: Project, called: Pseudonyms) -> Header:
-    """What a project says of all its items together, its people called as `called` says."""
+    """The header of a project, with people under the names that `called` gives them."""
     history = tuple({**event.body, **({} if event.body.get("why") is None else {"why": called.text(event.body["why"])}),
                      "acted_at": event.acted_at.isoformat(), "annotator": called.of(event.annotator)}
                     for event in project.log.events(kind="taxonomy"))
@@ -371,7 +371,7 @@ def _proposals(project: Project, position: int, header: Header) -> Iterator[Pred
 
 
 def _consensus(project: Project) -> dict[str, dict[str, Any]]:
-    """What stands over all annotators of each item that several answered, or that was adjudicated."""
+    """Item id -> fields of its consensus, for items that several people answered or that were adjudicated."""
     if project.task in OBJECT_TASKS:
         return _object_consensus(project)
     found = {} if project.task == "scale" else _label_consensus(project)
@@ -387,7 +387,7 @@ def _label_consensus(project: Project) -> dict[str, dict[str, Any]]:
     table = answers.consensus()
     several = (table["n_answers"] > 1) | table["item_id"].isin(list(answers.adjudicated))
     for row in table[several].itertuples(index=False):
-        # Tied labels are left out; without any other, no label would say that there is nothing in the item.
+        # Tied labels are left out. If no other is left there is no answer: an empty one would mean "no labels".
         named = (row.labels if row.labels or not row.tied else None) if several_each else \
             ((row.label,) if isinstance(row.label, str) else None)
         found[str(row.item_id)] = {"label_ids": None if named is None else tuple(sorted(ids[one] for one in named)),
@@ -412,7 +412,7 @@ def _add_values(project: Project, found: dict[str, dict[str, Any]]) -> None:
         for row in table[table["value"].notna()].to_dict("records"):
             value: Value = row["value"] if attribute.choices else float(row["value"])
             if attribute.kind == "continuous":
-                value = attribute.rounded(float(value))  # as an answer is kept
+                value = attribute.rounded(float(value))  # as answers are stored
             found.setdefault(str(row["item_id"]), {}).setdefault("values", {})[attribute.id] = value
 
 

@@ -1,6 +1,6 @@
-"""Which format a file or folder looks like, for messages where it was read as another one. Read `suggesting`.
+"""Recognition of a file's or folder's format, for messages when it was read as another one. Read `suggesting`.
 
-Nothing that a file names is opened, and of a large file only the beginning is read.
+No path that a file names is opened, and only the beginning of a large file is read.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .files import Source
 from .format import Format
 from .plain_records import NAME
 
-# So much of a file is read, and no more files of a folder are looked at.
+# Bytes that are read of a file, and files that are looked at in a folder.
 BEGINNING, MOST_FILES = 1 << 18, 10_000
-# Lines of JSON with a text each: one of them can be read as the other.
+# Formats of JSON Lines that are so similar that a file of one can be read as the other.
 ALIKE = ("prodigy", "doccano")
 _TAG = re.compile(r"\S+.*[ \t](O|[BIESLU]-\S+)")
 _PRODIGY = {"_input_hash", "_task_hash", "_view_id", "_annotator_id", "_session_id"}
@@ -29,12 +29,12 @@ _COLUMNS = {"item_id", "label", "labels", "annotator", "text", "verdict"}
 
 @contextmanager
 def suggesting(chosen: Format, path: Path) -> Iterator[None]:
-    """Name the format that a file looks like in any error that reading it as another one raises.
+    """Add the format that a file looks like to any BadInput that is raised in reading it as another one.
 
     Raises
     ------
     BadInput
-        Also where one of `ALIKE` is read as the other, which would give other answers than those that are there.
+        Also if a file of one of `ALIKE` is about to be read as the other, which would give wrong answers.
     """
     if chosen.name in ALIKE and path.is_file() and (name := recognised(path)) in ALIKE and name != chosen.name:
         raise BadInput(f"{path} looks like format={name!r}; nothing was read as {chosen.name!r}.")
@@ -47,7 +47,7 @@ def suggesting(chosen: Format, path: Path) -> Iterator[None]:
 
 
 def recognised(path: Path) -> str | None:
-    """The name of the format that a file or folder looks like; None where nothing tells.
+    """The name of the format that a file or folder looks like; None if it isn't recognised.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _of_long_json(text: str) -> str | None:
 
 
 def _is_conll(text: str) -> bool:
-    """Whether words and tags stand on the lines, but for comments and blank lines."""
+    """Whether all lines are words with tags, apart from comments and blank lines."""
     lines = [line for line in text.split("\n")[:-1][:200] or [text] if line.strip() and not line.startswith("#")]
     lines = [line for line in lines if not line.startswith("-DOCSTART-")]
     return bool(lines) and all(_TAG.fullmatch(line.rstrip("\r")) for line in lines)

@@ -1,7 +1,7 @@
-"""The neutral form of what a project or a file says: one `Header`, and an `ItemRecord` for each item.
+"""Records: the contents of a project or a file in a neutral form, one `Header` and an `ItemRecord` for each item.
 
-Every format is written from these records and read into them. `facts` lists what a record says, one by one: what a
-format loses is the difference between the facts before and after.
+Every format is written from these records and read into them. `facts` splits a record into single facts: what a format
+loses is the difference between the facts before and after.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .label_names import named_labels
 
 # Coordinates are compared to this many decimals of a pixel.
 DECIMALS = 3
-# Whose answer a consensus is.
+# The annotator of a consensus.
 CONSENSUS = "consensus"
 
 Value = int | float | str
@@ -30,21 +30,21 @@ Fact = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one annotator said of an item, or all of them together.
+    """An annotator's answer to an item, or the consensus of all.
 
     Attributes
     ----------
     annotator : str
-        `CONSENSUS` for what stands over all of them.
+        `CONSENSUS` for a consensus.
     verdict : "accept", "correct", "answer", "unsure" or "skip"
     label_ids : tuple of str or None
-        Of the header's taxonomy: one; where an item may have several labels any number, none of them too; None where
-        the answer has no label, and in tasks of objects and scales.
+        Labels of the header's taxonomy: one, or any number (also zero) if an item may have several; None if the answer
+        has no label, and in tasks of objects and scales.
     certainty : float or None
         From 0 to 10.
     certainty_source : "given", "carried" or None
     flags : tuple of str
-        Of `records.FLAGS`, sorted.
+        From `records.FLAGS`, sorted.
     note : str or None
     acted_at : datetime or None
         UTC-aware.
@@ -53,10 +53,10 @@ class Answer:
     values : mapping
         Attribute id -> value.
     objects : tuple of ObjectAnswer or None
-        In tasks of objects: those that are there and the proposals that were deleted. Empty where there are none; None
-        where nobody said, as of a skip.
+        In tasks of objects: those that are in the item, and proposals that were deleted. Empty if there are none; None
+        if nobody answered that, as in a skip.
     reason : "right", "wrong" or None
-        The annotator's word on the explanation.
+        The annotator's judgement of the explanation.
     wrong, missing : Region or None
     seen : mapping
         What was on the screen, as `records.Seen.to_dict` writes it.
@@ -64,15 +64,15 @@ class Answer:
     touched : tuple of str or None
         Ids of labels, attributes or objects that the annotator changed or confirmed by hand.
     first : mapping or None
-        What they had answered before a suggestion was shown: `events.first_answer`.
+        The annotator's answer before a suggestion was shown: `events.first_answer`.
     as_decided : tuple of (str or None, str or None, int or None), or None
-        label_id, label and version of the taxonomy at the time, where they aren't those of today.
+        label_id, label and version of the taxonomy at the time, if they differ from today's.
     share, n_answers : float and int, or None
-        Of a consensus: the share of the answers that agree, and how many there are.
+        For a consensus: the share of the answers that agree, and their number.
     votes : tuple of Answer
-        Of a consensus: the answers that it is made of.
+        For a consensus: the answers from which it was computed.
     reasons : tuple of ObjectReason
-        The annotator's word on the explanations of single objects.
+        The annotator's judgements of the explanations of single objects.
     """
 
     annotator: str
@@ -100,12 +100,12 @@ class Answer:
     reasons: tuple[ObjectReason, ...] = ()
 
     def without(self, *names: str) -> Answer:
-        """The same answer with these fields as if they had never been given."""
+        """The same answer with these fields at their defaults."""
         empty = Answer("")
         return replace(self, **{name: getattr(empty, name) for name in names})
 
     def with_plain_objects(self, *kept: str) -> Answer:
-        """The same answer with the objects that are there, with only their kinds, places, labels and `kept`.
+        """The same answer without deleted proposals, its objects with only their kind, place, label and `kept`.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of an item.
+    """A model's prediction for an item.
 
     Attributes
     ----------
@@ -138,23 +138,23 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """What is said of an item.
+    """An item with its answers and predictions.
 
     Attributes
     ----------
     item_id : str
     name : str or None
-        The name of its file, with forward slashes and relative to the folder of all; None where it has none.
+        Path of its file, with forward slashes and relative to the folder of all; None if it has no file.
     size : (int, int) or None
-        Width and height of an image as it is shown; number of characters and 1 of a text. None where nobody knows.
+        Width and height of an image as it is shown; number of characters and 1 for a text. None if unknown.
     text : str or None
         The item's text, if it is a text.
     split : "train", "holdout" or None
-        None in a file that has no split.
+        None for a file that has no split.
     metadata : mapping
         Plain JSON.
     gold_ids : tuple of str or None
-        The labels that are known to be right; None where nothing is known.
+        The labels that are known to be right; None if unknown.
     gold_values : mapping
         Attribute id -> value that is known to be right.
     answers : tuple of Answer
@@ -173,14 +173,14 @@ class ItemRecord:
     predictions: tuple[Prediction, ...] = ()
 
     def without(self, *names: str) -> ItemRecord:
-        """The same record with these fields as if they had never been given."""
+        """The same record with these fields at their defaults."""
         empty = ItemRecord("")
         return replace(self, **{name: getattr(empty, name) for name in names})
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is said of all items together.
+    """What all items of a project or a file have in common: task, taxonomy and history.
 
     Attributes
     ----------
@@ -192,9 +192,9 @@ class Header:
     history : tuple of mapping
         Every edit of the taxonomy, the oldest first, as the log has it (kind "taxonomy").
     about : mapping
-        What else is said of the project, such as its purpose: plain JSON.
+        Other facts about the project, such as its purpose: plain JSON.
     called : mapping
-        label_id -> the name that a file has for it, where the file has nothing but names.
+        label_id -> its name in the file, if the file has nothing but names.
     """
 
     task: str
@@ -217,7 +217,7 @@ class Header:
 
     @cached_property
     def ids(self) -> dict[str, str]:
-        """The other way round: unique name -> label_id."""
+        """Unique name -> label_id."""
         return {name: label_id for label_id, name in self.names.items()}
 
     def name_of(self, label_id: str) -> str:
@@ -225,14 +225,14 @@ class Header:
         return self.names.get(label_id, label_id)
 
     def without(self, *names: str) -> Header:
-        """The same header without its history, or what else is said of the project."""
+        """The same header without its "history", its "about", or both."""
         empty: dict[str, Any] = {"history": (), "about": {}}
         return replace(self, **{name: empty[name] for name in names})
 
     def flat(self) -> Header:
         """The same labels, each with its unique name, its id and nothing else: no hierarchy, no descriptions.
 
-        Labels that can't be an answer are left out, but for those in the path of a label that needs one to be unique.
+        Labels that can't be an answer are left out, except those in a path that makes another label's name unique.
         Attributes stay.
         """
         ids = {self.names[label_id]: label_id for label_id in self.taxonomy.label_ids}
@@ -256,7 +256,7 @@ def plain_object(one: ObjectAnswer, kept: tuple[str, ...] = ()) -> ObjectAnswer:
 
 # -- facts ---------------------------------------------------------------------------------------------------
 
-# The fields of an answer that are told as they are, by their names in reports.
+# Fields of an answer that are facts as they are -> their names in reports.
 ANSWER_FIELDS = {"certainty": "certainty", "certainty_source": "whether a certainty was given or carried over",
                  "note": "note", "acted_at": "time of an answer", "reason": "reason", "decision_id": "id of an answer",
                  "touched": "what was changed by hand", "share": "share of a consensus",
@@ -276,8 +276,8 @@ def facts(header: Header, record: ItemRecord) -> Counter[Fact]:
     Returns
     -------
     Counter of (str, tuple)
-        (what it is, in the words of a report; whom, where and what) -> how often. Labels are compared by their unique
-        names, so that ids made elsewhere don't count.
+        (kind of fact, as reports name it; the item, whose answer it is, and the value) -> count. Labels are compared by
+        their unique names, so that ids made elsewhere make no difference.
     """
     item = record.item_id
     found: Counter[Fact] = Counter({("item", (item,)): 1})
@@ -330,7 +330,7 @@ def lost_facts(header: Header, record: ItemRecord, reduced: ItemRecord | None) -
 
 
 def _lost_of_answer(header: Header, item: str, one: Answer, other: Answer) -> Counter[Fact]:
-    """What an answer says and a reduced one doesn't: fields that are equal aren't listed."""
+    """The facts that an answer has and a reduced one doesn't; equal fields are skipped."""
     names = [name for name in _OF_ANSWER if getattr(one, name) is not getattr(other, name)
              and getattr(one, name) != getattr(other, name)]
     lost: Counter[Fact] = Counter()
@@ -427,7 +427,7 @@ def _plain(value: Any) -> str:
 
 
 def header_facts(header: Header) -> Counter[Fact]:
-    """Everything that a header says, one by one: see `facts`."""
+    """The facts in a header, one by one: see `facts`."""
     taxonomy = header.taxonomy
     found: Counter[Fact] = Counter({("task", (header.task,)): 1})
     for label in taxonomy.labels:

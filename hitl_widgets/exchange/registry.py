@@ -1,4 +1,4 @@
-"""The formats there are. `find_format` gives one by its name or by a path; `formats` is the table for people."""
+"""Registry of file formats: `find_format` finds one by its name or a path; `formats` lists them in a table."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MODULES = {"jsonl": "jsonl", "parquet": "parquet", "csv": "csv_tables", "image_f
 
 
 def find_format(name: str | None, path: Path | None = None) -> Format:
-    """A format by its name, or by a path where there is none.
+    """Find a format by its name, or by a path if no name is given.
 
     Raises
     ------
     BadInput
-        When there is no such format, it can't be told from the path, or it needs a package that isn't there.
+        When there is no such format, it can't be guessed from the path, or it needs a package that isn't installed.
     """
     if name is None:
         name = _guess(path)
@@ -39,7 +39,7 @@ def find_format(name: str | None, path: Path | None = None) -> Format:
 
 
 def load_format(name: str) -> Format:
-    """The format of a name of `available`."""
+    """Import the format with a name of `available`."""
     found: Format = import_module(f".formats.{MODULES[name]}", __package__).FORMAT
     return found
 
@@ -56,7 +56,7 @@ def formats() -> pd.DataFrame:
     -------
     DataFrame
         A row for each: format (its name), title, tasks, items ("image" and "text"), path ("folder" or "file"), reads,
-        writes, what it can't hold, needs (a package beside those that always come).
+        writes, what it can't hold, needs (an optional package).
     """
     rows = []
     for name in available():

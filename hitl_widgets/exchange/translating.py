@@ -1,4 +1,4 @@
-"""The answers of a file as decisions of a project: its labels, attributes, people and objects as the project has them.
+"""Translation of a file's answers into decisions of a project, with the project's labels, attributes and people.
 
 Read `Translator` first.
 """
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 
 class Translator:
-    """Makes decisions of a project of a file's answers. What the project can't take is counted among the losses.
+    """Turns a file's answers into decisions of a project. What the project can't take is counted among the losses.
 
     Parameters
     ----------
     project : Project
     header : Header
-        What the file says of itself.
+        The header of the file.
     losses : Losses
     annotator : str
-        Who answered, where the file doesn't say.
+        The annotator of answers for which the file names none.
     rename : mapping of str to str
-        From the file's names of labels to those of the project.
+        The file's name of a label -> the project's.
 
     Attributes
     ----------
     labels : FileLabels
-        The labels of the file, as those of the project.
+        The labels of the file, matched with those of the project.
     people : Pseudonyms
-        The people of the file: one that was exported with pseudonyms is about this project's own.
+        Turns pseudonyms of this project's people in the file back into their names.
     today : Taxonomy
     now : datetime
-        When what a file doesn't say the time of was acted.
+        The time of answers for which the file has none.
     """
 
     def __init__(self, project: Project, header: Header, losses: Losses, *, annotator: str,
@@ -68,7 +68,7 @@ class Translator:
         self.people = Pseudonyms(pseudonyms(project)).back()
 
     def decision(self, position: int, item_id: str, answer: Answer) -> Decision | None:
-        """The decision that says what an answer says; None where it says nothing that a project can take."""
+        """The decision for an answer; None if the project can take nothing of it."""
         try:
             return self._made(position, item_id, answer)
         except UnknownLabel:
@@ -110,7 +110,7 @@ class Translator:
                                                missing=answer.missing))
 
     def _reasons(self, position: int, answer: Answer) -> tuple[ObjectReason, ...]:
-        """What is said of the explanations of single objects, under the project's labels."""
+        """Judgements of the explanations of single objects, with the project's labels."""
         if answer.reasons and self._header.shape is None:
             self._losses.add("reason of an object", "The project asks for no objects.", len(answer.reasons))
             return ()
@@ -131,7 +131,7 @@ class Translator:
 
     def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
                  ) -> dict[str, Any] | None:
-        """The fields of a decision on objects; None where it has some, and none of them can be used."""
+        """The fields of a decision on objects; None if the answer has objects, but none that can be used."""
         if answer.objects is None:
             return answered_objects(self._project, position, None, answer.verdict, seen, self.today, decision_id)
         height, width = self._project.pool.size(position)
@@ -154,7 +154,7 @@ class Translator:
 
     def _object(self, one: ObjectAnswer, size: tuple[int, int], text: str | None, *, shown: bool
                 ) -> ObjectAnswer | None:
-        """An object as the project takes it; None, and counted, where it can't."""
+        """An object as the project takes it; None, and counted, if it can't be used."""
         label_id = self.labels.today(one.label_id)
         found = self._shape(one, *size)
         if found is None:
@@ -178,7 +178,7 @@ class Translator:
         return {**was, "label_id": label_id}
 
     def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
-        """An object as the project takes it: inside its image; None, and counted, where nothing of it is."""
+        """The shape of an object, cut off at the border of its image; None, and counted, if nothing is left."""
         at = one.at
         if one.kind in ("box", "polygon"):
             x, y = at[::2], at[1::2]
@@ -201,7 +201,7 @@ class Translator:
             return None
 
     def _seen(self, answer: Answer) -> Seen:
-        """What was on the screen, with the labels of this project; for a file that doesn't say, that nobody looked."""
+        """What was on the screen, with the labels of this project; if the file doesn't say, a scripted answer's."""
         version = self.today.version
         if not answer.seen:
             if (unseen := self._unseen.get(answer.certainty_source)) is None:
@@ -228,7 +228,7 @@ class Translator:
         return replace(Seen.from_log(body), taxonomy=version)
 
     def _known(self, label_id: Any) -> str | None:
-        """Today's id of a label that was on a screen; None where the project doesn't have it."""
+        """Today's id of a label that was on a screen; None if the project doesn't have it."""
         if not isinstance(label_id, str):
             return None
         if is_set(label_id):
@@ -237,7 +237,7 @@ class Translator:
         return self.labels.ids.get(label_id)
 
     def _target(self, target: str) -> str | None:
-        """What a map was of, by today's ids: a label, an object, or a value of an attribute."""
+        """The target of a saliency map with today's ids: a label, an object, or a value of an attribute."""
         if target.startswith(OBJECT_TARGET):
             return target
         attribute, of, choice = target.partition("=")
@@ -261,7 +261,7 @@ class Translator:
 
 
 class FileLabels:
-    """The labels of a file, as those of a project: by their path, name, former name or id."""
+    """The labels of a file, matched with those of a project by path, name, former name or id."""
 
     def __init__(self, project: Project, header: Header, rename: Mapping[str, str]) -> None:
         self.ids: dict[str, str] = {}
@@ -282,7 +282,7 @@ class FileLabels:
                      "file's names to yours, or add them first: wb.apply(hw.edits.add(name))."
 
     def today(self, label_id: str) -> str:
-        """The project's id of a label of the file; UnknownLabel where it has none."""
+        """The project's id of a label of the file; UnknownLabel if it has none."""
         if label_id not in self.ids:
             names = ", ".join(sorted(self._unknown)[:10]) or self._header.name_of(label_id)
             raise UnknownLabel(f"the file has labels that the project doesn't: {names}. {self._hint}")

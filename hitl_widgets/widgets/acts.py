@@ -1,7 +1,7 @@
 """Handling of acts from the browser: reading, answering once, keeping their order.
 
-Every act gets a reply, at once and on whichever thread it arrived. What can't be stored just now comes again; what came
-again is stored once; an act that follows another in its tab waits for that one.
+Every act gets a reply, at once and on whichever thread it arrived. An act that can't be stored just now is sent again;
+an act that is sent twice is stored once; an act that follows another one in its tab waits for that one.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from .messages import AnyAct, Edits, GivenObject, Ids, Objects, Reasons, Rejecte
 A = TypeVar("A", bound=AnyAct)
 
 KNOWN = 4_096  # acts whose answer is remembered
-# What an act raises that can't be stored as it is, however often it comes. Anything else may pass, and it comes again.
+# Errors of an act that can never be stored as it is. After any other error the act is sent again.
 NEVER = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 log = logging.getLogger(__name__)
 
 
 class Handler(NamedTuple):
-    """What answers one kind of act."""
+    """The kind of an act, and the function that answers it."""
 
     kind: str
     answer: Callable[[Mapping[str, Any]], Reply]
 
 
 def on(act_type: type[A], answer: Callable[[A], Reply]) -> Handler:
-    """Answer acts of one type: what arrives is read before.
+    """Make the handler of one type of act, which reads and checks what arrives and then answers it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def on(act_type: type[A], answer: Callable[[A], Reply]) -> Handler:
 
 
 class Acts:
-    """The acts that a widget answers, and what became of those that came.
+    """The acts that a widget answers, and the outcome of those that arrived.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Acts:
 
     def __init__(self, *handlers: Handler) -> None:
         self._handlers = {handler.kind: handler.answer for handler in handlers}
-        self._answered: dict[str, None] = {}  # ids of the acts that needn't come again
+        self._answered: dict[str, None] = {}  # ids of the acts that needn't be sent again
         self._raised: set[str] = set()  # ids of acts that raised an error of ours
         self._refusal = ""
 
@@ -96,16 +96,16 @@ class Acts:
         return reply
 
     def _comes_too_early(self, act: Mapping[str, Any]) -> bool:
-        """Whether an act that this one follows in its tab must be stored first. It will come, or come again."""
+        """Whether the act before this one in its tab must be stored first. That one will be sent, or sent again."""
         after, undone = act.get("after"), str(act.get("retracts"))
-        # What fails for a reason of its own keeps nothing waiting but its own undo.
+        # An act that failed for a reason of its own makes nothing wait except its own undo.
         if undone in self._raised and undone not in self._answered:
             return True
         return after is not None and str(after) not in self._answered and str(after) not in self._raised
 
 
 def _check_ids(act: Mapping[str, Any]) -> None:
-    """BadInput where an act can't be known again by its ids, or a reply that repeats one couldn't be sent."""
+    """Raise BadInput if the ids of an act can't identify it, or can't be sent back in a reply."""
     for name in ("decision_id", "after", "retracts", "item_id"):
         if (value := act.get(name)) is not None and not (isinstance(value, str) and is_text(value)):
             raise BadInput(f"{name} is {value!r:.80}; text without halves of a surrogate pair is expected.")
@@ -125,7 +125,7 @@ def rejected(act: Any, reason: str, *, again: bool = False) -> Rejected:
 
 
 def reader(act_type: type[A]) -> Callable[[Mapping[str, Any]], A]:
-    """Make what makes acts of one type of what arrived; it raises BadInput with a field's name and value.
+    """Make a function that reads acts of one type; it raises BadInput with a field's name and value.
 
     A field that may be None may be left out, and so may one with a default.
     """

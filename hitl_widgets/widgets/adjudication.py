@@ -1,7 +1,7 @@
 """The adjudication widget: items with competing answers, anonymous, the model hidden, and the verdict with its cause.
 
-Acts are answered at once and are stored by then; which item comes next, its picture and the estimate of the residual
-error are the work of one thread in the background. Start with `AdjudicationReview`.
+Acts are stored and answered at once; one background thread chooses the next items, prepares their pictures and
+estimates the residual error. Start with `AdjudicationReview`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 CAUSES: tuple[tuple[Cause, str], ...] = tuple(CAUSES_IN_WORDS.items())
 AHEAD = 4  # items that wait in the browser
-POLL_S = 5.0  # where nothing waits, it is looked again
+POLL_S = 5.0  # how often to look for items when none is waiting
 PAST = 50  # verdicts that can still be undone after a reload
 
 
@@ -96,7 +96,7 @@ class AdjudicationReview(Widget[AdjudicationPush]):
                 "keys": self.keys, "taxonomy": self._choices(), "causes": list(CAUSES)}
 
     def _choices(self) -> Labels:
-        """What may be chosen: labels, or sets of them where an item may have several."""
+        """The choices: labels, or sets of them where an item may have several."""
         labels = labels_of(self.host.taxonomy)
         sets = getattr(self.host, "sets", ())  # a host of one label an item needs none
         return labels if not sets else {"version": labels["version"], "labels": [

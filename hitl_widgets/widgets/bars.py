@@ -24,14 +24,14 @@ _printing = threading.RLock()
 
 
 class _Stderr:
-    """The stderr of the moment, for tqdm: never raises, since tqdm would keep its lock for ever."""
+    """The current stderr, for tqdm: never raises, since tqdm would then keep its lock for ever."""
 
     @property
     def encoding(self) -> str:
         return getattr(sys.stderr, "encoding", None) or "ascii"
 
     def write(self, text: str) -> None:
-        with suppress(AttributeError, OSError, ValueError):  # none at all, full, closed or of a small alphabet
+        with suppress(AttributeError, OSError, ValueError):  # missing, full, closed, or its encoding lacks a character
             sys.stderr.write(text)
 
     def flush(self) -> None:
@@ -51,13 +51,13 @@ class _Stderr:
 class Bar:
     """A tqdm bar for work that takes longer than a moment: a context manager that is called with each number of steps.
 
-    It appears after `delay_s` also while one step is still running, and disappears when the work is done. It never ends
-    the work: where it can't be shown, as on a closed stderr, it isn't.
+    It appears after `delay_s` also while one step is still running, and disappears when the work is done. It never
+    interrupts the work: if it can't be shown, as on a closed stderr, nothing is shown.
 
     Parameters
     ----------
     total : int or None
-        Number of steps; None where it isn't known, which shows the title alone.
+        Number of steps; None if unknown, which shows only the title.
     title : str
         What is being done.
     unit : str
@@ -129,6 +129,6 @@ class Bar:
 
 def say(sentence: str) -> None:
     """Print a sentence, above the bars that are shown."""
-    # It is printed when a bar of other code, which another thread is just making, can't be shown again below it.
+    # tqdm raises if another thread is just making a bar of other code; the sentence has been printed by then.
     with _printing, suppress(AttributeError):
         tqdm.write(sentence)

@@ -53,18 +53,18 @@ from .window import Entry, Window
 
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
-AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
+AGAIN = ("revision", "relabel", "check", "second look")  # reasons to ask about an item that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
-NEAR = 6  # as many items that the new model chose come before those that the former one chose go
-POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
-SETTLE_S = 0.3  # changes that come in a burst are looked at once
+NEAR = 6  # items of the new model that are pushed before those of the former model are dropped
+POLL_S = 10.0  # how often an empty queue is asked again: claims expire, others skip
+SETTLE_S = 0.3  # changes that come in a burst are handled together
 FOLLOW_S = 2.0  # how often an open card looks for what others stored
 
 
 class Following:
     """When a card looks for what others stored: every two seconds or soon after it is woken, less often if it is slow.
 
-    It has no lock: whoever holds it sees to that.
+    It isn't thread-safe: its owner has the lock.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Following:
         self.at = self._began + FOLLOW_S
 
     def end(self) -> None:
-        """It is over."""
+        """A look is over."""
         self._rest_s = rest_s(time.monotonic() - self._began)
         self.at = max(self.at, self._began + self._rest_s)
 
@@ -128,7 +128,7 @@ class Review(Widget[CardPush]):
     keys : mapping, optional
         Other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}.
     queue : str, optional
-        Another queue than what is open, such as "relabel".
+        Another queue than that of open items, such as "relabel".
 
     Raises
     ------
@@ -159,9 +159,9 @@ class Review(Widget[CardPush]):
         self._end: str | None = None
         self._ask_again_at = 0.0
         self._look_at: float | None = None
-        self._keeps_former = True  # what changed was the model alone
+        self._keeps_former = True  # only the model has changed
         self._following = Following()
-        self._asked: int | None = None  # items of a queue beside what is open
+        self._asked: int | None = None  # number of items in a queue other than that of open items
         self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
@@ -287,7 +287,7 @@ class Review(Widget[CardPush]):
         return {"kind": "stored", "decision_id": decision.id}
 
     def _store(self, act: Decide) -> Decision:
-        # Of values alone, and of objects, the verdict follows from what was seen.
+        # For values alone, and for objects, the verdict follows from what was seen.
         verdict = None if self.task in ("scale", *OBJECT_TASKS) and act.verdict in LABELLING else act.verdict
         if act.objects is not None and act.size is not None:
             check_size(self.host, act.item_id, act.size)
@@ -303,7 +303,7 @@ class Review(Widget[CardPush]):
         if (why := self._people.kept_aside(act)) is not None:
             return {"kind": "stored", "decision_id": act.decision_id, "aside": why}
         with self._changed:
-            if decision.seen.chosen_by in AGAIN or decision.replaces is not None:  # what it revised stands again
+            if decision.seen.chosen_by in AGAIN or decision.replaces is not None:  # the revised decision stands again
                 self._errand(2.5, self._push_past)
             self._window.retract(act.retracts)
             if self._closed:
@@ -312,7 +312,7 @@ class Review(Widget[CardPush]):
         return {"kind": "stored", "decision_id": act.decision_id}
 
     def _drop_planted(self) -> None:
-        """Take out what waits with a suggestion that is wrong on purpose: only what is on the screen stays."""
+        """Take out waiting items with a suggestion that is wrong on purpose, except the item on the screen."""
         if self._window.former:
             self._drop_former(keep=1)
         with self._changed:
@@ -328,7 +328,7 @@ class Review(Widget[CardPush]):
             self._changed.notify_all()
 
     def _choose_anew(self) -> None:
-        """Note that what waits was chosen for what doesn't hold any more, such as another role."""
+        """Note that the waiting items must be chosen again, for instance since the annotator's role has changed."""
         with self._changed:
             self._look_at, self._keeps_former = time.monotonic(), False
             self._changed.notify_all()
@@ -374,7 +374,7 @@ class Review(Widget[CardPush]):
         return soonest.job
 
     def _item_jobs(self) -> list[Errand]:
-        """List what the browser lacks of the items that wait."""
+        """List the jobs that send the browser the items and maps that it lacks, and drop what a former model chose."""
         jobs = [Errand(place, partial(self._push_item, entry) if method is None else
                        partial(self._push_map, entry, method))
                 for place, entry, method in self._window.lacking(self.methods, self.host.pool.is_fetching)]
@@ -417,11 +417,11 @@ class Review(Widget[CardPush]):
             self._end = end["reason"]
 
     def _push_item(self, entry: Entry) -> None:
-        # A review that is blind throughout is no part of what is drawn.
+        # A review that is blind throughout takes no part in the random assignment of items to arms.
         item = replace(entry.item, blind=True, arm=None, arm_probability=None) if self.blind else entry.item
         message, buffers = pack_item(self.host, item, annotator=self.host.annotator, blind=item.blind)
         entry.standing, entry.target = message.get("standing"), message.get("target", message.get("suggestion"))
-        # The browser tells what the model said of a blind item afterwards: who looks at it again then gets its map.
+        # The browser shows the prediction of a blind item after the answer: a second look at it then gets a map.
         hidden = message["blind"] and not message.get("answer_first") and (self.blind or not entry.again)
         if hidden or message.get("no_map") or entry.target is None or "broken" in message:
             entry.mapped = set(self.methods)
@@ -482,7 +482,7 @@ class Review(Widget[CardPush]):
         self._following.wake()
 
     def _follow(self) -> None:
-        with self._changed:  # what is stored from here on wakes it again
+        with self._changed:  # anything stored from here on wakes it again
             self._following.begin()
         with self.host.following():
             news = self.host.news
@@ -521,7 +521,7 @@ class Review(Widget[CardPush]):
             elif what == "learning":
                 self._errand(2.8, self._push_learning)
             elif what == "assigned":
-                self._choose_anew()  # what waits may be somebody else's now
+                self._choose_anew()  # the waiting items may be assigned to somebody else now
             elif what == "people":
                 self._errand(0.2, self._people.push)
             elif what in ("taxonomy", "model") and self._look_at is None:
@@ -552,5 +552,5 @@ class Review(Widget[CardPush]):
 
 
 def on_temporary_server() -> bool:
-    """Tell whether this is Binder, whose machines vanish with all that is on them."""
+    """Tell whether this runs on Binder, whose machines are deleted with everything on them."""
     return any(name.startswith(("BINDER_LAUNCH", "BINDER_REPO", "BINDER_REF")) for name in os.environ)

@@ -1,4 +1,4 @@
-"""The people's part of a card: questions, what is told and asked of a person, and what their role allows.
+"""A card's part about people: questions among them, notices and consent, and what a role allows.
 
 Its acts are stored by the project; `CardPeople.push` tells the browser what others asked, answered and changed.
 """
@@ -51,18 +51,18 @@ class Pushed:
             return new
 
     def forget(self) -> None:
-        """A page was opened: it has nothing yet."""
+        """Forget everything: a page was opened, which has nothing yet."""
         with self._lock:
             self._states.clear()
 
 
 class CardPeople:
-    """What people ask each other on a card, what they are told and asked, and what their role allows.
+    """Questions, notices, consent and roles on a card.
 
     Parameters
     ----------
     host : CardHost
-        The project. Where it can't do one of these, nothing is shown of it.
+        The project. What it doesn't support isn't shown.
     pushed : Pushed
         What the browser has.
     push : callable
@@ -70,9 +70,9 @@ class CardPeople:
     errand : callable
         Has a job done in the background, the sooner the smaller its place.
     choose_anew : callable
-        Called when what waits in the browser was chosen for what doesn't hold any more.
+        Called when the items that wait in the browser must be chosen again.
     drop_planted : callable
-        Takes out what waits with a suggestion that is wrong on purpose.
+        Takes out waiting items with a suggestion that is wrong on purpose.
     """
 
     def __init__(self, host: CardHost, pushed: Pushed, *, push: Callable[[CardPush], None],
@@ -83,12 +83,12 @@ class CardPeople:
         self._tells = host if isinstance(host, PolicyHost) else None
         self._roles = host if isinstance(host, RolesHost) else None
         self._reading = self.reading()
-        # An answer is never lost to a role: one that isn't allowed any more is kept aside.
+        # No answer is lost because of a role: one that isn't allowed any more is kept aside.
         self.keeping: dict[str, Any] = {} if self._roles is None else {"keep_aside": True}
 
     @property
     def handlers(self) -> list[Handler]:
-        """What answers the acts of people towards each other."""
+        """Handlers of questions, replies, consent and notices."""
         return [on(Ask, self._ask), on(Respond, self._respond), on(Settle, self._settle), on(Consent, self._consent),
                 on(Dismiss, self._dismiss), on(Stop, self._stop)]
 
@@ -106,11 +106,11 @@ class CardPeople:
                 cast("ConsentQuestion | None", self._tells.asks_consent(annotator)))
 
     def reading(self) -> str | None:
-        """Why the annotator's role lets them only read, where it does."""
+        """Why the annotator's role lets them only read; None if it allows answers."""
         return None if self._roles is None else self._roles.reading(self._host.annotator)
 
     def kept_aside(self, act: SignedAct) -> str | None:
-        """Why an act that was stored just now is kept aside, where it is."""
+        """Why an act that was stored just now is kept aside; None if it isn't."""
         why = None if self._roles is None else self._roles.kept_aside(act.decision_id, act.annotator)
         if why is not None:
             self._errand(0.2, self.push)
@@ -134,7 +134,7 @@ class CardPeople:
             aside = None if self._roles is None else self._roles.aside(annotator)
             if pushed.is_new("about", (about, consent, reading, aside)):
                 self._push({"kind": "about", "about": about, "consent": consent, "reading": reading, "aside": aside})
-            if self._reading != reading:  # what waits was chosen for another role
+            if self._reading != reading:  # the waiting items were chosen for another role
                 self._reading = reading
                 self._choose_anew()
         if self._tells is not None:
@@ -165,7 +165,7 @@ class CardPeople:
             self._tells.consent(act.to, act.yes, policy=act.policy, **_signature(act))
             if not act.yes:
                 self._errand(0.1, self._drop_planted)
-            self._choose_anew()  # what waits was drawn without this answer
+            self._choose_anew()  # the waiting items were drawn without this answer
         return self._spoken(act)
 
     def _dismiss(self, act: Dismiss) -> Stored:

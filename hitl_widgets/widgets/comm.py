@@ -43,7 +43,7 @@ class Card(anywidget.AnyWidget):
     Parameters
     ----------
     feed : Feed
-        On its comm items are pushed.
+        Its comm is the one on which items are pushed.
     answer : callable
         Takes an act and gives its reply, in under 20 ms, on whichever thread the act arrived.
     """
@@ -69,7 +69,7 @@ class Card(anywidget.AnyWidget):
                                  "is kept here and sent again.", again=True)
 
     def detach(self, reason: str) -> None:
-        """Drop the reference to whoever answers: the project was closed, and its memory is to be freed.
+        """Drop the reference to `answer`: the project was closed, and its memory is to be freed.
 
         The page stays as it is. Acts that still come are refused for now, so that the browser keeps them for the
         project's next opening.
@@ -103,7 +103,7 @@ class Card(anywidget.AnyWidget):
 
 
 def _open_line(line: Any, opening: Mapping[str, Any]) -> None:
-    """Answer on a line that a card has opened because its acts weren't answered: it has a subshell of its own."""
+    """Answer on a further comm with its own subshell, which a card has opened because its acts weren't answered."""
     card = _cards.get(opening["content"]["data"].get("feed", ""))
     if card is None:
         line.close()

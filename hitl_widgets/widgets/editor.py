@@ -48,10 +48,10 @@ from .widget import WAKE_S, Job, Widget, rest_s
 if TYPE_CHECKING:
     from ..project.project import Project
 
-POLL_S = 1.5  # another process's edits and answers are looked for
-COUNT_S = 1.0  # answers are counted again, at most so often
+POLL_S = 1.5  # how often to look for another process's edits and answers
+COUNT_S = 1.0  # shortest time between two counts of answers
 LATEST = 20_000  # answers among which a label without examples finds its pictures
-PICTURES = 6  # of a label, for it and as many against
+PICTURES = 6  # examples of a label, and as many counter-examples
 
 
 class EditorCard(Card):
@@ -67,7 +67,7 @@ class TaxonomyEditor(Widget[EditorPush]):
     Parameters
     ----------
     project : Project
-        Whose taxonomy it is.
+        The project with the taxonomy.
     example : callable
         From the name of a label's example to its picture, a PNG.
     keys : mapping, optional
@@ -123,7 +123,7 @@ class TaxonomyEditor(Widget[EditorPush]):
 
     def _examples(self, act: WantExamples) -> Noted:
         with self._changed:
-            # What is in sight now comes before what was scrolled past.
+            # Labels in sight now come before those scrolled past.
             self._pictured = {**dict.fromkeys(act.label_ids), **self._pictured}
             self._changed.notify_all()
         return NOTED
@@ -152,7 +152,7 @@ class TaxonomyEditor(Widget[EditorPush]):
                     self._replies[act.decision_id] = {"kind": "stored", "decision_id": act.decision_id,
                                                       "edit_id": edit_id, "version": version, "prose": prose}
                 except StoreError:
-                    raise  # the disk may have room again: it comes again
+                    raise  # the act is sent again: the disk may have room by then
                 except HitlError as error:
                     self._replies[act.decision_id] = rejected({"decision_id": act.decision_id}, str(error))
             return self._replies[act.decision_id]
@@ -184,7 +184,7 @@ class TaxonomyEditor(Widget[EditorPush]):
         self._look_at = min(self._look_at, self._looked_at + self._rest_s)
 
     def _look(self) -> None:
-        with self._changed:  # what is stored from here on wakes it again
+        with self._changed:  # anything stored from here on wakes it again
             self._looked_at = time.monotonic()
             self._look_at = self._looked_at + POLL_S
         self.project.refresh()
@@ -195,7 +195,7 @@ class TaxonomyEditor(Widget[EditorPush]):
             self._on_change("taxonomy")
 
     def _seen(self) -> tuple[int, tuple[str, ...], bool]:
-        """What a push of the taxonomy depends on: its version, the edits to settle, and whether they may be."""
+        """What a push of the taxonomy depends on: its version, the edits to settle, and whether this person may."""
         waiting = tuple(step.id for step in self.project.lineage.forks.unsettled)
         return self.project.taxonomy.version, waiting, self.project.may("settled")
 
@@ -228,7 +228,7 @@ class TaxonomyEditor(Widget[EditorPush]):
         counts = self.project.label_counts()
         self._latest = latest_items(self.project.log.newest(LATEST), self.project.lineage)
         self._push({"kind": "counts", "counts": counts.labels, "count": counts.all})
-        # A large log is counted more seldom than a small one.
+        # A large log is counted less often than a small one.
         self._count_at = time.monotonic() + max(COUNT_S, 5 * (time.monotonic() - began))
 
     def _push_examples(self) -> None:
@@ -251,7 +251,7 @@ class TaxonomyEditor(Widget[EditorPush]):
 
 
 def tree_of(taxonomy: Taxonomy) -> TreeLabels:
-    """Describe every label, depth first, with its key and what is said of it."""
+    """Describe every label, depth first, with its key, definition and other properties."""
     keys = taxonomy.keys
     labels: list[TreeLabel] = []
     for label in taxonomy.labels:

@@ -48,11 +48,11 @@ class ShownObjects(Protocol):
 
     @property
     def objects(self) -> Sequence[Mapping[str, Any]]:
-        """The objects on the screen, or that would be where `hidden`."""
+        """The objects on the screen; if they are hidden, those that would be shown."""
 
     @property
     def withheld(self) -> Sequence[Mapping[str, Any]]:
-        """Those that are kept from the person by chance."""
+        """The objects that are withheld from the person at random."""
 
     @property
     def threshold(self) -> float | None:
@@ -60,11 +60,11 @@ class ShownObjects(Protocol):
 
     @property
     def threshold_probability(self) -> float | None:
-        """How likely the draw of this threshold was."""
+        """The probability with which this threshold was drawn."""
 
     @property
     def model(self) -> str | None:
-        """What proposed them."""
+        """The model that proposed the objects."""
 
 
 class CardHost(Protocol):
@@ -76,7 +76,7 @@ class CardHost(Protocol):
 
     @property
     def annotator(self) -> str:
-        """Who decides, where an act names nobody."""
+        """The annotator of acts that name nobody."""
 
     @property
     def annotator_is_default(self) -> bool:
@@ -104,13 +104,13 @@ class CardHost(Protocol):
     def following(self) -> AbstractContextManager[None]:
         """Take in what other processes stored; quick where there is nothing. Listeners are told.
 
-        Within this, the other methods rest on this one look at the log, and on what this process stores.
+        Inside this context, the other methods use this one look at the log, and what this process stores.
         """
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard`, on another thread, when somebody stored something, where the log can notify.
 
-        The function that is returned ends it. A card follows every few seconds beside it.
+        The returned function ends it. A card also looks every few seconds, without being called.
         """
 
     @property
@@ -183,7 +183,7 @@ class CardHost(Protocol):
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy", "model" or "learning" after each change.
 
-        What is returned ends that.
+        The returned function ends it.
         """
 
 
@@ -248,18 +248,18 @@ class AssigningHost(Protocol):
 class RolesHost(Protocol):
     """A project whose people have roles. Its `decide` and `retract` take `keep_aside`.
 
-    With `keep_aside` an act that the annotator's role doesn't allow is stored, and counts nowhere; without it that is
-    NotAllowed. Listeners are told "people" when a role changes.
+    With `keep_aside` an act that the annotator's role doesn't allow is stored, and counts nowhere; without it, it
+    raises NotAllowed. Listeners are told "people" when a role changes.
     """
 
     def reading(self, annotator: str | None = None) -> str | None:
         """Say why the annotator may only read; None where their role allows answers. Quick."""
 
     def aside(self, annotator: str | None = None) -> str | None:
-        """Say how many of the annotator's answers are kept aside, and to an owner whose else are; None for none."""
+        """Say how many of the annotator's answers are kept aside, and to an owner whose others are; None for none."""
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
-        """Say why an act that was stored just now is kept aside; None where it isn't."""
+        """Say why an act that was stored just now is kept aside; None if it isn't."""
 
 
 @runtime_checkable
@@ -268,7 +268,7 @@ class LearningHost(Protocol):
 
     @property
     def learning(self) -> LearningState:
-        """What it is doing; quick, on any thread."""
+        """The state of the learning; quick, on any thread."""
 
 
 class AdjudicationHost(Protocol):
@@ -280,7 +280,7 @@ class AdjudicationHost(Protocol):
 
     @property
     def annotator(self) -> str:
-        """Who adjudicates."""
+        """The person who adjudicates."""
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -308,7 +308,7 @@ class AdjudicationHost(Protocol):
         """Take a verdict back."""
 
     def progress(self) -> Mapping[str, Any]:
-        """Say how far it is: `hitl_widgets.widgets.messages.AdjudicationProgress`."""
+        """Report the progress: `hitl_widgets.widgets.messages.AdjudicationProgress`."""
 
     def verdicts(self, n: int = 50) -> Sequence[Mapping[str, Any]]:
         """List the annotator's last verdicts that stand: `hitl_widgets.widgets.messages.PastVerdict`."""

@@ -16,7 +16,7 @@ from ..errors import BadInput
 from ..records import OBJECT_TASKS
 
 TABLES = Path(__file__).parent / "js" / "keys"
-# Tasks whose keys are in a table that several have, below their own.
+# Tasks -> a table of keys that they share; a task's own table overrides it.
 SHARED = dict.fromkeys(OBJECT_TASKS, "objects")
 OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others lead through the page
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
@@ -31,13 +31,14 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
     keys : mapping of str to str or sequence of str
         Action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft".
     widget : "card", "editor", "triage" or "adjudication"
-        Whose table.
+        The widget whose table is read.
     task : str
         What is asked on the card: where a table ``card.<task>.json`` lies beside the card's, its rows replace those of
         the same action, and an action whose row is null there is none. Tasks that ask for objects have a table
         ``card.objects.json`` in common.
     kind : "image" or "text"
-        What the items are: the rows of ``card.text.json`` replace the card's for texts, below those of the task.
+        What the items are: for texts, the rows of ``card.text.json`` replace the card's; those of the task replace
+        both.
 
     Returns
     -------

@@ -24,7 +24,7 @@ class Live:
     Parameters
     ----------
     epochs : int
-        The most that there can be.
+        Maximum number of epochs.
     title : str
         What is being trained.
     """

@@ -1,8 +1,8 @@
 """The messages between widgets and their JavaScript, both ways.
 
-Acts come from the browser and are dataclasses, which `hitl_widgets.widgets.acts.reader` makes of what arrived. Replies
-and pushes go to the browser and are typed dictionaries. ``js/messages.d.ts`` is made of this module by
-``python tests/widgets/typescript.py``; a test says whether it is up to date.
+Acts come from the browser and are dataclasses, which `hitl_widgets.widgets.acts.reader` makes. Replies and pushes go to
+the browser and are typed dictionaries. ``js/messages.d.ts`` is generated from this module by
+``python tests/widgets/typescript.py``; a test checks that it is up to date.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class GivenObject(_GivenObjectMore):
 
 
 class RegionEntry(TypedDict):
-    """Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside."""
+    """Pixels of an item at its own size (height, width), run-length encoded by rows; the first run is outside."""
 
     size: tuple[int, int]
     runs: list[int]
@@ -77,7 +77,7 @@ class _ObjectReasonMore(TypedDict, total=False):
 
 
 class ObjectReasonEntry(_ObjectReasonMore):
-    """What was said of the explanation of one object, by the map that was on the screen: `method` and `display`."""
+    """A judgement of one object's explanation; `method` and `display` are those of the map on the screen."""
 
     reason: Reason
 
@@ -85,7 +85,7 @@ class ObjectReasonEntry(_ObjectReasonMore):
 Objects = Annotated[tuple[GivenObject, ...], "objects, each with id, kind, at and label_id"]
 Reasons = Annotated[dict[str, ObjectReasonEntry], "the id of an object -> what was said of its explanation"]
 
-MOST_PAST_OBJECTS = 2_000  # of the past decisions that are pushed
+MOST_PAST_OBJECTS = 2_000  # in the past decisions that are pushed
 
 # -- acts: what the browser asks for. A field with a default may be left out.
 
@@ -94,8 +94,8 @@ MOST_PAST_OBJECTS = 2_000  # of the past decisions that are pushed
 class Hello:
     """The greeting of a page that has opened. One that is older than the tab's latest is ignored.
 
-    `left`: the id that the page had before it was reloaded. `shows`: whether the widget is to be seen in it. `takes`:
-    its person wants to act in it, though another page is active.
+    `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in it. `takes`: its
+    person wants to act in it, though another page is active.
     """
 
     KIND: ClassVar = "hello"
@@ -109,14 +109,14 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class Here:
-    """The active page is there still."""
+    """The active page is still there."""
 
     KIND: ClassVar = "here"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """A page only watches; it becomes active where the active one is gone."""
+    """A page only watches; it becomes active if the active one is gone."""
 
     KIND: ClassVar = "watch"
 
@@ -138,7 +138,7 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True)
 class SignedAct(Act):
-    """An act with who did it, and when."""
+    """An act with its annotator and its time."""
 
     annotator: str | None = None  # the project's own if missing
     acted_at: datetime
@@ -148,10 +148,10 @@ class SignedAct(Act):
 class Decide(SignedAct):
     """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of.
 
-    `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and
-    attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`:
-    all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids
-    of those that were in focus or changed, and `reasons` what was said of the explanations of single ones.
+    `label_id` may be the id of a set of labels. `values`: the answers to attributes. `touched`: ids of labels and
+    attributes that the person changed or confirmed by hand; None if nothing of the kind can be touched. In a project of
+    objects, `objects` are all that are in the item, with the `size` that its picture had; `touched` are then the ids of
+    those that were in focus or changed, and `reasons` the judgements of single objects' explanations.
     """
 
     KIND: ClassVar = "decide"
@@ -184,7 +184,7 @@ class Retract(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class More:
-    """Fewer items wait than there should."""
+    """A request for more items: fewer wait than should."""
 
     KIND: ClassVar = "more"
     have: tuple[str, ...] = ()
@@ -192,7 +192,7 @@ class More:
 
 @dataclass(frozen=True, kw_only=True)
 class Name:
-    """The annotator says who they are."""
+    """The name that the annotator gives."""
 
     KIND: ClassVar = "name"
     annotator: str
@@ -200,7 +200,7 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
-    """An item is wanted that isn't in the queue."""
+    """A request for an item that isn't in the queue."""
 
     KIND: ClassVar = "fetch"
     item_id: str
@@ -208,7 +208,7 @@ class Fetch:
 
 @dataclass(frozen=True, kw_only=True)
 class WantMap:
-    """A saliency map for another label than the suggestion is wanted."""
+    """A request for a saliency map of another label than the suggestion."""
 
     KIND: ClassVar = "map"
     item_id: str
@@ -219,7 +219,7 @@ class WantMap:
 
 @dataclass(frozen=True, kw_only=True)
 class WantSegments:
-    """The parts of an item, for marking them, are wanted."""
+    """A request for the parts of an item, for marking them."""
 
     KIND: ClassVar = "segments"
     item_id: str
@@ -227,7 +227,7 @@ class WantSegments:
 
 @dataclass(frozen=True, kw_only=True)
 class WantExamples:
-    """Pictures of the examples of labels are wanted."""
+    """A request for pictures of the examples of labels."""
 
     KIND: ClassVar = "examples"
     label_ids: Ids
@@ -262,7 +262,7 @@ class Respond(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Settle(SignedAct):
-    """A question is settled: its item or its answer goes into the definition of a label, or none was needed."""
+    """The settling of a question: its item or its answer becomes part of a label's definition, or neither does."""
 
     KIND: ClassVar = "settle"
     thread: str
@@ -274,9 +274,9 @@ class Settle(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Consent(SignedAct):
-    """The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes.
+    """The annotator's yes or no to a question about consent, `to`. A no also takes back an earlier yes.
 
-    `policy` is that of the question: a yes to what was asked before is none to what is asked now.
+    `policy` is the one that the question was about: a yes to an earlier policy isn't a yes to today's.
     """
 
     KIND: ClassVar = "consent"
@@ -297,7 +297,7 @@ class Dismiss(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """The sitting is over: what the annotator is told then is wanted."""
+    """The end of the sitting, and a request for the notices that follow it."""
 
     KIND: ClassVar = "stop"
 
@@ -315,10 +315,7 @@ class Adjudicate(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class WantPreview:
-    """A request to preview some edits, the reverting of one, or the applying of one that was made apart (`settle`).
-
-    `ask` is its number.
-    """
+    """A request, with the number `ask`, to preview edits, the reverting of one, or the settling of one made apart."""
 
     KIND: ClassVar = "preview"
     ask: int
@@ -329,7 +326,7 @@ class WantPreview:
 
 @dataclass(frozen=True, kw_only=True)
 class Apply(Act):
-    """The taxonomy is edited. The edits mean the labels of version `base`."""
+    """Edits of the taxonomy, which refer to the labels of version `base`."""
 
     KIND: ClassVar = "apply"
     edits: Edits
@@ -379,7 +376,7 @@ class Make(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaveOut(SignedAct):
-    """Items stay what they are, and need no place."""
+    """Items are left as they are: they need no place in the taxonomy."""
 
     KIND: ClassVar = "leave_out"
     item_ids: Ids
@@ -403,14 +400,14 @@ class Undo(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Regroup:
-    """What looks alike is to be put together again."""
+    """A request to group the items by similarity again."""
 
     KIND: ClassVar = "regroup"
 
 
 @dataclass(frozen=True, kw_only=True)
 class WantPictures:
-    """Pictures of items are wanted, small or large."""
+    """A request for pictures of items, small or large."""
 
     KIND: ClassVar = "pictures"
     item_ids: Ids
@@ -453,10 +450,10 @@ class _AttributeEntryMore(TypedDict, total=False):
 
 
 class AttributeEntry(_AttributeEntryMore):
-    """Something that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`.
+    """An attribute that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`.
 
-    `step`: the smallest one that an arrow key makes. `labels`: the label_ids of which it is asked; every one where that
-    is missing. `sensitive`: the purpose for which it is asked.
+    `step`: the smallest change by an arrow key. `labels`: the label_ids for which it is asked; all labels if missing.
+    `sensitive`: the purpose for which it is asked.
     """
 
     attribute_id: str
@@ -512,7 +509,7 @@ class _TreeLabelsMore(TypedDict, total=False):
 class TreeLabels(_TreeLabelsMore):
     """The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers.
 
-    The `labels` of its attributes are those that were named, without the ones under them.
+    The `labels` of its attributes are those that were named, without the labels below them.
     """
 
     version: int
@@ -523,7 +520,7 @@ class TreeLabels(_TreeLabelsMore):
 class Progress(TypedDict, total=False):
     """Items that have the annotator's answer: in all, today, in this round, in this review; and what is left.
 
-    `asked`: how many items this review's queue had, where it isn't what is open.
+    `asked`: how many items this review's queue had, if it isn't that of open items.
     """
 
     answered: int
@@ -547,7 +544,7 @@ class SuggestedValue(TypedDict):
 
 
 class WasObject(TypedDict):
-    """Where the proposal lay that an object was, and its label."""
+    """The place and label of the proposal from which an object was made."""
 
     at: list[float]
     label_id: str
@@ -568,8 +565,8 @@ class _ObjectMore(TypedDict, total=False):
 class ObjectEntry(_ObjectMore):
     """An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before.
 
-    `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. `reason`:
-    what the annotator said of its explanation.
+    `was`: the proposal, if the object differs from it. `doubt`: an edit of the taxonomy left its label in doubt.
+    `reason`: the annotator's judgement of its explanation.
     """
 
     id: str
@@ -609,14 +606,14 @@ class ItemEntry(_ItemMore):
 
     `probs`: label_id and probability, the likeliest first.
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
-    earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision
+    earlier answer may mean now, or between which the model can't decide. `standing`: the id of the annotator's decision
     that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no
     saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
     person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
-    itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a
-    model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't
-    blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision.
-    `before`: what comes before a text in its group.
+    itself, `suggestion` is the id of a set, and `target` the label whose saliency map is pushed unasked. `values`: a
+    model's suggestions for attributes, by attribute_id. `objects`: those that are shown, or would be if the item
+    weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's
+    decision. `before`: what comes before a text in its group.
     """
 
     item_id: str
@@ -629,9 +626,9 @@ class ItemEntry(_ItemMore):
 
 
 class ShownMap(TypedDict):
-    """A map on the screen: of which method, of what, how it was shown, and what the target was compared with.
+    """A map on the screen: its method and target, how it was shown, and what the target was compared with.
 
-    `models`: those that suggested what was shown with it, its own among them.
+    `models`: those whose suggestions were shown with it, including its own model.
     """
 
     method: str
@@ -652,7 +649,7 @@ class _PastMore(TypedDict, total=False):
 class PastDecision(_PastMore):
     """A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones.
 
-    `map`: of which map the reason is, where something was said of one.
+    `map`: the map that the reason is about, if there is a reason.
     """
 
     decision_id: str
@@ -680,7 +677,7 @@ class _ExampleMore(TypedDict, total=False):
 class ExampleEntry(_ExampleMore):
     """An example of a label, or one `against` it.
 
-    `answered`: nobody named it, it was answered so. `case`: what makes it hard to see, such as "occluded".
+    `answered`: an item with this answer, which nobody named. `case`: what makes it hard to see, such as "occluded".
     """
 
     name: str
@@ -759,7 +756,7 @@ class _ConsentQuestionMore(TypedDict, total=False):
 
 
 class ConsentQuestion(_ConsentQuestionMore):
-    """What the annotator is asked to agree to, the words of the question, and the id of what the owner set."""
+    """What the annotator is asked to agree to, the question's text, and the id of the owner's policy."""
 
     to: str
     text: str
@@ -781,8 +778,8 @@ class _AboutMore(TypedDict, total=False):
 class About(_AboutMore):
     """What everybody may know of the project: its purpose, and who sees whose figures.
 
-    `takes_part`: to what the annotator has agreed and may stop. `asked`: which items are assigned to the annotator, and
-    how far they are, where some are.
+    `takes_part`: what the annotator has agreed to and may stop. `asked`: which items are assigned to the annotator, if
+    any, and how many of them are done.
     """
 
     purpose: str | None
@@ -794,8 +791,8 @@ class About(_AboutMore):
 class LearningEntry(TypedDict):
     """What the model learns in the background, in words.
 
-    `learnt`: answers that the adopted model learnt there, None where another one is adopted, or none. `text` says so,
-    `next` what follows, `why` more, for who asks.
+    `learnt`: number of answers that the adopted model learnt in the background; None if another model, or none, is
+    adopted. `text` says so, `next` says what follows, `why` gives more detail.
     """
 
     name: Literal["waiting", "learning", "frozen", "failed"]
@@ -806,7 +803,7 @@ class LearningEntry(TypedDict):
 
 
 class CompetingAnswer(TypedDict):
-    """An answer of somebody, under a letter in the place of their name."""
+    """Somebody's answer, under a letter in place of their name."""
 
     letter: str
     label_id: str | None
@@ -833,9 +830,9 @@ class CaseEntry(_CaseMore):
 
 
 class AdjudicationProgress(TypedDict):
-    """How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left.
+    """Progress of the adjudication: verdicts, the residual error of the labels with its interval, and what is left.
 
-    `left`: reviews that are expected until `goal` is met, None where that can't be told. `done`: why it may stop.
+    `left`: expected number of reviews until `goal` is met, None if that can't be estimated. `done`: why it may stop.
     """
 
     judged: int
@@ -866,7 +863,7 @@ class _Ready(TypedDict, total=False):
 class CardReady(_Ready):
     """The reply to `Hello` on the card.
 
-    `reading`: why nothing can be answered here, where the annotator's role doesn't allow it.
+    `reading`: why nothing can be answered here, if the annotator's role doesn't allow it.
     """
 
     kind: Literal["ready"]
@@ -923,7 +920,7 @@ class _StoredMore(TypedDict, total=False):
 
 
 class Stored(_StoredMore):
-    """The log has it. `aside`: why it counts nowhere, where the annotator's role didn't allow it."""
+    """The log has it. `aside`: why it counts nowhere, if the annotator's role didn't allow it."""
 
     kind: Literal["stored"]
     decision_id: str
@@ -963,7 +960,7 @@ class _NotedMore(TypedDict, total=False):
 
 
 class Noted(_NotedMore):
-    """It was understood; what was asked for follows as a push. `page`: the only one that it is an answer for."""
+    """It was understood; what was asked for follows as a push. `page`: the only page that this answers."""
 
     kind: Literal["noted"]
 
@@ -986,7 +983,7 @@ class Closed(TypedDict):
 
 
 class PushActive(TypedDict):
-    """The page that acts; the others watch. `asks`: it is to say whether it is there still."""
+    """The page that acts; the others watch. `asks`: it is to say whether it is still there."""
 
     kind: Literal["active"]
     page: str | None
@@ -1016,10 +1013,10 @@ class PushThreads(TypedDict):
 
 
 class PushAbout(TypedDict):
-    """What the owner set has changed, what the annotator is asked to agree to, or what their role allows.
+    """A change of what the owner set, what the annotator is asked to agree to, or what their role allows.
 
     `reading` is as in `CardReady`; `aside` says how many of the annotator's answers are kept aside, and to an owner
-    whose else are.
+    whose others are.
     """
 
     kind: Literal["about"]
@@ -1070,10 +1067,9 @@ class _PushMapMore(TypedDict, total=False):
 class PushMap(_PushMapMore):
     """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item.
 
-    `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each
-    token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, where it isn't
-    the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, where that is
-    known.
+    `model`: the model that it explains; it isn't shown beside another model's suggestion. For a text there is a byte
+    for each token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, if it
+    isn't the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, if known.
     """
 
     kind: Literal["map"]
@@ -1159,7 +1155,7 @@ class End(TypedDict):
 
 
 class PushLearning(TypedDict):
-    """What the model learns in the background has changed; None where it learns nothing there."""
+    """What the model learns in the background has changed; None if it learns nothing there."""
 
     kind: Literal["learning"]
     learning: LearningEntry | None
@@ -1195,7 +1191,7 @@ class PushPreview(_PushPreviewMore):
 
 
 class Pages(TypedDict):
-    """The items without a place, those that look alike on one page; for texts the words that set each page apart."""
+    """The items without a place, similar ones on the same page; for texts the words that distinguish each page."""
 
     kind: Literal["pages"]
     pages: list[list[UnplacedItem]]
@@ -1203,7 +1199,7 @@ class Pages(TypedDict):
 
 
 class Unplaced(TypedDict):
-    """What has no place now, and which of it is on no page yet."""
+    """The items that have no place now, and those of them that are on no page yet."""
 
     kind: Literal["unplaced"]
     item_ids: list[str]
@@ -1266,8 +1262,7 @@ def labels_of(taxonomy: Taxonomy, first: Collection[str] = ()) -> Labels:
     ----------
     taxonomy : Taxonomy
     first : collection of str
-        label_ids of labels that come before the others, in their order; keys that no label has of its own go to them
-        first.
+        label_ids of labels that come before the others, in their order; they are the first to get free keys.
     """
     labels: list[LabelEntry] = []
     answers = sorted(taxonomy, key=lambda label: label.id not in first)
@@ -1314,7 +1309,7 @@ def step_of(attribute: Attribute) -> float:
 
 
 def cases_of(label: Label) -> dict[str, str]:
-    """List the examples of a label that are hard to see: name -> what makes it so."""
+    """List the examples of a label that are hard to see: name -> what makes them hard to see."""
     cases: Mapping[str, tuple[str, ...]] = getattr(label, "edge_cases", {})
     return {name: case for case, names in cases.items() for name in names}
 
@@ -1353,12 +1348,12 @@ def _object_entry(one: ObjectAnswer, reason: ObjectReason | None) -> ObjectEntry
 
 
 def value_target(attribute: Attribute, value: float | str) -> str:
-    """What a saliency map is of that explains the value of an attribute: of choices, why it is this one."""
+    """The target of a saliency map that explains the value of an attribute; for choices, why it is this one."""
     return attribute.id if attribute.scale is not None else f"{attribute.id}={value}"
 
 
 def object_target(object_id: str) -> str:
-    """What a saliency map is of that explains one object."""
+    """The target of a saliency map that explains one object."""
     return f"object:{object_id}"
 
 
@@ -1376,7 +1371,7 @@ def _region(region: Region | None) -> RegionEntry | None:
 
 
 def learning_of(state: LearningState) -> LearningEntry | None:
-    """Say what the model learns in the background; None where it doesn't."""
+    """Say what the model learns in the background; None if it doesn't."""
     if state.name == "off":
         return None
     right = state.out_of_fold
@@ -1409,9 +1404,9 @@ def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], byte
     picture : callable
         From a name to a PNG; a `HitlError` that it raises becomes the example's problem.
     most : int
-        So many for the label at most, and as many against it; of `cases`, so many in all beside these.
+        Maximum number of examples for the label, of those against it, and of further ones from `cases`.
     cases : mapping of str to str, optional
-        Names that are hard to see, and what makes them so.
+        Name of an example that is hard to see -> what makes it hard to see.
     """
     cases = cases or {}
     examples: list[ExampleEntry] = []

@@ -1,4 +1,4 @@
-"""Items, saliency maps and superpixels packed as messages; a text goes as UTF-8, where a picture would be.
+"""Items, saliency maps and superpixels packed as messages; a text is sent as UTF-8 in place of a picture.
 
 What can't be packed becomes a message with the reason, so that a person can decide on a broken item, too.
 """
@@ -37,8 +37,8 @@ from .messages import (
 )
 
 SHOWN = 5  # predictions on the card
-SHOWN_IN_LIST = 30  # where each stands beside its label
-EXAMPLES = 6  # of a label, shown for it and as many against
+SHOWN_IN_LIST = 30  # predictions shown beside their labels
+EXAMPLES = 6  # examples of a label, and as many counter-examples
 
 
 def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tuple[ItemEntry, list[bytes]]:
@@ -88,7 +88,7 @@ def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
     if prediction is not None:
         _put_prediction(entry, prediction, planted, most=SHOWN if _is_plain(host) else SHOWN_IN_LIST)
     if values:
-        if host.task == "scale":  # the first attribute is in hand when the item appears
+        if host.task == "scale":  # the first attribute is selected when the item appears
             first = next(iter(values))
             entry["target"] = value_target(host.taxonomy.attribute(first), values[first]["value"])
         entry["values"], entry["values_model"] = values, next(predicted[name].model for name in values)
@@ -147,14 +147,14 @@ def _predicted(host: CardHost, item: Item, entry: ItemEntry
 
 
 def _without_unknown(prediction: Prediction) -> Prediction | None:
-    """Keep the labels that the model knows; None where it knows none."""
+    """Keep the labels that the model knows; None if it knows none."""
     known = np.flatnonzero(np.isfinite(prediction.probs))
     return None if not len(known) else replace(
         prediction, label_ids=tuple(prediction.label_ids[i] for i in known), probs=prediction.probs[known])
 
 
 def _suggested_values(taxonomy: Taxonomy, predicted: Mapping[str, PredictedValue]) -> dict[str, SuggestedValue]:
-    """The values that are suggested, as the card shows them: on a continuous scale to the step of an arrow key."""
+    """The suggested values as the card shows them: on a continuous scale rounded to the step of an arrow key."""
     suggested: dict[str, SuggestedValue] = {}
     for attribute in taxonomy.attributes:
         if (one := predicted.get(attribute.id)) is None:
@@ -195,9 +195,9 @@ def _put_prediction(entry: ItemEntry, prediction: Prediction, planted: str | Non
 
 
 def _planted_probs(prediction: Prediction, planted: str) -> np.ndarray:
-    """What is shown with a suggestion that is wrong on purpose: it and the model's own change places.
+    """The probabilities that are shown with a suggestion that is wrong on purpose, swapped with the model's own one.
 
-    A planted suggestion that stood below another label would give itself away. Of a set, each label that differs from
+    A planted suggestion below another label in the list would give itself away. For a set, each label that differs from
     the model's own set gets the probability that it isn't there.
     """
     probs = prediction.probs.copy()
@@ -292,7 +292,7 @@ def pack_archive(host: CardHost) -> tuple[Archive, list[bytes]]:
 
 
 def check_size(host: CardHost, item_id: str, size: tuple[int, int]) -> None:
-    """BadInput where an item hasn't the size any more that it had when its objects were marked."""
+    """Raise BadInput if the size of an item has changed since its objects were marked."""
     height, width = host.pool.size(host.item(item_id).position)
     if size != (width, height) and host.pool.kind == "text":
         raise BadInput(f"the text {item_id!r} has {width:,} characters now, and it had {size[0]:,} when its spans "

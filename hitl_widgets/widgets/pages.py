@@ -1,8 +1,8 @@
 """The active page: of all browser pages that show a kernel's widgets, one acts, and the others only watch.
 
 A kernel is one person's. Two pages in which that person acts at once would show each other's items late, so that the
-same item is answered twice. Start with `ActivePage`. Whatever an act says is stored all the same, from whichever page
-it comes: an act that was made before a page heard that it only watches is as good as any other.
+same item is answered twice. Start with `ActivePage`. An act is stored whichever page it comes from: it may have been
+made before the page was told that it only watches.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from weakref import WeakSet
 
-SILENT_S = 5.0  # a page that doesn't answer for so long is gone
-RELOAD_S = 10.0  # one that said that it goes may be reloading, and is waited for so long by those that watch
+SILENT_S = 5.0  # a page that hasn't answered for this long is gone
+RELOAD_S = 10.0  # a page that has left may be reloading: those that watch wait this long for it
 
 
 class ActivePage:
@@ -58,7 +58,7 @@ class ActivePage:
         left : str, optional
             What its id was before it was reloaded.
         shows : bool
-            Whether a widget is to be seen in it. A page in which none is doesn't become active, unless by reloading.
+            Whether a widget is visible in it. A page without one doesn't become active, except by reloading.
         takes : bool
             Whether its person wants to act in it, whatever page was active.
 
@@ -77,7 +77,7 @@ class ActivePage:
         return False
 
     def watch(self, page: str) -> bool:
-        """Take in that a page watches; it becomes active where the active one is gone. Returned is as of `greet`."""
+        """Take in that a page watches; it becomes active if the active one is gone. Returns the same as `greet`."""
         with self._lock:
             now = self._now()
             gone = now - self._left_at >= RELOAD_S if self._left_at is not None else \
@@ -120,10 +120,10 @@ class ActivePage:
 
 
 class Listener:
-    """What is told when another page becomes active."""
+    """Base class of widgets that are told when another page becomes active."""
 
     def on_active_page(self) -> None:
         """Another page has become active."""
 
 
-active_page = ActivePage()  # of this kernel
+active_page = ActivePage()  # the one of this kernel

@@ -1,7 +1,7 @@
 """The triage widget: unplaced items are sorted in groups of items that look alike.
 
-Acts are answered at once and are stored by then; finding such items, grouping them by similarity, and pictures are
-the work of one thread in the background. Start with `Triage`.
+Acts are stored and answered at once; one background thread finds unplaced items, groups them by similarity and prepares
+their pictures. Start with `Triage`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from .messages import (
 )
 from .widget import Job, Widget
 
-POLL_S = 2.0  # what others answer and sort is looked for
-LOOK_S = 0.5  # after a change, at most so often
+POLL_S = 2.0  # how often to look for what others answer and sort
+LOOK_S = 0.5  # shortest time between two looks after changes
 SIDE, LARGE = 112, 448  # pixels of a picture on the page, and of the one in focus
 TILE_TEXT, LARGE_TEXT = 160, 600  # characters of a text on the page, and of the one in focus
 AT_ONCE = 12  # pictures in one message
@@ -58,12 +58,12 @@ class TriageCard(Card):
 
 
 class Triage(Widget[TriagePush]):
-    """A page on which a person sorts what found no place in the taxonomy, a group at a time.
+    """A page on which a person sorts items that have no place in the taxonomy, a group at a time.
 
     Parameters
     ----------
     unplaced : UnplacedItems
-        What has no place, and what may be done with it; a script may use it too.
+        The items without a place and the steps that sort them; a script may use it too.
     features : callable
         From positions in the pool to floats, shape (n, n_features), by which items look alike.
     size : int
@@ -104,7 +104,7 @@ class Triage(Widget[TriagePush]):
         return f"<Triage: {len(self.unplaced.waiting())} items to sort>"
 
     def group(self) -> list[list[Unplaced]]:
-        """Group by similarity all that has no place now: the pages, the largest first."""
+        """Group the items that have no place now by similarity: the pages, the largest first."""
         others = self.unplaced.waiting()
         rows = self.features([other.position for other in others]) if others else np.empty((0, 0))
         return [[others[row] for row in cluster] for cluster in groups_of_alike(rows, size=self.size)]
@@ -128,7 +128,7 @@ class Triage(Widget[TriagePush]):
         pool = self.unplaced.project.pool
         places = pool.positions(act.item_ids)
         with self._changed:
-            # What is in sight now comes before what was paged past.
+            # Items in sight now come before those paged past.
             self._wanted = {**{(item_id, side): None for item_id in act.item_ids}, **self._wanted}
             self._changed.notify_all()
         pool.fetch_ahead(places[places >= 0].tolist(), first=True, then=self._note)
@@ -217,7 +217,7 @@ class Triage(Widget[TriagePush]):
             self._look_at = max(self._look_at, self._rested_at)
 
     def _ready(self) -> list[tuple[str, int]]:
-        """Those pictures that are wanted and whose files aren't on their way."""
+        """The pictures that are wanted and whose files aren't being fetched."""
         pool = self.unplaced.project.pool
         if not pool.remote:
             return list(self._wanted)

@@ -29,10 +29,10 @@ P = TypeVar("P", bound=Push)
 Job = Callable[[], object]
 
 LONGEST_PAUSE_S = 30.0
-# Where others store all the time, a widget looks for it after so long, or after so many times what the last look took,
-# but no later than this: sixteen people on one machine would keep it busy with looking otherwise.
+# While others store all the time, a widget waits before its next look for the first of these, or for a multiple of what
+# the last look took, up to the last: otherwise sixteen people would keep one machine busy with looking.
 WAKE_S, REST, LONGEST_REST_S = 0.1, 20, 2.0
-# The interpreter waits so long for the job that a thread has begun.
+# How long the ending interpreter waits for the job that a thread has begun.
 END_S = 10.0
 
 
@@ -68,9 +68,9 @@ class Widget(pages.Listener, ABC, Generic[P]):
     when somebody stored something.
     """
 
-    NAME: ClassVar[str]  # of its thread, and in the log
-    FAILING: ClassVar[str]  # what the browser says when preparing something raised
-    CLOSING: ClassVar[str]  # and when it was closed without a reason
+    NAME: ClassVar[str]  # the name of its thread, also in log messages
+    FAILING: ClassVar[str]  # the browser's message when preparing something raised
+    CLOSING: ClassVar[str]  # its message when the widget was closed without a reason
 
     def __init__(self, card: type[Card], *handlers: Handler) -> None:
         self._changed = threading.Condition(threading.RLock())
@@ -107,7 +107,7 @@ class Widget(pages.Listener, ABC, Generic[P]):
         return reply
 
     def _is_of_page(self, page: str, act: Mapping[str, Any]) -> bool:
-        """Take in what an act says of the page that it came from, and tell whether it says nothing else."""
+        """Take in what an act says about its page, and tell whether it says nothing else."""
         kind, asks = act.get("kind"), False
         if kind == "hello":
             left = act.get("left")
@@ -133,7 +133,7 @@ class Widget(pages.Listener, ABC, Generic[P]):
             self.feed.push(active)
 
     def close(self, reason: str = "") -> None:
-        """Take no further part in the project. Acts that are still on their way are stored all the same."""
+        """Stop following the project. Acts that are still on their way are stored all the same."""
         with self._changed:
             if self._closed:
                 return
@@ -146,7 +146,7 @@ class Widget(pages.Listener, ABC, Generic[P]):
         self.feed.push(closed)
 
     def end(self, reason: str) -> None:
-        """Close for good: the project was closed, and nothing here shall keep it in memory."""
+        """Close for good: the project was closed, and nothing here may keep it in memory."""
         self.close(reason)
         self.card.detach(reason)
 

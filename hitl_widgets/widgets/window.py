@@ -19,9 +19,9 @@ class Entry:
     ----------
     item : Item
     prediction : Prediction, optional
-        As it was shown, where Python shows it.
+        The prediction as it was shown, if Python shows it.
     target : str, optional
-        The label whose saliency map comes by itself, where a prediction was pushed with the item.
+        The label whose saliency map is pushed without a request, if a prediction was pushed with the item.
     pushed : bool
         Whether the browser has the item.
     again : bool
@@ -42,7 +42,7 @@ class Entry:
 
 
 class Window:
-    """The items that wait in the browser, best first. It has no lock: whoever holds it sees to that.
+    """The items that wait in the browser, best first. Not thread-safe: its owner has the lock.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Window:
         self.entries = [entry for entry in self.entries if entry not in entries]
 
     def drop_decided(self, entries: Iterable[Entry], standing: Mapping[str, str]) -> list[Entry]:
-        """Take out those of the entries whose decision that stands (by item id) is another one than when they came."""
+        """Take out those of the entries whose standing decision (by item id) has changed since they were pushed."""
         decided = [entry for entry in entries if entry in self.entries
                    and standing.get(entry.item.id, entry.standing) != entry.standing]
         self.drop(decided)
@@ -155,17 +155,17 @@ class Window:
 
     def lacking(self, methods: Sequence[str], is_fetching: Callable[[int], bool]
                 ) -> Iterator[tuple[float, Entry, str | None]]:
-        """What the browser lacks: its place, the smaller the sooner, the entry, and None or the method of its map."""
+        """What the browser lacks: a place (smaller is sooner), the entry, and None or the method of a missing map."""
         for place, entry in enumerate(self.entries):
             if entry.pushed:
-                # A map may come a few items later than its item, a second method's a window later.
+                # A map may come a few items later than its item, the map of a second method a window later.
                 yield from ((place + 3.5 + SIZE * order, entry, method) for order, method in enumerate(methods)
                             if method not in entry.mapped)
             elif not is_fetching(entry.item.position):  # one that is slow doesn't hold up the others
                 yield place, entry, None
 
     def forget(self, *decision_ids: str) -> None:
-        """Bring back no item of these decisions; without any, of none until now."""
+        """Don't bring back the items of these decisions; without arguments, of any decision until now."""
         for decision_id in decision_ids or tuple(self._decided):
             self._decided.pop(decision_id, None)
 

@@ -1,4 +1,4 @@
-"""Values in foreign JSON, checked: each function gives what it is given, or raises BadInput.
+"""Checks of values in foreign JSON: each function returns a valid value, or raises BadInput.
 
 `inside` puts the place in the file before their messages.
 """
@@ -51,9 +51,10 @@ def text(value: Any) -> str:
 
 
 def nameable(value: Any) -> str:
-    """A text that can be kept as a name: without NUL, and without halves of a surrogate pair."""
+    """A text that can be kept as a name: without NUL characters and without unpaired surrogates."""
     if not isinstance(value, str) or not value or not is_text(value):
-        raise BadInput(f"{value!r:.80} is given; a text that isn't empty and can be kept is expected.")
+        raise BadInput(f"{value!r:.80} is given; a text that isn't empty is expected, without NUL characters and "
+                       "without unpaired surrogates.")
     return value
 
 

@@ -3,17 +3,17 @@
 Writing makes a folder: `annotations.json` with info, images, categories and annotations, ``predictions/<model>.json``
 with the results of each model, and the images where they are copied. Boxes and polygons are as COCO has them (the area
 of a polygon is its own, to a millionth of a square pixel); a point is one keypoint, ``[x, y, 2]``, with a box of no
-size. Ids count from 1. Everything that COCO has no word for stands under the key ``hitl``, which its tools leave alone:
+size. Ids count from 1. Everything that COCO has no field for is under the key ``hitl``, which its tools ignore:
 
-- of info the task and the taxonomy with its history;
-- of a category the label's id, path and description;
-- of an image the item's id, name, split, gold, metadata and what each annotator said, with votes and what was shown;
-- of an annotation its id, who gave it, how certain they were, and what became of the proposal.
+- in info the task and the taxonomy with its history;
+- in a category the label's id, path and description;
+- in an image the item's id, name, split, gold, metadata and each annotator's answer, with votes and what was shown;
+- in an annotation its id, who gave it, how certain they were, and what became of the proposal.
 
-Images in which nobody looked for objects, or was sure of them, stand under ``hitl`` at the top: tools would take them
-for images without any, or with these. A single object of which somebody was unsure is a crowd (``iscrowd`` 1): tools
-leave it out of training, and count a detection of it neither as right nor as wrong. With ``labels="annotations"``
-everybody's objects stand beside each other.
+Images without a sure answer (nobody looked for objects, or everybody was unsure or skipped the image) are kept under
+``hitl`` at the top: other tools would take them for images without objects, or with exactly those given. A single
+object of which somebody was unsure is a crowd (``iscrowd`` 1): tools leave it out of training, and count a detection of
+it neither as right nor as wrong. With ``labels="annotations"`` an image has everybody's objects.
 
 Reading takes, from other tools too: one .json file, or a folder with ``annotations.json``, with
 ``_annotations.coco.json`` in folders named train, valid and test, or with ``annotations/instances_*.json``;
@@ -94,7 +94,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 def _is_sure(answer: Answer) -> bool:
-    """Whether somebody looked for objects, and wasn't unsure of the image as a whole."""
+    """Whether an answer's annotator looked for objects, and wasn't unsure of the image as a whole."""
     return answer.objects is not None and answer.verdict not in ("unsure", "skip")
 
 
@@ -126,7 +126,7 @@ def _results(target: Target) -> Iterator[Any]:
 
 @contextmanager
 def _listed(file: IO[str]) -> Iterator[Any]:
-    """A JSON list with an object on each line, to which one is added by each call."""
+    """A JSON list with an object on each line; each call adds one."""
     before = "[\n"
 
     def put(value: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ def _categories(header: Header, category_ids: Mapping[str, int]) -> Iterator[dic
 
 
 def _image(header: Header, record: ItemRecord, target: Target) -> dict[str, Any]:
-    """The entry of an image; its objects are annotations, and what else is said of it stands under hitl."""
+    """The entry of an image, without its objects, which are annotations; what COCO has no field for is under hitl."""
     answers = tuple(answer if answer.objects is None or not _is_sure(answer) else
                     replace(answer, objects=tuple(one for one in answer.objects if not one.is_there))
                     for answer in record.answers)
@@ -176,7 +176,7 @@ def _placed(one: ObjectAnswer, category_ids: Mapping[str, int]) -> dict[str, Any
 
 
 def _hitl(header: Header, one: ObjectAnswer, annotator: str, n_answer: int) -> dict[str, Any]:
-    """What was said of an object beside its place and label."""
+    """The facts about an object beside its place and label."""
     about = {name: value for name, value in one.to_dict().items() if name not in ("kind", "at", "label_id")
              and (name, value) not in (("origin", "person"), ("act", "added"), ("label", header.names[one.label_id]))}
     about["annotator"] = annotator

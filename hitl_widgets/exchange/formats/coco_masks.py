@@ -1,7 +1,8 @@
-"""Masks of COCO: run lengths, plain and compressed, and the outline of what they cover.
+"""Masks of COCO in run-length encoding (RLE), plain and compressed, and their outlines.
 
-Read `mask_of` and `outline_of`. A mask's runs go down its columns, and begin with what isn't covered. Compressed runs
-are COCO's own: each a text of 5 bits a character, from the third on its difference to the run before the last.
+Read `mask_of` and `outline_of`. Runs go down the columns of a mask, and the first one is background. COCO's compressed
+RLE is a text with 5 bits of a number in each character; from the fourth run on, the number is the difference to the run
+two before.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import shapely
 from ...errors import BadInput
 from ...objects.shapes import MOST_POINTS
 
-# Pixels of a mask; one that says it has more isn't read, however short its text.
+# Most pixels of a mask: a larger one isn't read, however short its text is.
 MOST_PIXELS = 100_000_000
-# Runs of pixels that an outline is made of: a short text may stand for tens of millions of them.
+# Most runs of pixels from which an outline is made: a short text may stand for tens of millions of them.
 MOST_PIECES = 200_000
-# Bits of a compressed run before its last character; a run, and its difference to another one, needs fewer.
+# Most bits of a compressed number before its last character; numbers that are possible need fewer.
 MOST_BITS = 30
 
 
@@ -31,11 +32,11 @@ class Outline(NamedTuple):
     at : list of float
         x0, y0, x1, y1, ... of its corners, in pixels.
     n_parts : int
-        Parts of the mask, which touch along no side.
+        Number of parts of the mask; two parts share no side of a pixel.
     n_holes : int
-        Holes in the largest part, which the outline doesn't show.
+        Number of holes in the largest part, which the outline leaves out.
     exact : bool
-        Whether the outline follows each pixel's side.
+        Whether the outline follows the sides of the pixels exactly.
     """
 
     at: list[float]
@@ -45,7 +46,7 @@ class Outline(NamedTuple):
 
 
 def is_mask(segmentation: Any) -> bool:
-    """Whether an annotation's segmentation is a mask of run lengths."""
+    """Whether an annotation's segmentation is an RLE mask."""
     return isinstance(segmentation, Mapping) and "counts" in segmentation
 
 
@@ -55,16 +56,16 @@ def mask_of(segmentation: Mapping[str, Any], where: str, size: tuple[int, int] |
     Parameters
     ----------
     segmentation : mapping
-        "size" (height and width) and "counts" (a list of run lengths, or these compressed as a text).
+        "size" (height and width) and "counts" (a list of run lengths, or their compressed text).
     where : str
         The place in the file, for messages.
     size : (int, int) or None
-        Width and height of its image, where they are known.
+        Width and height of its image, if known.
 
     Raises
     ------
     BadInput
-        When the runs aren't those of its size, or its size isn't that of its image.
+        When the runs don't add up to its size, or its size isn't that of its image.
     """
     sides = segmentation.get("size")
     if not isinstance(sides, list) or len(sides) != 2 or not all(
@@ -84,7 +85,7 @@ def mask_of(segmentation: Mapping[str, Any], where: str, size: tuple[int, int] |
 
 
 def _runs(counts: Any, where: str) -> list[int]:
-    """The run lengths, decompressed where they are a text."""
+    """The run lengths, decompressed if they are a text."""
     if isinstance(counts, list):
         if not all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= MOST_PIXELS for one in counts):
             raise BadInput(f"{where} has a mask with the counts {str(counts)[:60]}; whole numbers from 0 are expected.")
@@ -115,15 +116,15 @@ def _runs(counts: Any, where: str) -> list[int]:
 
 
 def extent_of(mask: np.ndarray) -> list[float] | None:
-    """The box around what a mask covers: x0, y0, x1, y1; None where it covers nothing."""
+    """The bounding box of what a mask covers: x0, y0, x1, y1; None if it covers nothing."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return None if not len(rows) else [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
 
 
 def outline_of(mask: np.ndarray) -> Outline | None:
-    """The outline of a mask's largest part, along the sides of its pixels; None where it covers nothing.
+    """The outline of a mask's largest part, along the sides of its pixels; None if the mask covers nothing.
 
-    Pixels that touch at a corner alone belong to several parts.
+    Pixels that touch only at a corner belong to different parts.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def outline_of(mask: np.ndarray) -> Outline | None:
     Raises
     ------
     BadInput
-        Where it is in more than 200,000 runs, along its rows and along its columns.
+        If it has more than 200,000 runs both along its rows and along its columns.
     """
     if not mask.any():
         return None
@@ -161,7 +162,7 @@ def _n_runs(mask: np.ndarray) -> int:
 
 
 def _runs_of_rows(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is covered of each row: the row of each run, its first column, and the one after its last."""
+    """The covered runs along the rows: the row, the first column, and the column after the last, of each."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     return rows, starts, np.nonzero(edges == -1)[1]

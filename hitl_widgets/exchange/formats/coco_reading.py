@@ -1,11 +1,13 @@
-"""Reading of COCO, our own and that of others. Read `read` first.
+"""Reading of COCO files, our own and those of others. Start with `read`.
 
-- An image's item is the one that ``hitl`` names, else its file name.
+- An image's item id is the one under ``hitl``, else its file name.
 - Without ``task=`` the task is that of the file: points where most annotations have one keypoint, polygons where most
   have an outline that isn't their box, else boxes. With ``task="boxes"`` outlines and masks become their boxes.
-- An image without annotations may be one at which nobody looked: only ``empty=True`` takes it for one without objects.
-- The outline of an object in several parts is its largest part; regions of crowds are no objects. Both are counted.
-- A mask of run lengths, plain or compressed, becomes the outline along the sides of its pixels; holes are counted.
+- An image without annotations may be one that nobody looked at: it counts as answered "no objects" only with
+  ``empty=True``.
+- Of an object in several parts only the largest part is kept; regions of crowds aren't read as objects. Both are
+  counted as losses.
+- An RLE mask, plain or compressed, becomes the outline along the sides of its pixels; holes are counted as losses.
 - A folder may have results beside its annotations, ``predictions/<model>.json``; results alone have no images and no
   labels, and are refused.
 """
@@ -38,9 +40,9 @@ _OF_IMAGES = {"id", "width", "height", "file_name", "hitl"}
 _OF_ANNOTATIONS = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "keypoints",
                    "num_keypoints", "hitl"}
 _OF_CATEGORIES = {"id", "name", "supercategory", "hitl", "keypoints", "skeleton"}
-# What hitl says of an annotation beside the fields of its object.
+# Keys under hitl of an annotation that aren't fields of its object.
 _OUTSIDE = ("annotator", "answer", "model")
-# Supercategories that say that there is none.
+# Supercategories that mean "none".
 _NONE = ("", "none", "None")
 
 
@@ -182,7 +184,7 @@ def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> H
 
 
 def _own_header(document: _Document, task: str | None) -> Header | None:
-    """The header that we wrote; None where the categories were changed since."""
+    """The header that we wrote; None if the categories were changed since."""
     header = header_from_dict(document.hitl, f"{document.where}: info.hitl")
     label_ids: dict[str, str] = {}
     for n, category in enumerate(document.entries("categories")):
@@ -209,7 +211,7 @@ def _used(documents: Sequence[_Document]) -> set[str]:
 
 
 def _under_supercategories(taxonomy: Taxonomy, supers: Mapping[str, str], used: set[str], lost: Losses) -> Taxonomy:
-    """Put labels under their supercategories; where a supercategory is an answer of its own, none is."""
+    """Put labels under their supercategories; no label, if a supercategory has objects or a parent itself."""
     names = {label.name: label.id for label in taxonomy.labels}
     above = {sound_name(one).replace(" / ", "/") for one in supers.values()}
     if not above:
@@ -301,7 +303,7 @@ class _Reader:
 
     def _answers(self, document: _Document, own: Sequence[Answer],
                  annotations: Sequence[tuple[int, Mapping[str, Any]]], *, is_own: bool) -> tuple[Answer, ...]:
-        """The answers on an image with their objects; where `hitl` has none, one of all annotations."""
+        """The answers on an image with their objects; one answer with all annotations, if `hitl` has none."""
         of_answer: dict[int, list[ObjectAnswer]] = defaultdict(list)
         for n, annotation in annotations:
             one = self._object(document, f"{document.where}: annotations[{n}]", annotation)
@@ -322,7 +324,7 @@ class _Reader:
         return tuple(answers)
 
     def _name(self, document: _Document, image: Mapping[str, Any]) -> str | None:
-        """The path of an image's file inside the folder, where it is there; else the name that the file gives."""
+        """The path of an image's file inside the folder, if it is there; else the name in the annotations."""
         given = image.get("file_name")
         if not isinstance(given, str) or not given:
             return None
@@ -362,7 +364,7 @@ class _Reader:
             raise BadInput(f"{where}: {error}") from error
 
     def _place(self, one: Mapping[str, Any], where: str) -> list[float] | None:
-        """Coordinates as the task has them; None, counted, where the annotation has none."""
+        """Coordinates as the task has them; None, counted, if the annotation has none."""
         if one.get("iscrowd") and as_mapping(one.get("hitl")).get("unsure") is not True:
             self.lost.add("crowd", "The region of a crowd isn't one object.")
             return None
@@ -388,7 +390,7 @@ class _Reader:
         return max(rings, key=lambda ring: area("polygon", ring))
 
     def _outline(self, one: Mapping[str, Any], where: str) -> list[float] | None:
-        """The outline of a mask; what it doesn't show is counted."""
+        """The outline of a mask; the parts and holes that it leaves out are counted."""
         mask = mask_of(one["segmentation"], where, self._size)
         try:
             outline = outline_of(mask)
@@ -424,7 +426,7 @@ class _Reader:
         return [bbox[0], bbox[1], round(bbox[0] + bbox[2], 6), round(bbox[1] + bbox[3], 6)]
 
     def _results(self) -> dict[str, dict[str, list[ObjectAnswer]]]:
-        """Key of an image -> model -> what it predicts, of the files of results in the folder."""
+        """Key of an image -> model -> predicted objects, from the files of results in the folder."""
         found: dict[str, dict[str, list[ObjectAnswer]]] = {}
         if not self.source.is_folder or len(self.documents) != 1:
             return found
@@ -486,7 +488,7 @@ def _is_box(rings: Sequence[Sequence[float]], bbox: Any) -> bool:
 
 
 def _keypoint(one: Mapping[str, Any]) -> list[float] | None:
-    """X and y of the only keypoint that is labelled, of several too; None where there isn't one."""
+    """The x and y of a keypoint, if exactly one is labelled; else None."""
     keypoints = one.get("keypoints")
     if not isinstance(keypoints, list) or not keypoints or len(keypoints) % 3 or not all(map(_is_number, keypoints)):
         return None
@@ -495,7 +497,7 @@ def _keypoint(one: Mapping[str, Any]) -> list[float] | None:
 
 
 def _key(value: Any, where: str, name: str) -> str:
-    """An id, which others write as a number or a text."""
+    """An id as a text; some tools write a number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)):

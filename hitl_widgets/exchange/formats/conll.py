@@ -10,22 +10,22 @@ A text is cut into words as `items.tokens` does it, and a block ends with an emp
     met O
 
 - ``scheme`` is "BIO" (B begins every span), "IOB1" (B only where a span follows another of the same label) or
-  "BILOU" (L is the last word, U the only one). In reading it is found out; words are taken together as conlleval does,
-  and spans that a scheme would write otherwise are counted.
-- ``# labels`` (in the first block, in JSON: names, after those of the labels above them and " / "), ``# id``,
-  ``# annotator`` and ``# text`` are comments as CoNLL-U has them. Texts that aren't plain, with a line break for one,
-  are quoted as in JSON. With them everything comes back to the character. ``comments=False`` leaves them out for tools
-  that know none: then ids are lost, and words are joined by single blanks.
-- In a tag, white space and % in a label's name are written as %20 is in addresses; hyphens stay, since a tag ends its
-  prefix at the first one.
+  "BILOU" (L is the last word, U the only one). In reading it is detected; words are grouped into spans as by conlleval,
+  and spans that the scheme would write differently are counted.
+- ``# labels`` (in the first block, a JSON list of label names, each with its parents' names and " / " before it),
+  ``# id``, ``# annotator`` and ``# text`` are comments as in CoNLL-U. Texts that aren't plain, for example with a line
+  break, are quoted as in JSON. With comments, everything is read back exactly. ``comments=False`` leaves them out for
+  tools that don't support them: then ids are lost, and words are joined by single blanks.
+- In a tag, white space and % in a label's name are percent-encoded, as in URLs; hyphens stay, since the prefix of a tag
+  ends at the first one.
 
-A text has one answer: that of the ``annotator`` that is named, else the first. Spans don't overlap: of two that do,
-the one that begins first is kept, and of these the longer one. A span that begins or ends inside a word or in white
-space is left out and counted, never moved; ``split_words=True`` cuts words there instead.
+A text has one answer: that of ``annotator=``, else the first. Spans don't overlap: of two that do, the one that begins
+first is kept, or the longer one if both begin together. A span that begins or ends inside a word or in white space is
+left out and counted, never moved; ``split_words=True`` cuts words there instead.
 
 Reading takes files that others made: the word is the first column and the tag the last one. Without comments, a text is
-made of its words, joined by blanks; with ``-DOCSTART-`` lines each document is a text, its sentences on lines of their
-own, else each block is one.
+made of its words, joined by blanks. With ``-DOCSTART-`` lines each document is a text, with its sentences on separate
+lines; without them each block is a text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from ..records import Answer, Header, ItemRecord
 
 SCHEMES = ("BIO", "IOB1", "BILOU")
 SEPARATORS = (" ", "\t")
-# Where a tag has no label.
+# The label of a tag without one.
 UNNAMED = "span"
 _COMMENT = re.compile(r"# ?([A-Za-z_]+(?: id)?) = ?(.*)", re.DOTALL)
 _TAG = re.compile(r"(?:O|[BILUESM](?:-.*)?)\Z", re.DOTALL)
@@ -66,7 +66,7 @@ Span = tuple[int, int, str]
 # -- writing -------------------------------------------------------------------------------------------------
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The spans of one answer that lie at the borders of words and beside each other; None where nobody answered."""
+    """The spans of one answer that fit whole words and don't overlap; None without an answer."""
     who, text = options["annotator"], record.text
     answer = next((one for one in record.answers if who in (None, one.annotator)), None)
     if answer is None or answer.verdict not in LABELLING or answer.objects is None or text is None \
@@ -80,7 +80,7 @@ def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord |
 
 
 def _beside_each_other(objects: Iterable[ObjectAnswer], text: str, *, split_words: bool) -> tuple[ObjectAnswer, ...]:
-    """The spans that tags of words can hold, ascending; of two that overlap the first one."""
+    """The spans that tags of words can hold, ascending; of two that overlap, the first one."""
     words = tokens(text).tolist()
     starts, ends = {start for start, _ in words}, {end for _, end in words}
     kept: list[ObjectAnswer] = []
@@ -94,7 +94,7 @@ def _beside_each_other(objects: Iterable[ObjectAnswer], text: str, *, split_word
 
 
 def _joined(record: ItemRecord) -> ItemRecord:
-    """A record with its words joined by single blanks, and its spans where the words are then."""
+    """A record with its words joined by single blanks, and its spans moved with the words."""
     text, objects = str(record.text), record.answers[0].objects or ()
     places: dict[int, int] = {}
     words: list[str] = []
@@ -107,7 +107,7 @@ def _joined(record: ItemRecord) -> ItemRecord:
     joined = " ".join(words)
     moved = []
     for one in objects:
-        # The end of one word may be the start of the next one, a blank further.
+        # `places` can't give the end: it may also be the start of the next word, which has moved on by a blank.
         start = places[int(one.at[0])]
         n_words = sum(one.at[0] <= begin < one.at[1] for begin, _ in cut)
         end = start + len(" ".join(joined[start:].split(" ")[:n_words]))
@@ -126,7 +126,7 @@ def _words(text: str, spans: Iterable[Sequence[float]]) -> list[tuple[int, int]]
 
 
 def reduce_header(header: Header, options: Options) -> Header:
-    """The labels and those above them, without their descriptions; no attributes."""
+    """The labels and their parents without descriptions; no attributes."""
     taxonomy = header.taxonomy
     return replace(header.without("history", "about"), taxonomy=Taxonomy(
         [Label(one.id, one.name, parent=one.parent) for one in taxonomy.labels],
@@ -148,7 +148,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
             lines += [f"{text[start:end]}{separator}{tag}" for (start, end), tag in zip(
                 words, tags(words, spans, options["scheme"] or "BIO"), strict=True)]
             if first and lines and lines[0].startswith("\ufeff"):
-                file.write("\n")  # on the first line of a file it would be a byte order mark
+                file.write("\n")  # at the beginning of a file, U+FEFF would be read as a byte order mark
             file.write("\n".join(lines) + "\n\n" if lines else "")
             first = False
 
@@ -251,7 +251,7 @@ class _Block:
 
     @property
     def is_told(self) -> bool:
-        """Whether it is a text by itself: its comments say so."""
+        """Whether it is a text by itself, according to its comments."""
         return bool({"id", "text", "sent_id"} & self.comments.keys())
 
 
@@ -276,7 +276,7 @@ def read(source: Source, options: Options) -> Contents:
 
 
 def _blocks(source: Source, lost: Losses) -> Iterator[_Block]:
-    """The blocks of a file; a line that says that a document begins ends one."""
+    """The blocks of a file; a line that begins a document also ends a block."""
     block: _Block | None = None
     starts, last = False, 0
     for number, line in source.lines():
@@ -360,7 +360,7 @@ def chunks(some: Sequence[str]) -> list[tuple[int, int, str, bool]]:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the scheme, whether there are documents."""
+    """Findings of a first pass: labels, signs of the scheme, whether there are documents."""
 
     def __init__(self) -> None:
         self._given: list[str] | None = None
@@ -396,7 +396,7 @@ class _Found:
             end, label = stop, name
 
     def header(self, where: str) -> Header | None:
-        """The labels that a comment lists by their paths; None where there is none."""
+        """The labels that a comment lists by their paths; None without such a comment."""
         if not self._given:
             return None
         ids: dict[str, str] = {}
@@ -411,7 +411,7 @@ class _Found:
 
     @property
     def scheme(self) -> str:
-        """How spans are written."""
+        """The scheme in which spans are written, inferred from the tags."""
         if self._prefixes & set("LUES"):
             return "BILOU"
         return "IOB1" if self._signs["I first"] and not self._signs["B first"] else "BIO"
@@ -443,7 +443,7 @@ class _Reader:
                              answers=(Answer(who if is_text(who) else "", objects=tuple(objects)),))
 
     def _id(self, block: _Block, text: str) -> str:
-        """The text's id: as a comment has it, else one made of the text, since numbers would be those of others."""
+        """The text's id: from a comment, else a hash of the text, since a running number could be another text's id."""
         given = block.comments.get("id") or block.comments.get("sent_id")
         if given and (item_id := unquoted(given)[0]):
             wanted = item_id
@@ -467,7 +467,7 @@ class _Reader:
         return text, _places(text, block.words) or []
 
     def _spans(self, block: _Block) -> Iterator[tuple[int, int, str, bool]]:
-        """The spans of a block; those that the scheme would tell otherwise are counted."""
+        """The spans of a block; those that the scheme would write differently are counted."""
         end, before = -1, ""
         found = chunks(block.tags)
         for start, stop, label, is_begun in found:
@@ -486,7 +486,7 @@ class _Reader:
 
 
 def _places(text: str, words: Iterable[str]) -> list[tuple[int, int]] | None:
-    """Where words are in a text, one after the other; None where anything else but white space is between."""
+    """Places of consecutive words in a text; None if anything but white space lies between them."""
     found: list[tuple[int, int]] = []
     at = 0
     for word in words:
@@ -499,7 +499,7 @@ def _places(text: str, words: Iterable[str]) -> list[tuple[int, int]] | None:
 
 
 def unquoted(written: str) -> list[str]:
-    """What `quoted` made a line of, the likeliest text first: others may write quotation marks that are their own."""
+    """Texts from which `quoted` may have made a line, the likeliest first: quotation marks may belong to the text."""
     if written.startswith('"'):
         try:
             text = json.loads(written)
@@ -511,7 +511,7 @@ def unquoted(written: str) -> list[str]:
 
 
 def _unescaped(label: str) -> str:
-    """A label's name, where `escaped` made the tag of it; else the tag's own."""
+    """A label's name, if `escaped` made the tag from it; else the label as in the tag."""
     name: Any = unquote(label)
     return name if escaped(name) == label else label
 

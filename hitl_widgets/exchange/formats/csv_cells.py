@@ -1,4 +1,4 @@
-"""What writing and reading CSV share: how texts are escaped, and the columns. Read `escaped` and `columns_of`."""
+"""Escaping of cells and names of columns, for writing and reading CSV. Read `escaped` and `columns_of`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from ...taxonomy.attributes import Attribute
 from ..records import Header
 
-# The name of the last column, before the JSON that says what the file is about.
+# The beginning of the last column's name, before the JSON with labels, attributes and task.
 MARK = "hitl_widgets "
 DELIMITERS = (",", ";", "\t")
-# Characters of one cell: a quotation mark that is never closed reads no further.
+# Most characters of a cell: a quotation mark that is never closed isn't followed further.
 LONGEST_CELL = 2**24
-# What may stand before a formula: blanks, and what isn't seen, which some programs take away.
+# What may come before a formula: blanks, and invisible characters, which some programs remove.
 _FORMULA = re.compile(r"['\s\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff]*(?:[=+\-@＝＋－＠]|\Z)|'*[\t\r\n]")
 QUOTED = re.compile(r'[",;\t\r\n]|\A\s|\s\Z')
 
 
 def escaped(text: str) -> str:
-    """A text as a cell that no spreadsheet runs.
+    """A text as a cell that no spreadsheet takes for a formula.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
 
 
 def unescaped(cell: str) -> str:
-    """The text of which `escaped` made a cell."""
+    """The text from which `escaped` made a cell."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 

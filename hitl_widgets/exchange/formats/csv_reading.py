@@ -112,7 +112,7 @@ def _own_names(given: Sequence[str]) -> list[str]:
 
 
 def read(source: Source, options: Options) -> Contents:
-    """Read what `write` wrote, or a CSV file of others; it is gone through twice."""
+    """Read what `write` wrote, or a CSV file of others; the file is read twice."""
     try:
         cells = _Cells(source.file(), options.get("delimiter"))
     except UnicodeDecodeError as error:
@@ -132,7 +132,7 @@ def read(source: Source, options: Options) -> Contents:
 
 @dataclass
 class _Look:
-    """What going through a file once says: its task, the names of labels, and whether an item's rows are together."""
+    """Findings of a first pass: the task, the names of labels, and whether an item's rows are together."""
 
     task: str
     names: dict[str, None]
@@ -156,7 +156,7 @@ def _look(cells: _Cells, task: str) -> _Look:
 
 
 def _names_in(of: Mapping[str, str], task: str, where: str) -> list[str]:
-    """The names of the labels in a row of others, gold too."""
+    """The names of the labels in a row of a foreign file, also in its gold."""
     if task == "multilabel":
         return [name for column in ("labels", "gold") if column in of for name in _list(of[column], where)]
     return [of[name] for name in ("label", "gold") if name in of]
@@ -229,7 +229,7 @@ class _Reader:
         self._given_ids = ids
         self._header, self._cells, self._lost, self._own = header, cells, lost, own
         self._attributes = attribute_columns(header) if own else {}
-        # Of others, the one certainty that there is is that of the object.
+        # In a foreign file, the only column of certainties is about objects.
         self._of_object = "certainty" if "object_certainty" not in cells.names else "object_certainty"
         self._more = [] if own else [name for name in cells.names if name not in _KNOWN and name not in _DROPPED
                                      and name and not name.startswith("Unnamed: ")]
@@ -242,7 +242,7 @@ class _Reader:
         return ids
 
     def records(self, *, in_order: bool) -> Iterator[ItemRecord]:
-        """The records, one after the other; where an item's rows aren't together, all rows are held."""
+        """The records, one after the other; all rows are held in memory if an item's rows aren't together."""
         for name, why in _DROPPED.items():
             if name in self._cells.names and not self._own:
                 self._lost.add(name, why, sum(name in of for _, of in self._cells))
@@ -338,7 +338,7 @@ class _Reader:
             n_answers=None if n_answers is None else _whole(n_answers, "n_answers"))
 
     def _objects(self, rows: Sequence[tuple[str, dict[str, str]]]) -> tuple[ObjectAnswer, ...] | None:
-        """The objects of an answer; None where it says nothing of objects."""
+        """The objects of an answer; None if it isn't about objects."""
         shape, (_, of) = self._header.shape, rows[0]
         if shape is None or not ("n_objects" in of or (not self._own and of.get("verdict") != "skip")):
             return None
@@ -381,7 +381,7 @@ def _one_of(value: str | None, name: str, known: Sequence[str], also: Mapping[st
 
 
 def _number(cell: str, name: str) -> float:
-    """A number, a whole one as an int; BadInput where it is none."""
+    """A number, a whole one as an int; BadInput if it isn't one."""
     try:
         value = float(cell)
     except ValueError:

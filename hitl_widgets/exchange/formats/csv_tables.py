@@ -1,8 +1,8 @@
 r"""CSV: one file with a row for each answer, or for each object, that spreadsheets and pandas read. Read `FORMAT`.
 
 It is UTF-8 with a byte order mark, as Excel needs it, and commas; `delimiter=";"` writes it for a spreadsheet where the
-comma is a decimal point. ``pd.read_csv(path, keep_default_na=False)`` reads it: without that, pandas takes labels such
-as "NA" or "None" for nothing.
+comma is a decimal point. ``pd.read_csv(path, keep_default_na=False)`` reads it: without that option, pandas takes
+labels such as "NA" or "None" for missing values.
 
 Columns: item_id, name (of the file), split ("train" or "holdout"), text, width and height, metadata (as JSON), gold;
 annotator ("consensus" for what stands over all of them), verdict, label (its name, or its path where two labels have
@@ -11,16 +11,15 @@ one name) or labels (a JSON list of names), a column for each attribute by its n
 there is a row for each of them, and n_objects says how many the answer has (0 is an answer, too): object_id, label, x0,
 y0, x1, y1 (of a point x0 and y0), points (of a polygon, "((x, y), ...)"), start, end and quote (of a span),
 object_certainty, unsure, origin, act, iou_to_proposal, score. An item without answers has a row without an annotator.
-The last column has no cells: its name says which labels and attributes there are, and of which task the file is; it may
-be deleted.
+The last column has no cells: its name contains the labels, the attributes and the task of the file; it may be deleted.
 
 A text that a spreadsheet would run as a formula has an apostrophe before it: one whose first character, apart from
 blanks and apostrophes, is = + - @ or the wide form of one of these, one that begins with a tab or line break, and one
-that is empty or has nothing but blanks and apostrophes. The reader takes that apostrophe away again, only from these.
+that is empty or has nothing but blanks and apostrophes. The reader removes that apostrophe, only from such texts.
 
 The reader takes CSV files of others, too: with ``,`` ``;`` or tab between cells, a column item_id (or id, image,
 file_name ...), label (or labels, class, category ...) or coordinates as above, and any columns besides, which become
-metadata. What ``wb.annotations().to_csv(path)`` and ``wb.objects().to_csv(path)`` write is among them.
+metadata. It also reads what ``wb.annotations().to_csv(path)`` and ``wb.objects().to_csv(path)`` write.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def reduce_header(header: Header, options: Options) -> Header:
 
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord:
-    """The record without what was shown, regions, predictions, deleted proposals and what a consensus is made of."""
+    """The record without what was shown, regions, predictions, deleted proposals and the votes of a consensus."""
     gold = record.gold_ids
     return replace(record, predictions=(), answers=tuple(_reduced(header, answer) for answer in record.answers),
                    gold_ids=gold if gold is not None and _has_place(header, gold) else None,
@@ -69,13 +68,13 @@ def _reduced(header: Header, answer: Answer) -> Answer:
 
 
 def _has_place(header: Header, label_ids: Sequence[str]) -> bool:
-    """Whether a cell holds these labels of an item."""
+    """Whether a cell can hold these labels of an item."""
     return header.task in ("classify", "multilabel") and all(one in header.names for one in label_ids) \
         and (header.task == "multilabel" or len(label_ids) == 1)
 
 
 def _held_values(header: Header, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The values of attributes that the taxonomy has: its choices, and numbers, if a mean lies between the steps."""
+    """The values of the taxonomy's attributes: valid choices, and numbers, also a mean between two steps."""
     return {one.id: values[one.id] for one in header.taxonomy.attributes if one.id in values and (
         values[one.id] in one.choices if one.choices else not isinstance(values[one.id], str))}
 

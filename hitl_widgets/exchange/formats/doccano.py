@@ -6,19 +6,19 @@ A line is an example as doccano exports it, and imports it:
 - ``label``: the names of the labels, or a list of ``[start, end, name]`` for spans, sorted; it is absent where nobody
   answered, and empty for a skip and an unsure answer. ``bbox`` for boxes: a list of objects with ``x``, ``y``,
   ``width``, ``height`` and ``label``. doccano has no points.
-- ``username`` is the annotator, ``Comments`` a list with the note. What other keys a line has, doccano keeps and
-  exports as the example's metadata: so the item's metadata stand beside these keys, and ``hitl`` has everything that
+- ``username`` is the annotator, ``Comments`` a list with the note. doccano keeps all other keys of a line, and exports
+  them as the example's metadata. So the item's metadata are keys of the line, too, and ``hitl`` has everything that
   doccano has no field for: see `exchange.carried`.
 
-doccano itself exports a file for each user where they don't share their labels. Such a folder can be read as a whole:
+doccano itself exports a file for each user if they don't share their labels. Such a folder can be read as a whole:
 the name of the file is the annotator.
 
 Offsets count characters, as in doccano's API and exports. Its pages count UTF-16 units in places (doccano#2264, #2484):
-where a span has its words with it they are compared, and ``offsets="utf16"`` reads a file of units.
+if a span comes with its words, these are compared; ``offsets="utf16"`` reads a file with UTF-16 units.
 
 Reading takes files that others made: ``label``, ``labels``, ``entities`` (as lists, or as objects with
 ``start_offset``, ``end_offset`` and ``label``) and ``annotations``. doccano writes an empty list for an example that
-nobody labelled, and for one in which there is nothing: it is read as not answered, with ``empty=True`` as nothing.
+nobody labelled, and for one without labels: it is read as not answered, or with ``empty=True`` as without labels.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NOBODY = ("all", "unknown", "admin-all")
 # -- writing -------------------------------------------------------------------------------------------------
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The record as it is; None for a text that isn't there."""
+    """The record as it is; None if the items are texts and its text is missing."""
     return None if header.kind == "text" and record.text is None else record
 
 
@@ -153,7 +153,7 @@ def _text(line: Mapping[str, Any]) -> str | None:
 
 
 def _entries(line: Mapping[str, Any], where: str) -> list[Any] | None:
-    """The labels of an example, as they stand there; None where no key says any."""
+    """The labels of an example, as they are in the file; None if no key has any."""
     found: list[Any] | None = None
     for name in _LABELS:
         if (some := line.get(name)) is None:
@@ -185,7 +185,7 @@ def _name(one: Any) -> str:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the task, how many lines each item has."""
+    """Findings of a first pass: labels, signs of the task, how many lines each item has."""
 
     def __init__(self) -> None:
         self.labels: dict[str, None] = {}
@@ -215,13 +215,13 @@ class _Found:
 
     @property
     def task(self) -> str:
-        """What was asked."""
+        """The task of the project that the file comes from, inferred from its lines."""
         return next((task for sign, task in (("spans", "spans"), ("boxes", "boxes"), ("several", "multilabel"))
                      if sign in self._signs), "classify")
 
     @property
     def kind(self) -> str:
-        """What was labelled."""
+        """The kind of its items: "image" or "text"."""
         return "text" if 2 * self.n_texts >= sum(self.counts.values()) else "image"
 
 
@@ -263,7 +263,7 @@ class _Reader:
         return replace(base, answers=tuple(answers.values()))
 
     def _item(self, item_id: str, line: Mapping[str, Any]) -> ItemRecord:
-        """What a line of somebody else's says of its item."""
+        """The item of a line that others wrote."""
         meta = line.get("meta")
         metadata = {name: value for name, value in line.items() if name not in _FIELDS}
         metadata |= dict(meta) if isinstance(meta, Mapping) else {} if meta is None else {"meta": meta}
@@ -275,7 +275,7 @@ class _Reader:
         return ItemRecord(item_id, name=name, size=self._source.size_of(item_id, name), metadata=metadata)
 
     def _answers(self, line: Mapping[str, Any], where: str) -> tuple[Answer, ...]:
-        """What a line says was answered, in doccano's own fields: one answer, or none."""
+        """The answer in doccano's own fields of a line: one, or none."""
         for name, what in (("relations", "relation"), ("segmentation", "outline")):
             if isinstance(some := line.get(name), list):
                 self._lost.add(what, "Objects have no such thing here.", len(some))
@@ -300,13 +300,13 @@ class _Reader:
         return (Answer(who, objects=objects, note=note),)
 
     def _entries(self, line: Mapping[str, Any], where: str) -> Sequence[Any] | None:
-        """The labels, spans or boxes of a line, whichever the task asks for; None where it says nothing of them."""
+        """The labels, spans or boxes of a line, whichever the task asks for; None if it has no such field."""
         if self._header.shape != "box":
             return _entries(line, where)
         return _boxes(line, where) if "bbox" in line else None
 
     def _label_ids(self, entries: Sequence[Any], where: str) -> tuple[str, ...] | None:
-        """The labels of the whole item; None, and counted, where the task can't have them."""
+        """The labels of the whole item; None, and counted, if the task can't have them."""
         names = [_name(one) for one in entries if _span(one, where) is None]
         self._lost.add("object", "This file is one of labels for the whole item.", len(entries) - len(names))
         ids = tuple(dict.fromkeys(self._header.ids[name] for name in names if name in self._header.ids))

@@ -1,25 +1,30 @@
 """Hugging Face datasets: a folder that ``datasets.load_dataset(folder)`` loads with its features. Read `FORMAT`.
 
 It has ``data/train-00000-of-00001.parquet``, and ``data/test-00000-of-00001.parquet`` with the hold-out. A row is an
-item: item_id; file_name; width and height where they are known; text, or where images are copied image (an `Image`,
-with its bytes); and n_answers.
+item: item_id; file_name; width and height, if known; text, or image (an `Image`, with its bytes) if images are copied;
+and n_answers.
 
-Of labels: label (a `ClassLabel`, whose names are the taxonomy's; where an item may have several, labels, a list of
-them): the consensus, else what most annotators said, none where as many said something else; soft_label (for each of
-the names the share of the answers that have it); annotators and votes (who gave a label, and which); gold. Each
-attribute has a column by its name: the consensus, else the mean, or of choices the commonest. Answers that are unsure
-aren't among them.
+Columns of labels:
 
-Of objects: objects, with the lists annotator, category (a `ClassLabel`), certainty, and bbox ([x, y, width, height]),
-segmentation ([x, y, x, y ...]), point ([x, y]) or, of spans, start, end and text. Those that were deleted aren't among
-them.
+- label: a `ClassLabel` with the taxonomy's names; where an item may have several labels it is called labels, a list of
+  them. The consensus, else the most common answer; missing on a tie.
+- soft_label: for each name the share of the answers that have it.
+- annotators and votes: who answered, and what.
+- gold: the known answer.
 
-The column hitl has all that is said of the item as JSON, as a line of `formats.jsonl`, and the Parquet schema has the
-taxonomy under "hitl_widgets": our reader takes these, so nothing is lost. ``dataset.remove_columns("hitl")`` leaves the
-rest.
+Each attribute has a column of its own name: the consensus, else the mean, or the most common of choices. Unsure answers
+are left out.
+
+For objects there is a column objects with the lists annotator, category (a `ClassLabel`), certainty, and bbox ([x, y,
+width, height]), segmentation ([x, y, x, y ...]), point ([x, y]) or, for spans, start, end and text. Deleted ones are
+left out.
+
+The column hitl has the whole record as JSON, like a line of `formats.jsonl`, and the Parquet schema has the taxonomy
+under "hitl_widgets": our reader uses these, so nothing is lost. ``dataset.remove_columns("hitl")`` leaves the rest.
 
 The reader takes folders of others, too, with Parquet files: a ClassLabel, a list of them, or a text column label; or
-objects with bbox (in COCO's form) and category; the text, or the name of the image. Images aren't taken out of a file.
+objects with bbox (in COCO's form) and category; the text, or the name of the image. It doesn't extract images from a
+file.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ from .hugging_face_reading import OURS, read
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Rows that are held until they are written together, and bytes of images and texts.
+# Rows, and bytes of images and texts, that are held in memory and then written together.
 AT_ONCE, MOST_BYTES = 10_000, 2**25
 _OWN = frozenset(("item_id", "file_name", "image", "text", "width", "height", "n_answers", "label", "labels",
                   "soft_label", "annotators", "votes", "gold", "objects", "hitl"))
@@ -120,7 +125,7 @@ def _schema(header: Header, features: Mapping[str, Any]) -> pa.Schema:
 # -- writing -------------------------------------------------------------------------------------------------
 
 def write(header: Header, records: Iterable[ItemRecord], target: Target, options: Options) -> None:
-    """Write a row for each record into the file of its split, a group of rows after the other."""
+    """Write a row for each record into the file of its split, in groups of rows."""
     features = _features(header, images=target.copies and header.kind == "image")
     schema, rows = _schema(header, features), _Rows(header, features)
     with ExitStack() as files:
@@ -138,7 +143,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 class _Split:
-    """The file of a split, which is written a group of rows after the other."""
+    """The file of a split, which is written in groups of rows."""
 
     def __init__(self, name: str, schema: pa.Schema, target: Target, files: ExitStack) -> None:
         import pyarrow.parquet as pq
@@ -147,7 +152,7 @@ class _Split:
             target.file(f"data/{name}-00000-of-00001.parquet"), schema, compression="zstd"))
 
     def add(self, row: dict[str, Any], n_bytes: int) -> None:
-        """Add a row with so many bytes of images and texts."""
+        """Add a row, with its number of bytes of images and texts."""
         self._rows.append(row)
         self._bytes += n_bytes
         if len(self._rows) >= AT_ONCE or self._bytes >= MOST_BYTES:
@@ -223,14 +228,14 @@ class _Rows:
                 "annotators": [who for who, _ in given], "votes": [cell(places) for _, places in given]}
 
     def _places(self, label_ids: Sequence[str] | None) -> tuple[int, ...] | None:
-        """The places of labels among the names; None where they aren't all there, or there are none or many of one."""
+        """Indices of labels among the names; None if one is missing, or if an item of one label hasn't exactly one."""
         if label_ids is None or not all(one in self._place for one in label_ids) \
                 or (self._header.task == "classify" and len(label_ids) != 1):
             return None
         return tuple(sorted(self._place[one] for one in label_ids))
 
     def _objects(self, answers: Sequence[Answer]) -> dict[str, list[Any]]:
-        """The objects of all answers, as lists of one length."""
+        """The objects of all answers, as lists of equal length."""
         names = list(self._features["objects"])
         lists: dict[str, list[Any]] = {name: [] for name in names}
         for answer in answers:
@@ -244,7 +249,7 @@ class _Rows:
 
 
 def _most_common(votes: Iterable[tuple[int, ...]]) -> tuple[int, ...] | None:
-    """What most votes say; None where two things have as many."""
+    """The most common vote; None on a tie."""
     first, *rest = Counter(votes).most_common(2)
     return first[0] if not rest or first[1] > rest[0][1] else None
 
@@ -257,7 +262,7 @@ def _place_of(one: ObjectAnswer) -> dict[str, Any]:
 
 
 def _joined(attribute: Attribute, values: Sequence[Any]) -> Any:
-    """One value for several: their mean, or the place of the commonest choice."""
+    """One value for several: their mean, or the index of the most common choice; None on a tie."""
     if not values:
         return None
     if not attribute.choices:

@@ -126,7 +126,7 @@ def _class_names(feature: Any) -> list[str] | None:
     """The names of a ClassLabel; None for another feature."""
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
         names = feature.get("names")
-        if isinstance(names, dict):  # as the YAML of a card has them
+        if isinstance(names, dict):  # as in the YAML of a dataset card
             names = [names[key] for key in sorted(names, key=str)]
         if isinstance(names, list) and names and all(isinstance(one, str) for one in names):
             return list(names)
@@ -134,14 +134,14 @@ def _class_names(feature: Any) -> list[str] | None:
 
 
 def _inner(feature: Any) -> Any:
-    """What a list has, of a list or of a mapping in a list."""
+    """The feature of a list's elements, in any of the forms in which a list is written; else None."""
     if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
         return feature.get("feature")
     return feature[0] if isinstance(feature, list) and len(feature) == 1 else None
 
 
 class _Plan:
-    """Which columns of others are the item, its label and its text, and how they are read."""
+    """Which columns of a foreign dataset hold the item, its label and its text, and how they are read."""
 
     def __init__(self, files: Sequence[_File], options: Options, lost: Losses) -> None:
         self._files, self._lost, self._first = files, lost, files[0]
@@ -176,7 +176,7 @@ class _Plan:
             return objects
         names = self._first.names if wanted is None else [wanted]
         order = sorted(names, key=lambda name: _LABEL.index(name) if name in _LABEL else len(_LABEL))
-        # A list of classes beside tokens has one for each token; it is of the item where somebody says so, or its name.
+        # Beside tokens, a list of classes has one per token, unless label= or its own name says that it is the item's.
         lists = [name for name in order if wanted is not None or name in ("labels", "tags")
                  or "tokens" not in self._first.names]
         texts = [name for name in order if wanted is not None or name in _LABEL]
@@ -194,7 +194,7 @@ class _Plan:
                        "label=, the column with the labels.")
 
     def _column_of_objects(self) -> tuple[str, str, list[str]] | None:
-        """The column of boxes with a class each, as `_find_label` gives it; None where there is none."""
+        """The column of boxes with a class each, as `_find_label` returns it; None if there is none."""
         name = next((name for name in ("objects", "annotations") if name in self._first.names), None)
         feature = self._first.features.get(name or "")
         of = _inner(feature) or feature
@@ -205,7 +205,7 @@ class _Plan:
         return ("boxes", name, given) if given else None
 
     def _texts_in(self, name: str) -> list[str]:
-        """The different texts of a column, in their order; none where it isn't one of texts."""
+        """The distinct texts of a column, in their order; empty if it isn't a column of texts."""
         if not self._is_text(name):
             return []
         return list({str(row[name]): None for file in self._files for _, row in file.rows([name])
@@ -273,7 +273,7 @@ class _Plan:
         return self._labels.ids[self._given[value]]
 
     def _objects(self, value: Any, where: str) -> Iterator[ObjectAnswer]:
-        """Boxes, from lists of one length or from a list of mappings."""
+        """Boxes, from lists of equal length or from a list of mappings."""
         for number, (box, category) in enumerate(_boxes_and_categories(value, where), 1):
             if not isinstance(box, (list, tuple)) or len(box) != 4 or not all(
                     isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < 1e9 for one in box):
@@ -285,7 +285,7 @@ class _Plan:
 
 
 def _boxes_and_categories(value: Any, where: str) -> Iterator[tuple[Any, Any]]:
-    """Box and category of each object, from lists of one length or from a list of mappings."""
+    """Box and category of each object, from lists of equal length or from a list of mappings."""
     if isinstance(value, dict):
         boxes, categories = value.get("bbox"), value.get("category", value.get("label"))
     elif isinstance(value, list) and all(isinstance(one, dict) for one in value):

@@ -1,13 +1,13 @@
 """Image folders: an image lies in a folder that is named after its label, as torchvision's ImageFolder reads it.
 
-Written are ``train/<label>/<stem>.png`` and ``val/<label>/...`` (the hold-out), always with the images themselves. A
-folder's name is that of the label, in which "~" and two digits stand for what a file's name can't hold. A label that
-any image has gets a folder in both, perhaps an empty one, so that both count the classes alike: torchvision wants
-``allow_empty=True`` then, rather than taking one class for another. ``hitl.json`` has the labels with their folders,
-``items.jsonl`` for each image the item's id, its own name and who answered.
+Writing makes ``train/<label>/<stem>.png`` and ``val/<label>/...`` (the hold-out), always with the images themselves. A
+folder has the name of its label, in which "~" and two hexadecimal digits replace what a file name can't contain. Every
+label that an image has gets a folder in both, even if it is empty there, so that classes have the same numbers in both;
+torchvision needs ``allow_empty=True`` for empty folders. ``hitl.json`` has the labels with their folders,
+``items.jsonl`` has the item's id, its own name and who answered, for each image.
 
-Reading takes, from other tools too: folders of labels, in folders called train, val, valid, validation or test or
-without them. A label's folder may have folders in it. An image in no label's folder is an item without an answer.
+Reading takes, from other tools too: folders of labels, inside folders called train, val, valid, validation or test, or
+without these. A label's folder may have subfolders. An image in no label's folder is an item without an answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST = 100
 
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """Take away everything but the label of one answer, a sure one; None for an item without one."""
+    """Take away everything but the label of one sure answer; None for an item without one."""
     for answer in record.answers:
         if answer.verdict not in ("unsure", "skip") and answer.label_ids is not None and len(answer.label_ids) == 1 \
                 and answer.label_ids[0] in header.taxonomy.answerable:
@@ -70,7 +70,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 def _folders(header: Header) -> dict[str, str]:
-    """label_id -> the name of its folder, on a system that doesn't tell upper from lower case either."""
+    """label_id -> the name of its folder, unique also on a case-insensitive file system."""
     found: dict[str, str] = {}
     taken = set[str]()
     for label_id in header.taxonomy.label_ids:
@@ -149,7 +149,7 @@ def _places(images: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
 
 
 def _above(folders: Sequence[Sequence[str]]) -> Sequence[str]:
-    """The folders that hold all the others, from the top, but for the last one: they say nothing of an image."""
+    """Folders at the top that all images share, leaving each at least one folder: they say nothing about an image."""
     n_above = 0
     while folders and all(len(parts) > n_above + 1 and parts[n_above] == folders[0][n_above] for parts in folders):
         n_above += 1

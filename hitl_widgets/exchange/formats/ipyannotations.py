@@ -1,16 +1,16 @@
-"""The data of ipyannotations' widgets, in a JSON file: what `widget.data` is when somebody submits, for each item.
+"""The data of ipyannotations' widgets in a JSON file: the value of `widget.data` at a submission, for each item.
 
 ipyannotations stores nothing by itself: a callback gets the data of an item, and whoever wrote it keeps a mapping or a
 list. Writing makes an object: ``task``, ``kind`` ("image" or "text"), ``options`` (the classes, as the widgets take
 them) and ``items``, a list with an entry for each answer: ``item_id``, ``name`` (of a file), ``text``, ``annotator``
 and ``data``:
 
-- of a class labeller a class, of a multi-class labeller a list of them, None for a skip;
-- of an annotator a list such as ``{"type": "box", "label": "RBC", "xyxy": [10, 20, 30, 40]}``, ``{"type": "polygon",
+- for a class labeller a class, for a multi-class labeller a list of them, None for a skip;
+- for an annotator a list such as ``{"type": "box", "label": "RBC", "xyxy": [10, 20, 30, 40]}``, ``{"type": "polygon",
   "label": ..., "points": [[x, y], ...]}``, closed by its first point, and ``{"type": "point", "label": ...,
   "coordinates": [x, y]}``. Coordinates are pixels of the image, to a thousandth; ipyannotations rounds them when it
   loads them;
-- of a text tagger a list of ``[start, end, class]``, which count UTF-16 units, as the browser does.
+- for a text tagger a list of ``[start, end, class]``, which count UTF-16 units, as the browser does.
 
 Reading takes, from other tools too: such an object; a mapping of items to data; a list of [item, data]; a list of
 objects with an item (``item_id``, ``item``, ``id``, ``image``, ``path``, ``name`` or ``text``) and ``data``. The text
@@ -40,14 +40,14 @@ TASKS = ("classify", "multilabel", "boxes", "polygons", "points", "spans")
 _TASK_OF = {"box": "boxes", "polygon": "polygons", "point": "points"}
 _ITEM_KEYS = ("item_id", "item", "id", "image", "path", "file", "name", "text")
 _DATA_KEYS = ("data", "annotation", "annotations", "labels", "label")
-# Whose answers these are where the file doesn't say.
+# The annotator of answers for which the file names none.
 NOBODY = "import"
 
 
 # -- writing -------------------------------------------------------------------------------------------------
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """Take away all but who said which labels, or where which objects are, and who skipped the item."""
+    """Keep only who gave which labels or objects, with the objects' places, and who skipped the item."""
     if header.kind == "text" and record.text is None:
         return None
     answers = tuple(kept for answer in record.answers if (kept := _kept(header, record, answer)) is not None)
@@ -119,7 +119,7 @@ def _data(header: Header, record: ItemRecord, answer: Answer) -> Any:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One answer of a file: its place, whose it is, of which item, and the data."""
+    """One answer of a file: its place in the file, annotator, item and data."""
 
     where: str
     item: str
@@ -195,7 +195,7 @@ def _entry(entry: Any, n: int, at: str) -> _Entry:
 
 
 def _task(entries: Iterable[_Entry]) -> str:
-    """The task, told from the data; multi-class where all are lists without anything in them."""
+    """The task, inferred from the data; multi-class if all are empty lists."""
     found = None
     for entry in entries:
         data = entry.data

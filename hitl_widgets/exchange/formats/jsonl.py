@@ -1,22 +1,22 @@
-"""JSON Lines of this package: everything that a project's labels say, a line for each item. Read `FORMAT`.
+"""JSON Lines of this package: all of a project's labels with all their details, a line for each item. Read `FORMAT`.
 
 The first line is the header: ``format`` ("hitl_widgets"), ``version`` (of these fields, 1), ``task``, ``kind`` ("image"
 or "text"), ``taxonomy`` (as `Taxonomy.to_dict` writes it: labels with id, name, parent and description; attributes),
 ``history`` (the edits of the taxonomy) and ``about``. Each line after it is an item. What is None or empty is left out.
 
-Of an item: ``item_id``; ``name`` (of its file); ``size`` ([width, height]; for a text [characters, 1]); ``text``;
+An item has ``item_id``; ``name`` (of its file); ``size`` ([width, height]; for a text [characters, 1]); ``text``;
 ``split`` ("train" or "holdout"); ``metadata``; ``gold`` (``label_ids``, ``labels`` and ``values``); ``answers``; and
 ``predictions`` (``model``, ``probs``: label id -> probability, ``objects``).
 
-Of an answer: ``annotator`` ("consensus" for what stands over all of them); ``verdict``; ``labels`` (names that are
-unique in the taxonomy: the path where two labels have one name) and ``label_ids`` (in a file made by hand one of both
-is enough); ``certainty`` (0 to 10) and ``certainty_source``; ``flags``; ``note``; ``acted_at`` (ISO form, UTC);
+An answer has ``annotator`` ("consensus" for what stands over all of them); ``verdict``; ``labels`` (names that are
+unique in the taxonomy: the path where two labels have one name) and ``label_ids`` (in a file made by hand either is
+enough); ``certainty`` (0 to 10) and ``certainty_source``; ``flags``; ``note``; ``acted_at`` (ISO form, UTC);
 ``status`` (left out where it is "decided"); ``values`` (attribute id -> value); ``objects`` (id, kind, at, label_id,
 label, and where there are some certainty, unsure, origin, act, iou, score, was, quote); ``reason``; ``wrong`` and
 ``missing`` (regions: size as [height, width], and runs); ``reasons`` (the same of single objects: id, reason, at,
 label_id, and where there are some wrong, missing, method, display); ``seen`` (what was on the screen); ``decision_id``;
 ``touched``; ``first`` (what was answered before a suggestion was shown); ``as_decided`` ([label_id, label, version of
-the taxonomy] as they were then); and of a consensus ``share``, ``n_answers`` and ``votes``, which are answers.
+the taxonomy] as they were then); and for a consensus ``share``, ``n_answers`` and ``votes``, which are answers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 def line_of(body: object, what: str) -> str:
-    """A line of JSON; BadInput names `what` has a value that JSON can't hold."""
+    """A line of JSON; BadInput, with `what` in its message, for a value that JSON can't hold."""
     try:
         line = json_text(body)
     except (TypeError, ValueError) as error:
@@ -55,7 +55,7 @@ def line_of(body: object, what: str) -> str:
                        "expected, in its metadata too.") from error
     try:
         line.encode()
-    except UnicodeEncodeError:  # half a character, which JSON can escape
+    except UnicodeEncodeError:  # an unpaired surrogate, which JSON can escape
         line = json.dumps(body, sort_keys=True, allow_nan=False, separators=(",", ":"))
     return line + "\n"
 

@@ -6,24 +6,25 @@ Make a project in Label Studio, paste ``config.xml`` under Settings > Labeling I
 - *Images* lie in ``images/`` where they are copied; else ``data.image`` is the file's name. Label Studio shows local
   files when it is started with ``LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true`` and
   ``LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT`` set to a folder, and the project has a "Local files" storage of a folder
-  inside that one. ``image_prefix="/data/local-files/?d=digits/"`` then makes the addresses that it asks for, of a
+  inside that one. ``image_prefix="/data/local-files/?d=digits/"`` then writes the addresses that it expects, for a
   folder ``digits`` in the document root; without it, ``data.image`` is relative to the folder.
 - *Ids* of items are in ``data.item_id``, which every export of Label Studio keeps, and in ``task.meta.hitl``.
 - *What Label Studio has no field for* (certainty, flags, notes, what was shown, votes) is written under ``hitl`` in
-  ``task.meta``, and in the ``meta`` of an annotation's first result, both of which Label Studio keeps; of an annotation
-  without results in its own ``meta``, which Label Studio drops when it imports. ``hitl.json`` has the taxonomy with its
-  ids, hierarchy and history; Label Studio doesn't read it.
+  ``task.meta``, and in the ``meta`` of an annotation's first result, both of which Label Studio keeps. An annotation
+  without results has it in its own ``meta``, which Label Studio drops when it imports. ``hitl.json`` has the taxonomy
+  with its ids, hierarchy and history; Label Studio doesn't read it.
 - *Annotators* aren't written as ``completed_by``: Label Studio refuses a file with people whom it doesn't know. Their
   names are under ``hitl``.
 - *Spans* count Unicode code points, as Label Studio does since 2022. Files of others may count UTF-16 units: the quotes
   beside the spans decide (``offsets="utf16"`` or ``"characters"`` decides instead).
-- *Labels* go by their names, or paths where two share a name. One with a ``$``, which Label Studio would read as the
-  name of a column, has an alias. U+FFFE and U+FFFF, which XML hasn't, become ``\ufffe`` and ``\uffff``.
+- *Labels* are written as their names, or paths where two share a name. A name with a ``$``, which Label Studio would
+  read as the name of a column, becomes an alias. U+FFFE and U+FFFF, which XML can't represent, become ``\ufffe`` and
+  ``\uffff``.
 
 Reading takes such a folder, or one file: Label Studio's exports "JSON" and "JSON-MIN", and one task as its cloud
-storages get it. Where a task has several controls, ``control="name"`` says which one gives the labels; without it, it
-is one of objects rather than of choices, and the one that was used most. Choices, ratings and numbers beside it become
-attributes. Nothing that ``data`` names is opened: the address's last part is looked for among the names of the pool.
+storages get it. Where a task has several controls, ``control="name"`` says which one gives the labels; by default a
+control for objects is preferred to one for choices, and then the one used most. Choices, ratings and numbers beside it
+become attributes. Nothing that ``data`` names is opened: the address's last part is looked up among the pool's names.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ from .label_studio_interface import CONTROLS, LABELS, attribute_tags, in_range, 
 from .label_studio_reading import read
 from .label_studio_results import TYPES, region, rounded
 
-# What results say of an object in Label Studio's own words.
+# Facts about an object that results have in Label Studio's own fields.
 _ORIGINS = {"accepted": "prediction", "moved": "prediction-changed", "relabelled": "prediction-changed"}
 _OWN_FIELDS = ("kind", "at", "label_id", "label", "quote")
 
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """Take away what can't be written: places in an image of unknown size, and what today's taxonomy hasn't."""
+    """Take away what can't be written: places in an image of unknown size, and what isn't in today's taxonomy."""
     if header.kind == "text" and record.text is None:
         return None
     answers = [one for answer in record.answers if (one := _kept(header, record, answer)) is not None]
@@ -101,7 +102,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 class _Writer:
-    """Writes records as tasks; `used` are the labels that they have."""
+    """Writes records as tasks; `used` has the labels that occur in them."""
 
     def __init__(self, header: Header, target: Target, prefix: str) -> None:
         self._header, self._target, self._prefix = header, target, prefix
@@ -135,7 +136,7 @@ class _Writer:
         results = self._results(answer.label_ids or ()) if self._header.task not in OBJECT_TASKS else []
         there = [one for one in answer.objects or () if one.is_there]
         deleted = tuple(one for one in answer.objects or () if not one.is_there)
-        # What Label Studio's own results say isn't said twice: whoever changes it there changes the answer.
+        # What Label Studio's own results hold isn't repeated, so that a change made there changes the answer.
         values = {name: value for name, value in answer.values.items() if self._can_be_shown(name, value)}
         rest = {name: value for name, value in answer.values.items() if name not in values}
         said = answer_to_dict(self._header, replace(
@@ -228,7 +229,7 @@ class _Writer:
 
 
 def _add(of: dict[str, Any], name: str, value: Any) -> None:
-    """Write what Label Studio has no field for: beside the first result, where it stays."""
+    """Write what Label Studio has no field for beside the first result, where Label Studio keeps it."""
     holder = of["result"][0] if of["result"] else of
     holder.setdefault("meta", {}).setdefault("hitl", {})[name] = value
 

@@ -1,4 +1,4 @@
-"""Label Studio's labelling interface, config.xml: made of a taxonomy by `interface`, read by `read_interface`."""
+"""Label Studio's labelling interface, config.xml: generated from a taxonomy, and read. See `interface`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...taxonomy.attributes import Attribute
 from ...taxonomy.labels import Label
 from ..records import Header
 
-# Of each task the control that gives labels, and the object that is shown.
+# Task -> the tag of the control that gives the labels.
 CONTROLS: Mapping[str, str] = {"classify": "Choices", "multilabel": "Choices", "boxes": "RectangleLabels",
                                "polygons": "PolygonLabels", "points": "KeyPointLabels", "spans": "Labels"}
 LABELS = "label"
-# A name that Label Studio's own tags and ours leave free, and that its checks can find in the XML.
+# Names that an attribute can keep as a control: Label Studio's checks find them in the XML.
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w .-]{0,60}\Z")
 _RESERVED = {LABELS, "image", "text", "item_id"}
 MOST_STARS = 10
-# XML has no sign for these two.
+# XML can't represent these two characters.
 _NOT_IN_XML = re.compile("[\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
 class Control:
-    """A control of an interface: what is asked, of which labels, by which tag.
+    """A control of an interface: its tag, its labels, and the object that it labels.
 
     Attributes
     ----------
@@ -51,12 +51,12 @@ class Control:
 
     @property
     def is_of_regions(self) -> bool:
-        """Whether it is asked of each region rather than of the item."""
+        """Whether it is about each region rather than the item."""
         return self.settings.get("perRegion", "").lower() == "true"
 
 
 def result_value(name: str) -> str:
-    r"""A label's name as results have it: as it is, but for two signs that XML hasn't, which become ``\ufffe``."""
+    r"""A label's name in results: two characters that XML can't represent become ``\ufffe`` and ``\uffff``."""
     return _NOT_IN_XML.sub(lambda sign: f"\\u{ord(sign[0]):04x}", name)
 
 
@@ -81,7 +81,7 @@ def _tag_of(attribute: Attribute) -> str:
 
 
 def in_range(attribute: Attribute, value: Any) -> bool:
-    """Whether a value is one of an attribute's choices, or lies on its scale, between two steps too."""
+    """Whether a value is one of an attribute's choices, or lies on its scale, also between two steps."""
     if attribute.scale is None:
         return isinstance(value, str) and value in attribute.choices
     return isinstance(value, (int, float)) and attribute.scale[0] <= value <= attribute.scale[1]
@@ -94,7 +94,7 @@ def interface(header: Header, more: Collection[str] = ()) -> str:
     ----------
     header : Header
     more : collection of str
-        Ids of labels that the tasks have though they can't be answers today.
+        Ids of labels that occur in the tasks, although they can't be answers today.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def _label(header: Header, label: Label, tag: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """A label's value; where Label Studio would read a ``$`` as the name of a column, the name is its alias."""
+    """A label's value; Label Studio would read a ``$`` as the name of a column, so that such a name is an alias."""
     value = result_value(name)
     return _written({"value": value.replace("$", "\uff04"), "alias": value} if "$" in value else {"value": value})
 
@@ -169,7 +169,7 @@ def _asked(header: Header, attribute: Attribute, name: str, tag: str) -> Iterato
 
 
 def read_interface(root: Element) -> tuple[dict[str, Control], dict[str, tuple[str, str]]]:
-    """Read an interface that anybody made.
+    """Read any interface, also of others.
 
     Returns
     -------

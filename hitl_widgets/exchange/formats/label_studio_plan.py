@@ -1,6 +1,6 @@
-"""What a file of Label Studio asks: which control gives the labels, which the attributes, and the header of all.
+"""Plan for reading a Label Studio file: which control gives the labels, which the attributes, and the header.
 
-`as_tasks` brings every export into one form, `plan_of` reads a file of anybody, `own_plan` one that we wrote.
+`as_tasks` converts every export to one form; `plan_of` makes the plan for a foreign file, `own_plan` for our own.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Plan:
     label_ids : mapping
         Label, as results have it -> label_id.
     attributes : mapping
-        Name of a control -> the attribute that it asks for, and a mapping of its choices: as results spell them -> as
-        the attribute does.
+        Name of a control -> the attribute that it asks for, and a mapping of its choices: spelling in results ->
+        spelling in the attribute.
     key : str
         The key of `data` that holds what is shown.
     is_own : bool
@@ -62,7 +62,7 @@ class Plan:
 
 
 def as_tasks(body: Any, controls: Mapping[str, Control]) -> list[dict[str, Any]]:
-    """Bring an export into the form of tasks with data and annotations; BadInput where it is none."""
+    """Convert an export to tasks with data and annotations; BadInput if it isn't an export."""
     entries = [body] if isinstance(body, dict) and ("data" in body or "annotation_id" in body) else body
     if not isinstance(entries, list):
         raise BadInput(f"{str(body)[:80]!r} is no list of tasks. Export JSON or JSON-MIN from Label Studio.")
@@ -87,7 +87,7 @@ def _check_entry(entry: Any) -> None:
 
 
 def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
-    """The keys of JSON-MIN that hold answers rather than data, where no interface tells."""
+    """The keys of JSON-MIN that hold answers rather than data, for a file without an interface."""
     names: set[str] = set()
     texts: dict[str, list[str]] = {}
     for entry in entries:
@@ -100,7 +100,7 @@ def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
             elif isinstance(value, str):
                 texts.setdefault(name, []).append(value)
     length = {name: sum(map(len, values)) / len(values) for name, values in texts.items()}
-    # Of two texts that come with every entry the longer one, or the address of an image, is what was labelled.
+    # What was labelled is the address of an image, else the longest text; the other keys are answers.
     shown = next((name for name, values in texts.items() if all(map(is_address, values))),
                  max(length, key=length.__getitem__, default=None))
     return names | {name for name, values in texts.items()
@@ -147,7 +147,7 @@ def labels_in(result: Mapping[str, Any]) -> list[str]:
 
 @dataclass
 class _Found:
-    """What the results of one control are."""
+    """Summary of the results of one control."""
 
     tag: str
     shapes: dict[str, int] = field(default_factory=dict)
@@ -173,7 +173,7 @@ class _Found:
 
 
 def found_in(results: Iterator[Mapping[str, Any]], controls: Mapping[str, Control]) -> dict[str, _Found]:
-    """Name of a control -> what its results are, those of the interface first."""
+    """Name of a control -> summary of its results, controls of the interface first."""
     found = {name: _Found(one.tag.lower(), names={SEPARATOR.join(path): None for path, _ in one.labels},
                           is_of_regions=one.is_of_regions) for name, one in controls.items()}
     for result in results:
@@ -197,18 +197,18 @@ def _kind(one: _Found) -> str | None:
 # 18 branches: most are for a file without labels, or one without an interface.
 def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown: Mapping[str, tuple[str, str]],
             data: Sequence[Mapping[str, Any]], *, control: str | None, task: str | None) -> Plan:
-    """Make the plan for a file of anybody.
+    """Make the plan for a foreign file.
 
     Parameters
     ----------
     found : dict
-        As `found_in` gives it.
+        As `found_in` returns it.
     controls, shown : dict
-        Of the interface; empty without one.
+        From the interface; empty without one.
     data : sequence of mapping
-        Of each task.
+        The data of each task.
     control, task : str or None
-        What gives the labels, and what the project asks for, where somebody said so.
+        The control that gives the labels, and the project's task, if the caller names them.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def _takes_several(one: _Found, control: Control | None) -> bool:
 
 
 def _chosen(found: Mapping[str, _Found], kinds: Mapping[str, str], task: str | None) -> str | None:
-    """The control that gives the labels: what the project asks for, else objects before choices, the most used one."""
+    """The control that gives the labels: of those that fit the task, one for objects before choices, the most used."""
     fits = [name for name, kind in kinds.items() if kind != "number" and not found[name].is_of_regions
             and (task is None or TASK_OF.get(kind) == task
                  or (kind == "choices" and task in ("classify", "multilabel")))]
@@ -281,7 +281,7 @@ def _description(tag: Mapping[str, str]) -> dict[str, Any]:
 
 def _attributes(found: Mapping[str, _Found], kinds: Mapping[str, str], controls: Mapping[str, Control]
                 ) -> dict[str, tuple[Attribute, dict[str, str]]]:
-    """Name of a control of the whole item -> the attribute that it asks for, and its choices, where it can be one."""
+    """Name of a control of the whole item -> the attribute that it asks for, and its choices."""
     attributes: dict[str, tuple[Attribute, dict[str, str]]] = {}
     for name, kind in kinds.items():
         if found[name].is_of_regions:
@@ -308,7 +308,7 @@ def _attribute(name: str, one: _Found, kind: str, control: Control | None,
 
 
 def _scale(one: _Found, settings: Mapping[str, str]) -> tuple[float, float] | None:
-    """The ends of a scale: those of the settings, and further where numbers were given; None where there are none."""
+    """The ends of a scale, from the settings and extended to the numbers that were given; None if there are none."""
     ends = (1, settings.get("maxRating", _OWN_STARS)) if one.tag == "rating" else map(settings.get, ("min", "max"))
     low_end, high_end = map(_numbers_in, ends)
     low = min([*low_end, *one.numbers[:1]], default=None)
@@ -322,7 +322,7 @@ def _scale(one: _Found, settings: Mapping[str, str]) -> tuple[float, float] | No
 
 
 def _numbers_in(setting: str | int | None) -> list[float]:
-    """The number that a setting says; none where it says none."""
+    """The number in a setting, as a list of one; an empty list if it holds no number."""
     try:
         return [] if setting is None else [float(setting)]
     except ValueError:
@@ -330,7 +330,7 @@ def _numbers_in(setting: str | int | None) -> list[float]:
 
 
 def _key(data: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:
-    """Tag and key of what is shown, told from the data alone."""
+    """Tag and key of what is shown, inferred from the data alone."""
     first = next((one for one in data if one), {})
     texts = {name: value for name, value in first.items() if isinstance(value, str)}
     address = next((name for name, value in texts.items() if is_address(value)), None)
@@ -340,7 +340,7 @@ def _key(data: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:
 
 
 def own_plan(body: Any, found: Mapping[str, _Found]) -> Plan:
-    """Make the plan for a file that we wrote, of what hitl.json says; labels that came in Label Studio are new."""
+    """Make the plan for a file that we wrote, from hitl.json; labels that were added in Label Studio are new."""
     header = header_from_dict(body, "the header")
     taxonomy = header.taxonomy
     ids = {result_value(name): label_id for label_id, name in header.names.items()}

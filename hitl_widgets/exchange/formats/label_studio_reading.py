@@ -1,6 +1,6 @@
-"""Label Studio's files as records: our own folders, and exports of anybody. Begin with `read`.
+"""Reading of Label Studio's files as records: our own folders, and exports of others. Start with `read`.
 
-A file is gone through twice: once for its controls, labels and the unit of its offsets, then for its records.
+A file is read twice: once for its controls, labels and the unit of its offsets, then for its records.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .label_studio_plan import Plan, as_tasks, found_in, labels_in, own_plan, pl
 from .label_studio_results import OTHERS, read_region, shape_of
 from .offsets import UNITS, Offsets
 
-# What Label Studio keeps for itself.
+# Keys that Label Studio uses for itself.
 _OF_TASKS = frozenset((
     "id", "data", "meta", "annotations", "completions", "predictions", "drafts", "created_at", "updated_at", "inner_id",
     "total_annotations", "total_predictions", "cancelled_annotations", "comment_count", "unresolved_comment_count",
@@ -39,10 +39,10 @@ _OF_ANNOTATIONS = frozenset((
 _OF_PREDICTIONS = frozenset((
     "id", "result", "model_version", "score", "created_ago", "created_at", "updated_at", "meta", "mislabeling",
     "cluster", "neighbors", "model", "model_run", "task", "project", "state"))
-# Fields of an answer that say ids of labels.
+# Fields of an answer that contain ids of labels.
 _WITH_IDS = ("label_ids", "labels", "values", "objects", "reasons", "seen", "first", "touched", "as_decided", "votes")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")
-# Whose answer it is where the file doesn't say.
+# The annotator of answers for which the file names none.
 NOBODY = "import"
 _WHY = {
     "region": "the project asks for another kind of object",
@@ -96,7 +96,7 @@ def _tasks_file(source: Source) -> str | None:
 
 
 def _results_of(tasks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Every result in a file, checked in what all of them have."""
+    """Every result in a file, after a check of the fields that all of them have."""
     for n, task in enumerate(tasks):
         for kind in ("annotations", "predictions"):
             with inside(f"[{n}].{kind}"):
@@ -138,7 +138,7 @@ class _Reader:
     Attributes
     ----------
     images : dict
-        Item id -> its image in the folder, where it is there; complete once the records were read.
+        Item id -> its image in the folder, if it is there; complete once the records were read.
     """
 
     def __init__(self, source: Source, plan: Plan, offsets: Offsets, lost: Losses) -> None:
@@ -234,7 +234,7 @@ class _Reader:
         for n, one in enumerate(task.get("predictions") or []):
             with inside(f".predictions[{n}]"):
                 predictions += self._prediction(record, one)
-        # The pool's own size served to read places in percent; the file doesn't say it.
+        # The pool's own size was only needed to convert percentages; it isn't in the file.
         return replace(record, predictions=tuple(predictions), size=None if own and "size" not in own else record.size)
 
     def _metadata(self, task: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,7 +246,7 @@ class _Reader:
 
     def _size_of(self, item_id: str, task: Mapping[str, Any], shown: str, names: Sequence[str], *, is_own: bool
                  ) -> tuple[int, int] | None:
-        """The size of an item where we didn't write it into the file."""
+        """The size of an item, if we didn't write it into the file."""
         if self._header.kind == "text":
             return None if is_own else (len(shown), 1)
         return self._source.size_of(item_id, *names) or self._size_in(task)
@@ -296,7 +296,7 @@ class _Reader:
             return tuple(known_label(one, self._header) for one in listed(given))
 
     def _own_of(self, holder: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What we wrote of an annotation or a prediction: beside its first result, or in itself."""
+        """What we wrote about an annotation or a prediction: beside its first result, or in its own ``meta``."""
         own = dict(self._own(holder))
         for n, result in enumerate(results):
             with inside(f".result[{n}]"):
@@ -326,7 +326,7 @@ class _Reader:
         return replace(answer, verdict=verdict, label_ids=label_ids, values=values)
 
     def _empty_answer(self, annotation: Mapping[str, Any]) -> Answer:
-        """Who answered, when, and how long it took."""
+        """An answer with its annotator, its time and how long it took, and nothing else."""
         seen = {}
         if annotation.get("lead_time") is not None:
             with inside(".lead_time"):
@@ -338,7 +338,7 @@ class _Reader:
 
     def _own_answer(self, said: Any, label_ids: tuple[str, ...] | None, objects: tuple[ObjectAnswer, ...],
                     values: Mapping[str, Any]) -> Answer:
-        """An answer as we wrote it, with what its results say by now."""
+        """An answer that we wrote, updated with its present results."""
         with inside(".meta.hitl.answer"):
             body = mapping(said)
             if not self._plan.is_own:
@@ -360,7 +360,7 @@ class _Reader:
     # 16 branches: one for each kind of result.
     def _said(self, record: ItemRecord, results: Sequence[Mapping[str, Any]], *, score: float | None = None,
               is_prediction: bool = False) -> tuple[tuple[str, ...] | None, tuple[ObjectAnswer, ...], dict[str, Any]]:
-        """Labels, objects and values of attributes that some results say."""
+        """Labels, objects and values of attributes in some results."""
         label_ids: list[str] | None = None
         objects: list[ObjectAnswer] = []
         values: dict[str, Any] = {}
@@ -442,7 +442,7 @@ class _Reader:
         return [ObjectAnswer.from_dict({**plain, **more})]
 
     def _more_of_object(self, result: Mapping[str, Any], *, score: float | None, is_prediction: bool) -> dict[str, Any]:
-        """What a result says of an object beside its place and its label, in our own fields."""
+        """Fields of an object in a result beside its place and label, under our own names."""
         own = self._own(result).get("object", {})
         more: dict[str, Any] = {}
         with inside(".meta.hitl.object"):
@@ -476,7 +476,7 @@ class _Reader:
         shown = record.text
         assert shown is not None
         quote, ends = _quote(value), _ends(value)
-        # Paths into HTML say nothing of the text; its quote may.
+        # Paths into HTML don't give the place in the text; the span's quote may.
         at, how = self._offsets.place(shown, *(ends or (-1, -1)), quote)
         if at is None:
             self._lost.add("object", _WHY["outside"])
@@ -511,7 +511,7 @@ class _Reader:
 
     def _probs(self, label_ids: Sequence[str], results: Sequence[Mapping[str, Any]],
                score: float | None) -> dict[str, float]:
-        """The first score of some results, or of all together, as each label's probability, where it can be one."""
+        """The first score among the results, else `score`, as each label's probability; empty if it isn't one."""
         with inside(".result"):
             p = next((number(result["score"]) for result in results if result.get("score") is not None), score)
         if p is None or not 0 <= p <= 1:
@@ -535,7 +535,7 @@ def _size(value: Any, where: str) -> tuple[int, int] | None:
 
 
 def _person(given: Any) -> str:
-    """Who answered: a name, an address, or the number of a user."""
+    """The name of an annotator: a name, an e-mail address, or "user" and a number."""
     with inside(".completed_by"):
         if isinstance(given, dict):
             name = " ".join(filter(None, (text(given.get(part) or "") for part in ("first_name", "last_name"))))
@@ -548,7 +548,7 @@ def _person(given: Any) -> str:
 
 
 def _names(address: str) -> list[str]:
-    """What an address may be called in a pool: its path where it is one, its last part, and that as it was uploaded."""
+    """Names that an address may have in a pool: its path, its last part, and that part without an upload's prefix."""
     if address.startswith("data:"):
         return []
     path = address
@@ -571,7 +571,7 @@ def _names(address: str) -> list[str]:
 
 
 def _ends(value: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Start and end of a span; those in the whole text where it is one of HTML."""
+    """Start and end of a span; for HTML the offsets in the whole text."""
     offsets = value.get("globalOffsets")
     if isinstance(value.get("start"), str) and not str(value["start"]).isdigit():
         if not isinstance(offsets, dict):

@@ -1,6 +1,6 @@
-"""Regions of Label Studio and objects of ours: percent of an image, and characters of a text.
+"""Conversion between our objects and Label Studio's regions: percent of an image, and characters of a text.
 
-`region` writes an object's value, `read_region` reads one of anybody's.
+`region` writes an object's value, `read_region` reads the value of any region.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ...errors import BadInput
 from ..records import DECIMALS
 from .checked_json import listed, number
 
-# The control of each kind of object, which is the type of its results in small letters, and the key of its labels.
+# Kind of object -> the type of its results and the key of its labels: the control's tag in lower case.
 TYPES = {"box": "rectanglelabels", "polygon": "polygonlabels", "point": "keypointlabels", "span": "labels"}
 # The kinds of regions that Label Studio has and we don't.
 OTHERS = {"brush": "a brush", "bitmask": "a bitmask", "vector": "a line", "paragraph": "a part of a dialogue",
           "timeseries": "a part of a time series", "video": "an object in a video", "audio": "a part of a recording"}
-# How wide a point is drawn, in percent of the image.
+# Width at which a point is drawn, in percent of the image.
 POINT_WIDTH = 0.5
 
 
@@ -34,7 +34,7 @@ def region(kind: str, at: Sequence[float], size: tuple[int, int] | None, text: s
     ----------
     kind : "box", "polygon", "point" or "span"
     at : sequence of float
-        As of `records.ObjectAnswer`.
+        As in `records.ObjectAnswer`.
     size : (int, int) or None
         Width and height of the image.
     text : str or None
@@ -47,7 +47,7 @@ def region(kind: str, at: Sequence[float], size: tuple[int, int] | None, text: s
     """
     if kind == "span":
         assert text is not None
-        # Label Studio counts code points of a plain Text since 2022, and a line break of two signs as two.
+        # Since 2022 Label Studio counts code points in a plain Text, and "\r\n" as two.
         return {"start": at[0], "end": at[1], "text": text[int(at[0]):int(at[1])]}
     assert size is not None
     points = [(_percent(x, size[0]), _percent(y, size[1])) for x, y in zip(at[::2], at[1::2], strict=True)]
@@ -61,7 +61,7 @@ def region(kind: str, at: Sequence[float], size: tuple[int, int] | None, text: s
 
 def _percent(pixels: float, of: int) -> float:
     percent = pixels / of * 100
-    # A box over the whole of its image must not end beyond it by the last binary digit.
+    # A rounding error mustn't put the end of a box outside of its image.
     return min(percent, 100.0) if percent < 100 + 1e-9 else percent
 
 
@@ -70,7 +70,7 @@ _SHAPE_WITH = {"points": "polygon", "rle": "brush", "vertices": "vector", "radiu
 
 
 def shape_of(result: Mapping[str, Any]) -> str | None:
-    """What a result is: "box", "polygon", "point", "ellipse", "span", one of `OTHERS`; None where it is no region."""
+    """The shape of a result: "box", "polygon", "point", "ellipse", "span", one of `OTHERS`; None if it is no region."""
     value = result.get("value")
     kind = str(result.get("type", "")).lower()
     if not isinstance(value, Mapping):
@@ -88,14 +88,14 @@ def shape_of(result: Mapping[str, Any]) -> str | None:
 
 def read_region(shape: str, kind: str, value: Mapping[str, Any],
                 size: tuple[int, int]) -> tuple[tuple[float, ...] | None, str | None]:
-    """Read the place of a region in an image.
+    """Read the coordinates of a region in an image.
 
     Parameters
     ----------
     shape : "box", "polygon", "point" or "ellipse"
-        What it is.
+        Shape of the region.
     kind : "box", "polygon" or "point"
-        What is asked for.
+        Kind of object that the project asks for.
     value : mapping
     size : (int, int)
         Width and height of the image.
@@ -103,14 +103,14 @@ def read_region(shape: str, kind: str, value: Mapping[str, Any],
     Returns
     -------
     at : tuple of float or None
-        In pixels; None where it can't be one.
+        Coordinates in pixels; None if the region can't become such an object.
     lost : str or None
-        What of it is lost.
+        What is lost in the conversion, such as a rotation.
 
     Raises
     ------
     BadInput
-        Where a number is missing or none.
+        If a number is missing or isn't a number.
     """
     points, turned = _outline(shape, value, size)
     if kind == "point":
@@ -126,7 +126,7 @@ def read_region(shape: str, kind: str, value: Mapping[str, Any],
 
 
 def _outline(shape: str, value: Mapping[str, Any], size: tuple[int, int]) -> tuple[list[tuple[float, float]], float]:
-    """The points of a region in pixels, as it is turned, and by how many degrees."""
+    """The points of a region in pixels after its rotation, and the rotation in degrees."""
     width, height = size
     if shape == "polygon":
         points = [(_number(pair, 0, "points") * width / 100, _number(pair, 1, "points") * height / 100)
@@ -138,7 +138,7 @@ def _outline(shape: str, value: Mapping[str, Any], size: tuple[int, int]) -> tup
         points = _corners(shape, numbers)
     turned = 0.0 if value.get("rotation") is None else _number(value, "rotation", "rotation") % 360
     if turned and shape in ("box", "ellipse"):
-        # Around the corner at the top left of a box, the middle of an ellipse.
+        # A box is rotated around its top left corner, an ellipse around its centre.
         points = _turned(points, math.radians(turned), (numbers[0], numbers[1]))
     return points, turned
 

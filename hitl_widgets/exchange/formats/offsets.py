@@ -1,6 +1,6 @@
-"""Offsets of spans in files whose unit isn't sure: code points, as in Python, or UTF-16 units, as in browsers.
+"""Offsets of spans in files whose unit isn't known: code points, as in Python, or UTF-16 units, as in browsers.
 
-`Offsets` decides for a whole file, by the quotes that stand beside its spans; `span_at` for each span.
+`Offsets` decides for a whole file, by the quotes that come with its spans; `span_at` decides for each span.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _SPACE = re.compile(r"(?:\\n|\\r|\s)+")
 
 
 def bare(quote: str) -> str:
-    """A quote without white space and line breaks, by which two that were written differently are compared."""
+    """A quote without white space and line breaks, so that differently written quotes can be compared."""
     return _SPACE.sub("", quote)
 
 
 def units_before(text: str) -> list[int]:
-    """How many UTF-16 units stand before each character of a text, and in all."""
+    """Number of UTF-16 units before each character of a text, and in the whole text."""
     counts = [0]
     for character in text:
         counts.append(counts[-1] + 1 + (character > "\uffff"))
@@ -32,9 +32,9 @@ def units_before(text: str) -> list[int]:
 
 
 def in_unit(text: str, start: int, end: int, unit: Unit) -> tuple[int, int] | None:
-    """The characters of a span that is given in some unit; None where it is empty or lies outside the text.
+    """The place in characters of a span in some unit; None if it is empty or lies outside the text.
 
-    A span that cuts a character of two units in halves covers all of it.
+    A span that begins or ends between the two units of a character covers the whole character.
     """
     if unit == "utf16":
         counts = units_before(text)
@@ -58,7 +58,7 @@ class Offsets:
         self._votes: dict[Unit, int] = {"characters": 0, "utf16": 0}
 
     def learn(self, text: str, start: int, end: int, quote: str | None) -> None:
-        """Count a span of the file, if its quote tells the unit."""
+        """Count a span of the file, if its quote shows the unit."""
         if self.given is None and quote is not None and not text.isascii():
             fits = [unit for unit in UNITS if self._fits(text, start, end, unit, quote)]
             if len(fits) == 1:
@@ -78,10 +78,10 @@ class Offsets:
         Returns
         -------
         at : (int, int) or None
-            None where it can't be said.
+            None if it can't be decided.
         how : str or None
-            None where offsets and quote agree, or there is none and the units don't differ; else "quote" (found by its
-            quote alone), "undecided" (nothing tells the unit) or "outside".
+            None if offsets and quote agree, or if there is no quote and both units give the same place; else "quote"
+            (found by its quote alone), "undecided" (the unit is unknown) or "outside".
         """
         order = (self.unit, *(one for one in UNITS if one != self.unit)) if self.given is None else (self.unit,)
         if quote is not None and bare(quote):
@@ -102,22 +102,22 @@ class Offsets:
 
 
 def _only(text: str, quote: str) -> tuple[int, int] | None:
-    """Where a quote stands in a text; None where it doesn't, or more than once."""
+    """The only place of a quote in a text; None if it doesn't occur, or more than once."""
     first = text.find(quote)
     return None if first < 0 or text.find(quote, first + 1) >= 0 else (first, first + len(quote))
 
 
 def span_at(text: str, start: Any, end: Any, quote: Any, where: str, lost: Losses, *, utf16: bool
             ) -> tuple[int, int] | None:
-    """Where a span lies, in characters; None, and counted, where it can't lie there.
+    """The place of a span in characters; None, and counted, if it isn't a place in the text.
 
     Parameters
     ----------
     text : str
     start, end : int
-        As a file has them.
+        As in the file.
     quote : object
-        The characters that it covers, where the file says so: offsets that don't fit it are tried as UTF-16 units.
+        The characters that it covers, if the file has them: offsets that don't fit it are tried as UTF-16 units.
     where : str
         File and line, for messages.
     lost : Losses

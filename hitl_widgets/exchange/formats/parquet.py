@@ -1,4 +1,4 @@
-"""Parquet tables of this package: a folder with everything that a project's labels say. Read `FORMAT`.
+"""Parquet tables of this package: a folder with all of a project's labels and all their details. Read `FORMAT`.
 
 ``pandas.read_parquet(folder / "answers.parquet")`` loads a table; all have ``item_id``, and are in the order of the
 pool.
@@ -15,7 +15,7 @@ n_answers, has_objects (whether objects were looked for), touched, as_decided (l
 taxonomy as they were then), and as JSON wrong and missing (regions), reasons (of single objects), seen (all that was on
 the screen) and first (what was answered before a suggestion was shown).
 
-objects.parquet has a row for each object, where there are some: answer or prediction (the number of what it belongs
+objects.parquet has a row for each object, if there are any: answer or prediction (the number of the one that it belongs
 to), object_id, kind, label, label_id, x0, y0, x1, y1 (of a box; for a point x0 and y0), points (for a polygon), start
 and end (of a span), certainty, unsure, origin, act, iou, score, was (as JSON) and quote. predictions.parquet has a row
 for each label that a model gave a probability: prediction (its number within the item), model, label, label_id, p.
@@ -42,7 +42,7 @@ from ..records import Answer, Header, ItemRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Rows that are held until they are written together, and characters, of long texts.
+# Rows, and characters of long texts, that are held in memory and then written together.
 AT_ONCE, MOST_CHARACTERS = 20_000, 2**25
 # Rows that are read together.
 READ_AT_ONCE = 500
@@ -84,7 +84,7 @@ def _schemas() -> dict[str, pa.Schema]:
             *of_item, ("prediction", whole), ("model", text), ("label", text), ("label_id", text), ("p", number)])}
 
 
-# The columns that say again what another one says.
+# Columns that repeat what another one has.
 _SAID_AGAIN = {"items": ("gold",), "answers": ("label", "labels", "suggestion", "model", "arm"), "objects": (),
                "predictions": ("label",)}
 _NEEDED = {"items": ("item_id",), "answers": ("item_id", "answer", "annotator", "verdict"),
@@ -92,7 +92,7 @@ _NEEDED = {"items": ("item_id",), "answers": ("item_id", "answer", "annotator", 
 
 
 class _Table:
-    """A table that is written a group of rows after the other; its file is made with the first row, or `start`."""
+    """A table that is written in groups of rows; its file is made with the first row, or by `start`."""
 
     def __init__(self, name: str, schema: pa.Schema, target: Target, files: ExitStack) -> None:
         self._name, self._schema, self._target, self._files = name, schema, target, files
@@ -143,7 +143,7 @@ def _filled(value: Any) -> str:
     try:
         text = json_text(value)
         text.encode()
-    except UnicodeEncodeError:  # half a character, which JSON can escape
+    except UnicodeEncodeError:  # an unpaired surrogate, which JSON can escape
         return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise BadInput(f"{value!r:.80} can't be written as JSON: {error}.") from error
@@ -151,7 +151,7 @@ def _filled(value: Any) -> str:
 
 
 def write(header: Header, records: Iterable[ItemRecord], target: Target, options: Options) -> None:
-    """Write the tables, a group of rows after the other, and the header."""
+    """Write the tables in groups of rows, and the header."""
     with target.text("taxonomy.json") as file:
         file.write(json.dumps(header_to_dict(header), sort_keys=True, allow_nan=False, indent=1) + "\n")
     with ExitStack() as files:
@@ -193,7 +193,7 @@ class _Writer:
 
     # 15 branches: a cell for each field.
     def _answer(self, item_id: str, answer: Answer, number: int, vote_of: int | None) -> int:
-        """Add an answer and its votes; the next number."""
+        """Add an answer and its votes; return the next number."""
         ids, seen = answer.label_ids, answer.seen
         names = None if ids is None else [*map(self._name_of, ids)]
         shown = _json(seen)
@@ -235,7 +235,7 @@ def _text_of(seen: Mapping[str, Any], name: str) -> str | None:
 # -- reading -------------------------------------------------------------------------------------------------
 
 def read(source: Source, options: Options) -> Contents:
-    """Read what `write` wrote; the header at once, the records a group of rows after the other."""
+    """Read what `write` wrote: the header at once, the records in groups of rows."""
     if not source.is_folder or not source.has("taxonomy.json"):
         raise BadInput(f"{source.path} has no taxonomy.json; the folder that wb.export(format='parquet') wrote is "
                        "expected. Parquet files of others are read with format='hugging_face'.")
@@ -265,7 +265,7 @@ class _Rows:
         self._next = next(self._rows, None)
 
     def take(self, item_id: str) -> list[_Row]:
-        """The next rows, as far as they are about an item."""
+        """The next rows that belong to an item."""
         found: list[_Row] = []
         while self._next is not None and self._next.of["item_id"] == item_id:
             found.append(self._next)
@@ -278,7 +278,7 @@ class _Rows:
             yield row
 
     def check_end(self) -> None:
-        """BadInput where rows are left that are about no item."""
+        """Raise BadInput if rows are left that belong to no item."""
         if self._next is not None:
             raise BadInput(f"{self._next.where} is about item {self._next.of['item_id']!r:.80}, which items.parquet "
                            "doesn't have at this place; rows in the order of items.parquet are expected. Sort both by "
@@ -328,7 +328,7 @@ class _Rows:
 
 
 def _records(header: Header, tables: Mapping[str, _Rows], lost: Losses) -> Iterator[ItemRecord]:
-    """Join the rows of each item to its record."""
+    """Build the record of each item from its rows."""
     before = set[str]()
     for row in tables["items"]:
         item_id = row.of["item_id"]
@@ -382,7 +382,7 @@ _AS_JSON = ("values", "wrong", "missing", "reasons", "seen", "first")
 
 
 def _answers(rows: Mapping[int, _Row], objects: Mapping[tuple[str, int], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The answers of an item, votes within those that they belong to."""
+    """The answers of an item, with votes inside the consensus that they belong to."""
     found: dict[int, dict[str, Any]] = {}
     top: list[dict[str, Any]] = []
     for number, row in rows.items():

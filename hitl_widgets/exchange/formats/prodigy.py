@@ -6,8 +6,8 @@ A line is a task with its answer, as ``prodigy db-out`` writes it:
 - One label or several: ``options`` (every label), ``accept`` (the chosen ones) and ``config.choice_style``.
 - Spans: ``tokens`` (``text``, ``start``, ``end``, ``id``, ``ws``) and ``spans`` (``start``, ``end``, ``token_start``,
   ``token_end``, ``label``, ``text``). Offsets count characters, as Python does. Tokens are those of `items.tokens`,
-  cut where a span begins or ends inside one, with a token for white space beyond a single blank, as spaCy has it: every
-  span fits tokens, and the tokens' ``text`` and ``ws`` make the text again.
+  cut where a span begins or ends inside one, with a token for white space beyond a single blank, as in spaCy: every
+  span fits tokens, and the tokens' ``text`` and ``ws`` together restore the text.
 - Boxes and polygons: ``spans`` with ``type`` ("rect" or "polygon"), ``points``, ``x``, ``y``, ``width``, ``height``
   and ``center``. Prodigy has no points.
 - ``answer``: "accept"; "ignore" for a skip and for an unsure answer; absent where nobody answered.
@@ -19,9 +19,9 @@ A line is a task with its answer, as ``prodigy db-out`` writes it:
   out.
 
 Reading takes files that others made. An item is found by ``id``, ``path``, ``meta.id``, ``meta.file``, ``_input_hash``
-or, without any, a hash of its text. ``answer: "reject"`` says what an item isn't, which no answer here can say: it is
-counted. Where a person answered an item several times, the last answer counts, but accepted labels (``label``) and
-single spans (view "ner") are put together.
+or, without any, a hash of its text. ``answer: "reject"`` says what an item isn't. No answer here can say that, so it is
+counted as lost. If a person answered an item several times, the last answer counts, but accepted labels (``label``) and
+single spans (view "ner") are merged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TASKS = ("classify", "multilabel", "boxes", "polygons", "spans")
 _VIEWS = {"classify": "choice", "multilabel": "choice", "spans": "spans_manual", "boxes": "image_manual",
           "polygons": "image_manual"}
 _MODES = {"box": "rect", "polygon": "polygon"}
-# The fields that say what was answered: where one differs from what we wrote, somebody answered anew.
+# The fields with the answer: if one differs from what we wrote, somebody answered again.
 _OWN = ("text", "image", "answer", "accept", "label", "spans", "_annotator_id", "_session_id", "_timestamp")
 # Fields that aren't metadata.
 _FIELDS = {*_OWN, KEY, "id", "path", "meta", "tokens", "options", "config", "width", "height", "html", "relations",
@@ -87,7 +87,7 @@ def reduce_header(header: Header, options: Options) -> Header:
 
 
 def _is_said(header: Header, answer: Answer) -> bool:
-    """Whether Prodigy's own fields can say an answer."""
+    """Whether Prodigy's own fields can hold an answer."""
     if answer.verdict not in LABELLING:
         return answer.verdict == "skip"
     if header.shape is not None:
@@ -96,7 +96,7 @@ def _is_said(header: Header, answer: Answer) -> bool:
 
 
 def _plain(header: Header, answer: Answer) -> Answer:
-    """What Prodigy's own fields hold of an answer."""
+    """The part of an answer that Prodigy's own fields can hold."""
     skipped = answer.verdict == "skip"
     acted_at = answer.acted_at
     return Answer(answer.annotator, "skip" if skipped else "answer", None if skipped else answer.label_ids,
@@ -184,7 +184,7 @@ def _tokens_and_spans(header: Header, text: str, objects: Sequence[ObjectAnswer]
 
 
 def _tokens(text: str, spans: Iterable[Sequence[float]]) -> tuple[list[tuple[int, int]], list[dict[str, Any]]]:
-    """Tokens that every span fits, and that make the text again, as Prodigy writes them.
+    """Tokens that every span fits and from which the text can be restored, as Prodigy writes them.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def _lines(source: Source) -> Iterator[Line]:
 
 
 def item_of(line: Mapping[str, Any]) -> str | None:
-    """The id of a line's item; None for a line that can't be read: HTML, sound, film, an image that nobody can name."""
+    """The id of a line's item; None for a line that can't be read: HTML, audio, video, an image without a name."""
     text = line.get("text")
     if not isinstance(text, str) and not isinstance(line.get("image"), str):
         return None
@@ -289,7 +289,7 @@ def _is_name(value: Any) -> bool:
 
 
 class _Found:
-    """What a first reading finds: labels, signs of the task, how many lines each item has."""
+    """Findings of a first pass: labels, signs of the task, how many lines each item has."""
 
     def __init__(self) -> None:
         self.labels: dict[str, None] = {}
@@ -355,7 +355,7 @@ class _Found:
 
     @property
     def task(self) -> str:
-        """What was asked."""
+        """The task of the project that the file comes from, inferred from its lines."""
         if "choice" in self._signs or ("label" in self._signs and not {"spans", "shapes"} & self._signs):
             return "multilabel" if "several" in self._signs else "classify"
         if "shapes" in self._signs:
@@ -380,7 +380,7 @@ def _chosen(line: Mapping[str, Any], chosen: list[str]) -> list[str]:
 
 
 def _span(one: Any, where: str) -> Mapping[str, Any]:
-    """A span, with a label; BadInput where it is none."""
+    """A span, with a label; BadInput if it is none."""
     if not isinstance(one, Mapping):
         raise BadInput(f"{where}: a span is {one!r:.80}; an object with label and place is expected.")
     if not isinstance(label := one.get("label", ""), str):
@@ -417,7 +417,7 @@ class _Reader:
         return replace(base, answers=self._standing(answers, [line for _, line in lines]))
 
     def _item(self, item_id: str, line: Mapping[str, Any]) -> ItemRecord:
-        """What a line of somebody else's says of its item."""
+        """The item of a line that others wrote."""
         meta = line.get("meta")
         metadata = {name: value for name, value in line.items() if name not in _FIELDS}
         metadata |= dict(meta) if isinstance(meta, Mapping) else {} if meta is None else {"meta": meta}
@@ -434,7 +434,7 @@ class _Reader:
         return ItemRecord(item_id, name=name, size=size, metadata=metadata)
 
     def _standing(self, answers: list[Answer], lines: list[dict[str, Any]]) -> tuple[Answer, ...]:
-        """One answer of each person: the last one, or several put together where each says a part."""
+        """One answer of each person: the last one, or several merged if each has only a part."""
         partial = any(line.get("_view_id") == "ner" for line in lines) or (
             self._header.task == "multilabel" and not any("accept" in line for line in lines))
         by_person: dict[str, Answer] = {}
@@ -448,7 +448,7 @@ class _Reader:
         return tuple(by_person.values())
 
     def _answer(self, line: Mapping[str, Any], where: str) -> Answer | None:
-        """What a line says was answered, in Prodigy's own fields."""
+        """The answer in Prodigy's own fields of a line."""
         self._count_lost(line)
         verdict = line.get("answer")
         if verdict not in (None, "accept", "reject", "ignore"):
@@ -467,7 +467,7 @@ class _Reader:
         return self._with_objects(answer, line, where)
 
     def _count_lost(self, line: Mapping[str, Any]) -> None:
-        """Count what a line says that an answer has no place for."""
+        """Count what a line holds and an answer can't."""
         for name in ("relations", "arcs"):
             if isinstance(some := line.get(name), list):
                 self._lost.add("relation", "Objects have no relations here.", len(some))
@@ -475,7 +475,7 @@ class _Reader:
             self._lost.add("tokens of a text", "A text is cut into words anew; spans count characters.")
 
     def _with_objects(self, answer: Answer, line: Mapping[str, Any], where: str) -> Answer | None:
-        """An answer with the objects of its line; None, and counted, where none of them can be read."""
+        """An answer with the objects of its line; None, and counted, if none of them can be read."""
         spans = [_span(one, where) for one in line.get("spans") or ()]
         text = str(line.get("text", ""))
         objects = [found for n, one in enumerate(spans) if (found := self._object(one, n, text, where)) is not None]
@@ -485,7 +485,7 @@ class _Reader:
         return replace(answer, objects=tuple(objects))
 
     def _with_labels(self, answer: Answer, line: Mapping[str, Any]) -> Answer | None:
-        """An answer with the labels of its line; None, and counted, where the task can't have them."""
+        """An answer with the labels of its line; None, and counted, if the task can't have them."""
         if line.get("accept") is None and line.get("label") is None:
             self._lost.add("answer", "It has no label.")
             return None
@@ -497,7 +497,7 @@ class _Reader:
         return replace(answer, label_ids=ids)
 
     def _object(self, one: Mapping[str, Any], n: int, text: str, where: str) -> ObjectAnswer | None:
-        """One span, box or polygon; None, and counted, where it can't be one here."""
+        """One span, box or polygon; None, and counted, if it can't be used here."""
         if (label_id := self._header.ids.get(one["label"])) is None:
             self._lost.add("object", "It has no label.")
             return None
@@ -517,7 +517,7 @@ class _Reader:
                             one["label"], score=score)
 
     def _place(self, one: Mapping[str, Any], where: str) -> np.ndarray | None:
-        """The points of a shape as the task has them; None, and counted, where it can't have them."""
+        """The points of a shape as the task needs them; None, and counted, if they don't fit the task."""
         place, kind = _place(one, where), self._header.shape
         if kind == "box" and place.shape != (2, 2):
             x, y = place.T
@@ -535,7 +535,7 @@ class _Reader:
 
 
 def _together(former: Answer, answer: Answer) -> Answer:
-    """Two answers of one person, each of which says a part."""
+    """One answer from two of the same person, each of which has only a part."""
     if answer.objects is not None:
         seen = {(one.at, one.label_id) for one in former.objects or ()}
         new = [replace(one, id=f"{one.id}-{len(seen)}") for one in answer.objects if (one.at, one.label_id) not in seen]
@@ -544,7 +544,7 @@ def _together(former: Answer, answer: Answer) -> Answer:
 
 
 def _name_in(line: Mapping[str, Any]) -> str | None:
-    """The name of an item's file, as `path` or `meta.file` tells it."""
+    """The name of an item's file, from `path` or `meta.file`."""
     meta = line.get("meta") if isinstance(line.get("meta"), Mapping) else {}
     assert isinstance(meta, Mapping)
     for value in (line.get("path"), meta.get("file")):
@@ -554,7 +554,7 @@ def _name_in(line: Mapping[str, Any]) -> str | None:
 
 
 def _name_of_path(path: str) -> str | None:
-    """A path where it can be one inside a folder, else its last part."""
+    """A path if it can be one inside a folder, else its last part."""
     return path if inner_path(path) is not None else PurePosixPath(path.replace("\\", "/")).name or None
 
 
@@ -568,7 +568,7 @@ def _instant(value: Any) -> datetime | None:
 
 
 def _place(one: Mapping[str, Any], where: str) -> np.ndarray:
-    """The points of a shape, shape (n, 2): of a box without points two corners."""
+    """The points of a shape, as an array of shape (n, 2); two corners for a box without points."""
     points = one.get("points")
     try:
         if points:

@@ -2,18 +2,18 @@
 
 Writing makes a folder: ``Annotations/<stem>.xml``, ``ImageSets/Main/train.txt`` and ``val.txt`` (the hold-out), the
 images under ``JPEGImages/`` where they are copied, and ``hitl.json`` with the labels, also those without a box. VOC's
-own tools count pixels from 1 and the last one too, so that a box from x0 to x1 has xmin = x0 + 1 and xmax = x1; half of
-all other tools write xmin = x0 and xmax = x1, as ``one_based=False`` does. Which of both was written stands in each
-file, in the element ``hitl``, with the item's id, the name of its image and who answered: JSON that other tools leave
-alone. Coordinates keep their decimals. Where XML can't have a character, a name has U+FFFD in its place, and hitl.json
-has the name itself.
+own tools count pixels from 1 and include the last one, so that a box from x0 to x1 has xmin = x0 + 1 and xmax = x1;
+half of all other tools write xmin = x0 and xmax = x1, as ``one_based=False`` does. Each file records which of the two
+was written in its element ``hitl``, with the item's id, the name of its image and who answered, as JSON that other
+tools ignore. Coordinates keep their decimals. A character that XML can't represent is replaced by U+FFFD in names;
+hitl.json has the original names.
 
-What models predict is written as VOC's own results, ``results/<model>/comp4_det_<set>_<label>.txt`` with a line
-``stem score xmin ymin xmax ymax`` for each box; ``results/hitl.json`` says which file is of which model and label.
-Results are in memory until all images are written.
+Predictions of models are written as VOC's own results, ``results/<model>/comp4_det_<set>_<label>.txt`` with a line
+``stem score xmin ymin xmax ymax`` for each box; ``results/hitl.json`` says which model and label each file belongs to.
+Results are kept in memory until all images are written.
 
 Reading takes, from other tools too: all .xml files in a folder, or one. Where a file doesn't say, coordinates count
-from 1; ``one_based=False`` reads them as they are. A file without objects says that there is nothing in its image.
+from 1; ``one_based=False`` reads them as they are. A file without objects means that there are none in its image.
 Files with a DTD are refused, and paths in files aren't followed.
 """
 
@@ -44,7 +44,7 @@ from ..records import CONSENSUS, Answer, Header, ItemRecord, Prediction
 ABOUT, RESULTS = "hitl.json", "results/hitl.json"
 _OF_ANNOTATION = {"folder", "filename", "path", "source", "size", "segmented", "object", "hitl"}
 _OF_OBJECT = {"name", "bndbox", "pose", "truncated", "difficult", "occluded"}
-# What XML 1.0 can't have, not even escaped, and what its readers change.
+# Characters that XML 1.0 can't represent, not even escaped, and those that its readers change.
 _NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -77,7 +77,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 def _write_results(header: Header, results: Mapping[tuple[str, str, str], list[str]], target: Target) -> None:
-    """Write a file for each model, set of images and label, and which is which."""
+    """Write a results file for each model, set of images and label, and a JSON list that says which file is which."""
     taken, folders = set[str](), dict[str, str]()
     about = []
     for (model, images, label_id), lines in sorted(results.items()):
@@ -110,7 +110,7 @@ def _lines(header: Header, record: ItemRecord, names: Mapping[str, str], image: 
     assert record.size is not None
     about = record_to_dict(header, replace(record, answers=(), predictions=(), size=None)) | {
         "annotator": record.answers[0].annotator, "one_based": one_based}
-    # ASCII alone: an id may have characters that XML can't have.
+    # Only ASCII: an id may have characters that XML can't represent.
     told = json.dumps(about, sort_keys=True, allow_nan=False)
     yield "<annotation>\n\t<folder>JPEGImages</folder>\n"
     yield f"\t<filename>{_xml(PurePosixPath(image).name)}</filename>\n"
@@ -126,7 +126,7 @@ def _lines(header: Header, record: ItemRecord, names: Mapping[str, str], image: 
 
 
 def _number(whole: int) -> str:
-    """A number of thousandths, with as many decimals as it has."""
+    """A number of thousandths as a decimal number, without trailing zeros."""
     return str(whole // PARTS) if whole % PARTS == 0 else f"{whole / PARTS:.3f}".rstrip("0")
 
 
@@ -141,7 +141,7 @@ def _one_based(options: Options) -> bool | None:
 
 @dataclass
 class _File:
-    """What one file says."""
+    """The contents of one file."""
 
     name: str | None
     where: str
@@ -154,12 +154,12 @@ class _File:
 
 
 def read(source: Source, options: Options) -> Contents:
-    """Read a folder or one file; all files are parsed before the first record, since labels stand in each.
+    """Read a folder or one file; all files are parsed before the first record, since each may have new labels.
 
     Raises
     ------
     BadInput
-        With the file, where it isn't XML, has a DTD, or a box without its four numbers.
+        With the name of a file that isn't XML, has a DTD, or has a box without its four numbers.
     """
     one_based = _one_based(options)
     lost = Losses()
@@ -317,7 +317,7 @@ class _Reader:
         return tuple(objects)
 
     def _image(self, file: _File) -> str | None:
-        """The path of the image in the folder, where it is there."""
+        """The path of the image in the folder; None if it isn't there."""
         if self._files is None or file.name is None:
             return None
         inner = inner_path(file.filename) if file.filename else None
@@ -332,7 +332,7 @@ class _Reader:
         return self._splits.get(stem) or split_of(file.name or "")
 
     def _predicted(self) -> dict[str, dict[str, list[ObjectAnswer]]]:
-        """Stem of a file -> model -> what it predicts, as we wrote it beside the files."""
+        """Stem of a file -> model -> predicted objects, as we wrote them beside the files."""
         found: dict[str, dict[str, list[ObjectAnswer]]] = {}
         if not self._source.is_folder or not self._source.has(RESULTS):
             return found

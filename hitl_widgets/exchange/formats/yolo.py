@@ -2,18 +2,19 @@
 
 Writing makes a folder: ``data.yaml`` with the names of the classes, ``labels/train/<stem>.txt`` and ``labels/val/...``
 (the hold-out), the images under ``images/`` where they are copied, and ``items.jsonl``, which has for each file of
-labels the item's id, the name of its image, its size, its split and who answered; YOLO's tools don't look at it. What
-models predict lies in ``predictions/<model>/train/<stem>.txt`` and ``.../val/...``: lines as in files of labels with
-the score at their end, as Ultralytics writes them with ``save_conf``; items.jsonl says which file is of which model.
-Paths in data.yaml count from its own folder. A line is ``class cx cy width height`` of a box, ``class x1 y1 x2 y2 ...``
-of a polygon, as parts of the image's sides, with as many digits as a thousandth of a pixel needs. A stem is the name of
-the item's file, or its id, in which "~" and two digits stand for what a file's name can't hold.
+labels the item's id, the name of its image, its size, its split and who answered; YOLO's tools ignore it. Predictions
+of models are in ``predictions/<model>/train/<stem>.txt`` and ``.../val/...``: lines as in files of labels with the
+score at their end, as Ultralytics writes them with ``save_conf``; items.jsonl says which model a file belongs to. Paths
+in data.yaml are relative to its own folder. A line is ``class cx cy width height`` for a box, ``class x1 y1 x2 y2 ...``
+for a polygon, as fractions of the image's width and height, with as many digits as a thousandth of a pixel needs. A
+stem is the name of the item's file, or its id, in which "~" and two hexadecimal digits replace what a file name can't
+contain.
 
 Reading takes, from other tools too: a folder with data.yaml (names as a list or a mapping), ``classes.txt`` or
 ``obj.names``, and files of labels in folders called labels, or beside the images. Paths in data.yaml are never
-followed; what lies in the folder counts. An empty file of labels says that there is nothing in the image; an image
-without one wasn't looked at, unless ``empty=True`` is passed. A confidence at the end of a line makes a prediction of
-it (``model=`` names its model). Sizes come from items.jsonl, from the pool, or from the images in the folder.
+followed; what lies in the folder counts. An empty file of labels means that there are no objects in the image; an image
+without a file counts as not looked at, unless ``empty=True`` is passed. A line that ends with a confidence is read as a
+prediction (``model=`` names its model). Sizes come from items.jsonl, from the pool, or from the images in the folder.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SIDECAR = "items.jsonl"
 _CLASSES = ("classes.txt", "obj.names", "_darknet.labels")
 # Lists of images, and what people write beside labels.
 _NO_LABELS = {"classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "requirements.txt"}
-# What a line of items.jsonl says beside its item.
+# Fields of a line of items.jsonl beside those of its item.
 _BESIDE = ("labels", "image", "annotator", "predictions")
 _LONGEST_YAML, _DEEPEST_YAML = 10_000_000, 20
 
@@ -86,7 +87,7 @@ def write(header: Header, records: Iterable[ItemRecord], target: Target, options
 
 
 def _line(number: int, at: Sequence[float], size: tuple[int, int], score: float | None = None) -> str:
-    """A line of a file of labels; its digits give back each thousandth of a pixel. A score stands at the end."""
+    """A line of a file of labels, with enough digits for a thousandth of a pixel; a score comes at the end."""
     digits = max(6, math.ceil(math.log10(1500 * max(size))) + 1)
     whole = thousandths(at)
     if len(at) == 4:
@@ -108,7 +109,7 @@ def read(source: Source, options: Options) -> Contents:
     Raises
     ------
     BadInput
-        With the file and line, where it is malformed, or no names of classes are there.
+        With the file and line that is malformed, or when there are no names of classes.
     """
     if not source.is_folder:
         raise BadInput(f"{source.path} is a file; the folder with data.yaml and the files of labels is expected.")
@@ -197,7 +198,7 @@ def _yaml(text: str, where: str) -> Any:
 
 
 def _label_files(source: Source) -> list[str]:
-    """The files of labels: in folders called labels where there are any, else beside the images."""
+    """The files of labels: in folders called labels if there are any, else beside the images."""
     files = [name for name in source.names(".txt") if PurePosixPath(name).name.lower() not in _NO_LABELS
              and not (name.startswith("predictions/") and source.has(SIDECAR))
              and not PurePosixPath(name).name.lower().startswith(("readme", "_readme"))]
@@ -282,7 +283,7 @@ class _Reader:
                        predictions=(Prediction(self._model, objects=tuple(found)),) if found else ())
 
     def _with_predictions(self, record: ItemRecord, predicted: Mapping[str, str]) -> ItemRecord:
-        """The record with what models predict in files of their own."""
+        """The record with the models' predictions, which are in separate files."""
         told = []
         for model, name in predicted.items():
             if not name.startswith("predictions/") or not self._source.has(name):
@@ -295,7 +296,7 @@ class _Reader:
 
     def _in_file(self, name: str, size: tuple[int, int] | None
                  ) -> tuple[list[ObjectAnswer], list[ObjectAnswer], int]:
-        """The objects of a file of labels, those with a score apart, and how many lines it has."""
+        """The objects of a file of labels without a score, those with a score, and the number of lines."""
         objects: list[ObjectAnswer] = []
         found: list[ObjectAnswer] = []
         n_lines = 0
@@ -315,7 +316,7 @@ class _Reader:
         return objects, found, n_lines
 
     def _parsed(self, line: str, where: str) -> tuple[int, list[float], float | None]:
-        """The number of the class, the coordinates, and a confidence where there is one."""
+        """The number of the class, the coordinates, and a confidence if there is one."""
         expected = "class cx cy width height of a box, or class x1 y1 x2 y2 x3 y3 ... of a polygon"
         try:
             first, *numbers = map(float, line.split())

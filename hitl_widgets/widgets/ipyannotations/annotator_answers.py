@@ -1,4 +1,4 @@
-"""What the readers of objects and of spans share: labels by their names at that time, and the answer before an Undo."""
+"""Base class of the readers of objects and spans: labels under their former names, and the answer before an Undo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AnnotatorAnswers:
         The version for which the annotator was opened.
     """
 
-    # What an annotator is told its labels by.
+    # The argument by which an annotator gets its labels.
     MADE_WITH: ClassVar[str]
 
     def __init__(self, host: CardHost) -> None:
@@ -53,7 +53,7 @@ class AnnotatorAnswers:
         return {"objects": given, "seen": replace(seen, taxonomy=offered.version)}
 
     def _name_of(self, label_id: str) -> str:
-        """The name that the annotator has for a label: that of the time at which it was opened, where it had one."""
+        """The name that the annotator has for a label: its name when the annotator was opened, if it existed then."""
         return (self.taxonomy if label_id in self.taxonomy else self._host.taxonomy).name_of(label_id)
 
     def _label_id(self, name: str) -> str:

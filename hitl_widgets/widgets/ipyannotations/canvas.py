@@ -1,7 +1,7 @@
-"""The canvas of ipyannotations' annotators for boxes, polygons and points, repaired. Only this module knows its inside.
+"""The canvas of ipyannotations' annotators for boxes, polygons and points, repaired.
 
 `AnnotatorCanvas` puts pictures and objects on it and reads them; `ObjectList` lets a person delete an object and change
-its class, which the annotators can't.
+its class, which the annotators can't. No other module depends on the canvas' internals.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ipyannotations.text import TextTagger
 from PIL import Image
 
 KINDS = {BoxAnnotator: "box", PolygonAnnotator: "polygon", PointAnnotator: "point", TextTagger: "span"}
-# Where each canvas keeps its objects.
+# The attribute in which each canvas keeps its objects.
 _LISTS = {"box": "annotations", "polygon": "polygons", "point": "points"}
 
 
@@ -40,10 +40,10 @@ class AnnotatorCanvas:
         self._draw = self.canvas.re_draw
         self.canvas.re_draw = self._redraw
         self._display, widget.display = widget.display, self.display
-        self.scale = (1.0, 1.0)  # pixels of the picture that is on the canvas to one that was to be displayed
+        self.scale = (1.0, 1.0)  # factors by which the displayed picture was enlarged
 
     def close(self) -> None:
-        """Leave the annotator as it was."""
+        """Give the annotator back its own `display`, and the canvas its own drawing."""
         for owner, name in ((self.canvas, "re_draw"), (self.widget, "display")):
             owner.__dict__.pop(name, None)
 
@@ -54,10 +54,10 @@ class AnnotatorCanvas:
         return found
 
     def display(self, picture: Any) -> None:
-        """Show a picture, without anything that was begun on the one before.
+        """Show a picture, without unfinished objects from the one before.
 
-        It is encoded without loss, and a small one is enlarged in whole steps, so that whole pixels of the canvas are
-        parts of its own.
+        It is encoded without loss, and a small one is enlarged by a whole factor, so that each of its pixels covers
+        whole pixels of the canvas.
         """
         canvas = self.canvas
         for name in ("_proposed_annotation", "dragging"):
@@ -76,13 +76,13 @@ class AnnotatorCanvas:
         self._display(picture)
         if isinstance(former, ipywidgets.Image):
             former.close()
-        # Else Undo would take back what was drawn on the image before, and raise.
+        # Otherwise Undo would take back what was drawn on the image before, and raise.
         canvas._undo_queue.clear()
         self._loaded = []
         self._redraw()
 
     def load(self, data: list[dict[str, Any]]) -> None:
-        """Put objects on the picture; before it is displayed, they would vanish."""
+        """Put objects on the picture, after it is displayed: before, they would vanish."""
         self._loaded = None
         self.canvas.data = data
         self.canvas._undo_queue.clear()
@@ -100,7 +100,7 @@ class AnnotatorCanvas:
         return self.kind == "polygon" and len(self.canvas.current_polygon) > 0
 
     def delete(self, place: int) -> None:
-        """Delete an object, until Undo."""
+        """Delete an object, so that Undo brings it back."""
         objects, one = self.objects, self.objects[place]
 
         def undo() -> None:
@@ -111,7 +111,7 @@ class AnnotatorCanvas:
         self._redraw()
 
     def relabel(self, place: int, label: str) -> None:
-        """Give an object a class, until Undo."""
+        """Change the class of an object, so that Undo restores it."""
         one = self.objects[place]
         former = one.label
 
@@ -123,7 +123,7 @@ class AnnotatorCanvas:
         self._redraw()
 
     def point_out(self, place: int | None) -> None:
-        """Draw a frame around an object; None for around nothing."""
+        """Draw a frame around an object; None for no frame."""
         layer = self.canvas[2]
         layer.clear()
         if place is None or not hasattr(self.canvas, "original_width"):

@@ -1,6 +1,6 @@
-"""ipyannotations labellers that are fed from the project's queue.
+"""ipyannotations labellers that show the items of the project's queue.
 
-The labeller shows one item and says what was chosen; claims, log and undo are the project's.
+The labeller shows one item and reports what was chosen; the project claims items, stores decisions and undoes them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from .texts import STYLE
 log = logging.getLogger(__name__)
 
 AHEAD = 2  # items claimed and predicted beyond the one on the screen
-# Nobody sees, judges and presses within this time of an item being sent to the browser: such a press was the second of
-# two, meant for the item before.
+# Nobody can answer within this time after an item was sent to the browser: such a press was the second of two presses,
+# meant for the item before.
 UNSEEN_S = 0.25
 NO_ITEM = "This item can't be shown; see below."
 WIDTH = 110  # characters; a Label doesn't break its line
@@ -50,13 +50,13 @@ class Shield(anywidget.AnyWidget):
 
 
 class LabellerReview:
-    """A person's own ipyannotations labeller, fed from the project's queue.
+    """A person's own ipyannotations labeller, which shows the items of the project's queue.
 
-    What is pressed becomes a decision: a label's name an answer, None a skip. A name that the taxonomy doesn't have is
-    kept as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller of one label shows no
-    suggestion, so every item is blind; the log keeps what the model would have said, as hidden. Where an item may have
-    several labels, the list that is submitted is the answer, an empty one too, and the suggested labels are on already
-    unless the item is blind. Where objects are asked for, proposals are on an annotator's canvas in the same way.
+    A submission becomes a decision: a label's name an answer, None a skip. A name that the taxonomy doesn't have is
+    stored as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller of one label shows no
+    suggestion, so every item is blind; the log keeps the model's suggestion, as hidden. Where an item may have several
+    labels, the submitted list is the answer, also an empty one, and the suggested labels are chosen beforehand unless
+    the item is blind. Where objects are asked for, an annotator's canvas shows the proposals in the same way.
 
     Parameters
     ----------
@@ -64,21 +64,21 @@ class LabellerReview:
         The project, as far as a card needs it.
     widget : ipywidget
         A labeller that gives labels: `display(item)`, which gets a PIL image or a text, `on_submit(callback)` and
-        `on_undo(callback)`. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images`, of texts
-        `ipyannotations.text`, and of `ipyannotations.generic` are. Where an item has one label, of several chosen at
-        once none is stored, and the view says so.
+        `on_undo(callback)`. Examples are `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images`,
+        `ipyannotations.text` and `ipyannotations.generic`. If several labels are chosen for an item that has one,
+        nothing is stored, and the view says so.
     n : int, optional
         How many items to ask about, None for as long as there are any.
     strategy : str or strategy, optional
         Which items come first; None leaves it to the project.
     queue : str, optional
-        Another queue than what is open, such as "relabel".
+        Another queue than that of open items, such as "relabel".
 
     Raises
     ------
     BadInput
-        When the labeller doesn't give labels, has none of the taxonomy's, or gives one where items may have several; or
-        where objects are asked for and it gives others.
+        When the labeller doesn't give labels, has none of the taxonomy's labels, gives one label where items may have
+        several, or gives other objects than the project asks for.
 
     Notes
     -----
@@ -94,8 +94,8 @@ class LabellerReview:
         self.host, self.widget, self.n, self.strategy, self.queue = host, widget, n, strategy, queue
         self._answers = answers_for(host, widget)
         notices = [*_who(host), *self._answers.notices()]
-        self._acting = threading.RLock()  # one act at a time, for they come on any thread
-        self._lock = threading.Lock()  # what follows; held for moments only
+        self._acting = threading.RLock()  # one act at a time, since they come on any thread
+        self._lock = threading.Lock()  # for the attributes below; held for moments only
         self._window = Window(n, size=1 + AHEAD)  # the first of it is on the screen
         self._claimant = host.annotator
         self._closed = False
@@ -140,7 +140,7 @@ class LabellerReview:
         return self._window.entries[0].item if self._window.entries else None
 
     def close(self, reason: str = "Another review has taken over.") -> None:
-        """Give the waiting items back and the labeller, as it was. What was pressed before is stored all the same."""
+        """Release the waiting items and undo the changes to the labeller. Earlier presses are stored all the same."""
         with self._lock:
             if self._closed:
                 return
@@ -155,7 +155,7 @@ class LabellerReview:
         self.view.children = _lines(f"Closed. {reason} {self._count()}.")
 
     def end(self, reason: str) -> None:
-        """Close for good: the project was closed, and nothing here shall keep it in memory."""
+        """Close for good: the project was closed, and nothing here may keep it in memory."""
         self.close(reason)
         for button in (self._again, self._back):
             button.close()
@@ -197,7 +197,7 @@ class LabellerReview:
                                     **self._answers.arguments(value, entry))
         with self._lock:
             self._window.decide(decision)
-        # Else the next press of Undo would take back a word typed for this item, not the decision.
+        # Otherwise the next press of Undo would take back a word typed for this item, not the decision.
         getattr(self.widget, "_undo_queue", []).clear()
         if decision.verdict == "unsure":
             self._say(f"Stored for item {item_id}: unsure, for {decision.note!r} isn't in the taxonomy. The name "
@@ -227,7 +227,7 @@ class LabellerReview:
     # -- the next item
 
     def _advance(self) -> None:
-        """Show the next item, or a plain face where there is none. It never raises: what came before is stored."""
+        """Show the next item, or a message that none is left. It never raises: what came before is stored."""
         problem = None
         if not self._window.entries:
             try:
@@ -315,7 +315,7 @@ class LabellerReview:
     def _count(self) -> str:
         try:
             annotator, progress = self.host.annotator, self.host.tally(self.host.annotator)
-        except HitlError as error:  # what was just stored is stored
+        except HitlError as error:  # the decision was stored all the same
             return f"The progress can't be read: {error}"
         item = "" if self._item is None else f"Item {self._item.id} · "
         return f"{item}{progress['answered']:,} of {progress['items']:,} answered by {annotator}, " \

@@ -57,7 +57,7 @@ class ObjectAnswers(AnnotatorAnswers):
         return notices
 
     def show(self, entry: Entry) -> None:
-        """Put the proposals on the picture that is displayed now, or after Undo what was given."""
+        """Put the proposals on the picture that is displayed now, or after Undo the former answer."""
         canvas, picture = self._canvas, self._host.pool.picture(entry.item.position)
         self._entry, self._size = entry, (picture.height, picture.width)
         self._scale = (canvas.canvas.original_width / picture.width, canvas.canvas.original_height / picture.height)
@@ -66,18 +66,18 @@ class ObjectAnswers(AnnotatorAnswers):
         canvas.load(to_dialect(self._given.get(entry.item.id, objects), self._scale, self._name_of))
 
     def close(self) -> None:
-        """Leave the annotator as it was."""
+        """Give the annotator back its own `display` and drawing."""
         self._canvas.close()
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
+        """Make the arguments of `CardHost.decide`; BadInput for a submission that can't be stored."""
         seen = self._seen if self._entry is entry else replace(self._would_show(entry), hidden=True)
         if value is None:
             return {"verdict": "skip", "seen": seen}
         if self._canvas.unfinished:
             raise BadInput("a polygon isn't closed. Click on its first point, the red one, or take its points back "
                            "with Undo.")
-        # Not the value, which a data_postprocessor may have changed.
+        # `value` isn't used: a data_postprocessor may have changed it.
         objects, n_flat = from_dialect(self._canvas.data(), self.kind, self._scale)
         self.remark = f" Left out, since without area: {n_flat}." if n_flat else ""
         shown = () if seen.hidden else seen.objects

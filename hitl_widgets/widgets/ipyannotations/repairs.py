@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _DIGITS = frozenset("0123456789")
 
 SERVED = "A labeller that gives labels, such as ipyannotations.images.ClassLabeller, is expected"
-# What the log has no decision for yet, and how to call it.
+# Labellers whose answers the log can't store yet -> what they give, in words.
 REFUSED = {ipyannotations.generic.FreetextAnnotator: "captions"}
 
 
@@ -73,7 +73,7 @@ class Repairs:
         self._on_children()
 
     def undo(self) -> None:
-        """Leave the labeller as it was; but the watcher stays out of the children."""
+        """Undo the repairs, except that the watcher stays out of the children."""
         self._listen(self._handler, instead_of=self._on_key)
         if self._draw is not None:
             self.widget.display_function = self._draw
@@ -106,7 +106,7 @@ class Repairs:
             return
         if event.get("ctrlKey") or event.get("altKey") or event.get("metaKey") or (key == "Enter" and tag == "BUTTON"):
             return
-        # A mouse that leaves and comes back takes the focus out of the text field, unnoticed by who goes on typing.
+        # A mouse that leaves and comes back takes the focus out of the text field, which a typing person won't notice.
         if key in {*_DIGITS, "Enter", "Backspace"} and _typed(self.widget):
             return self.say("Keys do nothing while there is text in the field: press Enter in it, or clear it.")
         try:
@@ -146,15 +146,15 @@ class Repairs:
 
 
 def _keep_chosen(selector: Any, rearrange: Callable[[Any], None], change: Any) -> None:
-    """Make the buttons anew for other options, those that were chosen still chosen."""
+    """Make the buttons again for other options, and keep those chosen that were chosen."""
     chosen = list(selector.value)
-    with selector.hold_trait_notifications():  # that nothing was chosen meanwhile is told to nobody
+    with selector.hold_trait_notifications():  # nobody is notified of the moment at which nothing is chosen
         rearrange(change)
         selector.value = [option for option in selector.options if option in chosen]
 
 
 def check_is_served(widget: Any, items: str = "image") -> None:
-    """Check that a view gives labels of such items ("image" or "text"); BadInput says which do."""
+    """Check that a view gives labels for such items ("image" or "text"); BadInput names views that do."""
     name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
     if isinstance(widget, type):
         raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
@@ -173,7 +173,7 @@ def check_is_served(widget: Any, items: str = "image") -> None:
 
 
 def _kind_shown(widget: Any) -> str | None:
-    """The kind of items that a labeller shows, "image" or "text"; None where nothing tells."""
+    """The kind of items that a labeller shows, "image" or "text"; None if unknown."""
     draw = getattr(widget, "display_function", None)
     module = getattr(getattr(draw, "func", draw), "__module__", None) or ""
     if isinstance(widget, ipyannotations.text.TextTagger) or module.startswith("ipyannotations.text"):
@@ -192,7 +192,7 @@ def _typed(widget: Any) -> str:
 
 
 def _true(draw: Callable[[Any], Any], plain: PlainText) -> Callable[[Any], Any]:
-    """Draw with the picture's own contrast, and a text as text, where this is one of ipyannotations' own functions."""
+    """Replace one of ipyannotations' own draw functions, to keep a picture's contrast and show a text as plain text."""
     function, more = getattr(draw, "func", draw), getattr(draw, "keywords", {})
     if function not in (image_display_function, default_display_function, text_display_function):
         return draw

@@ -28,7 +28,7 @@ class SpanAnswers(AnnotatorAnswers):
     Raises
     ------
     BadInput
-        When a class of the tagger is no label, or has a sign in its name that the tagger would read as HTML.
+        When a class of the tagger isn't a label, or its name has a character that the tagger would read as HTML.
     """
 
     MADE_WITH = "classes"
@@ -54,17 +54,17 @@ class SpanAnswers(AnnotatorAnswers):
         return notices
 
     def show(self, entry: Entry) -> None:
-        """Put the proposals on the text that is displayed now, or after Undo what was given."""
+        """Put the proposals on the text that is displayed now, or after Undo the former answer."""
         self._entry, self._seen = entry, self._would_show(entry)
         objects = self._given.get(entry.item.id, () if self._seen.hidden else self._seen.objects)
         self._tagged.load([(int(one["at"][0]), int(one["at"][1]), self._name_of(one["label_id"])) for one in objects])
 
     def close(self) -> None:
-        """Leave the tagger as it was."""
+        """Stop listening to the tagger, and give it back its own `display`."""
         self._tagged.close()
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
+        """Make the arguments of `CardHost.decide`; BadInput for a submission that can't be stored."""
         seen = self._seen if self._entry is entry else replace(self._would_show(entry), hidden=True)
         if value is None:
             return {"verdict": "skip", "seen": seen}

@@ -34,24 +34,24 @@ PLURALS: dict[str, str] = {kind: task for task, kind in SHAPE_OF.items()}
 class Answers(Protocol):
     """Reads what a labeller submits."""
 
-    # The version that the choices were made for: a name that a later edit changes still means what it meant.
+    # The version for which the choices were made: a name keeps its meaning, even if a later edit changes it.
     taxonomy: Taxonomy
-    # Widgets that stand below the labeller.
+    # Widgets below the labeller.
     controls: Sequence[Any]
-    # What to say of the submission that was read last, beside what was stored.
+    # Message about the last submission, beside what was stored.
     remark: str
 
     def notices(self) -> list[str]:
-        """List what to know before the first item; BadInput where the labeller doesn't fit the taxonomy."""
+        """List what to know before the first item; BadInput if the labeller doesn't fit the taxonomy."""
 
     def show(self, entry: Entry) -> None:
         """Prepare the labeller for an item that it now shows."""
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
+        """Make the arguments of `CardHost.decide`; BadInput for a submission that can't be stored."""
 
     def close(self) -> None:
-        """Leave the labeller as it was."""
+        """Stop watching the labeller, and undo what this reader changed in its functions."""
 
 
 def answers_for(host: CardHost, widget: Any) -> Answers:
@@ -60,8 +60,8 @@ def answers_for(host: CardHost, widget: Any) -> Answers:
     Raises
     ------
     BadInput
-        In a project that asks for values of attributes alone, or where the labeller gives one label and the project
-        asks for several, or objects where it asks for labels, or the other way round.
+        When the project asks only for values of attributes, or when the labeller doesn't fit it: one label where items
+        may have several, objects in place of labels, or labels in place of objects.
     """
     task = getattr(host, "task", "classify")
     if task in OBJECT_TASKS:
@@ -96,7 +96,7 @@ class OneLabel:
         self.remark = ""
 
     def notices(self) -> list[str]:
-        """List what to know before the first item; BadInput where no choice is a label."""
+        """List what to know before the first item; BadInput if no choice is a label."""
         options = getattr(self._widget, "options", None)
         if options is None:
             return []
@@ -117,7 +117,7 @@ class OneLabel:
         """Do nothing."""
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
+        """Make the arguments of `CardHost.decide`; BadInput for a submission that can't be stored."""
         name = None if value is None else self._chosen(value)
         taxonomy, label_id = self._meant(name)
         seen = _hidden(entry, taxonomy)
@@ -139,7 +139,7 @@ class OneLabel:
         return names[0].strip()
 
     def _meant(self, name: str | None) -> tuple[Taxonomy, str | None]:
-        """Find the taxonomy that has this name, and its label_id there; None where none has it."""
+        """Find the taxonomy that has this name, and its label_id there; None if none has it."""
         for taxonomy in (self.taxonomy, self._host.taxonomy):
             if name is not None and _has(taxonomy, name):
                 return taxonomy, taxonomy.answer(name).id
@@ -147,19 +147,19 @@ class OneLabel:
 
 
 class SeveralLabels:
-    """Reads a labeller that gives a list of labels, and puts the suggested ones on where the item isn't blind.
+    """Reads a labeller that gives a list of labels, and switches the suggested ones on unless the item is blind.
 
     Parameters
     ----------
     host : CardHost
     widget : ipywidget
-        With a list `data` of the labels that are on, as `MulticlassLabeller` has it, suggestions are put on there, and
-        what the person changes is recorded. Without one every item is blind.
+        If it has a list `data` of the labels that are on, as `MulticlassLabeller` does, suggestions are put there, and
+        the person's changes are recorded. Without it every item is blind.
 
     Notes
     -----
-    None is an answer too: the item has none of the labels. So a labeller has to offer every label, else each answer
-    would deny those that nobody was asked about.
+    Choosing no label is an answer, too: the item has none of the labels. So a labeller has to offer every label;
+    otherwise each answer would deny labels that nobody was asked about.
     """
 
     def __init__(self, host: CardHost, widget: Any) -> None:
@@ -171,7 +171,7 @@ class SeveralLabels:
         self._seen, self._touched, self._showing, self._watches = Seen(hidden=True), set[str](), False, False
 
     def notices(self) -> list[str]:
-        """List what to know before the first item; BadInput where a label isn't offered."""
+        """List what to know before the first item; BadInput if a label isn't offered."""
         notices = []
         if getattr(self._widget, "options", None) is not None:
             taxonomy, offered, odd = self.taxonomy, *_options(self._widget, self.taxonomy)
@@ -186,7 +186,7 @@ class SeveralLabels:
         return notices
 
     def show(self, entry: Entry) -> None:
-        """Put the suggested labels on, as far as the labeller offers them."""
+        """Switch on the suggested labels that the labeller offers."""
         self._entry, self._seen = entry, self._would_show(entry)
         if not self._shows:
             return
@@ -208,8 +208,8 @@ class SeveralLabels:
             self._watches = False
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
-        # An item that the labeller can't display was never prepared.
+        """Make the arguments of `CardHost.decide`; BadInput for a submission that can't be stored."""
+        # `show` isn't called for an item that the labeller can't display.
         seen = self._seen if self._entry is entry else replace(self._would_show(entry), hidden=True)
         if value is None:
             return {"verdict": "skip", "seen": seen}
@@ -243,7 +243,7 @@ class SeveralLabels:
         return replace(seen, suggestion=suggestion, probs=probs, hidden=seen.hidden or not self._shows)
 
     def _meant(self, names: Sequence[str]) -> tuple[Taxonomy, list[str]]:
-        """Find the taxonomy that has these names, and their ids; today's where a name is of a label added since."""
+        """Find the taxonomy that has these names, and their ids; today's if a name belongs to a label added since."""
         former, today = self.taxonomy, self._host.taxonomy
         chosen = [former.answer(name).id if _has(former, name) else today.answer(name).id for name in names]
         if all(_has(former, name) for name in names):
@@ -284,12 +284,12 @@ def _odd(odd: Sequence[str], taxonomy: Taxonomy, cure: str) -> str:
 
 
 def _has(taxonomy: Taxonomy, name: str) -> bool:
-    """Tell whether a label has this name, also one that several have or that may not be an answer."""
+    """Tell whether any label has this name, even if several have it or it may not be an answer."""
     return name in taxonomy or any(label.name == name for label in taxonomy.labels)
 
 
 def _hidden(entry: Entry, taxonomy: Taxonomy) -> Seen:
-    """What the model would have said of an item that is shown blind."""
+    """The model's hidden suggestion for an item that is shown blind."""
     prediction, chosen_by = entry.prediction, entry.item.chosen_by
     suggestion = None if prediction is None else prediction.suggestion
     if prediction is None or suggestion is None or suggestion not in taxonomy \

@@ -1,4 +1,4 @@
-"""Texts on labellers of ipyannotations, always as text: nothing of one ever becomes HTML, Markdown or mathematics.
+"""Texts on ipyannotations labellers, shown as plain text: no part of one is read as HTML, Markdown or math.
 
 `PlainText` shows a text. `TaggedText` is a text with spans on ipyannotations' `TextTagger`, whose internals no other
 module knows.
@@ -20,7 +20,8 @@ STYLE = """
   text-align: start; unicode-bidi: plaintext; max-width: 70ch; max-height: 60vh; overflow-y: auto; }
 .hitl-labeller .hitl-plain { font-size: 1.15em; line-height: 1.5; }
 """
-# TextTagger writes its text as HTML. Signs that HTML would read stand as others of the same length: offsets stay.
+# TextTagger writes its text as HTML. Characters that HTML would interpret are replaced by others of the same length, so
+# that offsets stay the same.
 HARMLESS = str.maketrans({"<": "‹", ">": "›", "&": "＆", "\r": " ", "\0": "␀"})
 
 Tagged = tuple[int, int, str]  # start, end and label; [start, end) in characters
@@ -46,14 +47,14 @@ class TaggedText:
     def __init__(self, widget: Any, say: Callable[[str], None] = lambda text: None) -> None:
         self.widget, self.say = widget, say
         self.text = ""
-        self._units = np.zeros(1, np.int64)  # of each character its first unit, and of the end
+        self._units = np.zeros(1, np.int64)  # UTF-16 unit at which each character begins, and the end of the text
         self._ours = False
         widget.display = self.display
-        # Not the tagger's own `data`, which is linked to this, and a link that is busy doesn't pass on what is mended.
+        # Not the tagger's own `data`, which is linked to this: a link that is busy doesn't pass corrections on.
         widget.text_widget.observe(self._on_spans, "entity_spans")
 
     def close(self) -> None:
-        """Leave the tagger as it was."""
+        """Stop listening to the tagger, and give it back its own `display`."""
         self.widget.text_widget.unobserve(self._on_spans, "entity_spans")
         self.widget.__dict__.pop("display", None)
 
@@ -100,7 +101,7 @@ class TaggedText:
         data = [(int(self._units[start]), int(self._units[end]), label) for start, end, label in kept]
         if data != [tuple(one) for one in change["new"]]:
             self._set(data)
-            # The widget has noted two changes for Undo, of which the person made one or none.
+            # The widget has noted two changes for Undo, but the person made one or none of them.
             queue = self.widget._undo_queue
             del queue[max(0, len(queue) - (2 if data == [tuple(one) for one in change["old"]] else 1)):]
 

@@ -37,13 +37,13 @@ export interface GivenObject {
   label_id: string;
 }
 
-/** Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside. */
+/** Pixels of an item at its own size (height, width), run-length encoded by rows; the first run is outside. */
 export interface RegionEntry {
   size: [number, number];
   runs: number[];
 }
 
-/** What was said of the explanation of one object, by the map that was on the screen: `method` and `display`. */
+/** A judgement of one object's explanation; `method` and `display` are those of the map on the screen. */
 export interface ObjectReasonEntry {
   wrong?: RegionEntry | null;
   missing?: RegionEntry | null;
@@ -52,7 +52,7 @@ export interface ObjectReasonEntry {
   reason: "right" | "wrong";
 }
 
-/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is to be seen in it. `takes`: its person wants to act in it, though another page is active. */
+/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in it. `takes`: its person wants to act in it, though another page is active. */
 export interface Hello {
   kind: "hello";
   tab?: string;
@@ -63,12 +63,12 @@ export interface Hello {
   takes?: boolean;
 }
 
-/** The active page is there still. */
+/** The active page is still there. */
 export interface Here {
   kind: "here";
 }
 
-/** A page only watches; it becomes active where the active one is gone. */
+/** A page only watches; it becomes active if the active one is gone. */
 export interface Watch {
   kind: "watch";
 }
@@ -78,7 +78,7 @@ export interface Leave {
   kind: "leave";
 }
 
-/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`: all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed, and `reasons` what was said of the explanations of single ones. */
+/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: the answers to attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None if nothing of the kind can be touched. In a project of objects, `objects` are all that are in the item, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed, and `reasons` the judgements of single objects' explanations. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -114,25 +114,25 @@ export interface Retract {
   item_id: string | null;
 }
 
-/** Fewer items wait than there should. */
+/** A request for more items: fewer wait than should. */
 export interface More {
   kind: "more";
   have?: string[];
 }
 
-/** The annotator says who they are. */
+/** The name that the annotator gives. */
 export interface Name {
   kind: "name";
   annotator: string;
 }
 
-/** An item is wanted that isn't in the queue. */
+/** A request for an item that isn't in the queue. */
 export interface Fetch {
   kind: "fetch";
   item_id: string;
 }
 
-/** A saliency map for another label than the suggestion is wanted. */
+/** A request for a saliency map of another label than the suggestion. */
 export interface WantMap {
   kind: "map";
   item_id: string;
@@ -141,13 +141,13 @@ export interface WantMap {
   against?: string;
 }
 
-/** The parts of an item, for marking them, are wanted. */
+/** A request for the parts of an item, for marking them. */
 export interface WantSegments {
   kind: "segments";
   item_id: string;
 }
 
-/** Pictures of the examples of labels are wanted. */
+/** A request for pictures of the examples of labels. */
 export interface WantExamples {
   kind: "examples";
   label_ids: string[];
@@ -182,7 +182,7 @@ export interface Respond {
   item_id?: string;
 }
 
-/** A question is settled: its item or its answer goes into the definition of a label, or none was needed. */
+/** The settling of a question: its item or its answer becomes part of a label's definition, or neither does. */
 export interface Settle {
   kind: "settle";
   decision_id: string;
@@ -196,7 +196,7 @@ export interface Settle {
   item_id?: string;
 }
 
-/** The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes. `policy` is that of the question: a yes to what was asked before is none to what is asked now. */
+/** The annotator's yes or no to a question about consent, `to`. A no also takes back an earlier yes. `policy` is the one that the question was about: a yes to an earlier policy isn't a yes to today's. */
 export interface Consent {
   kind: "consent";
   decision_id: string;
@@ -220,7 +220,7 @@ export interface Dismiss {
   item_id?: string;
 }
 
-/** The sitting is over: what the annotator is told then is wanted. */
+/** The end of the sitting, and a request for the notices that follow it. */
 export interface Stop {
   kind: "stop";
 }
@@ -238,7 +238,7 @@ export interface Adjudicate {
   note?: string;
 }
 
-/** A request to preview some edits, the reverting of one, or the applying of one that was made apart (`settle`). `ask` is its number. */
+/** A request, with the number `ask`, to preview edits, the reverting of one, or the settling of one made apart. */
 export interface WantPreview {
   kind: "preview";
   ask: number;
@@ -247,7 +247,7 @@ export interface WantPreview {
   settle?: string;
 }
 
-/** The taxonomy is edited. The edits mean the labels of version `base`. */
+/** Edits of the taxonomy, which refer to the labels of version `base`. */
 export interface Apply {
   kind: "apply";
   decision_id: string;
@@ -301,7 +301,7 @@ export interface Make {
   definition?: string;
 }
 
-/** Items stay what they are, and need no place. */
+/** Items are left as they are: they need no place in the taxonomy. */
 export interface LeaveOut {
   kind: "leave_out";
   decision_id: string;
@@ -331,12 +331,12 @@ export interface Undo {
   retracts: string;
 }
 
-/** What looks alike is to be put together again. */
+/** A request to group the items by similarity again. */
 export interface Regroup {
   kind: "regroup";
 }
 
-/** Pictures of items are wanted, small or large. */
+/** A request for pictures of items, small or large. */
 export interface WantPictures {
   kind: "pictures";
   item_ids: string[];
@@ -358,7 +358,7 @@ export interface LabelEntry {
   own_key: boolean;
 }
 
-/** Something that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`. `step`: the smallest one that an arrow key makes. `labels`: the label_ids of which it is asked; every one where that is missing. `sensitive`: the purpose for which it is asked. */
+/** An attribute that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`. `step`: the smallest change by an arrow key. `labels`: the label_ids for which it is asked; all labels if missing. `sensitive`: the purpose for which it is asked. */
 export interface AttributeEntry {
   low?: number;
   high?: number;
@@ -410,7 +410,7 @@ export interface TreeLabel {
   name: string;
 }
 
-/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. The `labels` of its attributes are those that were named, without the ones under them. */
+/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. The `labels` of its attributes are those that were named, without the labels below them. */
 export interface TreeLabels {
   attributes?: AttributeEntry[];
   version: number;
@@ -418,7 +418,7 @@ export interface TreeLabels {
   labels: TreeLabel[];
 }
 
-/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. `asked`: how many items this review's queue had, where it isn't what is open. */
+/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. `asked`: how many items this review's queue had, if it isn't that of open items. */
 export interface Progress {
   answered?: number;
   today?: number;
@@ -439,13 +439,13 @@ export interface SuggestedValue {
   high: number | null;
 }
 
-/** Where the proposal lay that an object was, and its label. */
+/** The place and label of the proposal from which an object was made. */
 export interface WasObject {
   at: number[];
   label_id: string;
 }
 
-/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. `reason`: what the annotator said of its explanation. */
+/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal, if the object differs from it. `doubt`: an edit of the taxonomy left its label in doubt. `reason`: the annotator's judgement of its explanation. */
 export interface ObjectEntry {
   score?: number;
   origin?: "model" | "person";
@@ -468,7 +468,7 @@ export interface EarlierText {
   text: string;
 }
 
-/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision. `before`: what comes before a text in its group. */
+/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or between which the model can't decide. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map is pushed unasked. `values`: a model's suggestions for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision. `before`: what comes before a text in its group. */
 export interface ItemEntry {
   before?: EarlierText[];
   objects?: ObjectEntry[];
@@ -495,7 +495,7 @@ export interface ItemEntry {
   probs: [string, number][];
 }
 
-/** A map on the screen: of which method, of what, how it was shown, and what the target was compared with. `models`: those that suggested what was shown with it, its own among them. */
+/** A map on the screen: its method and target, how it was shown, and what the target was compared with. `models`: those whose suggestions were shown with it, including its own model. */
 export interface ShownMap {
   method: string;
   target: string;
@@ -504,7 +504,7 @@ export interface ShownMap {
   models: string[];
 }
 
-/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. `map`: of which map the reason is, where something was said of one. */
+/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. `map`: the map that the reason is about, if there is a reason. */
 export interface PastDecision {
   map?: ShownMap;
   objects?: ObjectEntry[];
@@ -528,7 +528,7 @@ export interface PastDecision {
   chosen_by: string | null;
 }
 
-/** An example of a label, or one `against` it. `answered`: nobody named it, it was answered so. `case`: what makes it hard to see, such as "occluded". */
+/** An example of a label, or one `against` it. `answered`: an item with this answer, which nobody named. `case`: what makes it hard to see, such as "occluded". */
 export interface ExampleEntry {
   answered?: boolean;
   case?: string;
@@ -597,7 +597,7 @@ export interface ThreadEntry {
   posts: Post[];
 }
 
-/** What the annotator is asked to agree to, the words of the question, and the id of what the owner set. */
+/** What the annotator is asked to agree to, the question's text, and the id of the owner's policy. */
 export interface ConsentQuestion {
   policy?: string;
   to: string;
@@ -612,7 +612,7 @@ export interface NoticeEntry {
   lines: string[];
 }
 
-/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: to what the annotator has agreed and may stop. `asked`: which items are assigned to the annotator, and how far they are, where some are. */
+/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: what the annotator has agreed to and may stop. `asked`: which items are assigned to the annotator, if any, and how many of them are done. */
 export interface About {
   asked?: string;
   purpose: string | null;
@@ -621,7 +621,7 @@ export interface About {
   takes_part: string[];
 }
 
-/** What the model learns in the background, in words. `learnt`: answers that the adopted model learnt there, None where another one is adopted, or none. `text` says so, `next` what follows, `why` more, for who asks. */
+/** What the model learns in the background, in words. `learnt`: number of answers that the adopted model learnt in the background; None if another model, or none, is adopted. `text` says so, `next` says what follows, `why` gives more detail. */
 export interface LearningEntry {
   name: "waiting" | "learning" | "frozen" | "failed";
   learnt: number | null;
@@ -630,7 +630,7 @@ export interface LearningEntry {
   why: string;
 }
 
-/** An answer of somebody, under a letter in the place of their name. */
+/** Somebody's answer, under a letter in place of their name. */
 export interface CompetingAnswer {
   letter: string;
   label_id: string | null;
@@ -652,7 +652,7 @@ export interface CaseEntry {
   answers: CompetingAnswer[];
 }
 
-/** How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left. `left`: reviews that are expected until `goal` is met, None where that can't be told. `done`: why it may stop. */
+/** Progress of the adjudication: verdicts, the residual error of the labels with its interval, and what is left. `left`: expected number of reviews until `goal` is met, None if that can't be estimated. `done`: why it may stop. */
 export interface AdjudicationProgress {
   judged: number;
   error: number | null;
@@ -671,7 +671,7 @@ export interface PastVerdict {
   cause: "ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement";
 }
 
-/** The reply to `Hello` on the card. `reading`: why nothing can be answered here, where the annotator's role doesn't allow it. */
+/** The reply to `Hello` on the card. `reading`: why nothing can be answered here, if the annotator's role doesn't allow it. */
 export interface CardReady {
   active?: string | null;
   kind: "ready";
@@ -723,7 +723,7 @@ export interface AdjudicationReady {
   causes: (["ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement", string])[];
 }
 
-/** The log has it. `aside`: why it counts nowhere, where the annotator's role didn't allow it. */
+/** The log has it. `aside`: why it counts nowhere, if the annotator's role didn't allow it. */
 export interface Stored {
   aside?: string;
   kind: "stored";
@@ -759,7 +759,7 @@ export interface Rejected {
   reason: string;
 }
 
-/** It was understood; what was asked for follows as a push. `page`: the only one that it is an answer for. */
+/** It was understood; what was asked for follows as a push. `page`: the only page that this answers. */
 export interface Noted {
   page?: string;
   kind: "noted";
@@ -777,7 +777,7 @@ export interface Closed {
   reason: string;
 }
 
-/** The page that acts; the others watch. `asks`: it is to say whether it is there still. */
+/** The page that acts; the others watch. `asks`: it is to say whether it is still there. */
 export interface PushActive {
   kind: "active";
   page: string | null;
@@ -803,7 +803,7 @@ export interface PushThreads {
   threads: ThreadEntry[];
 }
 
-/** What the owner set has changed, what the annotator is asked to agree to, or what their role allows. `reading` is as in `CardReady`; `aside` says how many of the annotator's answers are kept aside, and to an owner whose else are. */
+/** A change of what the owner set, what the annotator is asked to agree to, or what their role allows. `reading` is as in `CardReady`; `aside` says how many of the annotator's answers are kept aside, and to an owner whose others are. */
 export interface PushAbout {
   kind: "about";
   about: About | null;
@@ -838,7 +838,7 @@ export interface PushItem {
   again: boolean;
 }
 
-/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. Of a text there is a byte for each token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, where it isn't the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, where that is known. */
+/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: the model that it explains; it isn't shown beside another model's suggestion. For a text there is a byte for each token; `tokens` are where they begin and end in characters, one after the other. `by`: the method, if it isn't the one that was asked for. `delta`: the part of the model's output that the map leaves unexplained, if known. */
 export interface PushMap {
   problem?: string;
   model?: string;
@@ -910,7 +910,7 @@ export interface End {
   reason: "empty" | "enough";
 }
 
-/** What the model learns in the background has changed; None where it learns nothing there. */
+/** What the model learns in the background has changed; None if it learns nothing there. */
 export interface PushLearning {
   kind: "learning";
   learning: LearningEntry | null;
@@ -939,14 +939,14 @@ export interface PushPreview {
   ask: number;
 }
 
-/** The items without a place, those that look alike on one page; for texts the words that set each page apart. */
+/** The items without a place, similar ones on the same page; for texts the words that distinguish each page. */
 export interface Pages {
   kind: "pages";
   pages: UnplacedItem[][];
   words: string[][];
 }
 
-/** What has no place now, and which of it is on no page yet. */
+/** The items that have no place now, and those of them that are on no page yet. */
 export interface Unplaced {
   kind: "unplaced";
   item_ids: string[];
