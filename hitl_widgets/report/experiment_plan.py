@@ -64,7 +64,7 @@ class ExperimentPlan:
     def _lines(self) -> list[str]:
         lines = [f"{self.needed} Only cards count whose truth is known: gold, and items that two others answered blind "
                  "and alike.",
-                 f"So far {self.n_so_far:,} cards were drawn by chance, and the truth of {self.n_known:,} is known; "
+                 f"So far {self.n_so_far:,} cards were drawn at random, and the truth of {self.n_known:,} is known; "
                  f"they find such an effect with probability {self.power:.2f}."]
         if self.n_more:
             pace = "nobody answered in the last four weeks" if not self.per_week else \
@@ -72,7 +72,7 @@ class ExperimentPlan:
                 f"{self.weeks:,.1f} weeks at the present {self.per_week:,.0f} a week"
             known = "with a known truth" if not self.n_known else \
                 f"(the truth of {self.n_known / self.n_so_far:.0%} known, as so far)"
-            lines.append(f"{self.n_more:,} cards more {known} are needed for {self.target:.0%}: {pace}.")
+            lines.append(f"{self.n_more:,} more cards {known} are needed for a power of {self.target:.0%}: {pace}.")
         if self.assumed:
             lines.append(f"Assumed, since too few cards tell: {', '.join(self.assumed)}.")
         return lines

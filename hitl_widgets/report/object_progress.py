@@ -236,7 +236,7 @@ def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.D
 
 def _gained(trained: Sequence[Event]) -> Estimate:
     if not trained:
-        return Estimate(math.nan, why="no round is over yet")
+        return Estimate(math.nan, why="no round has ended yet")
     gain = trained[-1].body.get("gain")
     if not gain:
         return Estimate(math.nan, why=str(trained[-1].body.get("why") or "it wasn't measured"))

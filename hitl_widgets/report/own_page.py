@@ -95,7 +95,7 @@ class OwnPage:
         lines = [f"{self.annotator}: {counts['n_answers']:,} answers, {counts['n_unsure']:,} of them unsure, "
                  f"{counts['n_skipped']:,} skipped, {counts['n_questions']:,} questions",
                  *(f"{name}: {estimate}" for name, estimate in self.figures().items()),
-                 *values, f"{len(self.slips):,} answers that others answered otherwise"]
+                 *values, f"{len(self.slips):,} answers that others contradict"]
         if self.calibration is not None and len(self.calibration.table):
             lines.append(f"certainty: {self.calibration.table['verdict'].iloc[0]}")
         return "\n".join(lines)
@@ -115,7 +115,7 @@ class OwnPage:
             shown = [(row.item_id, row.label, row.others, f"{row.share:.0%} of {row.n_others}" if
                       row.judged_by == "others" else "the verdict") for row in
                      self.slips.head(_HTML_SLIPS).itertuples(index=False)]
-            parts += [html.paragraph("Others answered otherwise here. They may be wrong; look again, and revise with "
+            parts += [html.paragraph("Others answered differently here. They may be wrong; look again, and revise with "
                                      "wb.decide(item_id, label=...) or on the card."),
                       html.table(["item", "you", "others", "who"], shown)]
             if len(self.slips) > _HTML_SLIPS:

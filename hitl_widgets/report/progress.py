@@ -480,7 +480,7 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
     """Accuracy now, minus that of the last model of the line that had learned from `back` answers fewer."""
     if len(line) < 2:
         why = "two rounds are needed to tell, under these labels and of one line of models"
-        return Estimate(math.nan, why=why if line else "no round is over yet"), 0
+        return Estimate(math.nan, why=why if line else "no round has ended yet"), 0
     (last, began), n_last = line[-1], _n_learned(line[-1][0])
     former = next((event for event, _ in reversed(line[:-1]) if n_last - _n_learned(event) >= back), line[0][0])
     apart, now, then = n_last - _n_learned(former), *(read_metrics(e.body["after"]) for e in (last, former))
@@ -498,7 +498,7 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
 def _likely(trained: Sequence[Event], more: int) -> Estimate:
     rounds = _measured(trained)
     if rounds is None:
-        return Estimate(math.nan, why="no round was measured yet")
+        return Estimate(math.nan, why="no round has been measured yet")
     answers, right, measured, correlation = rounds
     return expected_gain(answers, right, measured, more=more, correlation=correlation)
 

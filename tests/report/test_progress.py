@@ -52,9 +52,9 @@ def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
     progress = bench().progress()
     assert all(len(getattr(progress, name)) == 0 for name in ("accuracy", "labels", "suggestions", "times", "people",
                                                               "difficulty"))
-    assert "no round is over yet" in repr(progress)
-    assert "no round was measured yet" in repr(progress)
-    assert "no round was measured yet" in progress._repr_html_()
+    assert "no round has ended yet" in repr(progress)
+    assert "no round has been measured yet" in repr(progress)
+    assert "no round has been measured yet" in progress._repr_html_()
     assert progress.queue.startswith("typical items until")
     assert "12 are answered" in progress.queue
     progress.plot()

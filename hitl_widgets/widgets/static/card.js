@@ -1623,18 +1623,18 @@ var JUMPS = 64;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 var EDGES = { ArrowLeft: ["left", "right"], ArrowRight: ["right", "left"], ArrowUp: ["top", "bottom"], ArrowDown: ["bottom", "top"] };
 var FIXED = [
-  [["Tab", "⇧", "Tab"], "the next object, by the least score, and back; after the last one Tab leaves the card"],
+  [["Tab", "⇧", "Tab"], "the next object, lowest score first, and back; after the last one Tab leaves the card"],
   [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "move the object in focus by 1 pixel, with ⇧ by 10"],
   [["Alt", "ArrowRight"], "pull the side there outwards; with ⇧ push the opposite side the same way. On a polygon: move a corner"],
-  [["Escape"], "let go of the corner, then of the object: keys mean the item again"]
+  [["Escape"], "leave the corner, then the object: keys apply to the item again"]
 ];
 var ACTIONS = {
   draw: [["n"], "a new object of the label used last: arrows move it, Space, arrows size it, Space; a polygon: Space sets each corner, Enter closes it"],
   delete: [["x", "Delete"], "delete the object in focus"],
   next_corner: [["v"], "a polygon's next corner; arrows move it"],
-  previous_corner: [["Shift+V"], "a polygon's corner before"],
-  add_corner: [["i"], "a corner more, in the middle of the edge that follows"],
-  remove_corner: [["Shift+X"], "take the corner away; three stay"]
+  previous_corner: [["Shift+V"], "a polygon's previous corner"],
+  add_corner: [["i"], "add a corner, in the middle of the next edge"],
+  remove_corner: [["Shift+X"], "remove the corner; at least three remain"]
 };
 function key(objects, event) {
   if (event.ctrlKey || event.metaKey) return null;
@@ -1787,11 +1787,11 @@ function close(objects) {
 var FIXED2 = [
   [["ArrowLeft", "ArrowRight"], "select the word before or after; ↑ and ↓ the one a line above or below"],
   [["Space", "⇧", "Space"], "one word more, one word less: of what is selected, or of the span in focus"],
-  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end in hand"],
+  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end that the keys move"],
   [["Alt", "ArrowLeft", "ArrowRight"], "pull the start or the end outwards by a word; with ⇧ push the opposite end the same way"],
   [["Alt", "ArrowUp", "ArrowDown"], "select the sentence before or after"],
   [["Tab", "⇧", "Tab"], "the next span, and the one before; after the last one Tab leaves the card"],
-  [["Escape"], "let go of what is selected or in focus: keys mean the text again"]
+  [["Escape"], "deselect: keys apply to the text again"]
 ];
 function key2(spans, event, page = {}) {
   if (event.ctrlKey || event.metaKey) return null;
@@ -2076,7 +2076,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
     if (!this.range) return null;
     this.hand = this.hand === "end" ? "start" : "end";
     this.version++;
-    return this.hand === "end" ? "The end is in hand" : "The start is in hand";
+    return this.hand === "end" ? "The keys move the end now" : "The keys move the start now";
   }
   // Focus
   /** @override @param {string | null} id */
@@ -2384,7 +2384,7 @@ var Annotating = class {
     if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i]) && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
     const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text has changed: the spans that you had begun don't fit it." };
     const made2 = (more) => {
       const of = { kind, size, shown, memory, ...more };
       return units ? TextSpans.of({ ...of, units }) : ImageObjects.of(of);
@@ -2445,8 +2445,8 @@ var Annotating = class {
   }
   /** Why nothing can be said of an explanation now. */
   get unexplained() {
-    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
-    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.` : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
+    if (this.session.blind) return "This item is shown blind: its map is hidden, so no reason can be judged.";
+    return this.objects?.current ? `You added this ${this.noun}: the model gives no reason for it.` : `Choose ${this.noun === "span" ? "a" : "an"} ${this.noun} first (Tab): each has a reason of its own.`;
   }
   /** @param {string} target @returns {string} */
   named(target) {
@@ -2797,7 +2797,7 @@ var Answering = class {
     if (!session.item || session.face || session.early) return;
     session.draft.values.set(attribute.attribute_id, value2);
     session.touched_at = session.now();
-    session.say(`${attribute.name}: ${value2 === null ? "nothing said" : written(attribute, value2)}`);
+    session.say(`${attribute.name}: ${value2 === null ? "no value" : written(attribute, value2)}`);
   }
   /** A value is dragged to. @param {Attribute} attribute @param {number} number */
   drag(attribute, number) {
@@ -2844,7 +2844,7 @@ var Answering = class {
     const { session, values } = this;
     const label_id = this.many ? setId(this.on) : null;
     const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
-    if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
+    if (this.alone && !Object.keys(values).length) return "No value is given yet: give one, or press u if you are unsure.";
     const same2 = this.many ? seen === label_id : Object.entries(values).every(([id, value2]) => this.#suggestedValues?.[id] === value2);
     const words2 = this.many ? session.nameOf(label_id) : this.inWords(values);
     if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words2}`, guess: true };
@@ -3612,7 +3612,7 @@ var Refusals = class {
     const before = new Set(this.#current(now).map((refusal) => refusal.item_id));
     before.delete(item_id);
     this.all.set(decision_id, { item_id, reason, painted_at: null });
-    this.text = `${item_id}: ${reason}${before.size ? ` So it is with ${[...before].join(", ")}.` : ""}`;
+    this.text = `${item_id}: ${reason}${before.size ? ` The same goes for ${[...before].join(", ")}.` : ""}`;
     return this.text;
   }
   /** Other news, behind what is still to be told. @param {string} news @param {number} now */
@@ -4512,7 +4512,7 @@ var CardSession = class extends Session {
     const { draft: { judged: judged2, map }, saliency, answering } = this;
     const target = saliency?.target ?? answering.target;
     if (this.annotating.on || !judged2 || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
-    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+    return `You judged the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}, and a decision judges one map only. Take that back there first.`;
   }
   /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
    * @returns {string | null} */
@@ -4542,7 +4542,7 @@ var CardSession = class extends Session {
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: its map is hidden, so no reason can be marked." : "There is no model yet, so no reason can be marked.");
     if (!this.marks) return this.say(this.annotating.unexplained);
     this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
     const { bounds } = this.annotating;
@@ -5073,29 +5073,29 @@ var CardSession = class extends Session {
 // hitl_widgets/widgets/js/card/about.js
 var SIDE = 40;
 var WHY = {
-  random: "drawn by chance",
+  random: "drawn at random",
   margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible",
   least_confidence: "chosen: the model is in doubt",
-  balanced_margin: "chosen: two labels are close, one of them has few answers",
-  balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
+  balanced_margin: "chosen: two labels are close, and one of them has few answers",
+  balanced_entropy: "chosen: many labels are possible, and the likeliest has few answers",
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
-  diverse_margin: "chosen: two labels are close, unlike the others asked with it",
+  diverse_margin: "chosen: two labels are close, and it is unlike the others asked with it",
   spread: "chosen: its values are the least certain",
-  diverse_spread: "chosen: its values are the least certain, unlike the others asked with it",
+  diverse_spread: "chosen: its values are the least certain, and it is unlike the others asked with it",
   doubt: "chosen: its objects are the least certain",
-  diverse_doubt: "chosen: its objects are the least certain, unlike the others asked with it",
+  diverse_doubt: "chosen: its objects are the least certain, and it is unlike the others asked with it",
   contested: "chosen: people differ about its objects",
   most_corrected: "chosen: like images whose proposals were corrected",
   disagreement: "chosen: answers differ",
   skipped: "skipped before",
-  holdout: "drawn by chance",
-  gold: "drawn by chance",
-  audit: "drawn by chance",
+  holdout: "drawn at random",
+  gold: "drawn at random",
+  audit: "drawn at random",
   revision: "decided before",
   relabel: "asked again: the labels changed",
-  check: "drawn by chance",
+  check: "drawn at random",
   "second look": "asked again: the answer may be wrong"
 };
 var WHY_OF_SETS = {
@@ -5103,7 +5103,7 @@ var WHY_OF_SETS = {
   entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off",
   balanced_entropy: "chosen: labels with few answers may be on or off",
-  diverse_margin: "chosen: a label may be on or off, unlike the others asked with it"
+  diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it"
 };
 var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value2) => value2 === null || value2 === void 0 ? "" : typeof value2 === "object" ? JSON.stringify(value2) : String(value2);
@@ -5117,7 +5117,7 @@ function exampleOf(example, side) {
     style: `width: ${side}px; height: ${side}px`,
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}`
   });
-  const words2 = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  const words2 = example.problem ?? `${example.name}: ${example.against ? "counter-example" : "example"}${example.case ? ` (${example.case})` : ""}`;
   const element = h(
     "span",
     { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words2 },
@@ -5258,7 +5258,7 @@ function buildFace(session, refocus) {
     } },
     box,
     h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
-    h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => {
+    h("button", { class: "hitl-key-button", type: "button", text: "Go on without a name", onclick: () => {
       session.name(null);
       refocus();
     } })
@@ -5446,7 +5446,7 @@ function guidelineOf(session) {
   const purpose = about?.purpose ? [h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about.purpose))] : [];
   if (!label) return [...purpose, h("p", { class: "hitl-quiet", text: "Go to a label with the arrow keys, or click the i beside it." })];
   const all = session.extras.examples.get(label.label_id) ?? [];
-  const groups = [["This is one", all.filter(({ against, case: hard }) => !against && !hard), ""], ["This is something else", all.filter(({ against, case: hard }) => against && !hard), "against"]];
+  const groups = [["Examples", all.filter(({ against, case: hard }) => !against && !hard), ""], ["Counter-examples", all.filter(({ against, case: hard }) => against && !hard), "against"]];
   for (const hard of new Set(all.flatMap((example) => example.case ?? []))) groups.push([`Hard to see: ${hard}`, all.filter((example) => example.case === hard), hard]);
   const address = /^https?:/.test(label.link ?? "") ? label.link ?? "" : "";
   return [
@@ -5475,7 +5475,7 @@ function projectOf(session) {
     h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about?.purpose ?? "Nobody has written down what this project is for.")),
     ...about?.asked ? [h("p", { class: "hitl-assigned", text: about.asked })] : [],
     h("p", { text: whoSees(about, setup?.annotator ?? "") }),
-    h("p", { text: "In a cell, wb.people.own() shows you your own: your slips, your calibration, your bias." }),
+    h("p", { text: "In a cell, wb.people.own() shows your own figures: your slips, your calibration, your bias." }),
     h("p", { class: "hitl-quiet", text: "The project's log lies in its folder: whoever can open the folder can read all of it, names too." }),
     ...(about?.takes_part ?? []).map((to) => h(
       "section",
@@ -5603,7 +5603,7 @@ function buildScale(session, attribute) {
     setAttribute(thumb, "data-by", given?.by ?? null);
     if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
     setAttribute(track, "aria-valuenow", value2 === null ? null : String(value2));
-    setAttribute(track, "aria-valuetext", value2 === null ? "nothing said" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
+    setAttribute(track, "aria-valuetext", value2 === null ? "no value" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
     track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest2({ ...attribute, low: 0, high: Infinity }, step)}`;
   }
   return { element, update };
@@ -5636,7 +5636,7 @@ function buildField(session, attribute) {
     setAttribute(row, "data-by", given?.by ?? null);
     control.update(given, held2);
     setText(value2, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
-    value2.title = given ? SOURCES[given.by] : "nothing said";
+    value2.title = given ? SOURCES[given.by] : "no value";
   }
   return { row, update };
 }
@@ -5700,7 +5700,7 @@ function buildObjectList(session, colourOf) {
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
-  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object; so does dragging over the picture" }));
   const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
   const element = h(
@@ -5846,7 +5846,7 @@ function hints(session) {
 function hintsOfSpans({ range, current, under, list }, key3) {
   if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key3("accept", list.length ? "stores all" : "stores that there are none"), key3("skip", "skips")].filter(Boolean).join(" · ");
   const ends2 = "Space a word more, ⇧ Space less, ⇧ ← → by character";
-  if (!current && !under) return ["a label's key makes a span", ends2, key3("widen", "the sentence"), key3("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  if (!current && !under) return ["a label's key makes a span", ends2, key3("widen", "the sentence"), key3("other_end", "the other end"), "Esc deselects"].filter(Boolean).join(" · ");
   return ["a label's key", ends2, key3("delete", "deletes"), key3("unsure", "unsure"), key3("undo", "undoes"), "Tab next", key3("accept", "stores all")].filter(Boolean).join(" · ");
 }
 
@@ -8107,8 +8107,8 @@ function buildLegend(session) {
     min: "0.1",
     max: "1",
     step: "0.1",
-    "aria-label": "Strength of the map",
-    title: "Strength of the map",
+    "aria-label": "Opacity of the map",
+    title: "Opacity of the map",
     oninput: (event) => session.fade(Number(event.target.value) - session.display.opacity)
   });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words2, scale, opacity);
@@ -8359,7 +8359,7 @@ var VALUE_KEYS = [
   [["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
   [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
-  [["Backspace"], "in an attribute: takes back what you said of it"]
+  [["Backspace"], "in an attribute: removes your value"]
 ];
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
@@ -8487,7 +8487,7 @@ function render(el, session) {
     ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [
       name,
       () => {
-        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first.");
+        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Choose an object first (Tab).");
       }
     ])),
     snap: () => toEdges(),
@@ -8502,7 +8502,7 @@ function render(el, session) {
   function toEdges(side = false) {
     const { current = null, size } = session.annotating.objects ?? {};
     const picture = session.item?.picture;
-    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    if (!current || !size || !picture) return session.say("Choose an object first (Tab).");
     session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
   }
   function act3(action) {

@@ -602,7 +602,7 @@ function buildAttributes(session) {
       one.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive, for the purpose: ${one.sensitive}` }) : null,
       h("span", { class: "hitl-attribute-does" }, does(one, "Rename", "rename_attribute"), does(one, "Change", "change_attribute"), does(one, "Retire", "retire_attribute"))
     )));
-    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "None: nothing is asked beside the label." }));
+    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No attributes: only the label is asked." }));
   }
   const enter = () => (
     /** @type {HTMLElement} */
@@ -1519,7 +1519,7 @@ function buildForm(session, refocus) {
       case "merge":
         return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "Its items may be among", nothing: "the answers of …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
+        const like = buildPickers({ label: "Its items may have been answered as", nothing: "another label …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
         return [text("Name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire":
@@ -1541,12 +1541,12 @@ function buildForm(session, refocus) {
             "label",
             { class: "hitl-check" },
             h("input", { type: "checkbox", onchange: (event) => session.fill({ ask: event.target.checked }) }),
-            h("span", { text: "ask it of items answered before too" })
+            h("span", { text: "also ask it of items answered before" })
           )
         ];
       case "change_attribute":
         return [...asked(form), text(
-          "What values become, where it isn't in proportion or the same choice",
+          "Old value = new value, where it isn't in proportion or the same choice",
           "map",
           { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } }
         )];
@@ -1648,7 +1648,7 @@ function buildPreview(session) {
     figures.replaceChildren(
       figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
       figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
-      figure(measured ? "time at your pace" : "time at a usual pace", time, "hitl-time")
+      figure(measured ? "time at your pace" : "time at a typical pace", time, "hitl-time")
     );
     const most = Math.max(1, ...preview.labels.map(([, n]) => n));
     labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
@@ -2113,7 +2113,7 @@ function buildLabel(session) {
         width: SIDE * 2,
         height: SIDE * 2,
         role: "img",
-        "aria-label": `${example.answered ? "answered so:" : example.against ? "counter-example" : "example"} ${example.name}`
+        "aria-label": `${example.answered ? "answered as this:" : example.against ? "counter-example" : "example"} ${example.name}`
       });
       const element2 = h(
         "span",

@@ -109,7 +109,7 @@ export class Annotating {
       && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
     const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text has changed: the spans that you had begun don't fit it." };
     /** @param {Partial<import("../objects/types.d.ts").ObjectsOf>} [more] @returns {ImageObjects} */
     const made = (more) => {
       const of = { kind, size, shown, memory, ...more };
@@ -176,9 +176,9 @@ export class Annotating {
 
   /** Why nothing can be said of an explanation now. */
   get unexplained() {
-    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
-    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.`
-      : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
+    if (this.session.blind) return "This item is shown blind: its map is hidden, so no reason can be judged.";
+    return this.objects?.current ? `You added this ${this.noun}: the model gives no reason for it.`
+      : `Choose ${this.noun === "span" ? "a" : "an"} ${this.noun} first (Tab): each has a reason of its own.`;
   }
 
   /** @param {string} target @returns {string} */

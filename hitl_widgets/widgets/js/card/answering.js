@@ -202,7 +202,7 @@ export class Answering {
     if (!session.item || session.face || session.early) return;
     session.draft.values.set(attribute.attribute_id, value);
     session.touched_at = session.now();
-    session.say(`${attribute.name}: ${value === null ? "nothing said" : written(attribute, value)}`);
+    session.say(`${attribute.name}: ${value === null ? "no value" : written(attribute, value)}`);
   }
 
   /** A value is dragged to. @param {Attribute} attribute @param {number} number */
@@ -253,7 +253,7 @@ export class Answering {
     const { session, values } = this;
     const label_id = this.many ? setId(this.on) : null;
     const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
-    if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
+    if (this.alone && !Object.keys(values).length) return "No value is given yet: give one, or press u if you are unsure.";
     const same = this.many ? seen === label_id : Object.entries(values).every(([id, value]) => this.#suggestedValues?.[id] === value);
     const words = this.many ? session.nameOf(label_id) : this.inWords(values);
     if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words}`, guess: true };

@@ -29,7 +29,7 @@ export function buildFace(session, refocus) {
     session.name(box.value.trim());
     refocus();
   } }, box, h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
-  h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => { session.name(null); refocus(); } }));
+  h("button", { class: "hitl-key-button", type: "button", text: "Go on without a name", onclick: () => { session.name(null); refocus(); } }));
   /** @param {boolean} yes */
   const answer = (yes) => { session.people.consent(yes); refocus(); };
   const consent = h("div", { class: "hitl-name-form" },

@@ -50,7 +50,7 @@ export function buildObjectList(session, colourOf) {
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
-  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object; so does dragging over the picture" }));
   const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
   const element = h("section", { class: "hitl-objects-said hitl-merged", hidden: true }, h("div", { class: "hitl-row" }, title, margin, accept), rows, empty, no_span,
@@ -192,6 +192,6 @@ export function hints(session) {
 function hintsOfSpans({ range, current, under, list }, key) {
   if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key("accept", list.length ? "stores all" : "stores that there are none"), key("skip", "skips")].filter(Boolean).join(" · ");
   const ends = "Space a word more, ⇧ Space less, ⇧ ← → by character";
-  if (!current && !under) return ["a label's key makes a span", ends, key("widen", "the sentence"), key("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  if (!current && !under) return ["a label's key makes a span", ends, key("widen", "the sentence"), key("other_end", "the other end"), "Esc deselects"].filter(Boolean).join(" · ");
   return ["a label's key", ends, key("delete", "deletes"), key("unsure", "unsure"), key("undo", "undoes"), "Tab next", key("accept", "stores all")].filter(Boolean).join(" · ");
 }

@@ -26,7 +26,7 @@ export class Refusals {
     const before = new Set(this.#current(now).map((refusal) => refusal.item_id));
     before.delete(item_id);
     this.all.set(decision_id, { item_id, reason, painted_at: null });
-    this.text = `${item_id}: ${reason}${before.size ? ` So it is with ${[...before].join(", ")}.` : ""}`;
+    this.text = `${item_id}: ${reason}${before.size ? ` The same goes for ${[...before].join(", ")}.` : ""}`;
     return this.text;
   }
 

@@ -38,7 +38,7 @@ const SPAN_KEYS = [[["1", "…", "0", "letters"], "make what is selected a span 
 const VALUE_KEYS = [[["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
   [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
-  [["Backspace"], "in an attribute: takes back what you said of it"]];
+  [["Backspace"], "in an attribute: removes your value"]];
 /** What can be done while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
@@ -109,7 +109,7 @@ export function render(el, session) {
     question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
     ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,
-      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first."); }])),
+      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Choose an object first (Tab)."); }])),
     snap: () => toEdges(), snap_side: () => toEdges(true), alone: () => session.annotating.hold(true), close_up: () => { const { bounds } = session.annotating; if (bounds) stage.closer(bounds); else stage.zoom(0); },
   };
 
@@ -117,7 +117,7 @@ export function render(el, session) {
   function toEdges(side = false) {
     const { current = null, size } = session.annotating.objects ?? {};
     const picture = session.item?.picture;
-    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    if (!current || !size || !picture) return session.say("Choose an object first (Tab).");
     session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
   }
 

@@ -578,7 +578,7 @@ export class CardSession extends Session {
     const { draft: { judged, map }, saliency, answering } = this;
     const target = saliency?.target ?? answering.target;
     if (this.annotating.on || !judged || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
-    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+    return `You judged the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}, and a decision judges one map only. Take that back there first.`;
   }
 
   /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
@@ -613,7 +613,7 @@ export class CardSession extends Session {
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: its map is hidden, so no reason can be marked." : "There is no model yet, so no reason can be marked.");
     if (!this.marks) return this.say(this.annotating.unexplained);
     this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
     const { bounds } = this.annotating;

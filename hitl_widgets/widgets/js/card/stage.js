@@ -330,7 +330,7 @@ export function buildLegend(session) {
   const high = h("span", { text: "more" });
   const scale = h("span", { class: "hitl-scale" }, low, bar, high);
   const opacity = h("input", { class: "hitl-opacity", type: "range", min: "0.1", max: "1", step: "0.1",
-    "aria-label": "Strength of the map", title: "Strength of the map",
+    "aria-label": "Opacity of the map", title: "Opacity of the map",
     oninput: (/** @type {any} */ event) => session.fade(Number(event.target.value) - session.display.opacity) });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
 

@@ -41,7 +41,7 @@ export function buildAttributes(session) {
       h("span", { class: "hitl-quiet", text: asks(one, session.tree) }), one.definition ? h("span", { text: one.definition }) : null,
       one.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive, for the purpose: ${one.sensitive}` }) : null,
       h("span", { class: "hitl-attribute-does" }, does(one, "Rename", "rename_attribute"), does(one, "Change", "change_attribute"), does(one, "Retire", "retire_attribute")))));
-    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "None: nothing is asked beside the label." }));
+    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No attributes: only the label is asked." }));
   }
   /** The keys go to the first of its buttons. */
   const enter = () => (/** @type {HTMLElement} */ (list.querySelector("button") ?? add)).focus();

@@ -23,10 +23,10 @@ const EDGES = { ArrowLeft: ["left", "right"], ArrowRight: ["right", "left"], Arr
 
 /** Names of the keys in `key`, for the list of keys. @type {[string[], string][]} */
 export const FIXED = [
-  [["Tab", "⇧", "Tab"], "the next object, by the least score, and back; after the last one Tab leaves the card"],
+  [["Tab", "⇧", "Tab"], "the next object, lowest score first, and back; after the last one Tab leaves the card"],
   [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "move the object in focus by 1 pixel, with ⇧ by 10"],
   [["Alt", "ArrowRight"], "pull the side there outwards; with ⇧ push the opposite side the same way. On a polygon: move a corner"],
-  [["Escape"], "let go of the corner, then of the object: keys mean the item again"],
+  [["Escape"], "leave the corner, then the object: keys apply to the item again"],
 ];
 
 /** Keys of the table: action -> keys that are free on the card, words. */
@@ -34,9 +34,9 @@ export const ACTIONS = {
   draw: [["n"], "a new object of the label used last: arrows move it, Space, arrows size it, Space; a polygon: Space sets each corner, Enter closes it"],
   delete: [["x", "Delete"], "delete the object in focus"],
   next_corner: [["v"], "a polygon's next corner; arrows move it"],
-  previous_corner: [["Shift+V"], "a polygon's corner before"],
-  add_corner: [["i"], "a corner more, in the middle of the edge that follows"],
-  remove_corner: [["Shift+X"], "take the corner away; three stay"],
+  previous_corner: [["Shift+V"], "a polygon's previous corner"],
+  add_corner: [["i"], "add a corner, in the middle of the next edge"],
+  remove_corner: [["Shift+X"], "remove the corner; at least three remain"],
 };
 
 /** @param {ImageObjects} objects @param {KeyPress} event @returns {string | null} what is to be said, or null: the key isn't for objects now */

@@ -15,11 +15,11 @@ import { labelOf } from "../objects/keys.js";
 export const FIXED = [
   [["ArrowLeft", "ArrowRight"], "select the word before or after; ↑ and ↓ the one a line above or below"],
   [["Space", "⇧", "Space"], "one word more, one word less: of what is selected, or of the span in focus"],
-  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end in hand"],
+  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end that the keys move"],
   [["Alt", "ArrowLeft", "ArrowRight"], "pull the start or the end outwards by a word; with ⇧ push the opposite end the same way"],
   [["Alt", "ArrowUp", "ArrowDown"], "select the sentence before or after"],
   [["Tab", "⇧", "Tab"], "the next span, and the one before; after the last one Tab leaves the card"],
-  [["Escape"], "let go of what is selected or in focus: keys mean the text again"],
+  [["Escape"], "deselect: keys apply to the text again"],
 ];
 
 /** Keys of the table. */

@@ -159,7 +159,7 @@ export class TextSpans extends ImageObjects {
     if (!this.range) return null;
     this.hand = this.hand === "end" ? "start" : "end";
     this.version++;
-    return this.hand === "end" ? "The end is in hand" : "The start is in hand";
+    return this.hand === "end" ? "The keys move the end now" : "The keys move the start now";
   }
 
   // Focus
