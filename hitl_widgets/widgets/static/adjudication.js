@@ -406,13 +406,13 @@ var AdjudicationSession = class extends Session {
   get item() {
     return this.cases[0];
   }
-  /** Why nothing can be judged just now. @returns {"start" | "closed" | "wait" | "end" | null} */
+  /** Why no case can be judged at the moment; null if one can. @returns {"start" | "closed" | "wait" | "end" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup) return "start";
     return this.item ? null : this.end ? "end" : "wait";
   }
-  /** The labels that were answered to the case on the screen, those that were answered most first. @returns {string[]} */
+  /** The labels that were answered to the case on the screen, the most frequent first. @returns {string[]} */
   get competing() {
     const n = /* @__PURE__ */ new Map();
     for (const { label_id } of this.item?.answers ?? []) if (label_id && this.labels.has(label_id)) n.set(label_id, (n.get(label_id) ?? 0) + 1);

@@ -1,5 +1,5 @@
 // @ts-check
-// The meaning of the label in focus, and what is known of the item.
+// The definition of the label in focus, and the item's metadata.
 
 import { h, setAttribute, setText } from "../dom.js";
 import { drawSmall } from "../pictures.js";
@@ -22,7 +22,7 @@ const WHY = { random: "drawn at random", margin: "chosen: two labels are close",
   holdout: "drawn at random", gold: "drawn at random", audit: "drawn at random", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn at random", "second look": "asked again: the answer may be wrong" };
 
-/** Where an item may have several labels, each stands by itself. @type {Record<string, string>} */
+/** The wording where an item may have several labels. @type {Record<string, string>} */
 const WHY_OF_SETS = { margin: "chosen: a label may be on or off", entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off", balanced_entropy: "chosen: labels with few answers may be on or off",
   diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it" };
@@ -33,7 +33,7 @@ export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen
 /** @param {unknown} value */
 const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** How large an item is. @param {import("./types.d.ts").Item} item */
+/** The size of an item in words. @param {import("./types.d.ts").Item} item */
 const sizeInWords = ({ mime, width, height }) => (!width ? "" : mime === "text/plain" ? `${width.toLocaleString("en")} character${width === 1 ? "" : "s"}` : `${width} × ${height}`);
 
 /** @param {Example} example @param {number} side */

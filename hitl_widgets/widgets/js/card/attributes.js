@@ -123,7 +123,7 @@ export function buildFields(session) {
       drawn = setup.taxonomy;
       fields = new Map([...answering.attributes].map(([id, attribute]) => [id, buildField(session, attribute)]));
       rows.replaceChildren(...[...fields.values()].map(({ row }) => row));
-      // Of one height, whatever label is in focus: the item beside it doesn't change its size.
+      // The height is the same for every label in focus, so that the item beside it keeps its size.
       rows.style.setProperty("--hitl-n-values", String(Math.min(answering.most, 4)));
     }
     const asked = new Set(answering.fields.map(({ attribute_id }) => attribute_id));

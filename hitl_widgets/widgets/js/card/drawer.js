@@ -1,5 +1,5 @@
 // @ts-check
-// What lies over the labels while it is open: questions, the guideline of a label, the project, what one was told.
+// The drawer, which covers the labels while it is open: questions, the guideline of a label, the project, notices.
 
 import { exampleOf } from "./about.js";
 import { cap, h, setText } from "../dom.js";
@@ -12,7 +12,7 @@ const SIDE = 64;
 /** @type {Record<string, string>} */
 const SETTLED = { example: "became an example", counter_example: "became a counter-example", sentence: "went into the definition", none: "settled" };
 
-/** When it was, in words. @param {string} at @param {number} now */
+/** A time relative to now, in words. @param {string} at @param {number} now */
 export function ago(at, now) {
   const minutes = (now - Date.parse(at)) / 60_000;
   if (!(minutes >= 1)) return "now";
@@ -179,7 +179,7 @@ function noticesOf(session) {
     h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => { session.people.dismiss(notice); if (!session.people.notices.length) session.open(null); } })));
 }
 
-/** What the person is told, in the place of the last decisions until it is dismissed. @param {CardSession} session @param {() => void} refocus */
+/** The bar with a notice, in place of the last decisions until it is dismissed. @param {CardSession} session @param {() => void} refocus */
 export function buildNotice(session, refocus) {
   const words = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
   const show = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));

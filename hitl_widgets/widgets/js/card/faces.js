@@ -17,7 +17,7 @@ const FACES = {
   enough: ["✓", "All done", "You have answered as many items as this review asked for. Train on the answers in a cell below, or undo the last one with z."],
 };
 
-/** What stands in the card's place when there is nothing to decide. @param {CardSession} session @param {() => void} refocus */
+/** Builds the page in the card's place. @param {CardSession} session @param {() => void} refocus */
 export function buildFace(session, refocus) {
   const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
   const title = h("h3", { class: "hitl-face-title" });
