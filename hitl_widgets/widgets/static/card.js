@@ -38,11 +38,11 @@ var Outbox = class {
   get pending() {
     return this.entries.size;
   }
-  /** True when every act would outlive this tab. */
+  /** Whether acts are kept when this tab is closed. */
   get durable() {
     return this.storage !== null;
   }
-  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+  /** Sets the annotator of the acts, and loads those that an earlier page left.
    * @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.owner = [project_id, base, annotator];
@@ -77,7 +77,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  /** Removes an act that the log has, or will never have. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -88,7 +88,7 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Whether a decision about this item is on its way. @param {string} item_id */
+  /** Whether a decision about this item isn't stored yet. @param {string} item_id */
   holds(item_id) {
     let held2 = false;
     for (const { act: act3 } of this.entries.values()) if (act3.item_id === item_id && (act3.kind === "decide" || act3.kind === "retract")) held2 = act3.kind === "decide";
@@ -702,7 +702,7 @@ var ItemText = class {
     }
     return this.code;
   }
-  /** As large as it reads well: a short text larger, if all of it can be seen then.
+  /** The font for a room: a short text is set larger, if all of it still fits.
    * @param {{width: number, height: number}} room in pixels @returns {Setting} */
   setting(room) {
     if (this.is_code) return { size: MONO, mono: true };
@@ -1261,7 +1261,7 @@ var ImageObjects = class _ImageObjects {
     if (focus !== null) objects.take(focus);
     return objects;
   }
-  /** With what was said before of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
+  /** Adds earlier judgements of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
   judgedAs(entries = []) {
     for (const { id, reason } of entries) if (reason) this.reasons.set(id, new Marks(reason));
     return this;
@@ -1296,11 +1296,11 @@ var ImageObjects = class _ImageObjects {
   get(id) {
     return this.list.find((object) => object.id === id) ?? null;
   }
-  /** Whether a proposal stands as the model made it, and nobody looked at it. @param {Shape} object */
+  /** Whether an object is a proposal that was neither changed nor in focus. @param {Shape} object */
   isProposal(object) {
     return !this.answered && object.proposal !== null && !this.known.has(object.id);
   }
-  /** What became of an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
+  /** What was done to an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
   became({ proposal, at, label_id }) {
     if (!proposal) return "added";
     return proposal.label_id !== label_id ? "relabelled" : same(proposal.at, at) ? "accepted" : "moved";
@@ -1329,11 +1329,11 @@ var ImageObjects = class _ImageObjects {
     if (this.focus === null) this.pass = { ids: [], at: -1 };
     return this.current;
   }
-  /** In the order in which Tab comes to them. @returns {Shape[]} */
+  /** The objects in the order of Tab. @returns {Shape[]} */
   get order() {
     return [...this.list].sort(byScore);
   }
-  /** What one of them is called. */
+  /** The word for one object. */
   get noun() {
     return "object";
   }
@@ -1357,7 +1357,7 @@ var ImageObjects = class _ImageObjects {
     return this.current;
   }
   // Steps
-  /** One step that can be taken back; one that goes on, as with a key that is held down, is part of the last one.
+  /** Adds an undo step; one that continues the last, as with a key held down, is merged with it.
    * @param {string} tag what it is @param {readonly Shape[]} list @param {string} words that say what was done
    * @param {{goes_on?: boolean, focus?: string | null}} [how] */
   step(tag, list, words2, { goes_on = false, focus = this.focus } = {}) {
@@ -1369,13 +1369,13 @@ var ImageObjects = class _ImageObjects {
     this.tag = tag;
     this.version++;
   }
-  /** The object in focus becomes another. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
+  /** Changes the object in focus. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
   change(tag, change, words2, goes_on = false) {
     const { current } = this;
     if (!current) return;
     this.step(tag, this.list.map((object) => object === current ? { ...object, ...change } : object), words2, { goes_on });
   }
-  /** The object in focus gets another place or form. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
+  /** Moves or reshapes the object in focus. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
    * @returns {boolean} whether anything changed */
   place(tag, at, words2, goes_on = false) {
     if (!this.current || at === this.current.at || at.length === this.current.at.length && at.every((value2, i) => value2 === this.current?.at[i])) return false;
@@ -1383,35 +1383,35 @@ var ImageObjects = class _ImageObjects {
     this.change(tag, { at }, words2, goes_on);
     return true;
   }
-  /** What is said of the explanation of the object in focus. @returns {Marks | null} */
+  /** The judgement of the explanation of the object in focus. @returns {Marks | null} */
   get marks() {
     if (this.focus === null) return null;
     const marks = this.reasons.get(this.focus) ?? new Marks();
     this.reasons.set(this.focus, marks);
     return marks;
   }
-  /** Something was said of it: a step that can be taken back. @param {import("../card/marks.js").Judgement} before what was said until then */
+  /** Adds an undo step for a judgement. @param {import("../card/marks.js").Judgement} before the former judgement */
   judged(before) {
     this.step("reason", this.list, "what was said of the reason");
     this.steps[this.steps.length - 1].judged = before;
   }
-  /** Whether the last step said something of the explanation of the object in focus. */
+  /** Whether the last step was a judgement of the explanation of the object in focus. */
   get judging() {
     const last = this.steps.at(-1);
     return last?.judged !== void 0 && last.focus === this.focus;
   }
-  /** How much was marked: goes up with each stroke. */
+  /** A version of all marked regions: goes up with each stroke. */
   get marked() {
     return [...this.reasons.values()].reduce((n, { regions }) => n + (regions?.version ?? 0), 0);
   }
-  /** What is said of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
+  /** The judgement of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
   reasonOf(id) {
     const marks = this.reasons.get(id);
     if (!marks?.judged) return null;
     const { judgement: { reason, wrong, missing }, method, display } = marks;
     return { reason: reason ?? "wrong", ...wrong && { wrong }, ...missing && { missing }, ...method && { method }, ...display && { display } };
   }
-  /** As a decision has them; of those that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
+  /** The judgements as a decision stores them, of objects that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
   get judgements() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return Object.fromEntries([...this.reasons.keys()].flatMap((id) => {
@@ -1473,7 +1473,7 @@ var ImageObjects = class _ImageObjects {
     this.change("unsure", { unsure }, "unsure");
     return unsure ? `Unsure of this ${this.noun}` : `Sure of this ${this.noun} again`;
   }
-  /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
+  /** Deletes the object in focus, and focuses the next one. @returns {string | null} */
   remove() {
     const { current } = this;
     if (!current) return null;
@@ -1504,7 +1504,7 @@ var ImageObjects = class _ImageObjects {
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
     return [middle(bounds.map(([x0, , x1]) => x1 - x0)), middle(bounds.map(([, y0, , y1]) => y1 - y0))];
   }
-  /** The item is decided: the next one begins with these sizes. */
+  /** Remembers the sizes of the boxes for the next item; to be called when the item is decided. */
   remember() {
     for (const label_id of new Set(this.list.map((object) => object.label_id))) {
       const median = this.#median(label_id);
@@ -1555,12 +1555,12 @@ var ImageObjects = class _ImageObjects {
       ...was ? { was } : {}
     }));
   }
-  /** Ids of what was in focus or changed, as far as it is or was on the screen. @returns {string[]} */
+  /** Ids of objects that were in focus or changed, and are or were on the screen. @returns {string[]} */
   get touched() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return [...this.known].filter((id) => there.has(id));
   }
-  /** Whether anything is other than it was shown. */
+  /** Whether anything differs from what was shown. */
   get differs() {
     const before = this.shown.filter(({ act: act3 }) => act3 !== "deleted");
     if (before.length !== this.list.length) return true;
@@ -1574,7 +1574,7 @@ var ImageObjects = class _ImageObjects {
   get verdict() {
     return this.seen.length === 0 ? "answer" : this.differs ? "correct" : "accept";
   }
-  /** Nothing was looked at or changed: there is nothing to keep. */
+  /** Whether nothing was in focus or changed, so that no draft is needed. */
   get empty() {
     return this.known.size === 0 && this.steps.length === 0;
   }
@@ -2001,7 +2001,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
   get noun() {
     return "span";
   }
-  /** What keys work on. @returns {Range | null} */
+  /** The range that keys work on. @returns {Range | null} */
   get range() {
     const { current } = this;
     return current ? [current.at[0], current.at[1]] : this.selection;
@@ -2071,7 +2071,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
     this.widened = { base, now: levels[level], level };
     return "";
   }
-  /** The other end is in hand. @returns {string | null} */
+  /** Switches to the other end. @returns {string | null} */
   turn() {
     if (!this.range) return null;
     this.hand = this.hand === "end" ? "start" : "end";
@@ -2090,12 +2090,12 @@ var TextSpans = class _TextSpans extends ImageObjects {
     this.caret = current.at[1];
     if (before !== id) this.hand = "end";
   }
-  /** The one under the selection is in focus now. @returns {boolean} whether one is in focus */
+  /** Focuses the span under the selection. @returns {boolean} whether one is in focus */
   grab() {
     if (!this.current && this.under) this.take(this.under.id);
     return this.current !== null;
   }
-  /** Those in doubt first, then as one reads. @override @returns {string | null} */
+  /** Spans in doubt first, then in reading order. @override @returns {string | null} */
   following() {
     const { pass, order, current, selection, caret } = this;
     const due = pass.ids.find((id, i) => i > pass.at && !this.known.has(id) && this.get(id));
@@ -2141,7 +2141,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
     return words2;
   }
   // What is said of a span
-  /** Of the span in focus, or under the selection; else a new one over what is selected. @override @param {string} label_id @returns {string | null} */
+  /** Changes the label of the span in focus, or of that under the selection; else makes a new span of the selection. @override @param {string} label_id @returns {string | null} */
   relabel(label_id) {
     if (this.grab()) return super.relabel(label_id);
     return this.selection ? this.mark(this.selection, label_id) : null;
@@ -2898,14 +2898,14 @@ var Answering = class {
 
 // hitl_widgets/widgets/js/text/marking.js
 var Marking = class {
-  /** @param {ItemText} text @param {Tinted[]} [tinted] the words that count: the strongest is in hand first */
+  /** @param {ItemText} text @param {Tinted[]} [tinted] the words with weights: the strongest is active first */
   constructor(text, tinted = []) {
     this.text = text;
     const [strongest2] = byStrength(tinted);
     this.at = (strongest2 && this.#wordOf(strongest2)) ?? text.units.wordAfter(0) ?? [0, Math.min(1, text.n)];
     this.from = this.at;
   }
-  /** The words in hand. @returns {Range} */
+  /** The active words. @returns {Range} */
   get range() {
     return [Math.min(this.at[0], this.from[0]), Math.max(this.at[1], this.from[1])];
   }
@@ -2914,7 +2914,7 @@ var Marking = class {
     const word2 = this.text.units.wordAt(start);
     return word2 ? [Math.min(word2[0], start), Math.max(word2[1], end)] : [start, end];
   }
-  /** @param {Range | null} word @param {boolean} [extend] the words up to it are in hand */
+  /** @param {Range | null} word @param {boolean} [extend] the words up to it become active too */
   to(word2, extend = false) {
     if (!word2) return;
     this.at = word2;
@@ -3717,7 +3717,7 @@ var Link = class {
     this.greetings = 0;
     this.#greet();
   }
-  /** Whatever came back, the line is alive. */
+  /** Notes an answer of any kind: the connection works. */
   answered() {
     this.reopened = 0;
     this.waiting_since = null;
@@ -3727,19 +3727,19 @@ var Link = class {
   flush() {
     this.#sendWhere((entry) => entry.sent_at === null);
   }
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  /** Sends all waiting acts in the tab's order, once the kernel says `ready`. */
   restart() {
     this.ready = true;
     for (const entry of this.outbox.entries.values()) entry.sent_at = null;
     this.flush();
   }
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
+  /** Keeps an act that the server couldn't store now, to be sent again after a while.
    * @param {string} decision_id @param {string} reason */
   postpone(decision_id, reason) {
     const entry = this.outbox.entries.get(decision_id);
     if (entry) entry.problem = reason;
   }
-  /** Looks after what wasn't answered; to be called a few times a second. */
+  /** Sends unanswered acts again; to be called a few times a second. */
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
@@ -3817,7 +3817,7 @@ var Session = class {
     this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view called at each change; `at_once`: don't wait for the next frame @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => {
@@ -3838,26 +3838,26 @@ var Session = class {
     this.link.hello(() => this.greeting());
     this.changed();
   }
-  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  /** The handshake; the kernel ignores one that arrives after a later one. @returns {object} */
   greeting() {
     const { left } = this.own_page;
     return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
   }
-  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  // Of all pages that show this kernel's widgets one is active, and the others watch.
   get watching() {
     return this.active !== null && this.active !== this.own_page.id && !this.closed;
   }
-  /** The widget has become visible: a page without one doesn't become active. */
+  /** Called when the widget becomes visible: only then can its page become active. */
   appear() {
     if (this.greetings && this.active !== this.own_page.id) this.#watch();
   }
-  /** The person wants to act here, whatever page does now. */
+  /** Makes this page the active one, whichever is now. */
   takeOver() {
     if (!this.watching) return;
     this.taking = true;
     this.hello();
   }
-  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  /** Takes from an answer that the connection works, and which page is active. @param {{kind: string, active?: string | null, page?: string}} reply */
   answered(reply) {
     if (reply.page !== void 0) return;
     this.link.answered();
@@ -3874,20 +3874,20 @@ var Session = class {
     if (!this.taking) this.hello();
     this.resumes();
   }
-  /** Another page takes over; what was begun here is kept. */
+  /** Called when another page takes over: keeps unfinished input. */
   yields() {
   }
-  /** This page acts again. */
+  /** Called when this page becomes active again. */
   resumes() {
   }
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {
   }
   #watch() {
     this.watched_at = this.around.now();
     this.#say({ kind: "watch" });
   }
-  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  /** Sends a page's report on itself, once. @param {import("./messages.d.ts").PageAct} message */
   #say(message) {
     try {
       this.around.send(message);
@@ -3895,7 +3895,7 @@ var Session = class {
       console.warn("hitl_widgets: not sent:", error);
     }
   }
-  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  /** Notes whether the kernel of this widget is alive. @param {boolean} live */
   line(live) {
     this.gone = !live;
     this.changed(false);
@@ -3939,11 +3939,11 @@ var Tally = class {
     this.times = [];
     this.left = /* @__PURE__ */ new Map();
   }
-  /** What the log has. @param {Progress} progress */
+  /** Takes the counts of the log. @param {Progress} progress */
   take({ answered = 0, today = 0, in_round = 0, here = this.here }) {
     Object.assign(this, { answered, today, in_round, here });
   }
-  /** Acts that wait for the log are counted as they were when they were made. @param {Act[]} acts @param {number} now */
+  /** Counts the acts that aren't stored yet, as when they were made. @param {Act[]} acts @param {number} now */
   ahead(acts, now) {
     const midnight = new Date(now).setHours(0, 0, 0, 0);
     for (const act3 of acts) {
@@ -6129,7 +6129,7 @@ var Pointing = class {
     const { x, y } = spotsOf(drag.at)[objects.vertex];
     return objects.place(tag, withVertex(drag.at, objects.vertex, { x: x + dx, y: y + dy }, size), "a corner moved", goes_on);
   }
-  /** A box is drawn from where the drag began; the one that a key has begun takes its place. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
+  /** Draws a box from where the drag began; a box that a key has begun is moved there. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
    * @param {boolean} goes_on @returns {boolean} */
   #draw({ from }, spot, goes_on) {
     const { objects } = this;
@@ -7344,7 +7344,7 @@ var TextView = class {
     this.#drawNear();
     this.on_layout();
   }
-  /** The window has another size. */
+  /** Called when the window has another size. */
   resized() {
     this.#drawNear();
     this.on_layout();
@@ -7394,7 +7394,7 @@ var TextView = class {
     }
     return changed;
   }
-  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  /** The distance of an element from the top of the scrolled content. @param {HTMLElement} of */
   #place(of) {
     return this.page.offsetTop + of.offsetTop;
   }
@@ -7526,7 +7526,7 @@ var TextView = class {
     const { left, top } = this.page.getBoundingClientRect();
     return this.rects(character, character + 1).some((rect) => x - left >= rect.left && x - left < rect.left + rect.width && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
   }
-  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  /** The selected characters, as [start, end). @param {Range} range @returns {[number, number] | null} */
   rangeToCharacters(range) {
     const { text } = this;
     const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
@@ -7548,7 +7548,7 @@ var TextView = class {
     }
     return this.text?.text.length ?? null;
   }
-  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  /** Scrolls as little as needed to show some characters. @param {number} start @param {number} end */
   reveal(start, end) {
     const { element, text } = this;
     if (!text) return;

@@ -43,7 +43,7 @@ export function buildForm(session, refocus) {
   /** @type {(() => void)[]} */
   let shows = [];
 
-  /** The first Enter leads to what would happen, the second does it. */
+  /** The first Enter shows the preview, the second applies the edit. */
   function submit() {
     if (document.activeElement !== apply) return apply.focus();
     session.apply();
@@ -101,7 +101,7 @@ export function buildForm(session, refocus) {
     }
   }
 
-  /** What an attribute asks, of what. @param {Form} form */
+  /** The fields of an attribute: its range, and the labels for which it is asked. @param {Form} form */
   function asked(form) {
     const of = buildPickers({ label: "Asked of", nothing: "every item", labels: () => session.tree.labels, start: form.values.of, onpick: (ids) => session.fill({ of: ids }) });
     return [h("div", { class: "hitl-two" }, text("Scale from", "low", { more: { placeholder: "0, or 0.0 for any number between" } }), text("to", "high", { more: { placeholder: "10, or 1.0" } })),

@@ -1,5 +1,5 @@
 // @ts-check
-// The label in focus: what is known of it, and buttons for what can be done with it.
+// The label in focus: its details, and buttons for its edits.
 
 import { capOf, h, setText } from "../dom.js";
 import { many } from "./form.js";
