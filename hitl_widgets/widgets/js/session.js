@@ -22,7 +22,7 @@ export class Session {
     this.setup = null;
     /** @type {Notice | null} */
     this.notice = null;
-    /** Why the next items are late. @type {string | null} */
+    /** Why items or replies are late; null if they are not. @type {string | null} */
     this.trouble = null;
     /** Why the kernel takes no further acts. @type {string | null} */
     this.closed = null;
