@@ -63,7 +63,7 @@ class ExperimentPlan:
     def _lines(self) -> list[str]:
         lines = [f"{self.needed} Only cards count whose truth is known: gold, and items that two others answered blind "
                  "and alike.",
-                 f"So far {self.n_so_far:,} cards were drawn by chance, and the truth of {self.n_known:,} is known; "
+                 f"So far {self.n_so_far:,} cards were drawn at random, and the truth of {self.n_known:,} is known; "
                  f"they find such an effect with probability {self.power:.2f}."]
         if self.n_more:
             pace = "nobody answered in the last four weeks" if not self.per_week else \

@@ -95,7 +95,7 @@ class OwnPage:
         lines = [f"{self.annotator}: {counts['n_answers']:,} answers, {counts['n_unsure']:,} of them unsure, "
                  f"{counts['n_skipped']:,} skipped, {counts['n_questions']:,} questions",
                  *(f"{name}: {estimate}" for name, estimate in self.figures().items()),
-                 *values, f"{len(self.slips):,} answers that others answered otherwise"]
+                 *values, f"{len(self.slips):,} answers that others contradict"]
         if self.calibration is not None and len(self.calibration.table):
             lines.append(f"certainty: {self.calibration.table['verdict'].iloc[0]}")
         return "\n".join(lines)

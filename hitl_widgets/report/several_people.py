@@ -92,8 +92,8 @@ def subject(project: Project, *, reader: str | None = None, label: str | None = 
         When there is no such label or attribute, or the project asks for something else.
     """
     taxonomy, task = project.taxonomy, project.task
-    require_labels(project, "this figure is", "wb.objects(consensus=True), people.agreement() and people.bias() tell "
-                   "of objects")
+    require_labels(project, "this figure is", "wb.objects(consensus=True), people.agreement() and people.bias() report "
+                   "on objects")
     if label is not None and attribute is not None:
         raise BadInput("label and attribute were both given; a figure is about one of them.")
     if label is not None and task != "multilabel":
@@ -237,8 +237,8 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
 def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> ObjectAgreement:
     """How far annotators agree on the objects of the images that several of them answered."""
     if given := [name for name, value in unused.items() if value is not None]:
-        raise BadInput(f"{given[0]}= was given; of objects it is told how many were found, named and placed alike. "
-                       "Leave it out.")
+        raise BadInput(f"{given[0]}= was given; for objects the figures are how many were found, named and placed "
+                       "alike. Leave it out.")
     images = project.answers().reviewed_images(teaching=False)
     sizes = {item_id: (float(width), float(height)) for item_id, width, height in
              zip(images["item_id"], images["width"], images["height"], strict=True)}

@@ -299,7 +299,7 @@ def test_blind_no_value_is_shown_and_an_empty_answer_is_not_stored(open_card):
     first = notebook.item
     assert notebook.card.locator(".hitl-field-value").all_inner_texts() == ["–", "–"]
     press(notebook, "Enter")
-    notebook.card.get_by_text("Nothing is said yet").wait_for()
+    notebook.card.get_by_text("No value is given yet").wait_for()
     assert notebook.item == first
     decide(notebook, "5", "Enter")
     assert stored(notebook, "wb.values()[['attribute', 'value']].values.tolist()") == [["blur", 5]]

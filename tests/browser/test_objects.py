@@ -208,7 +208,7 @@ def test_the_reason_of_one_object_is_judged_and_marked_by_keys_alone(open_card, 
     notebook = open_card(REASONS)
     notebook.save()
     press(notebook, "w")
-    assert "Tab takes an object first" in notebook.card.locator(".hitl-footer").inner_text()
+    assert "Choose an object first" in notebook.card.locator(".hitl-footer").inner_text()
     press(notebook, "Tab")
     notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
     press(notebook, "w", "b", "ArrowUp", "ArrowUp", " ", "ArrowUp", " ", "z", "Tab")  # the second stroke is taken back

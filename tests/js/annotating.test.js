@@ -291,7 +291,7 @@ test("a reason is judged of the object in focus, by the map that is on the scree
   const { session, kernel } = open();
   fill(session, "a", "b");
   session.judge("wrong");
-  assert.match(session.notice.text, /Tab takes an object first/);
+  assert.match(session.notice.text, /Choose an object first/);
   session.nextBrush();
   assert.equal(session.brush.kind, null, "nothing is in focus");
   key(session, "Tab"); // a.2

@@ -229,7 +229,7 @@ test("blind, no value is shown, and the log has what was kept back", () => {
   assert.equal(session.blind, true);
   assert.equal(session.answering.given(BLUR), null);
   session.accept();
-  assert.match(session.notice.text, /Nothing is said yet/);
+  assert.match(session.notice.text, /No value is given yet/);
   keys(session, "7");
   session.accept();
   assert.deepEqual([acts(kernel)[0].verdict, acts(kernel)[0].values, acts(kernel)[0].seen.values.Ablur], ["answer", { Ablur: 7 }, 3]);
@@ -413,7 +413,7 @@ test("what is said of a label's map stays that map's, also where an attribute's 
   rest();
   map("Ablur", { model: "v" });
   session.judge("right");
-  assert.match(session.notice.text, /of the map for indoor: a decision judges one map/);
+  assert.match(session.notice.text, /the map for indoor, and a decision judges one map only/);
   session.nextBrush();
   session.withBrush((brush, item, draft) => brush.press(item, draft));
   assert.deepEqual([session.draft.reason, session.draft.regions.count("wrong")], ["wrong", 0]);
@@ -438,7 +438,7 @@ test("what is said of an attribute's map is that map's, and once it is taken bac
   session.answering.leave();
   rest();
   session.judge("right");
-  assert.match(session.notice.text, /of the map for blur 3/);
+  assert.match(session.notice.text, /the map for blur 3/);
   session.answering.move(1);
   session.draft.regions.undo();
   session.judge("wrong");

@@ -1041,7 +1041,7 @@ test("refusals that come together are told together", () => {
   session.choose("L0");
   session.choose("L1");
   for (const act of acts(kernel)) refuseAsDecided(session, act);
-  assert.equal(session.notice.text, "b: you decided this item in another tab: dog. So it is with a.");
+  assert.equal(session.notice.text, "b: you decided this item in another tab: dog. The same goes for a.");
   session.choose("L0");
   assert.match(session.news.text, /^b: you decided/, "also when the next item is decided");
 });
@@ -1058,7 +1058,7 @@ test("a refusal is told until a text that tells of it was painted, however long 
   session.say("");
   kernel.now += 120_000;
   assert.equal(session.never.untold, true);
-  assert.equal(session.news.text, "b: you decided this item in another tab: dog. So it is with a. bob adopted model 63f5c4a.");
+  assert.equal(session.news.text, "b: you decided this item in another tab: dog. The same goes for a. bob adopted model 63f5c4a.");
   session.told("another text");
   assert.equal(session.never.untold, true, "that one says nothing of them");
   session.told(session.news.text);

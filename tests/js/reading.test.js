@@ -95,7 +95,7 @@ test("several answers that are kept aside are told together", () => {
   session.press("1");
   session.press("2");
   for (const { decision_id } of lasting(kernel)) session.reply({ kind: "stored", decision_id, aside: "Kept aside: no role." });
-  assert.equal(session.notice.text, "b: Kept aside: no role. So it is with a.");
+  assert.equal(session.notice.text, "b: Kept aside: no role. The same goes for a.");
 });
 
 test("what a revision that is kept aside replaced stands again", () => {

@@ -153,7 +153,7 @@ def test_the_plan_says_how_many_cards_are_left_and_how_long_that_takes(opened):
     bias = ada.people.bias()
     assert bias.power(plan.n_more, 0.2) >= 0.8 > bias.power(plan.n_more - 1, 0.2)
     assert ada.people.plan(0.9).n_more == 0
-    assert "cards more (the truth of " in str(plan)
+    assert "more cards (the truth of " in str(plan)
     assert "weeks" in plan._repr_html_()
 
 

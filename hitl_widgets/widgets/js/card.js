@@ -12,7 +12,7 @@ import { decode } from "./pictures.js";
 import { CardSession } from "./card/session.js";
 import { render } from "./card/render.js";
 
-/** Once the next frame is painted; soon all the same where none is, as in a tab that nobody looks at. @param {() => void} step */
+/** Runs a step once the next frame is painted; after a short while if none is, as in a hidden tab. @param {() => void} step */
 function afterFrame(step) {
   let done = false;
   const once = () => {

@@ -6,7 +6,7 @@ import { leave, pageOf } from "./page.js";
 import { buildWatching } from "./watching.js";
 
 /** @typedef {import("./types.d.ts").WidgetModel} WidgetModel */
-/** What a widget's state does with what comes; `line` hears whether the kernel is there, `leave` that the page goes.
+/** The state of a widget, as far as its comms call it; `line` is told whether the kernel is there, `leave` that the page is left.
  * @typedef {import("./session.js").Session<any, any> & {reply: (content: any) => void, push: (content: any, buffers: ArrayBufferView[]) => void}} Talker */
 /** @typedef {{send: (message: object) => void, reopen: () => void, page: import("./page.js").Page}} Line */
 
@@ -24,7 +24,7 @@ async function findFeed(model) {
   }
 }
 
-/** The state of a widget model, made once it has its line, and what ends it.
+/** Makes the state of a widget model with its connection, and a function that ends it.
  * @template {Talker} T
  * @param {WidgetModel} model @param {(line: Line) => T} make @returns {{state: T, close: () => void}} */
 function connect(model, make) {
@@ -35,14 +35,14 @@ function connect(model, make) {
   /** @type {import("./types.d.ts").WidgetComm | null} */
   let line = null;
 
-  // Two acts in a row weren't answered: whatever holds the card's comm, a fresh one may get through.
+  // Two acts in a row weren't answered: the card's comm may be blocked, and a new one may get through.
   async function reopen() {
     const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => undefined);
     if (!comm) return;
     await new Promise((done) => setTimeout(done, SETTLE_MS));
     comm.open({ feed: model.get("feed") });
     comm.on_msg((message) => {
-      // The first answer on the new line makes it the line.
+      // The first answer on the new comm puts it in use.
       if (line !== comm) { line?.close(); line = comm; send = (m) => comm.send(m); }
       state.reply(message.content.data);
     });

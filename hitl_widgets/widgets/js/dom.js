@@ -33,7 +33,7 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** These children, in this order; those that are there already aren't touched. @param {Element} parent @param {Element[]} children */
+/** Gives a parent these children in this order; those in place already aren't touched. @param {Element} parent @param {Element[]} children */
 export function inOrder(parent, children) {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();

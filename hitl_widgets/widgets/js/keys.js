@@ -19,12 +19,12 @@ const SCALE = ["Backquote", "Digit1", "Digit2", "Digit3", "Digit4", "Digit5", "D
 export const REPEATABLE = new Set(["surer", "less_sure", "fainter", "stronger", "zoom_in", "zoom_out", "left", "right", "up",
   "down", "page_up", "page_down", "next_label", "previous_label", "earlier", "later"]);
 
-/** The table turned round: key -> action. @param {KeyTable} table @returns {Map<string, string>} */
+/** The inverted table: key -> action. @param {KeyTable} table @returns {Map<string, string>} */
 export function bind(table) {
   return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
 }
 
-/** What was pressed, in the words of the table: "a", "Shift+E", "Enter", "Space". @param {KeyPress} event */
+/** The name of the pressed key, as in the table: "a", "Shift+E", "Enter", "Space". @param {KeyPress} event */
 export function pressed({ key, shiftKey }) {
   if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
   return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
@@ -57,7 +57,7 @@ export function read(event, bindings, { asking = false } = {}) {
 
 /**
  * Every label's key: its own where it has one that isn't the card's, then the free digits and letters in order. Keys
- * given before stay where they are, so that a label keeps its key as long as the card is open.
+ * given before stay, so that a label keeps its key as long as the card is open.
  * @param {Label[]} labels
  * @param {Map<string, string>} [before] label_id -> key
  * @param {Map<string, string>} [bindings] the card's own keys
@@ -81,7 +81,7 @@ export function assignKeys(labels, before = new Map(), bindings = new Map()) {
   return keys;
 }
 
-/** Labels whose own key is the card's, and what it does there. @param {Label[]} labels @param {Map<string, string>} bindings
+/** Labels whose own key is taken by the card, with the card's action. @param {Label[]} labels @param {Map<string, string>} bindings
  * @returns {{label: Label, key: string, action: string}[]} */
 export function clashes(labels, bindings) {
   return labels.flatMap((label) => {

@@ -21,7 +21,7 @@ function spelled(label) {
 }
 
 /**
- * The labels with those first that an earlier answer leaves as likely, in its order. Their keys stay what they are.
+ * The labels, with those first that an earlier answer may mean, in its order. Keys don't change.
  * @template {{label_id: string}} T
  * @param {T[]} labels
  * @param {string[]} candidates label_ids

@@ -1,5 +1,5 @@
 // @ts-check
-// Delivery of acts: each is sent, waited for, sent again, and at last sent on a new line.
+// Delivery of acts: each is sent, sent again if no answer comes, and at last sent on a new comm.
 
 
 export const PATIENCE_MS = 5000;
@@ -17,7 +17,7 @@ export class Link {
     this.reopen = reopen;
     this.now = now;
     this.ready = false;
-    /** What to greet with, as long as nobody has answered. @type {(() => object) | null} */
+    /** Makes the greeting, until it is answered. @type {(() => object) | null} */
     this.greeting = null;
     this.greeted_at = 0;
     this.greetings = 0;
@@ -33,7 +33,7 @@ export class Link {
     this.#greet();
   }
 
-  /** Whatever came back, the line is alive. */
+  /** Notes an answer of any kind: the connection works. */
   answered() {
     this.reopened = 0;
     this.waiting_since = null;
@@ -43,26 +43,26 @@ export class Link {
   /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
   flush() { this.#sendWhere((entry) => entry.sent_at === null); }
 
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  /** Sends all waiting acts in the tab's order, once the kernel says `ready`. */
   restart() {
     this.ready = true;
     for (const entry of this.outbox.entries.values()) entry.sent_at = null;
     this.flush();
   }
 
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
+  /** Keeps an act that the server couldn't store now, to be sent again after a while.
    * @param {string} decision_id @param {string} reason */
   postpone(decision_id, reason) {
     const entry = this.outbox.entries.get(decision_id);
     if (entry) entry.problem = reason;
   }
 
-  /** Looks after what wasn't answered; to be called a few times a second. */
+  /** Sends unanswered acts again; to be called a few times a second. */
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
     this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
-    // Nothing for as long as two acts may take: another line is tried, and again after as long.
+    // No answer within the time of two acts: a new comm is tried, and again after the same time.
     if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
       this.reopened++;
       this.reopen();
@@ -110,7 +110,7 @@ export class Link {
 
   /** @param {object} message */
   #send(message) {
-    // A line that is closed throws; what wasn't sent stays here and the next tick tries again.
+    // A closed comm throws; what wasn't sent stays here, and the next tick tries again.
     try { this.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
   }
 }

@@ -24,7 +24,7 @@ export function basePath(doc, path) {
   return /^(.*?\/)(?:lab|doc|notebooks|nbclassic|tree|voila|consoles)(?:\/|$)/.exec(path)?.[1] ?? "/";
 }
 
-/** The storage if it keeps what it is given, else null. @param {() => Store | undefined} open @returns {Store | null} */
+/** The storage if it works, else null. @param {() => Store | undefined} open @returns {Store | null} */
 export function probe(open) {
   try {
     const storage = open();
@@ -56,10 +56,10 @@ export class Outbox {
 
   get pending() { return this.entries.size; }
 
-  /** True when every act would outlive this tab. */
+  /** Whether acts are kept when this tab is closed. */
   get durable() { return this.storage !== null; }
 
-  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+  /** Sets the annotator of the acts, and loads those that an earlier page left.
    * @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.owner = [project_id, base, annotator];
@@ -83,7 +83,7 @@ export class Outbox {
 
   /** @param {A} act */
   put(act) {
-    // Later than every earlier one, even where the clock was set back.
+    // Later than every earlier act, even if the clock was set back.
     this.last = Math.max(this.last + 1, this.now());
     this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
     if (!this.storage) return;
@@ -94,7 +94,7 @@ export class Outbox {
     }
   }
 
-  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  /** Removes an act that the log has, or will never have. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return undefined;
@@ -103,7 +103,7 @@ export class Outbox {
     return entry.act;
   }
 
-  /** Whether a decision about this item is on its way. @param {string} item_id */
+  /** Whether a decision about this item isn't stored yet. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";

@@ -1,5 +1,5 @@
 // @ts-check
-// The browser page that the widgets are in: its id, and the id that it had before it was reloaded.
+// The browser page with the widgets: its id, and its id before it was reloaded.
 
 import { newId } from "./outbox.js";
 
@@ -8,8 +8,8 @@ import { newId } from "./outbox.js";
 const PLACE = "hitl_widgets/left";
 const OF_WINDOW = Symbol.for("hitl_widgets.page");
 
-/** The page, the same for each widget in it. A copy of a page (Duplicate tab) gets an id of its own and no former one: only
- * a page that goes notes its id, and whoever comes after it takes the note away.
+/** The page, the same for each widget in it. A copy of a page (Duplicate tab) gets a new id and no former one: only
+ * a page that is left writes down its id, and the next page in the tab deletes the note.
  * @param {any} [world] @param {() => import("./outbox.js").Store | undefined} [open] its storage @returns {Page} */
 export function pageOf(world = globalThis, open = () => world.sessionStorage) {
   return world[OF_WINDOW] ??= { id: newId(), left: taken(open) };
@@ -27,7 +27,7 @@ function taken(open) {
   }
 }
 
-/** The page goes: if it is reloaded, it finds out who it was. @param {Page} page @param {() => import("./outbox.js").Store | undefined} [open] */
+/** Notes the id of a page that is left, for the case that it is reloaded. @param {Page} page @param {() => import("./outbox.js").Store | undefined} [open] */
 export function leave({ id }, open = () => globalThis.sessionStorage) {
   try { open()?.setItem(PLACE, id); } catch { /* then the kernel waits for it a few seconds */ }
 }

@@ -72,7 +72,7 @@ export function buildPicker({ label, nothing, labels, onpick }) {
     }
   }
 
-  /** What is chosen, as the form has it. @param {Node | null} node */
+  /** Shows the label that the form has chosen. @param {Node | null} node */
   function show(node) {
     const typing = document.activeElement === box && box.value !== (chosen?.path ?? "");
     chosen = node;

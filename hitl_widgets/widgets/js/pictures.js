@@ -8,11 +8,11 @@ import { isText, textOf } from "./text/item_text.js";
 const AHEAD = 8;
 const MOST_PIXELS = 32_000_000; // decoded ahead at most: 128 MB
 
-/** Whether bytes are of a text; a picture may come without a word on what it is: no text begins as a PNG does.
+/** Whether bytes are a text. A picture may come without a media type; no text begins with the first byte of a PNG.
  * @param {{bytes?: ArrayBufferView, mime?: string}} item */
 const isOfText = ({ bytes, mime }) => mime === "text/plain" || Boolean(!mime && bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, 1)[0] !== 0x89);
 
-/** Its bytes as a picture, or as a text; where the screen shows it much smaller, only as large as that: a key would wait for the rest.
+/** Decodes bytes as a picture or a text. A picture that the screen shows much smaller is decoded at that size, so that keys don't wait.
  * @param {{bytes?: ArrayBufferView, mime?: string, width?: number, height?: number}} image @param {number} [side] of the screen
  * @returns {Promise<import("./types.d.ts").Picture>} */
 export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
@@ -29,12 +29,12 @@ export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infi
   return image;
 }
 
-/** How much smaller a picture is decoded; 1 where that would gain little, and on a card that has no size, for nobody sees it.
+/** The factor by which a decoded picture is shrunk; 1 if that would gain little, or if the card is out of view.
  * @param {number} width @param {number} height @param {number} side */
 export const shrunk = (width, height, side) => (side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1);
 
 /**
- * Starts decoding the first few items' pictures, and lets go of what the queue has left behind.
+ * Starts decoding the first few items' pictures, and releases those no longer needed.
  * @param {Item[]} items
  * @param {(item: Item) => void} onDone called for each item whose picture is ready, or can't be
  * @param {typeof decode} [decoder]
@@ -61,7 +61,7 @@ export function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
   }
 }
 
-/** The card came into view: pictures that the browser couldn't show are tried again. @param {Item[]} items */
+/** Tries again the pictures that the browser couldn't show; called when the card comes into view. @param {Item[]} items */
 export function retry(items) {
   for (const item of items) {
     if (!item.undecoded) continue;
@@ -75,13 +75,13 @@ export const sizeOf = (picture) => (isText(picture) ? [picture.n, 1] : "naturalW
   : [picture.width, picture.height]);
 
 const EXCERPT = 600; // units of a text that are shown small
-/** What stands in a canvas's place while there is a text. @type {WeakMap<HTMLCanvasElement, HTMLElement>} */
+/** The element shown in place of a canvas if the item is a text. @type {WeakMap<HTMLCanvasElement, HTMLElement>} */
 const EXCERPTS = new WeakMap();
 
 /** The beginning of a text, for where there is little room. @param {import("./text/item_text.js").ItemText} text */
 export const beginningOf = (text) => text.text.slice(0, EXCERPT).replace(/\s+/gu, " ").trim();
 
-/** A picture on a canvas, as large as it fits; the beginning of a text stands in the canvas's place, beside it in its parent.
+/** Draws a picture on a canvas, as large as it fits; for a text, its beginning is shown in place of the canvas, in the same parent.
  * @param {HTMLCanvasElement} canvas
  * @param {import("./types.d.ts").Picture | HTMLCanvasElement | null | undefined} picture */
 export function drawSmall(canvas, picture) {

@@ -1,5 +1,5 @@
 // @ts-check
-// A text before a labeller, as it came: textContent alone, so that nothing of it becomes HTML, Markdown or mathematics.
+// A text above a labeller, set by textContent alone, so that no part is read as HTML, Markdown or math.
 
 export default {
   /** @param {{model: {get: (name: string) => any, on: (event: string, callback: () => void) => void}, el: HTMLElement}} context */

@@ -1,5 +1,5 @@
 // @ts-check
-// The talk between a widget and its kernel, the same for all three. One session a widget model: every view shows the same.
+// The communication between a widget and its kernel, shared by all widgets. Each widget model has one session, which all its views show.
 
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
@@ -7,7 +7,7 @@ import { newId, Outbox } from "./outbox.js";
 /** @typedef {import("./types.d.ts").Lasting} Lasting */
 /** @typedef {import("./types.d.ts").Notice} Notice */
 
-const WATCH_MS = 2000; // a page that watches says so as often
+const WATCH_MS = 2000; // a watching page reports itself at this interval
 
 /** @template Ready what the kernel answers to a greeting @template {Lasting} Act what is sent until it is stored */
 export class Session {
@@ -22,26 +22,26 @@ export class Session {
     this.setup = null;
     /** @type {Notice | null} */
     this.notice = null;
-    /** Why what follows is late. @type {string | null} */
+    /** Why items or replies are late; null if they are not. @type {string | null} */
     this.trouble = null;
-    /** Why no further act is taken. @type {string | null} */
+    /** Why the kernel takes no further acts. @type {string | null} */
     this.closed = null;
-    /** The kernel was restarted, or has died. */
+    /** Whether the kernel was restarted or has died. */
     this.gone = false;
     this.tab = newId();
     this.greetings = 0;
     /** @type {import("./page.js").Page} */
     this.own_page = around.page ?? { id: this.tab, left: null };
-    /** The id of the page that acts; null as long as nobody has said. @type {string | null} */
+    /** The id of the active page; null until the kernel says. @type {string | null} */
     this.active = null;
-    /** The person wants to act here. */
+    /** Whether this page has asked to become the active one. */
     this.taking = false;
     this.watched_at = -Infinity;
     /** @type {Set<(at_once: boolean) => void>} */
     this.views = new Set();
   }
 
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view called at each change; `at_once`: don't wait for the next frame @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => { this.views.delete(view); };
@@ -59,29 +59,29 @@ export class Session {
     this.changed();
   }
 
-  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  /** The handshake; the kernel ignores one that arrives after a later one. @returns {object} */
   greeting() {
     const { left } = this.own_page;
     return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...(left === null ? {} : { left }), ...(this.taking ? { takes: true } : {}) };
   }
 
-  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  // Of all pages that show this kernel's widgets one is active, and the others watch.
 
   get watching() { return this.active !== null && this.active !== this.own_page.id && !this.closed; }
 
-  /** The widget has become visible: a page without one doesn't become active. */
+  /** Called when the widget becomes visible: only then can its page become active. */
   appear() { if (this.greetings && this.active !== this.own_page.id) this.#watch(); }
 
-  /** The person wants to act here, whatever page does now. */
+  /** Makes this page the active one, whichever is now. */
   takeOver() {
     if (!this.watching) return;
     this.taking = true;
     this.hello();
   }
 
-  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  /** Takes from an answer that the connection works, and which page is active. @param {{kind: string, active?: string | null, page?: string}} reply */
   answered(reply) {
-    if (reply.page !== undefined) return; // to what a page said of itself: it tells nothing of the acts
+    if (reply.page !== undefined) return; // an answer to a page's report on itself says nothing about the acts
     this.link.answered();
     if (reply.kind !== "ready") return;
     if (reply.active !== undefined) this.#turn(reply.active);
@@ -94,17 +94,17 @@ export class Session {
     if (!before && active !== null && active !== this.own_page.id) this.yields();
     this.active = active;
     if (!before || this.watching) return;
-    if (!this.taking) this.hello(); // what has happened meanwhile comes again
+    if (!this.taking) this.hello(); // brings what has happened meanwhile
     this.resumes();
   }
 
-  /** Another page takes over; what was begun here is kept. */
+  /** Called when another page takes over: keeps unfinished input. */
   yields() {}
 
-  /** This page acts again. */
+  /** Called when this page becomes active again. */
   resumes() {}
 
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {}
 
   #watch() {
@@ -112,12 +112,12 @@ export class Session {
     this.#say({ kind: "watch" });
   }
 
-  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  /** Sends a page's report on itself, once. @param {import("./messages.d.ts").PageAct} message */
   #say(message) {
     try { this.around.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
   }
 
-  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  /** Notes whether the kernel of this widget is alive. @param {boolean} live */
   line(live) {
     this.gone = !live;
     this.changed(false);

@@ -1,23 +1,23 @@
-// What the widgets share: messages under short names, pictures, and the little of ipywidgets that is used.
+// Types that the widgets share: messages under short names, pictures, and the parts of ipywidgets in use.
 
 import type { ExampleEntry, KeyTable, LabelEntry } from "./messages.d.ts";
 
 export type { KeyTable };
 export type Label = LabelEntry;
-/** What is shown of an item: a picture, or a text. */
+/** The content of an item: a picture or a text. */
 export type Picture = ImageBitmap | HTMLImageElement | import("./text/item_text.js").ItemText;
 export interface Example extends ExampleEntry { picture: Picture | null }
 
-/** What a session needs of the world around it. `A`: the acts that it sends. */
+/** The environment of a session: clock, connection and page. `A`: the type of the acts that it sends. */
 export interface Surroundings<A> {
   send: (act: A | import("./messages.d.ts").PageAct) => void; page?: import("./page.js").Page; reopen: () => void; now: () => number; instant: () => string;
 }
-/** The least that an act has which is sent until it is stored. */
+/** The fields that every act has which is sent again until it is stored. */
 export interface Lasting { kind: string; decision_id: string; annotator?: string; item_id?: string | null }
-/** A word on what just happened. */
+/** A short message about the last event. */
 export interface Notice { text: string; bad: boolean }
 
-/** The little of an ipywidgets model that a widget uses. */
+/** The parts of an ipywidgets model that a widget uses. */
 export interface WidgetModel {
   get(name: string): any;
   on(event: string, callback: (...args: any[]) => void): void;

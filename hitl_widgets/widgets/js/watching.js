@@ -1,14 +1,14 @@
 // @ts-check
-// The bar over a widget whose page only watches: another page of the same kernel acts.
+// The bar over a widget on a page that only watches while another page of the same kernel is active.
 
 import { cap, h, setText } from "./dom.js";
 import { keepKeys } from "./notebook.js";
 
 /** @typedef {import("./session.js").Session<any, any>} Session */
 
-const QUIET_MS = 1000; // keys that were on their way when another page took over mean nothing here
+const QUIET_MS = 1000; // keys pressed just when another page took over are ignored
 
-/** Puts the bar over what was rendered, and takes keys and pointer away from it as long as the page watches.
+/** Puts the bar over the widget, and blocks keys and pointer while the page watches.
  * @param {HTMLElement} el @param {Session} session @returns {() => void} */
 export function buildWatching(el, session) {
   const root = /** @type {HTMLElement | null} */ (el.firstElementChild);
@@ -35,7 +35,7 @@ export function buildWatching(el, session) {
       since = session.around.now();
       bar.hidden = !watching;
       root?.toggleAttribute("inert", watching);
-      // Without the keys they would go to the notebook, which takes them for shortcuts.
+      // Else keys would go to the notebook, which takes them for shortcuts.
       if (had_keys) (watching ? bar : root)?.focus({ preventScroll: true });
     }
     if (watching) setText(words, session.taking ? "Taking over …" : "This notebook is open in another browser page, which has the keys. Here you only watch.");

@@ -83,11 +83,11 @@ var Outbox = class {
   get pending() {
     return this.entries.size;
   }
-  /** True when every act would outlive this tab. */
+  /** Whether acts are kept when this tab is closed. */
   get durable() {
     return this.storage !== null;
   }
-  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+  /** Sets the annotator of the acts, and loads those that an earlier page left.
    * @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.owner = [project_id, base, annotator];
@@ -122,7 +122,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  /** Removes an act that the log has, or will never have. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -133,7 +133,7 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Whether a decision about this item is on its way. @param {string} item_id */
+  /** Whether a decision about this item isn't stored yet. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
@@ -172,7 +172,7 @@ var Link = class {
     this.greetings = 0;
     this.#greet();
   }
-  /** Whatever came back, the line is alive. */
+  /** Notes an answer of any kind: the connection works. */
   answered() {
     this.reopened = 0;
     this.waiting_since = null;
@@ -182,19 +182,19 @@ var Link = class {
   flush() {
     this.#sendWhere((entry) => entry.sent_at === null);
   }
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  /** Sends all waiting acts in the tab's order, once the kernel says `ready`. */
   restart() {
     this.ready = true;
     for (const entry of this.outbox.entries.values()) entry.sent_at = null;
     this.flush();
   }
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
+  /** Keeps an act that the server couldn't store now, to be sent again after a while.
    * @param {string} decision_id @param {string} reason */
   postpone(decision_id, reason) {
     const entry = this.outbox.entries.get(decision_id);
     if (entry) entry.problem = reason;
   }
-  /** Looks after what wasn't answered; to be called a few times a second. */
+  /** Sends unanswered acts again; to be called a few times a second. */
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
@@ -272,7 +272,7 @@ var Session = class {
     this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view called at each change; `at_once`: don't wait for the next frame @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => {
@@ -293,26 +293,26 @@ var Session = class {
     this.link.hello(() => this.greeting());
     this.changed();
   }
-  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  /** The handshake; the kernel ignores one that arrives after a later one. @returns {object} */
   greeting() {
     const { left } = this.own_page;
     return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
   }
-  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  // Of all pages that show this kernel's widgets one is active, and the others watch.
   get watching() {
     return this.active !== null && this.active !== this.own_page.id && !this.closed;
   }
-  /** The widget has become visible: a page without one doesn't become active. */
+  /** Called when the widget becomes visible: only then can its page become active. */
   appear() {
     if (this.greetings && this.active !== this.own_page.id) this.#watch();
   }
-  /** The person wants to act here, whatever page does now. */
+  /** Makes this page the active one, whichever is now. */
   takeOver() {
     if (!this.watching) return;
     this.taking = true;
     this.hello();
   }
-  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  /** Takes from an answer that the connection works, and which page is active. @param {{kind: string, active?: string | null, page?: string}} reply */
   answered(reply) {
     if (reply.page !== void 0) return;
     this.link.answered();
@@ -329,20 +329,20 @@ var Session = class {
     if (!this.taking) this.hello();
     this.resumes();
   }
-  /** Another page takes over; what was begun here is kept. */
+  /** Called when another page takes over: keeps unfinished input. */
   yields() {
   }
-  /** This page acts again. */
+  /** Called when this page becomes active again. */
   resumes() {
   }
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {
   }
   #watch() {
     this.watched_at = this.around.now();
     this.#say({ kind: "watch" });
   }
-  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  /** Sends a page's report on itself, once. @param {import("./messages.d.ts").PageAct} message */
   #say(message) {
     try {
       this.around.send(message);
@@ -350,7 +350,7 @@ var Session = class {
       console.warn("hitl_widgets: not sent:", error);
     }
   }
-  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  /** Notes whether the kernel of this widget is alive. @param {boolean} live */
   line(live) {
     this.gone = !live;
     this.changed(false);
@@ -406,13 +406,13 @@ var AdjudicationSession = class extends Session {
   get item() {
     return this.cases[0];
   }
-  /** Why nothing can be judged just now. @returns {"start" | "closed" | "wait" | "end" | null} */
+  /** Why no case can be judged at the moment; null if one can. @returns {"start" | "closed" | "wait" | "end" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup) return "start";
     return this.item ? null : this.end ? "end" : "wait";
   }
-  /** The labels that were answered to the case on the screen, those that were answered most first. @returns {string[]} */
+  /** The labels that were answered to the case on the screen, the most frequent first. @returns {string[]} */
   get competing() {
     const n = /* @__PURE__ */ new Map();
     for (const { label_id } of this.item?.answers ?? []) if (label_id && this.labels.has(label_id)) n.set(label_id, (n.get(label_id) ?? 0) + 1);
@@ -1037,7 +1037,7 @@ var ItemText = class {
     }
     return this.code;
   }
-  /** As large as it reads well: a short text larger, if all of it can be seen then.
+  /** The font for a room: a short text is set larger, if all of it still fits.
    * @param {{width: number, height: number}} room in pixels @returns {Setting} */
   setting(room) {
     if (this.is_code) return { size: MONO, mono: true };
@@ -1150,7 +1150,7 @@ var TextView = class {
     this.#drawNear();
     this.on_layout();
   }
-  /** The window has another size. */
+  /** Called when the window has another size. */
   resized() {
     this.#drawNear();
     this.on_layout();
@@ -1200,7 +1200,7 @@ var TextView = class {
     }
     return changed;
   }
-  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  /** The distance of an element from the top of the scrolled content. @param {HTMLElement} of */
   #place(of) {
     return this.page.offsetTop + of.offsetTop;
   }
@@ -1332,7 +1332,7 @@ var TextView = class {
     const { left, top } = this.page.getBoundingClientRect();
     return this.rects(character, character + 1).some((rect) => x - left >= rect.left && x - left < rect.left + rect.width && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
   }
-  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  /** The selected characters, as [start, end). @param {Range} range @returns {[number, number] | null} */
   rangeToCharacters(range) {
     const { text } = this;
     const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
@@ -1354,7 +1354,7 @@ var TextView = class {
     }
     return this.text?.text.length ?? null;
   }
-  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  /** Scrolls as little as needed to show some characters. @param {number} start @param {number} end */
   reveal(start, end) {
     const { element, text } = this;
     if (!text) return;

@@ -38,11 +38,11 @@ var Outbox = class {
   get pending() {
     return this.entries.size;
   }
-  /** True when every act would outlive this tab. */
+  /** Whether acts are kept when this tab is closed. */
   get durable() {
     return this.storage !== null;
   }
-  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+  /** Sets the annotator of the acts, and loads those that an earlier page left.
    * @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.owner = [project_id, base, annotator];
@@ -77,7 +77,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  /** Removes an act that the log has, or will never have. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -88,7 +88,7 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Whether a decision about this item is on its way. @param {string} item_id */
+  /** Whether a decision about this item isn't stored yet. @param {string} item_id */
   holds(item_id) {
     let held2 = false;
     for (const { act: act3 } of this.entries.values()) if (act3.item_id === item_id && (act3.kind === "decide" || act3.kind === "retract")) held2 = act3.kind === "decide";
@@ -702,7 +702,7 @@ var ItemText = class {
     }
     return this.code;
   }
-  /** As large as it reads well: a short text larger, if all of it can be seen then.
+  /** The font for a room: a short text is set larger, if all of it still fits.
    * @param {{width: number, height: number}} room in pixels @returns {Setting} */
   setting(room) {
     if (this.is_code) return { size: MONO, mono: true };
@@ -970,18 +970,18 @@ var Regions = class {
     this.masks[kind] = decode2(runs, this.width * this.height);
     this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
   }
-  /** From here on a stroke is drawn, which can be taken back as one. */
+  /** Begins a stroke, which can be undone as a whole. */
   begin() {
     this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
     if (this.strokes.length > STROKES) this.strokes.shift();
     this.begun++;
   }
-  /** What was marked before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
+  /** The regions before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
   get before() {
     const last = this.strokes.at(-1);
     return Object.fromEntries(KINDS.flatMap((kind) => last && last[kind].length > 1 ? [[kind, { size: [this.height, this.width], runs: last[kind] }]] : []));
   }
-  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+  /** Marks a round spot, or the path to it from the last one. A pixel is of one kind only.
    * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
    * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
   spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
@@ -1008,7 +1008,7 @@ var Regions = class {
     }
     this.version++;
   }
-  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  /** Marks a whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
   fill(kind, parts, part, { erase = false } = {}) {
     const value2 = erase ? 0 : 1;
     const other = kind === "wrong" ? "missing" : "wrong";
@@ -1020,7 +1020,7 @@ var Regions = class {
     }
     this.version++;
   }
-  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
+  /** Marks characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
   mark(kind, start, end, { erase = false } = {}) {
     const value2 = erase ? 0 : 1;
     const other = kind === "wrong" ? "missing" : "wrong";
@@ -1037,7 +1037,7 @@ var Regions = class {
     const at = this.masks[kind].indexOf(0, start);
     return end > start && (at < 0 || at >= end);
   }
-  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
+  /** The marked spans of a text, as [start, end) in order. @param {Kind} kind @returns {[number, number][]} */
   spans(kind) {
     const spans = [];
     const mask = this.masks[kind];
@@ -1064,7 +1064,7 @@ var Regions = class {
       }
     }
   }
-  /** @returns {boolean} whether there was a stroke to take back */
+  /** @returns {boolean} whether there was a stroke to undo */
   undo() {
     const before = this.strokes.pop();
     if (!before) return false;
@@ -1080,8 +1080,8 @@ var Regions = class {
   region(kind) {
     return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }
-  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
-   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that the two differ not
+   * only by colour. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
   drawn(times) {
     const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
     const pixels = new Uint8ClampedArray(width * height * 4);
@@ -1108,15 +1108,15 @@ var Marks = class {
     this.display = before?.display;
     this.map = before?.map ?? null;
   }
-  /** As a decision has it. */
+  /** The judgement as a decision stores it. */
   get judgement() {
     return { reason: this.reason, wrong: this.regions?.region("wrong") ?? null, missing: this.regions?.region("missing") ?? null };
   }
-  /** Whether anything is said. */
+  /** Whether there is a judgement. */
   get judged() {
     return this.reason !== null || KINDS.some((kind) => this.regions?.count(kind));
   }
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+  /** The reason that the map shows is right, or wrong; the same judgement again removes it.
    * @param {Reason} reason @returns {string} what happened, in words */
   judge(reason) {
     if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
@@ -1261,7 +1261,7 @@ var ImageObjects = class _ImageObjects {
     if (focus !== null) objects.take(focus);
     return objects;
   }
-  /** With what was said before of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
+  /** Adds earlier judgements of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
   judgedAs(entries = []) {
     for (const { id, reason } of entries) if (reason) this.reasons.set(id, new Marks(reason));
     return this;
@@ -1296,11 +1296,11 @@ var ImageObjects = class _ImageObjects {
   get(id) {
     return this.list.find((object) => object.id === id) ?? null;
   }
-  /** Whether a proposal stands as the model made it, and nobody looked at it. @param {Shape} object */
+  /** Whether an object is a proposal that was neither changed nor in focus. @param {Shape} object */
   isProposal(object) {
     return !this.answered && object.proposal !== null && !this.known.has(object.id);
   }
-  /** What became of an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
+  /** What was done to an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
   became({ proposal, at, label_id }) {
     if (!proposal) return "added";
     return proposal.label_id !== label_id ? "relabelled" : same(proposal.at, at) ? "accepted" : "moved";
@@ -1329,11 +1329,11 @@ var ImageObjects = class _ImageObjects {
     if (this.focus === null) this.pass = { ids: [], at: -1 };
     return this.current;
   }
-  /** In the order in which Tab comes to them. @returns {Shape[]} */
+  /** The objects in the order of Tab. @returns {Shape[]} */
   get order() {
     return [...this.list].sort(byScore);
   }
-  /** What one of them is called. */
+  /** The word for one object. */
   get noun() {
     return "object";
   }
@@ -1357,7 +1357,7 @@ var ImageObjects = class _ImageObjects {
     return this.current;
   }
   // Steps
-  /** One step that can be taken back; one that goes on, as with a key that is held down, is part of the last one.
+  /** Adds an undo step; one that continues the last, as with a key held down, is merged with it.
    * @param {string} tag what it is @param {readonly Shape[]} list @param {string} words that say what was done
    * @param {{goes_on?: boolean, focus?: string | null}} [how] */
   step(tag, list, words2, { goes_on = false, focus = this.focus } = {}) {
@@ -1369,13 +1369,13 @@ var ImageObjects = class _ImageObjects {
     this.tag = tag;
     this.version++;
   }
-  /** The object in focus becomes another. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
+  /** Changes the object in focus. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
   change(tag, change, words2, goes_on = false) {
     const { current } = this;
     if (!current) return;
     this.step(tag, this.list.map((object) => object === current ? { ...object, ...change } : object), words2, { goes_on });
   }
-  /** The object in focus gets another place or form. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
+  /** Moves or reshapes the object in focus. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
    * @returns {boolean} whether anything changed */
   place(tag, at, words2, goes_on = false) {
     if (!this.current || at === this.current.at || at.length === this.current.at.length && at.every((value2, i) => value2 === this.current?.at[i])) return false;
@@ -1383,35 +1383,35 @@ var ImageObjects = class _ImageObjects {
     this.change(tag, { at }, words2, goes_on);
     return true;
   }
-  /** What is said of the explanation of the object in focus. @returns {Marks | null} */
+  /** The judgement of the explanation of the object in focus. @returns {Marks | null} */
   get marks() {
     if (this.focus === null) return null;
     const marks = this.reasons.get(this.focus) ?? new Marks();
     this.reasons.set(this.focus, marks);
     return marks;
   }
-  /** Something was said of it: a step that can be taken back. @param {import("../card/marks.js").Judgement} before what was said until then */
+  /** Adds an undo step for a judgement. @param {import("../card/marks.js").Judgement} before the former judgement */
   judged(before) {
     this.step("reason", this.list, "what was said of the reason");
     this.steps[this.steps.length - 1].judged = before;
   }
-  /** Whether the last step said something of the explanation of the object in focus. */
+  /** Whether the last step was a judgement of the explanation of the object in focus. */
   get judging() {
     const last = this.steps.at(-1);
     return last?.judged !== void 0 && last.focus === this.focus;
   }
-  /** How much was marked: goes up with each stroke. */
+  /** A version of all marked regions: goes up with each stroke. */
   get marked() {
     return [...this.reasons.values()].reduce((n, { regions }) => n + (regions?.version ?? 0), 0);
   }
-  /** What is said of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
+  /** The judgement of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
   reasonOf(id) {
     const marks = this.reasons.get(id);
     if (!marks?.judged) return null;
     const { judgement: { reason, wrong, missing }, method, display } = marks;
     return { reason: reason ?? "wrong", ...wrong && { wrong }, ...missing && { missing }, ...method && { method }, ...display && { display } };
   }
-  /** As a decision has them; of those that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
+  /** The judgements as a decision stores them, of objects that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
   get judgements() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return Object.fromEntries([...this.reasons.keys()].flatMap((id) => {
@@ -1473,7 +1473,7 @@ var ImageObjects = class _ImageObjects {
     this.change("unsure", { unsure }, "unsure");
     return unsure ? `Unsure of this ${this.noun}` : `Sure of this ${this.noun} again`;
   }
-  /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
+  /** Deletes the object in focus, and focuses the next one. @returns {string | null} */
   remove() {
     const { current } = this;
     if (!current) return null;
@@ -1504,7 +1504,7 @@ var ImageObjects = class _ImageObjects {
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
     return [middle(bounds.map(([x0, , x1]) => x1 - x0)), middle(bounds.map(([, y0, , y1]) => y1 - y0))];
   }
-  /** The item is decided: the next one begins with these sizes. */
+  /** Remembers the sizes of the boxes for the next item; to be called when the item is decided. */
   remember() {
     for (const label_id of new Set(this.list.map((object) => object.label_id))) {
       const median = this.#median(label_id);
@@ -1555,12 +1555,12 @@ var ImageObjects = class _ImageObjects {
       ...was ? { was } : {}
     }));
   }
-  /** Ids of what was in focus or changed, as far as it is or was on the screen. @returns {string[]} */
+  /** Ids of objects that were in focus or changed, and are or were on the screen. @returns {string[]} */
   get touched() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return [...this.known].filter((id) => there.has(id));
   }
-  /** Whether anything is other than it was shown. */
+  /** Whether anything differs from what was shown. */
   get differs() {
     const before = this.shown.filter(({ act: act3 }) => act3 !== "deleted");
     if (before.length !== this.list.length) return true;
@@ -1574,7 +1574,7 @@ var ImageObjects = class _ImageObjects {
   get verdict() {
     return this.seen.length === 0 ? "answer" : this.differs ? "correct" : "accept";
   }
-  /** Nothing was looked at or changed: there is nothing to keep. */
+  /** Whether nothing was in focus or changed, so that no draft is needed. */
   get empty() {
     return this.known.size === 0 && this.steps.length === 0;
   }
@@ -1623,18 +1623,18 @@ var JUMPS = 64;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 var EDGES = { ArrowLeft: ["left", "right"], ArrowRight: ["right", "left"], ArrowUp: ["top", "bottom"], ArrowDown: ["bottom", "top"] };
 var FIXED = [
-  [["Tab", "⇧", "Tab"], "the next object, by the least score, and back; after the last one Tab leaves the card"],
+  [["Tab", "⇧", "Tab"], "the next object, lowest score first, and back; after the last one Tab leaves the card"],
   [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "move the object in focus by 1 pixel, with ⇧ by 10"],
   [["Alt", "ArrowRight"], "pull the side there outwards; with ⇧ push the opposite side the same way. On a polygon: move a corner"],
-  [["Escape"], "let go of the corner, then of the object: keys mean the item again"]
+  [["Escape"], "leave the corner, then the object: keys apply to the item again"]
 ];
 var ACTIONS = {
   draw: [["n"], "a new object of the label used last: arrows move it, Space, arrows size it, Space; a polygon: Space sets each corner, Enter closes it"],
   delete: [["x", "Delete"], "delete the object in focus"],
   next_corner: [["v"], "a polygon's next corner; arrows move it"],
-  previous_corner: [["Shift+V"], "a polygon's corner before"],
-  add_corner: [["i"], "a corner more, in the middle of the edge that follows"],
-  remove_corner: [["Shift+X"], "take the corner away; three stay"]
+  previous_corner: [["Shift+V"], "a polygon's previous corner"],
+  add_corner: [["i"], "add a corner, in the middle of the next edge"],
+  remove_corner: [["Shift+X"], "remove the corner; at least three remain"]
 };
 function key(objects, event) {
   if (event.ctrlKey || event.metaKey) return null;
@@ -1787,11 +1787,11 @@ function close(objects) {
 var FIXED2 = [
   [["ArrowLeft", "ArrowRight"], "select the word before or after; ↑ and ↓ the one a line above or below"],
   [["Space", "⇧", "Space"], "one word more, one word less: of what is selected, or of the span in focus"],
-  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end in hand"],
+  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end that the keys move"],
   [["Alt", "ArrowLeft", "ArrowRight"], "pull the start or the end outwards by a word; with ⇧ push the opposite end the same way"],
   [["Alt", "ArrowUp", "ArrowDown"], "select the sentence before or after"],
   [["Tab", "⇧", "Tab"], "the next span, and the one before; after the last one Tab leaves the card"],
-  [["Escape"], "let go of what is selected or in focus: keys mean the text again"]
+  [["Escape"], "deselect: keys apply to the text again"]
 ];
 function key2(spans, event, page = {}) {
   if (event.ctrlKey || event.metaKey) return null;
@@ -2001,7 +2001,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
   get noun() {
     return "span";
   }
-  /** What keys work on. @returns {Range | null} */
+  /** The range that keys work on. @returns {Range | null} */
   get range() {
     const { current } = this;
     return current ? [current.at[0], current.at[1]] : this.selection;
@@ -2071,12 +2071,12 @@ var TextSpans = class _TextSpans extends ImageObjects {
     this.widened = { base, now: levels[level], level };
     return "";
   }
-  /** The other end is in hand. @returns {string | null} */
+  /** Switches to the other end. @returns {string | null} */
   turn() {
     if (!this.range) return null;
     this.hand = this.hand === "end" ? "start" : "end";
     this.version++;
-    return this.hand === "end" ? "The end is in hand" : "The start is in hand";
+    return this.hand === "end" ? "The keys move the end now" : "The keys move the start now";
   }
   // Focus
   /** @override @param {string | null} id */
@@ -2090,12 +2090,12 @@ var TextSpans = class _TextSpans extends ImageObjects {
     this.caret = current.at[1];
     if (before !== id) this.hand = "end";
   }
-  /** The one under the selection is in focus now. @returns {boolean} whether one is in focus */
+  /** Focuses the span under the selection. @returns {boolean} whether one is in focus */
   grab() {
     if (!this.current && this.under) this.take(this.under.id);
     return this.current !== null;
   }
-  /** Those in doubt first, then as one reads. @override @returns {string | null} */
+  /** Spans in doubt first, then in reading order. @override @returns {string | null} */
   following() {
     const { pass, order, current, selection, caret } = this;
     const due = pass.ids.find((id, i) => i > pass.at && !this.known.has(id) && this.get(id));
@@ -2141,7 +2141,7 @@ var TextSpans = class _TextSpans extends ImageObjects {
     return words2;
   }
   // What is said of a span
-  /** Of the span in focus, or under the selection; else a new one over what is selected. @override @param {string} label_id @returns {string | null} */
+  /** Changes the label of the span in focus, or of that under the selection; else makes a new span of the selection. @override @param {string} label_id @returns {string | null} */
   relabel(label_id) {
     if (this.grab()) return super.relabel(label_id);
     return this.selection ? this.mark(this.selection, label_id) : null;
@@ -2226,7 +2226,7 @@ var flagName = (flag) => FLAGS[
 ] ?? flag;
 var beforeOf = (past) => !past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] };
 var Draft = class extends Marks {
-  /** @param {Past} [past] what was said of a decision that is looked at again
+  /** @param {Past} [past] the decision that is revised
    * @param {ByHand} [by_hand] what the browser kept @param {KeptObjects} [kept] and of objects */
   constructor(past, by_hand, kept) {
     super(past);
@@ -2240,7 +2240,7 @@ var Draft = class extends Marks {
     this.flags = new Set(past?.flags);
     this.note = past?.note ?? "";
   }
-  /** As a decision has it. */
+  /** The fields of a decision that come from the draft. */
   get said() {
     return { note: this.note.trim() || null, flags: [...this.flags], ...this.judgement };
   }
@@ -2255,13 +2255,13 @@ var Draft = class extends Marks {
     const drawn2 = objects.toDraft();
     return drawn2 && { objects: drawn2, screen: { blind: item.blind, model: item.model, exposure: item.exposure } };
   }
-  /** The answer is stored, and its item stays on the screen. @param {Past} past */
+  /** Starts again from the answer just given, while its item stays on the screen. @param {Past} past */
   hold(past) {
     this.before = beforeOf(past);
     this.labels.clear();
     this.values.clear();
   }
-  /** Nothing is said. */
+  /** Whether the draft holds nothing. */
   get empty() {
     return (this.objects ? this.objects.empty : !this.kept && !this.former) && !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.judged;
   }
@@ -2340,19 +2340,19 @@ var Annotating = class {
     this.repeated_at = -Infinity;
     this.page = {};
   }
-  /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
+  /** The kind of the objects that the task asks for; null if it asks for none. @returns {Shape["kind"] | null} */
   get kind() {
     return KINDS2[this.session.setup?.task ?? ""] ?? null;
   }
-  /** What one of them is called. */
+  /** The word for one object. */
   get noun() {
     return this.kind === "span" ? "span" : "object";
   }
-  /** Objects are the answer. */
+  /** Whether the task asks for objects. */
   get on() {
     return this.kind !== null;
   }
-  /** Those of the item on the screen. @returns {ImageObjects | null} */
+  /** The objects of the item on the screen. @returns {ImageObjects | null} */
   get objects() {
     const { item, draft, face } = this.session;
     if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
@@ -2363,11 +2363,11 @@ var Annotating = class {
     }
     return draft.objects;
   }
-  /** What the kernel sent of an item, as far as its labels are there still. @param {Item} item @returns {ObjectEntry[]} */
+  /** The objects that the kernel sent for an item, without those whose label was retired. @param {Item} item @returns {ObjectEntry[]} */
   #sent({ objects = [] }) {
     return objects.filter(({ label_id }) => this.session.labels.has(label_id));
   }
-  /** Those that the person can see: of a blind item their own. @param {Item} item */
+  /** The objects that the person can see: only their own if the item is blind. @param {Item} item */
   #visible(item) {
     return this.#sent(item).filter(({ origin }) => !item.blind || origin === "person");
   }
@@ -2384,7 +2384,7 @@ var Annotating = class {
     if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i]) && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
     const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text has changed: the spans that you had begun don't fit it." };
     const made2 = (more) => {
       const of = { kind, size, shown, memory, ...more };
       return units ? TextSpans.of({ ...of, units }) : ImageObjects.of(of);
@@ -2410,7 +2410,7 @@ var Annotating = class {
     const entries = instance ? entriesOf(instance) : objects ?? otherwise;
     return entries.filter(({ label_id }) => this.session.labels.has(label_id));
   }
-  /** What the browser's storage kept, on an item that came anew. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  /** The objects from the browser's storage, fitted to the item as it came after a reload. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
   #restored(kept, item, draft) {
     const [width, height] = [item.width / kept.size[0], item.height / kept.size[1]];
     if (width !== 1 || height !== 1) {
@@ -2424,7 +2424,7 @@ var Annotating = class {
     else Object.assign(item, draft.kept.screen);
     return kept;
   }
-  /** Ids of the labels that there are, in order. @returns {string[]} */
+  /** Ids of all labels, in order. @returns {string[]} */
   get labels() {
     return [...this.session.labels.keys()];
   }
@@ -2434,19 +2434,19 @@ var Annotating = class {
     const { label_id } = this.memory;
     return objects?.current?.label_id ?? (label_id !== null && this.session.labels.has(label_id) ? label_id : null);
   }
-  /** What a map would be of: the object in focus, as far as a model proposed it. @returns {string | null} */
+  /** The target of a map: the object in focus, if a model proposed it. @returns {string | null} */
   get target() {
     const { current = null } = this.objects ?? {};
     return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
   }
-  /** What is said of the explanation of the object in focus; null where there is none to be explained. @returns {import("./marks.js").Marks | null} */
+  /** The judgement of the explanation of the object in focus; null if no proposal is in focus. @returns {import("./marks.js").Marks | null} */
   get marks() {
     return this.target ? this.objects?.marks ?? null : null;
   }
-  /** Why nothing can be said of an explanation now. */
+  /** Why no explanation can be judged now. */
   get unexplained() {
-    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
-    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.` : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
+    if (this.session.blind) return "This item is shown blind: its map is hidden, so no reason can be judged.";
+    return this.objects?.current ? `You added this ${this.noun}: the model gives no reason for it.` : `Choose ${this.noun === "span" ? "a" : "an"} ${this.noun} first (Tab): each has a reason of its own.`;
   }
   /** @param {string} target @returns {string} */
   named(target) {
@@ -2454,7 +2454,7 @@ var Annotating = class {
     return object ? `this ${this.session.nameOf(object.label_id)}` : `${this.noun === "span" ? "a" : "an"} ${this.noun}`;
   }
   // Keys
-  /** Something was done to the objects. @param {string | null} words null: nothing was @returns {boolean} */
+  /** Reports a change of the objects. @param {string | null} words null: nothing was changed @returns {boolean} */
   done(words2) {
     if (words2 === null) return false;
     const { session } = this;
@@ -2482,7 +2482,7 @@ var Annotating = class {
     this.repeated_at = now;
     return true;
   }
-  /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
+  /** A label's key: changes the label of the object in focus, or sets that of the next new one. @param {string} label_id */
   label(label_id) {
     const { objects, session } = this;
     if (!objects) return;
@@ -2490,11 +2490,11 @@ var Annotating = class {
     if (words2 === null) this.memory.label_id = label_id;
     this.done(words2 === null ? `New ${this.noun}s: ${session.nameOf(label_id)}` : words2 || session.nameOf(label_id));
   }
-  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
+  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether the step applied to objects */
   withObjects(step) {
     return this.objects ? this.done(step(this.objects)) : false;
   }
-  /** The others are hidden as long as a key is held. @param {boolean} alone */
+  /** Hides the other objects while a key is held. @param {boolean} alone */
   hold(alone) {
     const { objects } = this;
     if (!objects || objects.alone === alone) return;
@@ -2502,7 +2502,7 @@ var Annotating = class {
     objects.version++;
     this.session.changed();
   }
-  /** Where the object in focus lies. */
+  /** The bounds of the object in focus. */
   get bounds() {
     const { current = null } = this.objects ?? {};
     return current && current.kind !== "span" ? boundsOf(current.at) : null;
@@ -2523,7 +2523,7 @@ var Annotating = class {
     if (guess) return { verdict: "unsure", label_id, words: `Unsure, with ${objects.words()}`, guess: true };
     return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
   }
-  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
+  /** The fields that a decision has for objects. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
   said({ verdict, guess }) {
     const { objects } = this;
     if (!objects) return {};
@@ -2539,21 +2539,21 @@ var Annotating = class {
     if (!objects || !item) return {};
     return { objects: item.blind ? this.#sent(item) : objects.shown, ...item.model ? { model: item.model } : {} };
   }
-  /** What the page keeps of a decision on them. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
+  /** The fields that the page keeps of a decision on objects. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
   past({ objects: sent }) {
     const { objects } = this;
     if (!objects) return {};
     objects.remember();
     return { instance: objects, ...sent ? { counts: countsOf(sent) } : {} };
   }
-  /** The draft of a decision that was taken back, or refused: its objects with all that was done to them. @param {Past} past @returns {Draft} */
+  /** The draft of a decision that was undone or refused: its objects, with their undo steps. @param {Past} past @returns {Draft} */
   draftOf(past) {
     const draft = new Draft(past);
     if (past.instance) Object.assign(draft, { objects: past.instance, objects_of: past.item });
     else if (this.on) draft.former = past.objects ?? null;
     return draft;
   }
-  /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
+  /** The number of objects by label, in words. @param {Record<string, number> | undefined} [counts] by default those of the item on the screen @returns {string} */
   inWords(counts = countsOf(this.objects?.list ?? [])) {
     const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
     return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || `no ${this.noun}s`;
@@ -2645,11 +2645,11 @@ var Answering = class {
   get many() {
     return this.session.setup?.task === "multilabel";
   }
-  /** There are attributes only. */
+  /** The task asks for attributes only. */
   get alone() {
     return this.session.setup?.task === "scale";
   }
-  /** An answer is more than one label: labels, bars and values are in one place. */
+  /** An answer is more than one label: labels, bars and values are shown in one section. */
   get merged() {
     return this.many || this.alone || this.attributes.size > 0;
   }
@@ -2684,7 +2684,7 @@ var Answering = class {
     this.hand.field = null;
     this.#touched(`${label.name}: ${on ? "on" : "off"}`);
   }
-  /** A label is chosen whose attributes are asked: they are next. @param {string} label_id */
+  /** Chooses a label whose attributes are asked, and goes to them. @param {string} label_id */
   select(label_id) {
     const { session } = this;
     if (session.early) return;
@@ -2707,7 +2707,7 @@ var Answering = class {
     const { focused } = this.session;
     return !this.alone && focused ? [focused.label_id] : [];
   }
-  /** Whether attributes are asked of a label. @param {string} label_id */
+  /** Whether any attribute is asked for a label. @param {string} label_id */
   asks(label_id) {
     return [...this.attributes.values()].some(({ labels }) => !labels || labels.includes(label_id));
   }
@@ -2715,35 +2715,35 @@ var Answering = class {
   get fields() {
     return this.session.item ? this.#asked(this.#labels) : [];
   }
-  /** The attributes that are asked of some labels. @param {string[]} of @returns {Attribute[]} */
+  /** The attributes that are asked for some labels. @param {string[]} of @returns {Attribute[]} */
   #asked(of) {
     return [...this.attributes.values()].filter(({ labels }) => !labels || of.some((label_id) => labels.includes(label_id)));
   }
-  /** How many are asked at once at most, so that there is room for them. */
+  /** The largest number of attributes asked at once, for which room is kept. */
   get most() {
     const all = [...this.attributes.values()];
     const counts = [...this.session.labels.keys()].map((label_id) => all.filter(({ labels }) => !labels || labels.includes(label_id)).length);
     return this.many || this.alone ? all.length : Math.max(0, ...counts);
   }
-  /** The attribute that keys are for; null: the labels. @returns {Attribute | null} */
+  /** The active attribute, which takes the keys; null: the labels take them. @returns {Attribute | null} */
   get field() {
     const { item } = this.session;
     if (this.hand.item !== item) this.hand = { item, field: null, text: "" };
     const { fields } = this;
     return fields.find(({ attribute_id }) => attribute_id === this.hand.field) ?? (this.alone ? fields[0] ?? null : null);
   }
-  /** What the map is of while an attribute is in hand: its value, or of choices the one that is suggested. Null: nothing is
-   * suggested of it, or labels are in hand. @returns {string | null} */
+  /** The target of the map while an attribute is active: its value, or its suggested choice. Null: nothing is suggested for
+   * it, or no attribute is active. @returns {string | null} */
   get target() {
     const { field } = this;
     const suggested = field && this.session.item?.values?.[field.attribute_id];
     return !suggested ? null : field.choices ? `${field.attribute_id}=${suggested.value}` : field.attribute_id;
   }
-  /** The attribute that a map is of; null: it is of something else. @param {string | null | undefined} target @returns {Attribute | null} */
+  /** The attribute that a map explains; null if it explains something else. @param {string | null | undefined} target @returns {Attribute | null} */
   attributeOf(target) {
     return this.attributes.get(attributeIdOf(target ?? "")) ?? null;
   }
-  /** What a map of an attribute is of, in words; null: it is of something else. @param {string} target @returns {string | null} */
+  /** What a map of an attribute explains, in words; null if it explains something else. @param {string} target @returns {string | null} */
   mapped(target) {
     const attribute = this.attributeOf(target);
     if (!attribute) return null;
@@ -2762,7 +2762,7 @@ var Answering = class {
     this.#take(attribute_id);
     this.session.changed();
   }
-  /** From the labels to the attributes, from one to the next, and round. @param {1 | -1} by @returns {boolean} whether there was another */
+  /** Goes from the labels to the attributes, from one to the next, and back to the labels. @param {1 | -1} by @returns {boolean} whether there was another */
   move(by) {
     const places = [...this.alone ? [] : [null], ...this.fields.map(({ attribute_id }) => attribute_id)];
     if (places.length < 2) return false;
@@ -2771,14 +2771,14 @@ var Answering = class {
     this.session.changed();
     return true;
   }
-  /** Back to the labels. @returns {boolean} whether an attribute was in hand */
+  /** Back to the labels. @returns {boolean} whether an attribute was active */
   leave() {
     if (this.alone || this.session.asking || !this.field) return false;
     this.#take(null);
     this.session.changed();
     return true;
   }
-  /** What is said of an attribute, or suggested. @param {Attribute} attribute @returns {Given | null} */
+  /** The given value of an attribute, or the suggested one. @param {Attribute} attribute @returns {Given | null} */
   given({ attribute_id }) {
     const { draft: { values, before }, item } = this.session;
     const by_hand = values.get(attribute_id);
@@ -2797,14 +2797,14 @@ var Answering = class {
     if (!session.item || session.face || session.early) return;
     session.draft.values.set(attribute.attribute_id, value2);
     session.touched_at = session.now();
-    session.say(`${attribute.name}: ${value2 === null ? "nothing said" : written(attribute, value2)}`);
+    session.say(`${attribute.name}: ${value2 === null ? "no value" : written(attribute, value2)}`);
   }
-  /** A value is dragged to. @param {Attribute} attribute @param {number} number */
+  /** Sets a value by dragging. @param {Attribute} attribute @param {number} number */
   drag(attribute, number) {
     this.#take(attribute.attribute_id);
     this.set(attribute, nearest2(attribute, number));
   }
-  /** A key, as long as an attribute is in hand. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
+  /** Handles a key while an attribute is active. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
    * @param {boolean} repeat @returns {boolean} whether it was for the attribute */
   key(name, digit, repeat) {
     const attribute = this.session.face ? null : this.field;
@@ -2844,7 +2844,7 @@ var Answering = class {
     const { session, values } = this;
     const label_id = this.many ? setId(this.on) : null;
     const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
-    if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
+    if (this.alone && !Object.keys(values).length) return "No value is given yet: give one, or press u if you are unsure.";
     const same2 = this.many ? seen === label_id : Object.entries(values).every(([id, value2]) => this.#suggestedValues?.[id] === value2);
     const words2 = this.many ? session.nameOf(label_id) : this.inWords(values);
     if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words2}`, guess: true };
@@ -2858,7 +2858,7 @@ var Answering = class {
     const known2 = Object.entries(item.values).filter(([id]) => this.attributes.has(id));
     return known2.length ? Object.fromEntries(known2.map(([id, { value: value2 }]) => [id, value2])) : null;
   }
-  /** What goes with a decision. @param {import("./session.js").Choice} choice
+  /** The fields that a decision has for labels and values. @param {import("./session.js").Choice} choice
    * @returns {Pick<import("./types.d.ts").Decide, "values" | "touched">} */
   said({ verdict, label_id, guess }) {
     if (!this.merged || verdict === "skip" || verdict === "unsure" && label_id === null && !guess) return {};
@@ -2898,14 +2898,14 @@ var Answering = class {
 
 // hitl_widgets/widgets/js/text/marking.js
 var Marking = class {
-  /** @param {ItemText} text @param {Tinted[]} [tinted] the words that count: the strongest is in hand first */
+  /** @param {ItemText} text @param {Tinted[]} [tinted] the words with weights: the strongest is active first */
   constructor(text, tinted = []) {
     this.text = text;
     const [strongest2] = byStrength(tinted);
     this.at = (strongest2 && this.#wordOf(strongest2)) ?? text.units.wordAfter(0) ?? [0, Math.min(1, text.n)];
     this.from = this.at;
   }
-  /** The words in hand. @returns {Range} */
+  /** The active words. @returns {Range} */
   get range() {
     return [Math.min(this.at[0], this.from[0]), Math.max(this.at[1], this.from[1])];
   }
@@ -2914,7 +2914,7 @@ var Marking = class {
     const word2 = this.text.units.wordAt(start);
     return word2 ? [Math.min(word2[0], start), Math.max(word2[1], end)] : [start, end];
   }
-  /** @param {Range | null} word @param {boolean} [extend] the words up to it are in hand */
+  /** @param {Range | null} word @param {boolean} [extend] the words up to it become active too */
   to(word2, extend = false) {
     if (!word2) return;
     this.at = word2;
@@ -2957,7 +2957,7 @@ var Brush = class {
     this.clearing = null;
     this.words = null;
   }
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Marks} marks
+  /** Switches the brush: to mark what is wrong, then what is missing, then off. @param {Item} item @param {Marks} marks
    * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
   next(item, marks, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
@@ -2971,11 +2971,11 @@ var Brush = class {
   resize(factor) {
     this.radius = Math.max(4e-3, Math.min(0.3, this.radius * factor));
   }
-  /** In item pixels. @param {Item} item */
+  /** Radius in item pixels. @param {Item} item */
   size(item) {
     return this.radius * Math.max(item.width, item.height);
   }
-  /** By half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
+  /** Moves the brush by half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
   move(item, dx, dy) {
     if (this.in_parts) {
       this.part = item.parts?.next(this.part, dx, dy) ?? 0;
@@ -2987,7 +2987,7 @@ var Brush = class {
       y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
     };
   }
-  /** To the next part by number, so that none is out of reach. @param {Item} item @param {1 | -1} by */
+  /** Goes to the next part by number, so that every part can be reached. @param {Item} item @param {1 | -1} by */
   step(item, by) {
     if (this.in_parts && item.parts) this.part = (this.part + by + item.parts.n) % item.parts.n;
   }
@@ -2999,7 +2999,7 @@ var Brush = class {
     this.part = part;
     return other;
   }
-  /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
+  /** Marks the active part, or clears it if it was marked; the other parts of a stroke do as the first.
    * @param {Item} item @param {Marks} marks @param {boolean} begins */
   fill({ parts }, marks, begins) {
     const { regions } = marks;
@@ -3009,13 +3009,13 @@ var Brush = class {
     regions.fill(this.kind, parts, this.part, { erase: this.clearing });
     this.#judge(marks);
   }
-  /** What the keys' brush does where it stands. @param {Item} item @param {Marks} marks */
+  /** Applies the brush at its position, by a key. @param {Item} item @param {Marks} marks */
   press(item, marks) {
     if (this.words) this.#markWords(this.words, marks);
     else if (this.in_parts) this.fill(item, marks, true);
     else this.paint(item, marks, this.cursor);
   }
-  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Marks} marks */
+  /** Marks the active words, or clears them if all of them were marked. @param {Marking} words @param {Marks} marks */
   #markWords({ range: [start, end] }, marks) {
     const { regions } = marks;
     if (!this.kind || !regions) return;
@@ -3023,11 +3023,11 @@ var Brush = class {
     regions.mark(this.kind, start, end, { erase: this.erasing || regions.marks(this.kind, start, end) });
     this.#judge(marks);
   }
-  /** A region says by itself that the reason is wrong. @param {Marks} marks */
+  /** A marked region implies that the reason is wrong. @param {Marks} marks */
   #judge(marks) {
     if (KINDS.some((kind) => marks.regions?.count(kind))) marks.reason = "wrong";
   }
-  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+  /** Paints from one point to the next, in item pixels; a stroke begins if no former point is given.
    * @param {Item} item @param {Marks} marks @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, marks, at, from) {
     const { regions } = marks;
@@ -3056,20 +3056,20 @@ var Extras = class {
     this.examples = /* @__PURE__ */ new Map();
     this.packing = false;
   }
-  /** The examples of a label are wanted on the screen. @param {Label} label */
+  /** Requests the examples of a label. @param {Label} label */
   wantExamples({ label_id, n_examples }) {
     if (!n_examples || this.examples.has(label_id)) return;
     this.examples.set(label_id, []);
     this.ask({ kind: "examples", label_ids: [label_id] });
   }
-  /** The whole project as a file. */
+  /** Requests the whole project as a file. */
   wantArchive() {
     if (this.packing) return;
     this.packing = true;
     this.card.say("The archive is being made …", false);
     this.ask({ kind: "archive" });
   }
-  /** Something without which the card goes on: not sent again. @param {import("../messages.d.ts").CardAct} message */
+  /** Sends a request that the card can do without: it isn't sent again. @param {import("../messages.d.ts").CardAct} message */
   ask(message) {
     try {
       this.around.send(message);
@@ -3127,7 +3127,7 @@ var DraftStore = class {
     this.place = "";
     this.written = /* @__PURE__ */ new Map();
   }
-  /** Whose drafts. @param {string} project_id @param {string} base @param {string} annotator */
+  /** Sets whose drafts these are. @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
     this.written.clear();
@@ -3153,7 +3153,7 @@ var DraftStore = class {
     const kept = this.place ? this.#read(this.#key(item_id)) : null;
     return kept?.said ? new Draft({ ...kept.said, map: kept.map }, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
   }
-  /** It is decided. @param {string} item_id */
+  /** Deletes the draft of an item that was decided. @param {string} item_id */
   drop(item_id) {
     this.written.delete(item_id);
     this.#remove(this.#key(item_id));
@@ -3201,7 +3201,7 @@ var People = class {
     this.unsent = "";
     this.over = /* @__PURE__ */ new Set();
   }
-  /** Who reads. @param {string} project_id @param {string} base @param {string} annotator */
+  /** Sets the person, and loads what they have read. @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     const place = ROOT3 + [project_id, base, annotator].map(encodeURIComponent).join("/");
     if (place === this.place) return;
@@ -3260,7 +3260,7 @@ var People = class {
     const others = this.threads.filter((thread) => !item.includes(thread) && !label.includes(thread));
     return [item, label, [...others.filter((thread) => fresh.has(thread)), ...others.filter((thread) => !fresh.has(thread) && !thread.settled)].slice(0, 20)];
   }
-  /** The person has these before their eyes. @param {Thread[]} threads */
+  /** Marks threads on the screen as read. @param {Thread[]} threads */
   look(threads) {
     const fresh = threads.filter(({ thread, posts }) => posts.length > (this.read[thread] ?? 0));
     if (!fresh.length) return;
@@ -3302,7 +3302,7 @@ var People = class {
     this.notices = this.notices.filter((one) => one.notice !== notice);
     this.send({ kind: "dismiss", notice });
   }
-  /** It was refused. @param {PeopleAct} act */
+  /** Takes back an act that was refused. @param {PeopleAct} act */
   refused(act3) {
     if (act3.kind === "ask" || act3.kind === "respond") this.unsent = act3.text;
     if (act3.kind === "dismiss") this.over.delete(act3.notice);
@@ -3338,7 +3338,7 @@ var Parts = class {
     const cell = (share, n) => Math.max(0, Math.min(n - 1, Math.floor(share * n)));
     return this.numbers[cell(y, this.height) * this.width + cell(x, this.width)];
   }
-  /** The part next to one in a direction: the nearest whose middle lies that way, rather ahead than aside.
+  /** The next part in a direction: the nearest whose middle lies that way; sideways distance counts double.
    * @param {number} part @param {number} dx @param {number} dy one of them 1 or -1, the other 0 */
   next(part, dx, dy) {
     const from = this.middles[part];
@@ -3351,7 +3351,7 @@ var Parts = class {
     });
     return best;
   }
-  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the one in hand lit up.
+  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the active part brightened.
    * @param {number} width @param {number} height @param {number} current
    * @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
   drawn(width, height, current) {
@@ -3410,8 +3410,8 @@ var Queue = class {
   get current() {
     return this.items[0];
   }
-  /** An item arrives: to the end; a newer version of one that waits takes its place, and has its picture at once; the
-   * first two stay as they are. @param {Item} item */
+  /** Adds an item at the end. A newer version of a waiting item replaces it, and takes over its picture; the first two items
+   * aren't replaced. @param {Item} item */
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
     const former = this.items[at];
@@ -3427,34 +3427,34 @@ var Queue = class {
   find(item_id) {
     return this.items.find((i) => i.item_id === item_id);
   }
-  /** An item as it waits here, and as each decision keeps it that can be undone. @param {string} item_id @returns {Item[]} */
+  /** All copies of an item: in the queue, and with decisions that can be undone. @param {string} item_id @returns {Item[]} */
   kept(item_id) {
     return [...this.items, ...this.past.flatMap(({ item }) => item ?? [])].filter((item) => item.item_id === item_id);
   }
-  /** Items are taken out, but for the first `keep`. @param {string[]} item_ids @param {number} keep */
+  /** Removes items, except among the first `keep`. @param {string[]} item_ids @param {number} keep */
   drop(item_ids, keep) {
     const gone = new Set(item_ids);
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
-  /** The next item takes the screen, and the current one comes last; or back again. @param {1 | -1} by */
+  /** Moves the current item to the end; or the last one back to the screen. @param {1 | -1} by */
   turn(by) {
     const [first, ...rest] = this.items;
     if (by > 0) this.items = [...rest, first];
     else this.items = [...this.items.slice(-1), ...this.items.slice(0, -1)];
   }
-  /** The current item is decided; the next one takes the screen. @param {Past} past */
+  /** Records the decision on the current item, and shows the next one. @param {Past} past */
   decide(past) {
     const item = this.items.shift();
     if (item) this.#add({ ...past, item });
   }
-  /** The current item is answered before its suggestion is shown: it stays on the screen, with both. @param {Past} past @param {number} now */
+  /** Records an answer given before the suggestion is shown; the item stays on the screen, now with the suggestion. @param {Past} past @param {number} now */
   hold(past, now) {
     const item = this.items[0];
     if (!item) return;
     this.#add({ ...past, item });
     this.#reveal(item, now);
   }
-  /** The last answer is the first one to its item: the suggestion is seen from here on. @param {Item} item @param {number} now */
+  /** Shows the suggestion of an item that has just been answered for the first time. @param {Item} item @param {number} now */
   #reveal(item, now) {
     const first = (
       /** @type {Past} */
@@ -3463,12 +3463,12 @@ var Queue = class {
     first.revealed = true;
     Object.assign(item, { first, revealed_at: now, blind: false });
   }
-  /** The item that was answered first is kept, or answered otherwise; the next one takes the screen. @param {Past} past */
+  /** Records the second answer to the current item, which keeps or changes the first, and shows the next item. @param {Past} past */
   second(past) {
     const item = this.items.shift();
     if (item?.first) this.revise(item.first, { ...past, item, second: true });
   }
-  /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
+  /** Replaces a former decision by a newer one. @param {Past} former @param {Past} past */
   revise(former, past) {
     const at = this.past.indexOf(former);
     if (at >= 0) this.past.splice(at, 1);
@@ -3480,8 +3480,8 @@ var Queue = class {
     this.past.push(past);
     if (this.past.length > KEPT2) this.past.shift();
   }
-  /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
-   * decision, that one stands again and the screen stays as it is, but for an item that was answered first.
+  /** Undoes the last decision. Its item is on the screen again and the others wait; if it revised another decision, that one
+   * stands again and the screen stays as it is, except for an item that was answered before its suggestion was shown.
    * @param {number} [now] @returns {Past | undefined} */
   undo(now = 0) {
     const last = this.past.pop();
@@ -3510,8 +3510,8 @@ var Queue = class {
     }
     return last;
   }
-  /** A decision was rejected: its item comes next, never under a finger that is about to press. A revision leaves the
-   * former decision. @param {string} decision_id @returns {Item | undefined} */
+  /** Takes back a rejected decision: its item comes next, not at once, since a key may be about to be pressed. If it was a
+   * revision, the former decision stands. @param {string} decision_id @returns {Item | undefined} */
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return void 0;
@@ -3522,7 +3522,7 @@ var Queue = class {
     else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
   }
-  /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
+  /** Removes a decision that was refused because its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
   forget(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return void 0;
@@ -3530,8 +3530,8 @@ var Queue = class {
     if (past.item?.first === past) past.item.first = void 0;
     return past.item;
   }
-  /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
-   * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
+  /** Merges the last decisions of the log with those of this page: decisions that aren't stored yet come last, undone ones are
+   * left out. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {
     const here = new Map(this.past.map((past) => [past.decision_id, past]));
     for (const act3 of waiting) {
@@ -3602,24 +3602,24 @@ var Refusals = class {
   has(decision_id) {
     return this.all.has(decision_id);
   }
-  /** Whether nobody can have read of one yet. */
+  /** Whether some refusal can't have been read yet. */
   get untold() {
     return [...this.all.values()].some(({ painted_at }) => painted_at === null);
   }
-  /** One more. @param {string} decision_id @param {string} item_id @param {string} reason @param {number} now @returns {string} what tells of it,
-   * and of the others that are still to be told */
+  /** Adds a refusal. @param {string} decision_id @param {string} item_id @param {string} reason @param {number} now @returns {string} the text about it,
+   * and about the others still to be shown */
   add(decision_id, item_id, reason, now) {
     const before = new Set(this.#current(now).map((refusal) => refusal.item_id));
     before.delete(item_id);
     this.all.set(decision_id, { item_id, reason, painted_at: null });
-    this.text = `${item_id}: ${reason}${before.size ? ` So it is with ${[...before].join(", ")}.` : ""}`;
+    this.text = `${item_id}: ${reason}${before.size ? ` The same goes for ${[...before].join(", ")}.` : ""}`;
     return this.text;
   }
-  /** Other news, behind what is still to be told. @param {string} news @param {number} now */
+  /** Other news, preceded by the text about refusals still to be shown. @param {string} news @param {number} now */
   before(news, now) {
     return this.#current(now).length ? `${this.text} ${news}` : news;
   }
-  /** This text was painted. @param {string} text @param {number} now @returns {boolean} whether somebody could read of a refusal for the first time */
+  /** Notes that a text was painted. @param {string} text @param {number} now @returns {boolean} whether it showed a refusal for the first time */
   painted(text, now) {
     if (!this.text || !text.includes(this.text)) return false;
     let first = false;
@@ -3666,8 +3666,8 @@ var MapDisplay = class {
   get method() {
     return this.methods[this.at] ?? null;
   }
-  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
-   * there, else for the label alone, else for the suggestion.
+  /** The map that a person sees: the one that compares the label in focus with another, if it has come, else that of the
+   * label alone, else that of the suggestion.
    * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
   of(item, target = null, against = null) {
     const { method } = this;
@@ -3678,7 +3678,7 @@ var MapDisplay = class {
   toggle() {
     this.on = !this.on;
   }
-  /** The next method, or the next mode; a map that was off comes on as it was. @param {"method" | "mode"} what */
+  /** The next method, or the next mode; a map that was off is only turned on. @param {"method" | "mode"} what */
   next(what) {
     if (this.on && what === "method") this.at = (this.at + 1) % this.methods.length;
     if (this.on && what === "mode") this.mode = MODES[(MODES.indexOf(this.mode) + 1) % MODES.length];
@@ -3717,7 +3717,7 @@ var Link = class {
     this.greetings = 0;
     this.#greet();
   }
-  /** Whatever came back, the line is alive. */
+  /** Notes an answer of any kind: the connection works. */
   answered() {
     this.reopened = 0;
     this.waiting_since = null;
@@ -3727,19 +3727,19 @@ var Link = class {
   flush() {
     this.#sendWhere((entry) => entry.sent_at === null);
   }
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  /** Sends all waiting acts in the tab's order, once the kernel says `ready`. */
   restart() {
     this.ready = true;
     for (const entry of this.outbox.entries.values()) entry.sent_at = null;
     this.flush();
   }
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
+  /** Keeps an act that the server couldn't store now, to be sent again after a while.
    * @param {string} decision_id @param {string} reason */
   postpone(decision_id, reason) {
     const entry = this.outbox.entries.get(decision_id);
     if (entry) entry.problem = reason;
   }
-  /** Looks after what wasn't answered; to be called a few times a second. */
+  /** Sends unanswered acts again; to be called a few times a second. */
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
@@ -3817,7 +3817,7 @@ var Session = class {
     this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view called at each change; `at_once`: don't wait for the next frame @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => {
@@ -3838,26 +3838,26 @@ var Session = class {
     this.link.hello(() => this.greeting());
     this.changed();
   }
-  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  /** The handshake; the kernel ignores one that arrives after a later one. @returns {object} */
   greeting() {
     const { left } = this.own_page;
     return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
   }
-  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  // Of all pages that show this kernel's widgets one is active, and the others watch.
   get watching() {
     return this.active !== null && this.active !== this.own_page.id && !this.closed;
   }
-  /** The widget has become visible: a page without one doesn't become active. */
+  /** Called when the widget becomes visible: only then can its page become active. */
   appear() {
     if (this.greetings && this.active !== this.own_page.id) this.#watch();
   }
-  /** The person wants to act here, whatever page does now. */
+  /** Makes this page the active one, whichever is now. */
   takeOver() {
     if (!this.watching) return;
     this.taking = true;
     this.hello();
   }
-  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  /** Takes from an answer that the connection works, and which page is active. @param {{kind: string, active?: string | null, page?: string}} reply */
   answered(reply) {
     if (reply.page !== void 0) return;
     this.link.answered();
@@ -3874,20 +3874,20 @@ var Session = class {
     if (!this.taking) this.hello();
     this.resumes();
   }
-  /** Another page takes over; what was begun here is kept. */
+  /** Called when another page takes over: keeps unfinished input. */
   yields() {
   }
-  /** This page acts again. */
+  /** Called when this page becomes active again. */
   resumes() {
   }
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {
   }
   #watch() {
     this.watched_at = this.around.now();
     this.#say({ kind: "watch" });
   }
-  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  /** Sends a page's report on itself, once. @param {import("./messages.d.ts").PageAct} message */
   #say(message) {
     try {
       this.around.send(message);
@@ -3895,7 +3895,7 @@ var Session = class {
       console.warn("hitl_widgets: not sent:", error);
     }
   }
-  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  /** Notes whether the kernel of this widget is alive. @param {boolean} live */
   line(live) {
     this.gone = !live;
     this.changed(false);
@@ -3939,11 +3939,11 @@ var Tally = class {
     this.times = [];
     this.left = /* @__PURE__ */ new Map();
   }
-  /** What the log has. @param {Progress} progress */
+  /** Takes the counts of the log. @param {Progress} progress */
   take({ answered = 0, today = 0, in_round = 0, here = this.here }) {
     Object.assign(this, { answered, today, in_round, here });
   }
-  /** Acts that wait for the log are counted as they were when they were made. @param {Act[]} acts @param {number} now */
+  /** Counts the acts that aren't stored yet, as when they were made. @param {Act[]} acts @param {number} now */
   ahead(acts, now) {
     const midnight = new Date(now).setHours(0, 0, 0, 0);
     for (const act3 of acts) {
@@ -4087,7 +4087,7 @@ var CardSession = class extends Session {
   get needs_name() {
     return Boolean(this.setup?.annotator_is_default) && !this.named;
   }
-  /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
+  /** Whether a model's prediction is hidden from the person; false as long as there is no model. */
   get blind() {
     return Boolean(this.item?.blind && (this.item.model || this.item.values_model || this.item.problem));
   }
@@ -4104,11 +4104,11 @@ var CardSession = class extends Session {
     const main = this.answering.many && item && !item.blind && !item.broken ? item.target : this.suggestion?.[0];
     return this.labels.get(this.pointed ?? main ?? "");
   }
-  /** Whether all labels of a suggestion are there still. @param {string} label_id of a label, or of a set */
+  /** Whether all labels of a suggestion still exist. @param {string} label_id of a label, or of a set */
   knows(label_id) {
     return membersOf(label_id).every((id) => this.labels.has(id));
   }
-  /** A key that was on its way when the suggestion came wasn't meant for it. */
+  /** Whether the suggestion has only just appeared: a key pressed now wasn't meant for it. */
   get early() {
     return Boolean(this.first && this.around.now() - (this.item?.revealed_at ?? 0) < REVEALED_MS);
   }
@@ -4116,7 +4116,7 @@ var CardSession = class extends Session {
   get explained() {
     return this.labels.get(this.peeked ?? "") ?? this.focused;
   }
-  /** What the person says of the explanation of the item, or where objects are asked for of the one in focus. @returns {import("./marks.js").Marks | null} */
+  /** The person's judgement of the explanation of the item, or in tasks with objects of the object in focus. @returns {import("./marks.js").Marks | null} */
   get marks() {
     return this.annotating.on ? this.annotating.marks : this.draft;
   }
@@ -4126,19 +4126,19 @@ var CardSession = class extends Session {
     if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null;
     return map && this.#isThere(map.target) && this.#isThere(map.against ?? map.target) ? map : null;
   }
-  /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
+  /** The target chosen for the map: the value of the active attribute, else the label in focus, or the object in focus; null: the label whose map comes by default.
    * @returns {string | null} */
   get mapped() {
     if (this.annotating.on) return this.annotating.target;
     return this.answering.target ?? (this.answering.alone ? null : this.pointed);
   }
-  /** What a map is to come for: as `mapped`, else the label whose map comes by itself, unless an edit took that away.
+  /** The target of the next map: as `mapped`, else the label whose map comes by default, unless an edit retired it.
    * @returns {string | null} */
   get toExplain() {
     const main = this.item && !this.answering.alone ? mainTarget(this.item) : null;
     return this.mapped ?? (main && this.labels.has(main) ? main : null);
   }
-  /** The label that the map holds the one in focus against. @returns {string | null} */
+  /** The label that the map compares the one in focus with. @returns {string | null} */
   get against() {
     return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
@@ -4155,7 +4155,7 @@ var CardSession = class extends Session {
     return this.around.now();
   }
   // What the kernel says
-  /** A handshake: one that arrives after a later one changes nothing. */
+  /** The handshake; the kernel ignores one that arrives after a later one. */
   greeting() {
     return { ...super.greeting(), have: this.#have() };
   }
@@ -4178,7 +4178,7 @@ var CardSession = class extends Session {
     }
     if (aside && act3 && this.mine.has(decision_id)) this.#keptAside(act3, aside);
   }
-  /** The person's role didn't allow it any more: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
+  /** Takes back an act that the person's role no longer allowed: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
   #keptAside(act3, why) {
     const at = this.around.now();
     const text = act3.kind === "decide" ? this.never.add(act3.decision_id, act3.item_id, why, at) : why;
@@ -4189,7 +4189,7 @@ var CardSession = class extends Session {
     if (past?.former) this.queue.bringBack(act3.decision_id);
     else if (this.#forget(act3) && act3.verdict !== "skip") this.tally.add(-1, at);
   }
-  /** A decision that doesn't stand leaves the past. @param {Act} act @returns {boolean} whether it was counted */
+  /** Removes a decision that doesn't stand from the past. @param {Act} act @returns {boolean} whether it was counted */
   #forget({ decision_id }) {
     return Boolean(this.queue.forget(decision_id)) || this.tally.left.get(decision_id) === 1;
   }
@@ -4227,7 +4227,7 @@ var CardSession = class extends Session {
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
-  /** Keys that would be refused aren't offered. */
+  /** Offers only the keys that the person's role allows. */
   #offer() {
     const { setup, keys_of } = this;
     const keys = keys_of?.[this.reading === null ? "all" : "reading"];
@@ -4327,12 +4327,12 @@ var CardSession = class extends Session {
     this.#decode();
     if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
-  /** News, which don't take the place of a refusal that nobody can have read yet. @param {string} text */
+  /** Shows news, without replacing a refusal that can't have been read yet. @param {string} text */
   #tell(text) {
     const at = this.around.now();
     this.news = { text: this.never.before(text, at), at };
   }
-  /** What the line below the item says was painted. @param {string} text */
+  /** Notes that the line below the item was painted with a text. @param {string} text */
   told(text) {
     const at = this.around.now();
     if (this.never.painted(text, at) && this.news) this.news.at = at;
@@ -4341,7 +4341,7 @@ var CardSession = class extends Session {
   #know(item_id, decision_id) {
     this.known.set(item_id, (this.known.get(item_id) ?? /* @__PURE__ */ new Set()).add(decision_id));
   }
-  /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
+  /** @param {Item} item @param {boolean} again it was requested, and isn't part of the queue */
   #arrived(item, again) {
     this.trouble = null;
     if (item.standing) this.#know(item.item_id, item.standing);
@@ -4359,7 +4359,7 @@ var CardSession = class extends Session {
     const asked = this.queue.find(item.item_id);
     if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
   }
-  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  /** Drops items that were decided in another tab, but not while a key may be about to be pressed. */
   #leaveToOthers() {
     if (!this.elsewhere.size) return;
     const { current } = this.queue;
@@ -4393,11 +4393,11 @@ var CardSession = class extends Session {
     const { item } = this;
     if (item && !this.face && !this.watching && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {
     this.keepDraft();
   }
-  /** What was begun is kept for the page that acts from here on. */
+  /** Keeps unfinished input for the page that takes over. */
   yields() {
     this.keepDraft();
     if (this.revising) this.#leave();
@@ -4417,7 +4417,7 @@ var CardSession = class extends Session {
     this.draft = draft;
     this.notice = { bad: false, text: `Your ${this.annotating.on ? `${this.annotating.noun}s` : "flags"} and note for this item are here again.` };
   }
-  /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
+  /** Shows on the card that its own code failed. @param {unknown} error */
   crash(error) {
     this.crashed = error instanceof Error ? error.message : String(error);
     console.error("hitl_widgets:", error);
@@ -4443,7 +4443,7 @@ var CardSession = class extends Session {
   get first() {
     return this.revising ? void 0 : this.item?.first;
   }
-  /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
+  /** Whether Enter stores the label in focus as a best guess; when a guess is revised, only while its label stays in focus. */
   get guesses() {
     const past = this.revising?.past ?? this.first;
     return this.guessing || past?.verdict === "unsure" && past.label_id !== null && (this.answering.many ? !this.draft.labels.size : past.label_id === this.focused?.label_id);
@@ -4467,11 +4467,11 @@ var CardSession = class extends Session {
   press(key3) {
     for (const [label_id, of] of this.keys) if (of === key3) return this.choose(label_id);
   }
-  /** Of the object in focus; of the item, where none is. */
+  /** Unsure of the object in focus, or of the item if no object is in focus. */
   unsure() {
     if (!this.annotating.withObjects((objects) => objects.unsure())) this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" });
   }
-  /** Unsure, with the label that comes next. */
+  /** Unsure, with the next label that is chosen as the best guess. */
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
@@ -4482,7 +4482,7 @@ var CardSession = class extends Session {
     if (this.first) return this.say("You have answered this item already: Enter keeps your answer, another label changes it.", true);
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
-  /** The item itself is no good, or marked otherwise: on without a label. */
+  /** Flags the item, and goes on without a label. */
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
@@ -4506,22 +4506,22 @@ var CardSession = class extends Session {
     else if (!before) this.#remember();
     this.say(words2);
   }
-  /** Why nothing can be said of the map on the screen, if so: a decision says it of one map, of a label or of an attribute.
+  /** Why the map on the screen can't be judged, or null: a decision judges one map, of a label or of an attribute.
    * @returns {string | null} */
   get #elsewhere() {
     const { draft: { judged: judged2, map }, saliency, answering } = this;
     const target = saliency?.target ?? answering.target;
     if (this.annotating.on || !judged2 || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
-    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+    return `You judged the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}, and a decision judges one map only. Take that back there first.`;
   }
-  /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
+  /** Why nothing can be marked yet, or null: the map isn't on the screen, and the marks would be taken for those of another one.
    * @returns {string | null} */
   get #notYet() {
     const { answering, annotating, saliency, display: { on, method } } = this;
     if (annotating.on || !on || !method || saliency || answering.target === null) return null;
     return `The map of ${answering.mapped(answering.target)} isn't here yet: mark it once it is, or press Esc for the label's.`;
   }
-  /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
+  /** Remembers the map on the screen as the judged one, whatever map is shown when the item is decided. */
   #remember() {
     if (!this.draft.judged) this.draft.map = null;
     else if (this.saliency) this.draft.map = this.#shownMap(this.saliency);
@@ -4530,7 +4530,7 @@ var CardSession = class extends Session {
   #shownMap(map) {
     return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null, models: map.model ? [map.model] : [] };
   }
-  /** Something was said of the explanation of an object, by the map that is on the screen.
+  /** Records a judgement of an object's explanation, and the map on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
   #judged(marks, before) {
     const { saliency, annotating: { objects } } = this;
@@ -4538,18 +4538,18 @@ var CardSession = class extends Session {
     objects?.judged({ ...before, method, display });
     if (saliency) Object.assign(marks, { method: saliency.by ?? saliency.method, display: this.display.mode });
   }
-  /** The brush in hand: for what is wrong, for what is missing, or none. */
+  /** Switches the brush: to mark what is wrong, what is missing, or off. */
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: its map is hidden, so no reason can be marked." : "There is no model yet, so no reason can be marked.");
     if (!this.marks) return this.say(this.annotating.unexplained);
     this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
     const { bounds } = this.annotating;
     if (bounds && this.brush.kind === "wrong") this.brush.cursor = { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2 };
     this.#wantParts();
   }
-  /** The brush marks whole parts of the item, or spots again. */
+  /** Switches the brush between whole parts of the item and spots. */
   nextTool() {
     const { brush, item } = this;
     if (!brush.kind || !item || brush.words) return;
@@ -4558,7 +4558,7 @@ var CardSession = class extends Session {
     this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
     this.#wantParts();
   }
-  /** The parts of the item come from the kernel when they are first wanted. */
+  /** Requests the parts of the item from the kernel at first use. */
   #wantParts() {
     const { item, brush } = this;
     if (!item || !brush.kind || !brush.in_parts || brush.words) return;
@@ -4579,12 +4579,12 @@ var CardSession = class extends Session {
       this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
     }
   }
-  /** An item wherever it is kept: one that was decided may come back. @param {string} item_id @returns {Set<Item>} */
+  /** All copies of an item, with those of decisions that may be undone. @param {string} item_id @returns {Set<Item>} */
   #kept(item_id) {
     const revised = this.revising?.item;
     return /* @__PURE__ */ new Set([...this.queue.kept(item_id), ...revised?.item_id === item_id ? [revised] : []]);
   }
-  /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
+  /** Runs a step with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
   withBrush(step) {
     const { item, marks } = this;
     if (!item || !this.brush.kind) return;
@@ -4657,7 +4657,7 @@ var CardSession = class extends Session {
     return open;
   }
   // What the person says to others
-  /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
+  /** Opens or closes the drawer. @param {import("./people.js").Drawer | null} drawer */
   open(drawer) {
     if (!this.setup || this.face === "name" || this.face === "start") return;
     if (drawer === "questions" && !this.setup.people) return this.say("Questions can't be asked here.", true);
@@ -4665,7 +4665,7 @@ var CardSession = class extends Session {
     this.people.replying = null;
     this.changed();
   }
-  /** The guideline of a label. @param {string} label_id */
+  /** Opens the guideline of a label. @param {string} label_id */
   guide(label_id) {
     if (!this.labels.has(label_id)) return;
     this.pointed = label_id;
@@ -4680,7 +4680,7 @@ var CardSession = class extends Session {
     if (sent) this.say(answered ? "Your answer is on its way." : "Your question is on its way: colleagues see it on their cards.");
     return sent;
   }
-  /** The sitting is over: what was kept back until then is told. */
+  /** Ends the sitting; the kernel then says which suggestions were wrong on purpose. */
   stop() {
     if (this.stopped || !this.people.about?.takes_part.length) return;
     this.stopped = true;
@@ -4741,7 +4741,7 @@ var CardSession = class extends Session {
     const name = (id) => this.labels.get(id)?.name ?? this.answering.attributes.get(id)?.name ?? (isSet(label_id) ? id : then ?? id);
     return this.answering.named(label_id ?? null, name);
   }
-  /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
+  /** Goes back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
     if (this.reading && !this.revising && (by > 0 || this.turned > 0)) return this.#turn(by);
     const { first } = this.queue.current ?? {};
@@ -4751,7 +4751,7 @@ var CardSession = class extends Session {
     if (to < past.length) this.revise(past[to]);
     else if (this.revising) this.escape();
   }
-  /** On to the next item without an answer, or back again. @param {1 | -1} by */
+  /** Goes to the next item without an answer, or back again. @param {1 | -1} by */
   #turn(by) {
     const { items } = this.queue;
     if (items.length < 2) return this.say("There is no other item to read.");
@@ -4811,8 +4811,8 @@ var CardSession = class extends Session {
     this.#wantMap();
     this.changed();
   }
-  /** Compares the label in focus with the suggestion, and the suggestion with the next best; again, the map is for the label
-   * in focus alone. */
+  /** Compares the label in focus with the suggestion, or the suggestion with the next best label; called again, ends the
+   * comparison. */
   oppose() {
     this.#look(() => {
       const { focused, suggestion } = this;
@@ -4827,8 +4827,8 @@ var CardSession = class extends Session {
       this.#wantMap();
     });
   }
-  /** Asks for the map of the label in focus. The suggestion's own maps come by themselves, but not where the model changed
-   * since the item came: a method that a person switches to is asked for. @param {boolean} [switched] */
+  /** Requests the map of the label in focus. The suggestion's own maps come without a request, unless the model changed since
+   * the item came; so a method that a person switches to is requested. @param {boolean} [switched] */
   #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
@@ -4845,17 +4845,17 @@ var CardSession = class extends Session {
     this.peeked = label_id;
     this.changed();
   }
-  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  /** Labels that an earlier answer to this item may mean now. @returns {string[]} */
   get candidates() {
     return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? [];
   }
-  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
+  /** The labels that arrows go through: those that an earlier answer may mean, the model's, then those with a key. @returns {string[]} */
   get order() {
     if (this.answering.merged) return [...this.labels.keys()].filter((id) => this.keys.has(id));
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
     return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
-  /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
+  /** Changes the display of the map, if there is one to show. @param {() => void} change */
   #look(change) {
     if (!this.display.methods.length) return this.say("No saliency map was asked for.");
     if (this.blind) return this.say("This item is shown blind: its map is hidden too.");
@@ -4879,7 +4879,7 @@ var CardSession = class extends Session {
   fade(by) {
     this.#look(() => this.display.fade(by));
   }
-  /** @param {string | null} name null: go on under the default one */
+  /** @param {string | null} name null: the default name */
   name(name) {
     if (name === null) this.named = true;
     else {
@@ -4888,7 +4888,7 @@ var CardSession = class extends Session {
     }
     this.changed();
   }
-  /** The item is looked at more closely than its picture allows: it comes in full. */
+  /** Decodes the picture in full size, when the view is zoomed in further than its resolution allows. */
   sharpen() {
     const { item } = this;
     if (!item?.small || !this.around.decode) return;
@@ -4901,7 +4901,7 @@ var CardSession = class extends Session {
     }, () => {
     });
   }
-  /** An item's longer side can have so many pixels of the screen; 0 while the card is out of view. @param {number} side */
+  /** Sets how many pixels of the screen an item's longer side can have; 0 while the card is out of view. @param {number} side */
   resize(side) {
     const came = side > 0 && !(this.side > 0);
     this.side = side;
@@ -4909,7 +4909,7 @@ var CardSession = class extends Session {
     if (side > 0) this.#decode();
     if (came) this.changed(false);
   }
-  /** A picture of the current item is on the screen. */
+  /** Notes that a picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === void 0) this.item.shown_at = this.around.now();
   }
@@ -4974,11 +4974,11 @@ var CardSession = class extends Session {
       this.#decode();
     });
   }
-  /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
+  /** Whether this answer is given before the suggestion, which is shown afterwards. @param {Item} item @param {Choice["verdict"]} verdict */
   #isFirst(item, verdict) {
     return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && (item.suggestion && this.knows(item.suggestion) || this.answering.alone && item.values));
   }
-  /** The person's own answer is in focus: Enter keeps it. */
+  /** Puts the person's own answer in focus, so that Enter keeps it. */
   #pointAtFirst() {
     const { first } = this;
     this.pointed = first?.label_id && this.labels.has(first.label_id) ? first.label_id : null;
@@ -5015,26 +5015,26 @@ var CardSession = class extends Session {
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return this.#exposed(seen, item);
   }
-  /** The map on the screen, or the one of which something was said, unless that is of a label that was retired since, or of
-   * another model than the item's; what was said without a map is of no attribute's.
+  /** The judged map, or else the map on the screen. Null if the judged map is of a label retired since or of another model than
+   * the item's, or if something was judged without a map and that on the screen is an attribute's.
    * @returns {import("../messages.d.ts").ShownMap | null} */
   get #mapSeen() {
     const { draft: { judged: judged2, map }, saliency, answering } = this;
     if (judged2 && map) return this.#isStill(map) ? map : null;
     return !saliency || judged2 && !answering.alone && answering.attributeOf(saliency.target) ? null : this.#shownMap(saliency);
   }
-  /** @param {import("../messages.d.ts").ShownMap} map whether what it is of, and the model, are those of the item on the screen */
+  /** @param {import("../messages.d.ts").ShownMap} map whether its target still exists and its model is that of the item on the screen */
   #isStill({ target, against, models }) {
     const { item, answering } = this;
     const model = answering.attributeOf(target) ? item?.values_model : item?.model;
     return this.#isThere(target) && this.#isThere(against ?? target) && (!model || !models?.length || models.includes(model));
   }
-  /** Whether what a map is of wasn't retired meanwhile. @param {string} target */
+  /** Whether the target of a map still exists. @param {string} target */
   #isThere(target) {
     return this.labels.has(target) || Boolean(this.answering.attributeOf(target)) || isOfObject(target);
   }
-  /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
-   * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
+  /** Adds how the item was shown, as the kernel sent it; the randomised arm only if the item was really shown in that
+   * way. @param {Seen} seen @param {Item} item @returns {Seen} */
   #exposed(seen, { exposure, blind, first }) {
     const { arm, arm_probability, ...rest } = (
       /** @type {Partial<Seen>} */
@@ -5073,29 +5073,29 @@ var CardSession = class extends Session {
 // hitl_widgets/widgets/js/card/about.js
 var SIDE = 40;
 var WHY = {
-  random: "drawn by chance",
+  random: "drawn at random",
   margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible",
   least_confidence: "chosen: the model is in doubt",
-  balanced_margin: "chosen: two labels are close, one of them has few answers",
-  balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
+  balanced_margin: "chosen: two labels are close, and one of them has few answers",
+  balanced_entropy: "chosen: many labels are possible, and the likeliest has few answers",
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
-  diverse_margin: "chosen: two labels are close, unlike the others asked with it",
+  diverse_margin: "chosen: two labels are close, and it is unlike the others asked with it",
   spread: "chosen: its values are the least certain",
-  diverse_spread: "chosen: its values are the least certain, unlike the others asked with it",
+  diverse_spread: "chosen: its values are the least certain, and it is unlike the others asked with it",
   doubt: "chosen: its objects are the least certain",
-  diverse_doubt: "chosen: its objects are the least certain, unlike the others asked with it",
+  diverse_doubt: "chosen: its objects are the least certain, and it is unlike the others asked with it",
   contested: "chosen: people differ about its objects",
   most_corrected: "chosen: like images whose proposals were corrected",
   disagreement: "chosen: answers differ",
   skipped: "skipped before",
-  holdout: "drawn by chance",
-  gold: "drawn by chance",
-  audit: "drawn by chance",
+  holdout: "drawn at random",
+  gold: "drawn at random",
+  audit: "drawn at random",
   revision: "decided before",
   relabel: "asked again: the labels changed",
-  check: "drawn by chance",
+  check: "drawn at random",
   "second look": "asked again: the answer may be wrong"
 };
 var WHY_OF_SETS = {
@@ -5103,7 +5103,7 @@ var WHY_OF_SETS = {
   entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off",
   balanced_entropy: "chosen: labels with few answers may be on or off",
-  diverse_margin: "chosen: a label may be on or off, unlike the others asked with it"
+  diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it"
 };
 var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value2) => value2 === null || value2 === void 0 ? "" : typeof value2 === "object" ? JSON.stringify(value2) : String(value2);
@@ -5117,7 +5117,7 @@ function exampleOf(example, side) {
     style: `width: ${side}px; height: ${side}px`,
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}`
   });
-  const words2 = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  const words2 = example.problem ?? `${example.name}: ${example.against ? "counter-example" : "example"}${example.case ? ` (${example.case})` : ""}`;
   const element = h(
     "span",
     { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words2 },
@@ -5258,7 +5258,7 @@ function buildFace(session, refocus) {
     } },
     box,
     h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
-    h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => {
+    h("button", { class: "hitl-key-button", type: "button", text: "Go on without a name", onclick: () => {
       session.name(null);
       refocus();
     } })
@@ -5446,7 +5446,7 @@ function guidelineOf(session) {
   const purpose = about?.purpose ? [h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about.purpose))] : [];
   if (!label) return [...purpose, h("p", { class: "hitl-quiet", text: "Go to a label with the arrow keys, or click the i beside it." })];
   const all = session.extras.examples.get(label.label_id) ?? [];
-  const groups = [["This is one", all.filter(({ against, case: hard }) => !against && !hard), ""], ["This is something else", all.filter(({ against, case: hard }) => against && !hard), "against"]];
+  const groups = [["Examples", all.filter(({ against, case: hard }) => !against && !hard), ""], ["Counter-examples", all.filter(({ against, case: hard }) => against && !hard), "against"]];
   for (const hard of new Set(all.flatMap((example) => example.case ?? []))) groups.push([`Hard to see: ${hard}`, all.filter((example) => example.case === hard), hard]);
   const address = /^https?:/.test(label.link ?? "") ? label.link ?? "" : "";
   return [
@@ -5475,7 +5475,7 @@ function projectOf(session) {
     h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about?.purpose ?? "Nobody has written down what this project is for.")),
     ...about?.asked ? [h("p", { class: "hitl-assigned", text: about.asked })] : [],
     h("p", { text: whoSees(about, setup?.annotator ?? "") }),
-    h("p", { text: "In a cell, wb.people.own() shows you your own: your slips, your calibration, your bias." }),
+    h("p", { text: "In a cell, wb.people.own() shows your own figures: your slips, your calibration, your bias." }),
     h("p", { class: "hitl-quiet", text: "The project's log lies in its folder: whoever can open the folder can read all of it, names too." }),
     ...(about?.takes_part ?? []).map((to) => h(
       "section",
@@ -5603,7 +5603,7 @@ function buildScale(session, attribute) {
     setAttribute(thumb, "data-by", given?.by ?? null);
     if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
     setAttribute(track, "aria-valuenow", value2 === null ? null : String(value2));
-    setAttribute(track, "aria-valuetext", value2 === null ? "nothing said" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
+    setAttribute(track, "aria-valuetext", value2 === null ? "no value" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
     track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest2({ ...attribute, low: 0, high: Infinity }, step)}`;
   }
   return { element, update };
@@ -5636,7 +5636,7 @@ function buildField(session, attribute) {
     setAttribute(row, "data-by", given?.by ?? null);
     control.update(given, held2);
     setText(value2, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
-    value2.title = given ? SOURCES[given.by] : "nothing said";
+    value2.title = given ? SOURCES[given.by] : "no value";
   }
   return { row, update };
 }
@@ -5700,7 +5700,7 @@ function buildObjectList(session, colourOf) {
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
-  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object; so does dragging over the picture" }));
   const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
   const element = h(
@@ -5846,7 +5846,7 @@ function hints(session) {
 function hintsOfSpans({ range, current, under, list }, key3) {
   if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key3("accept", list.length ? "stores all" : "stores that there are none"), key3("skip", "skips")].filter(Boolean).join(" · ");
   const ends2 = "Space a word more, ⇧ Space less, ⇧ ← → by character";
-  if (!current && !under) return ["a label's key makes a span", ends2, key3("widen", "the sentence"), key3("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  if (!current && !under) return ["a label's key makes a span", ends2, key3("widen", "the sentence"), key3("other_end", "the other end"), "Esc deselects"].filter(Boolean).join(" · ");
   return ["a label's key", ends2, key3("delete", "deletes"), key3("unsure", "unsure"), key3("undo", "undoes"), "Tab next", key3("accept", "stores all")].filter(Boolean).join(" · ");
 }
 
@@ -6129,7 +6129,7 @@ var Pointing = class {
     const { x, y } = spotsOf(drag.at)[objects.vertex];
     return objects.place(tag, withVertex(drag.at, objects.vertex, { x: x + dx, y: y + dy }, size), "a corner moved", goes_on);
   }
-  /** A box is drawn from where the drag began; the one that a key has begun takes its place. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
+  /** Draws a box from where the drag began; a box that a key has begun is moved there. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
    * @param {boolean} goes_on @returns {boolean} */
   #draw({ from }, spot, goes_on) {
     const { objects } = this;
@@ -7344,7 +7344,7 @@ var TextView = class {
     this.#drawNear();
     this.on_layout();
   }
-  /** The window has another size. */
+  /** Called when the window has another size. */
   resized() {
     this.#drawNear();
     this.on_layout();
@@ -7394,7 +7394,7 @@ var TextView = class {
     }
     return changed;
   }
-  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  /** The distance of an element from the top of the scrolled content. @param {HTMLElement} of */
   #place(of) {
     return this.page.offsetTop + of.offsetTop;
   }
@@ -7526,7 +7526,7 @@ var TextView = class {
     const { left, top } = this.page.getBoundingClientRect();
     return this.rects(character, character + 1).some((rect) => x - left >= rect.left && x - left < rect.left + rect.width && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
   }
-  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  /** The selected characters, as [start, end). @param {Range} range @returns {[number, number] | null} */
   rangeToCharacters(range) {
     const { text } = this;
     const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
@@ -7548,7 +7548,7 @@ var TextView = class {
     }
     return this.text?.text.length ?? null;
   }
-  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  /** Scrolls as little as needed to show some characters. @param {number} start @param {number} end */
   reveal(start, end) {
     const { element, text } = this;
     if (!text) return;
@@ -8107,8 +8107,8 @@ function buildLegend(session) {
     min: "0.1",
     max: "1",
     step: "0.1",
-    "aria-label": "Strength of the map",
-    title: "Strength of the map",
+    "aria-label": "Opacity of the map",
+    title: "Opacity of the map",
     oninput: (event) => session.fade(Number(event.target.value) - session.display.opacity)
   });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words2, scale, opacity);
@@ -8359,7 +8359,7 @@ var VALUE_KEYS = [
   [["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
   [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
-  [["Backspace"], "in an attribute: takes back what you said of it"]
+  [["Backspace"], "in an attribute: removes your value"]
 ];
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
@@ -8487,7 +8487,7 @@ function render(el, session) {
     ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [
       name,
       () => {
-        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first.");
+        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Choose an object first (Tab).");
       }
     ])),
     snap: () => toEdges(),
@@ -8502,7 +8502,7 @@ function render(el, session) {
   function toEdges(side = false) {
     const { current = null, size } = session.annotating.objects ?? {};
     const picture = session.item?.picture;
-    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    if (!current || !size || !picture) return session.say("Choose an object first (Tab).");
     session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
   }
   function act3(action) {

@@ -17,11 +17,11 @@ var Outbox = class {
   get pending() {
     return this.entries.size;
   }
-  /** True when every act would outlive this tab. */
+  /** Whether acts are kept when this tab is closed. */
   get durable() {
     return this.storage !== null;
   }
-  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+  /** Sets the annotator of the acts, and loads those that an earlier page left.
    * @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.owner = [project_id, base, annotator];
@@ -56,7 +56,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  /** Removes an act that the log has, or will never have. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -67,7 +67,7 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Whether a decision about this item is on its way. @param {string} item_id */
+  /** Whether a decision about this item isn't stored yet. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
@@ -352,7 +352,7 @@ var Link = class {
     this.greetings = 0;
     this.#greet();
   }
-  /** Whatever came back, the line is alive. */
+  /** Notes an answer of any kind: the connection works. */
   answered() {
     this.reopened = 0;
     this.waiting_since = null;
@@ -362,19 +362,19 @@ var Link = class {
   flush() {
     this.#sendWhere((entry) => entry.sent_at === null);
   }
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  /** Sends all waiting acts in the tab's order, once the kernel says `ready`. */
   restart() {
     this.ready = true;
     for (const entry of this.outbox.entries.values()) entry.sent_at = null;
     this.flush();
   }
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
+  /** Keeps an act that the server couldn't store now, to be sent again after a while.
    * @param {string} decision_id @param {string} reason */
   postpone(decision_id, reason) {
     const entry = this.outbox.entries.get(decision_id);
     if (entry) entry.problem = reason;
   }
-  /** Looks after what wasn't answered; to be called a few times a second. */
+  /** Sends unanswered acts again; to be called a few times a second. */
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
@@ -452,7 +452,7 @@ var Session = class {
     this.watched_at = -Infinity;
     this.views = /* @__PURE__ */ new Set();
   }
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view called at each change; `at_once`: don't wait for the next frame @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => {
@@ -473,26 +473,26 @@ var Session = class {
     this.link.hello(() => this.greeting());
     this.changed();
   }
-  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  /** The handshake; the kernel ignores one that arrives after a later one. @returns {object} */
   greeting() {
     const { left } = this.own_page;
     return { kind: "hello", tab: this.tab, n: ++this.greetings, shows: this.views.size > 0, ...left === null ? {} : { left }, ...this.taking ? { takes: true } : {} };
   }
-  // Of all pages that show this kernel's widgets one acts, and the others watch.
+  // Of all pages that show this kernel's widgets one is active, and the others watch.
   get watching() {
     return this.active !== null && this.active !== this.own_page.id && !this.closed;
   }
-  /** The widget has become visible: a page without one doesn't become active. */
+  /** Called when the widget becomes visible: only then can its page become active. */
   appear() {
     if (this.greetings && this.active !== this.own_page.id) this.#watch();
   }
-  /** The person wants to act here, whatever page does now. */
+  /** Makes this page the active one, whichever is now. */
   takeOver() {
     if (!this.watching) return;
     this.taking = true;
     this.hello();
   }
-  /** What an answer says of the line and of the pages. @param {{kind: string, active?: string | null, page?: string}} reply */
+  /** Takes from an answer that the connection works, and which page is active. @param {{kind: string, active?: string | null, page?: string}} reply */
   answered(reply) {
     if (reply.page !== void 0) return;
     this.link.answered();
@@ -509,20 +509,20 @@ var Session = class {
     if (!this.taking) this.hello();
     this.resumes();
   }
-  /** Another page takes over; what was begun here is kept. */
+  /** Called when another page takes over: keeps unfinished input. */
   yields() {
   }
-  /** This page acts again. */
+  /** Called when this page becomes active again. */
   resumes() {
   }
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() {
   }
   #watch() {
     this.watched_at = this.around.now();
     this.#say({ kind: "watch" });
   }
-  /** What a page says of itself isn't sent again. @param {import("./messages.d.ts").PageAct} message */
+  /** Sends a page's report on itself, once. @param {import("./messages.d.ts").PageAct} message */
   #say(message) {
     try {
       this.around.send(message);
@@ -530,7 +530,7 @@ var Session = class {
       console.warn("hitl_widgets: not sent:", error);
     }
   }
-  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  /** Notes whether the kernel of this widget is alive. @param {boolean} live */
   line(live) {
     this.gone = !live;
     this.changed(false);
@@ -602,7 +602,7 @@ function buildAttributes(session) {
       one.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive, for the purpose: ${one.sensitive}` }) : null,
       h("span", { class: "hitl-attribute-does" }, does(one, "Rename", "rename_attribute"), does(one, "Change", "change_attribute"), does(one, "Retire", "retire_attribute"))
     )));
-    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "None: nothing is asked beside the label." }));
+    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No attributes: only the label is asked." }));
   }
   const enter = () => (
     /** @type {HTMLElement} */
@@ -856,7 +856,7 @@ var Tree = class {
   attribute(id) {
     return this.attributes.find((one) => one.attribute_id === id);
   }
-  /** What edits call a label: its name, or its path where another has that name too. @param {string} id */
+  /** The name of a label in edits: its name, or its path if another label has the same name. @param {string} id */
   call(id) {
     const name = this.byId.get(id)?.name ?? id;
     return this.named.get(name) === 1 ? name : this.path(id);
@@ -970,7 +970,7 @@ var EditorSession = class extends Session {
   get label() {
     return this.tree.byId.get(this.focus ?? "");
   }
-  /** What an edit is about: what is selected, else what is in focus. @returns {string[]} */
+  /** The labels that an edit applies to: those selected, else the one in focus. @returns {string[]} */
   get about() {
     if (this.selected.size) return this.tree.labels.filter((label) => this.selected.has(label.label_id)).map((label) => label.label_id);
     return this.focus === null ? [] : [this.focus];
@@ -1078,7 +1078,7 @@ var EditorSession = class extends Session {
     });
   }
   // Where one is
-  /** Pictures of these labels are wanted, as far as they weren't asked for. @param {string[]} label_ids */
+  /** Requests the pictures of these labels, unless they were requested before. @param {string[]} label_ids */
   want(label_ids) {
     const missing = label_ids.filter((id) => !this.asked.has(id));
     if (!missing.length || !this.setup || this.gone) return;
@@ -1100,7 +1100,7 @@ var EditorSession = class extends Session {
     this.focus = id;
     this.changed();
   }
-  /** A key of the tree. @param {string} key @param {boolean} extend @param {number} page @returns {boolean} */
+  /** Handles a key in the tree. @param {string} key @param {boolean} extend @param {number} page @returns {boolean} */
   lead(key, extend, page) {
     const step = lead(this.rows, this.at, key, page);
     if (!step) return false;
@@ -1108,7 +1108,7 @@ var EditorSession = class extends Session {
     else if (step.to !== void 0) this.go(this.rows[step.to]?.label.label_id ?? null, { extend });
     return true;
   }
-  /** Letters lead to the label that begins with them. @param {string} letter */
+  /** Goes to the label that begins with the typed letters. @param {string} letter */
   type(letter) {
     const now = this.around.now();
     this.typed = now - this.typed_at < TYPING_MS ? this.typed + letter : letter;
@@ -1171,7 +1171,7 @@ var EditorSession = class extends Session {
     this.#dirty(WAIT_MS);
     this.changed();
   }
-  /** The same labels, another edit: what was dropped on a label may lie under it, or become one with it. @param {FormKind} kind */
+  /** Changes the kind of edit for the same labels: dropped labels may be moved under another, or merged with it. @param {FormKind} kind */
   turn(kind) {
     const { form } = this;
     if (!form) return;
@@ -1221,14 +1221,14 @@ var EditorSession = class extends Session {
     const act = "settle" in does ? { kind: "settle_edit", edit_id: does.settle, apply: form.kind === "settle" } : { kind: "edit_id" in does ? "revert" : "apply", ...does, base: this.preview?.version };
     this.#act({ ...act, why: form.why.trim() || null }, form);
   }
-  /** What taking an edit back would do. @param {string} [edit_id] without one the last that stands */
+  /** Previews undoing an edit. @param {string} [edit_id] by default the last that stands */
   undo(edit_id) {
     const stands = this.history.filter((past) => past.reverted_by === null && !past.to_settle);
     const undoes = edit_id ? stands.find((past) => past.edit_id === edit_id) : stands.find((past) => past.reverts === null);
     if (!undoes) return this.say("There is nothing to undo.", true);
     this.begin("revert", { ids: [], undoes });
   }
-  /** What settling an edit that was made apart would do: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
+  /** Previews settling an edit that was made apart: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
   settle(edit_id, apply) {
     const undoes = this.history.find((past) => past.edit_id === edit_id && past.to_settle);
     if (!undoes || !this.may_settle) return this.say(undoes ? "Your role doesn't let you settle edits." : "Somebody has settled this edit.", true);
@@ -1246,7 +1246,7 @@ var EditorSession = class extends Session {
     this.link.flush();
     this.changed();
   }
-  /** Labels that are cut wait for a place. */
+  /** Cuts labels, to be put elsewhere. */
   take() {
     this.cut = this.about;
     this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the new parent, then put ${this.cut.length > 1 ? "them" : "it"} there.` : "", false);
@@ -1256,7 +1256,7 @@ var EditorSession = class extends Session {
     if (!this.cut.length) return this.say("Choose a label to move first.", true);
     this.drop(this.cut, target);
   }
-  /** Labels are put on another one, or at the top. @param {string[]} ids @param {string | null} target */
+  /** Moves labels under another one, or to the top. @param {string[]} ids @param {string | null} target */
   drop(ids, target) {
     const moved = ids.filter((id) => id !== target);
     if (moved.length) this.begin("move", { ids: moved, target });
@@ -1519,7 +1519,7 @@ function buildForm(session, refocus) {
       case "merge":
         return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "Its items may be among", nothing: "the answers of …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
+        const like = buildPickers({ label: "Its items may have been answered as", nothing: "another label …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
         return [text("Name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire":
@@ -1541,12 +1541,12 @@ function buildForm(session, refocus) {
             "label",
             { class: "hitl-check" },
             h("input", { type: "checkbox", onchange: (event) => session.fill({ ask: event.target.checked }) }),
-            h("span", { text: "ask it of items answered before too" })
+            h("span", { text: "also ask it of items answered before" })
           )
         ];
       case "change_attribute":
         return [...asked(form), text(
-          "What values become, where it isn't in proportion or the same choice",
+          "Old value = new value, where it isn't in proportion or the same choice",
           "map",
           { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } }
         )];
@@ -1648,7 +1648,7 @@ function buildPreview(session) {
     figures.replaceChildren(
       figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
       figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
-      figure(measured ? "time at your pace" : "time at a usual pace", time, "hitl-time")
+      figure(measured ? "time at your pace" : "time at a typical pace", time, "hitl-time")
     );
     const most = Math.max(1, ...preview.labels.map(([, n]) => n));
     labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
@@ -1933,7 +1933,7 @@ var ItemText = class {
     }
     return this.code;
   }
-  /** As large as it reads well: a short text larger, if all of it can be seen then.
+  /** The font for a room: a short text is set larger, if all of it still fits.
    * @param {{width: number, height: number}} room in pixels @returns {Setting} */
   setting(room) {
     if (this.is_code) return { size: MONO, mono: true };
@@ -2113,7 +2113,7 @@ function buildLabel(session) {
         width: SIDE * 2,
         height: SIDE * 2,
         role: "img",
-        "aria-label": `${example.answered ? "answered so:" : example.against ? "counter-example" : "example"} ${example.name}`
+        "aria-label": `${example.answered ? "answered as this:" : example.against ? "counter-example" : "example"} ${example.name}`
       });
       const element2 = h(
         "span",

@@ -82,7 +82,7 @@ export function render(el, session) {
   }
 
   keepKeys(root, el, (event) => {
-    // A verdict is meant for what is on the screen: not for a case that came since the last frame.
+    // A key applies to the case on the screen, not to one that came after the last frame.
     const { item } = root.dataset;
     if (frame) update();
     if (root.dataset.item === item) onKey(event);
@@ -182,7 +182,7 @@ function buildPicture(session) {
   } };
 }
 
-/** The labels, those that were answered first, and a search. @param {AdjudicationSession} session @param {() => void} refocus */
+/** The labels, with those that were answered at the top, and a search. @param {AdjudicationSession} session @param {() => void} refocus */
 function buildLabels(session, refocus) {
   const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels", autocomplete: "off", spellcheck: "false" });
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
@@ -223,7 +223,7 @@ function buildLabels(session, refocus) {
           onclick: () => { box.value = ""; session.choose(label.label_id); refocus(); } }, key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: label.name }));
       }));
     }
-    columns.classList.toggle("hitl-judging", session.chosen !== null); // digits are the causes' now
+    columns.classList.toggle("hitl-judging", session.chosen !== null); // digits choose a cause now
     for (const chip of columns.children) setAttribute(chip, "aria-pressed", String(session.chosen?.label_id === /** @type {HTMLElement} */ (chip).dataset.label));
   }
   return { element, update, search() { find.hidden = false; box.focus({ preventScroll: true }); } };

@@ -33,7 +33,7 @@ export class AdjudicationSession extends Session {
     this.keys = new Map();
     /** @type {Map<string, string>} */
     this.bindings = new Map();
-    /** What is chosen; a label_id of null: the answers stay as they are. @type {{label_id: string | null} | null} */
+    /** The chosen label; a label_id of null means that the answers stay as they are. @type {{label_id: string | null} | null} */
     this.chosen = null;
     /** @type {Cause | null} */
     this.cause = null;
@@ -51,14 +51,14 @@ export class AdjudicationSession extends Session {
 
   get item() { return this.cases[0]; }
 
-  /** Why nothing can be judged just now. @returns {"start" | "closed" | "wait" | "end" | null} */
+  /** Why no case can be judged at the moment; null if one can. @returns {"start" | "closed" | "wait" | "end" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup) return "start";
     return this.item ? null : this.end ? "end" : "wait";
   }
 
-  /** The labels that were answered to the case on the screen, those that were answered most first. @returns {string[]} */
+  /** The labels that were answered to the case on the screen, the most frequent first. @returns {string[]} */
   get competing() {
     /** @type {Map<string, number>} */
     const n = new Map();
@@ -217,7 +217,7 @@ export class AdjudicationSession extends Session {
   }
 }
 
-/** How far it is, in words. @param {import("./types.d.ts").AdjudicationProgress | null} progress */
+/** The progress in words. @param {import("./types.d.ts").AdjudicationProgress | null} progress */
 export function inWords(progress) {
   if (!progress) return "";
   const percent = (/** @type {number} */ x) => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`;

@@ -1,5 +1,5 @@
 // @ts-check
-// The meaning of the label in focus, and what is known of the item.
+// The definition of the label in focus, and the item's metadata.
 
 import { h, setAttribute, setText } from "../dom.js";
 import { drawSmall } from "../pictures.js";
@@ -10,22 +10,22 @@ import { drawSmall } from "../pictures.js";
 const SIDE = 40;
 
 /** Why an item was chosen, in words. @type {Record<string, string>} */
-const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
+const WHY = { random: "drawn at random", margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible", least_confidence: "chosen: the model is in doubt",
-  balanced_margin: "chosen: two labels are close, one of them has few answers",
-  balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
+  balanced_margin: "chosen: two labels are close, and one of them has few answers",
+  balanced_entropy: "chosen: many labels are possible, and the likeliest has few answers",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
-  diverse_margin: "chosen: two labels are close, unlike the others asked with it",
-  spread: "chosen: its values are the least certain", diverse_spread: "chosen: its values are the least certain, unlike the others asked with it",
-  doubt: "chosen: its objects are the least certain", diverse_doubt: "chosen: its objects are the least certain, unlike the others asked with it",
+  diverse_margin: "chosen: two labels are close, and it is unlike the others asked with it",
+  spread: "chosen: its values are the least certain", diverse_spread: "chosen: its values are the least certain, and it is unlike the others asked with it",
+  doubt: "chosen: its objects are the least certain", diverse_doubt: "chosen: its objects are the least certain, and it is unlike the others asked with it",
   contested: "chosen: people differ about its objects", most_corrected: "chosen: like images whose proposals were corrected", disagreement: "chosen: answers differ", skipped: "skipped before",
-  holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
-  relabel: "asked again: the labels changed", check: "drawn by chance", "second look": "asked again: the answer may be wrong" };
+  holdout: "drawn at random", gold: "drawn at random", audit: "drawn at random", revision: "decided before",
+  relabel: "asked again: the labels changed", check: "drawn at random", "second look": "asked again: the answer may be wrong" };
 
-/** Where an item may have several labels, each stands by itself. @type {Record<string, string>} */
+/** The wording where an item may have several labels. @type {Record<string, string>} */
 const WHY_OF_SETS = { margin: "chosen: a label may be on or off", entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off", balanced_entropy: "chosen: labels with few answers may be on or off",
-  diverse_margin: "chosen: a label may be on or off, unlike the others asked with it" };
+  diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it" };
 
 /** @param {string} chosen_by @param {boolean} [many] */
 export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : undefined) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
@@ -33,14 +33,14 @@ export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen
 /** @param {unknown} value */
 const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** How large an item is. @param {import("./types.d.ts").Item} item */
+/** The size of an item in words. @param {import("./types.d.ts").Item} item */
 const sizeInWords = ({ mime, width, height }) => (!width ? "" : mime === "text/plain" ? `${width.toLocaleString("en")} character${width === 1 ? "" : "s"}` : `${width} × ${height}`);
 
 /** @param {Example} example @param {number} side */
 export function exampleOf(example, side) {
   const canvas = h("canvas", { class: "hitl-thumb", width: side, height: side, role: "img", style: `width: ${side}px; height: ${side}px`,
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}` });
-  const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  const words = example.problem ?? `${example.name}: ${example.against ? "counter-example" : "example"}${example.case ? ` (${example.case})` : ""}`;
   const element = h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
     h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
   drawSmall(canvas, example.picture);

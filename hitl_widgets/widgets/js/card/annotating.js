@@ -1,8 +1,8 @@
 // @ts-check
-// The objects of the item on the screen, where these are the answer: objects/image.js knows them, this is their place on the card.
+// The connection between the card and the objects of the item on the screen, in tasks that ask for objects (objects/image.js).
 //
-// They are in the draft, made when they are first asked for: from the browser's storage, from the decision that is looked at
-// again or was taken back, or from what is proposed.
+// The objects belong to the draft and are created at first use: from the browser's storage, from the decision that is revised
+// or was undone, or from the model's proposals.
 
 import { ImageObjects, newMemory } from "../objects/image.js";
 import { act, key } from "../objects/keys.js";
@@ -22,14 +22,14 @@ import { setId } from "./sets.js";
 
 /** @type {Record<string, Shape["kind"]>} */
 const KINDS = { boxes: "box", polygons: "polygon", points: "point", spans: "span" };
-/** What a saliency map of one object is of. */
+/** Prefix of the target of an object's saliency map. */
 const OF_OBJECT = "object:";
-const PACE_MS = 400; // from one object to the next while the key that deletes is held down: it can be let go in time
+const PACE_MS = 400; // between two objects while the delete key is held down: time enough to release it
 
 /** @param {string | null | undefined} target */
 export const isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
 
-/** The objects of a decision, as the kernel tells them of one that is looked at again. @param {ImageObjects} objects @returns {ObjectEntry[]} */
+/** The objects of a decision, in the form in which the kernel sends those of a decision that is revised. @param {ImageObjects} objects @returns {ObjectEntry[]} */
 export function entriesOf(objects) {
   const there = new Map(objects.list.map((object) => [object.id, object]));
   const sent = new Map(objects.sent.map((given) => [given.id, given]));
@@ -63,23 +63,23 @@ export class Annotating {
   /** @param {CardSession} session */
   constructor(session) {
     this.session = session;
-    /** Outlives the item: the label used last, and how large its objects are. */
+    /** Kept from item to item: the label used last, and the usual size of its objects. */
     this.memory = newMemory();
     this.repeated_at = -Infinity;
-    /** Where things lie on the page, for the keys of spans: text/span_layer.js tells. @type {import("../text/span_keys.js").Page} */
+    /** The layout of the page, for the keys of spans; set by text/span_layer.js. @type {import("../text/span_keys.js").Page} */
     this.page = {};
   }
 
-  /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
+  /** The kind of the objects that the task asks for; null if it asks for none. @returns {Shape["kind"] | null} */
   get kind() { return KINDS[this.session.setup?.task ?? ""] ?? null; }
 
-  /** What one of them is called. */
+  /** The word for one object. */
   get noun() { return this.kind === "span" ? "span" : "object"; }
 
-  /** Objects are the answer. */
+  /** Whether the task asks for objects. */
   get on() { return this.kind !== null; }
 
-  /** Those of the item on the screen. @returns {ImageObjects | null} */
+  /** The objects of the item on the screen. @returns {ImageObjects | null} */
   get objects() {
     const { item, draft, face } = this.session;
     if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
@@ -91,10 +91,10 @@ export class Annotating {
     return draft.objects;
   }
 
-  /** What the kernel sent of an item, as far as its labels are there still. @param {Item} item @returns {ObjectEntry[]} */
+  /** The objects that the kernel sent for an item, without those whose label was retired. @param {Item} item @returns {ObjectEntry[]} */
   #sent({ objects = [] }) { return objects.filter(({ label_id }) => this.session.labels.has(label_id)); }
 
-  /** Those that the person can see: of a blind item their own. @param {Item} item */
+  /** The objects that the person can see: only their own if the item is blind. @param {Item} item */
   #visible(item) { return this.#sent(item).filter(({ origin }) => !item.blind || origin === "person"); }
 
   /** @param {Item} item @param {Draft} draft @returns {ImageObjects} */
@@ -109,7 +109,7 @@ export class Annotating {
       && !(draft.objects instanceof TextSpans && draft.objects.units.text !== units?.text)) return draft.objects;
     const kept = units ? TextSpans.fromDraft(draft.kept?.objects, memory, units) : ImageObjects.fromDraft(draft.kept?.objects, memory);
     if (kept) return this.#restored(kept, item, draft);
-    if (units && draft.kept) this.session.notice = { bad: true, text: "The text is another one now: the spans that you had begun don't fit it." };
+    if (units && draft.kept) this.session.notice = { bad: true, text: "The text has changed: the spans that you had begun don't fit it." };
     /** @param {Partial<import("../objects/types.d.ts").ObjectsOf>} [more] @returns {ImageObjects} */
     const made = (more) => {
       const of = { kind, size, shown, memory, ...more };
@@ -119,7 +119,7 @@ export class Annotating {
     const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
     const again = shown.some(({ origin }) => origin !== undefined);
     const objects = made(before ? { given: before } : again ? { given: shown } : {});
-    if (before) { // a decision was taken back: its objects are here, and what was proposed is what it was
+    if (before) { // a decision was undone: its objects come back, and the proposals are those of that time
       objects.shown = shown;
       objects.answered = false;
     }
@@ -139,7 +139,7 @@ export class Annotating {
     return entries.filter(({ label_id }) => this.session.labels.has(label_id));
   }
 
-  /** What the browser's storage kept, on an item that came anew. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  /** The objects from the browser's storage, fitted to the item as it came after a reload. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
   #restored(kept, item, draft) {
     const [width, height] = [item.width / kept.size[0], item.height / kept.size[1]];
     if (width !== 1 || height !== 1) {
@@ -151,11 +151,11 @@ export class Annotating {
       kept.reasons.clear();
       this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Check that they fit." };
     } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
-    else Object.assign(item, draft.kept.screen); // the model may have learnt since: they changed what was on the screen then
+    else Object.assign(item, draft.kept.screen); // the model may have learnt since, and the person changed what was on the screen before
     return kept;
   }
 
-  /** Ids of the labels that there are, in order. @returns {string[]} */
+  /** Ids of all labels, in order. @returns {string[]} */
   get labels() { return [...this.session.labels.keys()]; }
 
   /** The label of the object in focus, or of the next new one. @returns {string | null} */
@@ -165,20 +165,20 @@ export class Annotating {
     return objects?.current?.label_id ?? (label_id !== null && this.session.labels.has(label_id) ? label_id : null);
   }
 
-  /** What a map would be of: the object in focus, as far as a model proposed it. @returns {string | null} */
+  /** The target of a map: the object in focus, if a model proposed it. @returns {string | null} */
   get target() {
     const { current = null } = this.objects ?? {};
     return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
   }
 
-  /** What is said of the explanation of the object in focus; null where there is none to be explained. @returns {import("./marks.js").Marks | null} */
+  /** The judgement of the explanation of the object in focus; null if no proposal is in focus. @returns {import("./marks.js").Marks | null} */
   get marks() { return this.target ? this.objects?.marks ?? null : null; }
 
-  /** Why nothing can be said of an explanation now. */
+  /** Why no explanation can be judged now. */
   get unexplained() {
-    if (this.session.blind) return "This item is shown blind: there is no reason to judge.";
-    return this.objects?.current ? `You added this ${this.noun}: there is no reason of the model's to judge.`
-      : `Tab takes ${this.noun === "span" ? "a" : "an"} ${this.noun} first: each has a reason of its own.`;
+    if (this.session.blind) return "This item is shown blind: its map is hidden, so no reason can be judged.";
+    return this.objects?.current ? `You added this ${this.noun}: the model gives no reason for it.`
+      : `Choose ${this.noun === "span" ? "a" : "an"} ${this.noun} first (Tab): each has a reason of its own.`;
   }
 
   /** @param {string} target @returns {string} */
@@ -189,7 +189,7 @@ export class Annotating {
 
   // Keys
 
-  /** Something was done to the objects. @param {string | null} words null: nothing was @returns {boolean} */
+  /** Reports a change of the objects. @param {string | null} words null: nothing was changed @returns {boolean} */
   done(words) {
     if (words === null) return false;
     const { session } = this;
@@ -221,7 +221,7 @@ export class Annotating {
     return true;
   }
 
-  /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
+  /** A label's key: changes the label of the object in focus, or sets that of the next new one. @param {string} label_id */
   label(label_id) {
     const { objects, session } = this;
     if (!objects) return;
@@ -230,10 +230,10 @@ export class Annotating {
     this.done(words === null ? `New ${this.noun}s: ${session.nameOf(label_id)}` : words || session.nameOf(label_id));
   }
 
-  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
+  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether the step applied to objects */
   withObjects(step) { return this.objects ? this.done(step(this.objects)) : false; }
 
-  /** The others are hidden as long as a key is held. @param {boolean} alone */
+  /** Hides the other objects while a key is held. @param {boolean} alone */
   hold(alone) {
     const { objects } = this;
     if (!objects || objects.alone === alone) return;
@@ -242,7 +242,7 @@ export class Annotating {
     this.session.changed();
   }
 
-  /** Where the object in focus lies. */
+  /** The bounds of the object in focus. */
   get bounds() {
     const { current = null } = this.objects ?? {};
     return current && current.kind !== "span" ? boundsOf(current.at) : null;
@@ -266,7 +266,7 @@ export class Annotating {
     return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
   }
 
-  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
+  /** The fields that a decision has for objects. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched" | "reasons">} */
   said({ verdict, guess }) {
     const { objects } = this;
     if (!objects) return {};
@@ -281,11 +281,11 @@ export class Annotating {
     const { item } = this.session;
     const { objects } = this;
     if (!objects || !item) return {};
-    // Of a blind item what would have been shown.
+    // For a blind item: what would have been shown.
     return { objects: item.blind ? this.#sent(item) : objects.shown, ...(item.model ? { model: item.model } : {}) };
   }
 
-  /** What the page keeps of a decision on them. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
+  /** The fields that the page keeps of a decision on objects. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
   past({ objects: sent }) {
     const { objects } = this;
     if (!objects) return {};
@@ -293,7 +293,7 @@ export class Annotating {
     return { instance: objects, ...(sent ? { counts: countsOf(sent) } : {}) };
   }
 
-  /** The draft of a decision that was taken back, or refused: its objects with all that was done to them. @param {Past} past @returns {Draft} */
+  /** The draft of a decision that was undone or refused: its objects, with their undo steps. @param {Past} past @returns {Draft} */
   draftOf(past) {
     const draft = new Draft(past);
     if (past.instance) Object.assign(draft, { objects: past.instance, objects_of: past.item });
@@ -301,7 +301,7 @@ export class Annotating {
     return draft;
   }
 
-  /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
+  /** The number of objects by label, in words. @param {Record<string, number> | undefined} [counts] by default those of the item on the screen @returns {string} */
   inWords(counts = countsOf(this.objects?.list ?? [])) {
     const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
     return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || `no ${this.noun}s`;

@@ -1,8 +1,8 @@
 // @ts-check
-// The answer to the item on the screen, as far as it is more than one label: labels that are on, and values of attributes.
+// Answers that are more than one label: sets of labels, and values of attributes.
 //
-// What the person did by hand is in the draft; everything else comes from the answer that is looked at again, or from
-// what a model suggests, where that can be seen.
+// What the person did by hand is in the draft; everything else comes from the answer that is revised, or from the visible
+// suggestion of a model.
 
 import { isSet, membersOf, NONE_OF_THEM, setId } from "./sets.js";
 import { attributeIdOf, extreme, nearest, stepped, typed, written } from "./values.js";
@@ -12,7 +12,7 @@ import { attributeIdOf, extreme, nearest, stepped, typed, written } from "./valu
 /** @typedef {import("./values.js").Value} Value */
 /** @typedef {{value: Value, by: "hand" | "model" | "before", low?: number | null, high?: number | null}} Given */
 
-/** What arrows and their like do to the value in hand. @type {Record<string, (attribute: Attribute, value: Value | null) => Value | null>} */
+/** How arrows and similar keys change the value of the active attribute. @type {Record<string, (attribute: Attribute, value: Value | null) => Value | null>} */
 const MOVES = {
   ArrowRight: (attribute, value) => stepped(attribute, value, 1), ArrowLeft: (attribute, value) => stepped(attribute, value, -1),
   "Shift+ArrowRight": (attribute, value) => stepped(attribute, value, 1, true),
@@ -26,9 +26,9 @@ export class Answering {
     this.session = session;
     /** @type {Map<string, Attribute>} */
     this.attributes = new Map();
-    /** The attribute that keys are for, of which item, and what of a number is typed. @type {{item: unknown, field: string | null, text: string}} */
+    /** The active attribute, its item, and the digits of a number typed so far. @type {{item: unknown, field: string | null, text: string}} */
     this.hand = { item: null, field: null, text: "" };
-    /** A map for the label in focus is wanted, once the keys rest. */
+    /** Whether a map for the label in focus is to be requested once no key has been pressed for a moment. */
     this.wants_map = false;
   }
 
@@ -38,10 +38,10 @@ export class Answering {
   /** An item may have several labels. */
   get many() { return this.session.setup?.task === "multilabel"; }
 
-  /** There are attributes only. */
+  /** The task asks for attributes only. */
   get alone() { return this.session.setup?.task === "scale"; }
 
-  /** An answer is more than one label: labels, bars and values are in one place. */
+  /** An answer is more than one label: labels, bars and values are shown in one section. */
   get merged() { return this.many || this.alone || this.attributes.size > 0; }
 
   // Labels
@@ -78,7 +78,7 @@ export class Answering {
     this.#touched(`${label.name}: ${on ? "on" : "off"}`);
   }
 
-  /** A label is chosen whose attributes are asked: they are next. @param {string} label_id */
+  /** Chooses a label whose attributes are asked, and goes to them. @param {string} label_id */
   select(label_id) {
     const { session } = this;
     if (session.early) return;
@@ -105,25 +105,25 @@ export class Answering {
     return !this.alone && focused ? [focused.label_id] : [];
   }
 
-  /** Whether attributes are asked of a label. @param {string} label_id */
+  /** Whether any attribute is asked for a label. @param {string} label_id */
   asks(label_id) { return [...this.attributes.values()].some(({ labels }) => !labels || labels.includes(label_id)); }
 
   /** The attributes that are asked now. @returns {Attribute[]} */
   get fields() { return this.session.item ? this.#asked(this.#labels) : []; }
 
-  /** The attributes that are asked of some labels. @param {string[]} of @returns {Attribute[]} */
+  /** The attributes that are asked for some labels. @param {string[]} of @returns {Attribute[]} */
   #asked(of) {
     return [...this.attributes.values()].filter(({ labels }) => !labels || of.some((label_id) => labels.includes(label_id)));
   }
 
-  /** How many are asked at once at most, so that there is room for them. */
+  /** The largest number of attributes asked at once, for which room is kept. */
   get most() {
     const all = [...this.attributes.values()];
     const counts = [...this.session.labels.keys()].map((label_id) => all.filter(({ labels }) => !labels || labels.includes(label_id)).length);
     return this.many || this.alone ? all.length : Math.max(0, ...counts);
   }
 
-  /** The attribute that keys are for; null: the labels. @returns {Attribute | null} */
+  /** The active attribute, which takes the keys; null: the labels take them. @returns {Attribute | null} */
   get field() {
     const { item } = this.session;
     if (this.hand.item !== item) this.hand = { item, field: null, text: "" };
@@ -131,18 +131,18 @@ export class Answering {
     return fields.find(({ attribute_id }) => attribute_id === this.hand.field) ?? (this.alone ? fields[0] ?? null : null);
   }
 
-  /** What the map is of while an attribute is in hand: its value, or of choices the one that is suggested. Null: nothing is
-   * suggested of it, or labels are in hand. @returns {string | null} */
+  /** The target of the map while an attribute is active: its value, or its suggested choice. Null: nothing is suggested for
+   * it, or no attribute is active. @returns {string | null} */
   get target() {
     const { field } = this;
     const suggested = field && this.session.item?.values?.[field.attribute_id];
     return !suggested ? null : field.choices ? `${field.attribute_id}=${suggested.value}` : field.attribute_id;
   }
 
-  /** The attribute that a map is of; null: it is of something else. @param {string | null | undefined} target @returns {Attribute | null} */
+  /** The attribute that a map explains; null if it explains something else. @param {string | null | undefined} target @returns {Attribute | null} */
   attributeOf(target) { return this.attributes.get(attributeIdOf(target ?? "")) ?? null; }
 
-  /** What a map of an attribute is of, in words; null: it is of something else. @param {string} target @returns {string | null} */
+  /** What a map of an attribute explains, in words; null if it explains something else. @param {string} target @returns {string | null} */
   mapped(target) {
     const attribute = this.attributeOf(target);
     if (!attribute) return null;
@@ -164,7 +164,7 @@ export class Answering {
     this.session.changed();
   }
 
-  /** From the labels to the attributes, from one to the next, and round. @param {1 | -1} by @returns {boolean} whether there was another */
+  /** Goes from the labels to the attributes, from one to the next, and back to the labels. @param {1 | -1} by @returns {boolean} whether there was another */
   move(by) {
     const places = [...(this.alone ? [] : [null]), ...this.fields.map(({ attribute_id }) => attribute_id)];
     if (places.length < 2) return false;
@@ -174,7 +174,7 @@ export class Answering {
     return true;
   }
 
-  /** Back to the labels. @returns {boolean} whether an attribute was in hand */
+  /** Back to the labels. @returns {boolean} whether an attribute was active */
   leave() {
     if (this.alone || this.session.asking || !this.field) return false;
     this.#take(null);
@@ -182,7 +182,7 @@ export class Answering {
     return true;
   }
 
-  /** What is said of an attribute, or suggested. @param {Attribute} attribute @returns {Given | null} */
+  /** The given value of an attribute, or the suggested one. @param {Attribute} attribute @returns {Given | null} */
   given({ attribute_id }) {
     const { draft: { values, before }, item } = this.session;
     const by_hand = values.get(attribute_id);
@@ -202,16 +202,16 @@ export class Answering {
     if (!session.item || session.face || session.early) return;
     session.draft.values.set(attribute.attribute_id, value);
     session.touched_at = session.now();
-    session.say(`${attribute.name}: ${value === null ? "nothing said" : written(attribute, value)}`);
+    session.say(`${attribute.name}: ${value === null ? "no value" : written(attribute, value)}`);
   }
 
-  /** A value is dragged to. @param {Attribute} attribute @param {number} number */
+  /** Sets a value by dragging. @param {Attribute} attribute @param {number} number */
   drag(attribute, number) {
     this.#take(attribute.attribute_id);
     this.set(attribute, nearest(attribute, number));
   }
 
-  /** A key, as long as an attribute is in hand. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
+  /** Handles a key while an attribute is active. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
    * @param {boolean} repeat @returns {boolean} whether it was for the attribute */
   key(name, digit, repeat) {
     const attribute = this.session.face ? null : this.field;
@@ -253,7 +253,7 @@ export class Answering {
     const { session, values } = this;
     const label_id = this.many ? setId(this.on) : null;
     const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
-    if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
+    if (this.alone && !Object.keys(values).length) return "No value is given yet: give one, or press u if you are unsure.";
     const same = this.many ? seen === label_id : Object.entries(values).every(([id, value]) => this.#suggestedValues?.[id] === value);
     const words = this.many ? session.nameOf(label_id) : this.inWords(values);
     if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words}`, guess: true };
@@ -269,7 +269,7 @@ export class Answering {
     return known.length ? Object.fromEntries(known.map(([id, { value }]) => [id, value])) : null;
   }
 
-  /** What goes with a decision. @param {import("./session.js").Choice} choice
+  /** The fields that a decision has for labels and values. @param {import("./session.js").Choice} choice
    * @returns {Pick<import("./types.d.ts").Decide, "values" | "touched">} */
   said({ verdict, label_id, guess }) {
     if (!this.merged || verdict === "skip" || (verdict === "unsure" && label_id === null && !guess)) return {};

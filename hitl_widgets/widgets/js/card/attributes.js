@@ -74,7 +74,7 @@ function buildScale(session, attribute) {
     setAttribute(thumb, "data-by", given?.by ?? null);
     if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
     setAttribute(track, "aria-valuenow", value === null ? null : String(value));
-    setAttribute(track, "aria-valuetext", value === null ? "nothing said" : `${written(attribute, value)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
+    setAttribute(track, "aria-valuetext", value === null ? "no value" : `${written(attribute, value)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
     track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest({ ...attribute, low: 0, high: Infinity }, step)}`;
   }
   return { element, update };
@@ -99,7 +99,7 @@ function buildField(session, attribute) {
     setAttribute(row, "data-by", given?.by ?? null);
     control.update(given, held);
     setText(value, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
-    value.title = given ? SOURCES[given.by] : "nothing said";
+    value.title = given ? SOURCES[given.by] : "no value";
   }
   return { row, update };
 }
@@ -123,7 +123,7 @@ export function buildFields(session) {
       drawn = setup.taxonomy;
       fields = new Map([...answering.attributes].map(([id, attribute]) => [id, buildField(session, attribute)]));
       rows.replaceChildren(...[...fields.values()].map(({ row }) => row));
-      // Of one height, whatever label is in focus: the item beside it doesn't change its size.
+      // The height is the same for every label in focus, so that the item beside it keeps its size.
       rows.style.setProperty("--hitl-n-values", String(Math.min(answering.most, 4)));
     }
     const asked = new Set(answering.fields.map(({ attribute_id }) => attribute_id));

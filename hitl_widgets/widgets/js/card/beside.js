@@ -21,7 +21,7 @@ export function buildCertainty(session) {
 
   function update() {
     const { asking, annotating } = session;
-    // With an object in focus, it is that one's.
+    // With an object in focus, this is the object's certainty.
     const object = asking ? null : annotating.objects?.current ?? null;
     const certainty = !object ? session.certainty : object.certainty === null ? null : { value: object.certainty, source: "given" };
     steps.forEach((step, value) => {
@@ -63,13 +63,13 @@ export function buildFlags(session, refocus) {
 const QUOTES = 3; // of what is marked in a text
 const QUOTED = 24; // characters of each
 
-/** What is marked in a text, in its own words. @param {import("../text/item_text.js").ItemText} text @param {[number, number][]} spans */
+/** The marked words of a text, quoted. @param {import("../text/item_text.js").ItemText} text @param {[number, number][]} spans */
 function quotesOf(text, spans) {
   const quotes = spans.slice(0, QUOTES).map(([start, end]) => `“${text.slice(start, Math.min(end, start + QUOTED))}${end > start + QUOTED ? "…" : ""}”`);
   return quotes.join(", ") + (spans.length > QUOTES ? ` and ${spans.length - QUOTES} more` : "");
 }
 
-/** What is said of the reason that the map shows. @param {CardSession} session */
+/** The controls that judge the reason that the map shows. @param {CardSession} session */
 export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
@@ -77,7 +77,7 @@ export function buildReason(session) {
   const parts = h("button", { class: "hitl-key-button", type: "button", tabindex: "-1", title: "Mark whole parts of the item",
     "aria-keyshortcuts": "p", onclick: () => session.nextTool() }, cap("p"), h("span", { text: "Parts" }));
   const said = h("span");
-  // A press on it isn't meant for the item below.
+  // A press here must not reach the item below.
   const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true, onpointerdown: (/** @type {Event} */ event) => event.stopPropagation() },
     said, parts);
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
@@ -102,7 +102,7 @@ export function buildReason(session) {
   return { element, words, update };
 }
 
-/** What can be done beside choosing a label. @param {CardSession} session */
+/** Buttons for the actions other than choosing a label. @param {CardSession} session */
 export function buildActions(session) {
   const guess = actionButton("guess", "Guess", () => session.guess());
   guess.title = "Unsure, with a best guess";

@@ -10,24 +10,24 @@ import { KINDS, Regions } from "./regions.js";
 
 export class Brush {
   constructor() {
-    /** What it marks; null while it is put away. @type {import("./regions.js").Kind | null} */
+    /** What the brush marks; null while it is put away. @type {import("./regions.js").Kind | null} */
     this.kind = null;
     this.erasing = false;
-    /** As a share of the item's longer side. */
+    /** Radius as a share of the item's longer side. */
     this.radius = 0.06;
-    /** Where the keys' brush stands, in item pixels. */
+    /** Position of the brush when moved by keys, in item pixels. */
     this.cursor = { x: 0, y: 0 };
-    /** Whole parts of the item are marked, instead of spots. */
+    /** Whether whole parts of the item are marked instead of spots. */
     this.in_parts = false;
-    /** The part in hand. */
+    /** The active part. */
     this.part = 0;
-    /** Whether the stroke that goes on takes marks away: its first part says so. @type {boolean | null} */
+    /** Whether the current stroke erases; decided by its first part. @type {boolean | null} */
     this.clearing = null;
-    /** The words in hand, of a text. @type {Marking | null} */
+    /** The active words, if the item is a text. @type {Marking | null} */
     this.words = null;
   }
 
-  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Marks} marks
+  /** Switches the brush: to mark what is wrong, then what is missing, then off. @param {Item} item @param {Marks} marks
    * @param {import("../text/view.js").Tinted[]} [tinted] the words of a text that count @returns {string} in words */
   next(item, marks, tinted = []) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
@@ -41,10 +41,10 @@ export class Brush {
   /** @param {number} factor */
   resize(factor) { this.radius = Math.max(0.004, Math.min(0.3, this.radius * factor)); }
 
-  /** In item pixels. @param {Item} item */
+  /** Radius in item pixels. @param {Item} item */
   size(item) { return this.radius * Math.max(item.width, item.height); }
 
-  /** By half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
+  /** Moves the brush by half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
   move(item, dx, dy) {
     if (this.in_parts) {
       this.part = item.parts?.next(this.part, dx, dy) ?? 0;
@@ -55,7 +55,7 @@ export class Brush {
       y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step)) };
   }
 
-  /** To the next part by number, so that none is out of reach. @param {Item} item @param {1 | -1} by */
+  /** Goes to the next part by number, so that every part can be reached. @param {Item} item @param {1 | -1} by */
   step(item, by) { if (this.in_parts && item.parts) this.part = (this.part + by + item.parts.n) % item.parts.n; }
 
   /** The pointer is over a point of the item, in its pixels. @param {Item} item @param {{x: number, y: number}} at
@@ -67,7 +67,7 @@ export class Brush {
     return other;
   }
 
-  /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
+  /** Marks the active part, or clears it if it was marked; the other parts of a stroke do as the first.
    * @param {Item} item @param {Marks} marks @param {boolean} begins */
   fill({ parts }, marks, begins) {
     const { regions } = marks;
@@ -78,14 +78,14 @@ export class Brush {
     this.#judge(marks);
   }
 
-  /** What the keys' brush does where it stands. @param {Item} item @param {Marks} marks */
+  /** Applies the brush at its position, by a key. @param {Item} item @param {Marks} marks */
   press(item, marks) {
     if (this.words) this.#markWords(this.words, marks);
     else if (this.in_parts) this.fill(item, marks, true);
     else this.paint(item, marks, this.cursor);
   }
 
-  /** The words in hand are marked, or cleared where all of them were. @param {Marking} words @param {Marks} marks */
+  /** Marks the active words, or clears them if all of them were marked. @param {Marking} words @param {Marks} marks */
   #markWords({ range: [start, end] }, marks) {
     const { regions } = marks;
     if (!this.kind || !regions) return;
@@ -94,10 +94,10 @@ export class Brush {
     this.#judge(marks);
   }
 
-  /** A region says by itself that the reason is wrong. @param {Marks} marks */
+  /** A marked region implies that the reason is wrong. @param {Marks} marks */
   #judge(marks) { if (KINDS.some((kind) => marks.regions?.count(kind))) marks.reason = "wrong"; }
 
-  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+  /** Paints from one point to the next, in item pixels; a stroke begins if no former point is given.
    * @param {Item} item @param {Marks} marks @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, marks, at, from) {
     const { regions } = marks;

@@ -8,15 +8,15 @@ import { attributeIdOf } from "./values.js";
 
 export const MODES = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
-/** The label whose map comes by itself. @param {Item} item */
+/** The label whose map the kernel sends unasked. @param {Item} item */
 export const mainTarget = (item) => item.target ?? item.suggestion;
 
-/** Where an item keeps a map: that of its main target under the method alone.
+/** The key of a map in an item's maps: for its main target, the name of the method alone.
  * @param {Item} item @param {string} method @param {string | null} target @param {string | null} [against] */
 export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === mainTarget(item) ? [] : [target]),
   ...(against === null ? [] : ["against", against])].join(" ");
 
-/** An item takes a map. That of another model, adopted while the item was here, doesn't belong to what is shown of it.
+/** Adds a map to an item. A map of another model than that of the shown prediction isn't kept; the reason is put in its place.
  * @param {Item} item @param {Saliency} map */
 export function keepMap(item, map) {
   const key = mapKey(item, map.method, map.target, map.against);
@@ -39,8 +39,8 @@ export class MapDisplay {
 
   get method() { return this.methods[this.at] ?? null; }
 
-  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
-   * there, else for the label alone, else for the suggestion.
+  /** The map that a person sees: the one that compares the label in focus with another, if it has come, else that of the
+   * label alone, else that of the suggestion.
    * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
   of(item, target = null, against = null) {
     const { method } = this;
@@ -51,7 +51,7 @@ export class MapDisplay {
 
   toggle() { this.on = !this.on; }
 
-  /** The next method, or the next mode; a map that was off comes on as it was. @param {"method" | "mode"} what */
+  /** The next method, or the next mode; a map that was off is only turned on. @param {"method" | "mode"} what */
   next(what) {
     if (this.on && what === "method") this.at = (this.at + 1) % this.methods.length;
     if (this.on && what === "mode") this.mode = MODES[(MODES.indexOf(this.mode) + 1) % MODES.length];

@@ -12,8 +12,8 @@ export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data:
 /** @param {string} flag */
 export const flagName = (flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag;
 
-/** What was answered, where it is looked at again. @typedef {{label_id: string | null, values: Record<string, number | string>, touched: string[]}} Before */
-/** What was done by hand since, as the browser's storage keeps it.
+/** The answer that is revised. @typedef {{label_id: string | null, values: Record<string, number | string>, touched: string[]}} Before */
+/** The changes made by hand since, as the browser's storage keeps them.
  * @typedef {{labels: [string, boolean][], values: [string, number | string | null][], before: Before | null}} ByHand */
 
 /** What the browser's storage keeps of objects: what was done to them, and what was on the screen then.
@@ -23,29 +23,29 @@ export const flagName = (flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)
 const beforeOf = (past) => (!past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] });
 
 export class Draft extends Marks {
-  /** @param {Past} [past] what was said of a decision that is looked at again
+  /** @param {Past} [past] the decision that is revised
    * @param {ByHand} [by_hand] what the browser kept @param {KeptObjects} [kept] and of objects */
   constructor(past, by_hand, kept) {
     super(past);
-    /** Labels and values start from it, and not from what a model suggests. */
+    /** The answer from which labels and values start, in place of a model's suggestion. */
     this.before = by_hand ? by_hand.before : beforeOf(past);
     /** Labels that were turned on or off by hand. @type {Map<string, boolean>} */
     this.labels = new Map(by_hand?.labels);
-    /** Values of attributes given by hand; null: taken away. @type {Map<string, number | string | null>} */
+    /** Values of attributes given by hand; null: removed. @type {Map<string, number | string | null>} */
     this.values = new Map(by_hand?.values);
     /** The objects of the item, once they were asked for (card/annotating.js), and the item. @type {import("../objects/image.js").ImageObjects | null} */
     this.objects = null;
     /** @type {Item | null} */
     this.objects_of = null;
     this.kept = kept ?? null;
-    /** The objects of a decision that was taken back. @type {import("../messages.d.ts").ObjectEntry[] | null} */
+    /** The objects of a decision that was undone. @type {import("../messages.d.ts").ObjectEntry[] | null} */
     this.former = null;
     /** @type {Set<string>} */
     this.flags = new Set(past?.flags);
     this.note = past?.note ?? "";
   }
 
-  /** As a decision has it. */
+  /** The fields of a decision that come from the draft. */
   get said() {
     return { note: this.note.trim() || null, flags: [...this.flags], ...this.judgement };
   }
@@ -61,14 +61,14 @@ export class Draft extends Marks {
     return drawn && { objects: drawn, screen: { blind: item.blind, model: item.model, exposure: item.exposure } };
   }
 
-  /** The answer is stored, and its item stays on the screen. @param {Past} past */
+  /** Starts again from the answer just given, while its item stays on the screen. @param {Past} past */
   hold(past) {
     this.before = beforeOf(past);
     this.labels.clear();
     this.values.clear();
   }
 
-  /** Nothing is said. */
+  /** Whether the draft holds nothing. */
   get empty() { return (this.objects ? this.objects.empty : !this.kept && !this.former) && !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.judged; }
 
   /** @param {string} flag @returns {string} what happened, in words */

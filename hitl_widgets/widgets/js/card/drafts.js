@@ -6,7 +6,7 @@ import { Draft } from "./draft.js";
 /** @typedef {import("../outbox.js").Store} Store */
 
 const ROOT = "hitl_widgets/draft/";
-const DAYS = 30; // an item that wasn't decided for so long is another's by now
+const DAYS = 30; // a draft older than this is deleted: somebody else has the item by then
 
 export class DraftStore {
   /** @param {Store | null} storage @param {() => number} now */
@@ -14,11 +14,11 @@ export class DraftStore {
     this.storage = storage;
     this.now = now;
     this.place = "";
-    /** What the storage has by now: item_id -> what it looked like. @type {Map<string, string>} */
+    /** The drafts as they were last written: item_id -> text. @type {Map<string, string>} */
     this.written = new Map();
   }
 
-  /** Whose drafts. @param {string} project_id @param {string} base @param {string} annotator */
+  /** Sets whose drafts these are. @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     this.place = ROOT + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
     this.written.clear();
@@ -44,7 +44,7 @@ export class DraftStore {
     return kept?.said ? new Draft({ ...kept.said, map: kept.map }, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
   }
 
-  /** It is decided. @param {string} item_id */
+  /** Deletes the draft of an item that was decided. @param {string} item_id */
   drop(item_id) {
     this.written.delete(item_id);
     this.#remove(this.#key(item_id));

@@ -1,5 +1,5 @@
 // @ts-check
-// What lies over the labels while it is open: questions, the guideline of a label, the project, what one was told.
+// The drawer, which covers the labels while it is open: questions, the guideline of a label, the project, notices.
 
 import { exampleOf } from "./about.js";
 import { cap, h, setText } from "../dom.js";
@@ -12,7 +12,7 @@ const SIDE = 64;
 /** @type {Record<string, string>} */
 const SETTLED = { example: "became an example", counter_example: "became a counter-example", sentence: "went into the definition", none: "settled" };
 
-/** When it was, in words. @param {string} at @param {number} now */
+/** A time relative to now, in words. @param {string} at @param {number} now */
 export function ago(at, now) {
   const minutes = (now - Date.parse(at)) / 60_000;
   if (!(minutes >= 1)) return "now";
@@ -138,7 +138,7 @@ function guidelineOf(session) {
   if (!label) return [...purpose, h("p", { class: "hitl-quiet", text: "Go to a label with the arrow keys, or click the i beside it." })];
   const all = session.extras.examples.get(label.label_id) ?? [];
   /** @type {[string, typeof all, string][]} */
-  const groups = [["This is one", all.filter(({ against, case: hard }) => !against && !hard), ""], ["This is something else", all.filter(({ against, case: hard }) => against && !hard), "against"]];
+  const groups = [["Examples", all.filter(({ against, case: hard }) => !against && !hard), ""], ["Counter-examples", all.filter(({ against, case: hard }) => against && !hard), "against"]];
   for (const hard of new Set(all.flatMap((example) => example.case ?? []))) groups.push([`Hard to see: ${hard}`, all.filter((example) => example.case === hard), hard]);
   const address = /^https?:/.test(label.link ?? "") ? label.link ?? "" : "";
   return [...purpose, h("h4", { class: "hitl-guided", text: label.path }),
@@ -164,7 +164,7 @@ function projectOf(session) {
   return [h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about?.purpose ?? "Nobody has written down what this project is for.")),
     ...(about?.asked ? [h("p", { class: "hitl-assigned", text: about.asked })] : []),
     h("p", { text: whoSees(about, setup?.annotator ?? "") }),
-    h("p", { text: "In a cell, wb.people.own() shows you your own: your slips, your calibration, your bias." }),
+    h("p", { text: "In a cell, wb.people.own() shows your own figures: your slips, your calibration, your bias." }),
     h("p", { class: "hitl-quiet", text: "The project's log lies in its folder: whoever can open the folder can read all of it, names too." }),
     ...(about?.takes_part ?? []).map((to) => h("section", { class: "hitl-takes-part" },
       h("p", { text: to === "planted" ? "You agreed that some suggestions may be wrong on purpose. You may stop at any time; you are told which ones when the sitting is over." : `You take part in: ${to}.` }),
@@ -179,7 +179,7 @@ function noticesOf(session) {
     h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => { session.people.dismiss(notice); if (!session.people.notices.length) session.open(null); } })));
 }
 
-/** What the person is told, in the place of the last decisions until it is dismissed. @param {CardSession} session @param {() => void} refocus */
+/** The bar with a notice, in place of the last decisions until it is dismissed. @param {CardSession} session @param {() => void} refocus */
 export function buildNotice(session, refocus) {
   const words = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
   const show = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));

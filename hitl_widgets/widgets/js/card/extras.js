@@ -15,19 +15,19 @@ export class Extras {
   constructor(around, card) {
     this.around = around;
     this.card = card;
-    /** Of a label. @type {Map<string, Example[]>} */
+    /** The examples of each label. @type {Map<string, Example[]>} */
     this.examples = new Map();
     this.packing = false;
   }
 
-  /** The examples of a label are wanted on the screen. @param {Label} label */
+  /** Requests the examples of a label. @param {Label} label */
   wantExamples({ label_id, n_examples }) {
     if (!n_examples || this.examples.has(label_id)) return;
     this.examples.set(label_id, []);
     this.ask({ kind: "examples", label_ids: [label_id] });
   }
 
-  /** The whole project as a file. */
+  /** Requests the whole project as a file. */
   wantArchive() {
     if (this.packing) return;
     this.packing = true;
@@ -35,7 +35,7 @@ export class Extras {
     this.ask({ kind: "archive" });
   }
 
-  /** Something without which the card goes on: not sent again. @param {import("../messages.d.ts").CardAct} message */
+  /** Sends a request that the card can do without: it isn't sent again. @param {import("../messages.d.ts").CardAct} message */
   ask(message) {
     try { this.around.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
   }

@@ -17,7 +17,7 @@ const FACES = {
   enough: ["✓", "All done", "You have answered as many items as this review asked for. Train on the answers in a cell below, or undo the last one with z."],
 };
 
-/** What stands in the card's place when there is nothing to decide. @param {CardSession} session @param {() => void} refocus */
+/** Builds the page in the card's place. @param {CardSession} session @param {() => void} refocus */
 export function buildFace(session, refocus) {
   const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
   const title = h("h3", { class: "hitl-face-title" });
@@ -29,7 +29,7 @@ export function buildFace(session, refocus) {
     session.name(box.value.trim());
     refocus();
   } }, box, h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
-  h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => { session.name(null); refocus(); } }));
+  h("button", { class: "hitl-key-button", type: "button", text: "Go on without a name", onclick: () => { session.name(null); refocus(); } }));
   /** @param {boolean} yes */
   const answer = (yes) => { session.people.consent(yes); refocus(); };
   const consent = h("div", { class: "hitl-name-form" },

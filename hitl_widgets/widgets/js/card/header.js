@@ -1,17 +1,17 @@
 // @ts-check
-// The line above the item, the warning of a server that vanishes, and the line below.
+// The line above the item, the warning that the server is temporary, and the line below the item.
 
 import { capOf, h, setText } from "../dom.js";
 import { hints } from "./object_list.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
-/** What a review asks about, where it isn't what is open. @type {Record<string, string>} */
+/** Names of the queues other than that of open items. @type {Record<string, string>} */
 const QUEUES = { second_look: "Second looks", relabel: "Asked again" };
 /** @type {Record<string, string>} */
 const MEANS = { "Second looks": "Answers that may be wrong, yours first, are asked again without the model's prediction",
   "Asked again": "Items whose answer a change of the taxonomy left in doubt" };
-const NEWS_MS = 60_000; // what others did is shown for so long
+const NEWS_MS = 60_000; // news of others is shown for this long
 
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
@@ -61,7 +61,7 @@ export function buildHeader(session, on) {
   return { header, update };
 }
 
-/** On Binder: the work lives only there. @param {CardSession} session */
+/** The warning on Binder, where the work exists only on a temporary server. @param {CardSession} session */
 export function buildTemporary(session) {
   const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.extras.wantArchive() });
   const bar = h("div", { class: "hitl-temporary", role: "note", hidden: true },
@@ -69,7 +69,7 @@ export function buildTemporary(session) {
   return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.extras.packing; } };
 }
 
-/** What the person's role allows here, and what is kept aside. @param {CardSession} session */
+/** The bar that says what the person's role allows, and which answers are kept aside. @param {CardSession} session */
 export function buildStanding(session) {
   const text = h("span");
   const bar = h("div", { class: "hitl-temporary hitl-standing", role: "status", hidden: true }, text);
@@ -84,7 +84,7 @@ export function buildStanding(session) {
 export function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
   const news = h("span", { class: "hitl-news", role: "status" });
-  // What is learnt is spoken; when the next answers will be is only to be read.
+  // Screen readers announce what was learnt, but not when the model learns next.
   const learnt = h("span", { role: "status" });
   const next = h("span");
   const learning = h("span", { class: "hitl-learning" }, learnt, next);

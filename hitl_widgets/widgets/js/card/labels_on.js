@@ -1,5 +1,5 @@
 // @ts-check
-// What stands beside a label where an answer is more than one label: whether it is on, by whom, and how likely it is.
+// The mark, the bar and the probability beside a label, in tasks whose answer is more than one label.
 
 import { h, setAttribute, setText } from "../dom.js";
 import { percent } from "./panel.js";
@@ -22,7 +22,7 @@ export function columnsOf({ answering }, labels, searching) {
   return wide ? (labels.length <= TWO_COLUMNS ? 2 : 3) : n <= LINES ? 2 : 3;
 }
 
-/** How a label's state is told, beside its colour. @param {boolean} on @param {string | null} by */
+/** A label's state in words. @param {boolean} on @param {string | null} by */
 function words(on, by) {
   if (by === "hand") return on ? "turned on" : "turned off";
   if (by === "before") return on ? "on, as you answered" : "off, as you answered";

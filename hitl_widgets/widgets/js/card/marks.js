@@ -1,11 +1,11 @@
 // @ts-check
-// What a person says of an explanation: whether the reason that the map shows is right, and where not.
+// A person's judgement of an explanation: whether the reason that the map shows is right, and the regions where it isn't.
 
 import { KINDS, Regions } from "./regions.js";
 
 /** @typedef {import("./types.d.ts").Reason} Reason */
 /** @typedef {import("../messages.d.ts").RegionEntry} RegionEntry */
-/** What the log and the browser's storage have of it; `method` and `display` are of the map that was on the screen.
+/** The judgement as the log and the browser's storage keep it; `method` and `display` are those of the map on the screen.
  * @typedef {{reason?: Reason | null, wrong?: RegionEntry | null, missing?: RegionEntry | null, method?: string, display?: import("../messages.d.ts").ObjectReasonEntry["display"],
  *   map?: import("../messages.d.ts").ShownMap | null}} Judgement */
 
@@ -19,19 +19,19 @@ export class Marks {
     this.regions = before && width ? new Regions(width, height, before) : null;
     this.method = before?.method;
     this.display = before?.display;
-    /** The map of which it was said. @type {import("../messages.d.ts").ShownMap | null} */
+    /** The map that was judged. @type {import("../messages.d.ts").ShownMap | null} */
     this.map = before?.map ?? null;
   }
 
-  /** As a decision has it. */
+  /** The judgement as a decision stores it. */
   get judgement() {
     return { reason: this.reason, wrong: this.regions?.region("wrong") ?? null, missing: this.regions?.region("missing") ?? null };
   }
 
-  /** Whether anything is said. */
+  /** Whether there is a judgement. */
   get judged() { return this.reason !== null || KINDS.some((kind) => this.regions?.count(kind)); }
 
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+  /** The reason that the map shows is right, or wrong; the same judgement again removes it.
    * @param {Reason} reason @returns {string} what happened, in words */
   judge(reason) {
     if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";

@@ -14,20 +14,20 @@ const MOST = 60; // rows at once; with more objects those around the one in focu
 const BEFORE = 20;
 const QUOTED = 60; // characters of a span's quote
 
-/** What became of an object, in a word. @param {CardSession} session @param {ImageObjects} objects @param {Shape} object @returns {string} */
+/** What was done to an object, in words. @param {CardSession} session @param {ImageObjects} objects @param {Shape} object @returns {string} */
 function became(session, objects, object) {
   const what = objects.became(object);
   const words = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? (objects.isProposal(object) ? "" : "✓") : what;
   return [words, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", reasonOf(objects, object), objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
 }
 
-/** What was said of the explanation of an object, in words. @param {ImageObjects} objects @param {Shape} object */
+/** The judgement of an object's explanation, in words. @param {ImageObjects} objects @param {Shape} object */
 const reasonOf = (objects, { id }) => {
   const reason = objects.reasons.get(id)?.reason;
   return reason ? `${reason} reason` : "";
 };
 
-/** What the model proposes, or why nothing is. @param {CardSession} session @returns {[string, string]} a heading, and the rest */
+/** A summary of the objects, or why nothing is proposed. @param {CardSession} session @returns {[string, string]} a heading, and the rest */
 function heading(session) {
   const { item, annotating, setup } = session;
   const { objects } = annotating;
@@ -50,7 +50,7 @@ export function buildObjectList(session, colourOf) {
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
   const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
-  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object; so does dragging over the picture" }));
   const no_span = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, cap("ArrowRight"), h("span", { text: "selects a word, a label's key makes a span of it" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next" }));
   const element = h("section", { class: "hitl-objects-said hitl-merged", hidden: true }, h("div", { class: "hitl-row" }, title, margin, accept), rows, empty, no_span,
@@ -65,7 +65,7 @@ export function buildObjectList(session, colourOf) {
   /** The object that was brought into view, and the order of the rows then. @type {string | null} */
   let in_view = null;
   let scrolled = false;
-  /** The objects among which that was. @type {unknown} */
+  /** The objects of the item when the list last scrolled. @type {unknown} */
   let scrolled_in = null;
   rows.addEventListener("scroll", () => { scrolled = true; });
 
@@ -120,8 +120,8 @@ export function buildObjectList(session, colourOf) {
     }
   }
 
-  /** The row of the object in focus is in view, whatever lies around the list stays where it is. To be called when all of the card is
-   * written: a browser that is asked where something lies lays out the page at once. */
+  /** Scrolls the list, and nothing around it, to the row of the object in focus. To be called after everything else on the card is
+   * written: reading a position forces the browser to lay out the page. */
   function scroll() {
     const { focus = null } = session.annotating.objects ?? {};
     const place = focus && `${focus} ${order}`;
@@ -173,7 +173,7 @@ export function buildObjectList(session, colourOf) {
   return { element, update, scroll };
 }
 
-/** What keys do now, in a line. @param {CardSession} session @returns {string} */
+/** One line on what the keys do now. @param {CardSession} session @returns {string} */
 export function hints(session) {
   const { annotating: { objects }, setup } = session;
   if (!objects || !setup) return "";
@@ -192,6 +192,6 @@ export function hints(session) {
 function hintsOfSpans({ range, current, under, list }, key) {
   if (!range) return ["← → select a word", "↑ ↓ by lines", list.length ? "Tab takes a span" : "", key("accept", list.length ? "stores all" : "stores that there are none"), key("skip", "skips")].filter(Boolean).join(" · ");
   const ends = "Space a word more, ⇧ Space less, ⇧ ← → by character";
-  if (!current && !under) return ["a label's key makes a span", ends, key("widen", "the sentence"), key("other_end", "the other end"), "Esc lets go"].filter(Boolean).join(" · ");
+  if (!current && !under) return ["a label's key makes a span", ends, key("widen", "the sentence"), key("other_end", "the other end"), "Esc deselects"].filter(Boolean).join(" · ");
   return ["a label's key", ends, key("delete", "deletes"), key("unsure", "unsure"), key("undo", "undoes"), "Tab next", key("accept", "stores all")].filter(Boolean).join(" · ");
 }

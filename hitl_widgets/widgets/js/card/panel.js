@@ -19,7 +19,7 @@ export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 *
 /** @param {number} points */
 const ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 
-/** What the model says, as bars. @param {CardSession} session */
+/** The model's predictions as bars. @param {CardSession} session */
 export function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });
@@ -44,7 +44,7 @@ export function buildBars(session) {
     return rows[i];
   }
 
-  /** What stands in place of the bars. @returns {[string, string]} */
+  /** The text in place of the bars: a heading, and the rest. @returns {[string, string]} */
   function words() {
     const { item, suggestion, setup, answering } = session;
     if (!item || suggestion || answering.proposed || answering.suggestedWords) return ["", ""];
@@ -98,7 +98,7 @@ export function buildBars(session) {
     if (first) setText(margin, `you: ${session.wordsOf(first)}`);
     setText(/** @type {Node} */ (accept.lastChild), keeps ? "keep yours" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
   }
-  /** Labels, bars and values are in one place, below; here is what is suggested, and what Enter does. */
+  /** Updates the line above the labels where bars and values are shown beside these: the suggestion, and what Enter does. */
   function updateMerged() {
     const { focused, first, answering, suggestion, item } = session;
     const { many, alone, proposed, suggestedWords } = answering;
@@ -195,7 +195,7 @@ export function buildLabels(session, refocus) {
   }
 
   box.addEventListener("focus", () => {
-    // As high as it was: the item above and beside it doesn't move with every letter.
+    // The height is kept, so that the item above and beside it doesn't move with every letter.
     chips.style.minHeight = `${chips.offsetHeight}px`;
     searching = true;
     marked = 0;

@@ -1,5 +1,5 @@
 // @ts-check
-// The parts of an item (superpixels), as the kernel found them, and the one that is in hand. Pure, no DOM.
+// The parts of an item (superpixels), computed by the kernel: lookup, neighbours and drawing. Pure, no DOM.
 
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Bounds */
 
@@ -33,7 +33,7 @@ export class Parts {
     return this.numbers[cell(y, this.height) * this.width + cell(x, this.width)];
   }
 
-  /** The part next to one in a direction: the nearest whose middle lies that way, rather ahead than aside.
+  /** The next part in a direction: the nearest whose middle lies that way; sideways distance counts double.
    * @param {number} part @param {number} dx @param {number} dy one of them 1 or -1, the other 0 */
   next(part, dx, dy) {
     const from = this.middles[part];
@@ -47,7 +47,7 @@ export class Parts {
     return best;
   }
 
-  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the one in hand lit up.
+  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the active part brightened.
    * @param {number} width @param {number} height @param {number} current
    * @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
   drawn(width, height, current) {

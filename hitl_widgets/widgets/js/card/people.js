@@ -1,5 +1,5 @@
 // @ts-check
-// What people ask each other, agree to and are told. Plain state; what is said goes out by `send`.
+// Questions, consent and notices. Plain state; acts go out through `send`.
 
 /** @typedef {import("../messages.d.ts").ThreadEntry} Thread */
 /** @typedef {import("../messages.d.ts").NoticeEntry} Notice */
@@ -8,7 +8,7 @@
 /** @typedef {import("../messages.d.ts").Settle["how"]} Settling */
 /** @typedef {import("./types.d.ts").PeopleAct} PeopleAct */
 /** @typedef {import("./types.d.ts").Push} Push */
-/** What lies over the right half of the card. @typedef {"questions" | "guideline" | "project" | "notices"} Drawer */
+/** The content of the drawer, over the right half of the card. @typedef {"questions" | "guideline" | "project" | "notices"} Drawer */
 
 const ROOT = "hitl_widgets/read/";
 
@@ -21,7 +21,7 @@ export class People {
     this.place = "";
     /** The latest last. @type {Thread[]} */
     this.threads = [];
-    /** Threads have come. */
+    /** Whether threads have come. */
     this.heard = false;
     /** @type {Notice[]} */
     this.notices = [];
@@ -29,23 +29,23 @@ export class People {
     this.about = null;
     /** @type {Question | null} */
     this.question = null;
-    /** Why nothing can be answered here. @type {string | null} */
+    /** Why the person can't answer here; null if they can. @type {string | null} */
     this.reading = null;
-    /** What is kept aside, in words. @type {string | null} */
+    /** Which answers are kept aside, in words. @type {string | null} */
     this.aside = null;
     /** How many posts of a thread the person has read. @type {Record<string, number>} */
     this.read = {};
     /** The thread that the person answers. @type {string | null} */
     this.replying = null;
-    /** The question is about the label rather than the item. */
+    /** Whether the question is about the label rather than the item. */
     this.of_label = false;
-    /** Text that was refused: it is in the field again. */
+    /** Refused text, put back into the field. */
     this.unsent = "";
-    /** Ids of what was dismissed, or answered, and may still come once more. @type {Set<string>} */
+    /** Ids of notices and questions that were dismissed or answered, and may still arrive once more. @type {Set<string>} */
     this.over = new Set();
   }
 
-  /** Who reads. @param {string} project_id @param {string} base @param {string} annotator */
+  /** Sets the person, and loads what they have read. @param {string} project_id @param {string} base @param {string} annotator */
   open(project_id, base, annotator) {
     const place = ROOT + [project_id, base, annotator].map(encodeURIComponent).join("/");
     if (place === this.place) return;
@@ -80,7 +80,7 @@ export class People {
   #threads(threads) {
     const before = new Set(this.fresh.map(({ thread, posts }) => `${thread} ${posts.length}`));
     this.threads = threads;
-    if (!this.heard || !this.annotator) { // what was there when the page opened is told by the badge alone
+    if (!this.heard || !this.annotator) { // only the badge counts what was there when the page opened
       this.heard = true;
       return null;
     }
@@ -107,7 +107,7 @@ export class People {
     return [item, label, [...others.filter((thread) => fresh.has(thread)), ...others.filter((thread) => !fresh.has(thread) && !thread.settled)].slice(0, 20)];
   }
 
-  /** The person has these before their eyes. @param {Thread[]} threads */
+  /** Marks threads on the screen as read. @param {Thread[]} threads */
   look(threads) {
     const fresh = threads.filter(({ thread, posts }) => posts.length > (this.read[thread] ?? 0));
     if (!fresh.length) return;
@@ -152,7 +152,7 @@ export class People {
     this.send({ kind: "dismiss", notice });
   }
 
-  /** It was refused. @param {PeopleAct} act */
+  /** Takes back an act that was refused. @param {PeopleAct} act */
   refused(act) {
     if (act.kind === "ask" || act.kind === "respond") this.unsent = act.text;
     if (act.kind === "dismiss") this.over.delete(act.notice);

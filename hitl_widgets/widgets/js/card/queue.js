@@ -7,7 +7,7 @@
 /** @typedef {import("./types.d.ts").Decide} Decide */
 
 export const KEPT = 50; // decisions that can be undone
-export const REVISION = "revision"; // why an item is on the screen that was decided before
+export const REVISION = "revision"; // `chosen_by` of an item that was decided before
 
 /** @param {Decide} act @returns {Past} */
 export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, values, touched, seen }) {
@@ -22,17 +22,17 @@ export class Queue {
   constructor() {
     /** The item on the screen, then the ones after it. @type {Item[]} */
     this.items = [];
-    /** What stands of the last decisions, the newest at the end. @type {Past[]} */
+    /** The last decisions that stand, the newest at the end. @type {Past[]} */
     this.past = [];
-    /** Ids of decisions that were taken back here. @type {Set<string>} */
+    /** Ids of decisions that were undone here. @type {Set<string>} */
     this.undone = new Set();
   }
 
   /** @returns {Item | undefined} */
   get current() { return this.items[0]; }
 
-  /** An item arrives: to the end; a newer version of one that waits takes its place, and has its picture at once; the
-   * first two stay as they are. @param {Item} item */
+  /** Adds an item at the end. A newer version of a waiting item replaces it, and takes over its picture; the first two items
+   * aren't replaced. @param {Item} item */
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
     const former = this.items[at];
@@ -48,29 +48,29 @@ export class Queue {
   /** @param {string} item_id @returns {Item | undefined} */
   find(item_id) { return this.items.find((i) => i.item_id === item_id); }
 
-  /** An item as it waits here, and as each decision keeps it that can be undone. @param {string} item_id @returns {Item[]} */
+  /** All copies of an item: in the queue, and with decisions that can be undone. @param {string} item_id @returns {Item[]} */
   kept(item_id) { return [...this.items, ...this.past.flatMap(({ item }) => item ?? [])].filter((item) => item.item_id === item_id); }
 
-  /** Items are taken out, but for the first `keep`. @param {string[]} item_ids @param {number} keep */
+  /** Removes items, except among the first `keep`. @param {string[]} item_ids @param {number} keep */
   drop(item_ids, keep) {
     const gone = new Set(item_ids);
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
 
-  /** The next item takes the screen, and the current one comes last; or back again. @param {1 | -1} by */
+  /** Moves the current item to the end; or the last one back to the screen. @param {1 | -1} by */
   turn(by) {
     const [first, ...rest] = this.items;
     if (by > 0) this.items = [...rest, first];
     else this.items = [...this.items.slice(-1), ...this.items.slice(0, -1)];
   }
 
-  /** The current item is decided; the next one takes the screen. @param {Past} past */
+  /** Records the decision on the current item, and shows the next one. @param {Past} past */
   decide(past) {
     const item = this.items.shift();
     if (item) this.#add({ ...past, item });
   }
 
-  /** The current item is answered before its suggestion is shown: it stays on the screen, with both. @param {Past} past @param {number} now */
+  /** Records an answer given before the suggestion is shown; the item stays on the screen, now with the suggestion. @param {Past} past @param {number} now */
   hold(past, now) {
     const item = this.items[0];
     if (!item) return;
@@ -78,20 +78,20 @@ export class Queue {
     this.#reveal(item, now);
   }
 
-  /** The last answer is the first one to its item: the suggestion is seen from here on. @param {Item} item @param {number} now */
+  /** Shows the suggestion of an item that has just been answered for the first time. @param {Item} item @param {number} now */
   #reveal(item, now) {
     const first = /** @type {Past} */ (this.past.at(-1));
     first.revealed = true;
     Object.assign(item, { first, revealed_at: now, blind: false });
   }
 
-  /** The item that was answered first is kept, or answered otherwise; the next one takes the screen. @param {Past} past */
+  /** Records the second answer to the current item, which keeps or changes the first, and shows the next item. @param {Past} past */
   second(past) {
     const item = this.items.shift();
     if (item?.first) this.revise(item.first, { ...past, item, second: true });
   }
 
-  /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
+  /** Replaces a former decision by a newer one. @param {Past} former @param {Past} past */
   revise(former, past) {
     const at = this.past.indexOf(former);
     if (at >= 0) this.past.splice(at, 1);
@@ -100,14 +100,14 @@ export class Queue {
 
   /** @param {Past} past */
   #add(past) {
-    // Only the newest blind answer can be taken back as blind as it was given: what the model said of the others is told.
+    // Only the newest blind answer can be undone and stay blind: the model's suggestions for the earlier ones have been shown.
     for (const earlier of this.past) earlier.revealed = true;
     this.past.push(past);
     if (this.past.length > KEPT) this.past.shift();
   }
 
-  /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
-   * decision, that one stands again and the screen stays as it is, but for an item that was answered first.
+  /** Undoes the last decision. Its item is on the screen again and the others wait; if it revised another decision, that one
+   * stands again and the screen stays as it is, except for an item that was answered before its suggestion was shown.
    * @param {number} [now] @returns {Past | undefined} */
   undo(now = 0) {
     const last = this.past.pop();
@@ -129,8 +129,8 @@ export class Queue {
     return last;
   }
 
-  /** A decision was rejected: its item comes next, never under a finger that is about to press. A revision leaves the
-   * former decision. @param {string} decision_id @returns {Item | undefined} */
+  /** Takes back a rejected decision: its item comes next, not at once, since a key may be about to be pressed. If it was a
+   * revision, the former decision stands. @param {string} decision_id @returns {Item | undefined} */
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return undefined;
@@ -142,7 +142,7 @@ export class Queue {
     return item;
   }
 
-  /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
+  /** Removes a decision that was refused because its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
   forget(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return undefined;
@@ -151,8 +151,8 @@ export class Queue {
     return past.item;
   }
 
-  /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
-   * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
+  /** Merges the last decisions of the log with those of this page: decisions that aren't stored yet come last, undone ones are
+   * left out. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {
     const here = new Map(this.past.map((past) => [past.decision_id, past]));
     for (const act of waiting) {

@@ -1,5 +1,5 @@
 // @ts-check
-// The card of somebody whose role allows no answers: what can be done on it is to look.
+// The card of a person whose role allows reading only.
 
 /** @typedef {import("../types.d.ts").KeyTable} KeyTable */
 

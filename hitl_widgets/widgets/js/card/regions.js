@@ -8,10 +8,10 @@ import { REGIONS } from "./overlay.js";
 /** @typedef {"wrong" | "missing"} Kind */
 
 export const KINDS = /** @type {const} */ (["wrong", "missing"]);
-const STROKES = 50; // that can be taken back
+const STROKES = 50; // that can be undone
 let made = 0;
 
-/** Run lengths along the rows, the first one outside. @param {Uint8Array} mask @returns {number[]} */
+/** Run-length encoding (RLE) of a mask along the rows; the first run is outside. @param {Uint8Array} mask @returns {number[]} */
 export function encode(mask) {
   const runs = [];
   let value = 0;
@@ -36,7 +36,7 @@ export function decode(runs, n_pixels) {
 export class Regions {
   /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
   constructor(width, height, before = {}) {
-    /** Its number among all, by which what is drawn of it is known. */
+    /** A number for each instance, by which drawings of it are recognised. */
     this.number = ++made;
     this.width = width;
     this.height = height;
@@ -48,7 +48,7 @@ export class Regions {
       const region = before[kind];
       if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
     }
-    /** The masks before each stroke, as run lengths. @type {Record<Kind, number[]>[]} */
+    /** The masks before each stroke, as RLE. @type {Record<Kind, number[]>[]} */
     this.strokes = [];
     /** How many strokes were ever begun. */
     this.begun = 0;
@@ -61,20 +61,20 @@ export class Regions {
     this.counts[kind] = runs.reduce((sum, run, i) => (i % 2 ? sum + run : sum), 0);
   }
 
-  /** From here on a stroke is drawn, which can be taken back as one. */
+  /** Begins a stroke, which can be undone as a whole. */
   begin() {
     this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
     if (this.strokes.length > STROKES) this.strokes.shift();
     this.begun++;
   }
 
-  /** What was marked before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
+  /** The regions before the last stroke. @returns {Partial<Record<Kind, RegionEntry>>} */
   get before() {
     const last = this.strokes.at(-1);
     return Object.fromEntries(KINDS.flatMap((kind) => (last && last[kind].length > 1 ? [[kind, { size: [this.height, this.width], runs: last[kind] }]] : [])));
   }
 
-  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+  /** Marks a round spot, or the path to it from the last one. A pixel is of one kind only.
    * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
    * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
   spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
@@ -90,7 +90,7 @@ export class Regions {
       for (let column = left; column <= right; column++) {
         const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
         const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
-        // The pixel under the point is always of the spot, however small that is.
+        // The pixel under the point always belongs to the spot, however small the spot is.
         const under = column === Math.floor(x) && row === Math.floor(y);
         if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
         const at = row * this.width + column;
@@ -103,7 +103,7 @@ export class Regions {
     this.version++;
   }
 
-  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  /** Marks a whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
   fill(kind, parts, part, { erase = false } = {}) {
     const value = erase ? 0 : 1;
     const other = kind === "wrong" ? "missing" : "wrong";
@@ -116,7 +116,7 @@ export class Regions {
     this.version++;
   }
 
-  /** Characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
+  /** Marks characters of a text, [start, end). @param {Kind} kind @param {number} start @param {number} end @param {{erase?: boolean}} [how] */
   mark(kind, start, end, { erase = false } = {}) {
     const value = erase ? 0 : 1;
     const other = kind === "wrong" ? "missing" : "wrong";
@@ -135,7 +135,7 @@ export class Regions {
     return end > start && (at < 0 || at >= end);
   }
 
-  /** What is marked of a text, as [start, end) in its order. @param {Kind} kind @returns {[number, number][]} */
+  /** The marked spans of a text, as [start, end) in order. @param {Kind} kind @returns {[number, number][]} */
   spans(kind) {
     /** @type {[number, number][]} */
     const spans = [];
@@ -166,7 +166,7 @@ export class Regions {
     }
   }
 
-  /** @returns {boolean} whether there was a stroke to take back */
+  /** @returns {boolean} whether there was a stroke to undo */
   undo() {
     const before = this.strokes.pop();
     if (!before) return false;
@@ -183,8 +183,8 @@ export class Regions {
     return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }
 
-  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
-   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that the two differ not
+   * only by colour. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
   drawn(times) {
     const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
     const pixels = new Uint8ClampedArray(width * height * 4);

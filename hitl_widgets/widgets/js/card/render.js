@@ -38,8 +38,8 @@ const SPAN_KEYS = [[["1", "…", "0", "letters"], "make what is selected a span 
 const VALUE_KEYS = [[["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
   [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
-  [["Backspace"], "in an attribute: takes back what you said of it"]];
-/** What can be done while no item is on the screen. */
+  [["Backspace"], "in an attribute: removes your value"]];
+/** Actions that are possible while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
 const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
@@ -55,7 +55,7 @@ export function render(el, session) {
   const temporary = buildTemporary(session);
   const standing = buildStanding(session);
   const bars = buildBars(session);
-  /** How objects look, as long as the labels and their keys stay the same. @type {{labels: unknown, keys: unknown, colourOf: (label_id: string) => string, tagOf: (label_id: string) => string}} */
+  /** Colours and tags of objects, kept while the labels and their keys stay the same. @type {{labels: unknown, keys: unknown, colourOf: (label_id: string) => string, tagOf: (label_id: string) => string}} */
   let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
   const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
   /** @type {import("../stage/objects.js").Host} */
@@ -109,15 +109,15 @@ export function render(el, session) {
     question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
     ...Object.fromEntries(["draw", "delete", "other_end", "widen", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,
-      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Tab takes an object first."); }])),
+      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say(session.annotating.kind === "span" ? "Arrows select words, Tab takes a span." : "Choose an object first (Tab)."); }])),
     snap: () => toEdges(), snap_side: () => toEdges(true), alone: () => session.annotating.hold(true), close_up: () => { const { bounds } = session.annotating; if (bounds) stage.closer(bounds); else stage.zoom(0); },
   };
 
-  /** The object in focus goes to the edges in the picture. @param {boolean} [side] only the side that was moved last */
+  /** Snaps the object in focus to the edges in the picture. @param {boolean} [side] only the side that was moved last */
   function toEdges(side = false) {
     const { current = null, size } = session.annotating.objects ?? {};
     const picture = session.item?.picture;
-    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    if (!current || !size || !picture) return session.say("Choose an object first (Tab).");
     session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
   }
 
@@ -132,7 +132,7 @@ export function render(el, session) {
     else if (!session.escape()) handBack(root);
   }
 
-  /** What keys do while the brush is in hand. @type {Record<string, Parameters<CardSession["withBrush"]>[0]>} */
+  /** What keys do while the brush is active. @type {Record<string, Parameters<CardSession["withBrush"]>[0]>} */
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0), ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1), ArrowDown: (brush, item) => brush.move(item, 0, 1),
@@ -153,7 +153,7 @@ export function render(el, session) {
     return true;
   }
 
-  /** A key that is for an attribute, or leads to one. @param {KeyboardEvent} event @returns {boolean} */
+  /** Handles a key that is for an attribute, or goes to one. @param {KeyboardEvent} event @returns {boolean} */
   function onValue(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || session.face || session.drawer || session.asking) return false;
     if (event.key === "Tab") return session.answering.move(event.shiftKey ? -1 : 1);
@@ -213,13 +213,13 @@ export function render(el, session) {
   }
 
   keepKeys(root, el, (event) => guard(() => {
-    // A decision is meant for what is on the screen: not for an item that came since the last frame.
+    // A decision applies to the item on the screen, not to one that came after the last frame.
     const { item } = root.dataset;
     if (frame) update();
     if (root.dataset.item !== item && !isForAnyItem(event)) event.preventDefault();
     else onKey(event);
   }));
-  // What was hidden as long as a key was held.
+  // Shows again the objects that were hidden while a key was held.
   for (const name of ["keyup", "focusout"]) root.addEventListener(name, () => session.annotating.hold(false));
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
@@ -227,7 +227,7 @@ export function render(el, session) {
     if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !target.closest(".hitl-ask, .hitl-answer-this")) refocus();
   });
 
-  /** What goes wrong here is said on the card. @param {() => void} step */
+  /** Runs a step, and shows its errors on the card. @param {() => void} step */
   function guard(step) {
     try { step(); } catch (error) {
       session.crash(error);
@@ -235,7 +235,7 @@ export function render(el, session) {
     }
   }
 
-  /** Just after the next frame. @param {() => void} step */
+  /** Runs a step just after the next frame. @param {() => void} step */
   function soon(step) {
     requestAnimationFrame(() => setTimeout(() => guard(step)));
   }
@@ -248,7 +248,7 @@ export function render(el, session) {
   let frame = 0;
   let revealed = "";
 
-  // What a key changes at once: it is painted in the very next frame.
+  // What a key changes at once; painted in the very next frame.
   function update() {
     cancelAnimationFrame(frame);
     frame = 0;
@@ -287,7 +287,7 @@ export function render(el, session) {
     soon(() => { later = false; updateLater(); });
   }
 
-  /** What the objects have on the stage. */
+  /** Updates the objects on the stage. */
   function updateObjects() {
     const { setup, keys, annotating } = session;
     if (!layer.svg.parentNode && annotating.kind !== "span") stage.over(layer);
@@ -327,7 +327,7 @@ export function render(el, session) {
   }
 
   const stop = session.subscribe((at_once) => {
-    // What comes from the kernel waits for the next frame, all of it together: keys go first.
+    // Changes from the kernel wait together for the next frame, since keys go first.
     if (!at_once) frame ||= requestAnimationFrame(() => guard(update));
     else guard(update);
   });

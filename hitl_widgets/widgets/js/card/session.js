@@ -38,10 +38,10 @@ import { tintOf } from "../text/tint.js";
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
-const REVEALED_MS = 150; // nobody reads a suggestion, and answers it, in less
-const QUIET_MS = 1000; // without a key for so long, no finger is about to press
+const REVEALED_MS = 150; // nobody reads a suggestion and answers it faster
+const QUIET_MS = 1000; // without a key for this long, no key is about to be pressed
 const RECENT = 12; // labels used lately
-const RESTS_MS = 250; // without a key for so long, the map of the label in focus is made
+const RESTS_MS = 250; // without a key for this long, the map of the label in focus is requested
 const TOUCHES = 8; // decisions whose pictures stay decoded
 
 /** @extends {Session<CardReady, Act>} */
@@ -58,7 +58,7 @@ export class CardSession extends Session {
     this.labels = new Map();
     /** label_id -> key @type {Map<string, string>} */
     this.keys = new Map();
-    /** Every key that a label ever had here: none goes to another label. @type {Map<string, string>} */
+    /** Every key that a label ever had here; no key is given to another label. @type {Map<string, string>} */
     this.given = new Map();
     /** The card's own keys: key -> action @type {Map<string, string>} */
     this.bindings = new Map();
@@ -69,9 +69,9 @@ export class CardSession extends Session {
     this.answering = new Answering(this);
     this.annotating = new Annotating(this);
     this.people = new People(around.storage, (said) => this.#speak(said));
-    /** What lies over the labels. @type {import("./people.js").Drawer | null} */
+    /** The content of the drawer over the labels. @type {import("./people.js").Drawer | null} */
     this.drawer = null;
-    /** The kernel knows that this sitting is over. */
+    /** Whether the kernel has been told that this sitting is over. */
     this.stopped = false;
     /** A choice that waits for a certainty. @type {Choice | null} */
     this.asking = null;
@@ -79,7 +79,7 @@ export class CardSession extends Session {
     this.guessing = false;
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
-    /** The label that the one in focus is held against: why this one and not that? @type {string | null} */
+    /** The label that the one in focus is compared with: why this one and not that? @type {string | null} */
     this.rival = null;
     /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
     this.peeked = null;
@@ -93,7 +93,7 @@ export class CardSession extends Session {
     this.end = null;
     /** The card's own code failed. @type {string | null} */
     this.crashed = null;
-    /** The notice tells of something that couldn't be stored for a while. */
+    /** Whether the notice is about an act that couldn't be stored for a while. */
     this.troubled = false;
     this.named = false;
     this.naming = false;
@@ -102,22 +102,22 @@ export class CardSession extends Session {
     this.mine = new Set();
     /** The annotator's decisions that this page knows of: item_id -> decision ids @type {Map<string, Set<string>>} */
     this.known = new Map();
-    /** What somebody else did, and when it was heard of. @type {{text: string, at: number} | null} */
+    /** What somebody else did, and when this page learnt of it. @type {{text: string, at: number} | null} */
     this.news = null;
-    /** What the model learns in the background. @type {import("../messages.d.ts").LearningEntry | null} */
+    /** The state of background learning. @type {import("../messages.d.ts").LearningEntry | null} */
     this.learning = null;
     /** How many pixels of the screen an item's longer side can have; 0 while the card is out of view. */
     this.side = 0;
     /** Items that are still here, though they were decided in another tab. @type {Set<string>} */
     this.elsewhere = new Set();
-    /** The last decision made here, where it was refused since another one stands. @type {{at: number, text: string} | null} */
+    /** The last decision made here, if it was refused because another one stands. @type {{at: number, text: string} | null} */
     this.refused = null;
-    /** All that were refused so. */
+    /** All decisions that were refused for that reason. */
     this.never = new Refusals();
     this.touched_at = -Infinity;
-    /** The table of keys as the kernel gave it, and what of it is for a person who may only read. @type {Record<"all" | "reading", import("../types.d.ts").KeyTable> | null} */
+    /** The table of keys from the kernel, and the part of it for a person who may only read. @type {Record<"all" | "reading", import("../types.d.ts").KeyTable> | null} */
     this.keys_of = null;
-    /** How many items a reader went on. */
+    /** How many items forward a reader has gone. */
     this.turned = 0;
   }
 
@@ -129,7 +129,7 @@ export class CardSession extends Session {
   get reading() { return this.people.reading; }
   get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
 
-  /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
+  /** Whether a model's prediction is hidden from the person; false as long as there is no model. */
   get blind() { return Boolean(this.item?.blind && (this.item.model || this.item.values_model || this.item.problem)); }
 
   /** The suggestion that the person can see. @returns {[string, number] | null} */
@@ -147,40 +147,40 @@ export class CardSession extends Session {
     return this.labels.get(this.pointed ?? main ?? "");
   }
 
-  /** Whether all labels of a suggestion are there still. @param {string} label_id of a label, or of a set */
+  /** Whether all labels of a suggestion still exist. @param {string} label_id of a label, or of a set */
   knows(label_id) { return membersOf(label_id).every((id) => this.labels.has(id)); }
 
-  /** A key that was on its way when the suggestion came wasn't meant for it. */
+  /** Whether the suggestion has only just appeared: a key pressed now wasn't meant for it. */
   get early() { return Boolean(this.first && this.around.now() - (this.item?.revealed_at ?? 0) < REVEALED_MS); }
 
   /** The label whose meaning is shown. @returns {Label | undefined} */
   get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
 
-  /** What the person says of the explanation of the item, or where objects are asked for of the one in focus. @returns {import("./marks.js").Marks | null} */
+  /** The person's judgement of the explanation of the item, or in tasks with objects of the object in focus. @returns {import("./marks.js").Marks | null} */
   get marks() { return this.annotating.on ? this.annotating.marks : this.draft; }
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
-    if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null; // another one's says nothing of this one
+    if (map && (this.answering.alone || this.answering.target !== null || this.annotating.on) && this.mapped !== map.target) return null; // a map of another target doesn't explain this one
     return map && this.#isThere(map.target) && this.#isThere(map.against ?? map.target) ? map : null;
   }
 
-  /** What a map is wanted for: the value of the attribute in hand, else the label in focus, or the object in focus; null: the label whose map comes by itself.
+  /** The target chosen for the map: the value of the active attribute, else the label in focus, or the object in focus; null: the label whose map comes by default.
    * @returns {string | null} */
   get mapped() {
     if (this.annotating.on) return this.annotating.target;
     return this.answering.target ?? (this.answering.alone ? null : this.pointed);
   }
 
-  /** What a map is to come for: as `mapped`, else the label whose map comes by itself, unless an edit took that away.
+  /** The target of the next map: as `mapped`, else the label whose map comes by default, unless an edit retired it.
    * @returns {string | null} */
   get toExplain() {
     const main = this.item && !this.answering.alone ? mainTarget(this.item) : null;
     return this.mapped ?? (main && this.labels.has(main) ? main : null);
   }
 
-  /** The label that the map holds the one in focus against. @returns {string | null} */
+  /** The label that the map compares the one in focus with. @returns {string | null} */
   get against() { return this.rival !== null && this.answering.target === null && this.rival !== this.focused?.label_id ? this.rival : null; }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "consent" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
@@ -197,7 +197,7 @@ export class CardSession extends Session {
 
   // What the kernel says
 
-  /** A handshake: one that arrives after a later one changes nothing. */
+  /** The handshake; the kernel ignores one that arrives after a later one. */
   greeting() { return { ...super.greeting(), have: this.#have() }; }
 
   /** @param {Reply} reply */
@@ -218,7 +218,7 @@ export class CardSession extends Session {
     if (aside && act && this.mine.has(decision_id)) this.#keptAside(act, aside);
   }
 
-  /** The person's role didn't allow it any more: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
+  /** Takes back an act that the person's role no longer allowed: it is in the log, and counts nowhere. @param {Act} act @param {string} why */
   #keptAside(act, why) {
     const at = this.around.now();
     const text = act.kind === "decide" ? this.never.add(act.decision_id, act.item_id, why, at) : why;
@@ -230,7 +230,7 @@ export class CardSession extends Session {
     else if (this.#forget(act) && act.verdict !== "skip") this.tally.add(-1, at);
   }
 
-  /** A decision that doesn't stand leaves the past. @param {Act} act @returns {boolean} whether it was counted */
+  /** Removes a decision that doesn't stand from the past. @param {Act} act @returns {boolean} whether it was counted */
   #forget({ decision_id }) { return Boolean(this.queue.forget(decision_id)) || this.tally.left.get(decision_id) === 1; }
 
   /** @param {CardReady} setup */
@@ -263,14 +263,14 @@ export class CardSession extends Session {
       this.mine.add(id);
       if (act.kind === "decide") this.#know(act.item_id, id);
     }
-    // What was pushed before it was known which answers are on their way.
+    // Items that were pushed before it was known which answers aren't stored yet.
     this.queue.items = this.queue.items.filter(({ item_id, first }) => first || !this.outbox.holds(item_id));
     this.link.restart();
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
 
-  /** Keys that would be refused aren't offered. */
+  /** Offers only the keys that the person's role allows. */
   #offer() {
     const { setup, keys_of } = this;
     const keys = keys_of?.[this.reading === null ? "all" : "reading"];
@@ -331,7 +331,7 @@ export class CardSession extends Session {
     const item = this.queue.bringBack(decision_id);
     if (!item) return;
     item.rejection = reason;
-    // What was said isn't lost.
+    // The person's input is kept.
     if (past && (this.answering.merged || this.annotating.on) && this.queue.find(item.item_id) === item) item.draft = this.annotating.draftOf(past);
   }
 
@@ -373,17 +373,17 @@ export class CardSession extends Session {
       if (!this.item) this.stop();
     }
     this.#decode();
-    // What comes for later items changes nothing that can be seen.
+    // Pushes about later items change nothing visible.
     if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
 
-  /** News, which don't take the place of a refusal that nobody can have read yet. @param {string} text */
+  /** Shows news, without replacing a refusal that can't have been read yet. @param {string} text */
   #tell(text) {
     const at = this.around.now();
     this.news = { text: this.never.before(text, at), at };
   }
 
-  /** What the line below the item says was painted. @param {string} text */
+  /** Notes that the line below the item was painted with a text. @param {string} text */
   told(text) {
     const at = this.around.now();
     if (this.never.painted(text, at) && this.news) this.news.at = at; // it is read from here on
@@ -392,7 +392,7 @@ export class CardSession extends Session {
   /** @param {string} item_id @param {string} decision_id */
   #know(item_id, decision_id) { this.known.set(item_id, (this.known.get(item_id) ?? new Set()).add(decision_id)); }
 
-  /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
+  /** @param {Item} item @param {boolean} again it was requested, and isn't part of the queue */
   #arrived(item, again) {
     this.trouble = null;
     if (item.standing) this.#know(item.item_id, item.standing);
@@ -411,7 +411,7 @@ export class CardSession extends Session {
     if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
   }
 
-  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  /** Drops items that were decided in another tab, but not while a key may be about to be pressed. */
   #leaveToOthers() {
     if (!this.elsewhere.size) return;
     const { current } = this.queue;
@@ -448,10 +448,10 @@ export class CardSession extends Session {
     if (item && !this.face && !this.watching && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
 
-  /** The page goes. */
+  /** Called when the page is left. */
   leave() { this.keepDraft(); }
 
-  /** What was begun is kept for the page that acts from here on. */
+  /** Keeps unfinished input for the page that takes over. */
   yields() {
     this.keepDraft();
     if (this.revising) this.#leave();
@@ -472,7 +472,7 @@ export class CardSession extends Session {
     this.notice = { bad: false, text: `Your ${this.annotating.on ? `${this.annotating.noun}s` : "flags"} and note for this item are here again.` };
   }
 
-  /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
+  /** Shows on the card that its own code failed. @param {unknown} error */
   crash(error) {
     this.crashed = error instanceof Error ? error.message : String(error);
     console.error("hitl_widgets:", error);
@@ -500,7 +500,7 @@ export class CardSession extends Session {
   /** The answer that the person gave to this item before its suggestion was shown. @returns {Past | undefined} */
   get first() { return this.revising ? undefined : this.item?.first; }
 
-  /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
+  /** Whether Enter stores the label in focus as a best guess; when a guess is revised, only while its label stays in focus. */
   get guesses() {
     const past = this.revising?.past ?? this.first;
     return this.guessing || (past?.verdict === "unsure" && past.label_id !== null
@@ -528,10 +528,10 @@ export class CardSession extends Session {
     for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
   }
 
-  /** Of the object in focus; of the item, where none is. */
+  /** Unsure of the object in focus, or of the item if no object is in focus. */
   unsure() { if (!this.annotating.withObjects((objects) => objects.unsure())) this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }
 
-  /** Unsure, with the label that comes next. */
+  /** Unsure, with the next label that is chosen as the best guess. */
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
@@ -545,7 +545,7 @@ export class CardSession extends Session {
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
 
-  /** The item itself is no good, or marked otherwise: on without a label. */
+  /** Flags the item, and goes on without a label. */
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
@@ -572,16 +572,16 @@ export class CardSession extends Session {
     this.say(words);
   }
 
-  /** Why nothing can be said of the map on the screen, if so: a decision says it of one map, of a label or of an attribute.
+  /** Why the map on the screen can't be judged, or null: a decision judges one map, of a label or of an attribute.
    * @returns {string | null} */
   get #elsewhere() {
     const { draft: { judged, map }, saliency, answering } = this;
     const target = saliency?.target ?? answering.target;
     if (this.annotating.on || !judged || !map || target === null || answering.attributeOf(map.target) === answering.attributeOf(target)) return null;
-    return `What you said is of the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}: a decision judges one map. Take it back there first.`;
+    return `You judged the map for ${answering.mapped(map.target) ?? this.nameOf(map.target)}, and a decision judges one map only. Take that back there first.`;
   }
 
-  /** Why nothing can be marked yet: what would be marked is of a map that isn't on the screen, and would count as said of another.
+  /** Why nothing can be marked yet, or null: the map isn't on the screen, and the marks would be taken for those of another one.
    * @returns {string | null} */
   get #notYet() {
     const { answering, annotating, saliency, display: { on, method } } = this;
@@ -589,7 +589,7 @@ export class CardSession extends Session {
     return `The map of ${answering.mapped(answering.target)} isn't here yet: mark it once it is, or press Esc for the label's.`;
   }
 
-  /** What was said just now is of the map on the screen, whatever is on the screen when the item is decided. */
+  /** Remembers the map on the screen as the judged one, whatever map is shown when the item is decided. */
   #remember() {
     if (!this.draft.judged) this.draft.map = null;
     else if (this.saliency) this.draft.map = this.#shownMap(this.saliency);
@@ -600,7 +600,7 @@ export class CardSession extends Session {
     return { method: map.by ?? map.method, target: map.target, display: this.display.mode, against: map.against ?? null, models: map.model ? [map.model] : [] };
   }
 
-  /** Something was said of the explanation of an object, by the map that is on the screen.
+  /** Records a judgement of an object's explanation, and the map on the screen.
    * @param {import("./marks.js").Marks} marks @param {import("./marks.js").Judgement} before */
   #judged(marks, before) {
     const { saliency, annotating: { objects } } = this;
@@ -609,11 +609,11 @@ export class CardSession extends Session {
     if (saliency) Object.assign(marks, { method: saliency.by ?? saliency.method, display: this.display.mode });
   }
 
-  /** The brush in hand: for what is wrong, for what is missing, or none. */
+  /** Switches the brush: to mark what is wrong, what is missing, or off. */
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: its map is hidden, so no reason can be marked." : "There is no model yet, so no reason can be marked.");
     if (!this.marks) return this.say(this.annotating.unexplained);
     this.say(this.brush.next(item, this.marks, tintOf(this.saliency)));
     const { bounds } = this.annotating;
@@ -621,17 +621,17 @@ export class CardSession extends Session {
     this.#wantParts();
   }
 
-  /** The brush marks whole parts of the item, or spots again. */
+  /** Switches the brush between whole parts of the item and spots. */
   nextTool() {
     const { brush, item } = this;
     if (!brush.kind || !item || brush.words) return;
     brush.in_parts = !brush.in_parts;
-    if (item.parts === null) item.parts = undefined; // they never came: asked for again
+    if (item.parts === null) item.parts = undefined; // they never came: requested again
     this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
     this.#wantParts();
   }
 
-  /** The parts of the item come from the kernel when they are first wanted. */
+  /** Requests the parts of the item from the kernel at first use. */
   #wantParts() {
     const { item, brush } = this;
     if (!item || !brush.kind || !brush.in_parts || brush.words) return;
@@ -654,13 +654,13 @@ export class CardSession extends Session {
     }
   }
 
-  /** An item wherever it is kept: one that was decided may come back. @param {string} item_id @returns {Set<Item>} */
+  /** All copies of an item, with those of decisions that may be undone. @param {string} item_id @returns {Set<Item>} */
   #kept(item_id) {
     const revised = this.revising?.item;
     return new Set([...this.queue.kept(item_id), ...(revised?.item_id === item_id ? [revised] : [])]);
   }
 
-  /** Something is done with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
+  /** Runs a step with the brush. @param {(brush: Brush, item: Item, marks: import("./marks.js").Marks) => void} step */
   withBrush(step) {
     const { item, marks } = this;
     if (!item || !this.brush.kind) return;
@@ -740,7 +740,7 @@ export class CardSession extends Session {
 
   // What the person says to others
 
-  /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
+  /** Opens or closes the drawer. @param {import("./people.js").Drawer | null} drawer */
   open(drawer) {
     if (!this.setup || this.face === "name" || this.face === "start") return;
     if (drawer === "questions" && !this.setup.people) return this.say("Questions can't be asked here.", true);
@@ -749,7 +749,7 @@ export class CardSession extends Session {
     this.changed();
   }
 
-  /** The guideline of a label. @param {string} label_id */
+  /** Opens the guideline of a label. @param {string} label_id */
   guide(label_id) {
     if (!this.labels.has(label_id)) return;
     this.pointed = label_id;
@@ -766,7 +766,7 @@ export class CardSession extends Session {
     return sent;
   }
 
-  /** The sitting is over: what was kept back until then is told. */
+  /** Ends the sitting; the kernel then says which suggestions were wrong on purpose. */
   stop() {
     if (this.stopped || !this.people.about?.takes_part.length) return;
     this.stopped = true;
@@ -793,7 +793,7 @@ export class CardSession extends Session {
     if (this.brush.kind && (objects ? objects.judging && objects.undo() : this.draft.regions?.undo())) return this.say("The last stroke is taken back");
     if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
-    // Not the decision before: the last one was refused a moment ago, and nobody can have read of that yet.
+    // Don't undo the decision before: the last one was refused a moment ago, and nobody can have read that yet.
     if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
     this.refused = null;
     const before = this.queue.current;
@@ -806,7 +806,7 @@ export class CardSession extends Session {
     if (last.second) this.#pointAtFirst();
     else if (this.answering.merged && last.label_id && this.labels.has(last.label_id)) this.pointed = last.label_id;
     if ((last.second || !last.former) && last.item) last.item.shown_at = undefined;
-    // What was said beside the label is on the screen again with the item.
+    // Flags, note and values are on the screen again with the item.
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
       this.draft = this.annotating.draftOf(last);
@@ -833,7 +833,7 @@ export class CardSession extends Session {
     return this.answering.named(label_id ?? null, name);
   }
 
-  /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
+  /** Goes back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
     if (this.reading && !this.revising && (by > 0 || this.turned > 0)) return this.#turn(by);
     const { first } = this.queue.current ?? {}; // on the screen already
@@ -844,7 +844,7 @@ export class CardSession extends Session {
     else if (this.revising) this.escape();
   }
 
-  /** On to the next item without an answer, or back again. @param {1 | -1} by */
+  /** Goes to the next item without an answer, or back again. @param {1 | -1} by */
   #turn(by) {
     const { items } = this.queue;
     if (items.length < 2) return this.say("There is no other item to read.");
@@ -898,8 +898,8 @@ export class CardSession extends Session {
     this.changed();
   }
 
-  /** Compares the label in focus with the suggestion, and the suggestion with the next best; again, the map is for the label
-   * in focus alone. */
+  /** Compares the label in focus with the suggestion, or the suggestion with the next best label; called again, ends the
+   * comparison. */
   oppose() {
     this.#look(() => {
       const { focused, suggestion } = this;
@@ -916,8 +916,8 @@ export class CardSession extends Session {
     });
   }
 
-  /** Asks for the map of the label in focus. The suggestion's own maps come by themselves, but not where the model changed
-   * since the item came: a method that a person switches to is asked for. @param {boolean} [switched] */
+  /** Requests the map of the label in focus. The suggestion's own maps come without a request, unless the model changed since
+   * the item came; so a method that a person switches to is requested. @param {boolean} [switched] */
   #wantMap(switched = false) {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
@@ -936,17 +936,17 @@ export class CardSession extends Session {
     this.changed();
   }
 
-  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  /** Labels that an earlier answer to this item may mean now. @returns {string[]} */
   get candidates() { return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? []; }
 
-  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
+  /** The labels that arrows go through: those that an earlier answer may mean, the model's, then those with a key. @returns {string[]} */
   get order() {
     if (this.answering.merged) return [...this.labels.keys()].filter((id) => this.keys.has(id));
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
     return [...new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
 
-  /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
+  /** Changes the display of the map, if there is one to show. @param {() => void} change */
   #look(change) {
     if (!this.display.methods.length) return this.say("No saliency map was asked for.");
     if (this.blind) return this.say("This item is shown blind: its map is hidden too.");
@@ -962,18 +962,18 @@ export class CardSession extends Session {
   /** @param {number} by */
   fade(by) { this.#look(() => this.display.fade(by)); }
 
-  /** @param {string | null} name null: go on under the default one */
+  /** @param {string | null} name null: the default name */
   name(name) {
     if (name === null) this.named = true;
     else {
-      // Nothing can be decided until the kernel knows: it would carry the former name.
+      // No decisions until the kernel knows the name: they would carry the former one.
       this.naming = true;
       this.link.hello(() => ({ kind: "name", annotator: name }));
     }
     this.changed();
   }
 
-  /** The item is looked at more closely than its picture allows: it comes in full. */
+  /** Decodes the picture in full size, when the view is zoomed in further than its resolution allows. */
   sharpen() {
     const { item } = this;
     if (!item?.small || !this.around.decode) return;
@@ -986,7 +986,7 @@ export class CardSession extends Session {
     }, () => { /* it stays as it is */ });
   }
 
-  /** An item's longer side can have so many pixels of the screen; 0 while the card is out of view. @param {number} side */
+  /** Sets how many pixels of the screen an item's longer side can have; 0 while the card is out of view. @param {number} side */
   resize(side) {
     const came = side > 0 && !(this.side > 0);
     this.side = side;
@@ -995,7 +995,7 @@ export class CardSession extends Session {
     if (came) this.changed(false);
   }
 
-  /** A picture of the current item is on the screen. */
+  /** Notes that a picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === undefined) this.item.shown_at = this.around.now();
   }
@@ -1018,7 +1018,7 @@ export class CardSession extends Session {
     this.#know(item.item_id, act.decision_id);
     this.refused = null;
     this.stopped = false;
-    // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
+    // Kept in the browser before anything else: it isn't lost if something fails from here on.
     this.outbox.put(act);
     const past = { ...pastOf(act), ...(label_id === null ? {} : { label: this.nameOf(label_id) }), ...this.annotating.past(act) };
     const shows = !revising && this.#isFirst(item, verdict);
@@ -1056,13 +1056,13 @@ export class CardSession extends Session {
     });
   }
 
-  /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
+  /** Whether this answer is given before the suggestion, which is shown afterwards. @param {Item} item @param {Choice["verdict"]} verdict */
   #isFirst(item, verdict) {
     return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip"
       && ((item.suggestion && this.knows(item.suggestion)) || (this.answering.alone && item.values)));
   }
 
-  /** The person's own answer is in focus: Enter keeps it. */
+  /** Puts the person's own answer in focus, so that Enter keeps it. */
   #pointAtFirst() {
     const { first } = this;
     this.pointed = first?.label_id && this.labels.has(first.label_id) ? first.label_id : null;
@@ -1105,8 +1105,8 @@ export class CardSession extends Session {
     return this.#exposed(seen, item);
   }
 
-  /** The map on the screen, or the one of which something was said, unless that is of a label that was retired since, or of
-   * another model than the item's; what was said without a map is of no attribute's.
+  /** The judged map, or else the map on the screen. Null if the judged map is of a label retired since or of another model than
+   * the item's, or if something was judged without a map and that on the screen is an attribute's.
    * @returns {import("../messages.d.ts").ShownMap | null} */
   get #mapSeen() {
     const { draft: { judged, map }, saliency, answering } = this;
@@ -1114,18 +1114,18 @@ export class CardSession extends Session {
     return !saliency || (judged && !answering.alone && answering.attributeOf(saliency.target)) ? null : this.#shownMap(saliency);
   }
 
-  /** @param {import("../messages.d.ts").ShownMap} map whether what it is of, and the model, are those of the item on the screen */
+  /** @param {import("../messages.d.ts").ShownMap} map whether its target still exists and its model is that of the item on the screen */
   #isStill({ target, against, models }) {
     const { item, answering } = this;
     const model = answering.attributeOf(target) ? item?.values_model : item?.model;
     return this.#isThere(target) && this.#isThere(against ?? target) && (!model || !models?.length || models.includes(model));
   }
 
-  /** Whether what a map is of wasn't retired meanwhile. @param {string} target */
+  /** Whether the target of a map still exists. @param {string} target */
   #isThere(target) { return this.labels.has(target) || Boolean(this.answering.attributeOf(target)) || isOfObject(target); }
 
-  /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
-   * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
+  /** Adds how the item was shown, as the kernel sent it; the randomised arm only if the item was really shown in that
+   * way. @param {Seen} seen @param {Item} item @returns {Seen} */
   #exposed(seen, { exposure, blind, first }) {
     const { arm, arm_probability, ...rest } = /** @type {Partial<Seen>} */ (exposure ?? {});
     const differs = this.revising || (!blind && (arm === "blind" || (arm === "answer_first" && !first)));

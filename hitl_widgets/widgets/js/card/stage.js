@@ -20,7 +20,7 @@ const MARGIN = 12;
 const GAP = 10;
 const MARKED_SIDE = 448; // pixels along the longer side of what is drawn of a marked region
 
-/** What people call a method. @type {Record<string, string>} */
+/** The names of the methods. @type {Record<string, string>} */
 const METHODS = { gradcam: "Grad-CAM", saliency: "Saliency", integrated_gradients: "Integrated gradients",
   occlusion: "Occlusion", kernelshap: "KernelSHAP", lime: "LIME", contributions: "Contributions", erasure: "Words left out" };
 const SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
@@ -62,15 +62,15 @@ export function buildStage(session) {
   const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), reader.element, broken, closeness);
 
   let room = { width: 0, height: 0 };
-  /** How close, and which point of the item is in the middle. */
+  /** The zoom factor, and the point of the item in the middle. */
   let near = { times: 1, x: 0.5, y: 0.5 };
   let fitted = "";
-  /** What lies over the item. @type {{svg: Element, update: () => void, look: (view: import("../objects/types.d.ts").View, px: number) => void} | null} */
+  /** The layer over the item. @type {{svg: Element, update: () => void, look: (view: import("../objects/types.d.ts").View, px: number) => void} | null} */
   let layer = null;
-  /** What the canvases hold. @type {unknown[]} */
+  /** The content of the canvases. @type {unknown[]} */
   let held = [null, null, null, null];
 
-  /** The item as large as it fits. */
+  /** Makes the item as large as it fits. */
   function fit() {
     const item = session.item;
     if (!item?.width || !room.width) return;
@@ -111,7 +111,7 @@ export function buildStage(session) {
     setText(closeness, `${Math.round(100 * scale)} %`);
   }
 
-  /** Lies over the item from now on, in its pixels. @param {NonNullable<typeof layer>} what */
+  /** Puts a layer over the item, in the item's pixels. @param {NonNullable<typeof layer>} what */
   function over(what) {
     layer = what;
     sheet.append(what.svg);
@@ -121,7 +121,7 @@ export function buildStage(session) {
   /** What is in view, in pixels of the item. */
   const view = () => viewOf(near, [session.item?.width ?? 1, session.item?.height ?? 1]);
 
-  /** Comes close to a part of the item, or shows the whole again. @param {import("../objects/types.d.ts").Bounds} bounds */
+  /** Zooms in on a part of the item, or shows the whole again. @param {import("../objects/types.d.ts").Bounds} bounds */
   function closer(bounds) {
     const { width = 1, height = 1 } = session.item ?? {};
     const next = closeUp(bounds, [width, height]);
@@ -129,7 +129,7 @@ export function buildStage(session) {
     place();
   }
 
-  /** Moves the view as far as it takes to see a part of the item. @param {import("../objects/types.d.ts").Bounds} bounds */
+  /** Moves the view as little as needed to show a part of the item. @param {import("../objects/types.d.ts").Bounds} bounds */
   function reveal(bounds) {
     const next = revealing(near, bounds, [session.item?.width ?? 1, session.item?.height ?? 1]);
     if (next === near) return;
@@ -195,7 +195,7 @@ export function buildStage(session) {
     stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
   });
 
-  // The part under the pointer is the one in hand.
+  // The part under the pointer is the active one.
   stage.addEventListener("pointermove", (event) => {
     const { item, brush: tool } = session;
     if (item && !reader.text() && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {});
@@ -330,7 +330,7 @@ export function buildLegend(session) {
   const high = h("span", { text: "more" });
   const scale = h("span", { class: "hitl-scale" }, low, bar, high);
   const opacity = h("input", { class: "hitl-opacity", type: "range", min: "0.1", max: "1", step: "0.1",
-    "aria-label": "Strength of the map", title: "Strength of the map",
+    "aria-label": "Opacity of the map", title: "Opacity of the map",
     oninput: (/** @type {any} */ event) => session.fade(Number(event.target.value) - session.display.opacity) });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
 

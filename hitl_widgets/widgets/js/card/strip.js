@@ -43,7 +43,7 @@ export function buildStrip(session) {
     for (const [one, parts] of entries) {
       if (!one.thumb && isText(one.item?.picture)) one.thumb = new ItemText(beginningOf(one.item.picture));
       if (!one.thumb && one.item?.picture) {
-        // Drawn small once: the picture itself is let go of after a while.
+        // Drawn small once: the picture itself is released after a while.
         drawSmall(parts.canvas, one.item.picture);
         one.thumb = parts.canvas;
         parts.drawn = one.thumb;
@@ -53,7 +53,7 @@ export function buildStrip(session) {
       }
       const answer = session.wordsOf(one);
       setText(parts.caption, answer);
-      // What the model said of a blind item is told afterwards.
+      // The model's suggestion for a blind item is shown afterwards.
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : undefined;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);

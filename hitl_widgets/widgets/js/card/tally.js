@@ -1,12 +1,12 @@
 // @ts-check
-// Counts and pace. They follow the keys, until the kernel sends its own.
+// Counts and pace, updated at each key until the kernel sends its own.
 
 import { REVISION } from "./queue.js";
 
 /** @typedef {import("./types.d.ts").Progress} Progress */
 /** @typedef {import("./types.d.ts").ItemAct} Act */
 
-const PACE = 20; // decisions from which the pace is told
+const PACE = 20; // decisions from which the pace is computed
 const BREAK_MS = 60_000; // longer than this between two decisions is a break
 
 export class Tally {
@@ -14,22 +14,22 @@ export class Tally {
     this.answered = 0;
     this.today = 0;
     this.in_round = 0;
-    /** In this review. */
+    /** Number answered in this review. */
     this.here = 0;
     /** When the last decisions were made. @type {number[]} */
     this.times = [];
-    /** What the acts that an earlier page left count for, by decision_id. @type {Map<string, number>} */
+    /** The change of the counts by each act that an earlier page left, by decision_id. @type {Map<string, number>} */
     this.left = new Map();
   }
 
-  /** What the log has. @param {Progress} progress */
+  /** Takes the counts of the log. @param {Progress} progress */
   take({ answered = 0, today = 0, in_round = 0, here = this.here }) { Object.assign(this, { answered, today, in_round, here }); }
 
-  /** Acts that wait for the log are counted as they were when they were made. @param {Act[]} acts @param {number} now */
+  /** Counts the acts that aren't stored yet, as when they were made. @param {Act[]} acts @param {number} now */
   ahead(acts, now) {
     const midnight = new Date(now).setHours(0, 0, 0, 0);
     for (const act of acts) {
-      // What is taken back and doesn't wait is in the log, as an answer most likely.
+      // An undone decision that isn't waiting is in the log, most likely as an answer.
       const by = act.kind === "decide" ? Number(isNew(act)) : -(this.left.get(act.retracts) ?? 1);
       this.left.set(act.decision_id, by);
       for (const name of /** @type {const} */ (["answered", "in_round", "here"])) this[name] += by;
@@ -50,7 +50,7 @@ export class Tally {
   }
 }
 
-/** Whether a decision closes an item: it is no skip, and not the second one about an item that was open.
+/** Whether a decision closes an item: it is no skip, revision or second answer after the suggestion was shown.
  * @param {import("./types.d.ts").Decide} act */
 const isNew = ({ verdict, seen, known }) => verdict !== "skip" && seen.chosen_by !== REVISION
   && !(seen.arm === "answer_first" && !seen.hidden && known?.length);

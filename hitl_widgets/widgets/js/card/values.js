@@ -1,5 +1,5 @@
 // @ts-check
-// Values of attributes: what keys make of them, and how they are written.
+// Values of attributes: how keys change them, and how they are written.
 
 /** @typedef {import("../messages.d.ts").AttributeEntry} Attribute */
 /** @typedef {number | string} Value */
@@ -23,14 +23,14 @@ export function nearest(attribute, number) {
   return attribute.kind === "ordinal" ? Math.round(inside) : Number(inside.toFixed(digits(attribute)));
 }
 
-/** As people read it. @param {Attribute} attribute @param {Value} value @returns {string} */
+/** A value as text. @param {Attribute} attribute @param {Value} value @returns {string} */
 export function written(attribute, value) {
   if (typeof value === "string" || attribute.kind !== "continuous") return String(value);
   const short = value.toFixed(digits(attribute));
   return Number(short) === value ? short : String(Number(value.toFixed(4)));
 }
 
-/** Every value, where these are steps or choices and not too many to be seen side by side. @param {Attribute} attribute @returns {Value[]} */
+/** All values, if they are choices or steps and few enough to be shown side by side. @param {Attribute} attribute @returns {Value[]} */
 export function stepsOf(attribute) {
   if (attribute.kind === "choices") return attribute.choices ?? [];
   const { low, high } = ends(attribute);
@@ -59,10 +59,10 @@ export function extreme(attribute, end) {
 /** Whether a digit alone means tenths: on a scale inside 0 to 1. @param {Attribute} attribute */
 export const isUnit = ({ kind, low = 0, high = 1 }) => kind === "continuous" && low >= 0 && high <= 1;
 
-/** The number that stands there, however incomplete. @param {Attribute} attribute @param {string} text */
+/** The number typed so far, however incomplete. @param {Attribute} attribute @param {string} text */
 const numberOf = (attribute, text) => Number(isUnit(attribute) && !text.includes(".") ? `0.${text}` : text.replace(/^-?\.?$/, "0"));
 
-/** Whether what is typed is a value, may become one, or neither. @param {Attribute} attribute @param {string} text */
+/** Whether a typed text is a value, may become one, or neither. @param {Attribute} attribute @param {string} text */
 function judged(attribute, text) {
   const { low, high } = ends(attribute);
   const number = numberOf(attribute, text);
@@ -73,8 +73,8 @@ function judged(attribute, text) {
 }
 
 /**
- * What a key makes of the number that is being typed, or of the choices: digits go on with a number as long as that is
- * on the scale, and begin another one where it isn't.
+ * The result of a key for the number that is being typed, or for the choices: a digit extends the number as long as that
+ * is on the scale, and else begins a new one.
  * @param {Attribute} attribute @param {string} text what is typed so far @param {string} key
  * @returns {{text: string, value: Value | null} | null} `value`: null as long as it is none; null in all: the key means nothing here
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// The attributes of a taxonomy: what each asks and of which labels, and buttons for what can be done with it.
+// The list of a taxonomy's attributes: range, labels for which each is asked, and buttons for its edits.
 
 import { capOf, h } from "../dom.js";
 
@@ -7,13 +7,13 @@ import { capOf, h } from "../dom.js";
 /** @typedef {import("./types.d.ts").TreeAttribute} Attribute */
 /** @typedef {import("./tree.js").Tree} Tree */
 
-/** The end of a scale as it is typed: with a point where any number between is a value. @param {Attribute} one @param {number | undefined} end */
+/** The end of a scale as typed: with a decimal point if the scale is continuous. @param {Attribute} one @param {number | undefined} end */
 export function typed({ kind }, end) {
   if (end === undefined) return "";
   return kind === "continuous" && Number.isInteger(end) ? end.toFixed(1) : String(end);
 }
 
-/** What it asks, in words. @param {Attribute} one @param {Tree} tree */
+/** The range of an attribute, and the labels for which it is asked, in words. @param {Attribute} one @param {Tree} tree */
 export function asks(one, tree) {
   const range = one.choices ? one.choices.join(", ")
     : `from ${typed(one, one.low)} to ${typed(one, one.high)}${one.kind === "continuous" ? ", any number between" : ""}`;
@@ -41,9 +41,9 @@ export function buildAttributes(session) {
       h("span", { class: "hitl-quiet", text: asks(one, session.tree) }), one.definition ? h("span", { text: one.definition }) : null,
       one.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive, for the purpose: ${one.sensitive}` }) : null,
       h("span", { class: "hitl-attribute-does" }, does(one, "Rename", "rename_attribute"), does(one, "Change", "change_attribute"), does(one, "Retire", "retire_attribute")))));
-    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "None: nothing is asked beside the label." }));
+    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No attributes: only the label is asked." }));
   }
-  /** The keys go to the first of its buttons. */
+  /** Moves the focus to the first button. */
   const enter = () => (/** @type {HTMLElement} */ (list.querySelector("button") ?? add)).focus();
   return { element, update, enter };
 }

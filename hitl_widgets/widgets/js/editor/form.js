@@ -43,7 +43,7 @@ export function buildForm(session, refocus) {
   /** @type {(() => void)[]} */
   let shows = [];
 
-  /** The first Enter leads to what would happen, the second does it. */
+  /** The first Enter shows the preview, the second applies the edit. */
   function submit() {
     if (document.activeElement !== apply) return apply.focus();
     session.apply();
@@ -81,7 +81,7 @@ export function buildForm(session, refocus) {
           h("span", { text: "keep it, with these as its children" }))];
       case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "Its items may be among", nothing: "the answers of …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
+        const like = buildPickers({ label: "Its items may have been answered as", nothing: "another label …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
         return [text("Name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire": return [target("Its answers become", "open again", (id) => !form.ids.some((own) => own === id || session.tree.isUnder(id, own)))];
@@ -91,8 +91,8 @@ export function buildForm(session, refocus) {
       case "rename_attribute": return [text("New name", "to")];
       case "add_attribute": return [text("Name", "name"), ...asked(form),
         h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ ask: event.target.checked }) }),
-          h("span", { text: "ask it of items answered before too" }))];
-      case "change_attribute": return [...asked(form), text("What values become, where it isn't in proportion or the same choice", "map",
+          h("span", { text: "also ask it of items answered before" }))];
+      case "change_attribute": return [...asked(form), text("Old value = new value, where it isn't in proportion or the same choice", "map",
         { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } })];
       case "describe": return [text("Definition", "definition", { area: 3, more: { placeholder: "What makes an item this and nothing else" } }),
         h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
@@ -101,7 +101,7 @@ export function buildForm(session, refocus) {
     }
   }
 
-  /** What an attribute asks, of what. @param {Form} form */
+  /** The fields of an attribute: its range, and the labels for which it is asked. @param {Form} form */
   function asked(form) {
     const of = buildPickers({ label: "Asked of", nothing: "every item", labels: () => session.tree.labels, start: form.values.of, onpick: (ids) => session.fill({ of: ids }) });
     return [h("div", { class: "hitl-two" }, text("Scale from", "low", { more: { placeholder: "0, or 0.0 for any number between" } }), text("to", "high", { more: { placeholder: "10, or 1.0" } })),
@@ -178,7 +178,7 @@ function buildPreview(session) {
     const time = again === 0 ? "none" : minutes < 1 ? "under 1 min" : `${Math.round(minutes).toLocaleString("en")} min`;
     figures.replaceChildren(figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
       figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
-      figure(measured ? "time at your pace" : "time at a usual pace", time, "hitl-time"));
+      figure(measured ? "time at your pace" : "time at a typical pace", time, "hitl-time"));
     const most = Math.max(1, ...preview.labels.map(([, n]) => n));
     labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
       const fill = h("span", { class: "hitl-fill" });

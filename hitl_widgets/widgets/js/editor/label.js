@@ -1,5 +1,5 @@
 // @ts-check
-// The label in focus: what is known of it, and buttons for what can be done with it.
+// The label in focus: its details, and buttons for its edits.
 
 import { capOf, h, setText } from "../dom.js";
 import { many } from "./form.js";
@@ -66,7 +66,7 @@ export function buildLabel(session) {
     drawn = pictures;
     examples.replaceChildren(...(pictures ?? []).map((example) => {
       const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2, role: "img",
-        "aria-label": `${example.answered ? "answered so:" : example.against ? "counter-example" : "example"} ${example.name}` });
+        "aria-label": `${example.answered ? "answered as this:" : example.against ? "counter-example" : "example"} ${example.name}` });
       const element = h("span", { class: `hitl-example${example.against ? " hitl-against" : example.answered ? " hitl-answered" : ""}`, title: example.problem ?? example.name }, canvas,
         example.answered ? null : h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
       drawSmall(canvas, example.picture);

@@ -9,7 +9,7 @@ import { typed } from "./attributes.js";
 /** @typedef {import("./types.d.ts").Values} Values */
 /** @typedef {{does: {edits: object[]} | {edit_id: string} | {settle: string}, problem?: undefined} | {problem: string, does?: undefined}} Proposal */
 
-/** How each kind of edit is headed. @type {Record<FormKind, string>} */
+/** The heading of each kind of edit. @type {Record<FormKind, string>} */
 export const TITLES = { rename: "Rename", split: "Split", merge: "Merge", add: "Add a label", retire: "Retire", move: "Move",
   describe: "Describe", revert: "Undo", settle: "Apply", leave: "Leave", add_attribute: "Add an attribute", rename_attribute: "Rename the attribute",
   change_attribute: "Change the attribute", retire_attribute: "Retire the attribute" };
@@ -32,7 +32,7 @@ export function begin(kind, ids, tree, { target = null, inline = false, undoes =
 /** @param {string} text one name a line */
 export const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
-/** What the form means today, or what it still needs. @param {Form} form @param {Tree} tree @returns {Proposal} */
+/** The edits that the form means under the present taxonomy, or what it still lacks. @param {Form} form @param {Tree} tree @returns {Proposal} */
 export function proposal(form, tree) {
   const { values, undoes } = form;
   const gone = [...form.ids, values.target, ...values.like, ...values.of].find((id) => id && !tree.byId.has(id));
@@ -52,7 +52,7 @@ export function proposal(form, tree) {
     case "merge":
       if (form.ids.length < 2) return { problem: "Select two labels or more." };
       if (!values.into.trim()) return { problem: "Type a name for the merged label." };
-      // The name that the form began with is that of the first, whatever else has this name too.
+      // The name that the form began with means the first label, even if others have the same name.
       return edits({ edit: "merge", labels: names, into: values.into.trim() === tree.byId.get(form.ids[0])?.name ? names[0] : values.into.trim() });
     case "add":
       if (!values.name.trim()) return { problem: "Type a name." };
@@ -93,10 +93,10 @@ export function proposal(form, tree) {
   }
 }
 
-/** The ends of a scale go as they were typed: with a point in one of them any number between is a value. @param {Values} values */
+/** The ends of a scale are sent as typed: a decimal point in one of them makes the scale continuous. @param {Values} values */
 const range = ({ choices, low, high }) => (lines(choices).length ? { choices: lines(choices) } : { scale: [low.trim(), high.trim()] });
 
-/** In what the form says something else than the attribute. @param {Form} form @param {import("./types.d.ts").TreeAttribute} one @param {Tree} tree */
+/** The fields in which the form differs from the attribute. @param {Form} form @param {import("./types.d.ts").TreeAttribute} one @param {Tree} tree */
 function changes({ kind, attribute, values }, one, tree) {
   const before = begin(kind, [], tree, { attribute }).values;
   /** @type {Record<string, unknown>} */
@@ -117,7 +117,7 @@ function changes({ kind, attribute, values }, one, tree) {
   return said;
 }
 
-/** The fields in which the form says something else than the taxonomy. @param {Form} form @param {Tree} tree */
+/** The fields in which the form differs from the taxonomy. @param {Form} form @param {Tree} tree */
 function describes({ ids, values }, tree) {
   const before = begin("describe", ids, tree).values;
   /** @type {Record<string, string | string[] | null>} */

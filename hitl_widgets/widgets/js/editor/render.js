@@ -51,7 +51,7 @@ export function render(el, session) {
     attributes: () => attributes.enter(), add_attribute: () => session.begin("add_attribute"),
     search: () => header.find.focus(), help: () => help.toggle(),
   };
-  /** With Ctrl, as elsewhere. @type {Record<string, () => void>} */
+  /** The usual shortcuts with Ctrl. @type {Record<string, () => void>} */
   const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
   for (const part of [label.element, attributes.element, header.element]) part.addEventListener("click", (event) => {
     const name = /** @type {HTMLElement} */ (event.target).closest("button")?.dataset.does;
@@ -84,7 +84,7 @@ export function render(el, session) {
     if (action) {
       event.preventDefault();
       if (!event.repeat) actions[action]?.();
-      if (frame) update(); // at once: what is typed next belongs into the field that this opens
+      if (frame) update(); // at once: what is typed next belongs in the field that this opens
     } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
       event.preventDefault();
       session.type(event.key);
@@ -334,7 +334,7 @@ function buildRow(session, id, submit) {
   return { element, update };
 }
 
-/** Every edit, the latest first, and what takes it back; those to settle, and what settles them. @param {EditorSession} session */
+/** The history: every edit, the latest first, with a button to undo it, or buttons to settle it. @param {EditorSession} session */
 function buildHistory(session) {
   const list = h("ol", { class: "hitl-history-list" });
   const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);

@@ -31,7 +31,7 @@ export class EditorSession extends Session {
     /** @type {Surroundings} */
     this.around = around;
     this.tree = new Tree();
-    /** label_id -> its answers that stand, and those in doubt; with those of all under it. @type {Map<string, [number, number]>} */
+    /** label_id -> number of its answers that stand, and of those in doubt; labels under it included. @type {Map<string, [number, number]>} */
     this.counts = new Map();
     /** The answers of all labels: how many stand, and how many are in doubt. @type {[number, number]} */
     this.count = [0, 0];
@@ -49,7 +49,7 @@ export class EditorSession extends Session {
     this.selected = new Set();
     /** Where a selection with Shift began. @type {string | null} */
     this.anchor = null;
-    /** Labels that wait to be put elsewhere. @type {string[]} */
+    /** Labels that were cut, to be put elsewhere. @type {string[]} */
     this.cut = [];
     /** @type {Set<string>} */
     this.shut = new Set();
@@ -58,9 +58,9 @@ export class EditorSession extends Session {
     this.form = null;
     /** @type {import("./types.d.ts").EditPreview | null} */
     this.preview = null;
-    /** What keeps the form from being applied, in words. @type {string | null} */
+    /** Why the form can't be applied, in words. @type {string | null} */
     this.problem = null;
-    /** Somebody changed the taxonomy while the form was open: what they did. @type {string | null} */
+    /** What somebody changed in the taxonomy while the form was open. @type {string | null} */
     this.overtaken = null;
     this.showing_history = false;
     this.ask = 0;
@@ -72,7 +72,7 @@ export class EditorSession extends Session {
     this.done = new Set();
     this.typed = "";
     this.typed_at = -Infinity;
-    /** The path of a label that an edit will bring. @type {string | null} */
+    /** The path of a label that an edit will create. @type {string | null} */
     this.seek = null;
     /** @type {import("./tree.js").Row[] | null} */
     this.shown = null;
@@ -87,7 +87,7 @@ export class EditorSession extends Session {
 
   get label() { return this.tree.byId.get(this.focus ?? ""); }
 
-  /** What an edit is about: what is selected, else what is in focus. @returns {string[]} */
+  /** The labels that an edit applies to: those selected, else the one in focus. @returns {string[]} */
   get about() {
     if (this.selected.size) return this.tree.labels.filter((label) => this.selected.has(label.label_id)).map((label) => label.label_id);
     return this.focus === null ? [] : [this.focus];
@@ -121,7 +121,7 @@ export class EditorSession extends Session {
     this.outbox.settle(reply.decision_id);
     this.done.add(reply.edit_id);
     if (this.acting?.id !== reply.decision_id) return;
-    // What was opened meanwhile is another matter.
+    // A form that was opened meanwhile stays open.
     if (this.acting.form === this.form) this.leave();
     this.acting = null;
     this.selected.clear();
@@ -199,7 +199,7 @@ export class EditorSession extends Session {
 
   // Where one is
 
-  /** Pictures of these labels are wanted, as far as they weren't asked for. @param {string[]} label_ids */
+  /** Requests the pictures of these labels, unless they were requested before. @param {string[]} label_ids */
   want(label_ids) {
     const missing = label_ids.filter((id) => !this.asked.has(id));
     if (!missing.length || !this.setup || this.gone) return;
@@ -223,7 +223,7 @@ export class EditorSession extends Session {
     this.changed();
   }
 
-  /** A key of the tree. @param {string} key @param {boolean} extend @param {number} page @returns {boolean} */
+  /** Handles a key in the tree. @param {string} key @param {boolean} extend @param {number} page @returns {boolean} */
   lead(key, extend, page) {
     const step = lead(this.rows, this.at, key, page);
     if (!step) return false;
@@ -232,7 +232,7 @@ export class EditorSession extends Session {
     return true;
   }
 
-  /** Letters lead to the label that begins with them. @param {string} letter */
+  /** Goes to the label that begins with the typed letters. @param {string} letter */
   type(letter) {
     const now = this.around.now();
     this.typed = now - this.typed_at < TYPING_MS ? this.typed + letter : letter;
@@ -302,7 +302,7 @@ export class EditorSession extends Session {
     this.changed();
   }
 
-  /** The same labels, another edit: what was dropped on a label may lie under it, or become one with it. @param {FormKind} kind */
+  /** Changes the kind of edit for the same labels: dropped labels may be moved under another, or merged with it. @param {FormKind} kind */
   turn(kind) {
     const { form } = this;
     if (!form) return;
@@ -350,7 +350,7 @@ export class EditorSession extends Session {
     this.#act({ ...act, why: form.why.trim() || null }, form);
   }
 
-  /** What taking an edit back would do. @param {string} [edit_id] without one the last that stands */
+  /** Previews undoing an edit. @param {string} [edit_id] by default the last that stands */
   undo(edit_id) {
     const stands = this.history.filter((past) => past.reverted_by === null && !past.to_settle);
     const undoes = edit_id ? stands.find((past) => past.edit_id === edit_id) : stands.find((past) => past.reverts === null);
@@ -358,7 +358,7 @@ export class EditorSession extends Session {
     this.begin("revert", { ids: [], undoes });
   }
 
-  /** What settling an edit that was made apart would do: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
+  /** Previews settling an edit that was made apart: applying it, or leaving it. @param {string} edit_id @param {boolean} apply */
   settle(edit_id, apply) {
     const undoes = this.history.find((past) => past.edit_id === edit_id && past.to_settle);
     if (!undoes || !this.may_settle) return this.say(undoes ? "Your role doesn't let you settle edits." : "Somebody has settled this edit.", true);
@@ -375,7 +375,7 @@ export class EditorSession extends Session {
     this.changed();
   }
 
-  /** Labels that are cut wait for a place. */
+  /** Cuts labels, to be put elsewhere. */
   take() {
     this.cut = this.about;
     this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the new parent, then put ${this.cut.length > 1 ? "them" : "it"} there.` : "", false);
@@ -387,7 +387,7 @@ export class EditorSession extends Session {
     this.drop(this.cut, target);
   }
 
-  /** Labels are put on another one, or at the top. @param {string[]} ids @param {string | null} target */
+  /** Moves labels under another one, or to the top. @param {string[]} ids @param {string | null} target */
   drop(ids, target) {
     const moved = ids.filter((id) => id !== target);
     if (moved.length) this.begin("move", { ids: moved, target });

@@ -1,5 +1,5 @@
 // @ts-check
-// The rows of a tree of labels, and where keys lead in it. Values and functions, without a browser.
+// The rows of a tree of labels, and navigation by keys. Pure, no DOM.
 
 import { plain } from "../labels.js";
 
@@ -7,7 +7,7 @@ import { plain } from "../labels.js";
 /** @typedef {{label: Node, level: number, size: number, place: number, open: boolean | null}} Row
  * `place` of `size` siblings, from 1 on; `open` is null where nothing lies under the label */
 
-/** The labels of a taxonomy, depth first, and how they hang together. */
+/** The labels of a taxonomy, depth first, with their parents and children. */
 export class Tree {
   /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] @param {import("./types.d.ts").TreeAttribute[]} [attributes] */
   constructor(labels = [], version = 0, inner_answers = false, attributes = []) {
@@ -26,7 +26,7 @@ export class Tree {
       if (siblings) siblings.push(label);
       else this.under.set(parent, [label]);
       this.named.set(label.name, (this.named.get(label.name) ?? 0) + 1);
-      // Depth first: what lies above a label has its path already.
+      // Depth first: the parent of a label has its path already.
       label.path = parent ? `${this.byId.get(parent)?.path} / ${label.name}` : label.name;
     }
   }
@@ -53,7 +53,7 @@ export class Tree {
   /** @param {string | null} id */
   attribute(id) { return this.attributes.find((one) => one.attribute_id === id); }
 
-  /** What edits call a label: its name, or its path where another has that name too. @param {string} id */
+  /** The name of a label in edits: its name, or its path if another label has the same name. @param {string} id */
   call(id) {
     const name = this.byId.get(id)?.name ?? id;
     return this.named.get(name) === 1 ? name : this.path(id);
@@ -97,7 +97,7 @@ export class Tree {
   }
 }
 
-/** Where a key leads from a row, as WAI-ARIA's tree pattern has it: another row, or opening and closing this one.
+/** The effect of a key on a row, as in WAI-ARIA's tree pattern: another row, or opening or closing this one.
  * @param {Row[]} rows @param {number} at @param {string} key @param {number} [page] rows to be seen at once
  * @returns {{to?: number, open?: boolean} | null} null: not a key of the pattern */
 export function lead(rows, at, key, page = 10) {

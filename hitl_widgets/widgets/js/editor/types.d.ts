@@ -1,4 +1,4 @@
-// The state of the taxonomy editor, as far as it is more than the messages.
+// Types of the taxonomy editor's state, beyond those of the messages.
 
 import type { AttributeEntry, EditEntry, EditorAct, TreeLabel } from "../messages.d.ts";
 import type { Picture, Surroundings as Common } from "../types.d.ts";
@@ -15,10 +15,10 @@ export interface Values {
   to: string; into: string; keep_parent: boolean; name: string; target: string | null; like: string[];
   definition: string; key: string; colour: string; link: string; sensitive: string; examples: string;
   counter_examples: string;
-  /** Of an attribute: the ends of its scale and its choices as typed, the labels of which it is asked, what values become. */
+  /** The fields for an attribute: the ends of its scale and its choices as typed, the labels for which it is asked, and the mapping of old values to new ones. */
   low: string; high: string; choices: string; of: string[]; map: string; ask: boolean;
 }
-/** What a person is about to change. `ids` are the labels that it is about, `attribute` the attribute_id; `undoes` the edit that is taken back, or settled. */
+/** The form of an edit. `ids`: the labels that it changes; `attribute`: the attribute_id; `undoes`: the edit that is undone, or settled. */
 export interface Form { kind: FormKind; ids: string[]; attribute: string | null; values: Values; why: string; inline: boolean; undoes: Past | null }
 
 export interface Surroundings extends Common<EditorAct> {

@@ -1,12 +1,12 @@
 // @ts-check
-// The objects of one item: which there are, which is in focus, and what was done to them. Pure state, no DOM.
+// The objects of one item: the list, the one in focus, and the undo steps. Pure state, no DOM.
 //
 // What the card calls (everything else here is for stage/objects.js):
 //
 //   const memory = newMemory();                                 // one for the card: the label used last, sizes by label
 //   objects = ImageObjects.of({ kind, size: [w, h], shown: item.objects, given: past?.objects, memory });
 //       // kind: "box" | "polygon" | "point"; shown: what Python proposes (nothing where the item is blind);
-//       // given: the objects of an earlier answer that is looked at again (those with act "deleted" are left out)
+//       // given: the objects of an earlier answer that is revised (those with act "deleted" are left out)
 //   objects = ImageObjects.fromDraft(draft, memory)             // null where the draft can't be read
 //   objects.toDraft()                                           // JSON, or null: nothing was touched
 //   objects.version                                             // goes up with everything that a draft or the screen shows
@@ -33,7 +33,7 @@
 //
 // An instance that was decided stays as it is, with its steps: the card keeps it with the past decision, and undo goes on in it.
 //
-// The order of Tab: objects that nobody touched come first, by the least score; those without a score are last.
+// The order of Tab: untouched objects first, lowest score first; those without a score are last.
 
 import { Marks } from "../card/marks.js";
 import { newId } from "../outbox.js";
@@ -47,14 +47,14 @@ import { boundsOf, boxAround, problemOf, rounded, same } from "./shapes.js";
 /** @typedef {import("./types.d.ts").ObjectsOf} ObjectsOf */
 /** @typedef {import("./types.d.ts").Shape} Shape */
 /** @typedef {import("./types.d.ts").Spot} Spot */
-/** What is being made. A polygon has no object before it is closed. `placing`: arrows move it; `sizing`: they move its
- * right and lower side. `plain`: nothing was done to it yet, so another label still changes its size.
+/** The object that is being drawn. A polygon has no object before it is closed. `placing`: arrows move it; `sizing`: they move
+ * its right and lower side. `plain`: it is unchanged so far, so another label still changes its size.
  * @typedef {{how: "placing" | "sizing", id: string, plain: boolean} | {how: "corners", spots: Spot[], cursor: Spot, label_id: string}} Drawing */
-/** `selection`: what of a text was selected then; `judged`: what was said of the explanation of the object in focus before.
+/** An undo step. `selection`: the selected range of the text then; `judged`: the former judgement of the focused object's explanation.
  * @typedef {{list: readonly Shape[], focus: string | null, vertex: number | null, words: string, selection?: readonly [number, number] | null, judged?: import("../card/marks.js").Judgement}} Step */
 
 export const MOST = 1000; // objects in a decision
-const STEPS = 1000; // that can be taken back
+const STEPS = 1000; // that can be undone
 const MOST_CERTAIN = 10;
 
 /** @returns {Memory} */
@@ -66,7 +66,7 @@ export function shapeOf({ id, kind, at, label_id, score = null, origin, was, cer
   return { id, kind, at, label_id, certainty, unsure, score, origin: origin ?? "model", proposal: by_model ? was ?? { at, label_id } : null };
 }
 
-/** By the least score; without a score last, as they were added. @param {Shape} a @param {Shape} b */
+/** Lowest score first; without a score last, in the order in which they were added. @param {Shape} a @param {Shape} b */
 const byScore = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
 
 export class ImageObjects {
@@ -86,7 +86,7 @@ export class ImageObjects {
     return objects;
   }
 
-  /** With what was said before of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
+  /** Adds earlier judgements of explanations. @param {Iterable<{id: string, reason?: import("../messages.d.ts").ObjectReasonEntry}>} [entries] @returns {this} */
   judgedAs(entries = []) {
     for (const { id, reason } of entries) if (reason) this.reasons.set(id, new Marks(reason));
     return this;
@@ -98,31 +98,31 @@ export class ImageObjects {
     this.size = size;
     /** What was on the screen before the person did anything: `seen` says it. */
     this.shown = shown;
-    /** An earlier answer is looked at again. */
+    /** Whether an earlier answer is revised. */
     this.answered = answered;
     this.memory = memory;
-    /** Replaced as a whole, as are the objects in it: what is the same didn't change. @type {readonly Shape[]} */
+    /** Replaced as a whole, as are the objects in it, so that an identical reference means no change. @type {readonly Shape[]} */
     this.list = list;
-    /** The id of the object that keys are for. @type {string | null} */
+    /** The id of the object in focus. @type {string | null} */
     this.focus = null;
-    /** The corner of the polygon in focus that keys are for. @type {number | null} */
+    /** The active corner of the polygon in focus. @type {number | null} */
     this.vertex = null;
     /** @type {Drawing | null} */
     this.drawing = null;
     /** The side of the box in focus that was moved last. @type {import("./types.d.ts").Side | null} */
     this.side = null;
-    /** The others are hidden. */
+    /** Whether the other objects are hidden. */
     this.alone = false;
     this.version = 0;
-    /** Ids of what was in focus or changed. @type {Set<string>} */
+    /** Ids of objects that were in focus or changed. @type {Set<string>} */
     this.known = new Set();
-    /** What was said of the explanations of objects, also of those that were deleted. @type {Map<string, Marks>} */
+    /** Judgements of objects' explanations, deleted objects included. @type {Map<string, Marks>} */
     this.reasons = new Map();
     /** @type {Step[]} */
     this.steps = [];
-    /** What the last step was, as long as nothing else happened since. */
+    /** The tag of the last step, as long as nothing else happened since. */
     this.tag = "";
-    /** Ids in the order in which Tab came to them, and where it is. @type {{ids: string[], at: number}} */
+    /** Ids in the order in which Tab visited them, and the present position. @type {{ids: string[], at: number}} */
     this.pass = { ids: [], at: -1 };
     /** @type {WeakMap<Shape, string | null>} */
     this.checked = new WeakMap();
@@ -136,10 +136,10 @@ export class ImageObjects {
   /** @param {string} id @returns {Shape | null} */
   get(id) { return this.list.find((object) => object.id === id) ?? null; }
 
-  /** Whether a proposal stands as the model made it, and nobody looked at it. @param {Shape} object */
+  /** Whether an object is a proposal that was neither changed nor in focus. @param {Shape} object */
   isProposal(object) { return !this.answered && object.proposal !== null && !this.known.has(object.id); }
 
-  /** What became of an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
+  /** What was done to an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
   became({ proposal, at, label_id }) {
     if (!proposal) return "added";
     return proposal.label_id !== label_id ? "relabelled" : same(proposal.at, at) ? "accepted" : "moved";
@@ -169,10 +169,10 @@ export class ImageObjects {
     return this.current;
   }
 
-  /** In the order in which Tab comes to them. @returns {Shape[]} */
+  /** The objects in the order of Tab. @returns {Shape[]} */
   get order() { return [...this.list].sort(byScore); }
 
-  /** What one of them is called. */
+  /** The word for one object. */
   get noun() { return "object"; }
 
   /** @returns {string | null} */
@@ -198,7 +198,7 @@ export class ImageObjects {
 
   // Steps
 
-  /** One step that can be taken back; one that goes on, as with a key that is held down, is part of the last one.
+  /** Adds an undo step; one that continues the last, as with a key held down, is merged with it.
    * @param {string} tag what it is @param {readonly Shape[]} list @param {string} words that say what was done
    * @param {{goes_on?: boolean, focus?: string | null}} [how] */
   step(tag, list, words, { goes_on = false, focus = this.focus } = {}) {
@@ -211,14 +211,14 @@ export class ImageObjects {
     this.version++;
   }
 
-  /** The object in focus becomes another. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
+  /** Changes the object in focus. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
   change(tag, change, words, goes_on = false) {
     const { current } = this;
     if (!current) return;
     this.step(tag, this.list.map((object) => (object === current ? { ...object, ...change } : object)), words, { goes_on });
   }
 
-  /** The object in focus gets another place or form. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
+  /** Moves or reshapes the object in focus. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
    * @returns {boolean} whether anything changed */
   place(tag, at, words, goes_on = false) {
     if (!this.current || at === this.current.at || (at.length === this.current.at.length && at.every((value, i) => value === this.current?.at[i]))) return false;
@@ -227,7 +227,7 @@ export class ImageObjects {
     return true;
   }
 
-  /** What is said of the explanation of the object in focus. @returns {Marks | null} */
+  /** The judgement of the explanation of the object in focus. @returns {Marks | null} */
   get marks() {
     if (this.focus === null) return null;
     const marks = this.reasons.get(this.focus) ?? new Marks();
@@ -235,22 +235,22 @@ export class ImageObjects {
     return marks;
   }
 
-  /** Something was said of it: a step that can be taken back. @param {import("../card/marks.js").Judgement} before what was said until then */
+  /** Adds an undo step for a judgement. @param {import("../card/marks.js").Judgement} before the former judgement */
   judged(before) {
     this.step("reason", this.list, "what was said of the reason");
     this.steps[this.steps.length - 1].judged = before;
   }
 
-  /** Whether the last step said something of the explanation of the object in focus. */
+  /** Whether the last step was a judgement of the explanation of the object in focus. */
   get judging() {
     const last = this.steps.at(-1);
     return last?.judged !== undefined && last.focus === this.focus;
   }
 
-  /** How much was marked: goes up with each stroke. */
+  /** A version of all marked regions: goes up with each stroke. */
   get marked() { return [...this.reasons.values()].reduce((n, { regions }) => n + (regions?.version ?? 0), 0); }
 
-  /** What is said of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
+  /** The judgement of the explanation of an object. @param {string} id @returns {import("../messages.d.ts").ObjectReasonEntry | null} */
   reasonOf(id) {
     const marks = this.reasons.get(id);
     if (!marks?.judged) return null;
@@ -258,7 +258,7 @@ export class ImageObjects {
     return { reason: reason ?? "wrong", ...(wrong && { wrong }), ...(missing && { missing }), ...(method && { method }), ...(display && { display }) };
   }
 
-  /** As a decision has them; of those that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
+  /** The judgements as a decision stores them, of objects that are or were on the screen. @returns {Record<string, import("../messages.d.ts").ObjectReasonEntry>} */
   get judgements() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return Object.fromEntries([...this.reasons.keys()].flatMap((id) => {
@@ -327,7 +327,7 @@ export class ImageObjects {
     return unsure ? `Unsure of this ${this.noun}` : `Sure of this ${this.noun} again`;
   }
 
-  /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
+  /** Deletes the object in focus, and focuses the next one. @returns {string | null} */
   remove() {
     const { current } = this;
     if (!current) return null;
@@ -364,7 +364,7 @@ export class ImageObjects {
     return [middle(bounds.map(([x0, , x1]) => x1 - x0)), middle(bounds.map(([, y0, , y1]) => y1 - y0))];
   }
 
-  /** The item is decided: the next one begins with these sizes. */
+  /** Remembers the sizes of the boxes for the next item; to be called when the item is decided. */
   remember() {
     for (const label_id of new Set(this.list.map((object) => object.label_id))) {
       const median = this.#median(label_id);
@@ -394,7 +394,7 @@ export class ImageObjects {
     const before = new Map(this.shown.map((entry) => [entry.id, entry.at]));
     return this.list.map(({ id, kind, at, label_id, certainty, unsure }) => {
       const shown = before.get(id);
-      // What nobody moved goes back to the last digit, so that it counts as accepted.
+      // Unmoved objects get their exact coordinates again, so that they count as accepted.
       return { id, kind, at: shown && same(shown, at) ? [...shown] : rounded(at), label_id, ...(certainty === null ? {} : { certainty }),
         ...(unsure ? { unsure: /** @type {const} */ (true) } : {}) };
     });
@@ -406,13 +406,13 @@ export class ImageObjects {
       ...(origin ? { origin } : {}), ...(was ? { was } : {}) }));
   }
 
-  /** Ids of what was in focus or changed, as far as it is or was on the screen. @returns {string[]} */
+  /** Ids of objects that were in focus or changed, and are or were on the screen. @returns {string[]} */
   get touched() {
     const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
     return [...this.known].filter((id) => there.has(id));
   }
 
-  /** Whether anything is other than it was shown. */
+  /** Whether anything differs from what was shown. */
   get differs() {
     const before = this.shown.filter(({ act }) => act !== "deleted");
     if (before.length !== this.list.length) return true;
@@ -426,7 +426,7 @@ export class ImageObjects {
   /** @returns {"accept" | "correct" | "answer"} */
   get verdict() { return this.seen.length === 0 ? "answer" : this.differs ? "correct" : "accept"; }
 
-  /** Nothing was looked at or changed: there is nothing to keep. */
+  /** Whether nothing was in focus or changed, so that no draft is needed. */
   get empty() { return this.known.size === 0 && this.steps.length === 0; }
 
   /** @returns {ObjectsDraft | null} */

@@ -1,5 +1,5 @@
 // @ts-check
-// What keys do to the objects of an item. Those in `key` are always the same; those in ACTIONS are in the table of keys.
+// The effect of keys on the objects of an item. Keys in `key` are fixed; those in ACTIONS come from the table of keys.
 
 import { boundsOf, boxAround, furthest, longestEdge, moved, pushed, split, spotsOf, within, without, withVertex } from "./shapes.js";
 
@@ -8,13 +8,13 @@ import { boundsOf, boxAround, furthest, longestEdge, moved, pushed, split, spots
 /** @typedef {import("./types.d.ts").Side} Side */
 /** @typedef {import("./types.d.ts").Spot} Spot */
 /** @typedef {import("./types.d.ts").View} View */
-/** `view`: what is in view, the whole item where it is missing; `labels`: ids of the labels there are, in order.
+/** `view`: what is in view, the whole item where it is missing; `labels`: ids of all labels, in order.
  * @typedef {{view?: View, labels?: string[]}} Around */
 
 export const STEP = 1; // pixels that an arrow moves
 export const FAR = 10; // with Shift
 const FINE = 0.1; // a point, with Alt
-const JUMPS = 64; // with Shift, something new crosses the item in so many steps
+const JUMPS = 64; // with Shift, a new object crosses the item in this many steps
 
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -23,10 +23,10 @@ const EDGES = { ArrowLeft: ["left", "right"], ArrowRight: ["right", "left"], Arr
 
 /** Names of the keys in `key`, for the list of keys. @type {[string[], string][]} */
 export const FIXED = [
-  [["Tab", "⇧", "Tab"], "the next object, by the least score, and back; after the last one Tab leaves the card"],
+  [["Tab", "⇧", "Tab"], "the next object, lowest score first, and back; after the last one Tab leaves the card"],
   [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "move the object in focus by 1 pixel, with ⇧ by 10"],
   [["Alt", "ArrowRight"], "pull the side there outwards; with ⇧ push the opposite side the same way. On a polygon: move a corner"],
-  [["Escape"], "let go of the corner, then of the object: keys mean the item again"],
+  [["Escape"], "leave the corner, then the object: keys apply to the item again"],
 ];
 
 /** Keys of the table: action -> keys that are free on the card, words. */
@@ -34,9 +34,9 @@ export const ACTIONS = {
   draw: [["n"], "a new object of the label used last: arrows move it, Space, arrows size it, Space; a polygon: Space sets each corner, Enter closes it"],
   delete: [["x", "Delete"], "delete the object in focus"],
   next_corner: [["v"], "a polygon's next corner; arrows move it"],
-  previous_corner: [["Shift+V"], "a polygon's corner before"],
-  add_corner: [["i"], "a corner more, in the middle of the edge that follows"],
-  remove_corner: [["Shift+X"], "take the corner away; three stay"],
+  previous_corner: [["Shift+V"], "a polygon's previous corner"],
+  add_corner: [["i"], "add a corner, in the middle of the next edge"],
+  remove_corner: [["Shift+X"], "remove the corner; at least three remain"],
 };
 
 /** @param {ImageObjects} objects @param {KeyPress} event @returns {string | null} what is to be said, or null: the key isn't for objects now */
@@ -129,7 +129,7 @@ function arrow(objects, { key: name, shiftKey, altKey, repeat = false }) {
   return "";
 }
 
-/** Where something new begins: in the middle of what is in view, or beside the object in focus. @param {ImageObjects} objects @param {View | undefined} view
+/** The position of a new object: in the middle of the view, or beside the object in focus. @param {ImageObjects} objects @param {View | undefined} view
  * @param {number} width @param {number} height @returns {Spot} */
 function beginning({ current, size }, view, width, height) {
   const whole = !view || (view.width >= size[0] && view.height >= size[1]);
@@ -145,7 +145,7 @@ function beginning({ current, size }, view, width, height) {
   return { x, y: y1 + gap + height <= size[1] ? y1 + gap + height / 2 : Math.max(height / 2, y0 - gap - height / 2) };
 }
 
-/** The label of something new. @param {ImageObjects} objects @param {string[] | undefined} labels @returns {string | null} */
+/** The label of a new object. @param {ImageObjects} objects @param {string[] | undefined} labels @returns {string | null} */
 export function labelOf({ memory, current, list }, labels) {
   const wanted = [memory.label_id, current?.label_id, list[0]?.label_id, labels?.[0]];
   return wanted.find((label_id) => label_id && (!labels || labels.includes(label_id))) ?? null;
@@ -170,7 +170,7 @@ function draw(objects, { view, labels }) {
   return objects.kind === "box" ? "Arrows move the new box; Space, and they size it" : "Arrows move the new point; Space sets it";
 }
 
-/** One thing is done: the box is at its place, or has its size; the corner is set. @param {ImageObjects} objects @returns {string} */
+/** Completes a step of drawing: the box is placed or sized, or the corner is set. @param {ImageObjects} objects @returns {string} */
 function confirm(objects) {
   const { drawing } = objects;
   objects.version++;
@@ -199,7 +199,7 @@ function finish(objects) {
   return close(objects) ? "" : "A polygon has three corners at least: Space sets one, Esc gives it up";
 }
 
-/** The polygon is closed. @param {ImageObjects} objects @returns {boolean} whether it has enough corners */
+/** Closes the polygon. @param {ImageObjects} objects @returns {boolean} whether it has enough corners */
 export function close(objects) {
   const { drawing } = objects;
   if (drawing?.how !== "corners" || drawing.spots.length < 3) return false;

@@ -1,7 +1,7 @@
 // @ts-check
 // A colour for each label: its own, or one of eight that people with any kind of colour vision tell apart (Okabe and Ito, 2008).
 
-/** Without black: lines have a dark edge. */
+/** Black is left out, since lines have a dark edge. */
 const COLOURS = ["#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#bbbbbb"];
 const UNKNOWN = "#ffffff";
 

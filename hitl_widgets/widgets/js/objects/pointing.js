@@ -1,5 +1,5 @@
 // @ts-check
-// What the mouse does to the objects of an item: it takes them, drags them by a side or a corner, and draws new ones.
+// The mouse on the objects of an item: it focuses them, drags them by a side or a corner, and draws new ones.
 
 import { close, labelOf } from "./keys.js";
 import { areaOf, boundsOf, boxBetween, contains, distance, moved, outline, SIDES, split, spotsOf, within, withSide, withVertex } from "./shapes.js";
@@ -22,7 +22,7 @@ function offset({ kind, at }, spot) {
   return Math.min(...corners.map((corner, i) => distance(spot, corner, corners[(i + 1) % corners.length])));
 }
 
-/** What is under the pointer: a handle of the object in focus, or else the smallest object there. @param {ImageObjects} objects @param {Spot} spot
+/** The part under the pointer: a handle of the object in focus, or else the smallest object there. @param {ImageObjects} objects @param {Spot} spot
  * @param {number} px pixels of the item for one of the screen @returns {Hit | null} */
 export function hit(objects, spot, px) {
   return (objects.current && handle(objects.current, spot, NEAR * px)) ?? body(objects, spot, NEAR * px);
@@ -59,7 +59,7 @@ function body({ list }, spot, near) {
   return null;
 }
 
-/** How the pointer looks there. @param {Hit | null} found @returns {string} a CSS cursor, "" for the usual one */
+/** The cursor for a part. @param {Hit | null} found @returns {string} a CSS cursor, "" for the usual one */
 export function cursorFor(found) {
   if (!found) return "";
   if (found.part !== "sides") return found.part === "body" ? "move" : "crosshair";
@@ -73,7 +73,7 @@ export class Pointing {
     this.objects = objects;
     this.labels = labels;
     this.drags = 0;
-    /** What is dragged, from where, and whether it was moved by now. @type {{hit: Hit | null, from: Spot, at: readonly number[], px: number, moving: boolean} | null} */
+    /** The current drag: its part, its start, and whether it has moved. @type {{hit: Hit | null, from: Spot, at: readonly number[], px: number, moving: boolean} | null} */
     this.drag = null;
   }
 
@@ -133,7 +133,7 @@ export class Pointing {
     return objects.place(tag, withVertex(drag.at, objects.vertex, { x: x + dx, y: y + dy }, size), "a corner moved", goes_on);
   }
 
-  /** A box is drawn from where the drag began; the one that a key has begun takes its place. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
+  /** Draws a box from where the drag began; a box that a key has begun is moved there. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
    * @param {boolean} goes_on @returns {boolean} */
   #draw({ from }, spot, goes_on) {
     const { objects } = this;

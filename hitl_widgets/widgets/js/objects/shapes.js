@@ -30,13 +30,13 @@ export function boundsOf(at) {
 /** @param {At} at @returns {Spot[]} */
 export const spotsOf = (at) => Array.from({ length: at.length / 2 }, (_, i) => ({ x: at[2 * i], y: at[2 * i + 1] }));
 
-/** Whether two shapes are the same to what is sent of them. @param {At} a @param {At} b */
+/** Whether two shapes are equal at the precision at which they are sent. @param {At} a @param {At} b */
 export const same = (a, b) => a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) < SAME);
 
-/** As it is sent: to a hundredth of a pixel. @param {At} at */
+/** A shape as it is sent: rounded to a hundredth of a pixel. @param {At} at */
 export const rounded = (at) => at.map((value) => Math.round(value * 100) / 100);
 
-/** The shape as a whole; at the edge of the item it stops. @param {At} at @param {number} dx @param {number} dy @param {Size} size @returns {At} */
+/** Moves the whole shape; it stops at the edge of the item. @param {At} at @param {number} dx @param {number} dy @param {Size} size @returns {At} */
 export function moved(at, dx, dy, [width, height]) {
   const [x0, y0, x1, y1] = boundsOf(at);
   const by_x = dx < 0 ? Math.max(dx, Math.min(0, -x0)) : Math.min(dx, Math.max(0, width - x1));
@@ -44,7 +44,7 @@ export function moved(at, dx, dy, [width, height]) {
   return by_x || by_y ? at.map((value, i) => value + (i % 2 ? by_y : by_x)) : at;
 }
 
-/** One side of a box, as far as the item and the opposite side leave room. @param {At} at @param {Side} side @param {number} to @param {Size} size @returns {At} */
+/** Moves one side of a box, as far as the item and the opposite side leave room. @param {At} at @param {Side} side @param {number} to @param {Size} size @returns {At} */
 export function withSide(at, side, to, [width, height]) {
   const [x0, y0, x1, y1] = at;
   if (side === "left") return [within(to, 0, Math.max(0, x1 - LEAST)), y0, x1, y1];
@@ -53,10 +53,10 @@ export function withSide(at, side, to, [width, height]) {
   return [x0, y0, x1, within(to, Math.min(height, y0 + LEAST), height)];
 }
 
-/** Where a side is. @param {At} at of a box @param {Side} side */
+/** The position of a side. @param {At} at of a box @param {Side} side */
 export const sideOf = (at, side) => at[SIDES.indexOf(side)];
 
-/** The side of a box by so many pixels. @param {At} at @param {Side} side @param {number} by @param {Size} size */
+/** Moves a side of a box by a number of pixels. @param {At} at @param {Side} side @param {number} by @param {Size} size */
 export const pushed = (at, side, by, size) => withSide(at, side, sideOf(at, side) + by, size);
 
 /** A box between two corners, in any order; at least a pixel wide and high. @param {Spot} a @param {Spot} b @param {Size} size @returns {At} */
@@ -78,14 +78,14 @@ export function withVertex(at, vertex, { x, y }, [width, height]) {
   return at.map((value, i) => (i === 2 * vertex ? within(x, 0, width) : i === 2 * vertex + 1 ? within(y, 0, height) : value));
 }
 
-/** A vertex more, in the middle of the edge that follows one. @param {At} at @param {number} vertex @returns {At} */
+/** Adds a vertex in the middle of the edge after a vertex. @param {At} at @param {number} vertex @returns {At} */
 export function split(at, vertex) {
   const spots = spotsOf(at);
   const [a, b] = [spots[vertex], spots[(vertex + 1) % spots.length]];
   return [...at.slice(0, 2 * vertex + 2), (a.x + b.x) / 2, (a.y + b.y) / 2, ...at.slice(2 * vertex + 2)];
 }
 
-/** A vertex less. @param {At} at @param {number} vertex @returns {At} */
+/** Removes a vertex. @param {At} at @param {number} vertex @returns {At} */
 export const without = (at, vertex) => at.filter((_, i) => i >> 1 !== vertex);
 
 /** The longest edge of a polygon, by the vertex that it follows. @param {At} at */

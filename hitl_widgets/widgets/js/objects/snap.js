@@ -1,10 +1,10 @@
 // @ts-check
-// Snapping: what is close to an edge of the picture lies on it afterwards. Pure functions on grey values, no DOM.
+// Snapping: sides, corners and points are moved to nearby edges of the picture. Pure functions on grey values, no DOM.
 //
 // A side of a box goes to the edge of the item where that is within 5 pixels, and else to where the grey values change most
-// across it, averaged along it (Sobel's derivative, with a parabola through the maximum: better than a pixel). Of two edges the
+// across it, averaged along it (Sobel's derivative, with a parabola through the maximum, for subpixel accuracy). Of two edges the
 // nearer one wins, unless the other is much stronger: people and models are off by 5 pixels less often than by 2. A corner of
-// a polygon goes along its normal in the same way; a point goes to the middle of the spot that stands out around it.
+// a polygon goes along its normal in the same way; a point goes to the centre of the spot that differs most from its surroundings.
 
 import { boundsOf, outline, problemOf, SIDES, sideOf, spotsOf, within, withSide } from "./shapes.js";
 
@@ -21,13 +21,13 @@ const LEAST = 3; // grey levels of 255 that an edge has at least, averaged along
 const PIECES = 8; // of a side: light and dark stretches of one edge must not cancel out
 const NARROW = 0.45; // of a box's width or height that a side moves inwards at most
 const SLACK = 1; // pixels that an edge is wide
-/** How much of a side counts, and how far from where it was last found the edge may be. First most of it, for the noise; then its
- * middle, where round things touch their box: most of their outline lies further inside. */
+/** Rounds of the search: how strongly the middle of a side is weighted, and how far from its last position the edge may be. First most
+ * of the side, against noise; then its middle, where round objects touch their box: most of their outline lies further inside. */
 const ROUNDS = [{ power: 2, reach: Infinity }, { power: 2, reach: Infinity }, { power: 12, reach: 1.5 }];
 const FINE = 0.5; // pixels between two samples along a normal
 const BESIDE = [-2, -1, 0, 1, 2]; // pixels along an edge over which a corner's samples are averaged
 
-/** The object in focus, or with `side` only its side that was moved last, in one step.
+/** Snaps the object in focus, or with `side` only its side that was moved last, as one undo step.
  * @param {import("./image.js").ImageObjects} objects @param {Grey | null} grey of the picture around it (greyAround in stage/objects.js)
  * @param {{side?: boolean}} [how] @returns {string | null} what happened, in words; null: nothing is in focus */
 export function snap(objects, grey, { side = false } = {}) {
@@ -40,7 +40,7 @@ export function snap(objects, grey, { side = false } = {}) {
   return current.kind === "point" ? "Snapped" : `Snapped ${n} ${current.kind === "box" ? "side" : "corner"}${n === 1 ? "" : "s"}`;
 }
 
-/** The highest place of a profile that its neighbours don't exceed, between samples; what is further away counts less.
+/** The highest local maximum of a profile, between samples; maxima further away are weighted less.
  * @param {number[]} profile @param {number} from @param {number} to the samples that may be it @param {number} start where it is looked from @param {number} usual
  * how far away it usually is @returns {number | null} */
 function peak(profile, from, to, start, usual) {
@@ -56,7 +56,7 @@ function peak(profile, from, to, start, usual) {
   return best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0);
 }
 
-/** Where the edge near a side of a box is. @param {Grey} grey @param {At} at @param {Side} side @param {number} start where the side was
+/** The position of the edge near a side of a box. @param {Grey} grey @param {At} at @param {Side} side @param {number} start where the side was
  * @param {number} low @param {number} high between which the edge may be @param {number} power of the middle @returns {number | null} */
 function edgeNear(grey, at, side, start, low, high, power) {
   const upright = side === "left" || side === "right";
@@ -138,7 +138,7 @@ export function snapPolygon(grey, at, size, { reach = REACH } = {}) {
   const corners = outline("polygon", at);
   const snapped = corners.map((corner, i) => cornerNear(grey, corner, corners.at(i - 1) ?? corner, corners[(i + 1) % corners.length], size, reach));
   const now = snapped.flatMap(({ x, y }) => [x, y]);
-  // One corner after the other goes back where they would cross.
+  // Corners go back one by one until the edges no longer cross.
   for (let i = 0; i < corners.length && problemOf(now); i++) now.splice(2 * i, 2, corners[i].x, corners[i].y);
   return { at: now, n: spotsOf(now).filter(({ x, y }, i) => x !== corners[i].x || y !== corners[i].y).length };
 }
@@ -184,7 +184,7 @@ export function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const best = near.reduce((a, b) => (Math.abs(b.value - usual) > Math.abs(a.value - usual) ? b : a), near[0]);
   const height_of_it = best ? best.value - usual : 0;
   if (!best || Math.abs(height_of_it) < LEAST) return { at, n: 0 };
-  // The middle of what stands out as much: a noisy top is no good place by itself.
+  // The centre of all pixels that differ more than half as much: a single noisy maximum isn't a good position.
   let [weight, mx, my] = [0, 0, 0];
   for (const spot of around) {
     const w = Math.max(0, (spot.value - usual) / height_of_it - 0.5);

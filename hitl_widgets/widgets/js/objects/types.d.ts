@@ -1,7 +1,7 @@
 // The objects of an item: boxes, polygons, points or spans, each with a label.
 
 export type Kind = "box" | "polygon" | "point" | "span";
-/** Pixels of the item, (0, 0) the top left corner: a box as x0, y0, x1, y1; a point as x, y; a polygon as x0, y0, x1, y1, ...;
+/** Coordinates in pixels of the item, (0, 0) the top left corner: a box as x0, y0, x1, y1; a point as x, y; a polygon as x0, y0, x1, y1, ...;
  * a span as its first character and the one behind its last. */
 export type At = readonly number[];
 export type Size = readonly [width: number, height: number];
@@ -22,16 +22,16 @@ export interface Shape {
   origin: "model" | "person"; proposal: { at: At; label_id: string } | null;
 }
 
-/** What is sent of an object. */
+/** An object as it is sent to the kernel. */
 export interface Given { id: string; kind: Kind; at: number[]; label_id: string; certainty?: number; unsure?: true }
 
-/** Kept by the card from one item to the next: the label used last, and how large its objects are. */
+/** Kept by the card from one item to the next: the label used last, and the usual box size by label. */
 export interface Memory { label_id: string | null; sizes: Map<string, [number, number]> }
 
-/** What is needed to make the objects of an item. `shown`: what is proposed; `given`: the objects of an earlier answer, where there is one. */
+/** The arguments that make the objects of an item. `shown`: what is proposed; `given`: the objects of an earlier answer, where there is one. */
 export interface ObjectsOf { kind: Kind; size: Size; shown: ObjectEntry[]; given?: ObjectEntry[]; memory?: Memory }
 
-/** What the browser keeps of objects that aren't decided yet. */
+/** The draft that the browser keeps of undecided objects. */
 export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean; quotes?: string[];
   reasons?: { id: string; reason: import("../messages.d.ts").ObjectReasonEntry }[] }
 
@@ -41,7 +41,7 @@ export interface View { x: number; y: number; width: number; height: number }
 /** A key, as the browser reports it. */
 export interface KeyPress { key: string; code: string; shiftKey: boolean; altKey: boolean; ctrlKey: boolean; metaKey: boolean; repeat?: boolean }
 
-/** A part of an object that the pointer is over. */
+/** The part of an object under the pointer. */
 export interface Hit { id: string; part: "body" | "vertex" | "middle" | "sides"; sides?: Side[]; vertex?: number }
 
 /** The item's grey values around an object: `scale` pixels of the picture for one of the item, from `left`, `top` in the picture. */

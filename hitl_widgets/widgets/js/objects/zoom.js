@@ -8,27 +8,27 @@ import { within } from "./shapes.js";
 /** @typedef {import("./types.d.ts").View} View */
 /** @typedef {{times: number, x: number, y: number}} Near */
 
-const SHARE = 0.4; // of what is in view that an object takes
+const SHARE = 0.4; // of the view that an object fills
 const MOST = 32;
 const POINT = 24; // pixels around a point
 
-/** @param {Near} near @returns {Near} with nothing in view that isn't of the item */
+/** @param {Near} near @returns {Near} moved so that the view lies inside the item */
 const held = ({ times, x, y }) => ({ times, x: within(x, 0.5 / times, 1 - 0.5 / times), y: within(y, 0.5 / times, 1 - 0.5 / times) });
 
-/** What is in view, in pixels of the item. @param {Near} near @param {Size} size @returns {View} */
+/** The view, in pixels of the item. @param {Near} near @param {Size} size @returns {View} */
 export function viewOf(near, [width, height]) {
   const { times, x, y } = held(near);
   return { x: (x - 0.5 / times) * width, y: (y - 0.5 / times) * height, width: width / times, height: height / times };
 }
 
-/** So close that an object takes two fifths of what is in view. @param {Bounds} bounds @param {Size} size @returns {Near} */
+/** The zoom at which an object fills two fifths of the view. @param {Bounds} bounds @param {Size} size @returns {Near} */
 export function closeUp([x0, y0, x1, y1], [width, height]) {
   const [w, h] = x1 > x0 && y1 > y0 ? [x1 - x0, y1 - y0] : [POINT, POINT];
   const times = within(SHARE * Math.min(width / w, height / h), 1, MOST);
   return held({ times, x: (x0 + x1) / 2 / width, y: (y0 + y1) / 2 / height });
 }
 
-/** As close as before, and moved only as far as it takes to have an object in view. @param {Near} near @param {Bounds} bounds @param {Size} size @returns {Near} */
+/** The same zoom, moved as little as needed to show an object. @param {Near} near @param {Bounds} bounds @param {Size} size @returns {Near} */
 export function revealing(near, bounds, size) {
   const view = viewOf(near, size);
   /** @param {number} from @param {number} length @param {number} low @param {number} high */

@@ -4,8 +4,8 @@
 // What the card calls:
 //
 //   const layer = buildObjects(host)          // see Host; `stage.over(layer)` puts it over the item (card/stage.js)
-//   layer.update()                            // whenever anything changed: only elements that look otherwise are touched
-//   layer.rest()                              // a moment after the frame: what was too much for it
+//   layer.update()                            // whenever anything changed; only elements that look different are touched
+//   layer.rest()                              // a moment after the frame: draws what the frame had no time for
 //   layer.look(view, px)                      // the stage calls it: what is in view, and pixels of the item for one of the screen
 //   greyAround(picture, size, at)             // the item's grey values around an object, for objects/snap.js
 //
@@ -26,8 +26,8 @@ import { s, show } from "./svg.js";
 /** @typedef {import("../objects/types.d.ts").Shape} Shape */
 /** @typedef {import("../objects/types.d.ts").Spot} Spot */
 /** @typedef {import("../objects/types.d.ts").View} View */
-/** What the layer needs of the card. `objects`: of the item on the screen, null where there are none; `nameOf`: a label's name; `tagOf`: what stands at
- * each object, such as the label's key; `labels`: ids of the labels there are; `changed`: a person did something; `has_keys`: the card has the keyboard; `soon`: does a step just
+/** What the layer needs of the card. `objects`: those of the item on the screen, null where there are none; `nameOf`: a label's name; `tagOf`: the tag at
+ * each object, such as the label's key; `labels`: ids of all labels; `changed`: to be called when a person did something; `has_keys`: the card has the keyboard; `soon`: does a step just
  * after the next frame.
  * @typedef {{readonly objects: ImageObjects | null, nameOf: (label_id: string) => string, colourOf: (label_id: string) => string,
  *   tagOf: (label_id: string) => string, readonly labels: string[], changed: () => void, has_keys: () => boolean, soon: (step: () => void) => void}} Host */
@@ -39,7 +39,7 @@ const CROSS = 9; // pixels of the screen, half a cross
 /** Dots at some places. @param {Spot[]} spots */
 const dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
 
-/** Where an object can be taken. @param {Shape} object @param {number} px @returns {Spot[]} */
+/** The handles of an object. @param {Shape} object @param {number} px @returns {Spot[]} */
 function handles({ kind, at }, px) {
   if (kind === "point") return [];
   const corners = outline(kind, at);
@@ -65,7 +65,7 @@ export function buildObjects(host) {
   const drawing = s("g", { class: "hitl-object-drawing" }, trace_edge, trace, cross_edge, cross);
   const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others.element, focus, drawing);
 
-  /** What the elements show. @type {{objects: ImageObjects | null, version: number, tag: unknown, px: number}} */
+  /** What is drawn at present. @type {{objects: ImageObjects | null, version: number, tag: unknown, px: number}} */
   let shown = { objects: null, version: -1, tag: null, px: 0 };
   let px = 1;
   /** @type {Pointing | null} */
@@ -186,7 +186,7 @@ export function buildObjects(host) {
       host.changed();
     }
   });
-  // A double click on an object isn't a wish to come closer.
+  // A double click on an object must not zoom.
   svg.addEventListener("dblclick", (event) => { if (host.objects && (host.objects.drawing || hit(host.objects, spotAt(event), px))) event.stopPropagation(); });
 
   return { svg, update, rest: others.rest, look };

@@ -39,7 +39,7 @@ export function pathOf({ kind, at }) {
   return path;
 }
 
-/** Which part of the item an object lies in, of so many along each side. @param {At} at @param {Size} size @param {number} parts */
+/** The cell of the item in which an object lies, with `parts` cells along each side. @param {At} at @param {Size} size @param {number} parts */
 function partOf(at, [width, height], parts) {
   if (parts === 1) return 0;
   const [x0, y0, x1, y1] = boundsOf(at);

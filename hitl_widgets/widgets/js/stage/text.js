@@ -1,5 +1,5 @@
 // @ts-check
-// A text on the card's stage: as large as it reads well, with the words that count behind its letters.
+// A text on the card's stage, in letters of a readable size, with the saliency map as a tint behind its words.
 
 import { KINDS } from "../card/regions.js";
 import { h, setAttribute, setText } from "../dom.js";
@@ -20,10 +20,10 @@ const ASIDE = 172; // pixels that their list takes
 /** @param {CardSession} session */
 export function buildReader(session) {
   const view = new TextView(() => { for (const redraw of layers) redraw(); });
-  /** What draws over the text or below it, when the text has moved. @type {(() => void)[]} */
+  /** Functions that redraw the layers over and below the text when it has moved. @type {(() => void)[]} */
   const layers = [];
   let room = { width: 0, height: 0 };
-  /** How much larger than it would be: it stays so for the texts that follow. */
+  /** Enlargement of the letters; kept for the next texts. */
   let times = 1;
   const marks = { wrong: h("div"), missing: h("div"), in_hand: h("div") };
   let marked = "";
@@ -58,7 +58,7 @@ export function buildReader(session) {
     }
   }
 
-  /** What is marked, and the words in hand. */
+  /** Draws the marked words and the active ones. */
   function drawMarks() {
     const { brush } = session;
     const regions = session.marks?.regions;
@@ -74,7 +74,7 @@ export function buildReader(session) {
     drawBoxes(marks.in_hand, in_hand ? view.rects(...in_hand) : [], `hitl-text-in-hand${brush.erasing ? " hitl-erasing" : ""}`);
   }
 
-  /** A key leads to other words. @param {Marking} words @param {string} key @param {boolean} extend @returns {boolean} whether it is one of these */
+  /** Goes to other words by a key. @param {Marking} words @param {string} key @param {boolean} extend @returns {boolean} whether it is one of these */
   function lead(words, key, extend) {
     const across = { ArrowRight: 1, ArrowLeft: -1 }[key];
     const down = { ArrowDown: 1, ArrowUp: -1 }[key];
@@ -87,7 +87,7 @@ export function buildReader(session) {
     return true;
   }
 
-  /** The word that is drawn a line below the one in hand, or above it. @param {Marking} words @param {1 | -1} by */
+  /** Goes to the word a line below the active one, or above it. @param {Marking} words @param {1 | -1} by */
   function wordBelow(words, by) {
     view.reveal(...words.at);
     const { left, top } = view.page.getBoundingClientRect();

@@ -1,5 +1,5 @@
 // @ts-check
-// A text as the card holds it: its lines, how it is best set, and where each character is. Pure, no DOM.
+// A text on the card: its lines, its font size, and the positions of its characters. Pure, no DOM.
 //
 // Two ways of counting meet here. The log, Python and the messages count characters (Unicode code points); the browser
 // counts UTF-16 units, of which an emoji has two. Lines and pieces are in units, everything else in characters.
@@ -71,7 +71,7 @@ export class ItemText {
     return this.code;
   }
 
-  /** As large as it reads well: a short text larger, if all of it can be seen then.
+  /** The font for a room: a short text is set larger, if all of it still fits.
    * @param {{width: number, height: number}} room in pixels @returns {Setting} */
   setting(room) {
     if (this.is_code) return { size: MONO, mono: true };

@@ -1,22 +1,22 @@
 // @ts-check
-// The words in hand while a text is marked: from word to word, with Shift several of them, or by how much they count. Pure, no DOM.
+// The active words while a text is marked: moved word by word, extended with Shift, or in the order of their weights. Pure, no DOM.
 
 /** @typedef {import("./item_text.js").ItemText} ItemText */
 /** @typedef {import("./view.js").Tinted} Tinted */
 /** @typedef {readonly [start: number, end: number]} Range [start, end) in characters */
 
 export class Marking {
-  /** @param {ItemText} text @param {Tinted[]} [tinted] the words that count: the strongest is in hand first */
+  /** @param {ItemText} text @param {Tinted[]} [tinted] the words with weights: the strongest is active first */
   constructor(text, tinted = []) {
     this.text = text;
     const [strongest] = byStrength(tinted);
-    /** The word in hand. @type {Range} */
+    /** The active word. @type {Range} */
     this.at = (strongest && this.#wordOf(strongest)) ?? text.units.wordAfter(0) ?? [0, Math.min(1, text.n)];
-    /** The word from which several were taken. */
+    /** The word from which the range was extended. */
     this.from = this.at;
   }
 
-  /** The words in hand. @returns {Range} */
+  /** The active words. @returns {Range} */
   get range() { return [Math.min(this.at[0], this.from[0]), Math.max(this.at[1], this.from[1])]; }
 
   /** The word that a token belongs to; a sign by itself is one too. @param {{start: number, end: number}} token @returns {Range} */
@@ -25,7 +25,7 @@ export class Marking {
     return word ? [Math.min(word[0], start), Math.max(word[1], end)] : [start, end];
   }
 
-  /** @param {Range | null} word @param {boolean} [extend] the words up to it are in hand */
+  /** @param {Range | null} word @param {boolean} [extend] the words up to it become active too */
   to(word, extend = false) {
     if (!word) return;
     this.at = word;

@@ -1,5 +1,5 @@
 // @ts-check
-// What keys do to the spans of a text. Those in `key` are always the same; those in ACTIONS are in the table of keys.
+// The effect of keys on the spans of a text. Keys in `key` are fixed; those in ACTIONS come from the table of keys.
 
 import { labelOf } from "../objects/keys.js";
 
@@ -8,18 +8,18 @@ import { labelOf } from "../objects/keys.js";
 /** @typedef {import("./spans.js").TextSpans} TextSpans */
 /** @typedef {import("../objects/types.d.ts").KeyPress} KeyPress */
 /** What keys need to know of the page. `below`: the character that lies a line below (1) or above (-1) a range, null at the ends; `first`: the first
- * character in view; `leftwards`: whether the line of a character is read from right to left; `labels`: ids of the labels there are.
+ * character in view; `leftwards`: whether the line of a character is read from right to left; `labels`: ids of all labels.
  * @typedef {{below?: (range: Range, by: 1 | -1) => number | null, first?: () => number, leftwards?: (character: number) => boolean, labels?: string[]}} Page */
 
 /** Names of the keys in `key`, for the list of keys. @type {[string[], string][]} */
 export const FIXED = [
   [["ArrowLeft", "ArrowRight"], "select the word before or after; ↑ and ↓ the one a line above or below"],
   [["Space", "⇧", "Space"], "one word more, one word less: of what is selected, or of the span in focus"],
-  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end in hand"],
+  [["⇧", "ArrowLeft", "ArrowRight"], "one character more or less at the end that the keys move"],
   [["Alt", "ArrowLeft", "ArrowRight"], "pull the start or the end outwards by a word; with ⇧ push the opposite end the same way"],
   [["Alt", "ArrowUp", "ArrowDown"], "select the sentence before or after"],
   [["Tab", "⇧", "Tab"], "the next span, and the one before; after the last one Tab leaves the card"],
-  [["Escape"], "let go of what is selected or in focus: keys mean the text again"],
+  [["Escape"], "deselect: keys apply to the text again"],
 ];
 
 /** Keys of the table. */
@@ -146,7 +146,7 @@ function nearest(units, character) {
   return character - before[1] <= after[0] - character ? before : after;
 }
 
-/** What the mouse does: it selects characters, and takes spans. */
+/** The mouse on spans: it selects characters and focuses spans. */
 export class SpanPointing {
   /** @param {TextSpans} spans */
   constructor(spans) {

@@ -1,12 +1,12 @@
 // @ts-check
-// The spans of one text: objects as objects/image.js has them, with what of the text is selected. Pure state, no DOM.
+// The spans of one text: objects as in objects/image.js, with a selection. Pure state, no DOM.
 //
-// A span is an object of kind "span" whose `at` is [start, end) in characters. Everything of objects is as it is there: steps
-// and undo, labels, certainty, drafts, what is sent. What differs:
+// A span is an object of kind "span" whose `at` is [start, end) in characters. Undo, labels, certainty, drafts and what is sent
+// are as for other objects. What differs:
 //
 //   spans = TextSpans.of({ kind: "span", size: [units.length, 1], shown, given, memory, units })    // units: toUnits(text)
-//   spans.range                        // what keys work on: the span in focus, or what is selected, or null
-//   spans.hand                         // which of its ends is in hand: "start" or "end"
+//   spans.range                        // the range that keys work on: the span in focus, or the selection, or null
+//   spans.hand                         // the end that keys move: "start" or "end"
 //   spans.relabel(label_id)            // with something selected: a new span there; on a span in focus: another label
 //
 // With nothing in focus, keys for a span mean the one whose characters are exactly those that are selected. Tab goes through
@@ -56,13 +56,13 @@ export class TextSpans extends ImageObjects {
   constructor({ units, ...of }) {
     super(of);
     this.units = units;
-    /** What is selected, and no span yet. @type {Range | null} */
+    /** The selection, which isn't a span yet. @type {Range | null} */
     this.selection = null;
-    /** Where reading is: from here keys go on when nothing is selected. @type {number | null} */
+    /** The reading position, from which keys continue when nothing is selected. @type {number | null} */
     this.caret = null;
     /** The end of the range that keys move. @type {End} */
     this.hand = "end";
-    /** Another span is wanted over characters that have one. */
+    /** Whether another span is to be made over characters that have one. */
     this.another = false;
     /** The range before it was widened, and after. @type {{base: Range, now: Range, level: number} | null} */
     this.widened = null;
@@ -76,7 +76,7 @@ export class TextSpans extends ImageObjects {
   /** @override */
   get noun() { return "span"; }
 
-  /** What keys work on. @returns {Range | null} */
+  /** The range that keys work on. @returns {Range | null} */
   get range() {
     const { current } = this;
     return current ? [current.at[0], current.at[1]] : this.selection;
@@ -154,12 +154,12 @@ export class TextSpans extends ImageObjects {
     return "";
   }
 
-  /** The other end is in hand. @returns {string | null} */
+  /** Switches to the other end. @returns {string | null} */
   turn() {
     if (!this.range) return null;
     this.hand = this.hand === "end" ? "start" : "end";
     this.version++;
-    return this.hand === "end" ? "The end is in hand" : "The start is in hand";
+    return this.hand === "end" ? "The keys move the end now" : "The keys move the start now";
   }
 
   // Focus
@@ -176,13 +176,13 @@ export class TextSpans extends ImageObjects {
     if (before !== id) this.hand = "end";
   }
 
-  /** The one under the selection is in focus now. @returns {boolean} whether one is in focus */
+  /** Focuses the span under the selection. @returns {boolean} whether one is in focus */
   grab() {
     if (!this.current && this.under) this.take(this.under.id);
     return this.current !== null;
   }
 
-  /** Those in doubt first, then as one reads. @override @returns {string | null} */
+  /** Spans in doubt first, then in reading order. @override @returns {string | null} */
   following() {
     const { pass, order, current, selection, caret } = this;
     const due = pass.ids.find((id, i) => i > pass.at && !this.known.has(id) && this.get(id));
@@ -235,7 +235,7 @@ export class TextSpans extends ImageObjects {
 
   // What is said of a span
 
-  /** Of the span in focus, or under the selection; else a new one over what is selected. @override @param {string} label_id @returns {string | null} */
+  /** Changes the label of the span in focus, or of that under the selection; else makes a new span of the selection. @override @param {string} label_id @returns {string | null} */
   relabel(label_id) {
     if (this.grab()) return super.relabel(label_id);
     return this.selection ? this.mark(this.selection, label_id) : null;

@@ -52,7 +52,7 @@ export function strongest(text, tinted, most) {
   return [...words.values()].filter(({ weight }) => Math.abs(weight) >= LEAST).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, most);
 }
 
-/** How strong tints are at a strength of the map from 0.1 to 1: letters stay readable on the strongest. @param {number} opacity */
+/** The opacity of tints at an opacity of the map from 0.1 to 1; letters stay readable on the strongest. @param {number} opacity */
 export const alphaOf = (opacity) => 0.75 * Math.sqrt(opacity);
 
 /** The scale of tints, as a CSS gradient. @param {boolean} signed @param {number} opacity */
@@ -64,7 +64,7 @@ export function tintGradient(signed, opacity) {
 /** Where a map explains less than this of the model's output, the card says so. */
 const UNEXPLAINED = 0.05;
 
-/** What a map leaves unexplained, in words; "" where that is little. @param {Saliency | null} map */
+/** The share of the output that a map leaves unexplained, in words; "" if it is small. @param {Saliency | null} map */
 export function unexplained(map) {
   const { delta } = map ?? {};
   return typeof delta !== "number" || !(delta > UNEXPLAINED) ? "" : delta > 1 ? "explains nothing of this output" : `${Math.round(100 * delta)} % of the output unexplained`;

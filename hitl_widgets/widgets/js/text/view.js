@@ -1,6 +1,6 @@
 // @ts-check
-// A text on the page. It is drawn once and stays as it is: what is said of it lies below its letters or over them, in
-// layers that are told when to draw themselves again. All places are in characters; rectangles are in pixels of the page
+// A text on the page. It is drawn once and isn't changed: marks and tints lie in layers below or over its letters, which are
+// redrawn when the layout changes. All places are in characters; rectangles are in pixels of the page
 // of the text, which the layers fill. Of a long text only what is near the window is in the document.
 
 import { h } from "../dom.js";
@@ -65,7 +65,7 @@ export class TextView {
     this.on_layout();
   }
 
-  /** The window has another size. */
+  /** Called when the window has another size. */
   resized() {
     this.#drawNear();
     this.on_layout();
@@ -113,7 +113,7 @@ export class TextView {
     return changed;
   }
 
-  /** How far down something of the page is, in what scrolls. @param {HTMLElement} of */
+  /** The distance of an element from the top of the scrolled content. @param {HTMLElement} of */
   #place(of) { return this.page.offsetTop + of.offsetTop; }
 
   /** The last section that begins above a height. @param {number} top */
@@ -250,7 +250,7 @@ export class TextView {
       && y - top >= rect.top - 2 && y - top <= rect.top + rect.height + 2);
   }
 
-  /** What of the text is selected, as [start, end). @param {Range} range @returns {[number, number] | null} */
+  /** The selected characters, as [start, end). @param {Range} range @returns {[number, number] | null} */
   rangeToCharacters(range) {
     const { text } = this;
     const [first, last] = [this.#unitOf(range.startContainer, range.startOffset), this.#unitOf(range.endContainer, range.endOffset)];
@@ -276,7 +276,7 @@ export class TextView {
     return this.text?.text.length ?? null;
   }
 
-  /** Scrolls only as far as it takes to see some characters. @param {number} start @param {number} end */
+  /** Scrolls as little as needed to show some characters. @param {number} start @param {number} end */
   reveal(start, end) {
     const { element, text } = this;
     if (!text) return;

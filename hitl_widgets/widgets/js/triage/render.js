@@ -80,7 +80,7 @@ export function render(el, session) {
     if (action) {
       event.preventDefault();
       if (!event.repeat || action.endsWith("_page")) actions[action]?.();
-      if (frame) update(); // at once: what is typed next belongs into the field that this opens
+      if (frame) update(); // at once: what is typed next belongs in the field that this opens
     } else if (/^[^\s]$/u.test(key) && !event.shiftKey) {
       event.preventDefault();
       if (!event.repeat) session.press(key);
@@ -127,7 +127,7 @@ export function render(el, session) {
   }
 
   const stop = session.subscribe(() => {
-    // What waits is told at once: a tab that nobody looks at has no frames.
+    // The number of waiting acts is set at once, since a hidden tab has no frames.
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-unplaced", session.pages ? String(session.n) : "");
     frame ||= requestAnimationFrame(update);
@@ -254,7 +254,7 @@ function buildGrid(session) {
   return { element, update, columns };
 }
 
-/** The item in focus, larger, and how it came here. @param {TriageSession} session */
+/** The item in focus, larger, and why it is here. @param {TriageSession} session */
 function buildLarge(session) {
   const canvas = h("canvas", { class: "hitl-thumb", width: LARGE * 2, height: LARGE * 2, role: "img", "aria-label": "The item in focus" });
   const id = h("p", { class: "hitl-large-id" });
@@ -278,7 +278,7 @@ function buildLarge(session) {
   return { element, update };
 }
 
-/** What may be said of the items: a label, a new one, or none. @param {TriageSession} session @param {() => void} refocus */
+/** The choices for the items: a label, a new one, or none. @param {TriageSession} session @param {() => void} refocus */
 function buildSay(session, refocus) {
   const title = h("h3", { class: "hitl-form-title" });
   const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels", autocomplete: "off", spellcheck: "false",

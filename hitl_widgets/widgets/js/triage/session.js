@@ -34,9 +34,9 @@ export class TriageSession extends Session {
     this.keys = new Map();
     /** @type {Map<string, string>} */
     this.bindings = new Map();
-    /** Null as long as nobody has said what lies here. @type {Tile[][] | null} */
+    /** The groups of items; null until the kernel sends them. @type {Tile[][] | null} */
     this.pages = null;
-    /** The words that set each page apart, where items are texts. @type {string[][]} */
+    /** The words that distinguish each page, if items are texts. @type {string[][]} */
     this.words = [];
     /** By item_id. @type {Map<string, Tile>} */
     this.tiles = new Map();
@@ -47,7 +47,7 @@ export class TriageSession extends Session {
     this.selected = new Set();
     /** @type {string | null} */
     this.anchor = null;
-    /** A label is being made of the items. */
+    /** Whether a new label is being made for the items. */
     this.making = false;
     /** What can be undone, the latest last. @type {Done[]} */
     this.done = [];
@@ -55,15 +55,15 @@ export class TriageSession extends Session {
 
   // What is seen
 
-  /** What lies on a page still. @param {number} page @returns {Tile[]} */
+  /** The items that are still on a page. @param {number} page @returns {Tile[]} */
   on(page) { return (this.pages?.[page] ?? []).filter((tile) => tile.gone === null); }
 
   get shown() { return this.on(this.page); }
 
-  /** Pages on which something lies, by their numbers. @returns {number[]} */
+  /** The numbers of the pages that still have items. @returns {number[]} */
   get open() { return (this.pages ?? []).flatMap((_, page) => (this.on(page).length ? [page] : [])); }
 
-  /** What an act is about: what is selected, else the whole page. @returns {Tile[]} */
+  /** The items that an act applies to: those selected, else the whole page. @returns {Tile[]} */
   get about() {
     const { shown } = this;
     const chosen = shown.filter((tile) => this.selected.has(tile.item_id));
@@ -98,7 +98,7 @@ export class TriageSession extends Session {
     if (!decision_id) return;
     if (again) return this.link.postpone(decision_id, reason);
     const act = /** @type {any} */ (this.outbox.settle(decision_id));
-    // Nothing was stored: what it took away lies here again, and what it brought back doesn't.
+    // Nothing was stored: the items that the act removed come back, and those that an undo brought back are removed.
     if (act?.kind === "undo") {
       for (const item_id of act.item_ids ?? []) { const tile = this.tiles.get(item_id); if (tile) tile.gone = act.retracts; }
       this.done.push({ act_id: act.retracts, words: act.words });
@@ -122,7 +122,7 @@ export class TriageSession extends Session {
       const waiting = new Set([...this.outbox.entries.keys()]);
       this.pages = push.pages.map((page) => page.map((body) => {
         const known = before.get(body.item_id);
-        // What an act on its way has taken isn't laid out again.
+        // Items that an unconfirmed act has removed aren't shown again.
         return known ? { ...known, ...body, gone: known.gone !== null && waiting.has(known.gone) ? known.gone : null } : tileOf(body);
       }));
       this.words = push.words;
@@ -173,7 +173,7 @@ export class TriageSession extends Session {
 
   // Where one is
 
-  /** The pictures that are in sight are asked for, once. */
+  /** Requests the visible pictures, once. */
   want() {
     if (!this.setup || this.gone || !this.pages) return;
     const firsts = this.open.map((page) => this.on(page)[0]);
@@ -187,7 +187,7 @@ export class TriageSession extends Session {
     }
   }
 
-  /** The focus is on something that lies here. @param {number} [at] where it was on its page */
+  /** Moves the focus to an item that is still here. @param {number} [at] its former position on the page */
   #settle(at = 0) {
     const { open } = this;
     if (!open.includes(this.page)) this.page = open.find((page) => page > this.page) ?? open.at(-1) ?? 0;
@@ -233,7 +233,7 @@ export class TriageSession extends Session {
     this.changed();
   }
 
-  /** A key of the grid. @param {string} key @param {number} columns @param {boolean} extend @returns {boolean} */
+  /** Handles a key in the grid. @param {string} key @param {number} columns @param {boolean} extend @returns {boolean} */
   lead(key, columns, extend) {
     const ids = this.shown.map((tile) => tile.item_id);
     const at = Math.max(0, ids.indexOf(this.focus ?? ""));
