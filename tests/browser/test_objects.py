@@ -207,8 +207,11 @@ _MARK_IS_KEPT = """() => Object.entries(localStorage).some(([key, kept]) => key.
 def test_the_reason_of_one_object_is_judged_and_marked_by_keys_alone(open_card, lab):
     notebook = open_card(REASONS)
     notebook.save()
-    press(notebook, "w")
-    assert "Choose an object first" in notebook.card.locator(".hitl-footer").inner_text()
+
+    def is_told() -> bool:
+        press(notebook, "w")
+        return "Choose an object first" in notebook.card.locator(".hitl-footer").inner_text()
+    notebook.wait_until(is_told)
     press(notebook, "Tab")
     notebook.card.locator(".hitl-map-words").get_by_text("Grad-CAM for this").wait_for()
     press(notebook, "w", "b", "ArrowUp", "ArrowUp", " ", "ArrowUp", " ", "z", "Tab")  # the second stroke is taken back
