@@ -608,8 +608,9 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
               model: ObjectModel, recipe: ObjectRecipe) -> ObjectRun:
     """Former and new model on the same hold-out images, and whether the new one is adopted."""
     compared, main = _Compared(project, registry, reference, before, model), MAIN[registry.kind]
+    source = str(reference["source"].iloc[0]) if compared.n_objects else ""
+    unmeasured = NO_HOLDOUT.replace("image", registry.items[:-1])
     if not compared.n_objects:
-        unmeasured = NO_HOLDOUT.replace("image", registry.items[:-1])
         gain = Estimate(math.nan, why=unmeasured)
         adopted, verdict = True, unmeasured if not len(reference) else \
             f"not measured: there is no object in the hold-out {registry.items} that were answered"
@@ -622,10 +623,12 @@ def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFram
         if gain.value == 0 and main in FINER:  # the same objects are found: their coordinates decide
             adopted, verdict = _verdict(compared.gain(FINER[main]), FINER[main], len(reference), registry.items)
             verdict = f"{main} is that of the former model; {verdict}"
+    if source == "imported":
+        adopted, verdict = True, f"{unmeasured}, and imported ones don't decide"
     if recipe.adopt != "better":
         adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
     return ObjectRun(compared.before, compared.after, gain, model.version, adopted, verdict, 0, 0, 0.0, 0,
-                     pd.DataFrame(), measured_on=str(reference["source"].iloc[0]) if compared.n_objects else "")
+                     pd.DataFrame(), measured_on=source)
 
 
 def _with_reliance(project: Project, registry: ObjectRegistry, data: Gathered, run: ObjectRun,

@@ -130,16 +130,20 @@ def test_a_worse_model_is_not_adopted_and_the_same_images_measure_both(trained):
     assert wb.models()["adopted"].tolist() == [True, False]
 
 
-def test_a_run_that_imported_objects_measured_says_so(tmp_path):
-    """It said that the images had been answered blind."""
+def test_a_run_that_imported_objects_measured_says_so_and_they_dont_decide(tmp_path):
+    """It said that the images had been answered blind, and a model that was worse on them was turned down."""
     wb = opened(tmp_path / "p")
     answer(wb, 3, holdout=False)
     wb.import_annotations(pd.DataFrame([(item_id, NAMES[0], 4, 4, 14, 14) for item_id in wb.holdout],
                                        columns=["item_id", "label", "x0", "y0", "x1", "y1"]))
-    run = wb.finetune(epochs=1)
+    run = wb.finetune(epochs=2)
     assert run.measured_on == "imported"
     assert f"measured on {len(wb.holdout)} hold-out images with imported objects" in repr(run)
-    assert "answered blind" not in repr(run)
+    assert "that were answered blind" not in repr(run)
+    again = wb.finetune(epochs=1, seed=1)
+    assert again.before.n_images == again.after.n_images == len(wb.holdout)
+    assert again.adopted
+    assert "no hold-out image was answered blind yet, and imported ones don't decide" in again.verdict
 
 
 def test_without_answers_there_is_nothing_to_learn_and_without_holdout_it_says_so(tmp_path):
