@@ -1,6 +1,7 @@
 """Exceptions, as one hierarchy.
 
-Every error that this package raises on purpose is one of these. The tree:
+Every error that this package raises on purpose is one of these, apart from Python's own IndexError and AttributeError
+for a position or a name that doesn't exist. The tree:
 
     HitlError
       BadInput (also a ValueError)
@@ -42,7 +43,7 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class HitlError(Exception):
-    """Any error that hitl_widgets raises on purpose.
+    """The base class of this package's own exceptions.
 
     In a notebook its traceback ends with the line that called this package; ``%debug`` still goes through all frames.
     """

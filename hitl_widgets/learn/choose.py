@@ -177,7 +177,7 @@ def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, ob
     """The mean losses of both nets and of their average, from their logits for the same items.
 
     Without label smoothing, which would favour the least confident net. With `by_chance`, `in_doubt` is taken unless
-    another's loss is lower by more than chance; else the lowest loss is.
+    another's loss is lower by more than chance; without it, the candidate with the lowest loss is taken.
     """
     if objective.of_sets:
         return _compare_sets(light, cnn, targets, by_chance=by_chance, in_doubt=in_doubt)

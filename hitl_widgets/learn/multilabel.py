@@ -1,9 +1,9 @@
 """Light models for items that may have several labels: a logistic head for each label, over the same descriptors.
 
 `fit_light_labels` fits and calibrates heads on rows of descriptors. Labels don't exclude each other: each has a
-probability of its own, learnt from the items where it is known. A view that is described by windows
-(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` trains such a model with
-the arguments and the result of `train.train`.
+probability of its own, learnt from the items where it is known. If views are divided into windows
+(`descriptors.fitting_form`), an item has a label if one of its windows has it. `learn_label_rows` trains such a model
+with the arguments and the result of `train.train`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
 
 def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int = 1,
                     strength: float = KERNEL_STRENGTH) -> LabelHead:
-    """Fit heads on the similarities of items, or of their windows, to those that were learnt; not calibrated.
+    """Fit uncalibrated heads on the similarities of items, or of their windows, to training ones: all, or some of them.
 
     Parameters
     ----------

@@ -255,7 +255,7 @@ class _Found:
             known = self._outside.setdefault(name, set())
             # Modules of one package, such as torch and torch.nn, are imported under one name.
             if any(other != line and not _is_of_package(other, line) for other in known):
-                raise ValueError(f"{name!r} is imported by {sorted(known)} and by {line!r}.")
+                raise ValueError(f"{name!r} is imported by {sorted(known)} and by {line!r}; a script can't have both.")
             known.add(line)
 
     def _alias(self, alias: str, name: str) -> None:

@@ -233,13 +233,15 @@ def room_of(net: nn.Module) -> int | None:
 
 
 def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
-    """The description of a preprocessing in a recipe, output included: a function may change and keep its name.
+    """The description of a preprocessing in a recipe.
+
+    For a function it includes the output for some texts, since a function may change and keep its name.
 
     Parameters
     ----------
     preprocess : TextPreprocess or ProbedText
     texts : sequence of str
-        Texts of the pool, since a small vocabulary may lack all words of another text.
+        Texts of the pool to try besides a fixed one, all of whose words a small vocabulary may lack.
     """
     if isinstance(preprocess, TextPreprocess):
         return repr(preprocess)

@@ -169,7 +169,7 @@ class ValueRegistry:
 
     @property
     def version(self) -> str | None:
-        """The version of the adopted heads, or None."""
+        """The version of the heads in use, or None; the former ones if the adopted ones can't be used (`missing`)."""
         return None if self._model is None else self._model.version
 
     # -- opening and adopting --------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class ValueRegistry:
         Returns
         -------
         bool
-            Whether there was a new "adopted_values" event to follow.
+            Whether other heads are in use now.
         """
         event = self._latest()
         with self._lock:

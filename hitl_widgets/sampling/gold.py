@@ -1,4 +1,4 @@
-"""The order in which a person is asked gold items: balanced by label, declared pair and group, none twice.
+"""The order of gold items for a person: labels in fixed shares, groups in turn, no item twice.
 
 Read `gold_order`, which works on arrays.
 """

@@ -1,7 +1,7 @@
 """Checked backup copies of a SQLite file, and the error that names the newest good one.
 
-`snapshot` writes a checked copy; `damaged` is the error for a log that can't be read. A server is backed up itself, so
-this is for SQLite only.
+`snapshot` writes a checked copy; `damaged` is the error for a log that can't be read. This is for SQLite only: a
+project on a server relies on the server's own backups.
 """
 
 from __future__ import annotations

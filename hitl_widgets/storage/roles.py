@@ -65,8 +65,8 @@ BOUND_TO_PLACE = frozenset({"created", "role", "taken_in", "taxonomy"})
 class Roles:
     """What each person may do, after the events that were taken in.
 
-    Until a role is given, everybody may do everything except giving roles, which only the project's creator may. From
-    then on a person has the role that they were given last, or none.
+    Until a role is given, everybody may do everything, except giving roles and taking in events that were kept aside,
+    which only the project's creator may. From then on a person has the role that they were given last, or none.
 
     Whether an act counts depends on the log alone: the same events in the same order give the same result everywhere.
 
@@ -96,7 +96,7 @@ class Roles:
 
     @property
     def in_force(self) -> bool:
-        """Whether roles were given: before that, everybody may do everything else."""
+        """Whether anybody was given a role: until then everybody may do nearly everything, see `Roles`."""
         return self._given is not None
 
     @property

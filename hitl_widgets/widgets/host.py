@@ -223,7 +223,7 @@ class PolicyHost(Protocol):
 
     def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
                 annotator: str | None = None, acted_at: datetime | None = None) -> Any:
-        """Store the annotator's yes or no to what was asked under `policy`."""
+        """Store the annotator's yes or no; `to` and `policy` are those of the question that they read."""
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
         """List what the annotator is to be told and hasn't dismissed: `hitl_widgets.widgets.messages.NoticeEntry`."""

@@ -5,7 +5,7 @@ comma is a decimal point. ``pd.read_csv(path, keep_default_na=False)`` reads it:
 labels such as "NA" or "None" for missing values.
 
 Columns: item_id, name (of the file), split ("train" or "holdout"), text, width and height, metadata (as JSON), gold;
-annotator ("consensus" for what stands over all of them), verdict, label (its name, or its path where two labels have
+annotator ("consensus" in the row of an item's consensus), verdict, label (its name, or its path where two labels have
 one name) or labels (a JSON list of names), a column for each attribute by its name, certainty, certainty_source, flags
 (with blanks between them), note, acted_at, status, reason, share, n_answers, decision_id. Where objects are asked for,
 there is a row for each of them, and n_objects says how many the answer has (0 is an answer, too): object_id, label, x0,

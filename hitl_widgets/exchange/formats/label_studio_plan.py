@@ -1,4 +1,4 @@
-"""Plan for reading a Label Studio file: which control gives the labels, which the attributes, and the header.
+"""Plan for reading a Label Studio file: its `Header`, which control gives the labels, and which the attributes.
 
 `as_tasks` converts every export to one form; `plan_of` makes the plan for a foreign file, `own_plan` for our own.
 """
