@@ -131,7 +131,7 @@ class TeamFiles:
         path : Path
             A path in the folder.
         replace : bool
-            Whether it replaces another content. A model's name is a hash of its content, so the first one is kept.
+            Whether it replaces another content. A model's name identifies its weights, so the first file is kept.
 
         Raises
         ------
