@@ -1,9 +1,9 @@
 """Adaptive answer-first: people who follow wrong suggestions answer before they see any. Read `adapt` first.
 
 The owner sets a threshold (`adaptive` in the policy). When the whole interval of a person's automation bias lies above
-it, the person is told, and from then on answers most items before seeing a suggestion. When the bias of one suggested
-label, over all people, lies above it, the same holds for items with that suggestion. The event "told" records the
-figure; setting `adaptive` again ends it.
+it, the person is told, and from then on answers most items that would be shown with a suggestion before seeing it. When
+the interval of one suggested label, over all people, lies above it, the same holds for items with that suggestion. The
+event "told" records the figure; another value of `adaptive` ends it.
 """
 
 from __future__ import annotations

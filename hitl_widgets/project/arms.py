@@ -107,7 +107,7 @@ class Arms:
 
 
 def of_audit(arm: str | None, probability: float | None) -> bool:
-    """Whether a stored arm was drawn with the audit's shares, at least half of them blind."""
+    """Whether a stored arm, by its probability, may have been drawn with the audit's shares, at least half blind."""
     if arm not in ARMS or probability is None:
         return False
     return probability >= AUDIT_BLIND if arm == "blind" else probability <= AUDIT_BLIND

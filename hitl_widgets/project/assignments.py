@@ -2,8 +2,9 @@
 
 An assignment is an event of kind "assigned": one person, and what their items have in common. Its items are asked only
 of the people to whom they are assigned, unless it has ``only=False``; items that no assignment covers are asked of
-everybody. An assignment to somebody whose role doesn't let them answer is ignored. An answer by somebody else counts
-like any other: assignments decide what is asked, not what counts. Read `Assignment` and `Assignments.route` first.
+everybody. An assignment to somebody whose role doesn't let them answer keeps no items from others. An answer by
+somebody else counts like any other: assignments decide what is asked, not what counts. Read `Assignment` and
+`Assignments.route` first.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ class Assignments:
         return any(one.labels is not None for one in self.by_annotator.values())
 
     def able(self) -> frozenset[str]:
-        """The people with an assignment whose role lets them answer; assignments to others are ignored."""
+        """The people with an assignment whose role lets them answer; only theirs keep items from others."""
         roles = self._state.roles
         return frozenset(name for name in self.by_annotator if roles.allows(name, NEEDS["decided"]))
 

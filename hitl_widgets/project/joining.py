@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["kind", "annotator", "new", "same", "conflicting"]
 UNSETTLED_COLUMNS = ["id", "version", "prose", "annotator", "acted_at", "why", "holds", "answers"]
-# Folders whose missing files are copied: their names are hashes of their content.
+# Folders whose missing files are copied: the versions in their names identify the models.
 BESIDE = ("models", "predictions")
 AHEAD = timedelta(days=1)
 
@@ -125,7 +125,7 @@ def join(project: Project, other: str | os.PathLike[str], *, clock_ahead: bool =
             raise _never_written(location.name, error) from error
         if not clock_ahead:
             _check_clock(made.new, project._now(), location.name)
-        # First, so that no adopted model is missing; their names are hashes of their content, so nothing is replaced.
+        # First, so that no adopted model is missing; files that are here already aren't replaced.
         files = _copy_files(location.folder, project.folder) if isinstance(location, FolderLocation) else \
             _fetch_models(log, project)
         project.files.share_models(files)

@@ -105,7 +105,7 @@ class LabelIndex:
 
     @property
     def annotators(self) -> list[str]:
-        """Everybody who answered, in the order of their first answers."""
+        """Everybody who answered, in the order in which they were first noted here."""
         return list(self._codes)
 
     def votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]

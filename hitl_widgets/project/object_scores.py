@@ -43,7 +43,7 @@ class ObjectScores:
         self._corrected: tuple[Any, dict[str, float]] | None = None
 
     def state(self, *, of_answers: bool) -> object:
-        """A value that changes with the model and the images it has searched or, if `of_answers`, with answers."""
+        """A value that changes with the model, every `STEP` images it has searched and, if `of_answers`, answers."""
         with self._lock:
             return self._model, int((~np.isnan(self._doubt)).sum()) // STEP, \
                 self._project.state.taken_in if of_answers else None

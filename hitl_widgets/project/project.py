@@ -150,7 +150,8 @@ class Project(Standing):
     people : People
         Consent and notices.
     news : list of str
-        What others did while this project was open, a sentence each: taxonomy edits, adopted models, questions.
+        What others did while this project was open, a sentence each: taxonomy edits, adopted models, questions and
+        assignments to this annotator.
 
     Raises
     ------
@@ -703,7 +704,7 @@ class Project(Standing):
             policy.set_arms(self, start["arms"])
 
     def follow(self) -> None:
-        """Take in what others have stored, add it to `news`, and notify the listeners.
+        """Take in what others have stored, add sentences on events of `state.NEWS` to `news`, and notify the listeners.
 
         Quick where nothing was stored. A widget calls it every few seconds while it is open.
         """

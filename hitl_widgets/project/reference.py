@@ -505,7 +505,7 @@ def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> 
 
 
 def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair]:
-    """Each annotator's first blind answer, if there are several annotators; empty if the triage moved the item."""
+    """Each annotator's first certain blind answer, else their first, if there are several; empty after the triage."""
     labels = [blind.labels for blind in of_item.values() if blind.labels]
     if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
         return []

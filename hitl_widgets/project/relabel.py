@@ -438,8 +438,8 @@ class Proposal:
     def wrong(self) -> list[bool]:
         """Whether the proposed label was wrong, for each answered check in the order in which they were drawn.
 
-        The list ends at the first check without an answer. A check that was skipped or answered "unsure" counts as
-        wrong.
+        The list ends at the first check without an answer. A check without a certain label, which was skipped, answered
+        "unsure" or flagged as not in the taxonomy, counts as wrong.
         """
         state, checks = self._state, self.body["checks"]
         wrong: list[bool] = []

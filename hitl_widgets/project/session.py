@@ -193,7 +193,10 @@ class Session:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """In a with block: take in what others stored, as `follow` does, and don't read the log for it again."""
+        """In a with block: take in what others stored, as `follow` does; this thread doesn't read the log for it again.
+
+        What others store meanwhile is taken in afterwards; see `State.one_look`.
+        """
         with self.project.state.one_look():
             self.follow()
             yield
@@ -321,7 +324,7 @@ class Session:
     # -- what the screen shows
 
     def prepare(self, items: Iterable[Item]) -> None:
-        """Compute missing predictions of these items, if there is a model; only for remote items fetched already."""
+        """Compute missing predictions of these items, if there is a model; remote items only if fetched already."""
         self._prepare([item.position for item in items])
 
     def _prepare(self, positions: Sequence[int]) -> None:
@@ -457,7 +460,7 @@ class Session:
 
     def settle(self, thread: str, how: str = "none", *, label_id: str | None = None, text: str | None = None,
                **who: Any) -> Thread:
-        """Settle a question, and add the answer to the guideline of a label; see `Threads.settle`.
+        """Settle a question, and add the answer to a label's guideline unless `how` is "none"; see `Threads.settle`.
 
         `how` is "sentence" (`text` is added to the definition), "none", or what `Threads.settle` takes.
         """

@@ -195,7 +195,7 @@ class Standing:
     def reference_objects(self) -> pd.DataFrame:
         """List the images that measure, with their objects: of the hold-out, as they were first answered blind.
 
-        Where none was, those whose objects were imported.
+        If none of them was answered blind, those whose objects were imported.
 
         Returns
         -------

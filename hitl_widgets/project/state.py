@@ -112,7 +112,7 @@ class State:
     generation : int
         How often the log's events had been reordered when this state began.
     news : list of Event
-        Taxonomy edits, adopted models and posts in threads since the project was opened, by any process.
+        Taxonomy edits, adopted models, posts in threads and assignments since the project was opened, by any process.
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
@@ -251,7 +251,7 @@ class State:
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
-        """In a with block: read the log once; `refresh` on this thread reads again only after own changes.
+        """In a with block: read the log once; `refresh` on this thread reads again only after this process stored more.
 
         What others store meanwhile is taken in afterwards.
         """
@@ -531,7 +531,7 @@ class State:
             if place >= 0:
                 self.reference.set_verdict(place, label)
                 (self._judged.discard if label is None else self._judged.add)(place)
-        for event in events:  # people who judged an item have read others' answers: theirs no longer count as votes
+        for event in events:  # people who judged an item have read others' answers: they aren't asked about it again
             if "undoes" not in event.body and (place := int(self._pool.positions([event.item_id or ""])[0])) >= 0:
                 self.queue.informed.setdefault(event.annotator, set()).add(place)
         here = places[places >= 0]

@@ -257,7 +257,7 @@ class Threads:
     def settle(self, thread: Thread | str, into: str | Edit | Sequence[Edit] | None = None,
                *, text: str | None = None, item_id: str | None = None, label: str | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Thread:
-        """Settle a thread, and add the answer to the label's guideline.
+        """Settle a thread and, with `into`, edit the label's guideline.
 
         The edit and the settling are stored together. `Workbench.revert` with the id of the edit takes it back, and the
         thread is open again.

@@ -78,7 +78,8 @@ class ValueIndex:
         Returns
         -------
         ndarray of int, a number for each item, or None
-            The step's version, the newest of several; 0 if there is no such step. None instead of an array of zeros.
+            The step's version, the newest of several; 0 if there is no such step. None if the annotator gave no values,
+            or no step changed values or asked for an added attribute.
         """
         if annotator not in self._codes or not (lineage.mapped or lineage.asks):
             return None

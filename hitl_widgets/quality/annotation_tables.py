@@ -487,7 +487,7 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
 
 
 def reasons_table(decisions: Iterable[Decision], lineage: Lineage) -> pd.DataFrame:
-    """Make a table of what annotators marked on explanations of items or objects: see `Workbench.reasons`.
+    """Make a table of annotators' feedback on explanations of items or objects: see `Workbench.reasons`.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def same_names(votes: pd.DataFrame, known: pd.Series) -> None:
 
 
 def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """Each person's first card of an item, if its arm was drawn; and whether the votes record that it was."""
+    """Each person's first card of an item among those whose arm was drawn; and whether the votes record the arms."""
     cards = votes[~votes["planted"] & votes["suggestion"].notna()]
     if "arm" not in votes:
         cards = cards[cards["shown"].notna()]

@@ -55,9 +55,9 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
         The columns of `objects` and status, a row per object of the consensus: annotator is "consensus"; label by
         weighted votes; coordinates the weighted median of each side or of the point, for polygons and spans the one
         that overlaps the others most; certainty the mean of those given; status "decided", or "unsure" if as much
-        weight is against the object as for it, or two labels have equal weights. Also share (of the weight of those who
-        reviewed the image, from 0.5 to 1) and n (people who found it). Images that only one person reviewed are left as
-        they are.
+        weight is against the object as for it, two labels have equal weights, or everybody who found it was in doubt,
+        or "to_review" without any label. Also share (of the weight of those who reviewed the image, from 0.5 to 1) and
+        n (people who found it). Objects of images that only one person reviewed are as that person left them.
 
     Raises
     ------

@@ -116,10 +116,10 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
     ----------
     images : DataFrame
         A row for each image and annotator: item_id, annotator, arm, arm_probability, threshold and
-        threshold_probability, hidden (whether the image was blind), objects (all that the person left there), seen (the
-        proposals that were shown, or in a blind image would have been) and withheld (those that were kept back), each a
-        list of mappings with kind, at, label_id, and score or act; optionally shown_ms, width and height, which points
-        need.
+        threshold_probability, hidden (whether the image was blind), objects (those of the answer, with the act
+        "deleted" for proposals that the person deleted), seen (the proposals that were shown, or in a blind image would
+        have been) and withheld (those that were kept back), each a list of mappings with kind, at, label_id, and score
+        or act; optionally shown_ms, width and height, which points need.
 
     Returns
     -------

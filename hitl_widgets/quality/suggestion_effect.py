@@ -52,19 +52,19 @@ class AutomationBias:
     Attributes
     ----------
     effect : Estimate or None
-        P(model's label | shown, model wrong) - P(the same | blind, model wrong). None if no card has a truth in both
-        arms.
+        P(model's label | shown, model wrong) - P(the same | blind, model wrong). None unless there are cards, shown and
+        blind, on which the model is known to be wrong.
     anchoring : Estimate
         P(model's label | shown) - P(the same | blind), on all cards: it needs no truth, and mixes help and harm.
     over_correction : Estimate or None
         P(another label | shown, model right) - P(the same | blind, model right): above 0 where seeing the model's right
-        label makes people leave it. None as for `effect`.
+        label makes people leave it. None as for `effect`, where it is known to be right.
     planted : Estimate or None
         P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold. Never part of the
         effect. None where nothing was planted.
     map_share : Estimate or None
-        The saliency map's part of the effect: with map minus without map, where the model is wrong. None if no card was
-        shown without the map.
+        The saliency map's part of the effect: with map minus without map, where the model is wrong. None unless there
+        are such cards, with the map and without it.
     map_anchoring : Estimate or None
         The same on all cards.
     across_people : Estimate or None

@@ -51,8 +51,8 @@ class ValueMetrics:
     left_out : int
         Number of items without a prediction.
     constant_mae : float
-        Mean absolute error of the best constant, the median of the known values: a model with a larger error has learnt
-        nothing. NaN for choices.
+        Mean absolute error of the best constant, the median of the known values: a model whose error isn't below it has
+        learnt nothing. NaN for choices.
     n_items : int or None
         Number of measuring items, such as the whole hold-out; None if that isn't known.
     """

@@ -131,7 +131,7 @@ class TeamFiles:
         path : Path
             A path in the folder.
         replace : bool
-            Whether it replaces another content. A model's name is a hash of its content, so the first one is kept.
+            Whether it replaces another content. A model's name identifies its weights, so the first file is kept.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class TeamFiles:
                 self.share(self.folder / name)
 
     def remove(self, *paths: Path) -> None:
-        """Remove files here and on the server, with the parts of incomplete uploads there."""
+        """Remove files here and on the server, and parts of incomplete uploads there that are older than `KEPT_FOR`."""
         for path in paths:
             self._checked.pop(self._name(path), None)
             with suppress(OSError):  # open elsewhere, on a file system that doesn't remove open files

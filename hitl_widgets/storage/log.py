@@ -580,7 +580,7 @@ class Log:
             yield from map(self._event, rows)
 
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
-        """All decisions and retractions about some items, in each item's order."""
+        """All events about some items, such as decisions and retractions, in each item's order; none set aside."""
         for batch in batches(item_ids):
             yield from map(self._event, sorted(self._read(rows_of(_ABOUT_ITEMS, items=batch))))
 

@@ -114,7 +114,7 @@ class Redactions:
         return Change(self.met).text(text) if self.met else text
 
     def applied(self, event: Event) -> Event:
-        """An event in the form in which it may be stored: without redacted notes and names."""
+        """An event as it may be stored: without redacted notes, and without the forgotten names that came back here."""
         for name in (event.annotator, *_names_in(event.kind, event.body)):
             self.person(name)
         if not self.met and event.id not in self.notes:

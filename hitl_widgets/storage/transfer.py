@@ -321,7 +321,7 @@ class _Transfer:
                 done(len(rows))
 
     def _copy_rest(self, target: Log, generation: int, since: int) -> None:
-        """Copy the events stored meanwhile; no more can be stored now."""
+        """Copy the events and annotations stored meanwhile; nothing more can be stored now."""
         last = self.log.last_seq()
         if self.log.generation != generation:  # the log was joined, or redacted, meanwhile
             self._begin(target, _Relation(0, replace=True))

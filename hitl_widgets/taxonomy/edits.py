@@ -186,7 +186,7 @@ class merge(Edit):
         Two labels or more.
     into : str
         One of them, which then keeps its id; or a new name, whose label takes the place of the first. If several of
-        them have this name, it means the one at the top; otherwise give a path.
+        them have this name, it means the one at the top level; if none of these is there, give a path.
     """
 
     labels: Sequence[str]

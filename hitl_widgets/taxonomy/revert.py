@@ -40,7 +40,7 @@ class _Traces(NamedTuple):
     asked, asks : set of str
         label_ids for which an attribute was asked before but not after, and the reverse.
     inner : bool
-        Whether it changed that labels with others under them may be answers.
+        Whether it changed whether labels with others under them may be answers.
     """
 
     came: set[str]
