@@ -189,7 +189,7 @@ class ValueRegistry:
         Returns
         -------
         bool
-            Whether there was a new "adopted_values" event to follow.
+            Whether heads of a new "adopted_values" event were taken up; False also where their weights can't be used.
         """
         event = self._latest()
         with self._lock:
