@@ -155,7 +155,7 @@ def _gains(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.n
 
 def _missed(explainer: TextExplainer, text: str, tokens: np.ndarray, values: np.ndarray, targets: Targets,
             rng: np.random.Generator) -> float:
-    """Infidelity: the share of the effect of leaving out random runs of words that the values fail to predict."""
+    """Infidelity: the share of the effect of leaving out random runs of words that values fail to predict to scale."""
     n, runs = len(tokens), []
     for _ in range(HIDDEN):
         length = int(rng.integers(1, max(2, ceil(n / 2) + 1)))

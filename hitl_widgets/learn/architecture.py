@@ -1,7 +1,7 @@
 """The architecture of a project's nets: the user's own, or a built-in one.
 
 `Architecture` makes nets with a given number of outputs, reads weights from disk into one, and wraps a net as a
-`NetPredictor` on the project's pool. A net of another structure needs an `Architecture` of its own (`with_net`).
+`NetPredictor` on the project's pool. It never changes: a net of another structure needs a new one (`with_net`).
 """
 
 from __future__ import annotations

@@ -487,7 +487,7 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     Raises
     ------
     BadInput
-        If no shape is that of more than half of the views.
+        If views can be read, and no shape is that of more than half of these.
     """
     if isinstance(images, Tensor):
         return images.float(), np.ones(len(images), bool)

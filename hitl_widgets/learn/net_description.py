@@ -293,7 +293,7 @@ class _Built:
 
 @functools.cache
 def _hooks() -> tuple[str, ...]:
-    """Names of the attributes in which a module keeps its hooks."""
+    """Names of the attributes in which a module keeps its hooks, also those of loading and saving (state_dict)."""
     return tuple(name for name in vars(nn.Module()) if "_hook" in name)
 
 

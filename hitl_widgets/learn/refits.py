@@ -59,7 +59,7 @@ class Refits:
         return points_of(self.answers, self.right, effect=effect)
 
     def gained(self, back: int) -> tuple[Estimate, int]:
-        """The gain from the last `back` answers or, up to the nearest earlier model, more; and their number."""
+        """The gain since the last model with `back` or more answers fewer, else since the first; and how many fewer."""
         if self.why:
             return Estimate(math.nan, why=self.why), 0
         former = int(np.flatnonzero(self.answers <= max(self.answers[0], self.answers[-1] - back))[-1])

@@ -270,7 +270,7 @@ class Registry:
                 self.inference.use(self.architecture.predictor(net, label_ids), thresholds=body.get("thresholds"))
 
     def use_live(self) -> None:
-        """Predict with the adopted estimator itself, not its stored probabilities, if it has been passed by now."""
+        """Predict with the adopted estimator itself, not its stored probabilities, if it is in memory by now."""
         with self._adopting:
             if (version := self.adopted) is None or not self.estimators.is_live(version):
                 return
@@ -282,7 +282,7 @@ class Registry:
                                    thresholds=self.thresholds_of(version))
 
     def _restored(self, path: Path, label_ids: Sequence[str]) -> nn.Module:
-        """The net of a file, with the estimator whose probabilities it holds, if that was passed."""
+        """The net of a file, with the estimator whose probabilities it holds, if that was passed or fitted here."""
         net = self.estimators.restored(path, label_ids)
         if isinstance(net, ImportedNet):
             net.estimator = self.names().get(path.stem, "") if self._logged.was_estimator(path.stem) else ""

@@ -70,7 +70,7 @@ class FittedSpans(NamedTuple):
     n_later : int
         Number of held-out texts on which the thresholds were found before they joined; 0 if too few.
     history : list of (int, float)
-        Step and loss, at every tenth step.
+        Step and loss of the first, every tenth and the last step.
     stopped : str
         "done" or "budget".
     n_marked : int
@@ -146,7 +146,7 @@ def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOption
 
 
 def _parted(examples: Sequence[_Example], rng: np.random.Generator) -> tuple[list[_Example], list[_Example]]:
-    """Split texts into those that train from the start and those that join later, keeping copies together."""
+    """Texts that train from the start, and those that join later; answers to a text and its copies stay together."""
     of_text: dict[str, list[_Example]] = {}
     for one in examples:
         of_text.setdefault(" ".join(one.corrected.text.casefold().split()), []).append(one)

@@ -33,7 +33,7 @@ from .text_views import Batch, moved, n_items, rows_of, run_net, shape_of
 
 Progress = Callable[[dict[str, float]], object]
 
-# Defaults: number of passes over the training set, and of epochs without improvement before stopping early.
+# Defaults: number of passes over the training set, and of epochs clearly above the lowest loss before it stops early.
 DEFAULT_EPOCHS, PATIENCE = 20, 8
 # Minimum number of images drawn in a training whose length isn't set.
 MIN_DRAWS = 10_240
@@ -181,7 +181,7 @@ class Trained:
         One row an epoch: epoch, step, loss, accuracy, validation_loss, validation_accuracy, lr, elapsed_s, passes (over
         the images that train, up to then).
     stopped_because : {"done", "early", "budget", "interrupted"}
-        Why it ended; "early": the validation loss kept rising.
+        Why it ended; "early": the validation loss was clearly above the lowest for `patience` epochs.
     best_epoch : int
         The epoch of these weights: the last whose validation loss was the lowest, give or take a standard error; 0 when
         no epoch was finished and nothing was learnt.

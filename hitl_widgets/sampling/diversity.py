@@ -138,8 +138,8 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
 
     Notes
     -----
-    Clusters are fitted to a sample of more than 20,000 items; in a cluster of more than 1,024 items a sample is
-    compared.
+    If there are more than 20,000 items, clusters are fitted to a sample of them; in a cluster of more than 1,024 items
+    a sample is compared.
 
     References
     ----------
@@ -318,7 +318,7 @@ def alike_below(rows: Embeddings, *, seed: int = 0) -> float:
     Returns
     -------
     float
-        0 for fewer than two items, or if most of them are equal: then only equal items are near-duplicates.
+        0 for fewer than two items, or if most pairs of them are equal: then only equal items are near-duplicates.
     """
     rows = np.asarray(rows)[_known(np.asarray(rows))]
     if len(rows) < 2:
@@ -442,7 +442,7 @@ def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
 
 def _kmeans(points: Embeddings, k: int, rng: np.random.Generator, *,
             weights: npt.NDArray[np.floating] | None = None) -> npt.NDArray[np.intp]:
-    """Cluster of each point, from 0; clusters are fitted to a sample of many points, unless they have weights."""
+    """Cluster of each point, from 0; if there are many, without weights, clusters are fitted to a sample."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
     n = len(points)

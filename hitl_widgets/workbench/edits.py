@@ -133,7 +133,7 @@ class Edits:
         return unsettled(self._wb.project)
 
     def settle(self, id: str, apply: bool, why: str | None = None) -> Applied | None:
-        """Settle a conflicting edit of a joined copy: apply it to today's taxonomy, or drop it.
+        """Settle a conflicting edit, from whichever joined copy: apply it to today's taxonomy, or drop it.
 
         Parameters
         ----------

@@ -749,10 +749,10 @@ class Workbench:
         DataFrame
             item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
             too if the likeliest labels are tied, as for a model that is older than their split. With
-            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the smallest
-            probability of the suggested on or off over the labels, and margin the distance of the nearest label to its
-            threshold. With ``task="scale"`` it is `predict_values`, whatever the budget; where objects are asked for
-            `predict_objects`.
+            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is that of the
+            least certain label (the larger of its probabilities of on and off), and margin the distance of the nearest
+            label to its threshold. With ``task="scale"`` it is `predict_values`, whatever the budget; where objects are
+            asked for `predict_objects`.
 
         Raises
         ------

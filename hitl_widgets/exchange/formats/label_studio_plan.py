@@ -100,7 +100,7 @@ def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
             elif isinstance(value, str):
                 texts.setdefault(name, []).append(value)
     length = {name: sum(map(len, values)) / len(values) for name, values in texts.items()}
-    # What was labelled is the address of an image, else the longest text; the other keys are answers.
+    # What was labelled is the address of an image, else the longest text; others with few distinct texts are answers.
     shown = next((name for name, values in texts.items() if all(map(is_address, values))),
                  max(length, key=length.__getitem__, default=None))
     return names | {name for name, values in texts.items()
@@ -281,7 +281,7 @@ def _description(tag: Mapping[str, str]) -> dict[str, Any]:
 
 def _attributes(found: Mapping[str, _Found], kinds: Mapping[str, str], controls: Mapping[str, Control]
                 ) -> dict[str, tuple[Attribute, dict[str, str]]]:
-    """Name of a control of the whole item -> the attribute that it asks for, and its choices."""
+    """Name of a control of the whole item -> its attribute and choices, for each control that can be an attribute."""
     attributes: dict[str, tuple[Attribute, dict[str, str]]] = {}
     for name, kind in kinds.items():
         if found[name].is_of_regions:
