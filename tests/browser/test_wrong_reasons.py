@@ -60,16 +60,19 @@ def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(lab):
     notebook.card.scroll_into_view_if_needed()
     notebook.card.locator(".hitl-stage").click()
     painted: list[str] = []
+    brush_words = notebook.card.locator(".hitl-brush-words")
     while len(painted) < MARKED:
         item = notebook.item
+        notebook.settle()  # what the page says is of this item from here on
         if item in where and not notebook.card.get_by_text("hidden while the item is blind").is_visible():
             notebook.card.locator(".hitl-scale").wait_for()
             notebook.page.keyboard.press("b")
-            notebook.card.locator(".hitl-brush-words").wait_for()
+            brush_words.wait_for()
             for key in [] if painted else ["]", "]"]:  # it keeps its size
                 notebook.page.keyboard.press(key)
             (paint_by_keys if len(painted) % 2 else paint_by_mouse)(notebook, *where[item])
             notebook.page.keyboard.press("Escape")
+            brush_words.wait_for(state="hidden")
             painted.append(item)
         # The taxonomy's keys are the digits in order from 1 on, and 0 for the tenth.
         label = notebook.card.locator(f".hitl-chip[title='{truth[item]}']").get_attribute("aria-keyshortcuts")

@@ -1511,7 +1511,7 @@ function buildForm(session, refocus) {
           text("Into, one per line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
           h(
             "label",
-            { class: "hitl-check" },
+            { class: "hitl-option" },
             h("input", { type: "checkbox", onchange: (event) => session.fill({ keep_parent: event.target.checked }) }),
             h("span", { text: "keep it, with these as its children" })
           )
@@ -1539,7 +1539,7 @@ function buildForm(session, refocus) {
           ...asked(form),
           h(
             "label",
-            { class: "hitl-check" },
+            { class: "hitl-option" },
             h("input", { type: "checkbox", onchange: (event) => session.fill({ ask: event.target.checked }) }),
             h("span", { text: "also ask it of items answered before" })
           )

@@ -77,7 +77,7 @@ export function buildForm(session, refocus) {
       case "revert": case "settle": case "leave": return [];
       case "rename": return form.inline ? [] : [text("New name", "to")];
       case "split": return [text("Into, one per line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
-        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ keep_parent: event.target.checked }) }),
+        h("label", { class: "hitl-option" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ keep_parent: event.target.checked }) }),
           h("span", { text: "keep it, with these as its children" }))];
       case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
@@ -90,7 +90,7 @@ export function buildForm(session, refocus) {
       case "retire_attribute": return [];
       case "rename_attribute": return [text("New name", "to")];
       case "add_attribute": return [text("Name", "name"), ...asked(form),
-        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ ask: event.target.checked }) }),
+        h("label", { class: "hitl-option" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ ask: event.target.checked }) }),
           h("span", { text: "also ask it of items answered before" }))];
       case "change_attribute": return [...asked(form), text("Old value = new value, where it isn't in proportion or the same choice", "map",
         { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } })];
