@@ -503,13 +503,17 @@ def _likely(trained: Sequence[Event], more: int) -> Estimate:
 
 
 def _measured(trained: Sequence[Event]) -> tuple[list[int], list[int], list[int], float] | None:
-    """Answers that each round learnt from, its numbers of right and of all items, and the rounds' correlation."""
+    """Answers that each round learnt from, its numbers of right and of all items, and the rounds' correlation.
+
+    Of a round whose model was rejected the former model counts, on the same items, unless the rejected one was better.
+    """
     points: dict[int, tuple[int, int]] = {}
     correlations = []
     for event in trained:
         before, after = (read_metrics(event.body[name]) for name in ("before", "after"))
         if after.n:
-            right, worth = _as_counts(after)
+            is_worse = before.n and not event.body["adopted"] and _first(before)[2] > _first(after)[2]
+            right, worth = _as_counts(before if is_worse else after)
             points[_n_learned(event)] = (round(right), max(1, round(worth)))
         if event.body["gain"] and before.n and after.n:
             _, n, low, high = event.body["gain"]

@@ -842,7 +842,8 @@ class Workbench:
         """Probabilities of the adopted model: float32, shape (n_items, n_labels).
 
         Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
-        yet. Once all items are predicted this is a memory map, before that an array in memory.
+        yet; `predict()` makes all that are missing. Once all items are predicted this is a memory map, before that an
+        array in memory.
         """
         self._services.require_labels()
         return self.project.ranking.probs(self.project.lineage)

@@ -72,7 +72,6 @@ def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(lab):
                 notebook.page.keyboard.press(key)
             (paint_by_keys if len(painted) % 2 else paint_by_mouse)(notebook, *where[item])
             notebook.page.keyboard.press("Escape")
-            brush_words.wait_for(state="hidden")
             painted.append(item)
         # The taxonomy's keys are the digits in order from 1 on, and 0 for the tenth.
         label = notebook.card.locator(f".hitl-chip[title='{truth[item]}']").get_attribute("aria-keyshortcuts")

@@ -33,7 +33,7 @@ def shown(wb, suggestion, *, chosen_by="audit", **more):
                    taxonomy=wb.taxonomy.version, **more)
 
 
-def trained(wb, n_training, n_right, *, n=100, before=None):
+def trained(wb, n_training, n_right, *, n=100, before=None, adopted=True):
     """A round's event, as a fine-tuning writes it."""
     ids = wb.taxonomy.label_ids
 
@@ -45,7 +45,8 @@ def trained(wb, n_training, n_right, *, n=100, before=None):
         gain = [float(figure), figure.n, figure.low, figure.high]
     wb.project.record("trained", {
         "before": metrics(before or 0).to_dict(), "after": metrics(n_right).to_dict(), "gain": gain,
-        "model": f"m{n_training}", "n_training": n_training, "n_validation": 0, "adopted": True, "key": ""})
+        "model": f"m{n_training}" if adopted else "rejected", "n_training": n_training, "n_validation": 0,
+        "adopted": adopted, "key": ""})
 
 
 def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
@@ -385,6 +386,15 @@ def test_what_was_not_adopted_stays_on_the_curve(bench):
     wb.project.record("trained", {**last.body, "model": "m100", "n_training": 100, "adopted": False, "former": "m90"})
     trained(wb, 150, 95, before=88)
     assert wb.progress().gained_by == 50
+
+
+def test_the_next_answers_gain_goes_by_the_model_that_stayed_where_a_worse_one_was_rejected(bench):
+    """It was foretold from the rejected model: more than the adopted one can gain."""
+    wb = bench()
+    trained(wb, 90, 96)
+    before = wb.progress().likely
+    trained(wb, 90, 26, before=96, adopted=False)
+    assert wb.progress().likely.high <= max(before.high, 0.04)
 
 
 def test_rounds_on_the_same_answers_gained_nothing_by_answers(bench):
