@@ -285,9 +285,16 @@ if __name__ == "__main__":
     import sys
     if not sys.argv[1:]:
         sys.exit("""python load.py {usage}""")
-    of_arguments = load()
+    of_arguments, some_failed = load(), False
     for argument in sys.argv[1:]:
-        print(json.dumps({{"item": argument, "says": of_arguments.told({item})}}, ensure_ascii=False))
+        try:
+            says = of_arguments.told({item})
+        except OSError as error:
+            print(f"{{argument}} can't be read: {{error}}", file=sys.stderr)
+            some_failed = True
+        else:
+            print(json.dumps({{"item": argument, "says": says}}, ensure_ascii=False))
+    sys.exit(some_failed)
 '''
 
 

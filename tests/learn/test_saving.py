@@ -277,6 +277,18 @@ def test_the_command_line_prints_a_line_of_json_for_each_item(said, tmp_path):
         assert line["says"]["suggestion"] == f"label {row.argmax()}"
 
 
+def test_a_file_that_cant_be_read_is_named_and_the_others_are_answered(said, tmp_path):
+    folder, _, _ = said
+    (tmp_path / "text.png").write_text("no image")
+    Image.fromarray(IMAGES[0]).save(tmp_path / "good.png")
+    done = subprocess.run([sys.executable, "-I", str(folder / "cnn" / "load.py"), "text.png", "gone.png", "good.png"],
+                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert [json.loads(line)["item"] for line in done.stdout.splitlines()] == ["good.png"]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["text.png can't be read",
+                                                                         "gone.png can't be read"]
+
+
 # -- through the workbench
 
 def script_in(folder):
