@@ -602,8 +602,8 @@ def test_a_restarted_kernel_is_told_on_the_card_with_what_to_do(open_card, lab):
     notebook.wait_for_item()
     notebook.wait_until_stored()
     assert [row[0] for row in notebook.value("rows(desk)")] == ["item-0000", "item-0001"]
-    notebook.console.clear()  # it said there that nothing could be sent
     lab.drop()
+    notebook.console.clear()  # it said there that nothing could be sent, and may say so until the page is gone
 
 
 def test_saving_the_notebook_works_from_the_card_and_escape_hands_the_keyboard_back(open_card):
