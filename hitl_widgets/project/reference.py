@@ -494,8 +494,7 @@ def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> l
 
 def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
     """Whether an edit left so many of an item's blind answers in doubt that the others are no majority."""
-    given = _several(of_item, lineage)
-    return bool(given) and undecided(given, lineage) is not None
+    return undecided(_several(of_item, lineage), lineage) is not None
 
 
 def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> frozenset[str]:
