@@ -5081,11 +5081,11 @@ var WHY = {
   balanced_entropy: "chosen: many labels are possible, and the likeliest has few answers",
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
-  diverse_margin: "chosen: two labels are close, and it is unlike the others asked with it",
+  diverse_margin: "chosen: two labels are close; unlike the others",
   spread: "chosen: its values are the least certain",
-  diverse_spread: "chosen: its values are the least certain, and it is unlike the others asked with it",
+  diverse_spread: "chosen: its values are the least certain; unlike the others",
   doubt: "chosen: its objects are the least certain",
-  diverse_doubt: "chosen: its objects are the least certain, and it is unlike the others asked with it",
+  diverse_doubt: "chosen: its objects are the least certain; unlike the others",
   contested: "chosen: people differ about its objects",
   most_corrected: "chosen: like images whose proposals were corrected",
   disagreement: "chosen: answers differ",
@@ -5103,7 +5103,7 @@ var WHY_OF_SETS = {
   entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off",
   balanced_entropy: "chosen: labels with few answers may be on or off",
-  diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it"
+  diverse_margin: "chosen: a label may be on or off; unlike the others"
 };
 var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value2) => value2 === null || value2 === void 0 ? "" : typeof value2 === "object" ? JSON.stringify(value2) : String(value2);

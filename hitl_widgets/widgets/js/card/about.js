@@ -15,9 +15,9 @@ const WHY = { random: "drawn at random", margin: "chosen: two labels are close",
   balanced_margin: "chosen: two labels are close, and one of them has few answers",
   balanced_entropy: "chosen: many labels are possible, and the likeliest has few answers",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
-  diverse_margin: "chosen: two labels are close, and it is unlike the others asked with it",
-  spread: "chosen: its values are the least certain", diverse_spread: "chosen: its values are the least certain, and it is unlike the others asked with it",
-  doubt: "chosen: its objects are the least certain", diverse_doubt: "chosen: its objects are the least certain, and it is unlike the others asked with it",
+  diverse_margin: "chosen: two labels are close; unlike the others",
+  spread: "chosen: its values are the least certain", diverse_spread: "chosen: its values are the least certain; unlike the others",
+  doubt: "chosen: its objects are the least certain", diverse_doubt: "chosen: its objects are the least certain; unlike the others",
   contested: "chosen: people differ about its objects", most_corrected: "chosen: like images whose proposals were corrected", disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn at random", gold: "drawn at random", audit: "drawn at random", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn at random", "second look": "asked again: the answer may be wrong" };
@@ -25,7 +25,7 @@ const WHY = { random: "drawn at random", margin: "chosen: two labels are close",
 /** The wording where an item may have several labels. @type {Record<string, string>} */
 const WHY_OF_SETS = { margin: "chosen: a label may be on or off", entropy: "chosen: many labels may be on or off",
   balanced_margin: "chosen: a label with few answers may be on or off", balanced_entropy: "chosen: labels with few answers may be on or off",
-  diverse_margin: "chosen: a label may be on or off, and it is unlike the others asked with it" };
+  diverse_margin: "chosen: a label may be on or off; unlike the others" };
 
 /** @param {string} chosen_by @param {boolean} [many] */
 export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : undefined) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
