@@ -9,9 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 
 help:
 	@echo 'make lab      JupyterLab on the first notebook            (ARGS="--no-browser --port 9999" is passed on)'
-	@echo 'make test     every check                                 (ONLY="ruff mypy" for some of them)'
+	@echo 'make test     every check, with a tenth of the long tests (ONLY="ruff mypy" for some of them)'
 	@echo 'make quick    the checks that take seconds, fast tests    (no notebooks, no browser)'
-	@echo 'make bench    the whole of each simulation, and each benchmark in its shortest form'
+	@echo 'make bench    the tests with all that takes long, and each benchmark in its shortest form'
 	@echo 'make clean    removes what these made: .venv, node_modules, caches'
 
 # JupyterLab refuses to run as root, the usual user of a container, unless told.
@@ -24,7 +24,8 @@ test: .venv/.test
 quick: ONLY = ruff mypy bundle tsc node fast
 quick: test
 
-bench: ONLY = whole benchmarks
+bench: ONLY = pytest notebooks browser benchmarks
+bench: export HITL_WHOLE = 1
 bench: test
 
 # constraints.txt pins torch: a plain `torch` would take another build, and gigabytes, whenever a new one appears.

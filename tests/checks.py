@@ -156,13 +156,24 @@ SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 BROWSERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
-def units(which: str, *more: str, **env: str) -> str:
-    return python("-m", "pytest", "hitl_widgets", "tests", "-m", which, "--ignore=tests/test_notebooks.py",
-                  *SIDE_BY_SIDE, *more, **env)
+def seed() -> str:
+    """By what the long tests are drawn: the files of the commit, so that each commit runs others."""
+    said = subprocess.run(["git", "rev-parse", "--short", "HEAD^{tree}"], cwd=ROOT, capture_output=True, text=True,
+                          check=False).stdout.strip() if shutil.which("git") else ""
+    return os.environ.get("HITL_SEED") or said or "no commit"
+
+
+def tests(*arguments: str, **env: str) -> str:
+    """Run tests; of those marked `long` a tenth, unless HITL_WHOLE is set."""
+    return python("-m", "pytest", *arguments, HITL_SEED=seed(), **env)
+
+
+def units(which: str) -> str:
+    return tests("hitl_widgets", "tests", "-m", which, "--ignore=tests/test_notebooks.py", *SIDE_BY_SIDE)
 
 
 def pytest() -> str:
-    """Unit tests and doctests: everything but notebooks and browser; of the longest simulations a seeded tenth."""
+    """Unit tests and doctests: everything but notebooks and browser."""
     return units("not browser")
 
 
@@ -171,13 +182,8 @@ def fast() -> str:
     return units("not browser and not slow")
 
 
-def whole() -> str:
-    """The unit tests with the whole of each simulation."""
-    return units("not browser", HITL_WHOLE="1")
-
-
 def notebooks() -> str:
-    return python("-m", "pytest", "tests/test_notebooks.py", "-n", "2", "--dist", "worksteal")
+    return tests("tests/test_notebooks.py", "-n", "2", "--dist", "worksteal")
 
 
 def docs() -> str:
@@ -235,11 +241,11 @@ def browser() -> str:
     if not (chromium := find_chromium()):
         raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
     fetch_packages()  # axe-core
-    return python("-m", "pytest", "tests/browser", "-m", "browser", *BROWSERS, CHROMIUM=chromium) + f" ({chromium})"
+    return tests("tests/browser", "-m", "browser", *BROWSERS, CHROMIUM=chromium) + f" ({chromium})"
 
 
 CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
-    ruff, mypy, bundle, tsc, node, pytest, docs, notebooks, browser, fast, whole, benchmarks)}
+    ruff, mypy, bundle, tsc, node, pytest, docs, notebooks, browser, fast, benchmarks)}
 # What `make test` runs; the others are asked for by name.
 ALL = ("ruff", "mypy", "bundle", "tsc", "node", "pytest", "docs", "notebooks", "browser")
 # What keeps one core busy, or waits now and then, runs beside the others, one after the other. None of them fetches

@@ -20,6 +20,7 @@ import pytest
 from checks import SHARED_DATA
 from hypothesis import HealthCheck, settings
 from places import DATABASES, Place
+from scale import SEED, drawn
 
 # A busy machine fails no test.
 settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,14 +29,24 @@ settings.load_profile("any pace")
 
 def pytest_report_header() -> str:
     found = "found" if SHARED_DATA.is_dir() else "absent: the tests that read it are skipped"
-    return f"shared data (../shared/data): {found}"
+    long = f"a tenth of them, drawn with HITL_SEED={SEED}" if SEED else "all of them"
+    return f"shared data (../shared/data): {found}\nlong tests: {long}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what reads the shared data, so that `-m data` finds it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what reads the shared data, so that `-m data` finds it; of the long tests keep those that the seed draws."""
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
+    long = [item for item in items if item.get_closest_marker("long")]
+    for item in long:
+        item.add_marker(pytest.mark.slow)
+    if SEED:
+        kept = drawn([item.nodeid for item in long], SEED)
+        left_out = [item for item in long if item.nodeid not in kept]
+        config.hook.pytest_deselected(items=left_out)
+        out = set(left_out)
+        items[:] = [item for item in items if item not in out]
 
 
 def pytest_collection_finish() -> None:

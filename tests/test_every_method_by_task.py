@@ -459,6 +459,7 @@ def refusal(name: str, case: Case) -> str | None:
     return next((why for (of, which), why in REFUSED.items() if of == name and set(which.split()) <= set(case)), None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_a_method_answers_or_says_why_it_cannot(opened, tmp_path, case, name):

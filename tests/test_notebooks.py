@@ -26,6 +26,7 @@ def test_the_notebook_that_make_lab_opens_is_there():
     assert FOLDER / "01_first_loop.ipynb" in NOTEBOOKS
 
 
+@pytest.mark.long
 @each_notebook
 def test_it_runs_from_top_to_bottom(path, tmp_path):
     shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=lambda folder, names: [

@@ -83,6 +83,7 @@ def test_near_duplicates_arent_asked_in_one_batch(opened):
 
 # -- taxonomy
 
+@pytest.mark.long
 def test_texts_are_asked_again_after_a_split_and_the_model_follows(opened):
     wb = opened(holdout=0)
     answer(wb, IDS[:60])
@@ -115,6 +116,7 @@ def test_texts_that_fit_no_label_are_sorted_in_groups(opened):
 
 # -- what was answered
 
+@pytest.mark.long
 def test_second_looks_name_the_texts_that_were_answered_wrongly(opened):
     wb = opened(holdout=0)
     wrong = {"3", "11", "27", "42"}
@@ -167,6 +169,7 @@ def test_labels_of_texts_go_out_as_a_table_and_come_back_into_another_project(op
 
 # -- several labels, and values
 
+@pytest.mark.long
 def test_texts_with_several_labels_and_texts_with_values_learn_too(opened):
     sets = [[name for name, sign in (("rain", "☔"), ("friends", "friend")) if sign in text] for text in TEXTS]
     wb = opened(labels=("rain", "friends"), task="multilabel", holdout=0.2)

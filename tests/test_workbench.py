@@ -90,7 +90,7 @@ def test_the_same_run_twice_gives_the_same_model(bench):
     assert models[0] == models[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worse_model_is_not_adopted(bench):
     wb = bench(model=small_net())
     label_some(wb, 120)

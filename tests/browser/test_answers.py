@@ -97,6 +97,7 @@ def states(notebook: Notebook) -> dict[str, tuple[str, str | None]]:
             for i in range(chips.count())}
 
 
+@pytest.mark.long
 def test_several_labels_by_keys_alone(open_card):
     notebook = open_card(MANY)
     assert states(notebook) == {"indoor": ("true", "model"), "people": ("false", "model"), "night": ("true", "model"),
@@ -235,6 +236,7 @@ review = Review(wb.session, explain=["gradcam", "occlusion"])
 review"""
 
 
+@pytest.mark.long
 def test_while_an_attribute_is_in_hand_the_map_is_that_of_its_value(open_card):
     notebook = open_card(LEARNT)
     words = notebook.card.locator(".hitl-map-words")

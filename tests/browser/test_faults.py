@@ -311,6 +311,7 @@ def test_a_kernel_that_is_killed_in_a_burst(desk):
     assert {row[1] for row in log} == {"decided", "retracted"}
 
 
+@pytest.mark.long
 def test_a_kernel_that_dies_between_storing_and_answering(desk):
     notebook = desk.open()
     pid = pid_of(notebook)
@@ -328,6 +329,7 @@ def test_a_kernel_that_dies_between_storing_and_answering(desk):
     assert len(desk.agree(notebook)) > n_before
 
 
+@pytest.mark.long
 def test_a_page_that_is_reloaded_in_a_burst(desk):
     notebook = desk.open()
     pid = pid_of(notebook)
@@ -344,6 +346,7 @@ def test_a_page_that_is_reloaded_in_a_burst(desk):
     assert len(desk.agree(notebook)) >= SOME
 
 
+@pytest.mark.long
 def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
     notebook = desk.open()
     pid = pid_of(notebook)
@@ -359,6 +362,7 @@ def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
     assert len(desk.agree(notebook)) >= SOME
 
 
+@pytest.mark.long
 def test_a_log_that_refuses_writes_in_a_burst(desk):
     notebook = desk.open()
     with closing(sqlite3.connect(desk.log, isolation_level=None)) as other:
@@ -372,6 +376,7 @@ def test_a_log_that_refuses_writes_in_a_burst(desk):
     assert len(log) > n_stored
 
 
+@pytest.mark.long
 def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
     notebook = desk.open()
     press(notebook, BURST[:80], faults={40: lambda: desk.cut(notebook)})
@@ -384,6 +389,7 @@ def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
     assert len(desk.agree(notebook)) >= SOME
 
 
+@pytest.mark.long
 def test_a_second_page_only_watches_until_it_takes_over(desk):
     first = desk.open()
     first.save()
@@ -413,6 +419,7 @@ def test_a_second_page_only_watches_until_it_takes_over(desk):
     assert decided_twice(desk.agree(second)) == []
 
 
+@pytest.mark.long
 def test_a_page_that_is_reloaded_goes_on_though_another_one_watches(desk):
     first = desk.open()
     first.save()
@@ -428,6 +435,7 @@ def test_a_page_that_is_reloaded_goes_on_though_another_one_watches(desk):
     assert second.page.evaluate(_WATCHES)
 
 
+@pytest.mark.long
 def test_a_page_follows_one_that_was_closed(desk):
     first = desk.open()
     first.save()
@@ -440,6 +448,7 @@ def test_a_page_follows_one_that_was_closed(desk):
     assert len(desk.agree(second)) >= SOME
 
 
+@pytest.mark.long
 def test_two_views_in_one_page_are_one_front_end(desk):
     notebook = desk.open()
     notebook.page.evaluate("""async () => {
@@ -457,6 +466,7 @@ def test_two_views_in_one_page_are_one_front_end(desk):
     desk.used_up = True
 
 
+@pytest.mark.long
 def test_two_tabs_of_one_person(desk):
     tabs = [desk.open()]
     tabs[0].save()
@@ -485,6 +495,7 @@ def test_two_tabs_of_one_person(desk):
     assert tabs[0].value(f"int({wb})") == 1
 
 
+@pytest.mark.long
 def test_two_people_with_two_kernels_on_one_project(desk):
     people = {"ada": desk.open(), "bob": desk.open(annotator="bob", shared=False)}
     press_in_turn(list(people.values()), BURST[:60])
@@ -519,6 +530,7 @@ def no_subshells(lab: Lab) -> Iterator[None]:
     lab.set("apputils-extension/kernels-settings", {})
 
 
+@pytest.mark.long
 def test_a_host_without_subshells_goes_on_with_what_it_has(no_subshells, desk, busy):
     notebook = desk.open(busy.code, shared=False)
     notebook.card.locator(".hitl-chip").first.wait_for()

@@ -202,6 +202,7 @@ def test_a_person_goes_through_notebook_01_and_sees_the_gain(notebook_01):
     assert notebook.errors() == []
 
 
+@pytest.mark.long
 def test_the_same_journey_with_clothes(lab, shared_data):
     path = str(shared_data / "fashion_mnist" / "fashion_dev.npz")
     notebook = lab.take([cell.format(path=path, names=CLOTHES) for cell in FASHION])

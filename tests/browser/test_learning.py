@@ -71,6 +71,7 @@ def open_card(notebook: Notebook) -> None:
     take_the_card(notebook)
 
 
+@pytest.mark.long
 def test_suggestions_become_right_while_somebody_labels_and_no_cell_trains(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.take([PROJECT.format(folder=str(tmp_path / "digits")), "wb.review()",
                          "wb.review(strategy='random')"])

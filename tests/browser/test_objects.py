@@ -288,6 +288,7 @@ def draw(notebook: Notebook, label_key: str, box: list[float]) -> None:
     press(notebook, *arrows(box[2] - x1, box[3] - y1), " ")
 
 
+@pytest.mark.long
 def test_a_real_image_is_drawn_by_keys_and_what_is_learnt_of_it_proposes_on_the_next(open_card):
     notebook = open_card(LEARNS, TRAIN, CARD)
     keys = {"RBC": "1", "WBC": "2", "Platelets": "3"}

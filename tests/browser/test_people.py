@@ -100,6 +100,7 @@ def answer_first(notebook: Notebook, own: str, then: str) -> str:
     return item
 
 
+@pytest.mark.long
 def test_what_is_answered_first_shows_its_suggestion_then_and_both_answers_are_kept(two: Two) -> None:
     ada = two.ada
     ada.card.focus()

@@ -57,6 +57,7 @@ def standing(notebook: Notebook) -> str:
     return str(bar.inner_text()) if bar.is_visible() else ""
 
 
+@pytest.mark.long
 def test_an_answer_whose_role_was_withdrawn_meanwhile_is_kept_aside_told_to_both_and_counts_once_taken_in(
         two: Two) -> None:
     olga, ada = two

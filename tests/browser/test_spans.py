@@ -244,7 +244,7 @@ def test_the_mouse_selects_whole_graphemes_and_drags_ends(open_card):
     assert row[2] == longer
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hundred_odd_texts_go_through_the_browser_into_the_log(open_card):
     cases: list[tuple[str, list[str]]] = []
     keys = ["ArrowRight", "ArrowLeft", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowLeft", "Space", "Alt+ArrowRight",

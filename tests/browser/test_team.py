@@ -83,6 +83,7 @@ def votes(notebook: Notebook) -> dict[str, str]:
     return dict(notebook.value("[(v.item_id, v.annotator) for v in wb.votes().itertuples()]"))
 
 
+@pytest.mark.long
 def test_each_is_who_the_hub_says_and_has_a_cache_of_their_own(team):
     for who, notebook in (("ann", team.ann), ("ben", team.ben)):
         assert notebook.value("wb.annotator") == who

@@ -51,6 +51,7 @@ def paint_by_keys(notebook: Notebook, left: int, right: int, top: int, bottom: i
         notebook.page.keyboard.press(key)
 
 
+@pytest.mark.long
 def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(lab):
     notebook = lab.take(CELLS)
     notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3; }")

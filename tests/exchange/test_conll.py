@@ -24,6 +24,7 @@ SOME = settings(max_examples=40, deadline=None,
 HEADER = Header("spans", "text", Taxonomy(["person", "place"]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [{}, {"scheme": "IOB1", "separator": "\t"}, {"scheme": "BILOU", "split_words": True}])
 def test_what_is_written_is_read_again(more, tmp_path):
     @SOME

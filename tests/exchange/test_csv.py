@@ -41,6 +41,7 @@ def test_what_is_not_reduced_comes_back(task: str, tmp_path: Path) -> None:
     assert made.written(FORMAT, header, records, tmp_path / "b.csv").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), task=st.sampled_from(TASKS), delimiter=st.sampled_from([",", ";", "\t"]))
 def test_any_texts_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, task: str,

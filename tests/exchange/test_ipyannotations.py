@@ -43,6 +43,7 @@ def foreign(folder: Path, body: Any, **options: Any) -> tuple[Contents, list[Ite
     return read(path, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_written_is_read_again(task, tmp_path):
     @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))

@@ -50,6 +50,7 @@ def foreign(folder: Path, tasks: Any, config: str | None = None, **options: Any)
     return read(folder, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_written_is_read_again(task, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trips")
@@ -278,6 +279,7 @@ def test_predictions_and_ground_truth_of_others_are_read(tmp_path):
 
 # -- files that can't be right -------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("own", [True, False])
 def test_a_forged_file_is_read_or_refused_with_its_place(own, tmp_path):
     header = Header("boxes", "image", Taxonomy(["car"], attributes=[Attribute("how", scale=(1, 5))]))

@@ -81,6 +81,6 @@ def test_spans_cover_their_quotes_through_the_log_and_each_format(tmp_path):
     check(300, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_spans_of_ten_thousand_texts_cover_their_quotes(tmp_path):
     check(tenth(10_000), tmp_path)

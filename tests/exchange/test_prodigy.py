@@ -22,6 +22,7 @@ SOME = settings(max_examples=25, deadline=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("extras", [True, False])
 @pytest.mark.parametrize("task", FORMAT.tasks)
 def test_what_is_written_is_read_again(task, extras, tmp_path):

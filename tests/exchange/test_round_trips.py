@@ -37,6 +37,7 @@ def projects():
         yield project
 
 
+@pytest.mark.long
 # The rest of the kinds and labels, and 200 seeds a format: benchmarks/round_trips.py.
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_a_file_says_what_the_project_said_but_for_what_was_reported(name, task, projects, tmp_path):

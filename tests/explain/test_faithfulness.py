@@ -68,6 +68,7 @@ def checked(why, method, n=24, **arguments):
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["gradcam", "saliency", "input_x_gradient", "occlusion"])
 def test_a_method_that_finds_what_the_model_goes_by_is_trusted(why, method):
     found = checked(why, method)
@@ -84,6 +85,7 @@ def test_an_edge_detector_posing_as_a_method_fails(why, monkeypatch):
     assert "shows the item, not what the model makes of it" in found.verdict
 
 
+@pytest.mark.long
 def test_a_method_that_points_away_from_what_counts_fails(why, monkeypatch):
     monkeypatch.setitem(METHODS, "away", Method(lambda why, *given: -METHODS["occlusion"].compute(why, *given)))
     found = checked(why, "away")
@@ -103,6 +105,7 @@ def test_too_few_items_or_too_little_time_decide_nothing(why):
     assert checked(why, "occlusion", budget_s=1e-3).n == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_net_is_checked_without_being_changed(kind):
     predictor = NetPredictor(seeded(KINDS[kind], 3), MemoryPool(noise(5)), LABELS)

@@ -82,6 +82,7 @@ def computed(monkeypatch):
     return seen
 
 
+@pytest.mark.long
 def test_maps_of_workers_are_those_made_here(bench, client, computed):
     on_cluster, here = bench(), bench()
     maps = on_cluster.explain_all(client=client)

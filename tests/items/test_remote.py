@@ -486,6 +486,7 @@ def test_another_endpoint_has_other_files(tmp_path):
     assert one._key("s3://b/a") == same._key("s3://b/a") != other._key("s3://b/a")
 
 
+@pytest.mark.long
 def test_processes_share_a_cache_and_none_reads_half_a_file(server, tmp_path):
     for i, name in enumerate(NAMES):
         server.files[name] = png(20 * i, side=300)

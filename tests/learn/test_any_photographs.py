@@ -77,6 +77,7 @@ def photographs(tmp_path):
     return hw.Pool.from_images(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_a_folder_of_mixed_photographs_is_labelled_predicted_explained_and_learnt_from(name, photographs, tmp_path):
     """One grey file under a preset for colour stopped the queue, predictions, training and maps."""

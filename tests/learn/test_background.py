@@ -213,6 +213,7 @@ def test_of_many_answers_a_fiftieth_is_waited_for(bench, learning):
     assert learning(wb)._next_at() == 5_100
 
 
+@pytest.mark.long
 def test_the_thread_rests_longer_than_it_learns(bench, monkeypatch):
     from hitl_widgets.learn import background
     wb = bench()
@@ -722,6 +723,7 @@ def test_what_a_log_names_as_a_model_is_no_way_out_of_the_folder(bench, learning
     assert (wb.folder / "predictions").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("part", "value"), [
     ("out_of_fold", 3), ("out_of_fold", {"n": "5", "right": "a"}), ("out_of_fold", {"n": 5, "right": 9}),
     ("out_of_fold", [1]), ("n_training", "x"), ("n_training", None), ("n_training", -1), ("learnt", 3),

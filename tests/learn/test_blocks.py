@@ -99,6 +99,7 @@ def bench(tmp_path, folder):
         wb.close()
 
 
+@pytest.mark.long
 def test_workers_say_what_a_serial_run_in_the_same_blocks_says(bench, client):
     on_cluster, here = bench(), bench()
     table = on_cluster.predict(client=client)
@@ -153,6 +154,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(bench, client, lines):
     assert wb.probs().tobytes() == here.probs().tobytes()
 
 
+@pytest.mark.long
 def test_a_budget_ends_a_run_that_the_next_one_goes_on_with(bench, client):
     wb = bench()
     table = wb.predict(budget_s=1e-3, client=client)
@@ -448,6 +450,7 @@ def test_a_scheduler_elsewhere_needs_tls(address, private):
     assert dask_cluster._is_private(address) == private
 
 
+@pytest.mark.long
 def test_nothing_of_dask_is_loaded_without_a_client(tmp_path):
     code = f"""
 import sys, numpy as np, hitl_widgets as hw
@@ -491,6 +494,7 @@ print(max(faults[1:]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.confstr_names.get("CS_GNU_LIBC_VERSION"), reason="another C library has no mallopt")
 @pytest.mark.parametrize(("threshold", "kept"), [(blocks.KEPT_BY_DASK, True), ("131072", False)])
 def test_a_worker_keeps_what_it_freed_for_the_next_batch_unless_a_person_set_how_much(threshold, kept):

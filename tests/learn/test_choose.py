@@ -107,6 +107,7 @@ def test_a_light_model_is_taken_where_the_cnn_sees_nothing_and_the_reason_says_s
     assert told_by in why
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [100, 40])
 def test_the_cnn_is_taken_where_the_descriptors_see_nothing(n, monkeypatch):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
@@ -207,6 +208,7 @@ def test_answers_too_few_to_tell_take_the_light_model():
     assert why == "the light model: 5 answers are too few to tell which is better"
 
 
+@pytest.mark.long
 def test_the_budget_that_the_choice_leaves_is_the_cnns(monkeypatch):
     """The CNN got half of the budget and the frozen backbone a tenth, and the rest was never used."""
     views, targets = stripes(100)
@@ -287,6 +289,7 @@ def taking(monkeypatch, name):
     monkeypatch.setattr(choose, "_compare", lambda *_, **__: Compared(losses, 12))
 
 
+@pytest.mark.long
 def test_candidates_are_compared_again_in_each_round(striped, monkeypatch):
     wb, quick = striped(), {"epochs": 1, "min_steps": 8, "adopt": "always"}
     kinds, parents = [], []

@@ -36,6 +36,7 @@ def probs_of(net, views):
         return net(views).softmax(dim=1).numpy()
 
 
+@pytest.mark.long
 def test_a_rare_label_keeps_its_share_and_accuracy_is_no_less_than_that_of_always_saying_the_common_one():
     """Labels came equally often in training and nothing put that right: 0.899 where "common" has 0.954."""
     views, kinds, draws = two_kinds(4_000, 0.05)

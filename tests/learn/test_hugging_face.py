@@ -42,6 +42,7 @@ def small(kind, tokenizer, **more):
     return getattr(transformers, f"{kind}ForSequenceClassification")(config)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["Bert", "Roberta", "GPT2", "ModernBert"])
 def test_nets_of_several_kinds_predict_texts_of_any_length(tmp_path, tokenizer, kind):
     texts = ["see you at home", "win", "call me " * 50, "🦊 mañana", "free cash free cash"]

@@ -229,6 +229,7 @@ def test_groups_stay_together_and_labels_are_dealt_out():
 
 # -- calibration ---------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [60, 300])
 def test_probabilities_mean_what_they_say(n, shared_data, capsys):
     from hitl_widgets.quality.calibration import calibration_error

@@ -21,6 +21,7 @@ EDITS = {
     "retire": edits.retire("striped"), "revert": None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", ["another thread", "another process"])
 @pytest.mark.parametrize("kind", EDITS)
 def test_an_edit_during_a_training_neither_scrambles_nor_discards_it(bench, kind, by):

@@ -81,6 +81,7 @@ def test_light_heads_tell_the_labels_of_items_that_they_did_not_learn():
     assert np.abs(out_of_fold.mean(axis=0) - on[:60].numpy().mean(axis=0)).max() < 0.05
 
 
+@pytest.mark.long
 def test_what_is_not_known_of_a_label_teaches_nothing():
     views, on = patterns(80)
     rows = rows_of(fit_descriptors(views, form=fitting_form(views[0])), views)
@@ -122,6 +123,7 @@ def test_a_label_that_nobody_answered_is_taken_to_be_rare():
     assert light.adjustment.thresholds[1] == 0.5
 
 
+@pytest.mark.long
 def test_the_shares_of_the_pool_move_each_label_by_itself():
     views, on = patterns(80)
     rows = rows_of(fit_descriptors(views, form=fitting_form(views[0])), views)

@@ -79,7 +79,7 @@ def test_its_weights_are_known_again(tmp_path):
     assert not is_kmeans_net(small_cnn(2))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_project_without_a_model_can_begin_with_it_and_go_over_to_a_small_cnn(tmp_path):
     images, labels = digits_on_photographs(150, size=32, seed=1)
     pool = hw.Pool.from_images(images)

@@ -86,6 +86,7 @@ def test_images_without_objects_and_of_other_sizes_train_too():
     assert nothing.thresholds.tolist() == [0.3, 0.3]
 
 
+@pytest.mark.long
 def test_points_are_learnt_as_centres():
     net = fit_objects([corrected(seed, kind="point") for seed in range(8)], 2,
                       Fitting(kind="point", options=QUICK)).net

@@ -134,6 +134,7 @@ def test_marks_are_collected_of_images_that_may_teach_under_todays_labels(wb: hw
     assert len(marked_objects(wb.project, wb.taxonomy.label_ids).objects) == left
 
 
+@pytest.mark.long
 def test_a_run_says_how_many_marks_it_used_and_without_them_is_another_run(wb: hw.Workbench):
     [first] = teaching(wb)[:1]
     answer(wb, first, reasons={"b0": {"wrong": mark_of(wb, first)}})

@@ -173,6 +173,7 @@ def test_a_mark_that_came_since_is_measured_where_marks_are_left_out_of_the_loss
     assert wb.finetune(epochs=1, adopt="never", reasons="off").relies_after.marked.n == 1 + first.relies_after.marked.n
 
 
+@pytest.mark.long
 def test_an_object_of_a_new_label_is_measured_by_neither_model(wb: hw.Workbench):
     wb.finetune(epochs=1, adopt="always")
     wb.apply(edits.add("square"))
@@ -185,6 +186,7 @@ def test_an_object_of_a_new_label_is_measured_by_neither_model(wb: hw.Workbench)
     assert run.relies_before.marked.n == run.relies_after.marked.n == 2
 
 
+@pytest.mark.long
 def test_a_mark_that_nothing_measures_trains_no_model_anew(wb: hw.Workbench):
     def key_after(**reasons: Any) -> str:
         wb.decide(str(wb.pool.ids[3]), objects=boxes_of(3), **reasons)

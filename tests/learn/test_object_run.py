@@ -233,6 +233,7 @@ def test_an_interrupted_run_leaves_the_former_model(tmp_path, monkeypatch):
     wb.close()
 
 
+@pytest.mark.long
 def test_points_are_measured_by_f1_and_polygons_by_their_areas(tmp_path):
     points = opened(tmp_path / "points", task="points")
     answer(points, 8)

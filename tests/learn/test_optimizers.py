@@ -57,7 +57,7 @@ def test_the_state_of_one_is_that_of_the_other():
     assert ours.state_dict()["param_groups"] == torchs.state_dict()["param_groups"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_neither_they_nor_layers_whose_weights_come_later_load_torchs_compiler():
     code = """
 import sys, torch
@@ -83,6 +83,7 @@ print(*sorted({"torch._dynamo", "sympy"} & set(sys.modules)), "are loaded")
     assert done.stdout.split() == ["are", "loaded"]
 
 
+@pytest.mark.long
 def test_nothing_else_makes_an_optimizer_of_torch():
     found = [f"{path.relative_to(PACKAGE)}:{node.lineno}" for path in PACKAGE.rglob("*.py")
              if path.name != "optimizers.py" for node in ast.walk(ast.parse(path.read_text("utf-8")))

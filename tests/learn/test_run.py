@@ -29,6 +29,7 @@ def test_an_argument_that_cannot_be_used_is_refused_with_its_value(name, value):
         Recipe(**{name: value})
 
 
+@pytest.mark.long
 def test_a_script_needs_no_view_and_waits_for_no_library_before_it_is_used():
     """scikit-learn and scipy.stats take more than a second of a core, also where somebody only reads the answers."""
     late = {"IPython", "ipywidgets", "matplotlib", "captum", "sklearn", "scipy.stats", "scipy.optimize"}

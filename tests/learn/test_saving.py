@@ -221,6 +221,7 @@ LABELLERS = ["light", "plain", "windows", "cnn", "average", "sets", "patches", "
              "additive", "words", "both", "text_sets"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LABELLERS)
 def test_a_script_gives_the_workbenchs_probabilities_without_the_package(said, name):
     _, expected, found = said

@@ -128,6 +128,7 @@ def test_heads_alone_are_saved_and_say_the_same_without_the_package(
     assert isinstance(told["steps"]["value"], int)
 
 
+@pytest.mark.long
 def test_heads_beside_labels_are_saved_with_them(beside: hw.Workbench, files: list[str], tmp_path: Path) -> None:
     saved = beside.model().save(tmp_path / "m")
     said, told = run(saved, files[60:66])
@@ -150,6 +151,7 @@ def test_the_script_prints_the_values_on_the_command_line(
     assert set(json.loads(done.stdout)["says"]["values"]) == {"ink", "steps", "side"}
 
 
+@pytest.mark.long
 def test_heads_of_texts_are_saved(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     stars = rng.integers(0, 6, 60)
@@ -164,6 +166,7 @@ def test_heads_of_texts_are_saved(tmp_path: Path) -> None:
         agree(said, wb.predict_values().set_index("item_id").loc[["50", "51", "52", "53"]].reset_index())
 
 
+@pytest.mark.long
 def test_heads_of_texts_are_saved_beside_each_net_of_texts(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     stars = rng.integers(0, 6, 60)
@@ -185,6 +188,7 @@ def test_heads_of_texts_are_saved_beside_each_net_of_texts(tmp_path: Path) -> No
                                *of_values), "load.py", "exec")
 
 
+@pytest.mark.long
 def test_the_view_may_be_a_function_of_yours(files: list[str], tmp_path: Path) -> None:
     with hw.Workbench(tmp_path / "p", hw.Pool.from_images(files), hw.Taxonomy(attributes=[INK, STEPS, SIDE]),
                       preprocess=lambda image: 1 - image[None] / np.float32(255), task="scale", holdout=0.0,

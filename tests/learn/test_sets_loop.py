@@ -123,6 +123,7 @@ def test_a_former_light_model_gives_way_to_one_that_learnt_more(open_):
         assert wb.project.ranking.thresholds == wb.registry.thresholds_of(first)
 
 
+@pytest.mark.long
 def test_a_fine_tuning_is_measured_by_f1_and_adopted_by_it(open_):
     with open_(holdout=0.3) as wb:
         answer(wb, 60)

@@ -69,7 +69,7 @@ def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened)
     assert (np.array([label_of[name] for name in top]) == truth).mean() > np.mean(list(right.values())) + 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fine_tuning_by_degrees_learns_more_than_one_that_takes_all_at_its_word(opened):
     gains = []
     for seed in (0, 1):
@@ -156,6 +156,7 @@ def test_hold_out_answers_never_teach_nor_calibrate(opened):
     assert not set(believed.item_ids) & set(wb.holdout)
 
 
+@pytest.mark.long
 def test_an_item_that_can_not_be_read_is_passed_over(tmp_path):
     from PIL import Image
     folder = tmp_path / "images"
@@ -235,6 +236,7 @@ def test_the_independent_net_is_the_one_with_which_the_project_began(tmp_path):
     assert np.array_equal(first, embeddings)
 
 
+@pytest.mark.long
 def test_soft_labels_of_a_team_that_copies_the_model_know_what_was_on_the_screen(tmp_path):
     """Where most answers were copied from a wrong suggestion, the label isn't as certain as their number says."""
     rng, n = np.random.default_rng(0), 120

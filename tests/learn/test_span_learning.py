@@ -175,6 +175,7 @@ def test_a_texts_spans_dont_depend_on_the_others_and_long_texts_are_read_in_part
     assert len(find_spans(fitted.net, [long])[0].scores) > 40
 
 
+@pytest.mark.long
 def test_texts_in_doubt_are_no_background():
     """Spans of persons that somebody was unsure of: where they are ignored, the others are still learnt."""
     texts = of_templates(60, seed=3)

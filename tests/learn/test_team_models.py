@@ -96,6 +96,7 @@ def probabilities() -> pd.DataFrame:
     return pd.DataFrame({"item_id": POOL.ids, **dict(zip(NAMES, probs.T, strict=True))})
 
 
+@pytest.mark.long
 def test_what_is_trained_in_one_process_predicts_in_another(machine: Open, url: str, tmp_path: Path) -> None:
     ada = machine("ada")
     label_some(ada, 40)

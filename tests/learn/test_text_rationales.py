@@ -156,6 +156,7 @@ def probs_of(net, texts):
         return torch.cat([net(VIEW(text)[None]) for text in texts]).softmax(dim=1)[:, 1].numpy()
 
 
+@pytest.mark.long
 def test_a_small_net_that_learns_with_marks_relies_less_on_the_word():
     texts, labels = biased(120)
     marked = [row for row, text in enumerate(texts) if "gay" in text][:20]

@@ -403,7 +403,7 @@ def test_predicting_while_training_runs_changes_neither(digits):
     assert beside == alone
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hundred_more_labels_help_a_weak_net_on_real_images(shared_data):
     with np.load(shared_data / "fashion_mnist" / "fashion_dev.npz") as data:
         images, targets = torch.from_numpy(data["images"][:, None] / np.float32(255)), data["labels"].astype(np.int64)

@@ -310,6 +310,7 @@ def test_verdicts_hold_when_the_project_is_opened_again(opened):
     assert Adjudication(again).estimate == session.estimate or np.isnan(session.estimate)
 
 
+@pytest.mark.long
 def test_the_interval_of_the_residual_error_holds_the_truth_over_whole_adjudications(opened):
     n, rng = 45, np.random.default_rng(3)
     project = opened(n=n)

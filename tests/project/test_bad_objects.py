@@ -242,6 +242,7 @@ def _invented(**more):
     return body
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [
     {"one": {"score": [1]}}, {"one": {"iou": "x"}}, {"one": {"iou": 10**400}}, {"one": {"act": ["moved"]}},
     {"one": {"was": {"at": "x"}, "act": "moved", "origin": "model"}}, {"one": {"unsure": "yes"}},

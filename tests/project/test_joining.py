@@ -68,6 +68,7 @@ def status(project, item_id, annotator="bob"):
     return table.loc[(item_id, annotator), "status"], label if isinstance(label, str) else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["classify", "boxes"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_five_folders_join_to_the_same_state_in_any_order(tmp_path, task, seed):

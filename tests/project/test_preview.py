@@ -579,6 +579,7 @@ def shades(tmp_path):
     wb.close()
 
 
+@pytest.mark.long
 def test_the_holdout_is_asked_again_in_a_random_line_so_that_a_fixed_classifier_measures_as_before(shades):
     """Hold-out items were asked in the order of doubt: 0.934 right of all measured as 0.758 on those asked first."""
     wb, truth, right = shades

@@ -129,6 +129,7 @@ def test_the_card_has_its_window_fetched_and_little_more(opened, server, monkeyp
     assert SIZE <= len(server.n_requests) <= SIZE + 8 + 8 + 8
 
 
+@pytest.mark.long
 def test_a_file_that_hangs_doesnt_hold_up_the_others_and_is_shown_as_unreadable(opened, server):
     workbench = opened(n=10, timeout=4.0, model=Brightness())
     server.faults["9.png"] = ["hang"] * 9

@@ -107,6 +107,7 @@ def test_a_role_is_changed_and_withdrawn_and_what_was_said_before_stays(open_: O
     ada.decide("i01", label="cat")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", [
     lambda wb: wb.people.invite("eve"), lambda wb: wb.people.withdraw("olga"), lambda wb: wb.people.take_in("x"),
     lambda wb: wb.people.set(purpose="mine"), lambda wb: wb.apply(hw.edits.add("fox")),

@@ -37,21 +37,21 @@ def let_model_say(wb, names, *, runner_up="label 4"):
     wb.project.ranking.put(np.arange(len(POOL)), probs / probs.sum(axis=1, keepdims=True), wb.project.lineage)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_errs_as_often_as_it_was_told(wb):
     rows = hw.simulate(wb, TRUTH, n=300, error=0.2)
     assert binomtest(int((~rows["right"]).sum()), 300, 0.2).pvalue > 0.001
     assert len(wb.annotations()) == 300
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_certainty_tells_right_from_wrong(wb):
     rows = hw.simulate(wb, TRUTH, n=400, error=0.3)
     assert roc_auc_score(rows["right"], rows["certainty"]) == pytest.approx(0.85, abs=0.05)
     assert rows["certainty"].between(0, 10).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_how_well_its_certainty_tells_can_be_set(wb):
     rows = hw.simulate(wb, TRUTH, n=300, error=0.3, auroc=0.5)
     assert roc_auc_score(rows["right"], rows["certainty"]) == pytest.approx(0.5, abs=0.08)
@@ -79,6 +79,7 @@ def test_it_errs_towards_what_the_model_confuses(wb):
     assert (wrong["label"] == "label 4").mean() > 0.75
 
 
+@pytest.mark.long
 def test_without_a_model_it_errs_towards_what_looks_alike(tmp_path):
     shades = np.repeat(np.array([0, 20, 200], np.uint8), 100)
     pool = hw.Pool.from_images(np.broadcast_to(shades[:, None, None], (300, 8, 8)).copy())

@@ -92,7 +92,7 @@ def test_wrong_answers_come_back_blind_and_a_second_look_is_a_revision(wb):
     assert first.id not in [item.id for item in wb.claim(15, queue="second_look")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_who_stands_by_an_answer_is_not_asked_again_but_another_is(wb):
     [item] = wb.next(1, queue="second_look")
     label = wb.annotations().set_index("item_id").loc[item.id, "label"]
@@ -105,6 +105,7 @@ def test_who_stands_by_an_answer_is_not_asked_again_but_another_is(wb):
     assert set(table.columns) == {"annotator", "label", "certainty", "right", "looked"}
 
 
+@pytest.mark.long
 def test_who_is_asked_for_none_is_told_whose_answers_may_be_wrong(wb, capsys):
     assert len(wb.next(15, queue="second_look")) > 0
     assert "no second look" not in capsys.readouterr().out

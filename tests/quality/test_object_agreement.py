@@ -33,6 +33,7 @@ def people(seed: int, noise: float, *, n_images: int = 40, n_people: int = 3, mi
     return pd.concat(rows, ignore_index=True)
 
 
+@pytest.mark.long
 def test_noisier_people_are_lower_at_every_threshold() -> None:
     for seed in range(4):
         levels = [agreement_objects(people(seed, noise, n_images=60), resamples=2) for noise in (0.02, 0.06, 0.12)]

@@ -42,6 +42,7 @@ def one(item: int, annotator: str, x0: float, x1: float, label: str = "cell", **
     return {"item_id": item, "annotator": annotator, "label": label, "x0": x0, "y0": 0, "x1": x1, "y1": 40, **more}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noises", [(0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.1, 0.1), (0.15, 0.15), (0.2, 0.2, 0.2, 0.2)])
 def test_the_consensus_is_better_than_any_of_the_people(noises: tuple[float, ...]) -> None:
     for seed in range(3):

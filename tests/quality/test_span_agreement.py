@@ -42,6 +42,7 @@ def tokens(n_texts):
     return {text: np.column_stack([at, at + WIDTH]) for text in range(n_texts)}
 
 
+@pytest.mark.long
 def test_noisier_people_agree_less_in_every_figure():
     for seed in range(3):
         levels = [agreement_objects(people(seed, noise, n_texts=60), tokens=tokens(60), resamples=2)

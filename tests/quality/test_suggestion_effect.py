@@ -300,6 +300,7 @@ def test_cards_that_weigh_unequally_have_the_power_of_what_they_are_worth():
     assert less == pytest.approx(power_of_counts(400, worth, 0.2, blind=4.5 / 41))
 
 
+@pytest.mark.long
 def test_intervals_hold_the_effect_in_simulated_experiments():
     worlds = {world.name: world for world in benchmark.worlds() if world.blind == 0.1 and world.effect}
     world = worlds["own cards, a harder audit"]

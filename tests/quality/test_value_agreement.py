@@ -121,6 +121,7 @@ def values_of(n_items, n_votes, seed, offsets, *, spread=1.0):
                          "annotator": [f"p{k}" for k in person.ravel()], "value": value.ravel()})
 
 
+@pytest.mark.long
 def test_intervals_hold_the_truth_as_often_as_they_say():
     offsets, held = np.random.default_rng(0).normal(0, 0.5, 6), np.zeros(2)
     alpha = value_agreement(values_of(8_000, 3, 0, offsets)).alpha.value

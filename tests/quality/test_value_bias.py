@@ -39,6 +39,7 @@ def test_the_pull_that_was_planted_is_found(copying, told):
     assert bias.taken.value == pytest.approx(0.4 if copying else 0, abs=0.08)
 
 
+@pytest.mark.long
 def test_intervals_hold_the_pull_and_no_pull_gives_no_alarm():
     held, alarms, values = 0, 0, []
     for seed in range(40):

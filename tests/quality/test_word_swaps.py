@@ -73,6 +73,7 @@ def test_the_interval_holds_the_mean_of_all_templates_about_as_often_as_it_says(
     assert 0.90 <= held / 300 <= 0.98
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [2, 5, 10])
 def test_intervals_of_a_few_templates_hold_the_truth_as_often_as_they_say(n):
     rng, held = np.random.default_rng(3), 0

@@ -11,6 +11,7 @@ simulate = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bias", [0.0, 0.5])
 def test_the_interval_holds_the_accuracy_in_the_pool_whether_or_not_people_follow_suggestions(tmp_path, bias):
     """The audit told 0.889 of a model with 0.812 in the pool, and 0.950 where people followed half of its errors."""

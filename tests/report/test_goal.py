@@ -177,6 +177,7 @@ def test_the_models_are_those_that_the_background_learns():
     assert refits.right[-1].mean() > 0.95  # rings, which no line tells apart
 
 
+@pytest.mark.long
 def test_of_texts_the_models_are_additive_nets_as_the_background_learns(tmp_path):
     """They were models over descriptors, worse than the one in use: a goal that it had reached was told as far away."""
     texts, spam = messages(400)

@@ -121,6 +121,7 @@ def test_rows_of_another_width_leave_the_former_to_who_has_them(tmp_path):
     assert Rows(tmp_path, n_items=4, name="layer").missing(np.arange(4)).tolist() == [0, 1, 3]
 
 
+@pytest.mark.long
 def test_processes_that_take_up_one_model_at_once_share_its_files(tmp_path):
     code = "import sys, time, numpy as np; from tests.storage.test_arrays import Rows, predictions; " \
            "from pathlib import Path; place = int(sys.argv[2]); n = 200_000; sys.stdin.readline()\n" \

@@ -130,6 +130,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_they_arrive(place, events, rng):
@@ -560,6 +561,7 @@ def locked_out(log: Log) -> bool:
     return False
 
 
+@pytest.mark.long
 # Python says so when an interrupt falls into a weak reference's callback, and goes on.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("act", ["append", "claim", "get", "annotations", "keep_copy"])

@@ -332,6 +332,7 @@ with Log(sys.argv[1]) as log:
 """
 
 
+@pytest.mark.long
 def test_of_processes_that_open_an_old_log_at_once_one_migrates_and_the_others_wait(folder: Path, schema_then: int):
     n_records = len(records_of(folder / "log.db")) if schema_then > 1 else 0
     n_events = len(content(folder / "log.db")["event"])

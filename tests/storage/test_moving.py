@@ -199,6 +199,7 @@ def killed_at(n: int, way: Way, tmp_path: Path, *, late: bool) -> bool:
     return code == 9
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="ends a forked process")
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("way", [("folder", "server"), ("server", "folder")], ids=["out", "back"], indirect=True)

@@ -501,6 +501,7 @@ with Log(sys.argv[1]) as log:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["made", "migrated"])
 def test_processes_that_open_a_project_at_once_make_it_once(postgres: Server, what: str):
     url = postgres.new_project_url()
@@ -721,6 +722,7 @@ def test_a_cache_that_is_no_path_is_refused(tmp_path):
 # News
 
 
+@pytest.mark.long
 def test_what_another_process_stores_is_heard_also_after_the_connection_was_cut(own: Server):
     url = own.new_project_url()
     with Log(url) as log, Log(url) as other:

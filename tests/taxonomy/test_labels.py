@@ -466,6 +466,7 @@ def test_no_text_does_more_harm_than_a_taxonomy_error(text):
     assert Taxonomy.from_yaml(taxonomy.to_yaml()) == taxonomy
 
 
+@pytest.mark.long
 def test_ten_thousand_labels_are_read_as_they_were_written():
     labels = [{"name": f"label {n}", "definition": "what it is", "examples": ["a", "b"]} for n in range(99)]
     big = Taxonomy([{"name": f"group {n}", "labels": labels} for n in range(100)])

@@ -195,7 +195,7 @@ def test_a_workbench_without_progress_shows_nothing(bench, shown, capsys, monkey
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_a_notebook_a_bar_appears_below_the_cell_that_works():
     import nbformat  # here, for it takes some seconds of a core, in each process that collects the tests
     from nbclient import NotebookClient

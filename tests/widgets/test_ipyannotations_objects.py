@@ -242,6 +242,7 @@ def test_pictures_are_shown_without_loss_enlarged_in_whole_steps(opened):
     assert (picture.reshape(60, 8, 80, 8, 3) == own[:, None, :, None]).all()
 
 
+@pytest.mark.long
 def test_coordinates_are_of_the_item_where_its_picture_is_reduced(opened):
     wb, annotator, _ = opened(proposes=False, size=(1500, 2000))
     canvas = annotator.canvas

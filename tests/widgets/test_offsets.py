@@ -49,7 +49,7 @@ def check(cases):
 
 
 @needs_node
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_texts_have_the_same_quotes_in_the_browser_s_converters_and_in_python():
     cases = []
 

@@ -140,6 +140,7 @@ def test_the_editor_and_triage_show_what_others_do_on_a_server(desks):
     wait_for(lambda: any(item in push["item_ids"] for push in sorting.of_kind("unplaced")))
 
 
+@pytest.mark.long
 def test_one_connection_listens_for_all_widgets_of_a_project_and_ends_with_the_last(desks, postgres):
     project, n_others = desks("ada").workbench.project, 0
 
