@@ -355,10 +355,14 @@ def _made_anew(net: Mapping[str, str]) -> str:
     """The lines that build a person's net, or that say that the person has to."""
     module, name = net["module"], net["class"]
     can_import = all(part.isidentifier() for part in (*module.split("."), *name.split("."))) and module != "__main__"
+    ask = f'raise TypeError("pass net=, a {_plain(module)}.{_plain(name)} made as yours was made.")'
     if not can_import or module.partition(".")[0] == "torch":
-        return f'        raise TypeError("pass net=, a {_plain(module)}.{_plain(name)} made as yours was made.")'
+        return f"        {ask}"
     return f"        from {module} import {name.partition('.')[0]}\n" \
-           f"        net = {name}()  # write your constructor's arguments here: they aren't known"
+           "        try:\n" \
+           f"            net = {name}()  # write your constructor's arguments here: they aren't known\n" \
+           "        except TypeError as error:\n" \
+           f"            {ask} from error"
 
 
 def _plain(name: str) -> str:

@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from circles import drawn
 from detectors import OneBox, Told
+from nets import Perceptron
 from PIL import Image
 from sentences import NAMES as SPANS
 from sentences import sentences
@@ -472,6 +473,15 @@ def test_a_class_of_a_persons_is_imported(tmp_path):
         for net in (None, BagOfWords()):
             np.testing.assert_allclose(script.load(net=net, preprocess=encode)(texts), wb.probs(), rtol=0, atol=1e-5)
     assert json.loads((folder / "model.json").read_text())["preprocess"]["name"] == "encode"
+
+
+def test_a_class_whose_arguments_are_not_known_has_to_be_passed(bench, tmp_path):
+    wb = bench(model=Perceptron(3, 16 * 16), preprocess=Preprocess(16, channels=1))
+    script = script_in(wb.model().save(tmp_path / "m"))
+    with pytest.raises(TypeError, match=r"pass net=, a nets\.Perceptron made as yours was made\."):
+        script.load()
+    wb.predict()
+    np.testing.assert_allclose(script.load(net=Perceptron(3, 16 * 16))(list(IMAGES)), wb.probs(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("last", "task", "outputs"), [
