@@ -34,7 +34,8 @@ def test_without_a_seed_all_of_them_run_and_with_one_those_that_it_draws(request
         lines = subprocess.run(command, cwd=request.config.rootpath, env=env, capture_output=True, text=True,
                                check=True).stdout.splitlines()
         return {line for line in lines if "::test_a_method_answers" in line}
-    env = {name: value for name, value in os.environ.items() if name not in ("HITL_SEED", "HITL_WHOLE", "PYTEST_ADDOPTS")}
+    others = ("HITL_SEED", "HITL_WHOLE", "PYTEST_ADDOPTS")
+    env = {name: value for name, value in os.environ.items() if name not in others}
     every = collected(**env)
     assert collected(**env, HITL_SEED="a commit") == drawn(every, "a commit") < every
     assert collected(**env, HITL_SEED="a commit", HITL_WHOLE="1") == every
