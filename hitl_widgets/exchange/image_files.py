@@ -1,4 +1,4 @@
-"""Images in a folder with files of labels: which image belongs to which file, and its size. Read `ImageFiles`."""
+"""Images in a folder of annotation files: find the image of an annotation file, and its size. Read `ImageFiles`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 from ..items.images import size_of
 from .files import IMAGE_SUFFIXES, Source
 
-# Split -> the folder that is written; name of a folder that is read -> split.
+# FOLDERS: split -> name of the folder when writing. SPLITS: name of a folder -> split when reading.
 FOLDERS = {None: "train", "train": "train", "holdout": "val"}
 SPLITS = {"train": "train", "val": "holdout", "valid": "holdout", "validation": "holdout", "test": "holdout"}
 
@@ -26,7 +26,7 @@ def split_of(name: str) -> str | None:
 
 
 class ImageFiles:
-    """The images in a folder, by their paths without an ending.
+    """The images in a folder, found by their paths without the file extension.
 
     Parameters
     ----------
@@ -45,19 +45,20 @@ class ImageFiles:
         self._by_stem = {stem: name for stem, name in stems.items() if name is not None}
 
     def beside(self, name: str, *folders: tuple[str, str]) -> str | None:
-        """The image of a file of labels: at the same path, with a folder of images in place of the folder of labels.
+        """Find the image of an annotation file: "labels/a.txt" -> "images/a.png", for example.
 
         Parameters
         ----------
         name : str
-            Path of the file of labels.
+            Path of the annotation file.
         *folders : (str, str)
-            Name of a folder of labels, and of the folder of images that replaces it.
+            Name of a folder of annotation files, and name of the folder that has the images instead.
 
         Returns
         -------
         str or None
-            Path of the image; else of the one beside the labels, else of the only image with this name.
+            Path of the image in the folder of images. If it isn't there, the image in the same folder as the
+            annotation file; if that isn't there, the only image in any folder with this name; otherwise None.
         """
         path = PurePosixPath(name).with_suffix("")
         parts = list(path.parts)
@@ -70,14 +71,14 @@ class ImageFiles:
         return self._by_path.get(path.as_posix()) or self._by_stem.get(path.name)
 
     def size(self, name: str | None, *others: str | None) -> tuple[int, int] | None:
-        """Width and height of an image as shown, from the pool or from a file here, of which only the header is read.
+        """Width and height of an image as it is shown, from the pool or from the header of the image file.
 
         Parameters
         ----------
         name : str or None
-            Its path in the folder.
+            Path of the image in the folder.
         *others : str or None
-            Ids and names that it may have in the pool.
+            Ids and names that the image may have in the pool.
         """
         if (known := self._source.size_of(*others, name)) is not None or name is None:
             return known

@@ -1,8 +1,8 @@
-"""Descriptors of images as a net: edge directions, pixels and typical patches, reduced to principal components.
+"""Descriptors of images: edge directions, pixels and typical patches, reduced to principal components.
 
-A `DescriptorNet` is fitted to some views of a pool without labels (`fit_descriptors`) and never trained after that. It
-is a torch module, so that Captum's methods can explain a head on top of it, and the queue, light heads and explanations
-use the same descriptors of an item.
+`fit_descriptors` fits a `DescriptorNet` to preprocessed images of a pool ("views"). It needs no labels, and the net
+isn't trained after that. The net is a torch module, so that Captum can explain a classifier that is put on top of it.
+The queue, the light models that learn in the background, and explanations all use these descriptors.
 """
 
 from __future__ import annotations
@@ -24,26 +24,27 @@ from .patches import PatchFilters
 from .tones import Tones, n_tones, tones_of
 from .weights import shapes_in, unset
 
-# Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
+# Number of directions of an edge, without its sign; cells along each side of the image in the fine and the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
 # Added to a block's squared norm, for pixels scaled to a range of 1, so that noise isn't taken for edges.
 NORM_FLOOR = 1e-3
-# Most components of the fine histograms, the coarse ones, the pixels and the patches, and the weight of each block.
+# Maximum number of components of each block of features, and the weight of each block.
 N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50, "patches": 100}
 WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6, "patches": 1.2}
-# The tones' variance as a share of the components': they don't affect similarity. Heads for scales rescale them.
+# Variance of the tones relative to that of the components: so small that they don't affect distances between items.
+# Heads for scales rescale them.
 TONE_SHARE = 1e-4
-# Exponent by which small components count a little more than their variance says.
+# Exponent that gives components with small variance a little more weight than their variance.
 FLATTENED = 0.3
 # Largest and smallest side, in pixels, to which views are scaled.
 LARGEST, SMALLEST = 48, 16
-# Most views to which components are fitted: they settle long before all of a large pool is read.
+# Maximum number of views to which components are fitted: with more views they hardly change.
 N_FITTED = 4_000
 # Patch filters are fitted to this many views, whose pixels, from 0 to 1, are standardised by this mean and deviation.
 N_FOR_FILTERS, MEAN, DEVIATION = 1_500, 0.3, 0.35
 # Tones are fitted to this many views.
 N_FOR_TONES = 500
-# Windows along the longer side of a view, at most, where descriptors are made by windows.
+# Maximum number of windows along the longer side of a view.
 MOST_WINDOWS = 4
 # Batch size: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
 AT_ONCE = 32
@@ -52,8 +53,8 @@ AT_ONCE = 32
 class EdgeHistograms(nn.Module):
     """Histograms of the directions of edges (HOG) in the cells of a grid, each normalised with its neighbours.
 
-    An edge adds its contrast to the bin of its direction and, less, to the nearest bins. In colour, each direction
-    takes the channel with the strongest edge.
+    An edge adds its contrast to the bin of its direction and, with less weight, to the nearest bins. In colour images,
+    each direction uses the channel with the strongest edge.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ class EdgeHistograms(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """From views, shape (n, C, h, w), to histograms, shape (n, 4 * 8 * (cells - 1) ** 2)."""
         n, channels, height, width = views.shape
-        # Padded, so that cells tile the whole and the border is in as many blocks as the interior.
+        # Padded, so that cells cover the whole view, and cells at the border are in as many blocks as the others.
         side = self.cells * math.ceil(max(height, width) / (self.cells - 1))
         top, left = (side - height) // 2, (side - width) // 2
         around = (left, side - width - left, top, side - height - top)
@@ -93,7 +94,7 @@ class EdgeHistograms(nn.Module):
         cells = functional.avg_pool2d(strength, side // self.cells)
         k = self.cells - 1
         blocks = torch.stack([cells[:, :, i:i + k, j:j + k] for i in (0, 1) for j in (0, 1)], dim=1)
-        for most in (0.2, 1.0):  # no single direction outweighs the rest of its block
+        for most in (0.2, 1.0):  # clipped (L2-Hys), so that no single direction dominates its block
             norm = (blocks.square().sum(dim=(1, 2), keepdim=True) + NORM_FLOOR).sqrt()
             blocks = (blocks / norm).clamp(max=most)
         return (blocks + 1e-5).sqrt().flatten(1)
@@ -192,7 +193,9 @@ class Form(NamedTuple):
 
 
 class Descriptors(nn.Module, ABC):
-    """A net that gives descriptors of items, from which light heads learn: `DescriptorNet` for images.
+    """Base class of nets that compute descriptors of items, on which light models are trained.
+
+    For images it is `DescriptorNet`.
 
     Attributes
     ----------
@@ -251,7 +254,7 @@ class DescriptorNet(Descriptors):
         if self.n_windows > 1:
             self.register_buffer("windows", torch.tensor([self.form.across, self.form.down]))
         self.fine, self.coarse, self.pixels = EdgeHistograms(FINE), EdgeHistograms(COARSE), Brightness()
-        self.patches = PatchFilters(channels, padding_mode="replicate")  # a frame of zeros would be an edge
+        self.patches = PatchFilters(channels, padding_mode="replicate")  # a border of zeros would look like an edge
         widths = {"fine": 4 * N_DIRECTIONS * (FINE - 1) ** 2, "coarse": 4 * N_DIRECTIONS * (COARSE - 1) ** 2,
                   "pixels": channels * side ** 2, "patches": self.patches.n_outputs}
         self.components = nn.ModuleDict({name: Components(width, N_COMPONENTS[name]) for name, width in widths.items()})
@@ -375,9 +378,9 @@ def fitting_side(view: Tensor) -> int:
 
 
 def fitting_form(view: Tensor) -> Form:
-    """Square windows that tile views like this one, side by side along its longer side, four at most.
+    """Square windows, at most four, that divide views like this one along the longer side.
 
-    In an image with several labels, what they stand for often lies side by side.
+    In a long image with several labels, the things that the labels name are often side by side.
 
     Examples
     --------

@@ -1,7 +1,8 @@
-"""Imported predictions as a model of the project: the items' probabilities, without a net.
+"""Imported predictions as a model of the project: a table with the probabilities of each item.
 
-`net_of` makes an `ImportedNet` from a table of probabilities; it is versioned, stored and adopted like any net.
-`ImportedPredictor` predicts with it. Whatever needs a net raises the error of `no_net`.
+`net_of` stores such a table in an `ImportedNet`. This is a torch module, so that it is versioned, saved and adopted
+like a trained net, but it has no trained weights. `ImportedPredictor` looks the probabilities up. Methods that need a
+real net, such as embeddings or explanations, raise the error that `no_net` makes.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ Content = Callable[[int], str | None]
 
 
 def no_net(what: str, estimator: str = "") -> ModelError:
-    """The error for something that needs a net, where the adopted model has none.
+    """Make the error for something that needs a net, when the adopted model is a table of probabilities.
 
     Parameters
     ----------
     what : str
-        What can't be done, after "there is no net that could ".
+        What can't be done: the end of a sentence that begins with "there is no net that could".
     estimator : str
         The class of the estimator whose probabilities were stored; "" where they were imported.
     """
@@ -50,7 +51,7 @@ def no_net(what: str, estimator: str = "") -> ModelError:
 
 
 def refuse_without_net(predictor: NetPredictor) -> None:
-    """Raise ModelError for a model that only has stored probabilities, which can't be explained.
+    """Raise ModelError if a model is only a table of probabilities, which can't be explained.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def refuse_without_net(predictor: NetPredictor) -> None:
 
 
 class ImportedNet(nn.Module):
-    """Probabilities of items, kept as a net's weights are: its `weights_version` is their content hash.
+    """Probabilities of items, stored as the buffers of a module. `weights_version` is a hash of them, as for a net.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class ImportedNet(nn.Module):
         return twin
 
     def forward(self, *views: Any, **named: Any) -> Tensor:
-        """Raise ModelError: it only has probabilities by the items' ids."""
+        """Raise ModelError: probabilities are looked up by item id, and can't be computed from views."""
         raise no_net("predict another item", self.estimator)
 
     def rows(self, item_ids: Iterable[str]) -> np.ndarray:
@@ -111,9 +112,9 @@ class ImportedNet(nn.Module):
 
 def net_of(pool: Pool, positions: Sequence[int] | np.ndarray, probs: np.ndarray, label_ids: Sequence[str], *,
            content: Content) -> ImportedNet:
-    """Probabilities of some items of a pool as a net, for `Registry.install`.
+    """Make an `ImportedNet` from the probabilities of some items of a pool, for `Registry.install`.
 
-    The same probabilities of the same items and labels give the same version, in whatever order they come.
+    The same probabilities of the same items and labels give the same version. The order of the items doesn't matter.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def net_of(pool: Pool, positions: Sequence[int] | np.ndarray, probs: np.ndarray,
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As `Project.content`: an item whose content changes later loses its prediction.
+        As `Project.content`. An item whose content changes later has no prediction any more.
 
     Returns
     -------
@@ -219,7 +220,7 @@ class ImportedPredictor(NetPredictor):
     def __init__(self, net: ImportedNet, pool: Images, label_ids: Sequence[str], *, content: Content,
                  multilabel: bool = False) -> None:
         if not np.array_equal(net.labels.numpy(), checksums(label_ids)):
-            raise ModelError(f"the imported probabilities have {len(net.labels)} columns, which aren't of the labels "
+            raise ModelError(f"the {len(net.labels)} columns of the imported probabilities don't match the labels "
                              f"{', '.join(label_ids)[:200]}. Import the table again with wb.import_predictions(...).")
         self.version, self.net = weights_version(net), net
         self.pool, self.label_ids, self.multilabel = pool, tuple(label_ids), multilabel
@@ -237,7 +238,7 @@ class ImportedPredictor(NetPredictor):
 
     @property
     def recipe(self) -> str:
-        """A digest of what predictions depend on, besides the table: the items' files, or what is in memory."""
+        """A hash of what predictions depend on besides the table: the items' files, or their content in memory."""
         digest, pool = blake2b(b"imported", digest_size=8), self.pool
         for position in range(0 if is_remote(pool) else len(pool)):
             stamp = None
@@ -267,7 +268,7 @@ class ImportedPredictor(NetPredictor):
         return probs
 
     def _why_not(self, position: int, content: int, *, is_there: bool) -> str:
-        """Why an item has no prediction, to follow its name; "" where it has one."""
+        """Why an item has no prediction, as the end of a sentence that begins with its id; "" if it has one."""
         if not is_there:
             return f"wasn't predicted by the {self._table.estimator}, which isn't stored: pass it again, " \
                    "hw.Workbench(..., model=...)" if self._table.estimator else "has no row in the imported table"

@@ -1,7 +1,8 @@
-"""The loss of regions that were marked for single objects: an object's score shouldn't depend on wrong regions.
+"""A training loss from the regions that people marked for single objects.
 
-`marked_objects` collects what people marked, and `ObjectRationaleLoss` is the loss that is added in each training step
-of an `ObjectNet`, as `rationales.RationaleLoss` is for classifiers; for spans see `span_rationales`.
+The score of an object shouldn't depend on regions marked as wrong, and should depend on regions marked as missing.
+`marked_objects` collects the marked regions. `ObjectRationaleLoss` is added to the loss in each training step of an
+`ObjectNet`, as `rationales.RationaleLoss` is for classifiers. For spans see `span_rationales`.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from .rationales import (
     repaint,
 )
 
-# Marked objects in a step, besides eight views. Fewer, or in every second step only, hardly helped: benchmarks.md.
+# Marked objects in each step, besides eight views. Fewer, or only in every second step, hardly helped: benchmarks.md.
 AT_ONCE = 3
-# Margin around an object and its marks, in pixels of the view.
+# Margin around an object and its marked regions, in pixels of the view.
 AROUND = 32
 
 
@@ -62,7 +63,7 @@ class MarkedObject(NamedTuple):
 
 @dataclass
 class Marked:
-    """The marked objects that a training can use.
+    """The marked objects that can be used for training.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ class Marked:
     logged : list
         The same objects as JSON values: item_id, annotator, the label's number, and the object as logged.
     left_out : dict of str to str
-        item_id -> why a mark there can't be used.
+        item_id -> why a marked region of this item can't be used.
     """
 
     objects: list[MarkedObject] = field(default_factory=list)
@@ -79,7 +80,7 @@ class Marked:
 
 
 def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
-    """The objects with marked regions, in the items that may train.
+    """The objects with marked regions, in the items that may be used for training.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
 
 
 class _View(NamedTuple):
-    """The part of a view with an object and its marks; `centre` is x and y of the object's centre."""
+    """The part of a view with an object and its marked regions; `centre` is (x, y) of the object's centre."""
 
     view: Tensor
     centre: tuple[float, float]
@@ -123,7 +124,7 @@ class _View(NamedTuple):
 
 
 class ObjectRationaleLoss:
-    """The loss of marked objects at each step of a training: a few of them, in turn, mirrored at random.
+    """The loss of marked objects in each training step: a few of them in turn, mirrored at random.
 
     Parameters
     ----------
@@ -135,11 +136,11 @@ class ObjectRationaleLoss:
         The box around each object, in pixels of its image.
     method : {"penalty", "invariance"}
         The loss of wrong regions: `gradient_penalty` or `occlusion_invariance` of the scores of all labels at the
-        object's centre. Missing regions always take `necessity_loss`, of the object's label.
+        object's centre. For missing regions it is always `necessity_loss`, of the object's label.
     mirror : bool
-        Whether images mean the same mirrored.
+        Whether an image has the same meaning when it is mirrored.
     seed : int
-        Seed of order, mirroring and paint.
+        Seed of the order, the mirroring and the repainting.
     weight : float, optional
         Weight of the loss of wrong regions; from `rationales.WEIGHTS` when None.
     """
@@ -220,7 +221,7 @@ def _stacked(regions: Sequence[Tensor], views: Tensor) -> Tensor:
 
 
 def _view_of(one: MarkedObject, box: np.ndarray, side: int) -> _View:
-    """The part of an image's view around an object and its marks."""
+    """The part of an image's view around an object and its marked regions."""
     view, (across, down) = resized(one.image, side)
     height, width = view.shape[1:]
     whole = (0.0, 0.0, float(one.image.shape[1]), float(one.image.shape[0]))
@@ -229,7 +230,7 @@ def _view_of(one: MarkedObject, box: np.ndarray, side: int) -> _View:
     x0, y0, x1, y1 = box * np.array([across, down, across, down])
     rows, columns = (places if len(places) else torch.tensor([edge]) for places, edge in
                      zip(torch.nonzero(wrong | missing, as_tuple=True), (int(y0), int(x0)), strict=True))
-    # It begins at a cell of the coarsest map, so that the net's cells lie as in the whole view.
+    # It begins at a cell's edge in the coarsest feature map, so that cells cover the same pixels as in the whole view.
     top, left = (max(0, COARSEST * math.floor((min(low, float(marked.min())) - AROUND) / COARSEST))
                  for low, marked in ((y0, rows), (x0, columns)))
     bottom, right = (min(end, math.ceil(max(high, float(marked.max())) + AROUND))

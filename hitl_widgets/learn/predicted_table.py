@@ -1,4 +1,8 @@
-"""A table of predicted values: what the adopted heads predict for every item, on today's scales."""
+"""A table of predicted values of attributes, such as "sharpness": one row for each item and attribute.
+
+The values are predicted by the adopted heads (models of the attributes, trained on the answers) and converted to
+today's scales if an edit has changed a scale since the heads were trained. Read `predicted_table`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ AT_ONCE = 2_048
 
 def predicted_table(registry: ValueRegistry, model: ValueModel, lineage: Lineage, positions: np.ndarray,
                     ids: Sequence[str] | np.ndarray) -> pd.DataFrame:
-    """Values of some items: a row for each item that can be read and each of its attributes.
+    """Predicted values of some items: a row for each readable item and each attribute.
 
     Parameters
     ----------
@@ -27,7 +31,7 @@ def predicted_table(registry: ValueRegistry, model: ValueModel, lineage: Lineage
     model : ValueModel
         The adopted heads.
     lineage : Lineage
-        Carries values over to today's scales; values whose meaning an edit left in doubt are left out.
+        Converts values to today's scales. Values whose meaning is unclear after an edit are left out.
     positions : ndarray of int, shape (n,)
     ids : sequence of str, length n
         Ids of these items.

@@ -1,6 +1,6 @@
-"""Checks of an answer and of what was on the screen, in the form that a decision keeps. Read `answered` first.
+"""Checks of an answer and of what was on the screen, and their conversion to fields of a `Decision`.
 
-`given_objects` does the same for objects.
+Read `answered` first. `given_objects` does the same for objects.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def answered(project: Project, verdict: str | None, given: str | None, values: M
             "label_id": label_id, "values": named_values(values, offered, label_id)}
 
 
-# 15 branches: one for each form in which a project accepts or refuses one label or several.
+# 15 branches: one for each way of passing one or several labels, which the project's task accepts or refuses.
 def given_label(project: Project, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
-    """The id of the label or set that was given; BadInput where the project asks for something else."""
+    """The id of the given label or set of labels; BadInput if the project's task asks for something else."""
     several = project.task == "multilabel"
     if project.task == "scale" and (label is not None or labels is not None):
         raise BadInput("this project asks for values of attributes alone; pass values={...} without a label.")
@@ -59,19 +59,19 @@ def given_label(project: Project, label: str | None, labels: Iterable[str] | Non
 
 
 def _answer(project: Project, name_or_id: str, offered: Taxonomy) -> Label:
-    """Find an answer in the taxonomy that was offered; in today's taxonomy also by a former name."""
+    """Find a label in the taxonomy that was offered. Former names are known only in today's taxonomy."""
     return project.lineage.answer(name_or_id) if offered is project.taxonomy else offered.answer(name_or_id)
 
 
 def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None,
                   annotator: str) -> Seen:
-    """Complete what was on the screen, in the form that the log keeps; for a script, the current prediction."""
+    """Complete the record of what was on the screen, for the log; for a script, make it from the current prediction."""
     if seen is not None:
         seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
     if seen is None or seen.taxonomy not in project.lineage.versions:
         project.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
     if seen is not None:
-        # The screen named another reason, so that it doesn't give the test away.
+        # The screen gave another reason for asking, so that people don't recognise a planted suggestion.
         seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, project.lineage)
         return seen if project.task not in OBJECT_TASKS else \
             seen_objects(seen, project.lineage.versions[seen.taxonomy or project.taxonomy.version])
@@ -88,9 +88,10 @@ def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, posit
 
 def sent_before(project: Project, seen: Seen | Mapping[str, Any] | None, id: str, position: int,
                 annotator: str) -> Seen | None:
-    """What was on the screen of a decision that is in the log already, for a caller that sends it again without that.
+    """What was on the screen, for a decision that is sent a second time and is already in the log.
 
-    It is the same act, so after an edit of the labels or with another model it is read as it was then.
+    A missing taxonomy version, or the whole record of a scripted decision, is taken from the log. So the decision means
+    the same as at first, even if the labels were edited or another model was adopted in between.
     """
     check_event_id(id)
     if seen is not None and not isinstance(seen, Seen):
@@ -108,7 +109,7 @@ def sent_before(project: Project, seen: Seen | Mapping[str, Any] | None, id: str
 
 
 def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
-    """What was on a screen that showed a taxonomy version which no longer holds, since logs were joined meanwhile."""
+    """Correct `seen` for a screen whose taxonomy version became invalid when logs were joined in the meantime."""
     version = seen.taxonomy
     if seen.scripted or version is None or label is None or label in lineage.versions[version]:
         return seen
@@ -118,7 +119,7 @@ def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
 
 
 def check_repeat(project: Project, seen: Seen, item_id: str, annotator: str) -> None:
-    """Raise BadInput unless an answer repeats an answer of the same person to the same item."""
+    """Raise BadInput if `seen.repeat_of` isn't an earlier decision of the same person on the same item."""
     if seen.repeat_of is None:
         return
     former = project.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None

@@ -1,7 +1,8 @@
-"""Label index: the label that each annotator gave each item, and which labels an edit left in doubt.
+"""Label index: the label that each annotator gave each item, and which answers are in doubt after edits.
 
-Items are positions in the pool. Each answer is stored as a code for a pair: the label_id as given, and the taxonomy
-version of its time. What later edits made of a pair is looked up once for each pair, not for each answer, so that a
+An item is identified by its position in the pool. A label is stored as a pair: the label_id that was given, and the
+taxonomy version under which it was given. Each different pair has an integer code, and answers are stored as arrays of
+these codes. Whether edits changed the meaning of a label is computed once for each pair, not for each answer, so that a
 million answers are counted in milliseconds. Read `LabelIndex.note_all` and `LabelIndex.doubtful` first.
 """
 
@@ -22,17 +23,17 @@ Positions = npt.NDArray[np.int64]
 
 
 class LabelIndex:
-    """The labels that stand, for each annotator and position of a pool. Not safe for threads by itself.
+    """The current label of each annotator and item. The class isn't thread-safe.
 
     Attributes
     ----------
     unplaced : dict
         annotator -> position -> taxonomy version, for items answered unsure or flagged as not in the taxonomy.
     put_off : dict
-        annotator -> position -> label as it was given, of an answer that a later skip suspended. It no longer counts,
-        but still narrows the choices.
+        annotator -> position -> label as it was given, for answers after which the annotator skipped the item. Such an
+        answer is suspended: it isn't counted, but still limits the candidates that are offered.
     values : ValueIndex
-        The values of attributes that stand.
+        The current values of attributes.
     """
 
     def __init__(self, n_items: int) -> None:
@@ -50,15 +51,15 @@ class LabelIndex:
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
                  versions: Sequence[int | None], *, unplaced: Mapping[int, int],
                  put_off: Mapping[int, Pair] | None = None) -> None:
-        """Set the labels that one annotator's answers give to some items now; they replace earlier ones.
+        """Set the labels that an annotator gave to some items. They replace the annotator's earlier labels.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,)
-            Each item once.
+            Positions of the items, each once.
         annotator : str
         label_ids, versions : sequences, length n
-            As given; a label_id of None where no label was given.
+            The label_ids, None where no label was given, and the taxonomy versions under which they were given.
         unplaced : mapping
             position -> taxonomy version, for items answered unsure or flagged as not in the taxonomy.
         put_off : mapping, optional
@@ -110,7 +111,7 @@ class LabelIndex:
 
     def votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
               ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """List the answers to some items that mean a label of today.
+        """List the answers to some items whose label is clear in today's taxonomy.
 
         Parameters
         ----------
@@ -120,7 +121,7 @@ class LabelIndex:
         Returns
         -------
         item, annotator, label : ndarray of int64, shape (n_votes,)
-            Places in `positions`, in `annotators` and among today's labels.
+            For each answer, its index in `positions`, in `annotators` and in today's labels.
         """
         column_of = {label_id: column for column, label_id in enumerate(lineage.today.label_ids)}
         today = np.array([-1 if pair is None else column_of.get(lineage.exactly(*pair) or "", -1)
@@ -139,13 +140,13 @@ class LabelIndex:
 
     def label_votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
                     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """For answers with sets of labels, list whether each of today's labels is on, as far as that is certain.
+        """For answers with sets of labels, list whether each of today's labels is on, where this is certain.
 
         Returns
         -------
         item, annotator, on : ndarray of int64, shape (n_votes,)
-            Place in `positions` times the number of labels, plus the label's place; place in `annotators`; 1 where the
-            label is on, 0 where it is off.
+            Index in `positions` times the number of labels, plus the index of the label; index in `annotators`; 1 if
+            the label is on, 0 if it is off.
         """
         n_labels = len(lineage.today.label_ids)
         states = np.full((len(self._pairs), n_labels), -1, np.int8)
@@ -187,7 +188,7 @@ class LabelIndex:
     def n_items(self, pairs: Collection[Pair]) -> int:
         """Count the items with any of these labels, including labels suspended by a skip.
 
-        Where each item has one answer, the counts of answers are added up instead of going through a million items.
+        Items with one answer are counted from the number of answers for each label, without going through all items.
         """
         wanted = np.array([pair in pairs for pair in self._pairs], np.bool_)
         several = np.flatnonzero(self._n_given > 1)
@@ -200,7 +201,7 @@ class LabelIndex:
 
     def doubtful(self, lineage: Lineage, annotator: str | None = None, *, at: Positions | slice = EVERYWHERE
                  ) -> npt.NDArray[np.int64]:
-        """Find the step that left each item's answers in doubt, labels or values, including those suspended by a skip.
+        """For each item, find the edit after which its answers are in doubt: labels or values, suspended ones included.
 
         Parameters
         ----------
@@ -213,7 +214,7 @@ class LabelIndex:
         Returns
         -------
         ndarray of int, a number for each item
-            The step's version, the newest of several; 0 where no answer is in doubt.
+            The taxonomy version that the edit made; the newest if there are several. 0 if no answer is in doubt.
         """
         versions = self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
                              put_off=True, at=at)
@@ -280,7 +281,7 @@ class LabelIndex:
         of_values = self.values.doubtful(lineage, annotator, at)
         if not lineage.asks:
             return of_values
-        # Answers with only a label: attributes that were added later are asked for them too.
+        # Answers that have only a label: attributes that were added later are asked for these, too.
         asks = np.array([0 if pair is None else max(doubts_of(lineage, *pair, {}).values(), default=0)
                          for pair in self._pairs], np.int64)[self._codes[annotator][at]]
         given = self.values.given(annotator, at)
@@ -312,7 +313,7 @@ class LabelIndex:
         agree = [sum((other == label for other in given), np.zeros(len(rows), np.int32)) * (label >= 0)
                  for label in given]
         most = np.max(agree, axis=0)
-        # Tied if the leading labels together have more votes than one of them.
+        # Tied if several labels have the largest number of votes: together they then have more votes than one of them.
         tied[rows] = (most > 0) & (sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most)
         return tied
 
@@ -330,7 +331,7 @@ class LabelIndex:
     # 14 branches: all items or some of them, and suspended answers, which are kept apart from the others.
     def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False,
              at: Positions | slice = EVERYWHERE) -> npt.NDArray[np.int64]:
-        """For each item, the largest number that `up` gives for one of its answers.
+        """For each item, the largest number that the function `up` returns for one of its answers.
 
         Parameters
         ----------
@@ -349,7 +350,7 @@ class LabelIndex:
             0 where there is no answer.
         """
         numbers = np.array([0 if pair is None else up(pair) for pair in self._pairs], np.int64)
-        if numbers.max(initial=0) < 2 ** 15:  # a quarter of the memory to go through
+        if numbers.max(initial=0) < 2 ** 15:  # a quarter of the memory
             numbers = numbers.astype(np.int16)
         largest = np.zeros(len(self._n_given[at]), numbers.dtype)
         late: dict[int, int] = {}

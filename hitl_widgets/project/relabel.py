@@ -1,8 +1,10 @@
-"""Relabelling: the queue of items that taxonomy edits left in doubt.
+"""Relabelling: the queue of items that have to be asked again after edits of the taxonomy.
 
-Only items whose answers are in doubt under today's labels are asked again, each with its likely labels. Hold-out items
-are asked in a random order of their own, so that no strategy selects the items that measure. Read `RelabelQueue.order`
-first. A `Proposal` says which of the other items may be labelled without asking.
+After an edit such as a split, an answer may stand for one of several labels of today. Such an answer is "in doubt", and
+the labels that it may stand for are its candidates. Only items with answers in doubt are asked again, with their
+candidates. Hold-out items come in a random order of their own: a strategy that chose among them would bias the
+measurement. A `Proposal` has labels for some of the other items, which are labelled without asking once a sample of
+them was checked. Read `RelabelQueue.order` first.
 """
 
 from __future__ import annotations
@@ -129,8 +131,8 @@ class RelabelQueue:
 
         Checks of proposed labels come first. Then the newest edit comes before older ones, and the annotator's own
         answers before those of others, which are asked only where one answer per item is enough. Hold-out items of all
-        edits are mixed in at the queue's own share, in random order, so that doubt doesn't select the items that
-        measure. Skipped items are last.
+        edits are mixed in at the queue's own share and in random order, so that their order doesn't depend on how
+        doubtful they are. Skipped items are last.
 
         Parameters
         ----------
@@ -370,12 +372,12 @@ class RelabelQueue:
         code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
 
         def taught(pair: Pair) -> int:
-            """Index of the candidate that an answer has; a set with several candidates isn't learnt from."""
+            """Index of the candidate that an answer has; 0 if it has none, or is a set with several candidates."""
             of = [code_of[label_id] for label_id in members(lineage.exactly(*pair)) if label_id in code_of]
             return of[0] if len(of) == 1 else 0
 
         noted = state.label_index.noted()
-        noted = noted[~self._measures_at(noted)]  # the hold-out trains nothing
+        noted = noted[~self._measures_at(noted)]  # the hold-out is never used for training
         codes = state.label_index.look(taught, at=noted)
         answered, codes = noted[codes > 0], codes[codes > 0]
         teaching = np.argsort(state.queue.draws[answered])[:N_TRAINING]
@@ -518,7 +520,7 @@ def model_order(doubtful: DoubtfulItems, features: Features, *, seed: int
 
 
 def _typical_first(doubtful: DoubtfulItems, features: Features, *, seed: int) -> Positions:
-    """Put typical items first, where values are in doubt but no labels."""
+    """Put typical items first; for items whose values of attributes are in doubt, but not their labels."""
     from ..sampling import relabel_order
     positions = doubtful.positions
     ordered: Positions = positions[relabel_order.typical(features(positions), seed=seed)]
@@ -526,7 +528,7 @@ def _typical_first(doubtful: DoubtfulItems, features: Features, *, seed: int) ->
 
 
 def _near_examples(doubtful: DoubtfulItems, features: Features) -> Positions:
-    """Find items that may have an added label, as long as no model predicts it; empty when no label was added.
+    """Find items that may have an added label, while no model can predict it yet; empty if no label was added.
 
     The step's examples come first, then unplaced items, then the neighbours of examples and answers of the new label.
     """

@@ -1,6 +1,7 @@
-"""Shown objects: which proposals for an item a person sees, or their own objects in a review.
+"""The objects that are shown to a person when an item is opened.
 
-Read `shown` first.
+For a new item, these are some of the model's proposals. For an item that the person has already answered, they are the
+objects of this answer. Read `shown` first.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ class Shown(NamedTuple):
     objects, withheld : tuple of mapping
         As in `Seen`.
     threshold, threshold_probability : float or None
-        As in `Seen`; None if nothing was proposed; the probability also if no threshold was drawn.
+        As in `Seen`. Both are None without a model that proposes objects; the probability is also None if the threshold
+        wasn't drawn at random.
     hidden : bool
-        Whether proposals are hidden from the person. Their own objects never are.
+        Whether the proposals are hidden from the person. The person's own objects are never hidden.
     model : str or None
         Version of the model that proposed them.
     """
@@ -44,7 +46,7 @@ class Shown(NamedTuple):
 
 
 def shown(project: Project, item: Item, annotator: str) -> Shown:
-    """The objects that a person is shown for an item: the proposals, or their own objects in a review.
+    """The objects that a person is shown for an item: the proposals, or the person's own objects in a review.
 
     Proposals are selected at random: see `threshold_arms`.
     """
@@ -60,7 +62,7 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
     adopted, proposals = _proposed(project, item.position)
     if adopted is None:
         return Shown(hidden=item.blind)
-    # Measuring items, scripts and reviews aren't part of the draw.
+    # Thresholds aren't drawn for hold-out and gold items, scripts and reviews.
     thresholds = todays_thresholds(adopted.body.get("thresholds", {}), adopted.body.get("taxonomy"), project.lineage)
     drawn = draw_proposals(proposals, thresholds, project.taxonomy.label_ids, seed=project.settings["seed"],
                            annotator=annotator, item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
@@ -74,9 +76,9 @@ def todays_thresholds(thresholds: Mapping[str, float], version: int | None, line
     Parameters
     ----------
     thresholds : mapping
-        label_id -> score, for the labels that the model learnt.
+        label_id -> score, for the labels that the model was trained on.
     version : int or None
-        The taxonomy version at that time.
+        The taxonomy version when the model was trained.
     lineage : Lineage
     """
     carried: dict[str, float] = {}
@@ -88,7 +90,7 @@ def todays_thresholds(thresholds: Mapping[str, float], version: int | None, line
 
 
 def _proposed(project: Project, position: int) -> tuple[Event | None, Sequence[Proposal]]:
-    """The event of the adopted model, and the proposals of this very model; None without a usable model."""
+    """The event of the adopted model, and the proposals of this model; None without a usable model."""
     adopted = project.adopted()
     while adopted is not None and (propose := project.propose) is not None:
         proposals = propose(position)
@@ -101,7 +103,7 @@ def _proposed(project: Project, position: int) -> tuple[Event | None, Sequence[P
 
 
 def _suspected(project: Project, former: Decision) -> frozenset[str]:
-    """Ids of a decision's objects that may be wrong by the last estimate."""
+    """Ids of a decision's objects that may be wrong according to the last estimate of label errors."""
     if project.second_looks is None:
         return frozenset()
     frame = project.second_looks.frame

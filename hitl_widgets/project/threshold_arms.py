@@ -1,17 +1,23 @@
-"""Arms of thresholds: the score from which a person sees proposals, and which of these are withheld at random.
+"""Randomised thresholds: which of the model's proposed objects a person sees in an image.
 
-The misses that a prefill causes can be estimated only if proposals are shown at random. So the threshold of each person
-and image is drawn, and in a tenth of the images a few of the proposals above it are withheld: `seen.withheld` in the
-log. Blind images show nothing, and nothing is withheld there. Read `draw_proposals` first.
+Proposals are shown if their score is at or above a threshold. People may overlook objects that weren't proposed. How
+often this happens can be estimated only if chance decides which proposals are shown. So the threshold is drawn for each
+person and image. In addition, in a tenth of the images a few proposals above the threshold are withheld; the log has
+them in `seen.withheld`. In blind images no proposals are shown, and none are withheld. Read `draw_proposals` first.
 
-Recipe, for a script that has only the log: the seed is that of the event "created". As in `arms`, texts joined by NUL
-characters are hashed to a number from 0 to 1. The number of ``"threshold"``, seed, annotator and item_id draws the
-threshold: below .8 the usual one, below .9 the lower one, else the higher one. The usual threshold of a label is that
-of the model (`thresholds` of the event "adopted"), or .3 if it has none; the lower one is half of it, and the higher
-one lies halfway between it and 1. In the log, `seen.threshold` is the mean over today's labels, and
-`seen.threshold_probability` is the probability of the draw, .8 or .1; with .1, a threshold below .5 is the lower one.
-Some proposals of an image are withheld if the number of ``"withhold"``, seed, annotator and item_id is below .1: those
-whose own number, of ``"withheld"``, seed, annotator, item_id and the proposal's id, is below .05.
+The draws can be recomputed from the log, as follows. ``number(a, b, ...)`` hashes texts to a number from 0 to 1, as
+described in `arms`. The seed is that of the event "created".
+
+1. The threshold: ``number("threshold", seed, annotator, item_id)`` below .8 means the usual threshold, from .8 to below
+   .9 the lower one, and from .9 the higher one. The usual threshold of a label is that of the model (`thresholds` of
+   the event "adopted"), or .3 if the model has none for it. The lower threshold is half of the usual one. The higher
+   threshold is halfway between the usual one and 1.
+2. The images with withheld proposals: ``number("withhold", seed, annotator, item_id)`` is below .1.
+3. The withheld proposals in such an image: ``number("withheld", seed, annotator, item_id, proposal_id)`` is below .05.
+
+In the log, `seen.threshold` is the mean of the drawn thresholds of today's labels. `seen.threshold_probability` is .8
+for the usual threshold, and .1 for the lower and the higher one; of these two, `seen.threshold` is below .5 for the
+lower.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from .arms import number
 
 # The threshold of a label for which the model has none.
 USUAL = 0.3
-# Probability of each threshold, in the order in which they divide the interval from 0 to 1.
+# Probability of each threshold. They divide the interval from 0 to 1 in this order.
 THRESHOLDS: Mapping[str, float] = {"usual": 0.8, "lower": 0.1, "higher": 0.1}
 # Share of the images in which proposals are withheld, and the probability for each proposal there.
 WITHHELD_IN, WITHHELD = 0.1, 0.05
@@ -38,7 +44,7 @@ class Drawn(NamedTuple):
 
 
 class Proposed(Protocol):
-    """Protocol of a proposal, as far as it is needed here."""
+    """Protocol with the attributes of a proposal that are used here."""
 
     @property
     def id(self) -> str:
@@ -63,9 +69,9 @@ class DrawnProposals(Generic[P]):
     Parameters
     ----------
     shown : list of Proposal
-        The proposals that are shown, or would be in an image that isn't blind.
+        The proposals that are shown; in a blind image, those that would be shown if it weren't blind.
     withheld : list of Proposal
-        The proposals that are withheld, each with the probability `WITHHELD`.
+        The proposals above the threshold that are withheld, each with the probability `WITHHELD`.
     threshold : float
         The minimum score of proposals that are shown; if labels have thresholds of their own, the mean of these.
     probability : float or None
@@ -79,7 +85,7 @@ class DrawnProposals(Generic[P]):
 
 
 def moved(threshold: float, which: str) -> float:
-    """A label's threshold under a draw, from its usual one.
+    """The drawn threshold of a label, computed from its usual threshold.
 
     Examples
     --------
@@ -90,7 +96,7 @@ def moved(threshold: float, which: str) -> float:
 
 
 def threshold_arm(threshold: float | None, probability: float | None) -> str | None:
-    """Which threshold was drawn, by the threshold and probability in the log; None if none was drawn.
+    """Which threshold was drawn, from the threshold and probability in the log; None if none was drawn.
 
     Examples
     --------
@@ -134,14 +140,15 @@ def draw_proposals(proposals: Sequence[P], thresholds: Mapping[str, float], labe
         The project's.
     annotator, item_id : str
     drawn : bool
-        Whether the threshold is drawn and proposals are withheld. Otherwise all from the usual threshold on are shown.
+        Whether the threshold is drawn and proposals are withheld. If False, all proposals with at least the usual
+        threshold are shown.
     hidden : bool
-        Whether the image is blind. Its threshold is drawn all the same, to record what would have been shown.
+        Whether the image is blind. Its threshold is drawn nevertheless, to record what would have been shown.
 
     Returns
     -------
     DrawnProposals
-        In the order of the proposals.
+        Shown and withheld proposals, each in the order of `proposals`.
     """
     arm = draw_threshold(seed, annotator, item_id) if drawn else Drawn("usual", None)
     at = {label_id: moved(thresholds.get(label_id, USUAL), arm.which) for label_id in label_ids}

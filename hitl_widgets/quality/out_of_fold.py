@@ -1,7 +1,7 @@
 """Out-of-fold predictions: each item is predicted by models that were not trained on it.
 
-A net that learned from an answer agrees with it, right or wrong. So quick models learn from four fifths of the items
-and predict the last one, in turn. Read `out_of_fold`.
+A net that was trained on a wrong answer often predicts the same wrong answer, which hides the error. So a quick model
+is trained on four fifths of the items and predicts the remaining fifth, for each fifth in turn. Read `out_of_fold`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..errors import ShapeError
 Features = npt.NDArray[np.floating]
 
 N_FOLDS = 5
-# Principal components, and the inverse strength of the penalty: both small, for few labels and many wrong ones.
+# Number of principal components, and C of the logistic regression: both small, for few labels of which many are wrong.
 N_DIRECTIONS, STRENGTH = 60, 0.1
 
 
@@ -26,15 +26,16 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
                 draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Probabilities of items' labels, by models that never saw the answers to these items.
 
-    The geometric mean of logistic regressions on the principal components of each kind of features. A label with m
-    examples gets at least 1 / (m + 2) before rows are normalized to sum 1: few examples can't rule a label out.
+    They are the geometric mean of logistic regressions, one for each kind of features, on its principal components. A
+    label with m examples gets a probability of at least 1 / (m + 2) before rows are normalised to sum to 1, since a
+    model with few examples of a label can't rule it out.
 
     Parameters
     ----------
     features : sequence of ndarray, shape (n_items, n_features)
         One array for each kind.
     targets : ndarray of int64, shape (n_items,)
-        Column of the label that was given; -1 where there is none: such an item is predicted and not learned from.
+        Column of the label that was given; -1 for an item without a label, which is predicted but not trained on.
     n_labels : int
         Columns of the result.
     draws : ndarray, shape (n_items,)
@@ -43,7 +44,7 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
     Returns
     -------
     ndarray, shape (n_items, n_labels), rows sum to 1
-        Equal probabilities where there is too little to learn from.
+        Equal probabilities if fewer than two labels have examples to learn from.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Featur
     seen, new = directions.transform(known), directions.transform(held_out)
     scale = float(seen.std(axis=0).mean()) or 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near the optimum is near enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an approximate optimum is good enough
         head = LogisticRegression(C=STRENGTH, max_iter=200).fit(seen / scale, targets)
     probs = np.zeros((len(held_out), n_labels))
     probs[:, head.classes_] = head.predict_proba(new / scale)
@@ -92,7 +93,7 @@ def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Featur
 
 
 def folds(labels: npt.NDArray[np.int64], draws: npt.NDArray[Any], *, n_folds: int = N_FOLDS) -> npt.NDArray[np.int64]:
-    """The fold of each item: sorted by label and then by draw, items are dealt out to the folds in turn.
+    """The fold of each item: items are sorted by label, then by draw, and assigned to the folds in turn.
 
     Parameters
     ----------

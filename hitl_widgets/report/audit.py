@@ -1,10 +1,13 @@
 """The audit of the model's suggestions: how often they are right in the pool, estimated from a random sample of it.
 
-Each item has a place in a random order that depends only on the project and the item (`sampling.audit.Audit`). The
-queue asks the first items of this order in addition to those that a strategy picks; an item that the strategy has asked
-already counts with its answer. So the answered items up to the first open one are a random sample of the pool. Whether
-a person sees the suggestion is drawn for each person and item (`project.arms`), so that at least half of the items are
-answered without it; an item belongs to the half of the person who answered it first. Read `audit` first.
+The items of the pool have a random order that depends only on the project and the items (`sampling.audit.Audit`). The
+queue asks the first items of this order, in addition to the items that a strategy chooses. If a strategy has already
+asked one of them, that answer is used. So the items of this order before the first unanswered one are a random sample
+of the pool.
+
+For each person and item it is drawn at random whether the suggestion is hidden or shown (`project.arms`). It is hidden
+with a probability of one half or more. The sample has two halves, "hidden" and "shown"; the first answer to an item
+decides in which half the item is. Read `audit` first.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ class Audited:
         (round, model) -> number of items, without gold, that nobody had answered when the model began to suggest: the
         pool to which its accuracy refers.
     n_unsure, n_tied : int
-        Items of the sample that were answered "unsure", and items with tied answers: neither count.
+        Items of the sample that were answered "unsure", and items with tied answers. Both are left out of the sample.
     """
 
     sample: pd.DataFrame
@@ -54,10 +57,10 @@ class Audited:
     def accuracy(self) -> dict[Model, Estimate]:
         """Share of a model's suggestions that are right in the pool, by round and model.
 
-        Only answers given without sight of the suggestion count, to items of the audit's blind half and of the
-        hold-out: both are random samples of the items that were open when the model began to suggest. Answers given in
-        sight of the suggestion are biased towards it. Intervals are wider where whole groups were drawn and their items
-        are alike.
+        Only answers given while the suggestion was hidden are used: those to the audit's hidden half and to the
+        hold-out. Both are random samples of the items that were unanswered when the model began to suggest. Answers
+        given while the suggestion was shown are biased towards it. Intervals are wider if whole groups were drawn and
+        the items of a group are alike.
         """
         blind = self.sample[self.sample["half"] != "shown"]
         figures = {}
@@ -71,8 +74,8 @@ class Audited:
     def bias(self) -> Estimate:
         """Automation bias: how much more often answers agree with a suggestion that is seen than with a hidden one.
 
-        Both halves of the audit are random samples from the same time, so that their difference is due to seeing the
-        suggestion.
+        Both halves of the audit are random samples of the same pool in the same period, so that their difference is
+        caused by seeing the suggestion.
         """
         halves = {half: group["right"] for half, group in self.sample.groupby("half")}
         if "shown" not in halves or "hidden" not in halves:
@@ -97,8 +100,8 @@ class _Answered:
 def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Audited:
     """Read the random sample from the log.
 
-    An answer counts if it was the annotator's first to the item and was given on a screen, even if it was revised
-    since. Imported labels, answers of scripts, and gold, which somebody selected, are left out.
+    An answer is used if it was the annotator's first answer to the item and was given on a screen, even if it was
+    revised later. Imported labels, answers of scripts, and gold items, which somebody selected, are left out.
 
     Parameters
     ----------
@@ -148,7 +151,7 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
 
 
 def _while_open(items: Iterable[_Answered], age_of: Mapping[Any, int]) -> Iterator[_Answered]:
-    """The items that were open in the time of their model: no item before them has a newer model."""
+    """The items that were asked while their model was in use: no item before them in the order has a newer model."""
     newest = -1
     for one in items:
         age = age_of.get(one.model, -1)
@@ -172,14 +175,14 @@ def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:
 
 
 def _half(first: Event, formerly_hidden: bool | None) -> str | None:
-    """The half of an item, from its first answer; None if its arm wasn't drawn with the audit's shares.
+    """The half of an item, from its first answer; None if it wasn't drawn with the audit's probabilities.
 
     Parameters
     ----------
     first : Event
     formerly_hidden : bool or None
-        The half of the item in versions before arms were drawn for each person, for answers without an arm; None for
-        hold-out items.
+        Whether the item was hidden from everybody in older versions of the package, which didn't draw this for each
+        person. Used for answers without an arm. None for hold-out items.
     """
     if formerly_hidden is None:
         return "holdout"
@@ -196,7 +199,7 @@ def _model_of(answer: Event, ends: Sequence[int]) -> tuple[int, str | None]:
 
 
 def _fits(answer: Event, half: str) -> bool:
-    """Whether an answer was given under the conditions of its half, at once or after a skip."""
+    """Whether an answer was given on a screen under the conditions of its half, at once or after a skip."""
     seen = answer.body.get("seen", {})
     return not seen.get("scripted", False) and seen.get("suggestion") is not None and not seen.get("planted") \
         and bool(seen.get("hidden", False)) == (half != "shown") \

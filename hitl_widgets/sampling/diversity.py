@@ -1,8 +1,9 @@
 """Diverse selection: strategies over embeddings, and groups of items that look alike.
 
-The strategies are for models that know too little for their uncertainty to mean much. They return scores, the larger
-the sooner; an item that isn't among the n chosen has NaN. Read `typiclust` and `k_centre` first; `groups_of_alike` is
-for sorting items in groups.
+The strategies are for the beginning, when a model was trained on few answers and its uncertainty isn't informative yet.
+They return a score for each item: items with a larger score are asked earlier, and items that weren't chosen have NaN.
+`groups_of_alike` divides items into groups of similar items, which a person sorts. Read `typiclust` and `k_centre`
+first.
 """
 
 from __future__ import annotations
@@ -20,20 +21,22 @@ Embeddings = npt.NDArray[np.floating]
 NEIGHBOURS = 20
 # A cluster of fewer items counts as outliers.
 MIN_CLUSTER = 5
-# More clusters than this add little (Hacohen et al. stop at 500); of more items than this a sample is enough.
+# More clusters than this add little (Hacohen et al. stop at 500). Clusters are fitted to at most MAX_FITTED items, and
+# at most MAX_COMPARED items of a cluster are compared; PASSES is the maximum number of iterations of k-means.
 MAX_CLUSTERS = 500
 MAX_FITTED, MAX_COMPARED, PASSES = 20_000, 1_024, 20
-# Up to this many points, k-means sees all of them at once, and Ward's tree, whose memory is their square, is used.
+# Up to this number of points, k-means isn't done in mini-batches, and Ward's method is used, whose memory grows with
+# the square of the number.
 WHOLE_UP_TO = 2_000
 # Groups of items that look alike: their approximate size, and how many a person will look through at most.
 GROUP_SIZE, MAX_GROUPS = 16, 80
-# Diverse items are chosen among this many times as many of the most uncertain ones.
+# n diverse items are chosen among the DOUBTFUL * n most uncertain items.
 DOUBTFUL = 10
-# Near-duplicates: shares of the median distance to the nearest item, and of that of any two items. Then the number of
-# items from which the medians are estimated, and of best items that are searched for near-duplicates.
+# Near-duplicates: factors of the median distance to the nearest item, and of the median distance of two items. Then the
+# number of items from which the medians are estimated, and of the best items that are searched for near-duplicates.
 OF_NEAREST, OF_PAIRS = 0.6, 0.25
 MAX_SURVEYED, MAX_WALKED = 2_000, 4_000
-# k-means sees all points at once up to this product of points and clusters: its clusters are better then.
+# Up to this product of points and clusters, k-means isn't done in mini-batches: its clusters are better then.
 WHOLE_PRODUCT = 400_000
 _AT_ONCE = 256
 
@@ -113,8 +116,9 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
               rng: np.random.Generator | None = None) -> Scores:
     """Choose the n most typical items of clusters without an answer (TypiClust), for the very first answers.
 
-    Labelled and other items are divided into as many clusters as there will be labelled items. The largest cluster
-    without a labelled item gives its most typical item, whose 20 nearest neighbours in it are nearest; and so on.
+    All items are divided into as many clusters as there will be labelled items. From the largest cluster without a
+    labelled item, the most typical item is chosen: the one with the smallest mean distance to its 20 nearest neighbours
+    in the cluster. This is repeated for the next cluster.
 
     Parameters
     ----------
@@ -189,8 +193,8 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     probs : ndarray, shape (n_items, n_labels), rows sum to 1
         A row with NaN is never chosen.
     embeddings : ndarray, shape (n_items, n_features), optional
-        Items with NaN in their row are chosen only where there are too few others. Without embeddings, only the margin
-        decides.
+        Items with NaN in their row are chosen only if there are too few others. Without embeddings, items aren't
+        chosen: the margin scores of all items are returned.
     n : int
         Number of items to choose.
     rng : numpy.random.Generator, optional
@@ -199,7 +203,7 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        The margin scores of the chosen items, from 0 to 1, the largest first in the queue; NaN for all others.
+        The margin scores of the chosen items, from 0 to 1; the largest is asked first. NaN for all others.
 
     Raises
     ------
@@ -270,7 +274,7 @@ def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: i
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        The spread of the chosen items, the largest first in the queue; NaN for all others.
+        The spread of the chosen items; the largest is asked first. NaN for all others.
 
     Raises
     ------
@@ -305,8 +309,8 @@ def _unlike_each_other(scores: Scores, embeddings: Embeddings | None, n: int,
 def alike_below(rows: Embeddings, *, seed: int = 0) -> float:
     """The distance up to which two items are near-duplicates, from the distances in a pool.
 
-    It is 0.6 of the median distance to the nearest neighbour, and at least a quarter of the median distance of two
-    items, for pools in which most items have near-duplicates, such as frames of films.
+    It is 0.6 of the median distance to the nearest neighbour, and at least a quarter of the median distance of any two
+    items. The minimum is for pools in which most items have near-duplicates, such as frames of films.
 
     Parameters
     ----------
@@ -338,9 +342,9 @@ def near_duplicates(rows: Embeddings, taken: Embeddings, *, n: int, bar: float) 
     Parameters
     ----------
     rows : ndarray, shape (n_items, n_features)
-        Descriptors, the best item first. A row with NaN is like no other.
+        Descriptors, the best item first. A row with NaN is no near-duplicate of any other.
     taken : ndarray, shape (n_taken, n_features)
-        Descriptors of the items that are asked besides these.
+        Descriptors of other items that will be asked anyway.
     n : int
         How many items will be asked: the first n that aren't marked.
     bar : float
@@ -384,8 +388,8 @@ def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int =
     Returns
     -------
     list of ndarray of int
-        Row numbers, each in one group. The group whose items are most alike comes first, those of less than a quarter
-        of `size` at the end; in each the most typical item comes first.
+        Row numbers; each is in one group. The group whose items are most alike comes first. Groups with fewer than a
+        quarter of `size` items come last. In each group the most typical item comes first.
 
     Raises
     ------
@@ -419,7 +423,7 @@ def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int =
 
 
 def _parted(rows: Embeddings, k: int, seed: int) -> list[npt.NDArray[np.intp]]:
-    """Row numbers in k parts, fewer where rows are equal."""
+    """Divide row numbers into k parts, or fewer if there are fewer than k different rows."""
     k = min(k, len(np.unique(rows, axis=0))) if rows.shape[1] else min(k, 1)
     if k <= 1:
         return [np.arange(len(rows))] if len(rows) else []
@@ -469,7 +473,7 @@ def _checked(embeddings: Embeddings, labelled: Embeddings | None) -> tuple[Embed
     middle = np.float32(0)
     if (known := _known(points)).any():
         points = points if known.all() else points[known]
-        middle = points[::max(1, len(points) // _AT_ONCE)].mean(axis=0).astype(np.float32)  # near zero is near enough
+        middle = points[::max(1, len(points) // _AT_ONCE)].mean(axis=0).astype(np.float32)  # approximate is good enough
     return (np.subtract(points[:known.sum()], middle, dtype=np.float32),
             np.subtract(centres[_known(centres)], middle, dtype=np.float32))
 
@@ -489,7 +493,7 @@ def _squared(points: Embeddings, squares: npt.NDArray[np.floating], centres: Emb
 
 
 def _ranked(chosen: npt.NDArray[np.intp], embeddings: Embeddings) -> Scores:
-    """Scores of all items, from the chosen items' places among the known ones, first to last."""
+    """Scores of all items. `chosen` has indices among the rows without NaN, in the order of choice."""
     scores = np.full(len(embeddings), np.nan, np.float32)
     if len(chosen):
         scores[np.flatnonzero(_known(np.asarray(embeddings)))[chosen]] = np.arange(len(chosen), 0, -1)

@@ -1,6 +1,7 @@
-"""Taxonomy edits: changes of a taxonomy, and of what earlier answers mean.
+"""Taxonomy edits: changes of a taxonomy, and of the meaning of earlier answers.
 
-Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `split` first; users import all of them from
+Each kind of edit, such as `merge` or `split`, is a class. An edit is an immutable instance of it, which describes the
+change; `Edit.apply` makes the new taxonomy. Read `Edit.apply` and `split` first. Users import the classes from
 `hitl_widgets.edits`.
 """
 
@@ -19,8 +20,8 @@ from .labels import DESCRIPTION, Label, Taxonomy, plain
 from .value_maps import ValueMap
 from .yaml import SEPARATOR
 
-# label_id of an old answer -> its meaning now: one label_id if it is carried over exactly, several if it is in doubt
-# among them, none if it has to be asked again.
+# label_id of an old answer -> the labels that it may stand for now: one label_id if its meaning is clear, several if it
+# may be any of them, none if the item has to be asked again.
 Resolution = dict[str, tuple[str, ...]]
 
 
@@ -28,7 +29,8 @@ class _Change(NamedTuple):
     labels: Sequence[Label]
     became: Mapping[str, tuple[str, ...]] = {}
     inner_answers: bool | None = None
-    attributes: Sequence[Attribute] | None = None  # None: unchanged, with the labels that theirs became
+    # None: the same attributes; where their labels have changed, these are replaced.
+    attributes: Sequence[Attribute] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -393,8 +395,8 @@ class move(Edit):
         label = taxonomy.label(self.label)
         parent = None if self.under is None else taxonomy.label(self.under)
         if parent is not None and (parent is label or parent in taxonomy.below(label.id)):
-            raise EditError(f"{_quoted(label.name)} can't lie under itself, nor under what lies under it. Choose "
-                            "another place, or move that away first.")
+            raise EditError(f"{_quoted(label.name)} can't be moved under itself or under one of its own sublabels. "
+                            "Choose another place, or move that sublabel elsewhere first.")
         moved = replace(label, parent=None if parent is None else parent.id)
         return _Change([*_replaced(taxonomy, {label.id: ()}), moved])
 
@@ -486,7 +488,7 @@ def as_list(edit: Any) -> list[Edit]:
     """List the edits of one edit or a sequence of them; EditError when there is none, or something else among them."""
     edits = list(edit) if isinstance(edit, Sequence) else [edit]
     if odd := [one for one in edits if not isinstance(one, Edit)]:
-        raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
+        raise EditError(f"{odd[0]!r} isn't an edit; one of hitl_widgets.edits is expected, or a list of them.")
     if not edits:
         raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
     return edits
@@ -536,9 +538,9 @@ def _asked_of(taxonomy: Taxonomy, labels: Iterable[Label], became: Mapping[str, 
         left = tuple(dict.fromkeys(new for old in one.labels
                                    for new in ((old,) if old in stay else became.get(old, ()))))
         if one.labels and not left:
-            raise EditError(f"the attribute {_quoted(one.name)} is asked of no other label. Retire it first, or have "
-                            f"it asked of others: edits.retire_attribute({one.name!r}), or "
-                            f"edits.change_attribute({one.name!r}, labels=[...]).")
+            raise EditError(f"the attribute {_quoted(one.name)} is asked only for labels that this edit removes. "
+                            f"Retire it first with edits.retire_attribute({one.name!r}), or choose other labels for it "
+                            f"with edits.change_attribute({one.name!r}, labels=[...]).")
         attributes.append(one if left == one.labels else replace(one, labels=left))
     return attributes
 

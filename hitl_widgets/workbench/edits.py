@@ -1,4 +1,7 @@
-"""The accessor ``wb.edits``: the edits of a taxonomy, its editor, and triage."""
+"""The accessor ``wb.edits``: the edits of the taxonomy, its editor, and what has to be done after edits.
+
+`Edits` also opens the triage, in which items that fit no label are sorted, and labels items in doubt automatically.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,18 @@ class Edits:
     def __call__(self) -> pd.DataFrame:
         """Every edit of the taxonomy, oldest first; then conflicting edits of joined copies that wait to be settled.
 
-        Columns: id, version (that it led to; negative for a waiting edit), prose, annotator, acted_at, why, reverts
-        (the edit that it takes back), reverted_by (the edit that takes it back now) and to_settle (whether it waits:
-        see ``wb.edits.unsettled()``).
+        Columns: id, version (the version that the edit made; negative for a waiting edit), prose, annotator, acted_at,
+        why, reverts (the edit that it undoes), reverted_by (the edit that undoes it) and to_settle (whether the edit
+        waits: see ``wb.edits.unsettled()``).
         """
         from ..project.preview import edit_table
         self._wb.project.refresh()
         return edit_table(self._wb.project.lineage, to_settle=True)
 
     def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
-        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
+        """Show the taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
 
-        Calling it again closes the earlier one.
+        Calling it again closes the earlier editor.
 
         Parameters
         ----------
@@ -55,9 +58,9 @@ class Edits:
 
     def triage(self, label: str | None = None, size: int = 16,
                keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """The triage below the cell, to sort items answered "other", unsure or flagged "not in the taxonomy".
+        """Show the triage below the cell, to sort items answered "other", unsure or flagged "not in the taxonomy".
 
-        Items that look alike are shown together. Calling it again closes the earlier one.
+        Items that look alike are shown together. Calling it again closes the earlier triage.
 
         Parameters
         ----------
@@ -86,10 +89,11 @@ class Edits:
     def presume(self, tolerance: float = 0.05) -> Presumption:
         """Label items in doubt automatically, once enough of them were checked by people.
 
-        Call it repeatedly. At first it proposes labels for items of which a small classifier is sure, and draws items
-        to be checked, which ``wb.review(queue="relabel")`` then asks first, blind. Then it reports how many checks are
-        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
-        The status of presumed items is "presumed": they never count as a person's answer.
+        Call it repeatedly. The first call proposes labels for items about which a small classifier is certain enough,
+        and draws a sample of them to be checked. ``wb.review(queue="relabel")`` then asks this sample first, blind.
+        Later calls report how many checks are missing. After 30, 60 and 120 checks the error of the proposed labels is
+        estimated: if it is small enough, the labels are stored; otherwise the items stay in the queue. Items labelled
+        in this way have the status "presumed", and never count as a person's answer.
 
         Parameters
         ----------
@@ -116,44 +120,45 @@ class Edits:
     def counts(self) -> pd.DataFrame:
         """One row per label that may be an answer; quick, however many answers there are.
 
-        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
+        Columns: label_id, label, decided (number of answers with this label), presumed (number of items labelled
+        automatically), in_doubt (number of answers that may stand for this label since an edit).
         """
         return self._wb.project.counts()
 
     def unsettled(self) -> pd.DataFrame:
         """Conflicting edits that were made in joined copies of this project and wait to be settled.
 
-        Where several edits were made of one version, the first one holds. Answers given under the others keep their
-        meaning where the edit didn't touch their label, and else are to be reviewed.
+        If several edits were made of the same version, the first one is valid. Answers given under the others keep
+        their meaning if the edit didn't change their label; otherwise they have to be reviewed.
 
-        Columns: id, version (negative: it isn't among the versions that hold), prose, annotator, acted_at, why, holds
-        (the edit that holds instead) and answers (the number given under it).
+        Columns: id, version (negative, since it isn't a valid version), prose, annotator, acted_at, why, holds (the
+        edit that is valid instead) and answers (the number of answers given under the edit).
         """
         from ..project.joining import unsettled
         return unsettled(self._wb.project)
 
     def settle(self, id: str, apply: bool, why: str | None = None) -> Applied | None:
-        """Settle a conflicting edit, from whichever joined copy: apply it to today's taxonomy, or drop it.
+        """Settle a conflicting edit: apply it to today's taxonomy, or drop it. Any of the joined copies can do this.
 
         Parameters
         ----------
         id : str
             Id of the edit, from ``wb.edits.unsettled()``.
         apply : bool
-            True makes it an edit of today's taxonomy, of the labels that it meant; answers that were given under it
-            then keep their meaning. False drops it: these answers mean what they would if it had been taken back.
+            True applies the edit to today's taxonomy; answers that were given under it then keep their meaning. False
+            drops the edit; these answers then mean the same as if it had been undone.
         why : str, optional
             A note for the team.
 
         Returns
         -------
         Applied or None
-            The new edit; None if it was dropped, or if today's labels are already those that it would make.
+            The new edit; None if it was dropped, or if it wouldn't change today's labels.
 
         Raises
         ------
         EditError
-            When no edit to settle has this id, or it doesn't fit today's taxonomy; then nothing was changed.
+            When no waiting edit has this id, or the edit doesn't fit today's taxonomy. Nothing is changed then.
         """
         from ..project.joining import settle
         return settle(self._wb.project, id, apply=apply, why=why)

@@ -1,6 +1,6 @@
-"""Checks of values in foreign JSON: each function returns a valid value, or raises BadInput.
+"""Checks of values in JSON from other tools: each function returns a valid value, or raises BadInput.
 
-`inside` puts the place in the file before their messages.
+The context manager `inside` adds to the error messages where in the file the value is, such as ``.annotations[0]``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..records import Header
 
 @contextmanager
 def inside(where: str) -> Iterator[None]:
-    """Put a place in the file before the message of any BadInput, such as ``.annotations[0]``."""
+    """Put the location in the file, such as ``.annotations[0]``, before the message of each BadInput raised inside."""
     try:
         yield
     except BadInput as error:
@@ -27,7 +27,7 @@ def inside(where: str) -> Iterator[None]:
 
 
 def instant(value: Any) -> datetime:
-    """A time from ISO 8601, UTC where it has no zone."""
+    """A time in ISO 8601 format. UTC is assumed if it has no time zone."""
     try:
         at = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
     except (ValueError, TypeError, AttributeError):
@@ -51,7 +51,7 @@ def text(value: Any) -> str:
 
 
 def nameable(value: Any) -> str:
-    """A text that can be kept as a name: without NUL characters and without unpaired surrogates."""
+    """A text that can be a name: not empty, without NUL characters and without unpaired surrogates."""
     if not isinstance(value, str) or not value or not is_text(value):
         raise BadInput(f"{value!r:.80} is given; a text that isn't empty is expected, without NUL characters and "
                        "without unpaired surrogates.")
@@ -66,14 +66,14 @@ def listed(value: Any) -> list[Any]:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """An object in braces."""
+    """A JSON object, as a dict."""
     if not isinstance(value, dict):
         raise BadInput(f"{value!r:.80} is given; an object in braces is expected.")
     return value
 
 
 def known_label(label_id: Any, header: Header) -> str:
-    """The id of a label that the header has."""
+    """A label_id that is in the taxonomy of the header."""
     if not isinstance(label_id, str) or label_id not in header.names:
         raise BadInput(f"{label_id!r:.80} is the id of no label in the file's taxonomy.")
     return label_id

@@ -1,25 +1,33 @@
 r"""CSV: one file with a row for each answer, or for each object, that spreadsheets and pandas read. Read `FORMAT`.
 
-It is UTF-8 with a byte order mark, as Excel needs it, and commas; `delimiter=";"` writes it for a spreadsheet where the
-comma is a decimal point. ``pd.read_csv(path, keep_default_na=False)`` reads it: without that option, pandas takes
-labels such as "NA" or "None" for missing values.
+The file is UTF-8 with a byte order mark, which Excel needs. Cells are separated by commas; use `delimiter=";"` for a
+spreadsheet in which the comma is the decimal point. Read it with ``pd.read_csv(path, keep_default_na=False)``: without
+that option, pandas takes labels such as "NA" or "None" for missing values.
 
-Columns: item_id, name (of the file), split ("train" or "holdout"), text, width and height, metadata (as JSON), gold;
-annotator ("consensus" in the row of an item's consensus), verdict, label (its name, or its path where two labels have
-one name) or labels (a JSON list of names), a column for each attribute by its name, certainty, certainty_source, flags
-(with blanks between them), note, acted_at, status, reason, share, n_answers, decision_id. Where objects are asked for,
-there is a row for each of them, and n_objects says how many the answer has (0 is an answer, too): object_id, label, x0,
-y0, x1, y1 (of a point x0 and y0), points (of a polygon, "((x, y), ...)"), start, end and quote (of a span),
-object_certainty, unsure, origin, act, iou_to_proposal, score. An item without answers has a row without an annotator.
-The last column has no cells: its name contains the labels, the attributes and the task of the file; it may be deleted.
+Columns of the item: item_id, name (of the file), split ("train" or "holdout"), text, width, height, metadata (JSON),
+gold, gold_values (JSON).
 
-A text that a spreadsheet would run as a formula has an apostrophe before it: one whose first character, apart from
-blanks and apostrophes, is = + - @ or the wide form of one of these, one that begins with a tab or line break, and one
-that is empty or has nothing but blanks and apostrophes. The reader removes that apostrophe, only from such texts.
+Columns of the answer: annotator ("consensus" in the row of an item's consensus), verdict, label (a name; a path if
+several labels have the same name) or labels (a JSON list of names), one column per attribute, certainty,
+certainty_source, flags (separated by blanks), note, acted_at, status, reason, share, n_answers, decision_id. An item
+without answers has one row, in which annotator is empty.
 
-The reader takes CSV files of others, too: with ``,`` ``;`` or tab between cells, a column item_id (or id, image,
-file_name ...), label (or labels, class, category ...) or coordinates as above, and any columns besides, which become
-metadata. It also reads what ``wb.annotations().to_csv(path)`` and ``wb.objects().to_csv(path)`` write.
+Columns of the object, where the project asks for objects; each object then has its own row: n_objects (the number of
+objects in the answer, which may be 0), object_id, label, x0, y0, x1, y1 (for a point only x0 and y0), points (of a
+polygon, "((x, y), ...)"), start, end and quote (of a span), object_certainty, unsure, origin, act, iou_to_proposal,
+score.
+
+The last column is empty. Its header is a JSON text with the labels, the attributes and the task, from which the reader
+restores the taxonomy. The column may be deleted.
+
+A spreadsheet could run some texts as formulas. An apostrophe is written before these: texts whose first character,
+apart from blanks and apostrophes, is = + - @ or the full-width form of one of these; texts that begin with a tab or a
+line break; and texts that are empty or have only blanks and apostrophes. The reader removes this apostrophe again.
+
+The reader also takes CSV files from other tools. Cells may be separated by ``,`` ``;`` or tabs. Needed are a column
+item_id (or id, image, file_name ...), and a column label (or labels, class, category ...) or coordinates as above. All
+other columns become metadata. It also reads what ``wb.annotations().to_csv(path)`` and ``wb.objects().to_csv(path)``
+write.
 """
 
 from __future__ import annotations
@@ -68,13 +76,13 @@ def _reduced(header: Header, answer: Answer) -> Answer:
 
 
 def _has_place(header: Header, label_ids: Sequence[str]) -> bool:
-    """Whether a cell can hold these labels of an item."""
+    """Whether these labels of an item can be written in one cell."""
     return header.task in ("classify", "multilabel") and all(one in header.names for one in label_ids) \
         and (header.task == "multilabel" or len(label_ids) == 1)
 
 
 def _held_values(header: Header, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The values of the taxonomy's attributes: valid choices, and numbers, also a mean between two steps."""
+    """The values of the taxonomy's attributes: valid choices, and numbers, including a mean between two steps."""
     return {one.id: values[one.id] for one in header.taxonomy.attributes if one.id in values and (
         values[one.id] in one.choices if one.choices else not isinstance(values[one.id], str))}
 

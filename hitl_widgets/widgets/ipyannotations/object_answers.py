@@ -1,4 +1,7 @@
-"""What an annotator of ipyannotations submits, as the objects of a decision: see `ObjectAnswers`."""
+"""Convert what is drawn in a widget of ipyannotations, such as BoxAnnotator, to the objects of a decision.
+
+Read `ObjectAnswers`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from .canvas import AnnotatorCanvas, ObjectList, kind_of
 
 
 class ObjectAnswers(AnnotatorAnswers):
-    """Reads an annotator of boxes, polygons or points, and puts the proposals on it where the item isn't blind.
+    """Reads the objects of a BoxAnnotator, PolygonAnnotator or PointAnnotator, and draws the proposals on it.
+
+    Proposals aren't drawn if the item is blind.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ class ObjectAnswers(AnnotatorAnswers):
     Raises
     ------
     BadInput
-        When the project asks for other objects than the annotator gives.
+        When the widget draws another kind of objects than the project asks for.
     """
 
     MADE_WITH = "options"
@@ -46,7 +51,7 @@ class ObjectAnswers(AnnotatorAnswers):
         self.remark = ""
 
     def notices(self) -> list[str]:
-        """List what to know before the first item."""
+        """List what a person should know before the first item."""
         offered = set(map(str, self._canvas.widget.options))
         notices = []
         if missing := [name for name in self.taxonomy.names if name not in offered]:
@@ -57,7 +62,7 @@ class ObjectAnswers(AnnotatorAnswers):
         return notices
 
     def show(self, entry: Entry) -> None:
-        """Put the proposals on the picture that is displayed now, or after Undo the former answer."""
+        """Draw the proposals on the picture that is displayed now; after Undo, draw the former answer instead."""
         canvas, picture = self._canvas, self._host.pool.picture(entry.item.position)
         self._entry, self._size = entry, (picture.height, picture.width)
         self._scale = (canvas.canvas.original_width / picture.width, canvas.canvas.original_height / picture.height)
@@ -66,7 +71,7 @@ class ObjectAnswers(AnnotatorAnswers):
         canvas.load(to_dialect(self._given.get(entry.item.id, objects), self._scale, self._name_of))
 
     def close(self) -> None:
-        """Give the annotator back its own `display` and drawing."""
+        """Restore the widget's own `display` and drawing."""
         self._canvas.close()
 
     def arguments(self, value: Any, entry: Entry) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Workarounds for ipyannotations 0.5.1, and a check that a labeller gives labels.
+"""Workarounds for bugs of ipyannotations 0.5.1, and a check that a widget can be used for labelling.
 
-Start with `Repairs`: it repairs one labeller, never the classes. Everything that depends on ipyannotations' internals
-is here.
+A labeller is a widget such as ipyannotations.images.ClassLabeller. `Repairs` changes one labeller instance; the classes
+of ipyannotations aren't changed. `check_is_served` raises BadInput for widgets whose answers can't be stored.
 """
 
 from __future__ import annotations
@@ -43,17 +43,22 @@ class Repairs:
     widget : ipywidget
         The labeller.
     say : callable
-        Takes a text that is to stand below the labeller.
+        Called with a text that is shown below the labeller.
 
     Notes
     -----
-    A key acts wherever it was typed, as long as the mouse is over the labeller: in its text field, in a cell. A digit
-    raises where the labels are a drop-down list, whose button gives the label "Submit." until another one is chosen. A
-    digit chooses by place, so that of buttons 0 to 9 it gives the one before its own. Enter presses a focused button
-    and submits besides. Where several labels can be chosen, Enter in the text field submits what was chosen before, and
-    the typed name is chosen for the next item; a name that is typed, or taken back, turns off every label that was
-    chosen. Pictures are stretched in contrast, and texts are read as Markdown, so that their HTML runs. The widget that
-    watches keys has no view and lies among the children: JupyterLab shows a red error in its place.
+    The bugs that are repaired:
+
+    - While the mouse is over the labeller, its keys act wherever they are typed, such as in its text field or in a
+      cell.
+    - If the labels are a drop-down list, a digit key raises an error, and the button gives the label "Submit." until
+      another label is chosen.
+    - A digit key chooses a label by its position. If the labels are 0 to 9, key 1 gives label 0.
+    - If a button has the focus, Enter presses it and also submits.
+    - If several labels can be chosen, Enter in the text field submits the labels chosen before, and the typed name is
+      chosen for the next item. Adding or removing a typed name deselects all chosen labels.
+    - The contrast of pictures is stretched. Texts are rendered as Markdown, so that HTML in them runs.
+    - The widget that watches keys has no view and is one of the children: JupyterLab shows a red error in its place.
     """
 
     def __init__(self, widget: Any, say: Callable[[str], None]) -> None:
@@ -73,7 +78,7 @@ class Repairs:
         self._on_children()
 
     def undo(self) -> None:
-        """Undo the repairs, except that the watcher stays out of the children."""
+        """Undo the repairs, except that the widget that watches keys isn't put back among the children."""
         self._listen(self._handler, instead_of=self._on_key)
         if self._draw is not None:
             self.widget.display_function = self._draw
@@ -88,7 +93,7 @@ class Repairs:
             self._watcher.on_dom_event(handler)
 
     def _set_enter(self, *, submits: bool) -> None:
-        """Whether Enter in the text field of several labels submits too, before the typed name is chosen."""
+        """Set whether Enter in the text field also submits, before the typed name is chosen (several labels)."""
         field: Any = getattr(self.widget, "freetext_widget", None)
         choose: Any = getattr(self.widget, "freetext_submission", None)
         if choose is None or not hasattr(field, "on_submit"):
@@ -106,12 +111,12 @@ class Repairs:
             return
         if event.get("ctrlKey") or event.get("altKey") or event.get("metaKey") or (key == "Enter" and tag == "BUTTON"):
             return
-        # A mouse that leaves and comes back takes the focus out of the text field, which a typing person won't notice.
+        # If the mouse leaves the widget and comes back, the text field loses the focus: a typing person won't notice.
         if key in {*_DIGITS, "Enter", "Backspace"} and _typed(self.widget):
             return self.say("Keys do nothing while there is text in the field: press Enter in it, or clear it.")
         try:
             self._act_on(str(key), event)
-        except Exception as error:  # the labeller is anybody's code
+        except Exception as error:  # the labeller may be any widget
             log.exception("a key of the labeller raised")
             self.say(f"The key {key!r} did nothing: {type(error).__name__}: {error}.")
 
@@ -141,20 +146,20 @@ class Repairs:
         try:
             draw(picture)
         except Exception as error:
-            self.problem = f"{type(error).__name__}: {error}"  # the Output that it is drawn in swallows it
+            self.problem = f"{type(error).__name__}: {error}"  # the Output widget in which it is drawn hides the error
             raise
 
 
 def _keep_chosen(selector: Any, rearrange: Callable[[Any], None], change: Any) -> None:
-    """Make the buttons again for other options, and keep those chosen that were chosen."""
+    """Make the buttons for changed options, and keep the chosen options selected."""
     chosen = list(selector.value)
-    with selector.hold_trait_notifications():  # nobody is notified of the moment at which nothing is chosen
+    with selector.hold_trait_notifications():  # observers aren't notified while nothing is chosen
         rearrange(change)
         selector.value = [option for option in selector.options if option in chosen]
 
 
 def check_is_served(widget: Any, items: str = "image") -> None:
-    """Check that a view gives labels for such items ("image" or "text"); BadInput names views that do."""
+    """Raise BadInput if a widget can't be used to label items of this kind, "image" or "text"."""
     name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
     if isinstance(widget, type):
         raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
@@ -182,7 +187,10 @@ def _kind_shown(widget: Any) -> str | None:
 
 
 def is_a_caption(name: str, widget: Any) -> bool:
-    """Tell whether a ClassLabeller gave what is written on a control: "Other:" for Enter in its empty text field."""
+    """Whether a ClassLabeller gave the caption of a control in place of a label.
+
+    It gives "Other:" when Enter is pressed in its empty text field.
+    """
     return isinstance(widget, ipyannotations.generic.ClassLabeller) and name not in widget.options
 
 
@@ -192,7 +200,10 @@ def _typed(widget: Any) -> str:
 
 
 def _true(draw: Callable[[Any], Any], plain: PlainText) -> Callable[[Any], Any]:
-    """Replace one of ipyannotations' own draw functions, to keep a picture's contrast and show a text as plain text."""
+    """Return a draw function that keeps the contrast of pictures and shows texts as plain text.
+
+    It replaces `draw` only if `draw` is a function of ipyannotations; a user's own function is returned unchanged.
+    """
     function, more = getattr(draw, "func", draw), getattr(draw, "keywords", {})
     if function not in (image_display_function, default_display_function, text_display_function):
         return draw
