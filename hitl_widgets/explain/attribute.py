@@ -307,7 +307,7 @@ class NetExplainer:
     def _attribution(self, position: int, method: str, labels: tuple[str, str | None], values: np.ndarray | Exception,
                      view: Tensor, size: tuple[int, int]) -> Attribution | HitlError:
         if not isinstance(values, Exception) and not np.isfinite(values).all():
-            values = ModelError(f"{method!r} gave values that aren't finite numbers; another method may serve.")
+            values = ModelError(f"{method!r} gave values that aren't finite numbers; try another method.")
         if isinstance(values, Exception):
             return self.predictor.failure(values, position, view)
         height, width = size

@@ -161,7 +161,7 @@ class ObjectExplainer:
         else:
             values = occlusion_of(seen.score, seen.view, seen.box, at_once=seen.at_once)
         if not np.isfinite(values).all():
-            raise ModelError(f"{method!r} gave values that aren't finite numbers; another method may serve.")
+            raise ModelError(f"{method!r} gave values that aren't finite numbers; try another method.")
         return np.ascontiguousarray(values[:seen.extent[0], :seen.extent[1]])
 
     def _own(self, image: np.ndarray, one: Explained) -> _View:

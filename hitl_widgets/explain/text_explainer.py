@@ -182,7 +182,7 @@ class TextExplainer:
             raise ModelError(f"the model raised while a text was explained by {method!r}: {type(error).__name__}: "
                              f"{str(error)[:200]}") from error
         if not np.isfinite(found.values).all():
-            raise ModelError(f"{method!r} gave values that aren't finite numbers; another method may serve.")
+            raise ModelError(f"{method!r} gave values that aren't finite numbers; try another method.")
         return tokens, found
 
     def tokens(self, text: str) -> np.ndarray:
@@ -300,9 +300,9 @@ def _check_places(places: np.ndarray, text: str) -> None:
         f"has a token at [{starts[wrong[0]]}, {ends[wrong[0]]}), and the text has {len(text):,} characters"
     units = {len(text.encode()): " They seem to be bytes.", len(text.encode("utf-16-le")) // 2:
              " They seem to be UTF-16 units."}.get(int(ends.max(initial=0)), "") if len(wrong) else ""
-    raise ModelError(f"preprocess's offset_mapping {said}.{units} [start, end) of each token is expected, in "
-                     "characters (Unicode code points, as Python counts them) of the text as it came; "
-                     "'erasure' needs none.")
+    raise ModelError(f"preprocess's offset_mapping {said}.{units} Expected is [start, end) of each token, counted in "
+                     "characters (Unicode code points, as in Python) of the original text. The method 'erasure' needs "
+                     "no offset_mapping.")
 
 
 def _layer_of(predictor: Any, batch: Batch) -> nn.Module:

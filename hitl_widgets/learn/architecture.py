@@ -246,8 +246,8 @@ class Architecture:
         """The net with the weights in a file; ModelError where they don't fit."""
         if holds_callable(path):
             if self.function is None or weights_version(self.function) != path.stem:
-                raise ModelError(f"model {path.stem} is a function of {self.pool.kind}s, and not the one that was "
-                                 "given; open the project with that function as model=.")
+                raise ModelError(f"model {path.stem} is a function of {self.pool.kind}s, and another function or none "
+                                 f"was given as model=. Open the project again with the function of {path.stem}.")
             return self.function
         if holds_imported_net(path):  # whatever net was passed
             return load_weights(unfilled_imported_net(path), path)

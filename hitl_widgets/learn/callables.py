@@ -248,8 +248,8 @@ class CallableNet(nn.Module):
         except Exception as error:  # a person's function, which may raise anything
             shape = f" of shape {items[0].shape}" if self.kind == "image" and len(items) == 1 else ""
             raise ModelError(f"preprocess {_name_of(self.preprocess)!r} gave no array for {self._some(len(items))}"
-                             f"{shape}: {in_short(error)}. A function from {_a(self.kind)} to an array of the same "
-                             "shape for each is expected.") from error
+                             f"{shape}: {in_short(error)}. It has to return an array for {_a(self.kind)}, of the same "
+                             f"shape for each {self.kind}.") from error
 
     def _some(self, n: int) -> str:
         return f"{n} {self.kind}(s)"

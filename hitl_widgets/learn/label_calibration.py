@@ -134,8 +134,8 @@ def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     tuple of Tensor, each of shape (n, n_labels)
     """
     if on.ndim != 2 or len(on) != len(weights) or not len(on):
-        raise ShapeError(f"{tuple(on.shape)} targets and {tuple(weights.shape)} weights were given; a row of labels, "
-                         "and a weight, for every item are expected, and one item at least.")
+        raise ShapeError(f"targets have shape {tuple(on.shape)} and weights {tuple(weights.shape)}; targets of shape "
+                         "(n_items, n_labels) and weights of the same length, for at least one item, are expected.")
     known = ~on.isnan()
     each = weights.float()[:, None].expand(on.shape) if weights.ndim == 1 else weights.float()
     return known, on.float().nan_to_num(0.0), torch.where(known, each, 0.0)

@@ -135,8 +135,9 @@ def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
         return OwnDetector(model)
     if isinstance(model, nn.Module):
         return TorchvisionDetector(model, device=device)
-    raise ModelError(f"model is {type(model).__name__}; an object with predict(images), or a torch.nn.Module that "
-                     "gives a list of dicts with boxes, labels and scores as torchvision's detectors do, is expected.")
+    raise ModelError(f"model is {type(model).__name__}; expected is an object with predict(images), or a "
+                     "torch.nn.Module that returns a list of dicts with boxes, labels and scores, as torchvision's "
+                     "detectors do.")
 
 
 def predicted(detector: Detector, images: Sequence[np.ndarray]) -> list[Mapping[str, Any]]:
@@ -251,7 +252,7 @@ def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, S
     if len(set(lengths.values())) > 1 or (boxes is not None and boxes.shape[1:] != (4,)):
         raise ModelError(f"the model gave {', '.join(f'{n} {name}' for name, n in lengths.items())} for an image"
                          + ("" if boxes is None else f", boxes of shape {boxes.shape}")
-                         + "; as many of each are expected, and boxes of shape (n, 4).")
+                         + "; the same number of each is expected, and boxes of shape (n, 4).")
     check_labels(labels)
     return boxes, labels, scores
 

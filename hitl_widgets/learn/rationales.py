@@ -68,8 +68,8 @@ class Rationales:
 
     def __post_init__(self) -> None:
         if not len(self.rows) == len(self.wrong) == len(self.missing) or self.wrong.shape != self.missing.shape:
-            raise ShapeError(f"{len(self.rows)} rows, wrong regions of shape {tuple(self.wrong.shape)} and missing "
-                             f"ones of {tuple(self.missing.shape)} were given; (n_rows, h, w) is expected of both.")
+            raise ShapeError(f"there are {len(self.rows)} rows, wrong has shape {tuple(self.wrong.shape)} and missing "
+                             f"has shape {tuple(self.missing.shape)}; (n_rows, h, w) is expected for both.")
 
     def __len__(self) -> int:
         return len(self.rows) + (0 if self.unlabelled is None else len(self.unlabelled[0]))
@@ -556,8 +556,8 @@ def log_probs(net: nn.Module, views: Tensor, *, of_sets: bool = False) -> Tensor
     except ModelError:
         raise
     except Exception as error:  # a user's net, which may raise anything
-        raise ModelError(f"the net raised {type(error).__name__} on marked views of shape {tuple(views.shape)}: "
-                         f"{error}") from error
+        raise ModelError(f"the net raised {type(error).__name__} on views with marked regions, of shape "
+                         f"{tuple(views.shape)}: {error}") from error
     if of_sets:
         logits = read_logits(output, len(views), probabilities=False)
         return functional.logsigmoid(torch.cat([logits, -logits], dim=1))

@@ -102,8 +102,8 @@ def predicted_spans(detector: SpanDetector, texts: Sequence[str]) -> list[Mappin
         except ModelError:
             raise
         except Exception as error:  # a person's model, which may raise anything
-            raise ModelError(f"the model raised {type(error).__name__} on {len(some)} texts, the first of "
-                             f"{len(some[0]):,} characters: {error}. predict(texts) is called with a list of str."
+            raise ModelError(f"the model raised {type(error).__name__} on {len(some)} texts (the first has "
+                             f"{len(some[0]):,} characters): {error}. predict(texts) is called with a list of str."
                              ) from error
         if not isinstance(output, (list, tuple)) or len(output) != len(some) \
                 or not all(isinstance(one, Mapping) for one in output):
@@ -152,7 +152,7 @@ def _checked(output: Mapping[str, Any], n_characters: int, most: int, least: flo
     labels = as_list(output["labels"])
     if spans.shape != (len(scores), 2) or len(labels) != len(scores):
         raise ModelError(f"the model gave spans of shape {spans.shape}, {len(labels)} labels and {len(scores)} scores "
-                         "for a text; as many of each are expected, and spans of shape (n, 2).")
+                         "for a text; the same number of each is expected, and spans of shape (n, 2).")
     check_labels(labels)
     faults: Counter[str] = Counter()
     kept: list[Candidate] = []

@@ -403,7 +403,8 @@ class _Uses(ast.NodeVisitor):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """Refuse imports of the package inside a function: the script has no such module."""
         if node.level or (node.module or "").partition(".")[0] == PACKAGE:
-            raise ValueError(f"line {node.lineno} imports {node.module} inside a function, which no script can.")
+            raise ValueError(f"line {node.lineno} imports {node.module} inside a function; the "
+                             f"script can't contain this, since it doesn't import {PACKAGE}.")
         for alias in node.names:
             if self._bound:
                 self._bound[-1].add(alias.asname or alias.name)

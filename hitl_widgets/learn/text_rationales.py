@@ -316,7 +316,8 @@ def text_log_probs(net: nn.Module, batch: Batch, n: int, *, of_sets: bool = Fals
     except (ModelError, ViewError):
         raise
     except Exception as error:  # a user's net, which may raise anything
-        raise ModelError(f"the net raised {type(error).__name__} on marked texts: {str(error)[:200]}") from error
+        raise ModelError(f"the net raised {type(error).__name__} on texts with marked words: {str(error)[:200]}"
+                         ) from error
     if of_sets:
         logits = read_logits(output, n, probabilities=False)
         return nn.functional.logsigmoid(torch.cat([logits, -logits], dim=1))

@@ -491,8 +491,8 @@ class ValueRegistry:
         name = output_of(attribute, self._former(attribute, choice))
         if name not in self.predictor.label_ids:
             of = f"choice {choice!r} of attribute" if choice is not None else "attribute"
-            raise ModelError(f"{of} {attribute.name!r} is newer than the adopted heads, or too few answers say "
-                             "anything of it. Answer some items, and fine-tune.")
+            raise ModelError(f"the adopted model has no output for {of} {attribute.name!r}: it was added later, or has "
+                             "too few answers. Answer some items, and fine-tune.")
         return name
 
     def _former(self, attribute: Attribute, choice: Value | None) -> Value | None:

@@ -241,7 +241,7 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
             if event.kind in ANSWERS:
                 decision_of(event)
             elif event.kind in ("adopted", "imported") and not is_text(event.body["model"]):
-                raise ValueError(f"a model is called {event.body['model']!r}")
+                raise ValueError(f"the version of a model is {event.body['model']!r}, which isn't a valid text")
         log.read(redactions_in)
     except (HitlError, *UNREADABLE) as error:
         raise _never_written(name, error) from error

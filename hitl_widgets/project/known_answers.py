@@ -83,7 +83,8 @@ def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, V
     for event in events:
         of_labels, of_values, version = event.body["answers"], event.body.get("values", {}), event.body["taxonomy"]
         if type(version) is not int or not all(isinstance(id, str | None) for id in of_labels.values()):
-            raise ValueError(f"known answers of version {version!r:.80} are {of_labels!r:.80}")
+            raise ValueError(f"known answers are {of_labels!r:.80} with taxonomy version {version!r:.80}; a label_id "
+                             "or None for each item, and a whole number as version, are expected")
         for item_id, label_id in of_labels.items():
             labels.pop(item_id, None)
             if label_id is not None:  # None withdraws the known label

@@ -76,8 +76,8 @@ def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Seque
     """
     n, k, m = (np.asarray(column, np.float64) for column in (answers, right, measured))
     if not n.shape == k.shape == m.shape or n.ndim != 1:
-        raise ShapeError(f"answers, right and measured have shapes {n.shape}, {k.shape}, {m.shape}; one number a model "
-                         "is expected of each.")
+        raise ShapeError(f"answers, right and measured have shapes {n.shape}, {k.shape}, {m.shape}; one number per "
+                         "model is expected in each.")
     if not len(n) or (m < 1).any() or (n < 1).any() or more < 1:
         raise BadInput("a learning curve needs a model that learnt from an answer and was measured on an item.")
     accuracy = (k + 0.5) / (m + 1)

@@ -228,7 +228,8 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     names = tuple(names or label_ids)
     limits = _limits(thresholds, len(label_ids))
     if len(names) != len(label_ids):
-        raise ShapeError(f"there are {len(names)} names and {len(label_ids)} label_ids; one name a label is expected.")
+        raise ShapeError(f"there are {len(names)} names and {len(label_ids)} label_ids; one name per label is "
+                         "expected.")
     cluster = clusters_of(groups, len(true))
     read = ~np.isnan(predicted).all(axis=1) if len(label_ids) else np.ones(len(true), bool)
     told = ~np.isnan(true).all(axis=1) if len(label_ids) else np.zeros(len(true), bool)

@@ -21,20 +21,23 @@ ANSWER_COLUMNS = ["item_id", "annotator", "label_id", "right", "n_wrong"]
 
 @dataclass(frozen=True)
 class StateErrors:
-    """Probability of each label's state, given all answers and a model that never saw them.
+    """Estimates of which labels were left on or off by mistake, for items that may have several labels.
+
+    A state is an annotator's statement that a label is on or off for an item. The estimates use all answers, and the
+    predictions of a model that wasn't trained on them.
 
     Attributes
     ----------
     probs : DataFrame, shape (n_items, n_labels)
-        Probability that each label is on, indexed by item_id: soft labels for training.
+        Probability that each label is on, indexed by item_id. It can be used as soft labels for training.
     states : DataFrame
-        A row per state: item_id, annotator, label_id, value, right (the probability that it is right), and decision_id
-        where the states have it.
+        A row per state: item_id, annotator, label_id, value (on or off), right (the probability that it is right), and
+        decision_id if the given states have it.
     answers : DataFrame
-        A row per item and annotator: item_id, annotator, label_id and right of the state that is least probably right,
-        n_wrong (the expected number of wrong states), and decision_id where the states have it.
+        A row per item and annotator: item_id, annotator, label_id and right of the state with the lowest probability of
+        being right, n_wrong (the expected number of wrong states), and decision_id if the given states have it.
     pooling : LogLinearPool
-        How reliable model, annotators and certainty are; its annotators are in the order of `annotators`.
+        The estimated reliability of model, annotators and certainties; its annotators are in the order of `annotators`.
     annotators : list of str
         Names of the annotators.
     """
@@ -47,9 +50,9 @@ class StateErrors:
 
     @property
     def per_label(self) -> pd.DataFrame:
-        """Table by label_id: n (states), n_wrong (the expected number of wrong ones), and both for states on and off.
+        """A row for each label_id: the number of states and the expected number of wrong ones.
 
-        Columns n, n_wrong, n_on, n_wrong_on, n_off, n_wrong_off.
+        Columns: n and n_wrong for all states, n_on and n_wrong_on for states "on", n_off and n_wrong_off for "off".
         """
         wrong = 1 - self.states["right"]
         on = self.states["value"].astype(bool)
@@ -62,8 +65,9 @@ class StateErrors:
 def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame | None = None) -> StateErrors:
     """Estimate the probability that each label's state is right.
 
-    One pool is fitted to the states of all labels: how reliable a person is, and what their certainty means, is taken
-    to be the same for all labels. How common a label is comes from `probs`.
+    One model of reliability (`LogLinearPool`) is fitted to the states of all labels. So it is assumed that a person is
+    equally reliable for all labels, and that their certainty means the same for all labels. The frequency of each label
+    comes from `probs`.
 
     Parameters
     ----------
@@ -71,8 +75,8 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
         Table of states, as `label_states.label_states` makes it: item_id, annotator, label_id, value; also certainty,
         unsure and decision_id.
     probs : DataFrame, shape (n_items, n_labels)
-        Probability that each label is on, by models that never saw these items' answers; indexed by item_id. NaN counts
-        as 0.5.
+        Probability that each label is on, predicted by models that weren't trained on these items' answers; indexed by
+        item_id. NaN counts as 0.5.
     truth : DataFrame, optional
         item_id, label_id, value (bool): known states, such as those of gold.
 
@@ -93,7 +97,8 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
         raise ShapeError(f"probs lacks columns for {', '.join(map(str, lacking[:5]))}; a column for each label is "
                          "expected.")
     if not probs.index.is_unique or not pd.Index(states["item_id"].unique()).isin(probs.index).all():
-        raise ShapeError("probs names an item twice, or lacks an item of the states; a row for each item is expected.")
+        raise ShapeError("probs has several rows for an item, or no row for an item of states; one row per item is "
+                         "expected.")
     states = states[states["value"].notna()].drop_duplicates(["item_id", "annotator", "label_id"], keep="last")
     states = states.reset_index(drop=True)
     on = probs.to_numpy(np.float64, copy=True)
@@ -122,13 +127,13 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
 
 
 def _cells(table: pd.DataFrame, probs: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Place of each row's item and label among all cells of `probs`."""
+    """Flat index of each row's item and label in `probs`."""
     return np.asarray(probs.index.get_indexer(pd.Index(table["item_id"])) * len(probs.columns)
                       + probs.columns.get_indexer(pd.Index(table["label_id"])), np.int64)
 
 
 def _answers(states: pd.DataFrame, extra: list[str]) -> pd.DataFrame:
-    """The least probable state of each answer."""
+    """The state of each answer with the lowest probability of being right, as for `StateErrors.answers`."""
     if states.empty:
         return pd.DataFrame(columns=[*ANSWER_COLUMNS, *extra])
     wrong = (1 - states["right"]).groupby([states["item_id"], states["annotator"]], sort=False).sum()

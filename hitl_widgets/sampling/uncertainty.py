@@ -230,8 +230,8 @@ def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None
     votes = np.asarray(votes, np.float64)
     n_labels = votes.shape[1] // 2
     if votes.ndim != 2 or votes.shape[1] % 2 or (probs is not None and probs.shape != (len(votes), n_labels)):
-        raise ShapeError(f"votes have shape {votes.shape} and probs {None if probs is None else probs.shape}; twice as "
-                         "many columns as labels, and a column a label, are expected.")
+        raise ShapeError(f"votes have shape {votes.shape} and probs {None if probs is None else probs.shape}; "
+                         "(n_items, 2 * n_labels) and (n_items, n_labels) are expected.")
     on, off = votes[:, :n_labels], votes[:, n_labels:]
     answered = on + off > 0
     if probs is not None:

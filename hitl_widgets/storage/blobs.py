@@ -227,7 +227,7 @@ class TeamFiles:
     def _name(self, path: Path) -> str:
         name = path.relative_to(self.folder).as_posix()
         if not _NAME.match(name):
-            raise ValueError(f"{name!r} is no file that a team shares")
+            raise ValueError(f"{name!r} isn't one of the files that are shared through the server")
         return name
 
     def _fetch(self, blob: Blob, path: Path) -> bool:

@@ -837,9 +837,8 @@ def _no_new_label(edit: Edit, before: Taxonomy, after: Taxonomy, lineage: Lineag
     step = next((step for step in reversed(lineage.steps) if step.before is not None and label.id in (
         was := lineage.versions[step.before]) and was.label(label.id).name != label.name), None)
     renamed = "" if step is None else f" It was renamed by {step.annotator} in version {step.version}: {step.prose}"
-    return EditError(f"{edit} doesn't fit taxonomy v{before.version}: “{label.name}” was to be a new label, and one of "
-                     f"those that are merged is called so by now.{renamed} Look at today's labels, and merge them "
-                     "again.")
+    return EditError(f"{edit} doesn't fit taxonomy v{before.version}: “{label.name}” was to be a new label, but one of "
+                     f"the merged labels has this name now.{renamed} Look at today's labels, and merge them again.")
 
 
 def _made(before: Taxonomy, after: Taxonomy) -> list[str]:

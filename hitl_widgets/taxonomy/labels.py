@@ -586,8 +586,8 @@ def _by_id(labels: Sequence[Label], lines: Mapping[str, int], *, may_be_empty: b
                                                      f"{label.key!r}; give one of them another.")
     for label in labels:
         if label.parent is not None and label.parent not in by_id:
-            raise TaxonomyError(f"label {label.name!r} lies under {label.parent!r}, which is the id of no label here. "
-                                "Give the parent too, or another.")
+            raise TaxonomyError(f"label {label.name!r} has the parent {label.parent!r}, and no label has this id. Add "
+                                "the parent, or choose another one.")
         if by_id.get(label.name, label) is not label:
             raise yaml.fault_at(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
     return by_id

@@ -500,7 +500,7 @@ def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
 
 
 def test_a_net_that_fails_on_marked_views_is_told():
-    with pytest.raises(ModelError, match="RuntimeError on marked views"):
+    with pytest.raises(ModelError, match="RuntimeError on views with marked regions"):
         occlusion_invariance(linear([[1.0, 0.0]]), torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3))
 
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_a_curve_is_refused():
         expected_gain([], [], [])
     with pytest.raises(BadInput, match="a model that learnt"):
         expected_gain([50], [3], [0])
-    with pytest.raises(ShapeError, match="one number a model"):
+    with pytest.raises(ShapeError, match="one number per model"):
         expected_gain([50, 100], [3], [4])
 
 

@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused_with_a_reason():
     states, probs = world(0, 10)
     with pytest.raises(ShapeError, match="lacks columns for Ld"):
         state_errors(states, probs.drop(columns="Ld"))
-    with pytest.raises(ShapeError, match="lacks an item of the states"):
+    with pytest.raises(ShapeError, match="no row for an item of states"):
         state_errors(states, probs.drop(index=3))
     with pytest.raises(BadInput, match="below 0 or above 1"):
         state_errors(states, probs + 1)

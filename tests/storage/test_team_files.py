@@ -225,7 +225,7 @@ def test_the_pool_that_was_opened_last_is_remembered_everywhere(desk: Callable[[
 @pytest.mark.parametrize("name", ["models/../../etc/passwd", "models/x.pickle", "log.db", "models/a/b.safetensors"])
 def test_no_other_file_is_sent_or_fetched(desk: Callable[[str], Desk], name: str) -> None:
     ada = desk("ada")
-    with pytest.raises(ValueError, match="no file that a team shares"):
+    with pytest.raises(ValueError, match="isn't one of the files that are shared"):
         ada.here(ada.folder / name)
     ada.log.transact(lambda conn: conn.execute(sa.insert(BLOB).values(name=name, size=0, hash="")))
     assert ada.fetch_all() == []

@@ -160,7 +160,7 @@ def test_attributes_are_asked_of_what_their_labels_became(animals):
 
 
 @pytest.mark.parametrize(("edit", "words"), [
-    (edits.retire("dog"), "view.* is asked of no other label. Retire it first"),
+    (edits.retire("dog"), "view.* is asked only for labels that this edit removes. Retire it first"),
     (edits.rename_attribute("nope", "x"), "attribute 'nope' is not in taxonomy v1"),
     (edits.rename_attribute("blur", "view"), "two attributes have the name 'view'"),
     (edits.add_attribute("blur", scale=(0, 1)), "two attributes have the name 'blur'"),

@@ -223,7 +223,7 @@ def test_what_is_no_taxonomy_is_refused_in_words(labels, words):
 @pytest.mark.parametrize(("labels", "words"), [
     ([Label("a", "x", parent="b"), Label("b", "y", parent="a"), Label("c", "z")], "in a circle: x, y"),
     ([Label("a", "x", parent="a")], "in a circle: x"),
-    ([Label("a", "x", parent="q")], "lies under 'q', which is the id of no label"),
+    ([Label("a", "x", parent="q")], "has the parent 'q', and no label has this id"),
     ([Label("a", "x"), Label("a", "y")], "two labels have the id 'a': 'x' and 'y'"),
     ([Label("a0", "x"), *(Label(f"a{n + 1}", "x", parent=f"a{n}") for n in range(40))], "more than 32 levels"),
 ])
