@@ -17,8 +17,8 @@ objects in the answer, which may be 0), object_id, label, x0, y0, x1, y1 (for a 
 polygon, "((x, y), ...)"), start, end and quote (of a span), object_certainty, unsure, origin, act, iou_to_proposal,
 score.
 
-The last column is empty. Its header is a JSON text with the labels, the attributes and the task, from which the reader
-restores the taxonomy. The column may be deleted.
+The last column is empty. Its name has, as JSON, the task, the kind of items, the attributes and the labels, from which
+the reader restores the taxonomy. The column may be deleted.
 
 A spreadsheet could run some texts as formulas. An apostrophe is written before these: texts whose first character,
 apart from blanks and apostrophes, is = + - @ or the full-width form of one of these; texts that begin with a tab or a
