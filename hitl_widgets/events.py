@@ -190,10 +190,18 @@ def _said(decision: Decision) -> dict[str, Any]:
 
 
 def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
-    """The answer before the suggestion was shown, from the decision that stands until now; None if there is none.
+    """The answer that a person gave before they were shown the suggestion; None if there is none.
 
-    A mapping of label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability, acted_at (ISO form) and,
-    if any, values. Each decision passes it on to the one that replaces it.
+    Parameters
+    ----------
+    standing : Event or None
+        The person's current decision on the item, which is about to be replaced.
+
+    Returns
+    -------
+    mapping or None
+        label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability, acted_at (ISO form), and values if
+        there are any. A decision that replaces another one stores it again, so it isn't lost.
     """
     if standing is None or "first" in standing.body:
         return None if standing is None else standing.body["first"]
@@ -212,9 +220,15 @@ def is_planted(body: Mapping[str, Any]) -> bool:
 
 
 def planted_before(standing: Event | None) -> str | None:
-    """The planted label_id that a person was shown for the decision that stands; None otherwise.
+    """The label_id of the planted suggestion (wrong on purpose) that a person was shown for an item; None without one.
 
-    Each decision passes it on to the one that replaces it: a person who saw it can't give a vote on the item any more.
+    It is stored again in each decision that replaces another one, since a person who was shown a planted suggestion
+    can't give a vote on the item any more.
+
+    Parameters
+    ----------
+    standing : Event or None
+        The person's current decision on the item.
     """
     if standing is None or not is_planted(standing.body):
         return None
@@ -242,8 +256,8 @@ def decision_of(event: Event) -> Decision:
 def reasons_of(body: Mapping[str, Any]) -> tuple[ObjectReason, ...]:
     """The valid feedback in a decision's body on the explanations of single objects.
 
-    In earlier versions a decision had only one reason, about the object that the map on the screen explained: it is
-    read as that object's.
+    Earlier versions stored one reason for each decision. It was about the object whose map was on the screen, and is
+    read as the reason of that object.
     """
     seen = body.get("seen", {})
     if "reasons" in body:
@@ -265,9 +279,9 @@ def reasons_of(body: Mapping[str, Any]) -> tuple[ObjectReason, ...]:
 
 
 def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The valid objects in a decision's body, and its image's size; a forged log may hold anything.
+    """The objects in a decision's body and the size of its image. Invalid objects, as in a forged log, are left out.
 
-    A mapping of objects (tuple of `ObjectAnswer`) and size (width and height); empty where there are none.
+    Returns a mapping with objects (tuple of `ObjectAnswer`) and size (width and height), or an empty mapping.
     """
     objects, size = body.get("objects"), size_of(body)
     return {"objects": objects_in(objects), "size": size} if isinstance(objects, list) and size is not None else {}
@@ -299,9 +313,10 @@ def undo_id(decision_id: str) -> str:
 
 
 def after_id(former: Event | None) -> str:
-    """Make the part of an id that names the event before: of two events after the same one, only one is stored.
+    """Make the part of an event's id that identifies the event before it.
 
-    Event numbers can't be used, since they change when logs are joined.
+    Two events that follow the same event get the same id, so only one of them is stored. Event numbers can't be used
+    for this, since they change when logs are joined.
     """
     return "0" if former is None else blake2b(former.id.encode(), digest_size=8).hexdigest()
 

@@ -12,17 +12,17 @@ MAX_LABELS = 24
 
 
 def plot_agreement(table: pd.DataFrame, per_label: pd.DataFrame) -> Drawing:
-    """Plot coefficients with both intervals, and beside them alpha and AC1 of each label against the others.
+    """Plot agreement coefficients and, in a second panel, alpha and AC1 of each label against all other labels.
 
-    Marks differ in shape as well as in colour. Where there are more than 24 labels, the rarest are left out. A row
-    without a number is marked "undefined".
+    Each coefficient has two intervals, one over items and one over items and people. Marks differ in both shape and
+    colour. If there are more than 24 labels, the rarest are left out. A row without a value is marked "undefined".
 
     Parameters
     ----------
     table : DataFrame
-        A row for each coefficient and kind of interval: coefficient, value, low, high, n_items, n_annotators, over.
+        As `quality.annotator_agreement.Agreement.table`.
     per_label : DataFrame
-        A row for each label: label, n_votes, krippendorff_alpha, alpha_low, alpha_high, gwet_ac1, ac1_low, ac1_high.
+        As `quality.annotator_agreement.Agreement.per_label`.
     """
     labels = per_label.sort_values("n_votes", ascending=False, kind="stable").head(MAX_LABELS)
     names = list(dict.fromkeys(table["coefficient"]))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Translator:
-    """Turns a file's answers into decisions of a project. What the project can't take is counted among the losses.
+    """Converts the answers of a file to decisions of a project. What can't be imported is counted in `losses`.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Translator:
         self.people = Pseudonyms(pseudonyms(project)).back()
 
     def decision(self, position: int, item_id: str, answer: Answer) -> Decision | None:
-        """The decision for an answer; None if the project can take nothing of it."""
+        """Convert an answer to a decision; None if nothing of it can be imported."""
         try:
             return self._made(position, item_id, answer)
         except UnknownLabel:
@@ -110,7 +110,7 @@ class Translator:
                                                missing=answer.missing))
 
     def _reasons(self, position: int, answer: Answer) -> tuple[ObjectReason, ...]:
-        """Judgements of the explanations of single objects, with the project's labels."""
+        """The judgements of the explanations of single objects, with the label ids of the project."""
         if answer.reasons and self._header.shape is None:
             self._losses.add("reason of an object", "The project asks for no objects.", len(answer.reasons))
             return ()
@@ -131,7 +131,7 @@ class Translator:
 
     def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
                  ) -> dict[str, Any] | None:
-        """The fields of a decision on objects; None if the answer has objects, but none that can be used."""
+        """The fields of a decision on objects; None if the answer has objects but none of them can be imported."""
         if answer.objects is None:
             return answered_objects(self._project, position, None, answer.verdict, seen, self.today, decision_id)
         height, width = self._project.pool.size(position)
@@ -154,7 +154,10 @@ class Translator:
 
     def _object(self, one: ObjectAnswer, size: tuple[int, int], text: str | None, *, shown: bool
                 ) -> ObjectAnswer | None:
-        """An object as the project takes it; None, and counted, if it can't be used."""
+        """Convert an object of the file to an object of the project.
+
+        Returns None if the object can't be imported; it is then counted in the losses.
+        """
         label_id = self.labels.today(one.label_id)
         found = self._shape(one, *size)
         if found is None:
@@ -178,7 +181,10 @@ class Translator:
         return {**was, "label_id": label_id}
 
     def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
-        """The shape of an object, cut off at the border of its image; None, and counted, if nothing is left."""
+        """The shape of an object, clipped to the image.
+
+        Returns None if nothing of it lies in the image; it is then counted in the losses.
+        """
         at = one.at
         if one.kind in ("box", "polygon"):
             x, y = at[::2], at[1::2]
@@ -228,7 +234,7 @@ class Translator:
         return replace(Seen.from_log(body), taxonomy=version)
 
     def _known(self, label_id: Any) -> str | None:
-        """Today's id of a label that was on a screen; None if the project doesn't have it."""
+        """The project's id of a label that was shown to the annotator; None if the project doesn't have the label."""
         if not isinstance(label_id, str):
             return None
         if is_set(label_id):
@@ -237,7 +243,7 @@ class Translator:
         return self.labels.ids.get(label_id)
 
     def _target(self, target: str) -> str | None:
-        """The target of a saliency map with today's ids: a label, an object, or a value of an attribute."""
+        """The target of a saliency map (a label, an object, or a value of an attribute), with today's ids."""
         if target.startswith(OBJECT_TARGET):
             return target
         attribute, of, choice = target.partition("=")
@@ -245,7 +251,7 @@ class Translator:
         return self._known(target) if own is None else f"{own}{of}{choice}"
 
     def values(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Values of attributes as the project takes them; what it can't take is counted."""
+        """Convert the values of attributes to those of the project; values that don't fit are counted in the losses."""
         found: dict[str, Value] = {}
         for attribute, value in values.items():
             name = self._attributes.get(attribute)

@@ -216,7 +216,7 @@ class _Maps:
 
 def _computed(blocks: Iterator[tuple[Block, list[_Wanted]]], maps: _Maps, client: Any
               ) -> Iterator[tuple[Block, list[_Wanted], Answers]]:
-    """The maps of blocks, computed here or on a cluster."""
+    """Compute the maps of blocks of items, in this process or on a cluster."""
     def here(block: Block) -> Answers:
         return maps_of(maps.net, block.positions, maps.method, block.targets)
     if client is None:
@@ -255,16 +255,18 @@ def run_block(work: Work, block: Block) -> Result:
 
 
 def maps_of(net: NetExplainer | TextExplainer, positions: np.ndarray, method: str, targets: Sequence[Any]) -> Answers:
-    """The maps of some items, each packed, with an identifier of the item's content.
+    """Compute the saliency maps of some items. Each is packed together with an identifier of the item's content.
 
     Parameters
     ----------
     net : NetExplainer or TextExplainer
     positions : ndarray of int
-        Positions of the items in its pool.
+        Positions of the items in the pool of `net`.
     method : str
+        Name of the saliency method.
     targets : sequence of (str, tuple of str, str or None)
-        For each item the target, the model's labels that make it up, and the identifier of its content, if known.
+        For each item: the target to explain (such as a label), the model's labels that this target consists of, and the
+        identifier of the item's content, or None if it isn't known.
     """
     pool: Any = net.predictor.pool
     contents = [_content(pool, position) if content is None else content

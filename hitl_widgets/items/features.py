@@ -204,19 +204,20 @@ def _scaled(block: np.ndarray) -> np.ndarray:
 
 
 class AvailableFeatures:
-    """Features that are available in time: the embeddings of a person's own net, or the pool's descriptors.
+    """Features that can be used without waiting: embeddings of the user's own net, or else the pool's descriptors.
 
-    The descriptors are computed by a thread in the background. Threads may share an object.
+    Descriptors are computed by a background thread. This class is thread-safe.
 
     Parameters
     ----------
     n_items : int
         Number of items in the pool.
     embeddings : callable
-        Positions -> embeddings by a person's net, as far as they are computed, or None without any.
+        Takes positions and returns the embeddings by the user's net that have been computed so far, or None if there
+        are none.
     describe : callable
-        Positions -> descriptors, float32, shape (n, n_features), computed if missing. It is called only on the
-        background thread; the first call may take seconds.
+        Takes positions and returns descriptors, float32, shape (n, n_features); missing ones are computed. It is called
+        only on the background thread, and the first call may take seconds.
     """
 
     def __init__(self, n_items: int, *, embeddings: Embeddings, describe: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -228,32 +229,32 @@ class AvailableFeatures:
         self._thread: threading.Thread | None = None
 
     def get(self, positions: np.ndarray) -> np.ndarray | None:
-        """Rows of some items, float32, shape (n, n_features), NaN for missing rows; None without any features.
+        """Features of some items, float32, shape (n, n_features), with NaN for missing rows; None without any features.
 
-        All rows of one call, and of calls under the same model, can be compared.
+        Rows can be compared with each other if they are from the same call, or from calls with the same model.
         """
         if (rows := self._embeddings(positions)) is not None:
             return rows
         return self.descriptors(positions)
 
     def descriptors(self, positions: np.ndarray) -> np.ndarray | None:
-        """Descriptors of some items, in the form of `get`, even if there is a person's net."""
+        """Descriptors of some items, as in `get`, even if the user's net has embeddings."""
         with self._known_since:
             if self._rows is None:
                 return None
             return self._rows.get(positions)
 
     def prepare(self, positions: np.ndarray, *, budget_s: float, then: np.ndarray | None = None) -> None:
-        """Have the descriptors of these items computed; after `budget_s` seconds the thread goes on by itself.
+        """Compute the descriptors of some items in the background, and wait for them for at most `budget_s` seconds.
 
         Parameters
         ----------
         positions : ndarray of int
             The items to wait for.
         budget_s : float
-            Seconds to wait for them, at most.
+            Longest time to wait, in seconds. The thread continues after that.
         then : ndarray of int, optional
-            Items that the thread computes afterwards, without waiting for them.
+            Items to compute afterwards. The call doesn't wait for them.
         """
         with self._known_since:
             self._wanted = [some[~self._ready[some]] for some in (positions, then) if some is not None]
@@ -272,7 +273,7 @@ class AvailableFeatures:
             self._wanted = []
 
     def end(self) -> None:
-        """Stop, and wait for the end of the thread's current task."""
+        """Stop the thread, and wait until its current task has ended."""
         with self._known_since:
             self._wanted, thread = [], self._thread
         if thread is not None:
@@ -300,7 +301,7 @@ class AvailableFeatures:
                 self._known_since.notify_all()
 
     def _next(self) -> np.ndarray:
-        """The items that are computed next; once there is none, the thread ends."""
+        """The items to compute next; if there are none, the thread ends."""
         with self._known_since:
             for wanted in self._wanted:
                 if len(some := wanted[~self._ready[wanted]]):

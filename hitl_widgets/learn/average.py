@@ -19,14 +19,14 @@ from .weights import shapes_in
 
 
 class AverageNet(nn.Module):
-    """The mean of its parts' probabilities, as logits.
+    """A net that averages the probabilities of its parts and returns them as logits.
 
-    Its last layer (see `last_layer.find_head`) is that of the last part: an item's embedding is that of the CNN.
+    The last layer of the CNN counts as its last layer (see `last_layer.find_head`), so its embeddings are the CNN's.
 
     Parameters
     ----------
     *parts : nn.Module
-        Nets with the same outputs; they aren't copied. The first is a light net, the second a small CNN.
+        Two nets with the same outputs: a light net, then a small CNN. They aren't copied.
     of_sets : bool
         Whether an item may have several labels, each with a probability of its own.
     """
@@ -39,7 +39,10 @@ class AverageNet(nn.Module):
             self.register_buffer("sets", torch.tensor(1))  # recorded in the file of weights
 
     def forward(self, views: Tensor) -> Tensor:
-        """Logarithms of probabilities, or of odds with `of_sets`, shape (n, n_labels), of views (n, C, h, w)."""
+        """The logits for views of shape (n, C, h, w), as a tensor of shape (n, n_labels).
+
+        These are log-probabilities, or log-odds with `of_sets`.
+        """
         if self.of_sets:
             return average_set_logits(torch.stack([part(views) for part in self.parts]))
         said = torch.stack([part(views).log_softmax(dim=1) for part in self.parts])
@@ -63,12 +66,12 @@ def is_average_net(net: nn.Module | None) -> bool:
 
 
 def cnn_of(net: nn.Module) -> nn.Module:
-    """The part of an `AverageNet` whose backbone learns; any other net as it is."""
+    """The CNN in an `AverageNet`, whose backbone can be trained; any other net is returned as it is."""
     return net.parts[-1] if isinstance(net, AverageNet) else net
 
 
 def holds_average_net(path: Path) -> bool:
-    """Whether a file of weights is that of an `AverageNet`; False for one that can't be read.
+    """Whether a file has the weights of an `AverageNet`; False if it can't be read.
 
     Parameters
     ----------
@@ -81,21 +84,21 @@ def holds_average_net(path: Path) -> bool:
 
 
 def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
-    """An `AverageNet` like that in a file of weights, to load these into.
+    """Build an `AverageNet` whose tensors have the same shapes as those in a file, ready to load the file's weights.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     cnn : nn.Module
-        A net with the architecture of the second part, and its number of outputs.
+        The second part: a CNN with the same architecture and number of outputs as in the file. It isn't copied.
     """
     return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn, of_sets="sets" in shapes_in(path)).eval()
 
 
 def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
                          embeddings: np.ndarray | None = None) -> AverageNet:
-    """Give a net another number of outputs, in all of its parts; it is changed in place, and returned.
+    """Change the number of outputs of all parts of a net, in place, and return the net.
 
     Parameters
     ----------

@@ -102,12 +102,12 @@ class Candidate:
         probs : ndarray, shape (n, n_labels)
             A model's probabilities for the items at `rows`.
         rows : ndarray of int, shape (n,)
-            Rows among the items that it learnt.
+            Rows of the items, among the items on which the candidate was trained.
         """
         return answer_losses(probs, self.targets[torch.from_numpy(rows)])
 
     def right(self, probs: np.ndarray, rows: np.ndarray, thresholds: Mapping[str, float]) -> np.ndarray:
-        """Whether each of these predictions is the answer: bool, shape (n,).
+        """Whether each prediction equals the answer: bool, shape (n,).
 
         Parameters
         ----------
@@ -120,12 +120,12 @@ class Candidate:
 
     @cached_property
     def targets(self) -> Tensor:
-        """The targets of the items that it learnt."""
+        """The targets of the items on which the candidate was trained."""
         return self.items.training_data().targets[torch.from_numpy(self.kept)]
 
     @property
     def item_ids(self) -> list[str]:
-        """Ids of the items that it learnt."""
+        """Ids of the items on which the candidate was trained."""
         return [self.items.item_ids[row] for row in self.kept]
 
     def net(self, registry: Registry) -> nn.Module:
@@ -242,7 +242,7 @@ class _Rows:
 
     def fit(self, kept: np.ndarray, data: TrainingData, *, n_labels: int,
             penalty: np.ndarray | None = None) -> Light | LightLabels:
-        """The light model of some of the rows."""
+        """Fit a light model to some of the rows."""
         assert data.draws is not None
         targets, weights, of_sets = data.targets, data.weights, data.objective.of_sets
         if self._registry.texts is not None:
@@ -274,10 +274,10 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
 
     Notes
     -----
-    It replaces a head that was learnt in the background if its mean loss is smaller. It replaces any other model only
-    if the paired 95 % interval of the decrease in loss lies above 0 and no fewer answers are right, on 20 answers or
-    more to items that weren't picked because a model was uncertain. Without an adopted model, its loss has to be
-    smaller than that of the class priors.
+    If the adopted model was trained in the background, the candidate replaces it when its mean loss is smaller. Any
+    other adopted model is replaced only if the whole paired 95 % interval of the decrease in loss lies above 0 and at
+    least as many answers are right. This is measured on at least 20 answers, to items that weren't chosen because a
+    model was uncertain. Without an adopted model, the candidate's loss has to be smaller than that of the class priors.
     """
     n, loss = len(new.kept), float(new.losses.mean())
     if former is None or registry.inference.missing:
@@ -317,7 +317,7 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
 
 
 def _nothing_new(project: Project, new: Candidate, former: Event, *, own: bool) -> Comparison:
-    """The comparison where the adopted model learnt every answer, so that losses can't be compared."""
+    """The comparison if the adopted model was trained on every answer, so that losses can't be compared."""
     if own and tuple(former.body["label_ids"]) != tuple(new.items.label_ids):
         return Comparison(True, "The labels were edited since the adopted model was learnt.")
     if own and len(new.kept) > former.body["n_training"]:
@@ -328,14 +328,20 @@ def _nothing_new(project: Project, new: Candidate, former: Event, *, own: bool) 
 
 
 def _n_changed(project: Project, new: Candidate, former: Event) -> int:
-    """Count the items that a model learnt and that don't train any more, and those with a decision since."""
+    """Count the training items of a model that have changed since.
+
+    These are items that aren't training items any more, and items with a decision after the model was adopted.
+    """
     ids = np.array([zlib.crc32(item_id.encode()) for item_id in new.item_ids], np.uint32)
     gone = np.setdiff1d(unpack(former.body["learnt"]), ids) if "learnt" in former.body else ids[:0]
     return len(gone) + len(set(new.item_ids).intersection(project.log.changed_items(former.seq or 0)))
 
 
 def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
-    """The loss of each answer in nats: minus the logarithm of its probability, or of the sum of its candidates'.
+    """The log loss of each answer, in nats.
+
+    It is minus the logarithm of the probability of the answered label. If an answer may mean several labels (its
+    candidates), their probabilities are added first. Probabilities are clipped to at least 0.001.
 
     Parameters
     ----------
@@ -355,7 +361,7 @@ def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
 
 
 def set_answer_losses(probs: np.ndarray, on: Tensor, weights: Tensor) -> np.ndarray:
-    """The mean loss of each item's known labels, in nats: minus the logarithm of the probability of what was answered.
+    """The mean log loss over each item's known labels, in nats.
 
     Parameters
     ----------
@@ -377,7 +383,7 @@ def set_answer_losses(probs: np.ndarray, on: Tensor, weights: Tensor) -> np.ndar
 
 
 def is_right(scores: np.ndarray, targets: Tensor) -> np.ndarray:
-    """Whether the top label is the answer, or one of its candidates: bool, shape (n,)."""
+    """Whether the likeliest label is the answer, or one of the labels that the answer may mean: bool, shape (n,)."""
     right: np.ndarray = _candidates(targets, scores.shape[1])[np.arange(len(scores)), scores.argmax(axis=1)]
     return right
 

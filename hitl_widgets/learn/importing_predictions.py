@@ -29,7 +29,7 @@ def check_name(name: Any) -> str:
 
 def import_predictions(project: Project, registry: Registry, table: Any, *, name: str, adopt: bool = True,
                        partial: bool = False, bars: Bars = no_bars) -> str:
-    """Make a table of probabilities a model of the project; see `Workbench.import_predictions`.
+    """Add a table of probabilities to the project as a model; see `Workbench.import_predictions`.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def import_predictions(project: Project, registry: Registry, table: Any, *, name
     adopt, partial : bool
         As for `Workbench.import_predictions`.
     bars : Bars
-        Shows how many items were read, since a prediction belongs to an item's content.
+        Progress bar for reading the items. They have to be read because each prediction is stored with a hash of its
+        item's content.
 
     Returns
     -------

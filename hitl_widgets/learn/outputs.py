@@ -16,7 +16,7 @@ from .text_views import Batch, moved, n_items, run_net
 
 # How far the sum of probabilities may be from 1.
 TOLERANCES = {torch.float16: 1e-3, torch.bfloat16: 1e-2}
-# Least number of items to judge the range of a net's outputs by.
+# Minimum number of items for deciding whether a net's outputs are those of a sigmoid.
 FEWEST = 3
 
 
@@ -26,13 +26,15 @@ class Look(NamedTuple):
     Attributes
     ----------
     head : str or None
-        Name of the linear or convolutional layer that gives the outputs; None where no layer of that width ran.
+        Name of the linear or convolutional layer that computes the outputs; None if no such layer with `n_outputs`
+        outputs was run.
     n_outputs : int
         Number of the net's outputs.
     probabilities : bool
         Whether each row of outputs sums to 1, as after a softmax.
     sigmoid : bool
-        Whether outputs lie between 0 and 1, as after a sigmoid, and neither sum to 1 nor are the head's own.
+        Whether the outputs look like those of a sigmoid: they lie between 0 and 1, don't sum to 1, and differ from the
+        outputs of the head.
     """
 
     head: str | None
@@ -45,8 +47,8 @@ class Look(NamedTuple):
 def look_at(net: nn.Module, views: Batch) -> Look | None:
     """Run a net on a few views; None where it fails on them, or gives no logits.
 
-    The head is the last layer to run whose outputs, averaged over places or tokens, yield the net's own probabilities;
-    if there is none, the last one with as many outputs as the net.
+    The head is the last linear or convolutional layer whose outputs, averaged over positions or tokens, give the
+    probabilities of the net. If there is no such layer, it is the last one with as many outputs as the net.
 
     Parameters
     ----------
@@ -87,12 +89,12 @@ def look_at(net: nn.Module, views: Batch) -> Look | None:
 
 
 class Unsquashed(nn.Module):
-    """A net that ends in a sigmoid, with logits in place of its probabilities.
+    """Wraps a net that ends in a sigmoid, and returns logits instead of its probabilities.
 
     Parameters
     ----------
     net : nn.Module
-        Its outputs are from 0 to 1; it isn't copied.
+        A net with outputs from 0 to 1. It isn't copied.
     """
 
     NAME = "net"
@@ -102,16 +104,16 @@ class Unsquashed(nn.Module):
         self.net = net
 
     def forward(self, *views: Tensor, **named: Tensor) -> Tensor:
-        """The logarithm of each output's odds, float32; a net of texts may be called by name."""
+        """The log-odds of each output, float32. The views of texts may be passed as keyword arguments."""
         return tensor_of(self.net(*views, **named)).float().logit(eps=1e-6)
 
 
 def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
                 probabilities: bool | None = None) -> Tensor:
-    """The logits in a net's output, float32, shape (n_items, n_labels).
+    """Get the logits from a net's output: float32, shape (n_items, n_labels).
 
-    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. For a net that ends
-    in a softmax, the logarithm serves as logits.
+    The output may be a tensor, an object with the attribute `logits`, a mapping with the key "logits", or a tuple whose
+    first element is the tensor. If the net ends in a softmax, the logarithm of its outputs is returned.
 
     Parameters
     ----------
@@ -122,12 +124,12 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
     n_labels : int or None
         Expected number of columns; None takes any number.
     probabilities : bool or None
-        Whether the net ends in a softmax; None to decide by this output alone.
+        Whether the net ends in a softmax. None to decide by this output.
 
     Raises
     ------
     ModelError
-        If there is no such tensor in it.
+        If the output has no such tensor, or its shape is wrong.
     """
     values = _matrix(output, n_items, n_labels)
     if n_labels is not None and values.shape[1] != n_labels:
@@ -165,7 +167,7 @@ def _matrix(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
 
 
 def tensor_of(output: Any) -> Tensor:
-    """The tensor of logits in a net's output, of whatever shape; ModelError where there is none.
+    """Get the tensor of logits, of any shape, from a net's output; ModelError if there is none.
 
     Parameters
     ----------
@@ -184,7 +186,7 @@ def tensor_of(output: Any) -> Tensor:
 
 
 def _rows(output: Tensor, *, channels_last: bool) -> Tensor:
-    """A layer's output with a row per item, averaged over its places or tokens."""
+    """A layer's output with a row for each item, averaged over positions or tokens."""
     if channels_last:
         return output.reshape(len(output), -1, output.shape[-1]).float().mean(dim=1)
     return output.flatten(2).float().mean(dim=2)

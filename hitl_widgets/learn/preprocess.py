@@ -34,22 +34,23 @@ LONGEST_REFUSAL = 200
 
 @dataclass(frozen=True)
 class Preprocess:
-    """The net's view of an item: scaled to `size`, divided by 255, and normalised.
+    """Converts an item to the input of a net (its view): scaled to `size`, divided by 255, and normalised.
 
     Parameters
     ----------
     size : int or tuple of int
         (height, width) of the view in pixels, or one number for both.
     fit : str
-        What is done where the shapes differ: "stretch" the item, "crop" what overhangs, or "pad" what is missing (with
-        the mean, or black without one).
+        What to do if item and view have different aspect ratios. "stretch" changes the aspect ratio of the item, "crop"
+        cuts off what doesn't fit, and "pad" fills the rest of the view with the mean (with black without a mean).
     mean, std : float or tuple of float, optional
-        One number, or one for each channel, after division by 255; not applied when None.
+        For normalising after the division by 255: one number, or one for each channel. None for no normalising.
     channels : int or None
-        1 (grey) or 3 (RGB); None leaves each item as it is, or gives what the workbench's net takes.
+        1 (grey) or 3 (RGB). With None, the number of channels that the workbench's net needs; without a workbench, the
+        channels of the item aren't changed.
     crop_pct : float
-        Share of each side that a central crop keeps of what would be shown without it: above 0 and up to 1; not with
-        "pad".
+        Above 0 and up to 1: the view is cropped to the centre, and this fraction of its height and width is kept. The
+        same parameter exists in timm. Not used with "pad".
     interpolation : str
         How the item is scaled: "nearest", "bilinear", "bicubic" or "lanczos".
 
@@ -117,14 +118,14 @@ class Preprocess:
         return self.normalised(self.pixels(image), height, width)
 
     def pixels(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """What the view shows of an item, before normalisation and padding: uint8, shape (h, w, channels).
+        """The scaled and cropped item before normalising and padding: uint8, shape (h, w, channels).
 
         Parameters
         ----------
         image : ndarray
             The item, or a reduced copy of it.
         size : tuple of int, optional
-            (height, width) of the item itself, where `image` is reduced.
+            (height, width) of the item, if `image` is a reduced copy.
         """
         picture = Image.fromarray(np.ascontiguousarray(image))
         if self.channels is not None:
@@ -138,21 +139,21 @@ class Preprocess:
         return resized.reshape(*inner, -1)
 
     def normalised(self, pixels: np.ndarray, height: int, width: int, out: Tensor | None = None) -> Tensor:
-        """The view of an item of this height and width, from its `pixels`: float32, shape (channels, h, w).
+        """The view of an item, from the result of `pixels`: float32, shape (channels, height, width).
 
         Parameters
         ----------
         pixels : ndarray
-            As `pixels` gives them.
+            As returned by `pixels`.
         height, width : int
             Size of the item.
         out : Tensor, optional
-            Where to write it, such as a row of a batch; a new tensor when None.
+            Tensor into which the view is written, such as a row of a batch. By default a new tensor is made.
 
         Raises
         ------
         ShapeError
-            If it doesn't fit there.
+            If `out` has another shape than the view.
         """
         # A lookup table of the 256 values takes a quarter of the time of arithmetic on all pixels.
         scaled = np.arange(256, dtype=np.float32)[None] / np.float32(255)
@@ -174,12 +175,15 @@ class Preprocess:
         return torch.from_numpy(view) if out is None else out
 
     def scaled_size(self, height: int, width: int) -> tuple[float, float]:
-        """(height, width) of a whole item of this size at the scale of the view, in pixels of the view."""
+        """(height, width) of a whole item of the given size, in pixels of the view (before cropping)."""
         x0, y0, x1, y1 = self.box(height, width)
         return height * self.shape[0] / (y1 - y0), width * self.shape[1] / (x1 - x0)
 
     def box(self, height: int, width: int) -> Box:
-        """(x0, y0, x1, y1) of the view, in pixels of an item of this size; with "pad" it reaches beyond the item."""
+        """(x0, y0, x1, y1): the part of the item that the view shows, in pixels of an item of the given size.
+
+        With "pad" it extends beyond the item.
+        """
         if self.fit != "pad":
             down, across = height / self.shape[0], width / self.shape[1]
             if self.fit == "crop":
@@ -201,10 +205,11 @@ class Preprocess:
 
 
 class Probed:
-    """A person's own preprocessing, whose geometry is found out by showing it patterns.
+    """A user's own preprocessing function. Its geometry (scaling and cropping) is found out by passing test patterns.
 
-    Many preprocessings take colour images only, and a folder of photographs has a few grey ones. So an item that the
-    function refuses, or whose view has a wrong number of channels, is tried as RGB too, or as grey.
+    Many functions accept only colour images, while folders of photographs often contain a few grey ones. So if the
+    function raises an error for an item, or returns a wrong number of channels, a grey item is tried again as RGB, and
+    an RGB item as grey.
 
     Parameters
     ----------
@@ -219,7 +224,7 @@ class Probed:
     Attributes
     ----------
     random : bool
-        Whether the function gave two views of one item, as random crops do.
+        Whether the function returned different views of the same item, as random crops do.
     """
 
     def __init__(self, function: Callable[[Any], Any], *, colour: bool = True, channels: int | None = None) -> None:

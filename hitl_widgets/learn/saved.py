@@ -309,7 +309,7 @@ def shapes_in_file(path: Path) -> dict[str, list[int]]:
 
 
 def image_view(folder: Any) -> Preprocess:
-    """The preprocessing of images with the numbers in `model.json`."""
+    """The preprocessing of images with the settings in `model.json`."""
     told = config_in(folder)["preprocess"]
     mean, std = (None if told[name] is None else tuple(told[name]) for name in ("mean", "std"))
     height, width = told["size"]
@@ -318,66 +318,66 @@ def image_view(folder: Any) -> Preprocess:
 
 
 def function_of_images(folder: Any, function: Any) -> Probed:
-    """The preprocessing by a function of images."""
+    """The preprocessing of images by a given function."""
     return Probed(function, channels=config_in(folder)["preprocess"]["channels"])
 
 
 def text_view(folder: Any) -> TextPreprocess:
-    """The preprocessing of texts with the numbers in `model.json`."""
+    """The preprocessing of texts with the settings in `model.json`."""
     return TextPreprocess(config_in(folder)["preprocess"]["most"])
 
 
 def function_of_texts(folder: Any, function: Any) -> ProbedText:
-    """The preprocessing by a function of texts, or a tokenizer."""
+    """The preprocessing of texts by a given function or tokenizer."""
     return ProbedText(function, most=config_in(folder)["preprocess"]["most"])
 
 
 def light_images(folder: Any, *, prefix: str = "") -> nn.Module:
-    """Build a light net of images: descriptors, and a head over them, without its weights, as a folder describes it."""
+    """Build a light net for images (descriptors and a head) as in a saved model's folder, without its weights."""
     descriptors = unfitted_descriptors(Path(folder) / WEIGHTS, prefix=f"{prefix}0.")
     return light_net(descriptors, unfitted_head(shapes_of(folder), prefix=f"{prefix}1."))
 
 
 def cnn_of_images(folder: Any) -> nn.Module:
-    """Build the small CNN of images, without its weights, as a folder describes it."""
+    """Build the small CNN for images as described in a saved model's folder, without loading its weights."""
     told = config_in(folder)
     return small_cnn(len(told["labels"]), channels=told["net"]["channels"], size=told["net"]["size"])
 
 
 def average_images(folder: Any) -> nn.Module:
-    """Build the average of a light net and a small CNN of images, without its weights, as a folder describes it."""
+    """Build the average of a light net and a small CNN for images as in a saved model's folder, without its weights."""
     return AverageNet(light_images(folder, prefix="parts.0."), cnn_of_images(folder),
                       of_sets="sets" in shapes_of(folder))
 
 
 def kmeans_images(folder: Any) -> nn.Module:
-    """Build a net of typical patches with a last layer that learnt, without its weights, as a folder describes it."""
+    """Build a net of k-means patch features and a trained last layer as in a model's folder, without its weights."""
     told = config_in(folder)
     return unfitted_kmeans_net(len(told["labels"]), channels=told["net"]["channels"])
 
 
 def additive_texts(folder: Any, *, prefix: str = "") -> nn.Module:
-    """Build an additive net of texts, without its weights, as a folder describes it."""
+    """Build an additive net for texts as described in a saved model's folder, without loading its weights."""
     return unfitted_additive_net(Path(folder) / WEIGHTS, prefix=prefix)
 
 
 def cnn_of_texts(folder: Any) -> nn.Module:
-    """Build the small CNN of texts, without its weights, as a folder describes it."""
+    """Build the small CNN for texts as described in a saved model's folder, without loading its weights."""
     told = config_in(folder)
     return TextCNN(len(told["labels"]), width=told["net"]["width"])
 
 
 def average_texts(folder: Any) -> nn.Module:
-    """Build the average of an additive net and a small CNN of texts, without its weights, as a folder describes it."""
+    """Build the average of an additive net and a small CNN for texts as in a model's folder, without its weights."""
     return AverageNet(additive_texts(folder, prefix="parts.0."), cnn_of_texts(folder),
                       of_sets="sets" in shapes_of(folder))
 
 
 def net_of_objects(folder: Any) -> nn.Module:
-    """Build the net of objects, without its weights, as a folder describes it."""
+    """Build the net that finds objects as described in a saved model's folder, without loading its weights."""
     return ObjectNet(shapes_of(folder)["centres.weight"][0])
 
 
 def net_of_spans(folder: Any) -> nn.Module:
-    """Build the net of spans, without its weights, as a folder describes it."""
+    """Build the net that finds spans as described in a saved model's folder, without loading its weights."""
     return SpanNet(shapes_of(folder)["tags.bias"][0] // N_TAGS)

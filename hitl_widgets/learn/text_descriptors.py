@@ -68,11 +68,11 @@ class TextDescriptorNet(Descriptors):
                             self.axes.float().cpu().numpy(), float(self.rare))
 
     def forward(self, views: Tensor) -> Tensor:
-        """From code points, shape (n, n_characters) with -1 after a text's end, to rows, shape (n, n_features)."""
+        """Compute descriptors, shape (n, n_features), from code points, shape (n, n_characters), padded with -1."""
         return self.rows_of(list(views))
 
     def rows_of(self, views: Sequence[Tensor]) -> Tensor:
-        """Descriptors of code points of any lengths; otherwise as `forward`."""
+        """Compute descriptors as `forward`, from code points of texts of different lengths."""
         rows = torch.from_numpy(self.features.of([text_of(view.detach()) for view in views]))
         return rows.to(self.axes.device)
 
@@ -98,14 +98,14 @@ def fit_text_descriptors(texts: Sequence[str], *, seed: int = 0) -> TextDescript
 
 
 def holds_any_descriptors(path: Path, *, prefix: str = "") -> bool:
-    """Whether a file of weights has descriptors of images or texts; False for one that can't be read.
+    """Whether a file of weights has descriptors of images or texts; False if it can't be read.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     prefix : str
-        Prefix of their names in the file.
+        Prefix of the names of the descriptors' tensors in the file.
     """
     with suppress(OSError, safetensors.SafetensorError):
         return f"{prefix}buckets" in shapes_in(path) or holds_descriptors(path, prefix=prefix)
@@ -113,14 +113,14 @@ def holds_any_descriptors(path: Path, *, prefix: str = "") -> bool:
 
 
 def unfitted_descriptors_of(path: Path, *, prefix: str = "") -> Descriptors:
-    """Unfitted descriptors of the form in a file of weights, of images or texts, to load the weights into.
+    """Build descriptors of images or texts with the tensor shapes in a file, ready to load the file's weights.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     prefix : str
-        Prefix of their names in the file.
+        Prefix of the names of the descriptors' tensors in the file.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def unfitted_descriptors_of(path: Path, *, prefix: str = "") -> Descriptors:
 class TextDescriptors(PoolDescriptors):
     """Descriptors of the texts of a pool, with the methods of `PoolDescriptors`. Safe for many threads.
 
-    They depend on the texts alone, whatever preprocessing a person's net has.
+    They depend only on the texts, not on the preprocessing of the user's net.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class TextDescriptors(PoolDescriptors):
         super().__init__(pool, folder, view=TextPreprocess, measures=measures, seed=seed)
 
     def _fit(self) -> Descriptors:
-        # More than are fitted to, since some may be unreadable.
+        # Twice as many texts as are needed, since some may be unreadable.
         texts = [text for text in readable_texts(self.pool, self._learnable()[:2 * N_FITTED]) if text is not None]
         if not texts:
             raise ModelError("none of the pool's items can be read, so they have no descriptors.")

@@ -32,7 +32,7 @@ TONES_FOR_SCALES = 0.64
 
 
 class ValueHeads(nn.Module):
-    """Heads of several attributes over the same rows, their outputs side by side.
+    """Heads of several attributes on the same rows of descriptors; their outputs are concatenated.
 
     Parameters
     ----------
@@ -51,7 +51,17 @@ class ValueHeads(nn.Module):
         self.heads = nn.ModuleList(heads.values())
 
     def forward(self, rows: Tensor) -> Tensor:
-        """From rows, shape (n, n_features), to a column for each scale and for each choice."""
+        """Predict from rows of descriptors.
+
+        Parameters
+        ----------
+        rows : Tensor, shape (n, n_features)
+
+        Returns
+        -------
+        Tensor, shape (n, n_outputs)
+            For an attribute on a scale one column, for an attribute with choices one column of logits for each choice.
+        """
         return torch.cat([head(rows) for head in self.heads], dim=1)
 
     def head(self, attribute_id: str) -> nn.Module | None:
@@ -64,7 +74,7 @@ class ValueHeads(nn.Module):
 
     @property
     def columns(self) -> dict[str, slice]:
-        """The outputs of each attribute."""
+        """The columns of the outputs that belong to each attribute."""
         found, start = dict[str, slice](), 0
         for attribute_id, head in self.each():
             n_outputs = 1 if isinstance(head, ScaleHead) else _n_outputs(head)
@@ -78,21 +88,21 @@ def _n_outputs(head: nn.Module) -> int:
 
 
 def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequential:
-    """Unfitted descriptors and `ValueHeads` of the form in a file of weights, to load the weights into.
+    """Build descriptors and `ValueHeads` with the tensor shapes in a file, ready to load the file's weights.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
     attribute_ids : sequence of str
-        Attributes of the heads, in their order.
+        The attribute of each head, in the order of the heads.
 
     Raises
     ------
     OSError, SafetensorError
         When the file can't be read.
     ModelError
-        When it holds heads of other attributes.
+        When the file has another number of heads.
     """
     shapes = shapes_in(path)
     numbers = {name.split(".")[2] for name in shapes if name.startswith("1.heads.")}
@@ -102,14 +112,14 @@ def unfitted_value_net(path: Path, attribute_ids: Sequence[str]) -> nn.Sequentia
 
 
 def unfitted_heads(shapes: Mapping[str, Sequence[int]], attribute_ids: Sequence[str]) -> ValueHeads:
-    """Unfitted heads of the form in a file of weights, to load the weights into.
+    """Build heads with the tensor shapes in a file, ready to load the file's weights.
 
     Parameters
     ----------
     shapes : mapping of str to sequence of int
-        Shapes of all tensors in the file, in which the heads are part 1.
+        Shapes of all tensors in the file. Names of tensors of the heads begin with "1.heads.".
     attribute_ids : sequence of str
-        Attributes of the heads, in their order.
+        The attribute of each head, in the order of the heads.
     """
     heads: dict[str, nn.Module] = {}
     for number, attribute_id in enumerate(attribute_ids):

@@ -30,7 +30,7 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
     size : (int, int)
         Width and height of the image.
     decision_id : str
-        The source of new objects' ids, so that a decision that is sent again has the same ones.
+        Ids of new objects are made from it, so that a decision that is sent twice has the same ids.
 
     Raises
     ------
@@ -56,25 +56,28 @@ def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, de
 
 def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
                   name_of: Callable[[str], str], text: str | None = None) -> tuple[ObjectAnswer, ...]:
-    """Compare each object with its proposal: accepted, moved, relabelled, or added; missing proposals were deleted.
+    """Find out what the annotator did with each object: accepted, moved, relabelled, added or deleted it.
+
+    Objects are matched with the model's proposals by id. An object without a visible proposal was added, and a visible
+    proposal without an object was deleted.
 
     Parameters
     ----------
     given : sequence of Box, Polygon, Point or Span
         The annotator's objects, each with an id, and with a label_id as label.
     seen : Seen
-        What was on the screen. If proposals were hidden, every object was added.
+        What was on the screen. If proposals were hidden, all objects count as added.
     size : (int, int)
         Width and height of the image.
     name_of : callable
-        Name of a label_id.
+        Takes a label_id and returns the name of the label.
     text : str or None
-        The item, if it is a text: each span gets its quote.
+        The text, if the item is a text; it is used to add the quoted words to each span.
 
     Returns
     -------
     tuple of ObjectAnswer
-        The given objects in their order, then the deleted proposals in the order of the screen.
+        The given objects in the same order, then the deleted proposals in the order of `seen`.
     """
     before = {str(one["id"]): one for one in seen.objects if not seen.hidden or _origin(one) == "person"}
     answers = [_judged(one, before.get(str(one.id)), size, name_of) for one in given]
@@ -96,7 +99,7 @@ def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
     objects : iterable of ObjectAnswer
         The decision's objects.
     seen : Seen
-        What was on the screen. The explanation is of the original proposal, even if it was changed.
+        What was on the screen. An explanation is always about the original proposal, even if the object was changed.
     check : callable
         Checks reason, wrong and missing, and returns them as in an `ObjectReason`.
 
@@ -132,8 +135,8 @@ def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
 def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:
     """Return the verdict that follows from the objects.
 
-    It is an answer if no proposal was visible; else an accept if all of them were accepted and no object was added;
-    otherwise a correction.
+    The verdict is "answer" if no proposal was visible, "accept" if all proposals were accepted and no object was added,
+    and "correct" otherwise.
 
     Raises
     ------
@@ -163,12 +166,12 @@ def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, se
 
 
 def accepted(seen: Seen) -> list[Shape]:
-    """Return the objects of an accept: the visible ones, unchanged.
+    """Return the objects of the verdict "accept", which are the visible objects without changes.
 
     Raises
     ------
     BadInput
-        If none was visible, or the label of one is in doubt.
+        If no object was visible, or if the label of an object is uncertain since an edit.
     """
     if not seen.visible_objects:
         raise BadInput("there were no visible proposals to accept; pass objects=[...] instead, empty where there are "
@@ -181,7 +184,7 @@ def accepted(seen: Seen) -> list[Shape]:
 
 
 def as_seen(decision: Decision) -> list[dict[str, Any]]:
-    """List a decision's objects as they are shown when it is opened again, for `Seen.objects`."""
+    """List a decision's objects in the form of `Seen.objects`, as they are shown when the decision is opened again."""
     return [{name: value for name, value in one.to_dict().items() if name != "label"} for one in decision.objects or ()]
 
 
@@ -209,7 +212,7 @@ def checked_seen(one: Mapping[str, Any], label_id_of: Callable[[str], str]) -> d
 
 
 def proposed(proposals: Iterable[Proposal]) -> tuple[dict[str, Any], ...]:
-    """List proposals for `Seen.objects`."""
+    """List proposals in the form of `Seen.objects`."""
     return tuple(one.to_dict() for one in proposals)
 
 

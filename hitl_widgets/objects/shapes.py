@@ -74,17 +74,17 @@ class Box:
 
     @property
     def kind(self) -> str:
-        """"box"."""
+        """The kind of shape: "box"."""
         return "box"
 
     @property
     def at(self) -> tuple[float, ...]:
-        """x0, y0, x1, y1."""
+        """The coordinates: (x0, y0, x1, y1)."""
         return self.x0, self.y0, self.x1, self.y1
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1."""
+        """The bounding box: (x0, y0, x1, y1)."""
         return self.x0, self.y0, self.x1, self.y1
 
 
@@ -132,17 +132,17 @@ class Polygon:
 
     @property
     def kind(self) -> str:
-        """"polygon"."""
+        """The kind of shape: "polygon"."""
         return "polygon"
 
     @property
     def at(self) -> tuple[float, ...]:
-        """x0, y0, x1, y1, ... of its vertices."""
+        """The coordinates of the vertices: (x0, y0, x1, y1, ...)."""
         return tuple(number for point in self.points for number in point)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 of the box around it."""
+        """The bounding box: (x0, y0, x1, y1)."""
         return bounds_of(self.at)
 
 
@@ -177,17 +177,17 @@ class Point:
 
     @property
     def kind(self) -> str:
-        """"point"."""
+        """The kind of shape: "point"."""
         return "point"
 
     @property
     def at(self) -> tuple[float, ...]:
-        """x, y."""
+        """The coordinates: (x, y)."""
         return self.x, self.y
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """x, y, x, y."""
+        """The bounding box, which has no area: (x, y, x, y)."""
         return self.x, self.y, self.x, self.y
 
 
@@ -235,17 +235,17 @@ class Span:
 
     @property
     def kind(self) -> str:
-        """"span"."""
+        """The kind of shape: "span"."""
         return "span"
 
     @property
     def at(self) -> tuple[int, ...]:
-        """start, end."""
+        """The characters that it covers: (start, end)."""
         return self.start, self.end
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """start, 0, end, 1: a text counts as an image of height 1."""
+        """The bounding box, if a text is treated as an image of height 1: (start, 0, end, 1)."""
         return self.start, 0, self.end, 1
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .project import Project
 
 _SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags", "given_values", "chosen_by")
-# Columns beside the label that are compared with the decision that stands.
+# Columns other than the label that are compared with the current decision.
 _COMPARED = ("certainty", "flags")
 # Notes that `pd.read_csv` reads as missing values, beside blank ones.
 _READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
@@ -55,8 +55,9 @@ _READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNA
 class _Row(NamedTuple):
     """One row of the table to import.
 
-    `verdict` is None where the table has none; `said` lists the table's columns, `attributes` the ids of the attributes
-    among them. `problem` is the error where no label of today is meant; such a row may still have been imported before.
+    `verdict` is None if the table has no verdicts. `said` has the columns of the table, and `attributes` the ids of
+    those that are attributes. `problem` is the error if the row's label isn't one of today's labels. Such a row is kept
+    since it may have been imported before.
     """
 
     number: int
@@ -84,7 +85,7 @@ class _Row(NamedTuple):
 
     @property
     def answer(self) -> tuple[Any, ...]:
-        """What must be equal in all rows of one annotator and item."""
+        """The answer in this row. All rows of one annotator and item must have the same answer."""
         return (self.verdict, self.text if self.label_id is None else self.label_id, self.certainty, self.note,
                 self.flags, tuple(sorted(self.values.items())))
 
@@ -114,13 +115,13 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     Returns
     -------
     int
-        How many of the labels were new.
+        Number of labels that were new.
 
     Raises
     ------
     BadInput, UnknownItem, UnknownLabel
-        With the number of the first row that can't be used, counted from 0, or of two rows in which one annotator gives
-        different answers to one item; nothing was stored then.
+        If a row can't be used, or two rows have different answers of one annotator to one item. The message has the
+        number of the row or rows, counted from 0. Nothing is stored in this case.
     """
     if project.task in OBJECT_TASKS:
         from .importing_objects import import_objects

@@ -347,7 +347,7 @@ class Project(Standing):
 
     def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
                 annotator: str | None = None, keep_aside: bool = False) -> Decision:
-        """Take a decision back; what stood before it stands again.
+        """Take a decision back; the decision before it is valid again.
 
         A second call changes nothing. `keep_aside` is as for `decide`.
 
@@ -514,8 +514,8 @@ class Project(Standing):
         Parameters
         ----------
         known : mapping, Series or DataFrame
-            Item id -> label, or a table with the columns item_id (or id) and label. Labels are known by their former
-            names too, where these mean one label today. None in place of a label withdraws the known answer.
+            Item id -> label, or a table with the columns item_id (or id) and label. Former names of labels are
+            accepted if they mean one label today. None instead of a label removes the known answer.
         """
         set_gold(self, known)
         return self.gold()
@@ -535,22 +535,23 @@ class Project(Standing):
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
                annotator: str | None = None) -> events.Event:
-        """Append an event that isn't about one item: gold, an adopted model, a training."""
+        """Append an event that isn't about a single item, such as gold, an adopted model or a training."""
         self._own.add(id := id or new_id())
         [event] = self.log.append(events.Event(id=id, kind=kind, annotator=annotator or self.annotator,
                                                acted_at=self._now(), body=body))
         return event
 
     def require(self, kind: str, annotator: str | None = None) -> None:
-        """Raise NotAllowed, which names who may, if a person's role doesn't allow storing events of a kind.
+        """Raise NotAllowed if a person's role doesn't allow storing events of a kind. The message says who may.
 
-        To call before long computations; the log itself refuses events that aren't allowed.
+        The log itself refuses events that aren't allowed. Call this before a long computation, so that it isn't done in
+        vain.
         """
         self.refresh()
         self.state.roles.require(annotator or self.annotator, kind)
 
     def may(self, kind: str) -> bool:
-        """Whether the annotator's role allows storing events of a kind, by the part of the log that was taken in."""
+        """Whether the annotator's role allows storing events of a kind, by the part of the log that was read so far."""
         return self.state.roles.allows(self.annotator, NEEDS.get(kind, OWNER))
 
     def require_importing(self) -> None:
@@ -569,11 +570,11 @@ class Project(Standing):
             raise self.state.roles.refusal(self.annotator, need)
 
     def is_aside(self, id: str) -> bool:
-        """Whether the act with this id is set aside, since its person's role didn't allow it."""
+        """Whether the act with this id is stored but doesn't count, because its person's role didn't allow it."""
         return self.state.roles.in_force and self.log.is_aside(id)
 
     def _stand_in(self, annotator: str) -> str | None:
-        """The person who stores an answer in the name of somebody else, whose role counts; None without roles."""
+        """The person whose role counts when they store an answer in the name of somebody else; None without roles."""
         return None if annotator == self.annotator or not self.state.roles.in_force else self.annotator
 
     def take_in(self, *acts: events.Event) -> None:

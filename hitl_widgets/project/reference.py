@@ -77,11 +77,12 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *, oth
                   what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
     """Find out which of one annotator's answers to one hold-out item measure.
 
-    An answer measures if it was given blind, in the hold-out's own queue (`LINE`), before the annotator had seen a
-    suggestion for the item. A later review changes the annotation, but not what measures; a retraction does. If the
-    queue asked again, after an edit or from the triage, the newer answer counts. A script's second decision is a
-    correction, like a person's review: its first answer counts. A script's answer to an item that had an imported label
-    by then is a correction of that label, and counts as imported.
+    An answer is used for measuring if it was given blind, in the hold-out's own queue (`LINE`), before the annotator
+    had seen a suggestion for the item. A later review changes the annotation, but measuring still uses the blind
+    answer. A retracted answer isn't used. If the queue asked again, after an edit or from triage, the newer answer is
+    used. If a script decides on an item twice, the second decision counts as a review, so the first one is used. If a
+    script decides on an item that already had an imported label, its answer is a correction of that label and counts as
+    imported.
 
     Parameters
     ----------
@@ -421,11 +422,18 @@ def _right(probs: np.ndarray, truth: Sequence[str], ranking: Ranking, lineage: L
 
 
 class _Decided:
-    """Majority answers: position -> label_id in `chosen`, and position -> labels that no answer covers in `unknown`.
+    """Majority answers to items.
 
     Parameters
     ----------
     lineage : Lineage
+
+    Attributes
+    ----------
+    chosen : dict
+        Position -> label_id of the majority.
+    unknown : dict
+        Position -> labels about which no answer says anything, for example because they were added later.
     """
 
     def __init__(self, lineage: Lineage) -> None:
@@ -435,16 +443,17 @@ class _Decided:
         self._states: dict[Pair, Mapping[str, bool | None]] = {}
 
     def decide(self, position: int, votes: Sequence[Sequence[Pair]], *, unsaid: Collection[str] = ()) -> bool:
-        """Add the answers to an item; False if they are tied.
+        """Add the majority of the answers to an item; returns False, and adds nothing, if there is a tie.
 
         Parameters
         ----------
         position : int
         votes : sequence
-            Each annotator's answers, in order of precedence; all are certain under today's labels. An answer doesn't
-            cover labels that were added later; the annotator's next answer may.
+            For each annotator a list of answers, the most important first. Their meaning under today's labels must be
+            certain. An answer says nothing about labels that were added later; then the annotator's next answer is
+            used.
         unsaid : collection of str
-            Labels of a set that are left out, since an edit left other answers in doubt about them.
+            Labels of sets to leave out, since an edit made other answers uncertain about them.
         """
         missing: tuple[str, ...] = ()
         top = leaders([self._lineage.exactly(*own[0]) or "" for own in votes])[0]
@@ -459,7 +468,10 @@ class _Decided:
 
     def _of_sets(self, votes: Sequence[Sequence[Pair]], unsaid: Collection[str]
                  ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The leading sets, as from `leaders`, by the answers that cover each label; and labels that none covers."""
+        """The most frequent sets, as in `leaders`, and the labels about which no answer says anything.
+
+        Each label is decided by the answers that say something about it.
+        """
         given = [[self._states_of(pair) for pair in own] for own in votes]
         most, tied, missing = list[str](), list[str](), list[str]()
         for label_id in self._lineage.today.label_ids:
@@ -478,7 +490,7 @@ class _Decided:
         return self._states[pair]
 
     def where(self, mask: np.ndarray, there: bool) -> _Decided:
-        """The answers to the items at which a mask has this value."""
+        """The answers to the items for which the mask has the value `there`."""
         some = _Decided(self._lineage)
         some.chosen = {position: label for position, label in self.chosen.items() if mask[position] == there}
         some.unknown = {position: missing for position, missing in self.unknown.items() if mask[position] == there}
@@ -486,25 +498,32 @@ class _Decided:
 
 
 def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[list[Pair]]:
-    """An item's blind answers that are certain under today's labels, for each annotator with any."""
+    """The answers to an item that are used for measuring: a list for each annotator who has any.
+
+    These are the blind answers whose meaning under today's labels is certain. If the item then got a label in triage,
+    this label is used instead. The list is empty if no blind answer has a certain meaning.
+    """
     votes = [one for blind in of_item.values() if (one := _certain(blind.labels, lineage))]
     moved = [one for blind in of_item.values() if (one := _certain([blind.moved_to], lineage))]
     return moved or votes if votes else []
 
 
 def _is_undecided(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> bool:
-    """Whether an edit left so many of an item's blind answers in doubt that the others are no majority."""
+    """Whether an edit made the meaning of so many blind answers uncertain that the others may not be the majority."""
     return undecided(_several(of_item, lineage), lineage) is not None
 
 
 def _undecided_labels(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> frozenset[str]:
-    """The labels that an edit left in doubt in this way, where an item may have several."""
+    """The undecided labels of an item that may have several: see `quality.annotation_tables.undecided_labels`."""
     given = _several(of_item, lineage)
     return undecided_labels(given, lineage) if given and is_set(given[0][0]) else frozenset()
 
 
 def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair]:
-    """Each annotator's first certain blind answer, else their first, if there are several; empty after the triage."""
+    """One blind answer of each annotator: the first with a certain meaning, or else the first.
+
+    The list is empty if fewer than two annotators answered the item blind, or if it got a label in triage.
+    """
     labels = [blind.labels for blind in of_item.values() if blind.labels]
     if len(labels) < 2 or any(blind.moved_to for blind in of_item.values()):
         return []
@@ -512,5 +531,5 @@ def _several(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[Pair
 
 
 def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:
-    """The answers that mean one of today's labels or sets for certain."""
+    """The answers that certainly mean one label, or one set of labels, of today's taxonomy."""
     return [pair for pair in pairs if pair is not None and lineage.exactly(*pair) is not None]

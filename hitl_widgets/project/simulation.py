@@ -43,13 +43,13 @@ MEDIAN_S = {"accept": 1.2, "answer": 1.9, "correct": 2.4}
 
 
 class Bench(Protocol):
-    """Protocol of a workbench, as far as a simulated annotator needs it: its session."""
+    """Protocol with the only part of a workbench that `simulate` uses, its session."""
 
     session: Session
 
 
 class _Answer(NamedTuple):
-    """The truth or an answer about an item: the id of a label or of a set of labels, and values."""
+    """A true or given answer for an item: the id of a label or of a set of labels, and values of attributes."""
 
     label_id: str | None
     values: Mapping[str, Value]
@@ -62,8 +62,9 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
              noise: float = 0.0) -> pd.DataFrame:
     """Let a simulated annotator decide the next n items of the queue.
 
-    The k-th decision of the j-th call in a session has an id made from annotator, seed, j and k. So a notebook that is
-    run again from the top stores nothing twice, and a second call in one session goes on with further items.
+    The id of a decision is made from annotator, seed, the number of the call in this session, and the number of the
+    decision in the call. So a notebook that is run again from the top stores nothing twice, and a second call in the
+    same session continues with the next items.
 
     Parameters
     ----------
@@ -76,26 +77,26 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     n : int
         Number of decisions, 0 or more.
     error : float
-        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses with
-        the true one; in a set, one label too many or too few; for each attribute, any other value; for each object,
-        overlooking it or giving it another label.
+        Probability, 0 to 1, of an error that doesn't come from the suggestion. For a label, it is a label that the
+        model (or, without one, the pool) confuses with the true one. For a set, it is one label too many or too few.
+        For each attribute, it is any other value. For each object, it is missing the object or giving it another label.
     bias : float
         Probability, 0 to 1, of following a visible suggestion that is wrong; with objects, of keeping a wrong proposal,
         and of overlooking an object that isn't proposed while others are.
     annotator : str
-        Its name.
+        Name of the simulated annotator.
     seed : int
-        Another seed makes another annotator.
+        Random seed; another seed simulates another annotator.
     auroc : float
-        How well its certainty separates its right answers from its wrong ones, from 0.5 (not at all) to below 1.
+        How well the certainty separates right answers from wrong ones, from 0.5 (not at all) to below 1.
     queue : "relabel" or None
-        "relabel" for what taxonomy edits left in doubt; None for what is open.
+        "relabel" for items whose label is uncertain since an edit of the taxonomy; None for open items.
     values : mapping, optional
         Item id -> mapping of attribute to value, for attributes beside the labels. An attribute that isn't asked of the
         label, or that the mapping doesn't have, isn't answered.
     noise : float
-        Standard deviation of its values on a scale, as a fraction of the scale's length, 0 to 1. A value within two
-        standard deviations of the true one counts as right.
+        Standard deviation of the errors of values on a scale, as a fraction of the scale's length, 0 to 1. A value
+        within two standard deviations of the true one counts as right.
 
     Returns
     -------

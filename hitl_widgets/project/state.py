@@ -620,9 +620,10 @@ _CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _LABEL, "accept":
 class _Rows:
     """Rows of the log's table of annotations as arrays, shape (n_rows,).
 
-    Masks: `here`, the item is in the pool; `planted`, a wrong suggestion was shown on purpose; `closed`, the item is
-    done; `asked_again`, it is open all the same. `label_ids` and `versions` belong to the label that was given, None
-    without one; `texts` holds the attribute values as JSON, or is None if there can't be any.
+    Masks: `here` (the item is in the pool), `planted` (a wrong suggestion was shown on purpose), `closed` (the
+    annotator answered the item), and `asked_again` (the item is open again, since its content has changed).
+    `label_ids` and `versions` describe the label that was given, None without one. `texts` has the attribute values as
+    JSON; it is None if the project has no attributes.
     """
 
     def __init__(self, table: Table, places: npt.NDArray[np.int64], *, changed: Collection[str] = ()) -> None:
@@ -652,7 +653,10 @@ class _Rows:
             self.unsure &= ~self.asked_again
 
     def blind_answer(self, row: int) -> BlindAnswers:
-        """Whether a single decision measures, and what."""
+        """The part of the decision in a row that may measure people and models; `NOTHING` if it can't be used for this.
+
+        It can if it was given blind to a hold-out item, imported, or made in triage: see `reference.blind_answer`.
+        """
         if self.table["decision_id"][row] in self.changed or self.planted[row]:
             return NOTHING
         pair = None if self.label_ids[row] is None else (self.label_ids[row], self.versions[row])
@@ -660,7 +664,10 @@ class _Rows:
 
 
 def _put_off(annotator: str, events: Iterable[Event]) -> tuple[str | None, int | None]:
-    """The label, as it was given, of the answer that an annotator's skip suspended: it still narrows the choices."""
+    """The label_id and taxonomy version of the answer that an annotator had given before skipping the item.
+
+    The answer doesn't count any more, but its label still narrows the choices. Both are None without such an answer.
+    """
     former = standing((event for event in events if event.kind == "retracted" or event.annotator == annotator),
                       skips=False)
     if former is None or former.body["verdict"] not in LABELLING:
@@ -705,7 +712,7 @@ def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
 
 
 def doer(event: Event, reader: str) -> str:
-    """The person who acted, as the subject of a sentence for a reader."""
+    """The name of the person who acted, for the beginning of a sentence; "You, in another notebook," for the reader."""
     return event.annotator if event.annotator != reader else "You, in another notebook,"
 
 

@@ -98,11 +98,11 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
 
 
 def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tuple[str, ...] | None:
-    """Return the labels between which an item is undecided, since an edit left some of its answers in doubt.
+    """Return the labels between which an item is undecided because an edit made the meaning of some answers uncertain.
 
-    Where two of three people said "cat" and one "dog", a split of "cat" makes "dog" the only answer that is certain; it
-    isn't what most people said. So a label counts only if it has most answers whatever the answers in doubt mean, or if
-    somebody has answered the item since the edit.
+    Example: two people answered "cat" and one "dog", and then "cat" is split. Now "dog" is the only answer with a
+    certain meaning, but it isn't what most people said. So the item is decided only if one label has most answers
+    whatever the uncertain answers mean, or if somebody has answered the item since the edit.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
     Returns
     -------
     tuple of str or None
-        The labels that may be the most common answer, empty if any label may be; None if the item is decided, or no
-        answer is certain.
+        The labels that may be the most common answer. It is empty if this may be any label. None if the item is
+        decided, or if no answer has a certain meaning.
     """
     meanings = [lineage.resolve(label_id, version) for label_id, version in given]
     certain = Counter(meaning[0] for meaning in meanings if len(meaning) == 1)
@@ -162,14 +162,14 @@ def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) 
 
 
 def undecided_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[str, ...]]:
-    """Find the items whose answers are undecided since an edit, and between which labels: see `undecided`."""
+    """Find the items that are undecided since an edit, with their possible labels: see `undecided`."""
     return {item_id: between for item_id, given in _given_by_item(table, lineage).items()
             if (between := undecided(given, lineage)) is not None}
 
 
 def _given_by_item(table: Table, lineage: Lineage, *, without_planted: bool = False
                    ) -> dict[str, list[tuple[str, int | None]]]:
-    """Collect the labels of items with several answers, as they were given; empty if no edit left one in doubt."""
+    """Collect the answers to items with several answers, as given; empty if the meaning of all answers is certain."""
     pairs = set(zip(table["label_id"], table["taxonomy"], strict=True))
     if all(label_id is None or lineage.exactly(label_id, version) is not None for label_id, version in pairs):
         return {}
@@ -186,16 +186,17 @@ def _given_by_item(table: Table, lineage: Lineage, *, without_planted: bool = Fa
 def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] = ()) -> VotesByItem:
     """Collect the labels that annotators gave each item, under today's taxonomy, with their weights.
 
-    Unsures, labels that a later edit left in doubt, and answers that were replaced in the triage are left out. An
-    answer with certainty c, from 0 to 10, has the weight (1 + c) / (1 + the mean of its annotator's certainties), up to
-    3; without a certainty, or with one that was carried over from an earlier item, 1.
+    Left out are "unsure", answers whose meaning is uncertain since an edit, and answers that were replaced in triage.
+    An answer with certainty c (0 to 10) has the weight (1 + c) / (1 + m), where m is the mean certainty of its
+    annotator; the largest weight is 3. The weight is 1 if no certainty was given, or if it was carried over from an
+    earlier item.
 
     Parameters
     ----------
     table : mapping of str to sequence
     lineage : Lineage
     undecided : collection of str
-        Items to leave out, since the answers that are certain aren't what most people said: see `undecided_by_item`.
+        Items to leave out because they are undecided: see `undecided_by_item`.
 
     Returns
     -------
@@ -214,17 +215,18 @@ def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] 
 
 def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str, tuple[str, ...]] | None = None
                        ) -> dict[str, tuple[tuple[str, ...], float]]:
-    """Candidate labels of the items whose answers a later edit left in doubt.
+    """Candidate labels of items with answers whose meaning is uncertain since an edit.
 
-    It holds only items without a valid answer, and undecided items. The candidates of several annotators are
-    intersected, or joined where they have none in common. An item that may have any label is left out.
+    Only undecided items, and items without an answer of certain meaning, are included. The result is the intersection
+    of the annotators' candidates, or their union if the intersection is empty. An item for which all labels are
+    candidates is left out.
 
     Parameters
     ----------
     table : mapping of str to sequence
     lineage : Lineage
     undecided : mapping, optional
-        As `undecided_by_item` gives them; they become these items' candidates.
+        Undecided items with their possible labels, as returned by `undecided_by_item`; these become the candidates.
 
     Returns
     -------
@@ -271,18 +273,20 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
 
 
 def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.DataFrame:
-    """Make a table of whether each annotator gave each label to each item, where an item may have several.
+    """Make a table with a row for each item, annotator and label, for projects where an item may have several labels.
 
-    Unsures, planted suggestions, and answers that were replaced in the triage are left out. So are labels that were
-    added after the answer, labels that an edit left in doubt, and undecided labels (`undecided_labels`).
+    The column value says whether the annotator gave the item this label. Three kinds of answers are left out: "unsure",
+    answers to planted suggestions (wrong on purpose), and answers that were replaced in triage. Of the other answers,
+    these labels are left out: labels that were added to the taxonomy later, labels whose state is uncertain since an
+    edit, and undecided labels (see `undecided_labels`).
 
     Parameters
     ----------
     table : mapping of str to sequence
-        Current annotations; each label_id is that of a set (`taxonomy.label_sets`).
+        Current annotations; each label_id is the id of a set of labels (`taxonomy.label_sets`).
     lineage : Lineage
     every : bool
-        Keep undecided labels, too: everything that answers say for certain.
+        Whether to keep undecided labels.
 
     Returns
     -------
@@ -309,7 +313,7 @@ def label_rows(table: Table, lineage: Lineage, *, every: bool = False) -> pd.Dat
 
 
 def undecided_labels_by_item(table: Table, lineage: Lineage) -> dict[str, frozenset[str]]:
-    """The labels that are undecided since an edit, of each item that has any: see `undecided_labels`."""
+    """item_id -> the item's labels that are undecided since an edit, if any: see `undecided_labels`."""
     return {item_id: labels for item_id, given in _given_by_item(table, lineage, without_planted=True).items()
             if (labels := undecided_labels(given, lineage))}
 
@@ -343,9 +347,9 @@ def answer_weights(table: Table) -> list[float]:
 
 
 def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
-    """Make a table of all answers, one row each, unsure included.
+    """Make a table of all answers, one row each, including "unsure".
 
-    Skips, labels that a later edit left in doubt, and answers that were replaced in the triage are left out.
+    Left out are skips, answers whose meaning is uncertain since an edit, and answers that were replaced in triage.
 
     Parameters
     ----------
@@ -377,9 +381,9 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
               ) -> pd.DataFrame:
     """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
 
-    A row for each answer, unsure included (without a label). Skips, and answers that were replaced in the triage, are
-    left out. Where a person answered before the suggestion was shown, `label` is that answer, and `label_after` the
-    current one.
+    There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
+    triage are left out. If a person answered first and was then shown the suggestion, `label` is the first answer and
+    `label_after` is the current one.
 
     Parameters
     ----------
@@ -429,7 +433,7 @@ _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_l
 
 
 def _today(label_ids: np.ndarray, versions: np.ndarray, meaning: Callable[[Any, int | None], Any]) -> np.ndarray:
-    """What label_ids of older versions mean today; None where that isn't certain. A pair is resolved once."""
+    """What label_ids of older versions mean today; None if it is uncertain. Each distinct pair is resolved once."""
     pairs, where = factorize(label_ids.tolist(), versions.tolist())
     became = np.array([*(None if label_id is None else meaning(label_id, version) for label_id, version in pairs),
                        None], object)
@@ -437,7 +441,7 @@ def _today(label_ids: np.ndarray, versions: np.ndarray, meaning: Callable[[Any, 
 
 
 def overruled_rows(table: Table) -> frozenset[int]:
-    """Rows of answers that were given before their item was answered again in the triage."""
+    """Rows of answers that don't count any more, since their item got a later answer in triage."""
     chosen_by = table.get("chosen_by", ())
     if "desk" not in chosen_by:
         return frozenset()
@@ -450,11 +454,12 @@ def overruled_rows(table: Table) -> frozenset[int]:
 
 
 def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """Find the most frequent label_ids, several of a tie, and how often each of them was given.
+    """Find the most frequent label_ids (several if there is a tie), and how often each of them was given.
 
-    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. In sets of labels, each
-    label is decided by majority, so the winner may be a set that nobody gave. If labels are tied, the winners are the
-    set without any of them and the set with all of them, and the number is that of the one that was given more often.
+    A tie isn't decided by certainties, since people use the scale of certainty differently. For sets of labels, each
+    label is decided by majority, so the result may be a set that nobody gave. If some labels of a set are tied, two
+    sets are returned, one without these labels and one with all of them. The number is then the larger one of how often
+    the two sets were given.
 
     Examples
     --------
@@ -479,7 +484,7 @@ def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
 
 
 def history_table(log: Iterable[Event]) -> pd.DataFrame:
-    """Make a table of events, in the order in which the log got them; `body` is the whole event."""
+    """Make a table of events in the order of the log; the column `body` has all fields of the event's body."""
     rows = [(e.seq, e.id, e.kind, e.item_id, e.annotator, e.body.get("verdict"), e.body.get("label"),
              e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
              e.stored_at, dict(e.body)) for e in log]

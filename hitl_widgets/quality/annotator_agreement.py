@@ -51,23 +51,23 @@ _ONE_ITEM = "an interval needs two items with two votes each"
 def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: Any = None, seed: int = 0) -> Agreement:
     """Agreement of annotators, with intervals over items and over items and people.
 
-    Planted rows and a person's own repeats aren't votes; where an item and annotator have several rows, the last
-    counts.
+    Answers to suggestions that were wrong on purpose (`planted`) and repeated questions (`repeat_of`) aren't votes and
+    are left out. If an annotator has several rows for an item, the last one counts.
 
     Parameters
     ----------
     votes : DataFrame
-        item_id, annotator and label; also planted, repeat_of and acted_at where they are there (`wb.votes()`). A label
-        that is a set of labels is a tuple, list or set of names; where `label` holds texts and the distance is one of
-        sets, the set ids in `label_id` ("+Lab+Lcd") are taken.
+        With the columns item_id, annotator and label, and optionally planted, repeat_of and acted_at; `wb.votes()`
+        makes such a table. A set of labels is given as a tuple, list or set of names. If `label` has texts and the
+        distance is one of sets, the set ids in `label_id` (such as "+Lab+Lcd") are used.
     distance : "nominal", "ordinal", "interval", "masi" or "jaccard"
         Distance of two labels, for Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal. "interval"
         is the squared difference of numbers; "masi" and "jaccard" are distances of sets of labels
         (`coefficients.set_distances`).
     labels : sequence, optional
-        Every label that could have been given, for "ordinal" from the lowest to the highest. Without it those that
-        were given; for "ordinal" and "interval" these have to be numbers then. Gwet's coefficients depend on how many
-        there are. Not for sets.
+        All labels that could have been given; for "ordinal" from the lowest to the highest. By default the labels that
+        were given, which have to be numbers for "ordinal" and "interval". Gwet's coefficients depend on the number of
+        labels. It isn't used for sets.
     seed : int
         Seed of the bootstrap samples of items.
 
@@ -125,13 +125,14 @@ class Agreement:
     Attributes
     ----------
     table : DataFrame
-        A row for each coefficient and kind of interval: coefficient, value, low, high, n_items (with two votes or
-        more), n_annotators (who gave them), over, why. `over` is "items" (the interval is for the same people on other
-        items like these) or "items and people" (for other people like these on other items). `why` is the reason where
-        there is no number.
+        A row for each coefficient and kind of interval: coefficient, value, low, high, n_items (with two or more
+        votes), n_annotators (of these votes), over, why. `over` is "items" (the interval is for the same people on
+        similar items) or "items and people" (for similar people on similar items). `why` is the reason if a value or
+        interval is missing.
 
         - percent: share of agreeing pairs of votes, averaged over items.
-        - cohen_kappa: of two annotators; for more the mean over pairs, each weighted by the items that both voted on.
+        - cohen_kappa: of two annotators; for more annotators the mean over pairs, weighted by the number of common
+          items.
         - fleiss_kappa, krippendorff_alpha (by `distance`), gwet_ac1.
         - gwet_ac2: with Gwet's ordinal weights if distance is "ordinal", equal to gwet_ac1 if it is "nominal",
           otherwise with the weights 1 - distance / (largest distance).
@@ -162,7 +163,7 @@ class Agreement:
         return replace(self, _reader=OneReader(annotator, fewest))
 
     def __getitem__(self, coefficient: str) -> Estimate:
-        """Estimate of a coefficient, with its interval over items."""
+        """The estimate of a coefficient, with its interval from resampling items."""
         return self.estimate(coefficient)
 
     def estimate(self, coefficient: str, over: str = "items") -> Estimate:
@@ -183,16 +184,23 @@ class Agreement:
 
     @property
     def n_repeated(self) -> int:
-        """Rows left out because the same annotator voted on the same item further down."""
+        """Number of rows left out because a later row has a vote of the same annotator on the same item."""
         return self._encoded.n_repeated
 
     @cached_property
     def per_label(self) -> pd.DataFrame:
-        """Each label against all others: label, n_votes, share, specific, then alpha and AC1 with intervals.
+        """Agreement on each label against all other labels, as a table with a row for each label.
 
-        For sets, a row for each label that occurs in one: whether it is on or off. `specific` is the share of other
-        votes that agree with a vote for this label. krippendorff_alpha, alpha_low, alpha_high, gwet_ac1, ac1_low,
-        ac1_high are nominal, over items. `why` is the reason where there is no number.
+        Columns:
+
+        - label, n_votes, share: the label, its number of votes, and its share of all votes.
+        - specific: if one vote on an item is for this label, the probability that another vote on the item is, too.
+        - krippendorff_alpha, alpha_low, alpha_high, gwet_ac1, ac1_low, ac1_high: nominal coefficients of the two
+          categories "this label" and "another label", with 95 % intervals from resampling items.
+        - why: the reason if a coefficient has no value.
+
+        If votes are sets of labels, there is a row for each label in the sets, and the two categories are whether it is
+        in a set or not.
         """
         counts, labels = self._encoded.counts(), list(self._encoded.labels)
         n_votes = counts.sum(axis=1)
@@ -221,9 +229,10 @@ class Agreement:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Each two annotators with items in common: first, second, n_items, percent, cohen_kappa, low, high, why.
+        """Agreement of each pair of annotators with common items, as a table.
 
-        After `seen_by` one row, the reader with all others: percent of all comparisons, kappa averaged over the pairs.
+        Columns: first, second, n_items, percent, cohen_kappa, low, high, why. After `seen_by` there is one row for the
+        reader with all others: percent is taken over all comparisons, and kappa is the mean over the pairs.
         """
         pairs, annotators = Pairs.of(self._encoded), self._encoded.annotators
         if self._reader is None:
@@ -238,10 +247,10 @@ class Agreement:
     def within(self) -> pd.DataFrame:
         """How far each annotator agrees with themselves, on items that they were asked again.
 
-        A row whose `repeat_of` is filled is compared with the same person's first vote for the item. One row an
-        annotator: annotator, n, value (share of repeats with the same label), low, high (Jeffreys); then a row "all"
-        with the share of all repeats and an interval that allows for people who differ. Empty where nothing was
-        repeated.
+        A vote with a value in `repeat_of` is compared with the same person's first vote on the item. The table has a
+        row for each annotator: annotator, n, value (share of repeats with the same label), low, high (Jeffreys). The
+        last row, "all", has the share of all repeats, with an interval that allows for differences between people. The
+        table is empty if nothing was repeated.
         """
         table = _within(self._votes)
         return table if self._reader is None else self._reader.own_and_all(table)
@@ -280,7 +289,7 @@ class Agreement:
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "start", "end"])
 
     def plot(self) -> Drawing:
-        """Draw the coefficients with both intervals, and alpha of each label."""
+        """Draw the coefficients with both intervals (over items; over items and people), and alpha and AC1 by label."""
         from ..drawing.agreement_plot import plot_agreement
 
         return plot_agreement(self.table, self.per_label)
@@ -320,7 +329,7 @@ def _ends(estimate: Estimate) -> str:
 
 
 class _Sample:
-    """Counts of votes, the samples drawn from them, and each coefficient measured in these."""
+    """Counts of votes by item, bootstrap samples of the items, and the coefficients computed from them."""
 
     def __init__(self, counts: Floats, rng: np.random.Generator, distance: Distance = "nominal",
                  distances: Floats | None = None) -> None:
@@ -328,7 +337,7 @@ class _Sample:
         sizes = np.bincount(place, minlength=len(self.kinds)).astype(np.float64)
         self.n_items = int((counts.sum(axis=1) >= 2).sum())
         self.measures = _measures(counts.shape[1], distance, distances)
-        # An item with one dissenting vote, for the intervals of those who never differ.
+        # An item with one dissenting vote, which gives an interval even if no two votes differ.
         self.with_dissent = np.vstack([self.kinds, _dissent(counts)])
         self.resamples = Resamples(np.append(sizes, 0.0), rng)
 
@@ -388,7 +397,7 @@ def _members(text: str) -> frozenset[str]:
 
 
 def _dissent(counts: Floats) -> Floats:
-    """An item like the others with one vote for the second commonest label, the others for the commonest."""
+    """Vote counts of an artificial item: one vote for the second commonest label, the others for the commonest."""
     votes = counts.sum(axis=1)
     item = np.zeros((1, counts.shape[1]))
     if counts.shape[1] >= 2 and (votes >= 2).any():
@@ -399,7 +408,7 @@ def _dissent(counts: Floats) -> Floats:
 
 
 def _in_order(encoded: EncodedVotes, distance: Distance, named: bool) -> EncodedVotes:
-    """Keep the labels that were voted for, unless all were named; put numbers in order."""
+    """Keep only labels with votes, unless `labels` was passed (`named`), and sort labels that are numbers."""
     if named and distance != "interval":
         return encoded
     voted = encoded.labels[np.unique(encoded.label)]
@@ -425,7 +434,7 @@ def _only(encoded: EncodedVotes, some: npt.NDArray[np.bool_]) -> EncodedVotes:
 
 # 17 branches: the reasons why a coefficient has no value, no interval over items or none over people.
 def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_too: bool = True) -> pd.DataFrame:
-    """Every coefficient, over items, and over items and people."""
+    """All coefficients with their intervals, over items, and over items and people."""
     counts = encoded.counts()
     pairable = (counts.sum(axis=1) >= 2)[encoded.item]
     n_people = len(np.unique(encoded.annotator[pairable]))
@@ -468,7 +477,7 @@ def _too_few(n_people: int) -> str:
 
 
 def _cohen(encoded: EncodedVotes, pairs: Pairs, seed: int) -> OverItems:
-    """Cohen's kappa of two annotators by resampling, of more by closed form."""
+    """Cohen's kappa. The interval is from resampling for two annotators, and from a formula for more."""
     if len(pairs.n) != 1:
         return pairs.mean(len(encoded.items))
     n_labels = len(encoded.labels)
@@ -491,7 +500,7 @@ def _left_out(encoded: EncodedVotes, counts: Floats, sample: _Sample, pairs: Pai
 
 
 def _windows(last: pd.Series, windows: int | str | None) -> list[npt.NDArray[np.int64]]:
-    """Places of the items of each window, in the order of time; items without a time are left out."""
+    """Positions of the items in each window of time, in the order of time. Items without a time are left out."""
     times = last.dropna().sort_values(kind="stable")
     places = times.index.to_numpy(np.int64)
     if isinstance(windows, str):

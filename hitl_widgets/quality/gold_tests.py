@@ -23,7 +23,7 @@ from ..records import Estimate
 State = Literal["open", "fine", "alarm"]
 Right = Sequence[bool] | npt.NDArray[np.bool_]
 
-# Jeffreys' prior: as much as one answer, half of it right.
+# Jeffreys' prior: half a right and half a wrong answer.
 PRIOR = (0.5, 0.5)
 GOLD_COLUMNS = ["annotator", "n", "n_right", "accuracy", "low", "high", "state", "n_alarms", "n_since"]
 
@@ -42,7 +42,8 @@ class SequentialTest:
     n : int
         Answers in all.
     log_ratio : float
-        The evidence since the latest conclusion, as a natural logarithm: above 0 it speaks for `poor`.
+        Log-likelihood ratio (natural logarithm) of the answers since the latest conclusion; positive values favour
+        `poor`.
     """
 
     state: State
@@ -83,25 +84,25 @@ class RunLength:
 
 
 def accuracy(right: Right, *, prior: tuple[float, float] = PRIOR, level: float = 0.95) -> Estimate:
-    """How often a person is right on gold items, by a Beta posterior.
+    """A person's accuracy on gold items, estimated by a Beta posterior.
 
-    Gold is drawn by label (`sampling.gold`), so this is the share over gold items as they were asked, not over the
-    pool: rare labels count for more than they do there.
+    It is the accuracy on gold items, not on the pool. Gold items are drawn by label (`sampling.gold`), so rare labels
+    have a larger weight than in the pool.
 
     Parameters
     ----------
     right : array_like of bool, shape (n_answers,)
     prior : tuple of float
-        Answers assumed beforehand, right and wrong: Jeffreys' by default. Experience with earlier people can be passed
-        here, such as (9, 1).
+        Numbers of right and wrong answers that are assumed beforehand; Jeffreys' prior by default. Experience with
+        other people can be passed here, such as (9, 1).
     level : float
         Confidence level of the interval.
 
     Returns
     -------
     Estimate
-        The posterior's mean, and its equal-tailed interval; from 0 where no answer was right, and up to 1 where all
-        were. NaN without answers.
+        Mean of the posterior and its equal-tailed interval. The interval begins at 0 if no answer was right, and ends
+        at 1 if all were right. NaN without answers.
 
     Raises
     ------
@@ -129,21 +130,25 @@ def sequential_test(right: Right, *, good: float = 0.9, poor: float = 0.7, false
                     missed: float = 0.05) -> SequentialTest:
     """Wald's sequential probability ratio test of a person's gold answers, restarted after each conclusion.
 
-    Each answer adds its log-likelihood ratio: for somebody right in a share `poor` of all cases, over somebody right in
-    a share `good`. At log((1 - missed) / false_alarms) the test ends with an alarm, at log(missed / (1 - false_alarms))
-    it ends with "fine"; then a new one begins from nothing, since people tire and learn. With the defaults, 3 wrong
-    answers among the first 4 are an alarm, so are 4 among 9, and 12 right ones in a row are fine. Repeated tests give
-    false alarms in the end: somebody right in 9 of 10 gets one in 729 gold answers on average, somebody right in 7 of
-    10 an alarm every 21 (`run_length`).
+    The test compares two hypotheses: the person's accuracy is `poor`, or it is `good`. Each answer adds the logarithm
+    of the likelihood ratio of "poor" to "good". The test ends with "alarm" if the sum reaches
+    log((1 - missed) / false_alarms), and with "fine" if it falls to log(missed / (1 - false_alarms)). Then a new test
+    begins at 0, since people get tired and learn.
+
+    With the defaults, 3 wrong answers among the first 4 give an alarm, as do 4 among 9, and 12 right answers in a row
+    give "fine". Since the test is repeated, there will be false alarms: a person with an accuracy of 0.9 gets one every
+    729 gold answers on average. With an accuracy of 0.7 there is an alarm every 21 answers (see `run_length`).
 
     Parameters
     ----------
     right : array_like of bool, shape (n_answers,)
-        Whether each answer was right, in the order in which the person acted; the first answer to each gold item.
+        Whether each answer was right, in the order in which the person answered. Only the first answer to each gold
+        item should be included.
     good, poor : float
-        Share of right answers of a good annotator, and of one who should be alerted; poor < good.
+        Accuracy of a good annotator, and of one who should get an alarm; poor < good.
     false_alarms, missed : float
-        Risk of an alarm for somebody right in `good`, and of "fine" for somebody right in `poor`, of one test.
+        Probability that a single test ends with "alarm" if the accuracy is `good`, and that it ends with "fine" if the
+        accuracy is `poor`.
 
     Returns
     -------
@@ -182,7 +187,8 @@ def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_al
                missed: float = 0.05) -> RunLength:
     """How long the repeated test takes, and how often it alarms, for somebody right with probability `p_right`.
 
-    Exact, by following the probability of each number of wrong answers until all tests have ended.
+    The result is exact: it is computed from the probability of each number of wrong answers, until all tests have
+    ended.
 
     Parameters
     ----------

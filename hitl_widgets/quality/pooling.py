@@ -30,15 +30,16 @@ Ints = npt.NDArray[np.int64]
 SHARPNESS, ANSWER_EVIDENCE, CERTAINTY_SLOPE, UNSURE_SHIFT = (1.3, 0.5), (0.8, 1.0), (0.4, 0.5), (-1.5, 1.0)
 # Standard deviations of u and v: how far annotators, and their scales of certainty, differ.
 ANNOTATOR_SPREAD, SLOPE_SPREAD = 0.5, 0.25
-# People and models err on the same items, so that their agreement overstates both: prior mean and deviation, in nats.
+# People and models err on the same items, so their agreement makes both look too reliable. Prior mean and standard
+# deviation of the correction, in nats.
 SHARED_ERRORS = (1.0, 0.7)
-# Weight of an answer that only the model can judge, relative to one whose truth is known.
+# Weight of an answer that can be compared only with the model, relative to an answer whose truth is known.
 AGREEMENT_WEIGHT = 0.3
 # People err alike: m of their answers to an item count as m / (1 + 0.25 (m - 1)). Chosen on four crowds: 0.2 to 0.3 was
 # best for most, 0.5 for one of them (benchmarks/crowd.py); at 0, as if all erred independently, 39 answers promised
 # 98 % and held 76 %.
 DEPENDENCE = 0.25
-# With fewer items of known truth than this, the label that annotators agree on counts as the truth of others.
+# With fewer items of known truth than this, the label that the other annotators agree on counts as the truth.
 MIN_KNOWN = 10
 # Number of answers by which an annotator's mean certainty is shrunk towards that of all annotators.
 MEAN_PRIOR_WEIGHT = 5
@@ -96,9 +97,10 @@ class Votes:
                    np.zeros(n, bool) if unsure is None else np.asarray(unsure, bool))
 
     def centred_log_odds(self) -> Floats:
-        """Each certainty c as log((c + 1/2) / (10.5 - c)), above or below its annotator's own mean.
+        """Log-odds of each certainty c, log((c + 1/2) / (10.5 - c)), minus the mean of its annotator.
 
-        It is 0 where none was given. The mean is shrunk towards that of all annotators (`MEAN_PRIOR_WEIGHT`).
+        It is 0 for answers without a certainty. The annotator's mean is shrunk towards that of all annotators
+        (`MEAN_PRIOR_WEIGHT`).
         """
         rated = ~np.isnan(self.certainty)
         odds = np.where(rated, np.log((self.certainty + 0.5) / (10.5 - self.certainty)), 0.0)
@@ -241,12 +243,12 @@ Cost = Callable[[Floats], tuple[float, Floats]]
 
 
 def _cost_of_known(logs: Floats, truth: Ints, row: Ints, label: Ints, weighed: Floats) -> Cost:
-    """Minus the log-probability of the truth, after model and answers, and its gradient.
+    """Negative log-probability of the truth, given model and answers, and its gradient.
 
     Parameters
     ----------
     logs, truth : of each item
-    row, label, weighed : each answer's item, label, and row of the design matrix times its share
+    row, label, weighed : of each answer: its item, its label, and its row of the design matrix times its factor
     """
     rows = np.arange(len(truth))
 
@@ -263,7 +265,7 @@ def _cost_of_known(logs: Floats, truth: Ints, row: Ints, label: Ints, weighed: F
 
 
 def _cost_of_agreement(logs: Floats, label: Ints, design: Floats, n_labels: int) -> Cost:
-    """Minus the log-probability of answers whose truth isn't known, given the model alone, and its gradient."""
+    """Negative log-probability of answers to items without a known truth, given only the model, and its gradient."""
     every, n_others, log_guess = np.arange(len(label)), max(1, n_labels - 1), np.log(max(1, n_labels - 1))
 
     def cost(values: Floats) -> tuple[float, Floats]:
@@ -309,7 +311,10 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
 
 
 def _shares(votes: Votes) -> Floats:
-    """Factor of each answer's evidence that allows for other answers to its item, above 0 and up to 1."""
+    """Factor by which each answer's evidence is multiplied, since answers to the same item aren't independent.
+
+    It is 1 / (1 + `DEPENDENCE` * (m - 1)) for an item with m answers.
+    """
     named = votes.label >= 0
     counts = np.bincount(votes.item[named], minlength=int(votes.item.max(initial=-1)) + 1)
     return 1 / (1 + DEPENDENCE * np.maximum(counts[votes.item] - 1, 0))

@@ -17,9 +17,9 @@ from .coefficients import Floats, Ints, Measured, kinds_of, standard_error
 Measure = Callable[[Floats], Measured]
 
 SAMPLES = 1_000
-ALIKE = 1e-9  # a standard error below: all items are of one kind, which gives no interval
+ALIKE = 1e-9  # with a standard error below this, all items are alike and there is no interval
 _FEWEST = 200
-_CELLS = 4_000_000  # of the matrix of samples; many kinds of items come with many items, which need fewer samples
+_CELLS = 4_000_000  # most cells of the matrix of samples; with many kinds of items fewer samples are drawn
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Resamples:
     Parameters
     ----------
     sizes : ndarray of float, shape (n_kinds,)
-        Items of each kind. The last kind is an item with one dissenting vote, of which there are 0: it stands for
-        disagreement that wasn't seen.
+        Number of items of each kind. The last kind, with 0 items, is an artificial item with one dissenting vote. It is
+        used for the interval if no two votes differ.
     rng : Generator
     level : float
         Confidence level.
@@ -69,12 +69,12 @@ class Resamples:
         self.draws: Floats = rng.multinomial(self.n, shares, n_samples).astype(np.float64)
 
     def interval(self, measure: Measure, n: int, *, least: float = -1.0) -> OverItems:
-        """Measure a coefficient, with its interval over items.
+        """Compute a coefficient with its interval over items.
 
-        The interval is made on the scale log(1 - coefficient), where disagreement counts by its ratio: a bootstrap-t,
-        and nowhere narrower than Student's interval from the closed-form standard error. Where no two votes differ, the
-        low end is the coefficient if one vote dissented in the share of items that a sample of n may miss. If votes
-        differ in all items alike, there is no interval.
+        It is a bootstrap-t interval on the scale log(1 - coefficient). Both ends are at least as far from the
+        coefficient as those of Student's interval, which uses the standard error from a formula. If no two votes
+        differ, the low end is the coefficient for the largest share of items with one dissenting vote that a sample of
+        n items is likely to miss. If the votes differ in the same way in all items, there is no interval.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ def around(value: float, error: float, below: float, above: float) -> tuple[floa
 
 
 class LeaveOut:
-    """Leave-one-out: a coefficient without the votes of each person, and its variance over single votes.
+    """Computes a coefficient with the votes of one person left out, for each person, and its variance over votes.
 
     Parameters
     ----------
@@ -161,13 +161,14 @@ class LeaveOut:
         self.person, self.n_people = person, n_people
 
     def measure(self, coefficient: Callable[[Floats, Floats], Measured]) -> tuple[Floats, float]:
-        """Measure a coefficient without each person, and its variance over votes.
+        """Compute a coefficient with one person left out, for each person, and its variance over votes.
 
         Returns
         -------
         without_each : ndarray of float, shape (n_people,)
+            The coefficient without the votes of each person.
         of_votes : float
-            Variance over votes by the slopes, as if votes had been drawn one by one.
+            Variance of the coefficient if votes were drawn independently, from its derivatives.
         """
         slope = coefficient(self.kinds, self.sizes).slope[0]
         step = max(1, _CELLS // len(self.kinds))
@@ -176,7 +177,11 @@ class LeaveOut:
         return np.concatenate(values), float(((slope[self.after] - slope[self.before]) ** 2).sum())
 
     def _weights(self, first: int, last: int) -> Floats:
-        """How many items of each kind there are without each of some people."""
+        """Number of items of each kind if one person's votes are left out, shape (last - first, n_kinds).
+
+        There is a row for each person from number `first` to before `last`. An item's kind is its counts of votes; see
+        `kinds_of`.
+        """
         weights = np.tile(self.sizes, (last - first, 1))
         theirs = (self.person >= first) & (self.person < last)
         np.add.at(weights, (self.person[theirs] - first, self.before[theirs]), -1.0)

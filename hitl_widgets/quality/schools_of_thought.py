@@ -39,11 +39,11 @@ class Schools:
     Attributes
     ----------
     n : int
-        Number of schools: 1 if people of one school would look as divided by chance, or if the best split isn't found
-        again in halves of the items (a stability below 0.2 for two and for three groups).
+        Number of schools. It is 1 if people of one school could look as divided by chance (`p_value` above the level),
+        or if different halves of the items give different groups (a stability below 0.2 for two and for three groups).
     p_value : float
-        How often people of one school, who differ in noise and confusions as these do, would look as divided as these
-        or more; NaN where it can't be tested.
+        Probability that people of one school, with the noise and the confusions of these people, look as divided as
+        these people or more; NaN if it can't be tested.
     members : Series
         Annotator -> school, 1 for the largest.
     dividing_items : DataFrame
@@ -52,14 +52,14 @@ class Schools:
         two schools, 0 to 1), and for each school g n_g (votes), label_g (the most frequent label) and a column
         "school g: label" for each label's share. Empty with one school.
     stability : Estimate
-        Mean adjusted Rand index between the schools found in one half of the items and in the other, over 20 random
-        halves: 1 where both always agree, 0 for chance. The interval holds 95 % of the halves. With one school, it is
-        that of the best split in two.
+        Mean adjusted Rand index between the schools found in one half of the items and those found in the other half,
+        over 20 random divisions of the items: 1 for equal schools, 0 on average by chance. The interval contains 95 %
+        of the 20 values. With one school, it is the stability of the best split in two.
     together : DataFrame
-        Annotators x annotators: the share of half samples in which two people are of one school.
+        Annotators x annotators: the share of these half samples in which two people are in the same school.
     people : DataFrame
-        By annotator: school, n (votes), agreement_own and agreement_others (share of equal votes on the same items,
-        with people of their own school and of the others).
+        A row for each annotator: school, n (votes), agreement_own and agreement_others (share of equal votes on the
+        same items, compared with people of the same school and of other schools).
     soft_targets : DataFrame
         Items x labels, rows sum to 1: the schools' distributions, each weighted by its number of people.
     soft_targets_of : dict of int to DataFrame
@@ -67,7 +67,7 @@ class Schools:
     why : str
         The reason where there was no test; empty otherwise.
     sizes : Series
-        School -> number of people, also of those who aren't in `members`.
+        School -> number of people, including people who aren't listed in `members`.
     """
 
     n: int
@@ -109,7 +109,7 @@ class Schools:
         return html.page("Schools of thought", *parts)
 
     def _who(self, school: int) -> str:
-        """The people of a school by name, and how many others there are."""
+        """The names of the people of a school, and the number of those whose names aren't shown."""
         names = [str(name) for name in self.members.index[(self.members == school).to_numpy(np.bool_, na_value=False)]]
         rest = int(self.sizes[school]) - len(names)
         others = [] if not rest else [f"{rest} {'others' if names else 'people'}" if rest > 1 else
@@ -117,9 +117,10 @@ class Schools:
         return ", ".join(names + others)
 
     def plot(self) -> Drawing:
-        """Draw who agrees with whom in half samples, and the items that divide the schools most.
+        """Draw how often two people are in the same school, and the items that divide the schools most.
 
-        Where there are no two people to compare, as in `seen_by`, the sizes of the schools are drawn.
+        The first part shows `together`. If `together` has fewer than two people, as after `seen_by`, the number of
+        people in each school is drawn instead.
         """
         return plot_schools(self.together, self.members, self.dividing_items, sizes=self.sizes, title=str(self))
 
@@ -127,13 +128,16 @@ class Schools:
 def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
     """Find groups of people who understand the labels differently.
 
-    In one school every person's label is drawn from the same distribution of the item, changed by the person's own
-    noise, confusions and rate of copying visible suggestions. With two schools, each item has two distributions. People
-    of one school agree with each other more than this allows and with the other school less. The largest such contrast
-    over all splits of the people is compared with that in data drawn from the fitted one-school model (a parametric
-    bootstrap; the likelihood ratio of two against one school has no chi-square distribution). Each person's own level
-    of agreement (an additive effect) is subtracted first, so that a person who is merely noisier, or differs from all
-    others, makes no school. Schools have two people or more; each that is found is tested for two within it.
+    The model of one school is: each item has one distribution of labels, and every person's label is drawn from it,
+    changed by the person's own noise, confusions and rate of copying visible suggestions. With two schools, each item
+    has two distributions. Then people agree more within their school, and less with the other school, than the model of
+    one school predicts.
+
+    For each split of the people in two groups, this contrast is computed. The largest contrast is compared with the
+    largest contrasts in data drawn from the fitted model of one school. This is a parametric bootstrap; the likelihood
+    ratio of two schools against one has no chi-square distribution. Each person's own level of agreement (an additive
+    effect) is subtracted first. So a person who is only noisier, or who differs from everybody, doesn't make a school.
+    A school has at least two people. Each school that is found is tested for two schools within it.
 
     Parameters
     ----------
@@ -141,8 +145,7 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
         Table of votes (`quality.votes.VOTE_COLUMNS`); only items with two votes or more count. Shown votes that are
         likely copies of the suggestion count for less in the distributions.
     level : float
-        Two schools are reported where the p-value is at most this, and the same people are together in halves of the
-        items.
+        Two schools are reported if the p-value is at most this, and different halves of the items give similar schools.
     n_boot : int
         Data sets drawn under one school; the smallest p-value is 1 / (n_boot + 1).
     seed : int
@@ -188,7 +191,7 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
 
 @dataclass(frozen=True)
 class _Tested:
-    """The best split in two, its test, and the agreement of each two people that one school would give."""
+    """The best split in two, its p-value, and the agreement of each pair of people expected under one school."""
 
     p_value: float
     side: Ints
@@ -208,7 +211,7 @@ def _test(votes: EncodedVotes, n_boot: int, rng: np.random.Generator,
 
 
 def _best_splits(agreed: Floats, expected: Floats, spread: Floats, shared: Floats) -> tuple[Floats, Ints]:
-    """The split of the people with the largest contrast, and how large it is, for each table of pairs.
+    """Find the split of the people with the largest contrast, for each table of pairwise agreement.
 
     Parameters
     ----------
@@ -232,7 +235,7 @@ def _best_splits(agreed: Floats, expected: Floats, spread: Floats, shared: Float
     residual = (agreed[:, first, second] - expected[first, second]) / spread[first, second]
     own = np.zeros((len(first), n_people))
     own[np.arange(len(first)), first] = own[np.arange(len(first)), second] = 1
-    # Each person's own level of agreement explains nothing about schools: it is projected out.
+    # Each person's own level of agreement says nothing about schools, so it is projected out.
     axes, lengths, _ = np.linalg.svd(own, full_matrices=False)
     basis = axes[:, lengths > 1e-9]
     residual -= residual @ basis @ basis.T
@@ -248,7 +251,7 @@ def _best_splits(agreed: Floats, expected: Floats, spread: Floats, shared: Float
 
 
 def _patterns(sides: Ints, first: Ints, second: Ints, weight: Floats, basis: Floats) -> Floats:
-    """Unit vector of what each split adds to the pairs; 0 where people's own levels explain all of it."""
+    """Unit vector of each split's effect on the pairs; 0 if people's own levels of agreement explain all of it."""
     patterns = np.where(sides[:, first] == sides[:, second], 1.0, -1.0) * weight
     patterns -= patterns @ basis @ basis.T
     size = np.linalg.norm(patterns, axis=1, keepdims=True)
@@ -257,7 +260,7 @@ def _patterns(sides: Ints, first: Ints, second: Ints, weight: Floats, basis: Flo
 
 @lru_cache(maxsize=16)
 def _every_split(n_people: int) -> Ints:
-    """Every way to make two sides of at least two; shape (n_splits, n_people), the first person always on side 0."""
+    """All splits in two sides of two or more people; shape (n_splits, n_people), with the first person on side 0."""
     sides = np.array([[number >> place & 1 for place in range(n_people)] for number in range(2 ** n_people) if
                       not number & 1], np.int64)
     return sides[(sides.sum(axis=1) >= 2) & (sides.sum(axis=1) <= n_people - 2)]
@@ -294,7 +297,7 @@ def _divide(votes: EncodedVotes, tested: _Tested, level: float, n_boot: int, rng
     who belongs to which.
     """
     group, n_groups = np.zeros(len(tested.side), np.int64), 0
-    # Of three schools of one size, a split in two may part any one from the others.
+    # With three schools of equal size, a split in two may separate any one of them from the others.
     if tested.p_value > level or max(_halves(votes, tested, n, rng)[0] for n in (2, 3)) < STABLE:
         return group
     for side in (0, 1):
@@ -308,7 +311,7 @@ def _divide(votes: EncodedVotes, tested: _Tested, level: float, n_boot: int, rng
 
 
 def _halves(votes: EncodedVotes, tested: _Tested, n: int, rng: np.random.Generator) -> tuple[Estimate, Floats]:
-    """Split-half stability of a division into n groups, and how often each two people are in one group of it."""
+    """Split-half stability of a division into n groups, and how often each pair of people is in the same group."""
     table, n_people = one_school.grid(votes.label, votes), len(votes.annotators)
     shared = one_school.pairs(np.where(table < 0, -1, 0))
     rate = _ratio(tested.expected, shared)

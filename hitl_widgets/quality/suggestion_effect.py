@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 Z = -float(ndtri(0.025))
-# An arm was possible for only a part of the cards if its weights fall short of their number by so many standard errors.
+# An arm counts as possible for only some cards if its sum of weights is this many standard errors below their number.
 FAR = 3.0
 # d' and the criterion need this many cards with a right model, and this many with a wrong one, in an arm.
 ENOUGH = 10
@@ -57,23 +57,24 @@ class AutomationBias:
     anchoring : Estimate
         P(model's label | shown) - P(the same | blind), on all cards: it needs no truth, and mixes help and harm.
     over_correction : Estimate or None
-        P(another label | shown, model right) - P(the same | blind, model right): above 0 where seeing the model's right
-        label makes people leave it. None as for `effect`, where it is known to be right.
+        P(another label | shown, model right) - P(the same | blind, model right): above 0 if seeing the model's right
+        label makes people choose another one. None unless there are cards, shown and blind, on which the model is known
+        to be right.
     planted : Estimate or None
-        P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold. Never part of the
-        effect. None where nothing was planted.
+        P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold items. It isn't
+        part of `effect`. None if no suggestion was planted (shown wrong on purpose).
     map_share : Estimate or None
-        The saliency map's part of the effect: with map minus without map, where the model is wrong. None unless there
-        are such cards, with the map and without it.
+        The part of the effect that is due to the saliency map: P(model's label | shown with the map, model wrong) -
+        P(the same | shown without the map, model wrong). None unless there are such cards with and without the map.
     map_anchoring : Estimate or None
-        The same on all cards.
+        As `map_share`, on all cards.
     across_people : Estimate or None
-        Mean of the people's own effects, with Student's interval: for people like these. The interval of `effect` is
-        for these people and items like these.
+        Mean of the effects on each person, with Student's t interval. This interval generalises to other people; the
+        interval of `effect` generalises to other items, for the same people.
     revised : Estimate or None
         Share of answer-first cards whose answer was changed when the suggestion was seen.
     revised_to_suggestion : Estimate or None
-        Share that took the suggestion, of those first answered otherwise.
+        Of the answer-first cards whose first answer wasn't the suggestion, the share that was changed to it.
     per_annotator, per_label : DataFrame
         A row for each person, and for each label that the model suggested: n_shown, n_blind; anchoring, effect and
         over_correction with their intervals (_low, _high) and n_wrong, n_right, the cards behind the latter two; NaN
@@ -151,7 +152,7 @@ class AutomationBias:
         return power_of_counts(worth_shown * grown, worth_blind * grown, effect, blind=rate)
 
     def figures(self) -> dict[str, Estimate]:
-        """List every figure by name; one that is None as an Estimate without a number, with its reason."""
+        """Return all figures by name. A figure that is None becomes an Estimate of NaN with the reason in `why`."""
         return {name: Estimate(math.nan, why=self.why.get(name, "not measured"))
                 if getattr(self, name) is None else getattr(self, name)
                 for name in ("effect", "anchoring", "over_correction", "planted", "map_share", "map_anchoring",
@@ -193,22 +194,25 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
                     min_blind: int = 2) -> AutomationBias:
     """Measure the effect of seeing the model's suggestion on people's labels.
 
-    Only cards whose arm was drawn at random count: "shown" against "blind" and "answer_first", whose first answer is
-    given before the suggestion is seen. Each is weighted by the inverse of its arm's probability, so that cards that
-    were blind more often than others, such as the audit's, neither bias the difference nor count twice. Cards on which
-    only one arm was possible (a probability of 1) are left out. If the table has no column `arm`, `shown` is used, and
-    the result says that it may not have been drawn at random.
+    A card is one item as shown to one person. Its arm says how it was shown, and is drawn at random. Cards of the arm
+    "shown" are compared with cards of the arms "blind" and "answer_first". For "answer_first" the first answer is used,
+    which the person gave before seeing the suggestion. Each card is weighted by the inverse of the probability of its
+    arm, since some cards, such as those of the audit, are blind more often than others. Cards with an arm probability
+    of 1 are left out. If the table has no column `arm`, the column `shown` is used, and the result has a note that it
+    may not have been drawn at random.
 
-    An item's truth is `truth`, or else the majority of *other* people's blind votes: without the person's own vote,
-    which would make the model right more often on just the blind cards. Then truth and arm are independent, so that
-    without an effect the difference is 0 on average also where the majority errs.
+    The truth of an item is taken from `truth`. For other items it is the majority of the blind votes of *other* people.
+    The person's own vote is left out because it would make the model seem right more often on blind cards only. So the
+    truth doesn't depend on the arm, and without an effect the expected difference is 0, even where the majority is
+    wrong.
 
     Parameters
     ----------
     votes : DataFrame
         Table of votes with `shown` and `suggestion` (`quality.votes.VOTE_COLUMNS`).
     truth : Series or mapping of item_id to label, optional
-        Labels that nobody gave in sight of a suggestion, such as gold. Items that it lacks are judged by blind votes.
+        True labels, such as gold. They must not come from people who saw a suggestion. For items without one, the
+        majority of blind votes is used.
     min_blind : int
         Smallest number of blind votes of other people that make a majority.
 
@@ -226,8 +230,9 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
 
     Notes
     -----
-    Intervals of a difference join Wilson's of each arm by square and add (Newcombe's method 10), with the effective
-    number of weighted and shared cards, and with the arms' covariance where people share items (MOVER).
+    The interval of a difference is computed from Wilson's interval of each arm (Newcombe's method 10, "square and
+    add"). The number of cards is replaced by the effective number, which allows for weights and for several cards of
+    one item. Items with cards in both arms make the arms correlated, and the interval allows for this, too (MOVER).
 
     References
     ----------
@@ -270,7 +275,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
 
 def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Series] | None = None, *,
                   min_blind: int = 2) -> pd.DataFrame:
-    """Automation bias label by label, where an item may have several: each is a question of its own, on or off.
+    """Automation bias of each label, for items with several labels: each label is a separate yes-or-no question.
 
     Parameters
     ----------
@@ -285,8 +290,8 @@ def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Seri
     Returns
     -------
     DataFrame
-        As `AutomationBias.per_label`, a row for each name: of all its cards, whether the model suggested that the label
-        is on or off.
+        As `AutomationBias.per_label`, with a row for each label. It counts all cards of the label, whether the model
+        suggested that it is on or off.
     """
     tables = [_table(_cards(of_label, None if truth is None else truth.get(name), min_blind)[3].assign(suggestion=name),
                      "suggestion") for name, of_label in votes.items()]
@@ -330,7 +335,7 @@ def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequ
 
 
 def share_with(cards: pd.DataFrame, arms: Sequence[str]) -> Estimate:
-    """How often the model's label is given in a group of arms, with Wilson's interval; cards as for `contrast`."""
+    """How often the model's label is given in a group of arms, with Wilson's interval. `cards` is as in `contrast`."""
     share = _shares(cards, (arms,))[0]
     if share is None:
         return Estimate(math.nan, why=f"no such card of the arm {' or '.join(arms)}")
@@ -338,10 +343,10 @@ def share_with(cards: pd.DataFrame, arms: Sequence[str]) -> Estimate:
 
 
 def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estimate]:
-    """Share of labels that are the model's: given blind, given in sight of its suggestion, and the difference.
+    """How often people's labels agree with the model: blind, with its suggestion shown, and the difference.
 
-    Only cards whose arm was drawn at random count, weighted as in `automation_bias`. Agreement of blind labels
-    measures the model; agreement with a suggestion in sight doesn't.
+    Only cards whose arm was drawn at random count, weighted as in `automation_bias`. The agreement of blind labels
+    says how good the model is. The agreement with a visible suggestion doesn't, since people may follow it.
 
     Parameters
     ----------
@@ -360,7 +365,7 @@ def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estim
 
 
 def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bool = False) -> list[_Share | None]:
-    """The share of the model's label (or of others) in each group of arms; None for one without cards."""
+    """How often the model's label (or another one) is given in each group of arms; None for a group without cards."""
     value = cards["took"].to_numpy(np.float64)
     value = 1 - value if leaving else value
     arm, weight = cards["arm"].to_numpy(object), 1 / cards["arm_probability"].to_numpy(np.float64)
@@ -382,9 +387,10 @@ def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bo
 
 
 def _is_partial(weight: Floats, n_cards: int) -> bool:
-    """Whether an arm was possible for only a part of the cards, such as answer first from some day on.
+    """Whether an arm was possible for only some of the cards, for example because it was introduced later.
 
-    If it was possible for all, the sum of 1 / probability is their number, up to random error.
+    If it was possible for all cards, the sum of 1 / probability over its cards is the number of all cards, up to random
+    error.
     """
     error = math.sqrt(float((weight * (weight - 1)).sum()))
     return bool(n_cards - weight.sum() >= FAR * max(1.0, error))
@@ -392,7 +398,7 @@ def _is_partial(weight: Floats, n_cards: int) -> bool:
 
 @dataclass(frozen=True)
 class _Share:
-    """A weighted share, how many independent trials it is worth, and what each item adds to its error."""
+    """A weighted share, its effective number of independent trials, and each item's contribution to its error."""
 
     value: float
     n: int
@@ -418,14 +424,14 @@ def _share(value: Floats, weight: Floats, item: Ints) -> _Share:
 
 
 def _difference(first: _Share, second: _Share) -> Estimate:
-    """First minus second by square and add, minus the covariance through items that both share."""
+    """First minus second, with Newcombe's "square and add" interval, which allows for items that occur in both."""
     (low_1, high_1), (low_2, high_2) = first.wilson(), second.wilson()
     n = min(len(first.pulls), len(second.pulls))
     size = math.sqrt(float((first.pulls ** 2).sum() * (second.pulls ** 2).sum()))
     alike = float(first.pulls[:n] @ second.pulls[:n]) / size if size else 0.0
     alike = min(1.0, max(-1.0, alike))  # rounding may leave more
-    # If shown and blind answers to all items are equal, this would leave no width: it is at least that of as many pairs
-    # without a difference (Tango 1998).
+    # If the shown and blind answers to every item are equal, the width would be 0. So it is at least the width for as
+    # many pairs without a difference (Tango 1998).
     least = Z ** 2 / (min(first.worth, second.worth) + Z ** 2)
     below, above = (max(math.sqrt(max(0.0, a ** 2 + b ** 2 - 2 * alike * a * b)), min(least, math.hypot(a, b)))
                     for a, b in ((first.value - low_1, high_2 - second.value),

@@ -25,23 +25,24 @@ SHOWN, BLIND, UNKNOWN = 1, 0, -1
 
 @dataclass(frozen=True)
 class EncodedVotes:
-    """Votes as numbers, a row each, in the order of the table.
+    """Votes with items, annotators and labels as integer codes, in the order of the table.
 
     Attributes
     ----------
     items, annotators, labels : Index
-        Keys of the codes. `labels` has every label that was voted for, suggested or passed as `labels`.
+        The values that the codes stand for. `labels` has every label that was voted for, suggested or passed as
+        `labels`.
     item, annotator, label : ndarray of int64, shape (n_votes,)
-        Places in these.
+        Code of each vote's item, annotator and label: a position in `items`, `annotators` and `labels`.
     shown : ndarray of int64, shape (n_votes,)
         `SHOWN` where the suggestion was visible when the vote was given, `BLIND` where it wasn't, `UNKNOWN` where that
         isn't known.
     suggestion : ndarray of int64, shape (n_votes,)
-        Place in `labels` of what the model suggested, visible or not; -1 where it suggested nothing.
+        Position in `labels` of the model's suggestion, visible or not; -1 without one.
     rows : DataFrame
-        The votes' rows of the table, with a new index.
+        The rows of the table that are votes, with a new index.
     n_repeated : int
-        Rows left out because the same annotator voted on the same item further down.
+        Number of rows left out because a later row has a vote of the same annotator on the same item.
     """
 
     items: pd.Index
@@ -68,18 +69,18 @@ class EncodedVotes:
 def encode(votes: pd.DataFrame, labels: Sequence[str] | None = None, *, exposure: bool = False) -> EncodedVotes:
     """Check a table of votes and turn it into arrays.
 
-    Rows without a label are left out, and so are planted ones (`planted`) and the repeats by which a person's agreement
-    with themselves is measured (`repeat_of`): neither is a vote. Where an item and annotator have several rows, the
-    last counts.
+    Only votes are kept. Rows without a label aren't votes, nor are answers to suggestions that were wrong on purpose
+    (`planted`) and repeated questions that measure how consistent a person is (`repeat_of`). If an annotator has
+    several rows for an item, the last one is kept.
 
     Parameters
     ----------
     votes : DataFrame
-        With item_id, annotator and label; any other of `VOTE_COLUMNS` is used where it is there.
+        With the columns item_id, annotator and label; the other `VOTE_COLUMNS` are optional.
     labels : sequence of str, optional
-        Every label that could have been given, in order; without it those that occur, sorted.
+        All labels that could have been given, in order. By default the labels that occur, sorted.
     exposure : bool
-        Whether `shown` and `suggestion` have to be there.
+        Whether the columns `shown` and `suggestion` are required.
 
     Raises
     ------

@@ -63,7 +63,7 @@ class Queue:
     Parameters
     ----------
     draws : ndarray of float64, shape (n_items,)
-        A fixed random number of each item: the order of items without another one.
+        A fixed random number for each item; items are asked in this order if no other order applies.
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that is never used for training.
     annotators_per_item : int or (int, int)
@@ -85,9 +85,11 @@ class Queue:
         The posterior of each item's leading label, 0 where it has none: the lowest are asked first. Empty with one
         number.
     planted : dict
-        annotator -> the items that they were shown with a planted wrong suggestion: done for them, and no vote.
+        annotator -> items that they were shown with a suggestion that was wrong on purpose. These items are done for
+        them, but their answers aren't votes.
     informed : dict
-        annotator -> the items of which they have read others' answers, such as by adjudicating them: not asked again.
+        annotator -> items for which they have read other people's answers, for example as adjudicator. They aren't
+        asked about these items.
     route : function
         Maps an annotator to their `Route`; None where nothing is assigned to anybody.
     """
@@ -113,10 +115,10 @@ class Queue:
 
     @cached_property
     def ahead(self) -> npt.NDArray[np.float64]:
-        """A random number of each item, the order in which items are predicted and compared ahead: (n_items,), 0 to 1.
+        """The order in which items are predicted in advance: a random number from 0 to 1 for each item, (n_items,).
 
-        It is independent of the item's draw: otherwise the items that a strategy left among those predicted so far
-        would be the very next ones that are drawn at random.
+        The numbers are independent of `draws`. Otherwise, items that a strategy rejected among those predicted so far
+        would be the next ones in the random order.
         """
         return np.asarray(self.draws * 2.0**26 % 1)  # the lower half of a draw's 53 bits
 
@@ -125,7 +127,7 @@ class Queue:
         return RandomOrder(self.ahead, without=self.holdout)
 
     def mark_all(self, positions: npt.NDArray[np.int64], annotator: str, *, closed: npt.NDArray[np.bool_]) -> None:
-        """Set many items, each given once, to done or open for an annotator."""
+        """Mark items as done or open for an annotator. Each position may occur only once in `positions`."""
         mine = self._closed_by(annotator)
         self._n_closed[positions] += closed.astype(np.int16) - mine[positions]
         mine[positions] = closed
@@ -155,7 +157,10 @@ class Queue:
         return learnable
 
     def is_open(self, annotator: str) -> npt.NDArray[np.bool_]:
-        """Mask of the items that the annotator may be asked, also those on others' screens: bool, shape (n_items,)."""
+        """Mask of the items that the annotator may be asked, including those that other people have on screen now.
+
+        It is an array of bool, shape (n_items,).
+        """
         return self._open(annotator)
 
     def is_wanted(self) -> npt.NDArray[np.bool_]:
@@ -206,7 +211,7 @@ class Queue:
         return self._ahead.first(mask, n)
 
     def next_drawn(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
-        """Positions of the next n items of the audit that are open for the annotator, in its order."""
+        """Positions of the next n items of the audit that are open for the annotator, in the audit's random order."""
         return self.audit.first(self.is_learnable(annotator) & self.audit.drawn, n)
 
     def has_closed(self, position: int, annotator: str) -> bool:
@@ -214,7 +219,7 @@ class Queue:
         return bool(self._closed_by(annotator)[position])
 
     def skipped(self, annotator: str) -> list[int]:
-        """Positions that the annotator skipped and hasn't answered since, the first skipped first."""
+        """Positions of the items that the annotator skipped and hasn't answered since, in the order of skipping."""
         put_off = self._skipped.get(annotator, {})
         return sorted(put_off, key=put_off.__getitem__)
 
@@ -223,7 +228,7 @@ class Queue:
         return any(position in put_off for put_off in self._skipped.values())
 
     def is_blind(self, position: int) -> bool:
-        """Whether everybody is asked about the item without suggestion and map: hold-out and gold, which measure."""
+        """Whether the item is always shown without suggestion and map, since it is a hold-out or gold item."""
         return bool(self.holdout[position] or self.gold[position])
 
     def is_answered(self) -> npt.NDArray[np.bool_]:
@@ -234,8 +239,8 @@ class Queue:
     def audited(self) -> npt.NDArray[np.intp]:
         """Positions of the audit, in its random order, up to the first item that is still open.
 
-        Items that somebody skipped don't end it. Hold-out and gold items aren't part of the audit: gold is asked in a
-        line of its own, and some of it never.
+        An open item that somebody skipped isn't such an end. Hold-out and gold items aren't part of the audit, since
+        gold items are asked separately and some of them never.
         """
         order, others = self.audit.order, ~(self.holdout | self.gold)
         open_ = others & (self._n_closed == 0)

@@ -37,9 +37,9 @@ TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
 RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
 # If items may have several labels: the share whose whole set is right.
 SETS_RIGHT_ENOUGH = 0.4
-# If only values are asked: this many items with a value, which are learnt from twice in the background.
+# If only values are asked: typical items come until this many have a value (two trainings in the background).
 TYPICAL_OF_VALUES = 40
-# If objects are asked for: this many images, which have many objects to learn from.
+# If objects are asked for: typical images come until this many are answered. An image has many objects to learn from.
 TYPICAL_OF_OBJECTS = 20
 # Strategies that compare items with each other order this many items ahead, among this many random open ones.
 AHEAD, MAX_COMPARED = 20, 10_000
@@ -61,8 +61,14 @@ AnswersSoFar = Callable[[], "list[tuple[int, int]]"]
 class Choice(NamedTuple):
     """The order of the open items.
 
-    A strategy's name, its scores over the pool (None for a random order), and whether every second item is drawn at
-    random nevertheless.
+    Attributes
+    ----------
+    name : str
+        Name of the strategy.
+    scores : ndarray or None
+        Scores of the pool's items; None for a random order.
+    by_chance : bool
+        Whether every second item is drawn at random all the same.
     """
 
     name: str
@@ -93,9 +99,9 @@ class Selector:
     value_model : callable
         The version of the adopted heads for attributes, or None.
     over_values : callable
-        Whether only values are asked: strategies then go by the spread of values.
+        Whether the project asks only for values. Strategies then use the spread of predicted values.
     over_objects : callable
-        Whether objects are asked for: strategies then go by the doubt about them.
+        Whether the project asks for objects. Strategies then use the model's uncertainty about objects.
     objects : OfObjects or None
         Interface to the objects of the pool; None without any.
     """
@@ -119,7 +125,7 @@ class Selector:
     def default(self, queue: Queue, lineage: Lineage) -> str:
         """Name of the default strategy: typical items first, later uncertain ones.
 
-        It sets `why` to the reason, and notifies when the strategy changes.
+        The reason is stored in `why`, and `notify` is called when the strategy changes.
         """
         if self.over_values():
             return self._default_over_values(queue.n_training())
@@ -135,7 +141,11 @@ class Selector:
 
     def _phase_of(self, n_labels: int, n_training: int, measured: Mapping[str, int], *, has_model: bool
                   ) -> tuple[str, str]:
-        """Which items are asked now, "typical", "uncertain" or "untrained" (typical ones too), and why."""
+        """The current phase and the reason for it.
+
+        The phases are "typical", "uncertain", and "untrained": enough items are answered, but there is no model yet, so
+        that typical items are still asked.
+        """
         enough = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels)
         right = measured["right"] / max(1, measured["n"])
         enough_right = SETS_RIGHT_ENOUGH if self.ranking.multilabel else RIGHT_ENOUGH
@@ -157,7 +167,10 @@ class Selector:
                              "open, or by wb.finetune()")
 
     def _default_over_values(self, n_training: int) -> str:
-        """Name of the default if only values are asked: typical items first, later those of which least is known."""
+        """Name of the default strategy in projects that ask only for values.
+
+        Typical items come first; later, items whose values the model predicts with the largest spread.
+        """
         if self.value_model() is not None and n_training >= TYPICAL_OF_VALUES:
             self._enter("uncertain", "items of whose values least is known, and which are unlike each other: "
                                      f"{n_training} items have some, from which values were learnt")
@@ -167,7 +180,10 @@ class Selector:
         return "typiclust"
 
     def _default_over_objects(self, n_training: int) -> str:
-        """Name of the default if objects are asked for: typical images first, later those in most doubt."""
+        """Name of the default strategy in projects that ask for objects.
+
+        Typical images come first; later, images on whose objects the model is least certain.
+        """
         if self.objects is not None and self.objects.has_model and n_training >= TYPICAL_OF_OBJECTS:
             self._enter("uncertain", "items whose objects are least certain, and which are unlike each other: "
                                      f"{n_training} items are answered, and a model proposes objects")
@@ -177,7 +193,7 @@ class Selector:
         return "typiclust"
 
     def _enter(self, phase: str, why: str) -> None:
-        """Keep the reason why items are asked for now, and notify when it changes."""
+        """Store the current phase and its reason, and notify if the phase has changed."""
         with self._lock:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
@@ -185,7 +201,7 @@ class Selector:
             self._notify(f"The queue now asks for {why}.")
 
     def _named(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> str | Strategy:
-        """The strategy to use: the named one or the default, or its counterpart over values or objects."""
+        """The strategy to use: the given one or the default; for values or objects, its counterpart for these."""
         name = self.default(queue, lineage) if strategy is None else strategy
         if not isinstance(name, str):
             return name
@@ -193,7 +209,7 @@ class Selector:
         return over.get(name, name)
 
     def _function(self, name: str) -> Strategy:
-        """The strategy of a name, or its counterpart over sets if an item may have several labels."""
+        """The strategy with this name, or its counterpart for sets of labels if an item may have several."""
         function = strategy_named(name)
         return OVER_SETS.get(name, function) if self.ranking.multilabel else function
 
@@ -207,30 +223,30 @@ class Selector:
 
     def select(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
                taken: Collection[int], answered: AnswersSoFar, seed: int, beside: Collection[int] = ()) -> Choice:
-        """Choose the order of the items that are open for an annotator. May take a second: hold no lock.
+        """Choose the order of the items that are open for an annotator. It may take a second, so don't hold a lock.
 
         Parameters
         ----------
         strategy : str or callable, optional
-            A name, a function of `strategies.INPUTS`, or "random"; the default otherwise.
+            A name, "random", or a function with arguments from `strategies.INPUTS`. None for the default.
         queue : Queue
         lineage : Lineage
         annotator : str
         n : int
             How many items are wanted.
         taken : collection of int
-            Positions on screens now: not chosen, and treated as answered.
+            Positions of items that are on somebody's screen now. They aren't chosen, and count as answered.
         answered : callable
             Returns (position, index of the label among today's) of every answer: see `Answers.labelled`.
         seed : int
         beside : collection of int
-            Positions that are asked together with those chosen here, such as the audit's.
+            Positions of items that are asked together with the chosen ones, such as those of the audit.
 
         Returns
         -------
         Choice
-            If a built-in strategy orders items by a model or by embeddings, near-duplicates of the first items, of
-            `taken` and of `beside` come last.
+            If a built-in strategy orders the items by a model or by embeddings, near-duplicates come last: of the first
+            items in the order, of `taken`, and of `beside`.
 
         Raises
         ------
@@ -250,16 +266,17 @@ class Selector:
             return Choice(name if isinstance(name, str) else getattr(function, "__name__", "custom"),
                           self._apart(scores, name, queue, annotator, n, [*taken, *beside]))
         if strategy is None and self.ranking.predictions is not None:
-            # Without embeddings: the items of which a weak model is least certain are much alike.
+            # There are no embeddings to avoid similar items, and a weak model is least certain of items that are alike.
             return Choice(*self.ranking.scores("margin", lineage), by_chance=True)
         return Choice("random", None)
 
     def _compared(self, function: Strategy, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
                   taken: Collection[int], answered: AnswersSoFar, seed: int) -> Scores | None:
-        """Scores over the pool by a strategy that compares items; None where a required input is missing.
+        """Scores of the pool's items by a strategy that compares items with each other, such as "typiclust".
 
-        They are computed ahead and kept until fewer than n of the items are left: answers given in between don't change
-        which typical or far items come next.
+        More items than needed are scored. The scores are kept until fewer than n scored items are left, or the model or
+        the taxonomy changes; new answers don't change them. Returns None if an input that the strategy requires is
+        missing.
         """
         inputs, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
@@ -288,10 +305,10 @@ class Selector:
 
     def _in_turns(self, scores_at: Callable[[np.ndarray, Collection[int], int], Scores | None], places: np.ndarray,
                   taken: Collection[int], n: int, draws: np.ndarray) -> Scores | None:
-        """Scores over the pool of n items or more that aren't near-duplicates, chosen in several turns if necessary.
+        """Scores with n or more items that aren't near-duplicates of each other, chosen in several turns if necessary.
 
-        A strategy may choose near-duplicates if the pool has many. Items that it chooses in the next turn, without
-        these and items like them, then take their place.
+        If the pool has many near-duplicates, a strategy may choose some of them. They are then removed, together with
+        all items like them, and the strategy chooses other items in the next turn.
         """
         chosen: list[int] = []
         late: list[int] = []
@@ -315,7 +332,7 @@ class Selector:
 
     def _apart(self, scores: Scores | None, name: str | Strategy, queue: Queue, annotator: str, n: int,
                near: Collection[int]) -> Scores | None:
-        """The scores, with those of near-duplicates of better items and of `near` lowered below all others."""
+        """Lower the scores of near-duplicates (of items with a higher score, or of `near`) below all other scores."""
         if scores is None or name in ("disagreement", "contested") or not isinstance(name, str):
             return scores
         places = queue.is_learnable(annotator) & ~np.isnan(scores)
@@ -328,7 +345,7 @@ class Selector:
         return lowered
 
     def _marked(self, line: np.ndarray, near: Collection[int], n: int) -> np.ndarray:
-        """Mark the near-duplicates of the first n items of a line, the best first, and of `near`."""
+        """Mark the items in `line` (the best first) that are near-duplicates of its first n items or of `near`."""
         rows = self.descriptors(line)
         if rows is None or not rows.shape[1]:
             return np.zeros(len(line), np.bool_)
@@ -380,7 +397,7 @@ class Selector:
 
 
 def _placed(scores: Scores | None, places: np.ndarray, n_items: int) -> Scores | None:
-    """Scores of some items as scores over the pool, NaN elsewhere."""
+    """Expand the scores of some items to the whole pool, with NaN for all other items."""
     if scores is None:
         return None
     placed = np.full(n_items, np.nan, np.float32)

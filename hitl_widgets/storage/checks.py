@@ -188,7 +188,10 @@ def rebuild(connection: sqlite3.Connection) -> None:
 
 
 class _Expected:
-    """A temporary table of the annotations that follow from the events, to compare values as SQLite stores them."""
+    """A temporary table with the annotations computed from the events.
+
+    The comparison is made in SQLite, so that values are compared in the form in which SQLite stores them.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -227,7 +230,14 @@ class _Expected:
 
 
 def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of `ANNOTATION` that follow from all events: the first three columns, and those of `names`."""
+    """Compute the rows of the table `ANNOTATION` from all events.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    names : sequence of str
+        The columns after the first three, in order.
+    """
     # NOT INDEXED, since the index may be damaged.
     kept = "AND aside = 0 " if _has(connection, "aside") else ""
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') {kept}"
@@ -257,7 +267,9 @@ def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
 
 def aside_by_roles(rows: Callable[[Collection[str] | None], Iterable[Sequence[Any]]], authors: Mapping[str, str]
                    ) -> Iterator[tuple[int, int]]:
-    """Number of each event whose `aside` is wrong by the roles before it, and the right value: 0 or 1.
+    """Find events whose column `aside` contradicts the roles that were valid before them.
+
+    Yields the number of each such event, and the right value of `aside` (0 or 1).
 
     Parameters
     ----------
@@ -288,7 +300,7 @@ def _has(connection: sqlite3.Connection, column: str) -> bool:
 
 
 def annotations_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of `ANNOTATION` that follow from decisions and retractions.
+    """Compute the rows of the table `ANNOTATION` from decisions and retractions.
 
     Parameters
     ----------

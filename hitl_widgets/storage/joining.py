@@ -26,7 +26,7 @@ from .schema import EVENT, add, id_of_edit, instant
 # Separates the two parts of a conflicting act's new id: its former id, and a hash of its content.
 MARK = ".joined-"
 _JOINED = re.compile(r"(.+)\.joined-[0-9a-f]{16}\Z", re.DOTALL)
-_MOST = 80 - len(MARK) - 16  # characters of an id that a mark leaves room for
+_MOST = 80 - len(MARK) - 16  # longest id to which a mark can be added
 _VERSION = "taxonomy"  # key in bodies whose value is a version number, if it is a whole number
 
 
@@ -56,9 +56,9 @@ class Union:
     same : tuple of Act
         Acts that both logs had.
     conflicting : tuple of Act
-        Acts that got a new id, since another act has theirs.
+        Acts that got a new id, because another act with different content has the same id.
     forks : tuple of str
-        Ids of the taxonomy edits that don't hold, the earliest first.
+        Ids of the taxonomy edits that aren't part of the history after joining, the earliest first.
     changed : bool
         Whether the union differs from the first log.
     """
@@ -91,10 +91,10 @@ def check_edit(event: Event, project_id: str) -> None:
 def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     """Merge two logs; the operation is commutative and associative in `acts`.
 
-    An act in both logs is kept once, in its earlier form if it was stored twice, such as an undo on two machines. Acts
-    with the same id and different content are all kept, the later ones under new ids derived from their content. Of
-    several taxonomy edits from one version, the earliest holds, with the edits after it; the versions of the others get
-    negative numbers.
+    An act that both logs have is kept once; if it was stored twice, such as an undo on two machines, the earlier one is
+    kept. Acts with the same id but different content are all kept, and the later ones get new ids derived from their
+    content. If several taxonomy edits start from the same version, the earliest one and the edits after it stay in the
+    history. The versions made by the others get negative numbers.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def union(mine: Sequence[Act], theirs: Sequence[Act]) -> Union:
     Raises
     ------
     BadInput
-        If they don't begin alike, so that they aren't copies of one project.
+        If the logs begin differently, so that they aren't copies of one project.
     """
     logs = (_Origin(mine), _Origin(theirs, 1))
     alone, contested = _parted(logs)
@@ -140,12 +140,30 @@ def _compared(mine: Sequence[Act], acts: list[Act], had: Set[str], theirs: Set[s
 
 
 class _Origin:
-    """A log to be joined, with the meaning of its numbers and ids: each version's step key, and each step's id."""
+    """One of the two logs to be joined, with its taxonomy steps.
+
+    Version numbers and ids may differ between logs. So each step has a key that is the same in every log
+    (`step_key`), and this class maps the log's own version numbers and ids to these keys.
+
+    Attributes
+    ----------
+    acts : sequence of Act
+    number : int
+        0 for the first log, 1 for the second.
+    keys : dict
+        Number of a version -> key of the step that made it.
+    ids : dict
+        Key of a step -> its id in this log.
+    parents : dict
+        Key of a step -> key of the step before; None for the first.
+    steps : dict
+        Key of a step -> its acts.
+    """
 
     def __init__(self, acts: Sequence[Act], number: int = 0) -> None:
-        self.acts, self.number = acts, number  # number of the log: 0 or 1
-        self.keys: dict[int, str] = {}  # number of a version -> key of the step that led to it
-        self.ids: dict[str, str] = {}  # key of a step -> its id here
+        self.acts, self.number = acts, number
+        self.keys: dict[int, str] = {}
+        self.ids: dict[str, str] = {}
         self.parents: dict[str, str | None] = {}
         self.steps: dict[str, list[Act]] = {}
         bodies = {act.id: json.loads(act.body) for act in acts if act.kind == "taxonomy"}
@@ -165,7 +183,7 @@ class _Origin:
 
 
 def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, str] | None = None) -> str:
-    """The key of a taxonomy step, the same in every copy of a project: 16 hexadecimal digits.
+    """The key of a taxonomy step, which is the same in every copy of a project: 16 hexadecimal digits.
 
     It is a hash of the resulting taxonomy, of the edits, and of the step before, but not of author and reason.
 
@@ -187,7 +205,7 @@ def step_key(body: Mapping[str, Any], parent: str | None, key_of: Mapping[str, s
 
 @dataclass
 class Steps:
-    """All taxonomy steps of the logs: those that hold, and those that don't.
+    """All taxonomy steps of both logs: those that stay in the history ("hold"), and those that don't.
 
     Attributes
     ----------
@@ -208,9 +226,9 @@ class Steps:
 
     @classmethod
     def of(cls, logs: Sequence[_Origin], roles: Sequence[Act] = ()) -> Steps:
-        """Decide which steps hold: of several from one version, the earliest by (tick, key).
+        """Decide which steps hold. If several start from the same version, it is the earliest by (tick, key).
 
-        A step that its author's role doesn't allow, by the given "role" acts, doesn't hold.
+        A step doesn't hold if its author's role, as given by the "role" acts in `roles`, doesn't allow it.
         """
         refused = _refused([act for log in logs for acts in log.steps.values() for act in acts], roles)
         steps = cls(_first_of_each(logs, refused))
@@ -239,7 +257,7 @@ class Steps:
 
 
 def _first_of_each(logs: Sequence[_Origin], refused: Set[Act]) -> dict[str, tuple[Act, _Origin]]:
-    """Key of a step -> the first act with it, and its log; acts that aren't refused come before those that are."""
+    """Key of a step -> its first act and the log of this act; acts that aren't refused come before refused ones."""
     found: dict[str, tuple[Act, _Origin]] = {}
     for log in logs:
         for key, act in ((key, act) for key, acts in log.steps.items() for act in acts):
@@ -288,9 +306,10 @@ class _Local:
 
 
 def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]], dict[str, list[tuple[Act, _Origin]]]]:
-    """Split the acts, without taxonomy edits: acts that one log has or both have identically, and the others by id.
+    """Split the acts that aren't taxonomy edits in two groups.
 
-    Identical acts are listed with the first log's.
+    The first group has acts whose id is in only one log, and acts that are identical in both logs (listed with the
+    first log). The second group has all others, by id.
     """
     by_id: tuple[dict[str, list[Act]], dict[str, list[Act]]] = ({}, {})
     for place, log in enumerate(logs):
@@ -310,7 +329,7 @@ def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]],
 
 
 def _by_id(base: str, group: Sequence[tuple[Act, _Origin]]) -> Iterator[tuple[str, list[tuple[Act, _Origin, str]]]]:
-    """Group acts with one id by their content; each group with its id in the union."""
+    """Group acts that have the same id by their content, and yield each group with its id in the union."""
     is_there = any(act.id == base for act, _ in group)  # otherwise the ids aren't from a union, and are kept
     for place, variants in enumerate(_by_meaning(group)):
         first, _, meaning = variants[0]
@@ -321,7 +340,7 @@ def _by_id(base: str, group: Sequence[tuple[Act, _Origin]]) -> Iterator[tuple[st
 
 
 def _by_meaning(group: Iterable[tuple[Act, _Origin]]) -> list[list[tuple[Act, _Origin, str]]]:
-    """Group acts with one id by their content, the earliest group first, each sorted by when it was stored."""
+    """Group acts that have the same id by their content, the earliest group first; each group is sorted by time."""
     by: defaultdict[str, list[tuple[Act, _Origin, str]]] = defaultdict(list)
     for act, log in group:
         meaning = _meaning(act, log)
@@ -348,7 +367,7 @@ def _meaning(act: Act, log: _Origin) -> str:
 
 
 def _global(value: Any, keys: Mapping[int, str]) -> Any:
-    """A part of a body with step keys in place of version numbers, and with original ids."""
+    """Replace version numbers in a part of a body by step keys, and ids by those from before joining."""
     if isinstance(value, str):
         return base_id(value)
     if isinstance(value, list):
@@ -360,7 +379,7 @@ def _global(value: Any, keys: Mapping[int, str]) -> Any:
 
 
 def with_numbers(value: Any, ids: Mapping[str, str], numbers: Mapping[int, int]) -> Any:
-    """A part of a body with other ids and version numbers."""
+    """Replace ids and version numbers in a part of a body."""
     if isinstance(value, str):
         return ids.get(value, value)
     if isinstance(value, list):

@@ -543,7 +543,7 @@ class Log:
         return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
     def judging(self) -> list[Event]:
-        """The standing decisions that judge an explanation, in the order in which they were stored."""
+        """The current decisions that contain feedback on an explanation, in the order in which they were stored."""
         return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:

@@ -44,7 +44,7 @@ class ItemPictures(Protocol):
 
 
 class ShownObjects(Protocol):
-    """What a person is shown of an item's objects; see `hitl_widgets.records.Seen` for the fields."""
+    """The objects of an item as shown to a person; see `hitl_widgets.records.Seen` for the fields."""
 
     @property
     def objects(self) -> Sequence[Mapping[str, Any]]:
@@ -213,27 +213,27 @@ class ThreadHost(Protocol):
 
 @runtime_checkable
 class PolicyHost(Protocol):
-    """A project whose owner set something for its people, and that tells them things."""
+    """A project whose owner has set a policy for its people, and that sends notices to them."""
 
     def about(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """Say what everybody may know: `hitl_widgets.widgets.messages.About`; None where nothing was set."""
+        """Return the information for all people, `hitl_widgets.widgets.messages.About`; None if nothing was set."""
 
     def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """Say what the annotator is to be asked now: a mapping with `to`, `text` and `policy`; None for nothing."""
+        """Return the question of consent to ask the annotator now: a mapping of `to`, `text` and `policy`, or None."""
 
     def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
                 annotator: str | None = None, acted_at: datetime | None = None) -> Any:
         """Store the annotator's yes or no; `to` and `policy` are those of the question that they read."""
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """List what the annotator is to be told and hasn't dismissed: `hitl_widgets.widgets.messages.NoticeEntry`."""
+        """List the notices that the annotator hasn't dismissed: `hitl_widgets.widgets.messages.NoticeEntry`."""
 
     def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Any:
         """Note that the annotator has read a notice."""
 
     def end_sitting(self, annotator: str | None = None) -> Any:
-        """Note that the sitting is over: which suggestions were planted becomes a notice."""
+        """End the annotator's sitting: they get a notice with the suggestions that were wrong on purpose, if any."""
 
 
 @runtime_checkable
@@ -241,25 +241,28 @@ class AssigningHost(Protocol):
     """A project in which items are assigned to people. Listeners are told "assigned" when that changes."""
 
     def own_labels(self, annotator: str | None = None) -> Sequence[str]:
-        """List the label_ids that are assigned to the annotator, which are offered first; none where none are."""
+        """List the label_ids that are assigned to the annotator. They are offered first. Empty if there are none."""
 
 
 @runtime_checkable
 class RolesHost(Protocol):
     """A project whose people have roles. Its `decide` and `retract` take `keep_aside`.
 
-    With `keep_aside` an act that the annotator's role doesn't allow is stored, and counts nowhere; without it, it
-    raises NotAllowed. Listeners are told "people" when a role changes.
+    With `keep_aside`, an act that the annotator's role doesn't allow is stored but doesn't count. Without it,
+    NotAllowed is raised. Listeners are called with "people" when a role changes.
     """
 
     def reading(self, annotator: str | None = None) -> str | None:
         """Say why the annotator may only read; None where their role allows answers. Quick."""
 
     def aside(self, annotator: str | None = None) -> str | None:
-        """Say how many of the annotator's answers are kept aside, and to an owner whose others are; None for none."""
+        """Say how many of the annotator's answers are stored but don't count; None if there are none.
+
+        An owner is also told which other people have answers that don't count.
+        """
 
     def kept_aside(self, id: str, annotator: str | None = None) -> str | None:
-        """Say why an act that was stored just now is kept aside; None if it isn't."""
+        """Say why an act that was stored just now doesn't count; None if it counts."""
 
 
 @runtime_checkable

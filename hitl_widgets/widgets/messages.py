@@ -92,10 +92,10 @@ MOST_PAST_OBJECTS = 2_000  # in the past decisions that are pushed
 
 @dataclass(frozen=True, kw_only=True)
 class Hello:
-    """The greeting of a page that has opened. One that is older than the tab's latest is ignored.
+    """The greeting of a page that has opened. It is ignored if the same tab has sent a later greeting.
 
-    `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in it. `takes`: its
-    person wants to act in it, though another page is active.
+    `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in the page.
+    `takes`: whether the person wants to act in this page although another page is active.
     """
 
     KIND: ClassVar = "hello"
@@ -116,21 +116,24 @@ class Here:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """A page only watches; it becomes active if the active one is gone."""
+    """A page that isn't active reports that it is open. It becomes active if the active page is gone."""
 
     KIND: ClassVar = "watch"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leave:
-    """A page goes: it is closed, or reloaded."""
+    """A page is being closed or reloaded."""
 
     KIND: ClassVar = "leave"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """An act: stored once, however often it is sent, and only after the tab's act before it, `after`."""
+    """Base class of acts. An act is stored once, however often it is sent.
+
+    `after`: id of the same tab's act before this one, which has to be stored first.
+    """
 
     decision_id: str
     after: str | None = None
@@ -146,12 +149,14 @@ class SignedAct(Act):
 
 @dataclass(frozen=True, kw_only=True)
 class Decide(SignedAct):
-    """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of.
+    """A decision on an item.
 
-    `label_id` may be the id of a set of labels. `values`: the answers to attributes. `touched`: ids of labels and
-    attributes that the person changed or confirmed by hand; None if nothing of the kind can be touched. In a project of
-    objects, `objects` are all that are in the item, with the `size` that its picture had; `touched` are then the ids of
-    those that were in focus or changed, and `reasons` the judgements of single objects' explanations.
+    `known`: ids of the annotator's earlier decisions on the item that the page has been sent. `label_id`: the id of a
+    label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and attributes that
+    the person changed or confirmed; None if the project doesn't record this. In a project that asks for objects,
+    `objects` has all objects of the item, `size` is the width and height of the picture in which they were marked,
+    `touched` has the ids of the objects that were in focus or changed, and `reasons` has the judgements of the
+    explanations of single objects.
     """
 
     KIND: ClassVar = "decide"
@@ -184,7 +189,7 @@ class Retract(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class More:
-    """A request for more items: fewer wait than should."""
+    """A request for more items, sent when the page has too few that wait to be shown. `have`: those it has."""
 
     KIND: ClassVar = "more"
     have: tuple[str, ...] = ()
@@ -262,7 +267,7 @@ class Respond(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Settle(SignedAct):
-    """The settling of a question: its item or its answer becomes part of a label's definition, or neither does."""
+    """A question is settled: its item or a sentence becomes part of a label's definition, or neither does."""
 
     KIND: ClassVar = "settle"
     thread: str
@@ -315,7 +320,11 @@ class Adjudicate(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class WantPreview:
-    """A request, with the number `ask`, to preview edits, the reverting of one, or the settling of one made apart."""
+    """A request to preview the effect of edits, of reverting an edit, or of settling a conflicting edit.
+
+    `ask`: number of the request. `settle`: id of an edit that conflicted with others when copies of the project were
+    joined.
+    """
 
     KIND: ClassVar = "preview"
     ask: int
@@ -336,7 +345,7 @@ class Apply(Act):
 
 @dataclass(frozen=True, kw_only=True)
 class Revert(Act):
-    """An edit is taken back by a new one."""
+    """An edit is reverted. This makes a new edit."""
 
     KIND: ClassVar = "revert"
     edit_id: str
@@ -345,7 +354,7 @@ class Revert(Act):
 
 @dataclass(frozen=True, kw_only=True)
 class SettleEdit(Act):
-    """An edit that was made apart is applied to today's taxonomy, or left."""
+    """An edit that conflicted with others when copies of the project were joined is applied now, or dropped."""
 
     KIND: ClassVar = "settle_edit"
     edit_id: str
@@ -365,7 +374,7 @@ class Assign(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Make(SignedAct):
-    """Items get a label that is made for them."""
+    """A new label is added to the taxonomy, and items get it."""
 
     KIND: ClassVar = "make"
     item_ids: Ids
@@ -376,7 +385,7 @@ class Make(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaveOut(SignedAct):
-    """Items are left as they are: they need no place in the taxonomy."""
+    """Items stay without a label, since the taxonomy doesn't need one for them."""
 
     KIND: ClassVar = "leave_out"
     item_ids: Ids
@@ -507,9 +516,9 @@ class _TreeLabelsMore(TypedDict, total=False):
 
 
 class TreeLabels(_TreeLabelsMore):
-    """The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers.
+    """The whole taxonomy, depth first. `inner_answers`: whether labels that have children may be answers.
 
-    The `labels` of its attributes are those that were named, without the labels below them.
+    An attribute's `labels` are only those that were named when it was added, without their descendants.
     """
 
     version: int
@@ -518,9 +527,12 @@ class TreeLabels(_TreeLabelsMore):
 
 
 class Progress(TypedDict, total=False):
-    """Items that have the annotator's answer: in all, today, in this round, in this review; and what is left.
+    """How many items the annotator has answered, and how many are left.
 
-    `asked`: how many items this review's queue had, if it isn't that of open items.
+    `answered`: items answered in all. `today`, `in_round`, `here`: items answered today, since the last fine-tuning,
+    and in this review. `open`: items that the annotator may still be asked. `items`: items in the pool. `holdout`:
+    hold-out items with an answer that is used for measuring. `round`: number of the round, from 1. `taxonomy`: version
+    of the taxonomy. `asked`: length of this review's queue; missing if the review has the usual queue.
     """
 
     answered: int
@@ -563,9 +575,10 @@ class _ObjectMore(TypedDict, total=False):
 
 
 class ObjectEntry(_ObjectMore):
-    """An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before.
+    """An object of an item, as proposed by a model, or as in the annotator's earlier answer (with `origin` and `act`).
 
-    `was`: the proposal, if the object differs from it. `doubt`: an edit of the taxonomy left its label in doubt.
+    `was`: the proposal, if the object differs from it. `doubt`: whether its label is uncertain since an edit of the
+    taxonomy.
     `reason`: the annotator's judgement of its explanation.
     """
 
@@ -607,13 +620,13 @@ class ItemEntry(_ItemMore):
     `probs`: label_id and probability, the likeliest first.
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
     earlier answer may mean now, or between which the model can't decide. `standing`: the id of the annotator's decision
-    that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no
-    saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
-    person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
-    itself, `suggestion` is the id of a set, and `target` the label whose saliency map is pushed unasked. `values`: a
-    model's suggestions for attributes, by attribute_id. `objects`: those that are shown, or would be if the item
-    weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's
-    decision. `before`: what comes before a text in its group.
+    that stands for it. `exposure`: fields of `Seen` that are copied unchanged into the `seen` of its decisions.
+    `no_map`: no saliency map is shown. `answer_first`: suggestion and map are hidden until the person has answered;
+    then they are shown, and the person keeps or changes the answer. Where an item may have several labels, `probs` has
+    an independent probability for each label, `suggestion` is the id of a set, and `target` is the label whose saliency
+    map is sent without a request. `values`: a model's suggestions for attributes, by attribute_id. `objects`: the
+    proposals with a score of at least `threshold`, which aren't shown if the item is blind; for an item that was
+    answered before, the objects of the annotator's decision. `before`: the texts before this text in its group.
     """
 
     item_id: str
@@ -647,9 +660,9 @@ class _PastMore(TypedDict, total=False):
 
 
 class PastDecision(_PastMore):
-    """A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones.
+    """A current decision of the annotator. `counts`: number of objects for each label.
 
-    `map`: the map that the reason is about, if there is a reason.
+    `objects` is missing in older decisions. `map`: the map that the reason is about, if there is a reason.
     """
 
     decision_id: str
@@ -677,7 +690,8 @@ class _ExampleMore(TypedDict, total=False):
 class ExampleEntry(_ExampleMore):
     """An example of a label, or one `against` it.
 
-    `answered`: an item with this answer, which nobody named. `case`: what makes it hard to see, such as "occluded".
+    `answered`: whether it is just an item with this answer, not one that somebody chose as an example. `case`: what
+    makes it hard to see, such as "occluded".
     """
 
     name: str
@@ -686,7 +700,10 @@ class ExampleEntry(_ExampleMore):
 
 
 class EditEntry(TypedDict):
-    """An edit of the log. `reverts` and `reverted_by` are versions; `to_settle`: it was made apart, and waits."""
+    """An edit of the taxonomy in the log. `reverts` and `reverted_by` are versions.
+
+    `to_settle`: whether it conflicted with others when copies of the project were joined, and isn't settled yet.
+    """
 
     edit_id: str
     version: int
@@ -700,7 +717,7 @@ class EditEntry(TypedDict):
 
 
 class EditPreview(TypedDict):
-    """What an edit would do: answers carried over, items to look at again, and how many of which labels."""
+    """What an edit would do: number of answers that stay valid, of items to review again, and of these by label."""
 
     version: int
     prose: str
@@ -732,7 +749,7 @@ class PastSorting(TypedDict):
 
 
 class Post(TypedDict):
-    """A question, an answer to it, or how it was settled (`act`)."""
+    """An entry of a thread; `act` says whether it asks, answers, settles or reopens the question."""
 
     act: Literal["ask", "answer", "settle", "reopen"]
     annotator: str
@@ -741,7 +758,7 @@ class Post(TypedDict):
 
 
 class ThreadEntry(TypedDict):
-    """A question about an item, a label or both, and what was said to it. `how`: in which way it was settled."""
+    """A question about an item, a label or both, with its answers. `how`: how the question was settled."""
 
     thread: str
     item_id: str | None
@@ -776,7 +793,7 @@ class _AboutMore(TypedDict, total=False):
 
 
 class About(_AboutMore):
-    """What everybody may know of the project: its purpose, and who sees whose figures.
+    """Information on the project for all of its people: its purpose, and who sees whose figures.
 
     `takes_part`: what the annotator has agreed to and may stop. `asked`: which items are assigned to the annotator, if
     any, and how many of them are done.
@@ -791,8 +808,9 @@ class About(_AboutMore):
 class LearningEntry(TypedDict):
     """What the model learns in the background, in words.
 
-    `learnt`: number of answers that the adopted model learnt in the background; None if another model, or none, is
-    adopted. `text` says so, `next` says what follows, `why` gives more detail.
+    `learnt`: number of answers on which the adopted model was trained in the background; None if there is no adopted
+    model, or if it wasn't trained in the background. `text` is the state in words, `next` says what comes next, `why`
+    gives more detail.
     """
 
     name: Literal["waiting", "learning", "frozen", "failed"]

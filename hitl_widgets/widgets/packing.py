@@ -42,7 +42,7 @@ EXAMPLES = 6  # examples of a label, and as many counter-examples
 
 
 def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tuple[ItemEntry, list[bytes]]:
-    """Pack an item with its picture, what models suggest, and the annotator's decision on it that stands.
+    """Pack an item with its picture, the models' suggestions, and the annotator's current decision on it.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
 
 
 def _put_picture(host: CardHost, item: Item, entry: ItemEntry) -> list[bytes]:
-    """Put what the item looks like, and the texts before a text; the picture itself is returned."""
+    """Add the item's size and type, and the texts before a text, to `entry`; the picture itself is returned."""
     buffers = []
     try:
         picture = host.pool.picture(item.position)
@@ -77,7 +77,7 @@ def _put_picture(host: CardHost, item: Item, entry: ItemEntry) -> list[bytes]:
 
 
 def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
-    """Put what models suggest, labels and values, and how it is shown."""
+    """Add the models' suggestions of labels and values to `entry`, and how they are shown."""
     prediction, predicted = _predicted(host, item, entry)
     values = _suggested_values(host.taxonomy, predicted)
     planted = _planted(item, prediction)
@@ -100,7 +100,10 @@ def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
 
 
 def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -> None:
-    """Put the objects that are shown, or would be; those that are withheld go only into the log, with the decision."""
+    """Add the objects to `entry` that are shown, or would be shown if the item weren't blind.
+
+    Withheld objects are added to `exposure`, which is only stored in the log with the decision.
+    """
     try:
         shown = host.shown_objects(item, annotator)
     except HitlError as error:
@@ -125,13 +128,18 @@ def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -
 
 
 def _is_plain(host: CardHost) -> bool:
-    """Whether one label is all that is asked."""
+    """Whether the project asks for exactly one label and nothing else."""
     return host.task == "classify" and not host.taxonomy.attributes
 
 
 def _predicted(host: CardHost, item: Item, entry: ItemEntry
                ) -> tuple[Prediction | None, Mapping[str, PredictedValue]]:
-    """What models say of an item, of labels and of attributes; where one fails, the entry says why."""
+    """The models' predictions for an item: of labels, and of attributes by id.
+
+    If a model fails, the reason is stored in `entry["problem"]`. There are no predictions for items that are shown
+    without any (arm "none"). If a label has no probability, it is left out of a set; otherwise there is no
+    prediction of labels.
+    """
     if item.arm == "none":
         return None, {}
     prediction: Prediction | None = None
@@ -147,14 +155,14 @@ def _predicted(host: CardHost, item: Item, entry: ItemEntry
 
 
 def _without_unknown(prediction: Prediction) -> Prediction | None:
-    """Keep the labels that the model knows; None if it knows none."""
+    """Keep the labels with a finite probability; None if there are none."""
     known = np.flatnonzero(np.isfinite(prediction.probs))
     return None if not len(known) else replace(
         prediction, label_ids=tuple(prediction.label_ids[i] for i in known), probs=prediction.probs[known])
 
 
 def _suggested_values(taxonomy: Taxonomy, predicted: Mapping[str, PredictedValue]) -> dict[str, SuggestedValue]:
-    """The suggested values as the card shows them: on a continuous scale rounded to the step of an arrow key."""
+    """The suggested values as the card shows them, rounded to the step by which an arrow key changes a value."""
     suggested: dict[str, SuggestedValue] = {}
     for attribute in taxonomy.attributes:
         if (one := predicted.get(attribute.id)) is None:
@@ -174,7 +182,7 @@ def _suggested_values(taxonomy: Taxonomy, predicted: Mapping[str, PredictedValue
 
 
 def _planted(item: Item, prediction: Prediction | None) -> str | None:
-    """The suggestion that is wrong on purpose, where the model knows its labels."""
+    """The planted suggestion (wrong on purpose); None without one, or if the model doesn't know its labels."""
     known = prediction is not None and item.planted is not None and set(members(item.planted)) <= set(
         prediction.label_ids)
     return item.planted if known and is_set(item.planted) == is_set(prediction.suggestion if prediction else None) \
@@ -195,10 +203,11 @@ def _put_prediction(entry: ItemEntry, prediction: Prediction, planted: str | Non
 
 
 def _planted_probs(prediction: Prediction, planted: str) -> np.ndarray:
-    """The probabilities that are shown with a suggestion that is wrong on purpose, swapped with the model's own one.
+    """The probabilities to show with a planted suggestion, which is wrong on purpose.
 
-    A planted suggestion below another label in the list would give itself away. For a set, each label that differs from
-    the model's own set gets the probability that it isn't there.
+    The probabilities of the planted label and the likeliest label are swapped, because people would notice a suggestion
+    that isn't at the top of the list. If the suggestion is a set, p becomes 1 - p for each label by which it differs
+    from the model's own set.
     """
     probs = prediction.probs.copy()
     if is_set(planted):
@@ -216,7 +225,7 @@ def _rounded(prediction: Prediction, probs: np.ndarray, places: np.ndarray) -> l
 
 
 def _exposure(item: Item, prediction: Prediction | None, planted: str | None, *, known: bool) -> dict[str, Any]:
-    """How the item is shown, as fields of `Seen` that come back with its decision."""
+    """How the item is shown, as fields of `Seen` that the browser sends back with the decision."""
     drawn = {} if item.arm is None else {"arm": item.arm, "arm_probability": item.arm_probability} if known else \
         {"arm": "none"}
     own = {} if planted is None or prediction is None else \
@@ -227,7 +236,7 @@ def _exposure(item: Item, prediction: Prediction | None, planted: str | None, *,
 
 def pack_map(host: CardHost, item: Item, method: str, target: str,
              against: str | None = None) -> tuple[PushMap, list[Any]]:
-    """Pack the map of one method for a label, or for the label `target` rather than `against`."""
+    """Pack the saliency map of one method for the label `target`, or for `target` in contrast to `against`."""
     message: PushMap = {"kind": "map", "item_id": item.id, "method": method, "target": target, "against": against,
                         "height": 0, "width": 0, "box": (0, 0, 0, 0), "signed": False}
     try:
@@ -271,7 +280,7 @@ def pack_segments(host: CardHost, item: Item) -> tuple[Segments, list[Any]]:
 
 
 def pack_examples(host: CardHost, label: Label) -> tuple[Examples, list[bytes]]:
-    """Pack the examples of a label, those against it, and those that are hard to see, with their pictures."""
+    """Pack the examples, counter-examples and hard cases of a label, with their pictures."""
     names = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
              for name in names]
     cases = cases_of(label)

@@ -17,25 +17,27 @@ RELOAD_S = 10.0  # a page that has left may be reloading: those that watch wait 
 
 
 class ActivePage:
-    """Which page acts. Safe for many threads.
+    """Keeps track of which browser page is active. Thread-safe.
 
     Parameters
     ----------
     now : callable, optional
-        Gives the time in seconds, as `time.monotonic` does.
+        Returns the time in seconds, as `time.monotonic` does.
 
     Notes
     -----
-    A page becomes active with its first greeting if no page is active, if the active one has left, or if this page is
-    the active one, reloaded. A page that watches says so every few seconds: the active one is then asked whether it is
-    there still, and where it doesn't answer, the page that watches becomes active.
+    A page sends a greeting when it opens. It becomes active if there is no active page, if the active page has left,
+    if it is the active page after a reload, or if its person asks for it. All other pages only watch, and report this
+    every few seconds. After such a report, the active page is asked whether it is still open. If it doesn't answer
+    within `SILENT_S` seconds, the watching page becomes active. If the active page has left, a watching page becomes
+    active after `RELOAD_S` seconds.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._page: str | None = None
-        self._asked_at: float | None = None  # the active page was asked then, and hasn't been heard of since
+        self._asked_at: float | None = None  # when the active page was asked; None after its answer
         self._left_at: float | None = None
         self._listeners: WeakSet[Listener] = WeakSet()
 
@@ -45,27 +47,27 @@ class ActivePage:
         return self._page
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` from now on, as long as it lives, when another page becomes active."""
+        """Call `listener.on_active_page` whenever another page becomes active. Only a weak reference is kept."""
         self._listeners.add(listener)
 
     def greet(self, page: str, *, left: str | None = None, shows: bool = True, takes: bool = False) -> bool:
-        """Take in the greeting of a page.
+        """Process the greeting of a page.
 
         Parameters
         ----------
         page : str
             Its id.
         left : str, optional
-            What its id was before it was reloaded.
+            The id of the page before it was reloaded.
         shows : bool
-            Whether a widget is visible in it. A page without one doesn't become active, except by reloading.
+            Whether a widget is visible in the page. Otherwise it becomes active only if it was active before a reload.
         takes : bool
-            Whether its person wants to act in it, whatever page was active.
+            Whether the person wants to act in this page, whichever page is active.
 
         Returns
         -------
         bool
-            Whether the active page is to be asked if it is there still.
+            Whether the active page has to be asked now if it is still open.
         """
         with self._lock:
             free = shows and (self._page is None or self._left_at is not None)
@@ -77,7 +79,7 @@ class ActivePage:
         return False
 
     def watch(self, page: str) -> bool:
-        """Take in that a page watches; it becomes active if the active one is gone. Returns the same as `greet`."""
+        """Process the report of a watching page, which becomes active if the active one is gone. Returns as `greet`."""
         with self._lock:
             now = self._now()
             gone = now - self._left_at >= RELOAD_S if self._left_at is not None else \
@@ -89,7 +91,7 @@ class ActivePage:
         return False
 
     def hear(self, page: str, *, acts: bool = False) -> None:
-        """Take in that a page is there; `acts`: that its person did something in it."""
+        """Note that a page is still open; `acts` says whether its person did something in it."""
         with self._lock:
             if (waits := self._page is None and acts) or page == self._page:
                 changed = self._become(page) if waits else False
@@ -99,7 +101,7 @@ class ActivePage:
         self._tell(changed)
 
     def leave(self, page: str) -> None:
-        """Take in that a page goes: it is closed, or reloaded."""
+        """Note that a page is being closed or reloaded."""
         with self._lock:
             if page == self._page:
                 self._left_at = self._now()

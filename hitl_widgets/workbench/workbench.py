@@ -747,12 +747,16 @@ class Workbench:
         Returns
         -------
         DataFrame
-            item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
-            too if the likeliest labels are tied, as for a model that is older than their split. With
-            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is that of the
-            least certain label (the larger of its probabilities of on and off), and margin the distance of the nearest
-            label to its threshold. With ``task="scale"`` it is `predict_values`, whatever the budget; where objects are
-            asked for `predict_objects`.
+            Columns: item_id, label, confidence, margin, model. For an item that can't be read, label is None and the
+            numbers are NaN. The label is also None if the likeliest labels are tied; this happens if a label was split
+            after the model was trained.
+
+            With ``task="multilabel"`` there is also a column labels with tuples of names, and label has the same names
+            in one text. Confidence is then that of the least certain label, whose confidence is the larger one of its
+            probabilities of on and off. Margin is the smallest distance of a label's probability to its threshold.
+
+            With ``task="scale"`` the table of `predict_values` is returned, and in projects that ask for objects the
+            table of `predict_objects`. Both ignore `budget_s`.
 
         Raises
         ------

@@ -231,7 +231,7 @@ def escaped(name: str) -> str:
 
 @dataclass
 class _Block:
-    """Lines up to an empty one.
+    """Consecutive lines, up to an empty line or the beginning of a document.
 
     Attributes
     ----------
@@ -251,12 +251,12 @@ class _Block:
 
     @property
     def is_told(self) -> bool:
-        """Whether it is a text by itself, according to its comments."""
+        """Whether the block is a text of its own, according to its comments."""
         return bool({"id", "text", "sent_id"} & self.comments.keys())
 
 
 def read(source: Source, options: Options) -> Contents:
-    """Read a file of words and tags: once for its labels and scheme, and once for its texts."""
+    """Read a file of words and tags. It is read twice: for its labels and tagging scheme, then for its texts."""
     _check(options)
     lost, found = Losses(), _Found()
     for block in _blocks(source, Losses()):
@@ -315,7 +315,11 @@ def _add_line(block: _Block, line: str, where: str, lost: Losses) -> None:
 
 
 def _texts(blocks: Iterable[_Block], *, joined: bool) -> Iterator[list[_Block]]:
-    """The blocks of each text."""
+    """Group the blocks of a file by text.
+
+    A block is a text of its own, unless `joined` is true: then the blocks of a document are one text, except those
+    that are a text according to their comments.
+    """
     waiting: list[_Block] = []
     for block in blocks:
         if waiting and (block.starts or block.is_told or not joined):
@@ -371,7 +375,7 @@ class _Found:
         self._prefixes, self._signs = set[str](), Counter[str]()
 
     def look(self, block: _Block) -> None:
-        """Look at a block."""
+        """Take the findings of a block into account."""
         self.n_blocks += 1
         self.has_documents |= block.starts
         if (given := block.comments.get("labels")) is not None:
@@ -418,7 +422,7 @@ class _Found:
 
 
 class _Reader:
-    """Makes records of blocks."""
+    """Makes records from blocks."""
 
     def __init__(self, header: Header, by_tag: dict[str, str], scheme: str, lost: Losses) -> None:
         self._header, self._by_tag, self._scheme, self._lost = header, by_tag, scheme, lost

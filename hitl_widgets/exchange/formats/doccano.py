@@ -53,7 +53,7 @@ _NOBODY = ("all", "unknown", "admin-all")
 # -- writing -------------------------------------------------------------------------------------------------
 
 def reduce(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """The record as it is; None if the items are texts and its text is missing."""
+    """The record unchanged; None if the items are texts and the record has no text."""
     return None if header.kind == "text" and record.text is None else record
 
 
@@ -120,7 +120,7 @@ def read(source: Source, options: Options) -> Contents:
 
 
 def _lines(source: Source) -> Iterator[Line]:
-    """File and line of each example, and the example; in a folder the name of the file is the annotator."""
+    """File and line of each example, and the example. In a folder, the annotator is the name of the file."""
     if not source.is_folder:
         for number, line in source.json_lines():
             yield f"{source.path}, line {number:,}", line
@@ -167,7 +167,7 @@ def _entries(line: Mapping[str, Any], where: str) -> list[Any] | None:
 
 
 def _span(one: Any, where: str) -> tuple[Any, Any, str, Any] | None:
-    """Start, end, name and words of a span; None for what is the name of a label."""
+    """Start, end, name and words of a span; None if the entry is only the name of a label."""
     if isinstance(one, str):
         return None
     if isinstance(one, list) and len(one) in (3, 4) and isinstance(one[2], str):
@@ -194,7 +194,7 @@ class _Found:
         self._signs = set[str]()
 
     def look(self, line: dict[str, Any], where: str) -> None:
-        """Look at an example."""
+        """Take the findings of an example into account."""
         self.n_lines += 1
         if (item := item_of(line)) is None:
             self.n_unread += 1
@@ -239,7 +239,7 @@ def _boxes(line: Mapping[str, Any], where: str) -> list[Mapping[str, Any]]:
 
 
 class _Reader:
-    """Makes records of lines."""
+    """Makes records from lines."""
 
     def __init__(self, header: Header, source: Source, carrier: Carrier, lost: Losses, options: Options) -> None:
         self._header, self._source, self._carrier, self._lost = header, source, carrier, lost
@@ -263,7 +263,7 @@ class _Reader:
         return replace(base, answers=tuple(answers.values()))
 
     def _item(self, item_id: str, line: Mapping[str, Any]) -> ItemRecord:
-        """The item of a line that others wrote."""
+        """The item of a line that wasn't written by this package."""
         meta = line.get("meta")
         metadata = {name: value for name, value in line.items() if name not in _FIELDS}
         metadata |= dict(meta) if isinstance(meta, Mapping) else {} if meta is None else {"meta": meta}
@@ -306,7 +306,11 @@ class _Reader:
         return _boxes(line, where) if "bbox" in line else None
 
     def _label_ids(self, entries: Sequence[Any], where: str) -> tuple[str, ...] | None:
-        """The labels of the whole item; None, and counted, if the task can't have them."""
+        """The label_ids of the whole item.
+
+        Returns None if the task needs exactly one label and there are none or several; the answer is then counted in
+        the losses. Entries that are spans are counted, too.
+        """
         names = [_name(one) for one in entries if _span(one, where) is None]
         self._lost.add("object", "This file is one of labels for the whole item.", len(entries) - len(names))
         ids = tuple(dict.fromkeys(self._header.ids[name] for name in names if name in self._header.ids))
@@ -326,7 +330,7 @@ class _Reader:
         return note if some else None
 
     def _shapes(self, line: Mapping[str, Any], entries: Iterable[Any], where: str) -> Iterator[ObjectAnswer]:
-        """The objects of an example; what can't be one is counted."""
+        """The objects of an example. Entries that aren't valid objects are counted in the losses."""
         text = _text(line) or ""
         for n, one in enumerate(entries):
             span = None if self._header.shape == "box" else _span(one, where)

@@ -54,7 +54,7 @@ _LONGEST_YAML, _DEEPEST_YAML = 10_000_000, 20
 
 
 def write(header: Header, records: Iterable[ItemRecord], target: Target, options: Options) -> None:
-    """Write the folder, an image after the other."""
+    """Write the folder, one image after another."""
     numbers = {label_id: n for n, label_id in enumerate(header.taxonomy.label_ids)}
     body = {"train": "images/train", "val": "images/val", "nc": len(numbers),
             "names": {n: header.names[label_id] for label_id, n in numbers.items()},
@@ -213,7 +213,7 @@ def _task_of(source: Source, files: Sequence[str]) -> str:
 
 
 class _Reader:
-    """Makes a record of each file of labels."""
+    """Makes a record from each file of labels."""
 
     def __init__(self, source: Source, header: Header, label_ids: Sequence[str], lost: Losses, *, model: str,
                  empty: bool) -> None:
@@ -252,7 +252,7 @@ class _Reader:
                                "which nobody looked; pass empty=True where all images were labelled.")
 
     def _sidecar(self) -> dict[str, tuple[ItemRecord, str, Mapping[str, str]]]:
-        """Name of a file of labels -> the item that it is about, who answered, and files of predictions by model."""
+        """Name of a file of labels -> its item, who answered, and a mapping of model to its file of predictions."""
         known: dict[str, tuple[ItemRecord, str, Mapping[str, str]]] = {}
         if not self._source.has(SIDECAR):
             return known
@@ -296,7 +296,17 @@ class _Reader:
 
     def _in_file(self, name: str, size: tuple[int, int] | None
                  ) -> tuple[list[ObjectAnswer], list[ObjectAnswer], int]:
-        """The objects of a file of labels without a score, those with a score, and the number of lines."""
+        """Read the objects of a file of labels.
+
+        Returns
+        -------
+        objects : list of ObjectAnswer
+            Objects without a score: an annotator's.
+        found : list of ObjectAnswer
+            Objects with a score: a model's predictions.
+        n_lines : int
+            Number of lines of the file. Objects that can't be read are counted in the losses.
+        """
         objects: list[ObjectAnswer] = []
         found: list[ObjectAnswer] = []
         n_lines = 0

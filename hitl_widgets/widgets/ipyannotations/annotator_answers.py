@@ -18,7 +18,7 @@ N_KEPT = 50
 
 
 class AnnotatorAnswers:
-    """The objects of a decision, as an annotator of ipyannotations shows and gives them.
+    """Base class that turns what an annotator of ipyannotations submits into the objects of a decision.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ class AnnotatorAnswers:
     Attributes
     ----------
     taxonomy : Taxonomy
-        The version for which the annotator was opened.
+        The version of the taxonomy when the annotator was opened.
     """
 
-    # The argument by which an annotator gets its labels.
+    # Name of the argument with which the labels are passed to the annotator's class.
     MADE_WITH: ClassVar[str]
 
     def __init__(self, host: CardHost) -> None:
@@ -45,7 +45,7 @@ class AnnotatorAnswers:
         return replace(seen, arm=None, arm_probability=None, hidden=True) if seen.arm == "answer_first" else seen
 
     def _decided(self, given: Sequence[Mapping[str, Any]], seen: Seen, entry: Entry) -> dict[str, Any]:
-        """The arguments of `CardHost.decide` for these objects, which are kept for Undo."""
+        """The arguments of `CardHost.decide` for these objects. The objects are also kept, for Undo."""
         offered = self._offered([one["label_id"] for one in (*given, *seen.objects, *seen.withheld)])
         self._given[entry.item.id] = given
         while len(self._given) > N_KEPT:
@@ -53,14 +53,22 @@ class AnnotatorAnswers:
         return {"objects": given, "seen": replace(seen, taxonomy=offered.version)}
 
     def _name_of(self, label_id: str) -> str:
-        """The name that the annotator has for a label: its name when the annotator was opened, if it existed then."""
+        """The label's name when the annotator was opened; today's name for a label that was added since."""
         return (self.taxonomy if label_id in self.taxonomy else self._host.taxonomy).name_of(label_id)
 
     def _label_id(self, name: str) -> str:
         return (self.taxonomy if name in self.taxonomy else self._host.taxonomy).answer(name).id
 
     def _offered(self, label_ids: Sequence[str]) -> Taxonomy:
-        """The version that has all these labels: the one for which the annotator was opened, or today's."""
+        """A version of the taxonomy that contains all of these labels.
+
+        This is the version when the annotator was opened if it contains them, otherwise today's version.
+
+        Raises
+        ------
+        BadInput
+            If neither version contains all of them.
+        """
         for taxonomy in (self.taxonomy, self._host.taxonomy):
             if all(label_id in taxonomy for label_id in label_ids):
                 return taxonomy

@@ -18,7 +18,7 @@ from .texts import HARMLESS, TaggedText, not_overlapping
 
 
 class SpanAnswers(AnnotatorAnswers):
-    """Reads a `TextTagger`, and puts the proposed spans on it where the item isn't blind.
+    """Reads spans from a `TextTagger`, and shows proposed spans in it unless the item is blind.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SpanAnswers(AnnotatorAnswers):
         return notices
 
     def show(self, entry: Entry) -> None:
-        """Put the proposals on the text that is displayed now, or after Undo the former answer."""
+        """Show spans on the text of an item: those of the last answer after Undo, otherwise the proposed ones."""
         self._entry, self._seen = entry, self._would_show(entry)
         objects = self._given.get(entry.item.id, () if self._seen.hidden else self._seen.objects)
         self._tagged.load([(int(one["at"][0]), int(one["at"][1]), self._name_of(one["label_id"])) for one in objects])
@@ -88,7 +88,7 @@ class SpanAnswers(AnnotatorAnswers):
                            "reads. Rename the label with edits.rename, or leave view out to get the card.")
 
     def _would_show(self, entry: Entry) -> Seen:
-        """What the person sees: where proposals overlap, the tagger has only the one with the highest score."""
+        """What the person would see. Of overlapping proposals, the tagger shows only the one with the highest score."""
         seen = super()._would_show(entry)
         ranked = sorted(seen.objects, key=lambda one: -float(one.get("score") or 0))
         kept = {one["id"] for one in not_overlapping(ranked, lambda one: (one["at"][0], one["at"][1]))}

@@ -52,7 +52,7 @@ export interface ObjectReasonEntry {
   reason: "right" | "wrong";
 }
 
-/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in it. `takes`: its person wants to act in it, though another page is active. */
+/** The greeting of a page that has opened. It is ignored if the same tab has sent a later greeting. `left`: the id that the page had before it was reloaded. `shows`: whether the widget is visible in the page. `takes`: whether the person wants to act in this page although another page is active. */
 export interface Hello {
   kind: "hello";
   tab?: string;
@@ -68,17 +68,17 @@ export interface Here {
   kind: "here";
 }
 
-/** A page only watches; it becomes active if the active one is gone. */
+/** A page that isn't active reports that it is open. It becomes active if the active page is gone. */
 export interface Watch {
   kind: "watch";
 }
 
-/** A page goes: it is closed, or reloaded. */
+/** A page is being closed or reloaded. */
 export interface Leave {
   kind: "leave";
 }
 
-/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: the answers to attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None if nothing of the kind can be touched. In a project of objects, `objects` are all that are in the item, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed, and `reasons` the judgements of single objects' explanations. */
+/** A decision on an item. `known`: ids of the annotator's earlier decisions on the item that the page has been sent. `label_id`: the id of a label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and attributes that the person changed or confirmed; None if the project doesn't record this. In a project that asks for objects, `objects` has all objects of the item, `size` is the width and height of the picture in which they were marked, `touched` has the ids of the objects that were in focus or changed, and `reasons` has the judgements of the explanations of single objects. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -114,7 +114,7 @@ export interface Retract {
   item_id: string | null;
 }
 
-/** A request for more items: fewer wait than should. */
+/** A request for more items, sent when the page has too few that wait to be shown. `have`: those it has. */
 export interface More {
   kind: "more";
   have?: string[];
@@ -182,7 +182,7 @@ export interface Respond {
   item_id?: string;
 }
 
-/** The settling of a question: its item or its answer becomes part of a label's definition, or neither does. */
+/** A question is settled: its item or a sentence becomes part of a label's definition, or neither does. */
 export interface Settle {
   kind: "settle";
   decision_id: string;
@@ -238,7 +238,7 @@ export interface Adjudicate {
   note?: string;
 }
 
-/** A request, with the number `ask`, to preview edits, the reverting of one, or the settling of one made apart. */
+/** A request to preview the effect of edits, of reverting an edit, or of settling a conflicting edit. `ask`: number of the request. `settle`: id of an edit that conflicted with others when copies of the project were joined. */
 export interface WantPreview {
   kind: "preview";
   ask: number;
@@ -257,7 +257,7 @@ export interface Apply {
   base?: number;
 }
 
-/** An edit is taken back by a new one. */
+/** An edit is reverted. This makes a new edit. */
 export interface Revert {
   kind: "revert";
   decision_id: string;
@@ -266,7 +266,7 @@ export interface Revert {
   why?: string;
 }
 
-/** An edit that was made apart is applied to today's taxonomy, or left. */
+/** An edit that conflicted with others when copies of the project were joined is applied now, or dropped. */
 export interface SettleEdit {
   kind: "settle_edit";
   decision_id: string;
@@ -288,7 +288,7 @@ export interface Assign {
   taxonomy?: number;
 }
 
-/** Items get a label that is made for them. */
+/** A new label is added to the taxonomy, and items get it. */
 export interface Make {
   kind: "make";
   decision_id: string;
@@ -301,7 +301,7 @@ export interface Make {
   definition?: string;
 }
 
-/** Items are left as they are: they need no place in the taxonomy. */
+/** Items stay without a label, since the taxonomy doesn't need one for them. */
 export interface LeaveOut {
   kind: "leave_out";
   decision_id: string;
@@ -410,7 +410,7 @@ export interface TreeLabel {
   name: string;
 }
 
-/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. The `labels` of its attributes are those that were named, without the labels below them. */
+/** The whole taxonomy, depth first. `inner_answers`: whether labels that have children may be answers. An attribute's `labels` are only those that were named when it was added, without their descendants. */
 export interface TreeLabels {
   attributes?: AttributeEntry[];
   version: number;
@@ -418,7 +418,7 @@ export interface TreeLabels {
   labels: TreeLabel[];
 }
 
-/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. `asked`: how many items this review's queue had, if it isn't that of open items. */
+/** How many items the annotator has answered, and how many are left. `answered`: items answered in all. `today`, `in_round`, `here`: items answered today, since the last fine-tuning, and in this review. `open`: items that the annotator may still be asked. `items`: items in the pool. `holdout`: hold-out items with an answer that is used for measuring. `round`: number of the round, from 1. `taxonomy`: version of the taxonomy. `asked`: length of this review's queue; missing if the review has the usual queue. */
 export interface Progress {
   answered?: number;
   today?: number;
@@ -445,7 +445,7 @@ export interface WasObject {
   label_id: string;
 }
 
-/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal, if the object differs from it. `doubt`: an edit of the taxonomy left its label in doubt. `reason`: the annotator's judgement of its explanation. */
+/** An object of an item, as proposed by a model, or as in the annotator's earlier answer (with `origin` and `act`). `was`: the proposal, if the object differs from it. `doubt`: whether its label is uncertain since an edit of the taxonomy. `reason`: the annotator's judgement of its explanation. */
 export interface ObjectEntry {
   score?: number;
   origin?: "model" | "person";
@@ -468,7 +468,7 @@ export interface EarlierText {
   text: string;
 }
 
-/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or between which the model can't decide. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map is pushed unasked. `values`: a model's suggestions for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; for an item that is looked at again, those of the annotator's decision. `before`: what comes before a text in its group. */
+/** An item of the queue; its picture, or its text in UTF-8, is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or between which the model can't decide. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that are copied unchanged into the `seen` of its decisions. `no_map`: no saliency map is shown. `answer_first`: suggestion and map are hidden until the person has answered; then they are shown, and the person keeps or changes the answer. Where an item may have several labels, `probs` has an independent probability for each label, `suggestion` is the id of a set, and `target` is the label whose saliency map is sent without a request. `values`: a model's suggestions for attributes, by attribute_id. `objects`: the proposals with a score of at least `threshold`, which aren't shown if the item is blind; for an item that was answered before, the objects of the annotator's decision. `before`: the texts before this text in its group. */
 export interface ItemEntry {
   before?: EarlierText[];
   objects?: ObjectEntry[];
@@ -504,7 +504,7 @@ export interface ShownMap {
   models: string[];
 }
 
-/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. `map`: the map that the reason is about, if there is a reason. */
+/** A current decision of the annotator. `counts`: number of objects for each label. `objects` is missing in older decisions. `map`: the map that the reason is about, if there is a reason. */
 export interface PastDecision {
   map?: ShownMap;
   objects?: ObjectEntry[];
@@ -528,7 +528,7 @@ export interface PastDecision {
   chosen_by: string | null;
 }
 
-/** An example of a label, or one `against` it. `answered`: an item with this answer, which nobody named. `case`: what makes it hard to see, such as "occluded". */
+/** An example of a label, or one `against` it. `answered`: whether it is just an item with this answer, not one that somebody chose as an example. `case`: what makes it hard to see, such as "occluded". */
 export interface ExampleEntry {
   answered?: boolean;
   case?: string;
@@ -537,7 +537,7 @@ export interface ExampleEntry {
   problem: string | null;
 }
 
-/** An edit of the log. `reverts` and `reverted_by` are versions; `to_settle`: it was made apart, and waits. */
+/** An edit of the taxonomy in the log. `reverts` and `reverted_by` are versions. `to_settle`: whether it conflicted with others when copies of the project were joined, and isn't settled yet. */
 export interface EditEntry {
   edit_id: string;
   version: number;
@@ -550,7 +550,7 @@ export interface EditEntry {
   to_settle: boolean;
 }
 
-/** What an edit would do: answers carried over, items to look at again, and how many of which labels. */
+/** What an edit would do: number of answers that stay valid, of items to review again, and of these by label. */
 export interface EditPreview {
   version: number;
   prose: string;
@@ -579,7 +579,7 @@ export interface PastSorting {
   label: string | null;
 }
 
-/** A question, an answer to it, or how it was settled (`act`). */
+/** An entry of a thread; `act` says whether it asks, answers, settles or reopens the question. */
 export interface Post {
   act: "ask" | "answer" | "settle" | "reopen";
   annotator: string;
@@ -587,7 +587,7 @@ export interface Post {
   text: string;
 }
 
-/** A question about an item, a label or both, and what was said to it. `how`: in which way it was settled. */
+/** A question about an item, a label or both, with its answers. `how`: how the question was settled. */
 export interface ThreadEntry {
   thread: string;
   item_id: string | null;
@@ -612,7 +612,7 @@ export interface NoticeEntry {
   lines: string[];
 }
 
-/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: what the annotator has agreed to and may stop. `asked`: which items are assigned to the annotator, if any, and how many of them are done. */
+/** Information on the project for all of its people: its purpose, and who sees whose figures. `takes_part`: what the annotator has agreed to and may stop. `asked`: which items are assigned to the annotator, if any, and how many of them are done. */
 export interface About {
   asked?: string;
   purpose: string | null;
@@ -621,7 +621,7 @@ export interface About {
   takes_part: string[];
 }
 
-/** What the model learns in the background, in words. `learnt`: number of answers that the adopted model learnt in the background; None if another model, or none, is adopted. `text` says so, `next` says what follows, `why` gives more detail. */
+/** What the model learns in the background, in words. `learnt`: number of answers on which the adopted model was trained in the background; None if there is no adopted model, or if it wasn't trained in the background. `text` is the state in words, `next` says what comes next, `why` gives more detail. */
 export interface LearningEntry {
   name: "waiting" | "learning" | "frozen" | "failed";
   learnt: number | null;
