@@ -34,7 +34,8 @@ from .records import (
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
          "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values", "imported",
          "assigned", "exported", "redacted", "settled", "role", "taken_in")
-# Answers of a person to an item. A repeated answer measures agreement with oneself, and never stands.
+# Answers of a person to an item. A repeated answer is used only to measure how consistent a person is; it never counts
+# as their decision.
 ANSWERS = ("decided", "repeated")
 
 
@@ -64,7 +65,7 @@ class Event:
         Its number among the events of its annotator in the log, from 1; None before, and for events that were stored
         before these numbers were kept.
     aside : bool
-        Whether it was outside its person's role when it was stored, so that it doesn't count; False before.
+        Whether it doesn't count, because the person's role didn't allow it when it was stored; False before.
 
     Raises
     ------
@@ -333,18 +334,18 @@ def stored(event: Event, *, stored_at: datetime, seq: int, nth: int, aside: bool
 
 
 def standing(events: Iterable[Event], *, skips: bool = True) -> Event | None:
-    """The decision that holds, among all of one annotator's decisions on one item.
+    """The standing decision: the one that is valid, among all decisions of one annotator on one item.
 
-    A decision no longer holds when it is retracted, or when it is replaced, directly or through others, by one that
-    isn't retracted. Of those left, the one with the latest `acted_at` holds: if none replaces the other, as with two
-    kernels that were offline, the clocks decide. The order in which the events arrived doesn't matter.
+    A decision isn't valid if it was retracted, or if a decision that wasn't retracted replaces it, directly or through
+    other decisions. If several decisions are left, as after two kernels were offline, the one with the latest
+    `acted_at` stands. The order in which the events arrived doesn't matter.
 
     Parameters
     ----------
     events : iterable of Event
         The "decided" events of one (item, annotator), and the "retracted" events of the item.
     skips : bool
-        Whether a skip may hold; otherwise the answer that it suspended holds.
+        Whether a skip counts as a decision. If not, skips are ignored, and the answer before a skip may stand.
 
     Returns
     -------

@@ -411,7 +411,7 @@ class Project(Standing):
         return self.commit(lambda lineage: history.change(as_list(edit), made_for, lineage), why=why)
 
     def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
-        """Take one edit back by a new one: earlier answers have their former meaning again.
+        """Revert an edit by making a new edit. Earlier answers get back the meaning that they had before.
 
         Raises
         ------
@@ -424,7 +424,9 @@ class Project(Standing):
     def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str | None = None,
                acted_at: datetime | None = None, beside: Callable[[str], Sequence[events.Event]] | None = None
                ) -> Applied:
-        """Change today's taxonomy by `make`; the events that `beside` returns for the edit's id are stored with it.
+        """Change today's taxonomy by the function `make`, and store the edit.
+
+        If `beside` is given, it is called with the edit's id, and the events that it returns are stored with the edit.
 
         Raises
         ------

@@ -352,7 +352,10 @@ class State:
 
     @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
-        """The part of the log that is taken in: up to this number, and these later decisions. Hold the lock."""
+        """The part of the log that was read: all events up to a number, and the numbers of some later decisions.
+
+        The caller has to hold the lock.
+        """
         return self._seq, frozenset(self._ahead)
 
     def n_acted(self, annotator: str, since: int) -> int:
@@ -410,7 +413,7 @@ class State:
         self.reference.note_all(self._measuring(rows))
 
     def _measuring(self, rows: _Rows) -> list[tuple[int, str, BlindAnswers]]:
-        """For each row of a hold-out item: position, annotator, and which of their answers measure."""
+        """For each row of a hold-out item: position, annotator, and the answers of theirs that are used for measuring."""
         measuring = np.flatnonzero(rows.here & self.queue.holdout[rows.places]).tolist()
         item_ids = [rows.table["item_id"][row] for row in measuring]
         # For an item with a single decision, as nearly all in a large project, the row is sufficient.
@@ -621,7 +624,8 @@ class _Rows:
     """Rows of the log's table of annotations as arrays, shape (n_rows,).
 
     Masks: `here` (the item is in the pool), `planted` (a wrong suggestion was shown on purpose), `closed` (the
-    annotator answered the item), and `asked_again` (the item is open again, since its content has changed).
+    annotator answered the item), and `asked_again` (it is open again, because its content has changed or it was sent
+    back to the queue).
     `label_ids` and `versions` describe the label that was given, None without one. `texts` has the attribute values as
     JSON; it is None if the project has no attributes.
     """

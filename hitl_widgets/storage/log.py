@@ -155,6 +155,11 @@ class Log:
     StoreError
         If the log was written by a newer version of this package.
 
+    Notes
+    -----
+    A standing decision is an annotator's current decision on an item, which hasn't been retracted or replaced by a
+    later one (see `events.standing`).
+
     Examples
     --------
     >>> import tempfile
@@ -474,9 +479,10 @@ class Log:
         return self._one(select(EVENT).where(EVENT.c.id == id, _ALLOWED))
 
     def set_aside_events(self) -> list[Event]:
-        """The acts outside their person's role, which don't count, in the order in which they were stored.
+        """The acts that were set aside, in the order in which they were stored.
 
-        Results are cached; only later events are read again.
+        They don't count, because the person's role didn't allow them. Results are cached, and later calls read only
+        later events.
         """
         with self._aside_lock:
             last, (generation, since, found) = self.last_seq(), self._aside
@@ -536,14 +542,14 @@ class Log:
         return [tuple(row) for row in self._read(rows_of(_NEWEST, n=n))]
 
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
-        """Standing decisions that place their item nowhere in the taxonomy, in the order in which they were stored.
+        """Standing decisions that give their item no place in the taxonomy, in the order in which they were stored.
 
-        They are "unsure", flagged "not_in_taxonomy", or answered with one of `label_ids`, as decided.
+        These are decisions that are "unsure", have the flag "not_in_taxonomy", or have one of `label_ids` as label.
         """
         return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
     def judging(self) -> list[Event]:
-        """The current decisions that contain feedback on an explanation, in the order in which they were stored."""
+        """The standing decisions that contain feedback on an explanation, in the order in which they were stored."""
         return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:
@@ -620,7 +626,7 @@ class Log:
 
     def changed_annotations(self, since: int, item_ids: Sequence[str] = (), *,
                             columns: Sequence[str]) -> dict[str, list[Any]]:
-        """The annotations that changed after an event, and those of some items besides.
+        """The annotations that changed after an event, and the annotations of some further items.
 
         Parameters
         ----------
@@ -783,7 +789,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def _newest_rows(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The last row of each (item, annotator), if a decision stands.
+    """The last row of each (item, annotator); pairs without a standing decision are left out.
 
     While somebody writes, a row that changes between two chunks is read a second time in a later chunk.
     """
