@@ -413,7 +413,7 @@ class State:
         self.reference.note_all(self._measuring(rows))
 
     def _measuring(self, rows: _Rows) -> list[tuple[int, str, BlindAnswers]]:
-        """For each row of a hold-out item: position, annotator, and the answers of theirs that are used for measuring."""
+        """For each row of a hold-out item: position, annotator, and their answers that are used for measuring."""
         measuring = np.flatnonzero(rows.here & self.queue.holdout[rows.places]).tolist()
         item_ids = [rows.table["item_id"][row] for row in measuring]
         # For an item with a single decision, as nearly all in a large project, the row is sufficient.
