@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -498,13 +499,10 @@ class State:
         self._projected = last
 
     def _take_taxonomies(self, events: Sequence[Event]) -> None:
-        if not self.lineage.steps:
+        if self.lineage.steps:
+            self._follow_lineage(reduce(Lineage.then, events, self.lineage))
+        else:
             self.lineage = Lineage(events)
-            return
-        lineage = self.lineage
-        for event in events:
-            lineage = lineage.then(event)
-        self._follow_lineage(lineage)
 
     def _take_settled(self, events: Sequence[Event]) -> None:
         self._follow_lineage(self.lineage.settled_by(events))
