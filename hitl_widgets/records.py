@@ -400,10 +400,15 @@ class Proposal:
         Unique among the proposals for an item.
     kind : "box", "polygon", "point" or "span"
     at : tuple of float
-        Its coordinates in pixels, of a span in characters: see `objects.shapes.shape`.
+        Its coordinates in pixels; of a span two int, in characters: see `objects.shapes.shape`.
     label_id : str
     score : float
         From 0 to 1.
+
+    Raises
+    ------
+    BadInput
+        For coordinates that its kind can't have: an answer to it couldn't be stored.
     """
 
     id: str
@@ -411,6 +416,11 @@ class Proposal:
     at: tuple[float, ...]
     label_id: str
     score: float
+
+    def __post_init__(self) -> None:
+        if not _are_coordinates(self.kind, self.at):
+            raise BadInput(f"the proposal {self.id!r} is a {self.kind} at {str(self.at)[:80]}; the coordinates of a "
+                           f"{self.kind} are expected.")
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..items.pool import Pool
+from ..records import KindOfShape
 from .imported import Content, checksums, content_sum, no_net, rows_of_items
 from .object_predictors import Candidate
 from .weights import shapes_in
@@ -87,12 +88,14 @@ class ImportedDetector:
     ----------
     net : ImportedObjects
     pool : Pool
+    kind : "box", "polygon", "point" or "span"
+        What the objects are.
     content : callable
         As for `imported.net_of`.
     """
 
-    def __init__(self, net: ImportedObjects, pool: Pool, *, content: Content) -> None:
-        self.net, self._content = net, content
+    def __init__(self, net: ImportedObjects, pool: Pool, kind: KindOfShape, *, content: Content) -> None:
+        self.net, self.kind, self._content = net, kind, content
         self._rows = rows_of_items(net.items, pool.ids)
 
     def predict(self, items: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
@@ -105,7 +108,8 @@ class ImportedDetector:
         then = 0 if row < 0 else int(self.net.contents[row])
         if row < 0 or (then and content_sum(self._content(position)) != then):
             return []
-        return self.net.candidates(row)
+        found = self.net.candidates(row)
+        return [one._replace(at=tuple(map(int, one.at))) for one in found] if self.kind == "span" else found
 
 
 def objects_net_of(pool: Pool, found: Mapping[int, Sequence[Candidate]], label_ids: Sequence[str], *,

@@ -134,7 +134,10 @@ def _scores(column: pd.Series, there: np.ndarray) -> np.ndarray:
 def _size(project: Project, position: int) -> tuple[int, int] | None:
     """Width and height of an image, or the number of a text's characters and 1; None where it can't be read."""
     try:
-        return (len(project.pool.load(position)), 1) if project.pool.kind == "text" else project.pool.size(position)
+        if project.pool.kind == "text":
+            return len(project.pool.load(position)), 1
+        height, width = project.pool.size(position)
+        return width, height
     except ItemError:
         return None
 

@@ -252,7 +252,7 @@ class ObjectRegistry:
             raise ModelError(f"{self.path(version)} holds other objects ({held}) than its name says: the file was "
                              f"damaged or changed. Import their table again. {AGAIN}")
         assert isinstance(net, ImportedObjects)
-        return ImportedDetector(net, self.project.pool, content=self.project.content)
+        return ImportedDetector(net, self.project.pool, self.kind, content=self.project.content)
 
     def names(self) -> dict[str, str]:
         """The names under which versions were imported: version -> name."""
@@ -282,8 +282,8 @@ class ObjectRegistry:
             known = self.names().get(version)
             if known is not None and known != name:
                 self.project.notify(f"These objects were imported before, as {known!r}, which stays their name.")
-            model = ObjectModel(version, ImportedDetector(net, self.project.pool, content=self.project.content),
-                                tuple(label_ids), taxonomy, net, False)
+            detector = ImportedDetector(net, self.project.pool, self.kind, content=self.project.content)
+            model = ObjectModel(version, detector, tuple(label_ids), taxonomy, net, False)
             if version == self.version or (known is not None and not adopt):
                 self.save(model)  # it may be gone from the disk
             elif adopt:

@@ -54,6 +54,33 @@ def test_a_table_of_objects_proposes_them_now_and_in_the_next_session(bench, tas
     assert len(list(wb.project.log.events(kind="adopted"))) == 1
 
 
+@pytest.mark.parametrize("how", ["accepted", "relabelled", "deleted"])
+@pytest.mark.parametrize("task", TABLES)
+def test_what_it_proposes_is_answered_as_what_any_model_proposes(bench, task, how):
+    wb = bench(task=task, holdout=0, arms={"blind": 0})
+    wb.import_predictions(TABLES[task])
+    item_id = TABLES[task].dropna(subset=["label"])["item_id"].iloc[-1]
+    seen = wb.session.would_show(wb.session.item(item_id))
+    [one] = seen.objects
+    if how == "accepted":
+        decision = wb.decide(item_id, "accept", seen=seen)
+    else:
+        again = {"box": hw.Box, "point": hw.Point, "span": hw.Span}.get(one["kind"], lambda *at, **more: hw.Polygon(
+            list(zip(at[::2], at[1::2], strict=True)), **more))(*one["at"], label="disc", id=one["id"])
+        decision = wb.decide(item_id, objects=[again] if how == "relabelled" else [], seen=seen)
+    assert [(each.act, each.at) for each in decision.objects] == [(how, tuple(one["at"]))]
+
+
+@pytest.mark.parametrize(("task", "x", "table"), [
+    ("boxes", ["x0", "x1"], pd.DataFrame([(100, 10, 118, 30)], columns=["x0", "y0", "x1", "y1"])),
+    ("points", ["x0"], pd.DataFrame([(110, 20)], columns=["x", "y"])),
+    ("polygons", ["x0", "x1"], pd.DataFrame({"points": [((100, 10), (118, 10), (110, 30))]}))])
+def test_proposals_for_an_image_that_is_wider_than_high_are_whole(bench, task, x, table):
+    wb = bench(task=task, images=[np.zeros((90, 120), np.uint8)])
+    wb.import_predictions(table.assign(item_id="0", label="disc", score=0.9))
+    assert wb.predict_objects()[x].iloc[0].tolist() == [100, 118] if len(x) == 2 else [110]
+
+
 def test_what_it_gives_is_its_own_table_again(bench):
     wb = bench()
     version = wb.import_predictions(BOXES.dropna(subset=["label"]))
