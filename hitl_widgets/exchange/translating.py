@@ -183,7 +183,8 @@ class Translator:
     def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
         """The shape of an object, clipped to the image.
 
-        Returns None if nothing of it lies in the image; it is then counted in the losses.
+        Returns None if it can't be used: nothing of it lies in the image, a point or a span ends outside of the item,
+        or the shape isn't valid. It is then counted in the losses.
         """
         at = one.at
         if one.kind in ("box", "polygon"):
@@ -251,7 +252,11 @@ class Translator:
         return self._known(target) if own is None else f"{own}{of}{choice}"
 
     def values(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Convert the values of attributes to those of the project; values that don't fit are counted in the losses."""
+        """Convert the values of attributes to those of the project.
+
+        Values of unknown attributes, and values between two steps of a scale, are left out and counted in the losses.
+        Any other value that the attribute can't have raises BadInput.
+        """
         found: dict[str, Value] = {}
         for attribute, value in values.items():
             name = self._attributes.get(attribute)

@@ -273,7 +273,7 @@ class AvailableFeatures:
             self._wanted = []
 
     def end(self) -> None:
-        """Stop the thread, and wait until its current task has ended."""
+        """Stop the thread, and wait for the end of its current task, for at most `END_S` seconds."""
         with self._known_since:
             self._wanted, thread = [], self._thread
         if thread is not None:

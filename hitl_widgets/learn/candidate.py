@@ -274,10 +274,11 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
 
     Notes
     -----
-    If the adopted model was trained in the background, the candidate replaces it when its mean loss is smaller. Any
-    other adopted model is replaced only if the whole paired 95 % interval of the decrease in loss lies above 0 and at
-    least as many answers are right. This is measured on at least 20 answers, to items that weren't chosen because a
-    model was uncertain. Without an adopted model, the candidate's loss has to be smaller than that of the class priors.
+    Losses are compared on answers from which the adopted model didn't learn. If the adopted model is a light model that
+    was trained in the background, the candidate replaces it when its mean loss is smaller. Any other adopted model is
+    replaced only if the whole paired 95 % interval of the decrease in loss lies above 0 and at least as many answers
+    are right. This is measured on at least 20 answers, to items that weren't chosen because a model was uncertain.
+    Without an adopted model, the candidate's loss has to be smaller than that of the class priors.
     """
     n, loss = len(new.kept), float(new.losses.mean())
     if former is None or registry.inference.missing:

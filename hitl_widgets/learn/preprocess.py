@@ -49,8 +49,8 @@ class Preprocess:
         1 (grey) or 3 (RGB). With None, the number of channels that the workbench's net needs; without a workbench, the
         channels of the item aren't changed.
     crop_pct : float
-        Above 0 and up to 1: the view is cropped to the centre, and this fraction of its height and width is kept. The
-        same parameter exists in timm. Not used with "pad".
+        Above 0 and up to 1: the view shows only the centre of what it would show otherwise, with this fraction of its
+        height and width, scaled to `size`. The same parameter exists in timm. Not used with "pad".
     interpolation : str
         How the item is scaled: "nearest", "bilinear", "bicubic" or "lanczos".
 

@@ -136,7 +136,7 @@ def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, se
     """Return the verdict that follows from the objects.
 
     The verdict is "answer" if no proposal was visible, "accept" if all proposals were accepted and no object was added,
-    and "correct" otherwise.
+    and "correct" otherwise. "skip" and "unsure", and the "answer" of a script, are returned as they were given.
 
     Raises
     ------

@@ -119,7 +119,7 @@ def as_offered(seen: Seen, label: str | None, lineage: Lineage) -> Seen:
 
 
 def check_repeat(project: Project, seen: Seen, item_id: str, annotator: str) -> None:
-    """Raise BadInput if `seen.repeat_of` isn't an earlier decision of the same person on the same item."""
+    """Raise BadInput if `seen.repeat_of` is given, but isn't a decision of the same person on the same item."""
     if seen.repeat_of is None:
         return
     former = project.log.get(seen.repeat_of) if is_text(seen.repeat_of) else None

@@ -90,7 +90,7 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     auroc : float
         How well the certainty separates right answers from wrong ones, from 0.5 (not at all) to below 1.
     queue : "relabel" or None
-        "relabel" for items whose label is uncertain since an edit of the taxonomy; None for open items.
+        "relabel" for items with an answer that is in doubt since an edit of the taxonomy; None for open items.
     values : mapping, optional
         Item id -> mapping of attribute to value, for attributes beside the labels. An attribute that isn't asked of the
         label, or that the mapping doesn't have, isn't answered.

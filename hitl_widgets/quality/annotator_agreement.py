@@ -128,7 +128,7 @@ class Agreement:
         A row for each coefficient and kind of interval: coefficient, value, low, high, n_items (with two or more
         votes), n_annotators (of these votes), over, why. `over` is "items" (the interval is for the same people on
         similar items) or "items and people" (for similar people on similar items). `why` is the reason if a value or
-        interval is missing.
+        interval is missing; with cohen_kappa it may also be a warning.
 
         - percent: share of agreeing pairs of votes, averaged over items.
         - cohen_kappa: of two annotators; for more annotators the mean over pairs, weighted by the number of common
@@ -408,7 +408,10 @@ def _dissent(counts: Floats) -> Floats:
 
 
 def _in_order(encoded: EncodedVotes, distance: Distance, named: bool) -> EncodedVotes:
-    """Keep only labels with votes, unless `labels` was passed (`named`), and sort labels that are numbers."""
+    """Keep only labels with votes, and sort them if they are numbers.
+
+    If `labels` was passed (`named`), these are kept as they are, except with the distance "interval".
+    """
     if named and distance != "interval":
         return encoded
     voted = encoded.labels[np.unique(encoded.label)]

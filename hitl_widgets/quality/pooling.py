@@ -313,7 +313,7 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
 def _shares(votes: Votes) -> Floats:
     """Factor by which each answer's evidence is multiplied, since answers to the same item aren't independent.
 
-    It is 1 / (1 + `DEPENDENCE` * (m - 1)) for an item with m answers.
+    It is 1 / (1 + `DEPENDENCE` * (m - 1)) for an item with m answers that have a label.
     """
     named = votes.label >= 0
     counts = np.bincount(votes.item[named], minlength=int(votes.item.max(initial=-1)) + 1)

@@ -74,7 +74,8 @@ class Resamples:
         It is a bootstrap-t interval on the scale log(1 - coefficient). Both ends are at least as far from the
         coefficient as those of Student's interval, which uses the standard error from a formula. If no two votes
         differ, the low end is the coefficient for the largest share of items with one dissenting vote that a sample of
-        n items is likely to miss. If the votes differ in the same way in all items, there is no interval.
+        n items may have missed (with a probability of (1 - level) / 2). If the votes differ in the same way in all
+        items, there is no interval.
 
         Parameters
         ----------

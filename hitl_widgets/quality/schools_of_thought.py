@@ -133,9 +133,10 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
     has two distributions. Then people agree more within their school, and less with the other school, than the model of
     one school predicts.
 
-    For each split of the people in two groups, this contrast is computed. The largest contrast is compared with the
-    largest contrasts in data drawn from the fitted model of one school. This is a parametric bootstrap; the likelihood
-    ratio of two schools against one has no chi-square distribution. Each person's own level of agreement (an additive
+    For each split of the people in two groups, this contrast is computed; with more than 12 people, a good split is
+    searched for instead of trying all of them. The largest contrast is compared with the largest contrasts in data
+    drawn from the fitted model of one school. This is a parametric bootstrap; the likelihood ratio of two schools
+    against one has no chi-square distribution. Each person's own level of agreement (an additive
     effect) is subtracted first. So a person who is only noisier, or who differs from everybody, doesn't make a school.
     A school has at least two people. Each school that is found is tested for two schools within it.
 

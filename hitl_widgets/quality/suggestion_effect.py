@@ -62,7 +62,8 @@ class AutomationBias:
         to be right.
     planted : Estimate or None
         P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold items. It isn't
-        part of `effect`. None if no suggestion was planted (shown wrong on purpose).
+        part of `effect`. None if no suggestion was planted (shown wrong on purpose), or if no comparable item was
+        answered blind.
     map_share : Estimate or None
         The part of the effect that is due to the saliency map: P(model's label | shown with the map, model wrong) -
         P(the same | shown without the map, model wrong). None unless there are such cards with and without the map.
@@ -196,10 +197,13 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
 
     A card is one item as shown to one person. Its arm says how it was shown, and is drawn at random. Cards of the arm
     "shown" are compared with cards of the arms "blind" and "answer_first". For "answer_first" the first answer is used,
-    which the person gave before seeing the suggestion. Each card is weighted by the inverse of the probability of its
-    arm, since some cards, such as those of the audit, are blind more often than others. Cards with an arm probability
-    of 1 are left out. If the table has no column `arm`, the column `shown` is used, and the result has a note that it
-    may not have been drawn at random.
+    which the person gave before seeing the suggestion. On cards of the arm "no_map", the suggestion was shown without
+    its saliency map; of the figures, only `map_share` and `map_anchoring` use them, which compare "shown" with
+    "no_map". If a person has several cards of an item whose arm was drawn, only the first one in the table counts.
+
+    Each card is weighted by the inverse of the probability of its arm, since some cards, such as those of the audit,
+    are blind more often than others. Cards with an arm probability of 1 are left out. If the table has no column
+    `arm`, the column `shown` is used, and the result has a note that it may not have been drawn at random.
 
     The truth of an item is taken from `truth`. For other items it is the majority of the blind votes of *other* people.
     The person's own vote is left out because it would make the model seem right more often on blind cards only. So the

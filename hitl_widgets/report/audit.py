@@ -46,7 +46,7 @@ class Audited:
         (round, model) -> number of items, without gold, that nobody had answered when the model began to suggest: the
         pool to which its accuracy refers.
     n_unsure, n_tied : int
-        Items of the sample that were answered "unsure", and items with tied answers. Both are left out of the sample.
+        Items of the sample that were answered "unsure", and items with tied answers. Both are left out of `sample`.
     """
 
     sample: pd.DataFrame

@@ -228,7 +228,7 @@ class Queue:
         return any(position in put_off for put_off in self._skipped.values())
 
     def is_blind(self, position: int) -> bool:
-        """Whether the item is always shown without suggestion and map, since it is a hold-out or gold item."""
+        """Whether the item is a hold-out or gold item, asked without suggestion and map (unless one is planted)."""
         return bool(self.holdout[position] or self.gold[position])
 
     def is_answered(self) -> npt.NDArray[np.bool_]:

@@ -275,8 +275,9 @@ class Selector:
         """Scores of the pool's items by a strategy that compares items with each other, such as "typiclust".
 
         More items than needed are scored. The scores are kept until fewer than n scored items are left, or the model or
-        the taxonomy changes; new answers don't change them. Returns None if an input that the strategy requires is
-        missing.
+        the taxonomy changes. New answers change them only for strategies that use the answers on objects ("contested"
+        or "corrected" among their inputs). Returns None if an input that the strategy requires is missing, or if no
+        item has a score.
         """
         inputs, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
@@ -307,8 +308,8 @@ class Selector:
                   taken: Collection[int], n: int, draws: np.ndarray) -> Scores | None:
         """Scores with n or more items that aren't near-duplicates of each other, chosen in several turns if necessary.
 
-        If the pool has many near-duplicates, a strategy may choose some of them. They are then removed, together with
-        all items like them, and the strategy chooses other items in the next turn.
+        If the pool has many near-duplicates, a strategy may choose some of them. These come last. In the next turn the
+        strategy chooses among the other items, without those that are like the chosen ones.
         """
         chosen: list[int] = []
         late: list[int] = []

@@ -26,7 +26,7 @@ from .schema import EVENT, add, id_of_edit, instant
 # Separates the two parts of a conflicting act's new id: its former id, and a hash of its content.
 MARK = ".joined-"
 _JOINED = re.compile(r"(.+)\.joined-[0-9a-f]{16}\Z", re.DOTALL)
-_MOST = 80 - len(MARK) - 16  # longest id to which a mark can be added
+_MOST = 80 - len(MARK) - 16  # longer ids are cut to this length before a mark is added
 _VERSION = "taxonomy"  # key in bodies whose value is a version number, if it is a whole number
 
 

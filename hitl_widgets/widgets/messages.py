@@ -151,12 +151,12 @@ class SignedAct(Act):
 class Decide(SignedAct):
     """A decision on an item.
 
-    `known`: ids of the annotator's earlier decisions on the item that the page has been sent. `label_id`: the id of a
-    label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and attributes that
-    the person changed or confirmed; None if the project doesn't record this. In a project that asks for objects,
-    `objects` has all objects of the item, `size` is the width and height of the picture in which they were marked,
-    `touched` has the ids of the objects that were in focus or changed, and `reasons` has the judgements of the
-    explanations of single objects.
+    `known`: ids of the annotator's earlier decisions on the item that the page has made or been sent. `label_id`: the
+    id of a label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and
+    attributes that the person changed or confirmed; None if this isn't recorded, as for a skip or in a project that
+    asks only for one label. In a project that asks for objects, `objects` has all objects of the item, `size` is the
+    width and height of the picture in which they were marked, `touched` has the ids of the objects that were in focus
+    or changed, and `reasons` has the judgements of the explanations of single objects.
     """
 
     KIND: ClassVar = "decide"
@@ -385,7 +385,7 @@ class Make(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaveOut(SignedAct):
-    """Items stay without a label, since the taxonomy doesn't need one for them."""
+    """Items keep their answers, since they need no place in the taxonomy. They leave the triage."""
 
     KIND: ClassVar = "leave_out"
     item_ids: Ids
@@ -518,7 +518,7 @@ class _TreeLabelsMore(TypedDict, total=False):
 class TreeLabels(_TreeLabelsMore):
     """The whole taxonomy, depth first. `inner_answers`: whether labels that have children may be answers.
 
-    An attribute's `labels` are only those that were named when it was added, without their descendants.
+    An attribute's `labels` are only those that were named for it, without their descendants.
     """
 
     version: int
@@ -578,8 +578,7 @@ class ObjectEntry(_ObjectMore):
     """An object of an item, as proposed by a model, or as in the annotator's earlier answer (with `origin` and `act`).
 
     `was`: the proposal, if the object differs from it. `doubt`: whether its label is uncertain since an edit of the
-    taxonomy.
-    `reason`: the annotator's judgement of its explanation.
+    taxonomy, or the object may be wrong (in a second look). `reason`: the annotator's judgement of its explanation.
     """
 
     id: str

@@ -762,6 +762,9 @@ class Workbench:
         ------
         ModelError
             Without a model, or when it can't be used.
+        BadInput
+            When n isn't a number of items, 1 or more, or budget_s isn't a number above 0; or when client is passed in a
+            project with ``task="scale"`` or of objects.
         """
         return predicting.predict(self._services, n, budget_s, client)
 

@@ -305,7 +305,7 @@ class _Reader:
         found : list of ObjectAnswer
             Objects with a score: a model's predictions.
         n_lines : int
-            Number of lines of the file. Objects that can't be read are counted in the losses.
+            Number of lines of the file. Objects without a usable place in the image are counted in the losses.
         """
         objects: list[ObjectAnswer] = []
         found: list[ObjectAnswer] = []

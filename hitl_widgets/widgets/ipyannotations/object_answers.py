@@ -31,7 +31,7 @@ class ObjectAnswers(AnnotatorAnswers):
     Raises
     ------
     BadInput
-        When the widget draws another kind of objects than the project asks for.
+        When the widget draws another kind of objects than the project asks for, or its options aren't labels.
     """
 
     MADE_WITH = "options"

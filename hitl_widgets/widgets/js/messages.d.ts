@@ -78,7 +78,7 @@ export interface Leave {
   kind: "leave";
 }
 
-/** A decision on an item. `known`: ids of the annotator's earlier decisions on the item that the page has been sent. `label_id`: the id of a label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and attributes that the person changed or confirmed; None if the project doesn't record this. In a project that asks for objects, `objects` has all objects of the item, `size` is the width and height of the picture in which they were marked, `touched` has the ids of the objects that were in focus or changed, and `reasons` has the judgements of the explanations of single objects. */
+/** A decision on an item. `known`: ids of the annotator's earlier decisions on the item that the page has made or been sent. `label_id`: the id of a label or of a set of labels. `values`: the answers to attributes. `touched`: ids of the labels and attributes that the person changed or confirmed; None if this isn't recorded, as for a skip or in a project that asks only for one label. In a project that asks for objects, `objects` has all objects of the item, `size` is the width and height of the picture in which they were marked, `touched` has the ids of the objects that were in focus or changed, and `reasons` has the judgements of the explanations of single objects. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -301,7 +301,7 @@ export interface Make {
   definition?: string;
 }
 
-/** Items stay without a label, since the taxonomy doesn't need one for them. */
+/** Items keep their answers, since they need no place in the taxonomy. They leave the triage. */
 export interface LeaveOut {
   kind: "leave_out";
   decision_id: string;
@@ -410,7 +410,7 @@ export interface TreeLabel {
   name: string;
 }
 
-/** The whole taxonomy, depth first. `inner_answers`: whether labels that have children may be answers. An attribute's `labels` are only those that were named when it was added, without their descendants. */
+/** The whole taxonomy, depth first. `inner_answers`: whether labels that have children may be answers. An attribute's `labels` are only those that were named for it, without their descendants. */
 export interface TreeLabels {
   attributes?: AttributeEntry[];
   version: number;
@@ -445,7 +445,7 @@ export interface WasObject {
   label_id: string;
 }
 
-/** An object of an item, as proposed by a model, or as in the annotator's earlier answer (with `origin` and `act`). `was`: the proposal, if the object differs from it. `doubt`: whether its label is uncertain since an edit of the taxonomy. `reason`: the annotator's judgement of its explanation. */
+/** An object of an item, as proposed by a model, or as in the annotator's earlier answer (with `origin` and `act`). `was`: the proposal, if the object differs from it. `doubt`: whether its label is uncertain since an edit of the taxonomy, or the object may be wrong (in a second look). `reason`: the annotator's judgement of its explanation. */
 export interface ObjectEntry {
   score?: number;
   origin?: "model" | "person";
