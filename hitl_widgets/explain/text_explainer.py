@@ -300,7 +300,7 @@ def _check_places(places: np.ndarray, text: str) -> None:
         f"has a token at [{starts[wrong[0]]}, {ends[wrong[0]]}), and the text has {len(text):,} characters"
     units = {len(text.encode()): " They seem to be bytes.", len(text.encode("utf-16-le")) // 2:
              " They seem to be UTF-16 units."}.get(int(ends.max(initial=0)), "") if len(wrong) else ""
-    raise ModelError(f"preprocess's offset_mapping {said}.{units} Expected is [start, end) of each token, counted in "
+    raise ModelError(f"preprocess's offset_mapping {said}.{units} Return [start, end) of each token, counted in "
                      "characters (Unicode code points, as in Python) of the original text. The method 'erasure' needs "
                      "no offset_mapping.")
 

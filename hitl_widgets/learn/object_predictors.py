@@ -135,7 +135,7 @@ def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
         return OwnDetector(model)
     if isinstance(model, nn.Module):
         return TorchvisionDetector(model, device=device)
-    raise ModelError(f"model is {type(model).__name__}; expected is an object with predict(images), or a "
+    raise ModelError(f"model is {type(model).__name__}; an object with predict(images) is expected, or a "
                      "torch.nn.Module that returns a list of dicts with boxes, labels and scores, as torchvision's "
                      "detectors do.")
 
