@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..quality.suspected_objects import suspected_objects
-from ..records import ObjectAnswer, Proposal
+from ..quality.object_matching import IN_DOUBT
+from ..quality.suspected_objects import Placed, suspected_objects
+from ..records import Proposal
 from .project import Project
 
 
@@ -26,14 +27,19 @@ def suspected(project: Project) -> pd.DataFrame:
     if project.propose is not None:
         proposals = {str(item_id): project.propose(int(place)) for item_id, place in
                      dict(zip(images["item_id"], images["position"], strict=True)).items()}
-    gone: dict[str, list[ObjectAnswer]] = {}
-    table = project.objects(deleted=True)
-    for row in table[(table["act"] == "deleted") & table["label_id"].notna()].to_dict("records"):
+    placed = _placed(project.objects(deleted=True))
+    objects = [placed.get(decision_id, ()) for decision_id in images["decision_id"]]
+    return suspected_objects(images.assign(objects=pd.Series(objects, index=images.index, dtype=object)), proposals)
+
+
+def _placed(table: pd.DataFrame) -> dict[str, list[Placed]]:
+    """The objects of each decision: a mapping of decision_id, from a table that `Workbench.objects` gave."""
+    found: dict[str, list[Placed]] = {}
+    for row in table.to_dict("records"):
         at = tuple(number for point in row["points"] for number in point) if row["kind"] == "polygon" else \
             (int(row["start"]), int(row["end"])) if row["kind"] == "span" else \
             (row["x0"], row["y0"]) if row["kind"] == "point" else (row["x0"], row["y0"], row["x1"], row["y1"])
-        gone.setdefault(row["decision_id"], []).append(ObjectAnswer(
-            row["object_id"], row["kind"], at, row["label_id"], row["label"], origin="model", act="deleted"))
-    objects = [(*there, *gone.get(decision_id, ())) for there, decision_id in
-               zip(images["objects"], images["decision_id"], strict=True)]
-    return suspected_objects(images.assign(objects=pd.Series(objects, index=images.index, dtype=object)), proposals)
+        found.setdefault(row["decision_id"], []).append(Placed(
+            row["object_id"], at, row["label_id"], is_deleted=row["act"] == "deleted",
+            in_doubt=row["status"] in IN_DOUBT))
+    return found

@@ -59,6 +59,29 @@ class Suspicion(NamedTuple):
     expected_id: str | None
 
 
+class Placed(NamedTuple):
+    """A person's object, as `suspected_objects` takes it.
+
+    Parameters
+    ----------
+    id : str
+    at : tuple of float
+    label_id : str or None
+        None if an edit left it in doubt.
+    is_deleted : bool
+        Whether it is a proposal that the person deleted.
+    in_doubt : bool
+        Whether the person was unsure of it, or an edit left its label in doubt: it explains a proposal at its place,
+        and isn't suspected itself.
+    """
+
+    id: str
+    at: tuple[float, ...]
+    label_id: str | None
+    is_deleted: bool = False
+    in_doubt: bool = False
+
+
 # 19 branches: one kind of error after the other, since each looks only at what the ones before left unexplained.
 def suspicions(kind: str, objects: Sequence[Any], proposals: Sequence[Any], *, deleted: Sequence[Any] = (),
                size: tuple[float, float] | None = None) -> list[Suspicion]:
@@ -127,7 +150,8 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
     ----------
     images : DataFrame
         A row for each image and annotator: item_id, position, annotator, decision_id, verdict, chosen_by, width,
-        height, and objects (with those that were deleted), as `Answers.reviewed_images` has them.
+        height, as `Answers.reviewed_images` has them, and objects: a sequence of `Placed`, with those that were deleted
+        or are in doubt.
     proposals : mapping
         item_id -> the model's proposals.
 
@@ -135,21 +159,23 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
     -------
     DataFrame
         `COLUMNS`, the least probable first: object_id is None where one is missing, expected_id the label that the
-        model expects there, at its coordinates, and right the probability that the person is right.
+        model expects there, at its coordinates, and right the probability that the person is right. Objects in doubt
+        aren't listed, and nothing is missing where one lies.
     """
     rows: list[tuple[Any, ...]] = []
     for image in images.to_dict("records"):
         some = proposals.get(image["item_id"], ())
         if image["verdict"] not in LABELLING or not some:
             continue
-        there = [one for one in image["objects"] if one.act != "deleted" and not one.unsure]
-        gone = [one for one in image["objects"] if one.act == "deleted"]
+        there = [one for one in image["objects"] if not one.is_deleted]
+        gone = [one for one in image["objects"] if one.is_deleted]
         about = (image["item_id"], image["position"], image["annotator"], image["decision_id"], False,
                  image["chosen_by"])
         for one in suspicions(some[0].kind, there, some, deleted=gone, size=(image["height"], image["width"])):
             thing = None if one.place is None else there[one.place]
-            rows.append((*about, None if thing is None else thing.id, one.error,
-                         None if thing is None else thing.label_id, one.expected_id, tuple(one.at), one.right))
+            if thing is None or not thing.in_doubt:
+                rows.append((*about, None if thing is None else thing.id, one.error,
+                             None if thing is None else thing.label_id, one.expected_id, tuple(one.at), one.right))
     table = pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype(
         {"position": np.int64, "unsure": bool, "right": float})
     return table.sort_values("right", kind="stable", ignore_index=True)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 
 A, B = (2.0, 2.0, 22.0, 22.0), (40.0, 2.0, 60.0, 22.0)
 
@@ -60,6 +62,32 @@ def test_an_image_comes_back_with_its_objects_those_in_doubt_marked(wb):
               seen=wb.session.would_show(item))
     assert not len(wb.people.second_looks()) or wb.people.second_looks()["looked"].all()
     assert not wb.next(5, queue="second_look")  # who confirmed it isn't asked again
+
+
+@pytest.mark.parametrize("task", ["boxes", "polygons", "points", "spans"])
+def test_no_object_is_missing_where_one_is_in_doubt(task, tmp_path):
+    make, place = {
+        "boxes": (lambda **more: hw.Box(*A, **more), {"x0": 2.0, "y0": 2.0, "x1": 22.0, "y1": 22.0}),
+        "polygons": (lambda **more: hw.Polygon([(2, 2), (22, 2), (2, 22)], **more),
+                     {"points": ((2, 2), (22, 2), (2, 22))}),
+        "points": (lambda **more: hw.Point(10, 10, **more), {"x": 10.0, "y": 10.0}),
+        "spans": (lambda **more: hw.Span(0, 3, **more), {"start": 0, "end": 3})}[task]
+    pool = hw.Pool.from_texts(["Ada met Grace.", "Ada met Alan.", "Ada met Mary."]) if task == "spans" else \
+        hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (3, 32, 80), np.uint8))
+
+    def predictions(label: str) -> pd.DataFrame:
+        return pd.DataFrame([{"item_id": item, "label": label, "score": 0.95, **place} for item in pool.ids])
+    with hw.Workbench(tmp_path / "q", pool, ["A", "B"], task=task, annotator="ada", holdout=0, progress=False) as wb:
+        wb.decide("0", objects=[make(label="A", unsure=True)])
+        wb.decide("1", objects=[make(label="A")])
+        wb.decide("2", objects=[])
+        wb.import_predictions(predictions("A"))
+        missing = [["2", "missing"]]
+        assert wb.people.second_looks()[["item_id", "error"]].to_numpy().tolist() == missing
+        wb.apply(edits.split("A", into=["A1", "A2"]))
+        wb.import_predictions(predictions("A1"), model="two")
+        assert wb.objects()["status"].tolist() == ["to_review"] * 2
+        assert wb.people.second_looks()[["item_id", "error"]].to_numpy().tolist() == missing
 
 
 def test_without_a_model_nothing_is_suspected(tmp_path):

@@ -11,8 +11,10 @@ import pytest
 from hitl_widgets.quality.suspected_objects import COLUMNS, suspected_objects, suspicions
 
 
-def thing(*at: float, label: str = "Lr", score: float = 0.9, act: str = "added", unsure: bool = False) -> Any:
-    return SimpleNamespace(id=f"o{at[0]:g}", kind="box", at=at, label_id=label, score=score, act=act, unsure=unsure)
+def thing(*at: float, label: str | None = "Lr", score: float = 0.9, is_deleted: bool = False,
+          in_doubt: bool = False) -> Any:
+    return SimpleNamespace(id=f"o{at[0]:g}", kind="box", at=at, label_id=label, score=score, is_deleted=is_deleted,
+                           in_doubt=in_doubt)
 
 
 A, B, C = (0, 0, 40, 40), (100, 0, 140, 40), (200, 0, 240, 40)
@@ -59,14 +61,14 @@ def test_points_are_missing_wrongly_labelled_or_misplaced():
     assert [one.at for one in found if one.error == "missing"] == [(150, 10.0)]
 
 
-def test_the_table_names_image_object_and_what_was_expected():
+def test_the_table_names_image_object_and_what_was_expected_and_nothing_that_is_in_doubt():
     images = pd.DataFrame([
         {"item_id": "a", "position": 0, "annotator": "ada", "decision_id": "d1", "verdict": "correct",
          "chosen_by": "random", "width": 300, "height": 100,
-         "objects": (thing(*A, label="Lw"), thing(*B, unsure=True))},
+         "objects": (thing(*A, label="Lw"), thing(*B, label=None, in_doubt=True))},
         {"item_id": "b", "position": 1, "annotator": "ada", "decision_id": "d2", "verdict": "unsure",
          "chosen_by": "random", "width": 300, "height": 100, "objects": ()}])
-    table = suspected_objects(images, {"a": [thing(*A, score=0.7), thing(*C)], "b": [thing(*A)]})
+    table = suspected_objects(images, {"a": [thing(*A, score=0.7), thing(*B), thing(*C)], "b": [thing(*A)]})
     assert list(table) == COLUMNS
     assert table[["item_id", "error", "object_id", "expected_id"]].to_numpy().tolist() == [
         ["a", "missing", None, "Lr"], ["a", "wrong label", "o0", "Lr"]]
