@@ -47,6 +47,7 @@ _UNDECIDED = {"to_review": "They were to be reviewed in the project that they co
 _OF_THE_SCREEN = ("decision_id", "acted_at", "seen", "first", "touched", "reason", "wrong", "missing",
                   "reasons")
 _LATER = "Its annotator answered later in this project, and that stands."
+_UNSAID = "The project has it of the same objects and the file doesn't: the project's own stays."
 _AS_IT_IS = "The project's own stays as it is."
 
 
@@ -343,8 +344,16 @@ class _Importer:
         return made, n_known
 
     def _is_known(self, decision: Decision, past: Iterable[events.Event]) -> bool:
-        """Whether an annotator's past events on an item include the same answer."""
-        return any(self._says_the_same(decision, event) for event in past if event.kind == "decided")
+        """Whether an annotator's past events on an item include the same answer.
+
+        What the project knows of its objects and the file doesn't say is counted: it stays as it is.
+        """
+        same = [event for event in past if event.kind == "decided" and self._says_the_same(decision, event)]
+        if same and decision.objects:
+            unsaid = min((_unsaid(decision, event) for event in same), key=sum)
+            for what, n in zip(("certainty of an object", "object that somebody was unsure of"), unsaid, strict=True):
+                self._losses.add(what, _UNSAID, n)
+        return bool(same)
 
     def _in_place(self, decision: Decision, past: Sequence[events.Event]) -> Decision | None:
         """The decision, set to replace its annotator's standing one; None, and counted, if that is more recent."""
@@ -376,8 +385,10 @@ class _Importer:
                 or (decision.flags and sorted(decision.flags) != sorted(body.get("flags", ()))):
             return False
         if decision.objects is not None:
-            return "objects" in body and _places(decision.objects, lambda label_id: label_id) == _places(
-                events.objects_in(body["objects"]), lambda label_id: lineage.exactly(label_id, version))
+            return "objects" in body and _same_objects(
+                _places(decision.objects, lambda label_id: label_id), _places(
+                    events.objects_in(body["objects"]), lambda label_id: lineage.exactly(label_id, version),
+                    is_unsure=body["verdict"] == "unsure"))
         former = body.get("label_id")
         return (None if former is None else lineage.exactly(former, version)) == decision.label_id and \
             {name: lineage.value(name, value, version) for name, value in body.get("values", {}).items()} \
@@ -412,10 +423,38 @@ def _answer_in(event: events.Event) -> tuple[Any, ...]:
     return event.body["verdict"], event.body.get("label_id"), event.body.get("values"), objects
 
 
-def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None]) -> set[tuple[Any, ...]]:
-    """Places of the objects that weren't deleted, to a thousandth of a pixel, with today's ids of their labels."""
-    return {(today(one.label_id), *(round(float(value), DECIMALS) for value in one.at))
-            for one in objects if one.is_there}
+# Label and coordinates -> the certainty of each object there, and whether its annotator was unsure.
+_Places = dict[tuple[Any, ...], set[tuple[float | None, bool]]]
+
+
+def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None], *, is_unsure: bool = False) -> _Places:
+    """The objects that weren't deleted, by today's ids of their labels and places to a thousandth of a pixel."""
+    found: _Places = {}
+    for one in objects:
+        if one.is_there:
+            place = (today(one.label_id), *(round(float(value), DECIMALS) for value in one.at))
+            certainty = None if one.certainty is None else round(float(one.certainty), 6)
+            found.setdefault(place, set()).add((certainty, is_unsure or one.unsure))
+    return found
+
+
+def _same_objects(new: _Places, former: _Places) -> bool:
+    """Whether nothing in a file's answer differs from a former one.
+
+    Many formats hold neither a certainty nor "unsure" of an object: where a file doesn't say them, they don't differ.
+    """
+    return new.keys() == former.keys() and all(
+        any(certainty in (None, own) and (was_unsure or not unsure) for own, was_unsure in former[place])
+        for place, some in new.items() for certainty, unsure in some)
+
+
+def _unsaid(decision: Decision, event: events.Event) -> tuple[int, int]:
+    """How many certainties, and how many times "unsure", a former answer has more than the same one in a file."""
+    new, body = [one for one in decision.objects or () if one.is_there], event.body
+    former = [one for one in events.objects_in(body["objects"]) if one.is_there]
+    unsure = 0 if body["verdict"] == "unsure" else sum(one.unsure for one in former) - sum(one.unsure for one in new)
+    certain = [sum(one.certainty is not None for one in some) for some in (former, new)]
+    return max(certain[0] - certain[1], 0), max(unsure, 0)
 
 
 def place_of(one: ObjectAnswer) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput
 from ..objects.shapes import Shape, Span, shape
-from ..records import SHAPE_OF, Decision, Seen, check_certainty, new_id, utc_now
+from ..records import CLOSING, SHAPE_OF, Decision, ObjectAnswer, Seen, check_certainty, new_id, utc_now
 from .given_objects import answered_objects
 from .project import Project
 from .spelling import text_of
@@ -28,16 +29,19 @@ _UNDECIDED = ("to_review", "planted")
 def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "import") -> int:
     """Store existing objects: all rows of a table with the same image and annotator are one answer.
 
-    Importing the same table again changes nothing, also where the objects were revised or retracted since.
+    Importing the same table again changes nothing, also where the objects were revised or retracted since. An answer
+    that differs in a place or label is new, and so is one that differs in a certainty, in "unsure" or in the verdict,
+    where the table has a column for it (certainty, status, verdict).
 
     Parameters
     ----------
     project : Project
     frame : DataFrame
         A row for each object: item_id, label (its name, or a column label_id), and x0, y0, x1, y1 of a box, x0, y0 (or
-        x, y) of a point, points of a polygon, start and end of a span; annotator, certainty, status and act where there
-        are any, as in `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. Where there is a column quote, a
-        span has to cover it. A row without coordinates says that the item was looked at; alone, that it has no objects.
+        x, y) of a point, points of a polygon, start and end of a span; annotator, certainty, status, act and verdict
+        where there are any, as in `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. Where there is a
+        column quote, a span has to cover it. A row without coordinates says that the item was looked at; alone, that it
+        has no objects. A status "unsure" is said of one object, a verdict "unsure" of the whole item.
     annotator : str
         Author of the objects where the table has no annotator.
 
@@ -55,10 +59,15 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
     project.require_importing()
     images: dict[tuple[str, str], list[tuple[int, Shape]]] = {}
     undecided: set[tuple[str, str]] = set()
+    unsure: dict[tuple[str, str], bool] = {}
+    columns = frozenset(map(str, frame.columns))
     for number, record in enumerate(frame.to_dict("records")):
         try:
             key = _item(project, record["item_id"]), project.who(text_of(record.get("annotator")) or annotator)
             objects = images.setdefault(key, [])
+            if unsure.setdefault(key, one_unsure := _is_unsure(record)) != one_unsure:
+                raise BadInput(f"item {key[0]!r} has the verdict 'unsure' in some rows of {key[1]!r} only; all rows of "
+                               "an answer have one verdict.")
             if record.get("status") in _UNDECIDED:
                 undecided.add(key)
             elif record.get("act") != "deleted" and (one := shape_of_row(record, SHAPE_OF[project.task])) is not None:
@@ -73,8 +82,8 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
     decisions: list[Decision] = []
 
     def make() -> list[events.Event]:
-        decisions[:] = [decision for (item_id, who), numbered in images.items() if (item_id, who) not in undecided
-                        if (decision := _decision(project, item_id, who, numbered)) is not None]
+        decisions[:] = [decision for key, numbered in images.items() if key not in undecided and (decision := _decision(
+            project, *key, numbered, is_unsure=unsure[key], columns=columns)) is not None]
         return [events.decided(one, content=project.content(project.pool.position(one.item_id))) for one in decisions]
     project.take_in_new(make)
     return len(decisions)
@@ -164,24 +173,46 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
-def _decision(project: Project, item_id: str, annotator: str, numbered: Sequence[tuple[int, Shape]]) -> Decision | None:
+def _is_unsure(record: Mapping[Any, Any]) -> bool:
+    """Whether a row says that its annotator was unsure of the whole item."""
+    verdict = text_of(record.get("verdict"))
+    if verdict not in (None, *CLOSING):
+        raise BadInput(f"verdict {verdict!r:.40} is no answer about objects; {', '.join(sorted(CLOSING))} are "
+                       "expected. Leave the rows of skipped items out.")
+    return verdict == "unsure"
+
+
+def _decision(project: Project, item_id: str, annotator: str, numbered: Sequence[tuple[int, Shape]], *,
+              is_unsure: bool, columns: Collection[str]) -> Decision | None:
     """The decision for an image and annotator of a table; None where the annotator has given this answer before."""
     offered, decision_id = project.taxonomy, new_id()
     seen = Seen(taxonomy=offered.version, chosen_by="import", scripted=True)
     position = project.pool.position(item_id)
     try:
-        answer = answered_objects(project, position, [one for _, one in numbered], None, seen, offered, decision_id)
+        answer = answered_objects(project, position, [one for _, one in numbered], "unsure" if is_unsure else None,
+                                  seen, offered, decision_id)
     except BadInput as error:
         rows = f"row {numbered[0][0]}" if len(numbered) == 1 else f"rows {numbered[0][0]} to {numbered[-1][0]}"
         raise type(error)(f"{rows} of the table to import, item {item_id!r}: {error}") from None
-    new = {(one.label_id, one.at) for one in answer["objects"]}
+    new = _compared(answer["objects"], lambda label_id: label_id, columns, is_unsure=is_unsure)
     for event in project.log.events_of([item_id]):
         if event.kind != "decided" or event.annotator != annotator or "objects" not in event.body:
             continue
-        version = event.body.get("seen", {}).get("taxonomy")
-        if new == {(project.lineage.exactly(one.label_id, version), one.at) for one in
-                   events.objects_of(event.body).get("objects", ()) if one.is_there}:
+        today = partial(project.lineage.exactly, version=event.body.get("seen", {}).get("taxonomy"))
+        if new == _compared(events.objects_of(event.body).get("objects", ()), today, columns,
+                            is_unsure=event.body.get("verdict") == "unsure"):
             return None
     standing = project.log.standing_of(item_id, annotator)
     return Decision(id=decision_id, item_id=item_id, annotator=annotator, seen=seen, acted_at=utc_now(),
                     replaces=None if standing is None else standing.id, **answer)
+
+
+def _compared(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None], columns: Collection[str], *,
+              is_unsure: bool) -> tuple[bool | None, set[tuple[Any, ...]]]:
+    """What an answer says in the columns of a table: answers that differ in it are different answers.
+
+    The status of an object is "unsure", too, where its annotator was unsure of the whole item.
+    """
+    return is_unsure if "verdict" in columns else None, {
+        (today(one.label_id), one.at, one.certainty if "certainty" in columns else None,
+         "status" in columns and (is_unsure or one.unsure)) for one in objects if one.is_there}

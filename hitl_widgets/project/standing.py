@@ -190,7 +190,8 @@ class Standing:
         found.attrs["reviewed"], found.attrs["sizes"] = reviewed, sizes
         if self.task == "spans" and self._pool is not None:
             found.attrs["tokens"] = TokenPlaces(self._pool)
-        return consensus_objects(found, sizes=sizes) if consensus else found
+        # A consensus of several answers has no verdict.
+        return consensus_objects(found.drop(columns="verdict"), sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:
         """List the images that measure, with their objects: of the hold-out, as they were first answered blind.

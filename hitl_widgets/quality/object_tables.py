@@ -31,7 +31,7 @@ STORED_COLUMNS = ("verdict", "label_id", "taxonomy", "certainty", "certainty_sou
                   "planted", "hidden", "scripted", "model", "arm", "arm_probability", "shown_ms", "content", "touched",
                   "objects", "size", "seen_objects")
 OBJECT_COLUMNS = ["item_id", "annotator", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points",
-                  "certainty", "origin", "act", "iou_to_proposal", "score", "decision_id", "model", "status"]
+                  "certainty", "origin", "act", "iou_to_proposal", "score", "decision_id", "model", "status", "verdict"]
 # Further columns of spans.
 SPAN_COLUMNS = ["start", "end", "quote"]
 IMAGE_COLUMNS = ["item_id", "annotator", "verdict", "weight", "width", "height", "hidden", "arm", "chosen_by",
@@ -96,6 +96,7 @@ def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, chan
                          None if label_id is None else lineage.today.name_of(label_id), label_id,
                          *((None,) * 4 if spans else bounds_of(one.at)), points, one.certainty, one.origin, one.act,
                          one.iou, one.score, table["decision_id"][row], table["model"][row], status,
+                         table["verdict"][row],
                          *((*one.at, one.quote) if spans else ())))
     rows.sort(key=lambda row: row[:2])
     return _frame(rows, [*OBJECT_COLUMNS, *(SPAN_COLUMNS if spans else ())])

@@ -1147,7 +1147,8 @@ class Workbench:
         origin ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
         proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed it), status ("decided";
         "unsure" where the annotator was unsure of this object or of the whole image; "to_review" where an edit left the
-        label in doubt, or the image has changed: then label is None; "planted").
+        label in doubt, or the image has changed: then label is None; "planted"), verdict (of the whole image, "accept",
+        "correct", "answer" or "unsure"; not in a consensus).
 
         Parameters
         ----------

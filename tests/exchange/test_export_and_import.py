@@ -557,3 +557,32 @@ def test_an_image_that_cannot_be_copied_is_left_out_and_reported_with_its_reason
         assert cure in reason
     assert sorted(Path(name).name for name in out.files if name.endswith(".png")) == ["0.png", "2.png", "4.png"]
     assert not list((tmp_path / "out").rglob(".next*"))
+
+
+@pytest.mark.parametrize(("task", "shape"), [
+    ("boxes", lambda **more: hw.Box(1, 2, 11, 12, "a", **more)),
+    ("polygons", lambda **more: hw.Polygon([(1, 1), (9, 2), (2, 9)], "a", **more)),
+    ("points", lambda **more: hw.Point(4, 5, "a", **more)), ("spans", lambda **more: hw.Span(0, 3, "a", **more))])
+def test_another_certainty_or_unsure_of_an_object_is_a_new_answer_and_one_less_is_counted(task, shape, tmp_path):
+    pool = hw.Pool.from_texts(["Ada met Grace."]) if task == "spans" else \
+        hw.Pool.from_images(np.zeros((1, 20, 30), np.uint8))
+
+    def opened(name: str) -> hw.Workbench:
+        return hw.Workbench(tmp_path / name, pool, ["a"], task=task, holdout=0, annotator="ada", progress=False)
+    files = []
+    with opened("theirs") as theirs, opened("ours") as ours:
+        for number, more in enumerate(({"certainty": 5}, {"certainty": 5, "unsure": True}, {"certainty": 1}, {})):
+            theirs.decide(str(pool.ids[0]), objects=[shape(**more)])
+            files.append(tmp_path / f"{number}.jsonl")
+            theirs.export(files[-1], people="names")
+        for file, n_new in zip(files, (1, 1, 1, 0), strict=True):
+            got, again = ours.import_file(file), ours.import_file(file)
+            assert (got.n_new, again.n_new, again.n_known) == (n_new, 0, 1)
+        assert ours.objects()["certainty"].tolist() == [1]
+        assert lost(got) == {"certainty of an object": 1}  # the file has none
+        assert "own stays" in got.lost["why"].iloc[0]
+        assert lost(ours.import_file(files[2])) == {}
+        ours.decide(str(pool.ids[0]), objects=[shape(unsure=True)])
+    with opened("third") as third:
+        third.decide(str(pool.ids[0]), objects=[shape(unsure=True)])
+        assert lost(third.import_file(files[3])) == {"object that somebody was unsure of": 1}

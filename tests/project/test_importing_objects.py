@@ -91,3 +91,54 @@ def test_a_table_without_coordinates_is_refused(opened):
         opened().import_annotations(pd.DataFrame({"item_id": ["0"], "label": ["RBC"]}))
     with pytest.raises(BadInput, match="row for each object"):
         opened("q").import_annotations({"0": "RBC"})
+
+
+THINGS = {"boxes": {"x0": [1.0], "y0": [2.0], "x1": [11.0], "y1": [12.5]}, "points": {"x0": [4.0], "y0": [5.25]},
+          "polygons": {"points": [((1, 1), (20, 2), (9, 30))]}, "spans": {"start": [0], "end": [3]}}
+
+
+@pytest.mark.parametrize("task", ["boxes", "polygons", "points", "spans"])
+def test_another_certainty_or_unsure_is_a_new_answer_once(task, tmp_path, pool):
+    pool = hw.Pool.from_texts(["Ada met Grace."]) if task == "spans" else pool
+    table = pd.DataFrame({"item_id": ["0"], "label": ["RBC"], **THINGS[task], "status": ["decided"], "certainty": [5]})
+    with hw.Workbench(tmp_path / "p", pool, ["RBC", "WBC"], task=task, annotator="ada", progress=False) as wb:
+        for number, changed in enumerate((table, table.assign(status="unsure"), table.assign(certainty=1),
+                                          table.assign(certainty=None))):
+            assert wb.import_annotations(changed) == 1
+            assert wb.import_annotations(changed) == 0
+            assert wb.import_annotations(table) == 0  # said before
+            assert wb.import_annotations(wb.objects().assign(annotator="import")) == 0
+            assert wb.objects()["status"].tolist() == ["unsure" if number == 1 else "decided"]
+        assert np.isnan(wb.objects()["certainty"].tolist()).all()
+        assert wb.import_annotations(table.drop(columns=["status", "certainty"])) == 0  # it says nothing of these
+
+
+def test_an_image_of_which_somebody_was_unsure_stays_unsure_also_from_a_file(opened, tmp_path):
+    first, second, third, fourth = map(opened, "abcd")
+    box = hw.Box(1, 2, 11, 12.5, "RBC")
+    first.decide("3", "unsure", objects=[box])
+    first.decide("4", objects=[hw.Box(1, 2, 11, 12.5, "RBC", unsure=True)])
+    table = first.objects()
+    assert table[["item_id", "status", "verdict"]].to_numpy().tolist() == [
+        ["3", "unsure", "unsure"], ["4", "unsure", "answer"]]
+    assert first.import_annotations(table) == first.import_annotations(table.drop(columns="verdict")) == 0
+    table.to_csv(tmp_path / "objects.csv", index=False)
+    assert second.import_annotations(table) == 2
+    assert third.import_annotations(pd.read_csv(tmp_path / "objects.csv")) == 2
+    assert fourth.import_file(tmp_path / "objects.csv").n_new == 2
+    assert first.import_file(tmp_path / "objects.csv").n_new == 0
+    for wb in (second, third, fourth):
+        assert wb.annotations().set_index("item_id")["verdict"].to_dict() == {"3": "unsure", "4": "answer"}
+        assert set(wb.objects().attrs["reviewed"]) == {("4", "ada")}
+        assert wb.import_annotations(table) == 0
+
+
+def test_an_answer_has_one_verdict(opened):
+    wb = opened()
+    with pytest.raises(BadInput, match=r"row 1.*item '0' has the verdict 'unsure' in some rows"):
+        wb.import_annotations(BOXES.assign(verdict=["unsure", "answer", "answer", "answer"]))
+    with pytest.raises(BadInput, match=r"row 3.*'skip' is no answer about objects"):
+        wb.import_annotations(BOXES.assign(verdict=["answer", None, "correct", "skip"]))
+    assert not len(wb.annotations())
+    assert wb.import_annotations(BOXES.assign(verdict="unsure")) == 3
+    assert wb.annotations()["verdict"].tolist() == ["unsure"] * 3
