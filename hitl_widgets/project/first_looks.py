@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from ..errors import BadInput
 from ..events import size_of
 from ..records import CLOSING, Seen, objects_on_screen
+from ..taxonomy.history import Lineage
 from .project import Project
 
 COLUMNS = ["item_id", "position", "annotator", "decision_id", "verdict", "arm", "arm_probability", "threshold",
@@ -28,12 +30,14 @@ def first_looks(project: Project) -> pd.DataFrame:
     DataFrame
         A row for each image and annotator: `COLUMNS`. Lists of dicts: objects, those of the answer, with deleted
         proposals; seen, the proposals on the screen, or that a blind image would have shown; withheld, the proposals
-        that were withheld. Their label_id holds the label's name today, or its former name if the label is gone.
+        that were withheld. Their label_id holds the label's name today, or its last name if the label is gone or in
+        doubt.
     """
     back = {event.body["decision_id"] for event in project.log.events(kind="retracted")}
     places: dict[str, int] = {}
     if project.has_pool:
         places = {str(item_id): place for place, item_id in enumerate(project.pool.ids)}
+    named = _naming(project.lineage)
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     for event in project.log.events(kind="decided"):
         body, key = event.body, (event.item_id or "", event.annotator)
@@ -45,9 +49,9 @@ def first_looks(project: Project) -> pd.DataFrame:
         rows[key] = (key[0], places.get(key[0], -1), key[1], event.id, body["verdict"], seen.arm,
                      seen.arm_probability, seen.threshold, seen.threshold_probability, seen.hidden, seen.chosen_by,
                      seen.model, seen.shown_ms, event.acted_at, *size,
-                     _named(project, objects_on_screen(body["objects"]), version),
-                     [one for one in _named(project, seen.objects, version)
-                      if one.get("origin", "model") == "model"], _named(project, seen.withheld, version))
+                     named(objects_on_screen(body["objects"]), version),
+                     [one for one in named(seen.objects, version) if one.get("origin", "model") == "model"],
+                     named(seen.withheld, version))
     table = pd.DataFrame(list(rows.values()), columns=COLUMNS, dtype=object)
     return table.astype({"position": int, "hidden": bool, "shown_ms": float, "arm_probability": float,
                          "threshold": float, "threshold_probability": float})
@@ -61,16 +65,25 @@ def _seen(body: Mapping[str, Any]) -> Seen | None:
         return None
 
 
-def _named(project: Project, objects: Any, version: int | None) -> list[dict[str, Any]]:
-    """Objects with label names in place of ids: today's names, or the former ones of labels that are gone."""
-    def name_of(label_id: str, then: str) -> str:
-        now = project.lineage.exactly(label_id, version)
-        return then if now is None else project.taxonomy.name_of(now)
+def _naming(lineage: Lineage) -> Callable[[Any, int | None], list[dict[str, Any]]]:
+    """A function that puts label names in place of the ids of objects on a screen or of an answer.
 
-    named = []
-    for one in objects:
-        row = {**one, "label_id": name_of(one["label_id"], one.get("label", one["label_id"]))}
-        if was := one.get("was"):
-            row["was"] = {**was, "label_id": name_of(was["label_id"], was["label_id"])}
-        named.append(row)
+    It takes the objects and the version of the taxonomy. The names are today's, or the last ones of labels that are
+    gone or in doubt; this holds for answers, for the proposals that they replaced, and for the proposals on the screen.
+    """
+    @cache
+    def name_of(label_id: str, version: int | None) -> str:
+        now = lineage.exactly(label_id, version) or label_id
+        taxonomy = lineage.newest_with(now)
+        return now if taxonomy is None else taxonomy.name_of(now)
+
+    def named(objects: Any, version: int | None) -> list[dict[str, Any]]:
+        rows = []
+        for one in objects:
+            row = {**one, "label_id": name_of(one["label_id"], version)}
+            if was := one.get("was"):
+                row["was"] = {**was, "label_id": name_of(was["label_id"], version)}
+            rows.append(row)
+        return rows
+
     return named

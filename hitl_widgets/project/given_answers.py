@@ -74,7 +74,7 @@ def what_was_seen(project: Project, seen: Seen | Mapping[str, Any] | None, posit
         # The screen gave another reason for asking, so that people don't recognise a planted suggestion.
         seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, project.lineage)
         return seen if project.task not in OBJECT_TASKS else \
-            seen_objects(seen, project.lineage.versions[seen.taxonomy or project.taxonomy.version])
+            seen_objects(seen, project.lineage.versions[seen.taxonomy or project.taxonomy.version], project.lineage)
     # On a blind item, a script that passes neither "accept" nor "correct" answers blind, as a person would.
     item_id = str(project.pool.ids[position])
     hidden = verdict not in ("accept", "correct") and (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BadInput, ModelError, UnknownLabel
 from ..objects.deciding import accepted, checked_seen, given_shapes, judge_objects, judge_reasons, verdict_of
 from ..records import SHAPE_OF, Item, ObjectAnswer, ObjectReason, Seen
+from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import set_id
 from ..taxonomy.labels import Taxonomy
 from .evidence import explanation_feedback
@@ -88,17 +89,30 @@ def given_reasons(project: Project, position: int, reasons: Mapping[str, Any] | 
         reasons, objects or (), seen, partial(explanation_feedback, project.pool, position))
 
 
-def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
+def seen_objects(seen: Seen, offered: Taxonomy, lineage: Lineage) -> Seen:
     """Check the objects that were on a screen, and those that were withheld.
+
+    Parameters
+    ----------
+    seen : Seen
+    offered : Taxonomy
+        The version that was on the screen.
+    lineage : Lineage
+        An object that was withheld at an earlier answer may have a label that isn't offered any more.
 
     Raises
     ------
     BadInput, UnknownLabel
         When one of them isn't an object, or has a label that wasn't offered.
     """
-    objects, withheld = (tuple(checked_seen(one, lambda label: offered.label(label).id) for one in some)
-                         for some in (seen.objects, seen.withheld))
-    return replace(seen, objects=objects, withheld=withheld)
+    def offered_id(label: str) -> str:
+        return offered.label(label).id
+
+    def withheld_id(label: str) -> str:
+        return label if label not in offered and lineage.newest_with(label) else offered_id(label)
+
+    return replace(seen, objects=tuple(checked_seen(one, offered_id) for one in seen.objects),
+                   withheld=tuple(checked_seen(one, withheld_id) for one in seen.withheld))
 
 
 def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: bool = False) -> Seen:
@@ -151,11 +165,9 @@ def _label_id(project: Project, label: str | None, offered: Taxonomy, kind: str)
 
 def _name_of(project: Project, offered: Taxonomy) -> Callable[[str], str]:
     def name_of(label_id: str) -> str:
-        for taxonomy in (offered, *reversed([*project.lineage.versions.values()])):
-            try:
-                return taxonomy.name_as_answered(label_id)
-            except UnknownLabel:
-                continue
-        raise UnknownLabel(f"label {label_id!r} is in no version of the taxonomy.")
+        taxonomy = offered if label_id in offered else project.lineage.newest_with(label_id)
+        if taxonomy is None:
+            raise UnknownLabel(f"label {label_id!r} is in no version of the taxonomy.")
+        return taxonomy.name_as_answered(label_id)
 
     return name_of

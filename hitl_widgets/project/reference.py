@@ -19,6 +19,7 @@ import pandas as pd
 from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders, undecided, undecided_labels
 from ..quality.intervals import design_effect, jeffreys
+from ..quality.object_tables import doubted_since
 from ..records import LABELLING, objects_on_screen
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.schema import ANNOTATION, annotation_of
@@ -221,22 +222,58 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
     Returns
     -------
     dict of list
-        The columns of the log's table of annotations: a row for each item and annotator.
+        The columns of the log's table of annotations: a row for each item and annotator. And first_seq: the `seq` of
+        the annotator's first answer to the item that measures, which is smaller where they were asked again.
     """
-    table: dict[str, list[Any]] = {name: [] for name in ANNOTATION.c.keys()}  # noqa: SIM118 - no mapping
+    table: dict[str, list[Any]] = {name: [] for name in (*ANNOTATION.c.keys(), "first_seq")}
     about_objects = (event for event in events if event.kind != "decided" or "objects" in event.body)
     for item_id, of_annotator in _by_item(about_objects).items():
         every = list(itertools.chain(*of_annotator.values()))
         blind = {name: blind_answers(own, changed, others=every, what=lambda body: body)
                  for name, own in of_annotator.items()}
-        given: dict[str, Any] = {name: one.imported for name, one in blind.items() if one.imported} if imported else \
-            {name: one.labels[0] for name, one in blind.items() if one.labels}
-        for name, (body, _) in given.items():
-            event = next(event for event in of_annotator[name] if event.body is body)
-            row = {**annotation_of(event), "seq": event.seq, "item_id": item_id, "annotator": name}
+        for name, one in blind.items():
+            answers: Sequence[Any] = one.labels if not imported else [one.imported] if one.imported else []
+            if not answers:
+                continue
+            given = [next(event for event in of_annotator[name] if event.body is body) for body, _ in answers]
+            row = {**annotation_of(given[0]), "seq": given[0].seq, "item_id": item_id, "annotator": name,
+                   "first_seq": min(event.seq or 0 for event in given)}
             for column, values in table.items():
                 values.append(row[column])
     return table
+
+
+def measuring_rows(table: Mapping[str, Sequence[Any]], usable: Iterable[str], lineage: Lineage) -> frozenset[str]:
+    """Choose one answer to each image that measures: that of the person who was the first to answer it.
+
+    Where an edit left a label of this answer in doubt, the first answer that was given since this edit, and is certain,
+    replaces it. An older answer of somebody else doesn't: it is certain only because its author marked no object with
+    the label in doubt, so it would count against the model what the first person marked.
+
+    Parameters
+    ----------
+    table : mapping
+        As `first_blind` makes it.
+    usable : iterable of str
+        Ids of the decisions to choose from.
+    lineage : Lineage
+
+    Returns
+    -------
+    frozenset of str
+        Decision ids.
+    """
+    usable, doubted, of_item = frozenset(usable), doubted_since(table, lineage), dict[str, list[int]]()
+    for row in sorted(range(len(table["item_id"])), key=lambda row: table["first_seq"][row]):
+        if table["decision_id"][row] in usable:
+            of_item.setdefault(table["item_id"][row], []).append(row)
+    chosen = set[str]()
+    for first, *others in of_item.values():
+        edited = doubted.get(table["decision_id"][first])
+        newer = (row for row in others if edited is not None and table["decision_id"][row] not in doubted
+                 and lineage.since(table["taxonomy"][row]) >= edited)
+        chosen.add(table["decision_id"][next(newer, first)])
+    return frozenset(chosen)
 
 
 def _first_value(pairs: Iterable[Any], attribute_id: str, lineage: Lineage) -> Value | None:

@@ -6,7 +6,7 @@ objects of this answer. Read `shown` first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..events import Event, decision_of
@@ -57,8 +57,8 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
         doubted = _suspected(project, former) if item.chosen_by == SECOND_LOOK else frozenset()
         objects = ({**one, "doubt": True} if one["id"] in doubted else one
                    for one in revised(former, project.lineage))
-        return Shown(tuple(objects), seen.withheld, seen.threshold, seen.threshold_probability, seen.hidden,
-                     seen.model)
+        return Shown(tuple(objects), _carried(seen.withheld, seen.taxonomy, project.lineage), seen.threshold,
+                     seen.threshold_probability, seen.hidden, seen.model)
     adopted, proposals = _proposed(project, item.position)
     if adopted is None:
         return Shown(hidden=item.blind)
@@ -108,6 +108,16 @@ def _suspected(project: Project, former: Decision) -> frozenset[str]:
         return frozenset()
     frame = project.second_looks.frame
     return frozenset(frame.loc[frame["decision_id"] == former.id, "object_id"].dropna())
+
+
+def _carried(withheld: Iterable[Mapping[str, Any]], version: int | None, lineage: Lineage
+             ) -> tuple[Mapping[str, Any], ...]:
+    """The objects that were withheld under some version, with today's labels where these are certain.
+
+    Where an edit left the label in doubt, or removed it, it stays as it was proposed: the place was withheld from the
+    person all the same, so it is still left out of training where they marked nothing there.
+    """
+    return tuple({**one, "label_id": lineage.exactly(one["label_id"], version) or one["label_id"]} for one in withheld)
 
 
 def revised(decision: Decision, lineage: Lineage) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from ..taxonomy.labels import Taxonomy
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .preview import LabelCounts
-from .reference import Measuring, first_blind, measuring_values
+from .reference import Measuring, first_blind, measuring_rows, measuring_values
 from .state import State, midnight
 from .token_places import TokenPlaces
 
@@ -201,8 +201,8 @@ class Standing:
         Returns
         -------
         DataFrame
-            As `Answers.reviewed_images`, a row an image: of several annotators the first. And source: "holdout", or
-            "imported" where nobody knows what the author had seen.
+            As `Answers.reviewed_images`, a row an image: see `measuring_rows`. And source: "holdout", or "imported"
+            where nobody knows what the author had seen.
         """
         with self.state.lock:
             self.refresh()
@@ -212,9 +212,8 @@ class Standing:
             if not given["seq"]:
                 given, source = first_blind(decided, imported=True), "imported"
             table = images_table(given, self.lineage, changed=self.state.changed)
-            place = table["decision_id"].map(dict(zip(given["decision_id"], given["seq"], strict=True)))
-            first = place.groupby(table["item_id"]).transform("min") == place
-            table = table[first.to_numpy(bool)].reset_index(drop=True)
+            table = table[table["decision_id"].isin(measuring_rows(given, table["decision_id"], self.lineage))]
+            table = table.reset_index(drop=True)
             return table.assign(position=self.pool.positions(table["item_id"].tolist()), source=source)
 
     def answers(self) -> Answers:

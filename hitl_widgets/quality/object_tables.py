@@ -151,6 +151,33 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
     return _frame(rows, IMAGE_COLUMNS)
 
 
+def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
+    """Find the answers with an object whose label an edit left in doubt.
+
+    Objects of which the annotator was unsure don't count: they are ignored whatever their label is.
+
+    Parameters
+    ----------
+    table, lineage
+        As for `objects_table`.
+
+    Returns
+    -------
+    dict of str to int
+        Decision id -> the newest version of the taxonomy that left one of its labels in doubt.
+    """
+    today, gone = _meanings(lineage)
+    since: dict[str, int] = {}
+    for row, _, objects in answered(table):
+        version, decision_id = table["taxonomy"][row], table["decision_id"][row]
+        for one in objects:
+            if not one.is_there or one.unsure or gone(one.label_id, version) or today(one.label_id, version):
+                continue
+            if (step := lineage.cause_of_doubt(one.label_id, version)) is not None:
+                since[decision_id] = max(step.version, since.get(decision_id, 0))
+    return since
+
+
 def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """Drop predictions of labels that were added after their image was answered: nobody knows whether they are right.
 

@@ -221,6 +221,21 @@ def test_the_relabel_queue_names_the_objects(wb):
     assert queue[["item_id", "objects"]].to_numpy().tolist() == [["3", ("a",)]]
 
 
+def test_the_relabel_queue_leaves_out_what_the_documentation_says(tmp_path, pool):
+    """Guesses at images that were answered "unsure", and doubt that can't change what an image has."""
+    with hw.Workbench(tmp_path / "p", pool, ["RBC", "WBC"], task="boxes", annotator="ada", annotators_per_item=2) as wb:
+        doubtful, certain = hw.Box(1, 1, 9, 9, "RBC", id="a"), hw.Box(20, 20, 29, 29, "WBC", id="b")
+        wb.decide("3", "unsure", objects=[doubtful])
+        wb.decide("4", objects=[doubtful, certain])
+        for name in ("bob", "cleo"):
+            wb.decide("4", objects=[certain], annotator=name)
+        wb.decide("5", objects=[doubtful])
+        wb.apply(edits.split("RBC", into=["disc", "ring"]))
+        assert wb.relabel_queue()[["item_id", "objects"]].to_numpy().tolist() == [["5", ("a",)]]
+        table = wb.objects()
+        assert table.loc[table["status"] == "to_review", "item_id"].tolist() == ["3", "4", "5"]
+
+
 def test_as_many_objects_as_are_possible_may_stand_beside_deleted_ones(wb):
     propose(wb)
     one, *_ = training_ids(wb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,18 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets import edits
+from hitl_widgets.errors import UnknownLabel
 from hitl_widgets.project import threshold_arms
 from hitl_widgets.project.first_looks import first_looks
 from hitl_widgets.project.shown_objects import todays_thresholds
 from hitl_widgets.project.threshold_arms import WITHHELD, draw_threshold, is_withheld, moved
 from hitl_widgets.quality.prefill import prefill_bias
-from hitl_widgets.records import Proposal
+from hitl_widgets.records import Proposal, Seen
 
 N = 60
+
+
+WITHHELD_ONE = "m0.1"
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +151,55 @@ def test_a_merged_label_is_proposed_from_the_least_threshold_of_its_parts(tmp_pa
         usual = next(shown for item in wb.next(N, strategy="random") if
                      (shown := wb.session.shown_objects(item)).threshold_probability == 0.8)
         assert usual.threshold == pytest.approx(0.5)
+
+
+def answered_without_a_withheld_proposal(wb: hw.Workbench) -> hw.Item:
+    """An image that was answered with its visible RBC, while a WBC was withheld."""
+    propose(wb)
+    item = wb.session.item("0")
+    red, white, *_ = (one.to_dict() for one in wb.session.proposals(0))
+    seen = Seen(model="m", taxonomy=1, chosen_by="random", arm="shown", arm_probability=0.9, threshold=0.3,
+                threshold_probability=0.8, objects=(red,), withheld=({**white, "p": WITHHELD},))
+    wb.decide(item, objects=[{name: red[name] for name in ("id", "at", "label_id")}], seen=seen)
+    return item
+
+
+def answered_again(wb: hw.Workbench, item: hw.Item) -> Seen:
+    """What the log has as seen, after the image was answered again as a screen does it."""
+    wb.decide(item, objects=[], seen=wb.session.would_show(item))
+    return Seen.from_log(wb.project.log.standing_of(item.id, "ada").body["seen"])
+
+
+def test_an_image_with_a_withheld_proposal_can_be_answered_again_after_its_label_was_merged(tmp_path, pool):
+    """The withheld proposal was sent with its old label, which today's taxonomy refused."""
+    with opened(tmp_path / "p", pool, holdout=0) as wb:
+        item = answered_without_a_withheld_proposal(wb)
+        wb.apply(edits.merge(["RBC", "WBC"], into="cell"))
+        [one] = answered_again(wb, item).withheld
+        assert (one["id"], one["label_id"], one["p"]) == (WITHHELD_ONE, wb.taxonomy.label("cell").id, WITHHELD)
+
+
+@pytest.mark.parametrize("edit", [edits.split("WBC", into=["big", "small"]), edits.retire("WBC")], ids=str)
+def test_a_withheld_proposal_whose_label_is_in_doubt_or_gone_stays_in_the_log_as_it_was_proposed(tmp_path, pool, edit):
+    with opened(tmp_path / "p", pool, holdout=0) as wb:
+        item = answered_without_a_withheld_proposal(wb)
+        proposed = wb.taxonomy.label("WBC").id
+        wb.apply(edit)
+        again = answered_again(wb, item)
+        assert [(one["id"], one["label_id"]) for one in again.withheld] == [(WITHHELD_ONE, proposed)]
+        assert (again.threshold, again.threshold_probability, again.taxonomy) == (0.3, 0.8, 2)
+        # The place is still left out of training, and the first look is still the first answer.
+        [image] = wb.project.answers().reviewed_images().to_dict("records")
+        assert image["ignore"] == (tuple(again.withheld[0]["at"]),)
+        assert first_looks(wb.project)["decision_id"].tolist() == [
+            event.id for event in wb.project.log.events(kind="decided")][:1]
+
+
+def test_a_withheld_proposal_with_a_label_that_no_version_has_is_refused(tmp_path, pool):
+    with opened(tmp_path / "p", pool, holdout=0) as wb:
+        item = answered_without_a_withheld_proposal(wb)
+        wb.apply(edits.rename("WBC", to="leucocyte"))
+        seen = wb.session.would_show(item)
+        for label in ("nobody", "WBC"):  # a former name is no id
+            with pytest.raises(UnknownLabel, match=label):
+                wb.decide(item, objects=[], seen=replace(seen, withheld=({**seen.withheld[0], "label_id": label},)))
