@@ -291,6 +291,21 @@ def test_a_label_that_is_renamed_meanwhile_still_means_itself(opened):
 # -- the dialect alone
 
 
+def test_an_image_with_a_withheld_proposal_can_be_answered_again_after_its_label_was_split(opened):
+    """No version on a screen had the label of the withheld proposal, so the answer was refused."""
+    wb, _, _ = opened(proposes=False)
+    rbc = wb.taxonomy.label("RBC").id
+    withheld = {"id": "w", "kind": "box", "at": [30, 30, 40, 50], "label_id": rbc, "score": 0.9, "p": 0.05}
+    wb.decide("0", objects=[hw.Box(1, 1, 21, 21, "RBC")], seen={"model": "m", "withheld": [withheld]})
+    wb.apply(edits.split("RBC", into=["disc", "ring"]))
+    annotator = images.BoxAnnotator(options=wb.taxonomy.names)
+    wb.review(view=annotator, queue="relabel")
+    annotator.submit()
+    assert wb.objects()["status"].tolist() == ["decided"]
+    [kept] = wb.project.log.standing_of("0", "ada").body["seen"]["withheld"]
+    assert kept["label_id"] == rbc
+
+
 def test_the_dialect_there_and_back():
     objects = [{"kind": "box", "at": (1.25, 2.0, 30.5, 40.0), "label_id": "L1", "id": "a"},
                {"kind": "box", "at": (3.0, 4.0, 5.0, 6.0), "label_id": "L2", "id": "b"}]
