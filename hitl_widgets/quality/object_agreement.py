@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import distances, match_by_overlap, overlaps
 from ..records import Estimate, check_count
-from .object_matching import Floats, columns_of, coordinates, kinds_in, known_sizes, reviewed_pairs
+from .object_matching import IN_DOUBT, Floats, columns_of, coordinates, kinds_in, known_sizes, reviewed_pairs
 from .pairwise import unseen
 from .resampling import ALIKE, around
 from .span_agreement import FIGURES as SPAN_FIGURES
@@ -58,8 +58,8 @@ class ObjectAgreement:
     ----------
     table : DataFrame
         A row for each question and threshold of the overlap: question, threshold, value, low and high (95 %, over
-        images), n_images (that two people or more reviewed), n (pairs of objects, for "found" objects), why (the reason
-        where there is no number).
+        images), n_images (that two people or more reviewed), n (pairs of objects, for "found" and "together" objects),
+        why (the reason where there is no number).
 
         - found: 1 - Do / De, with Do the share of two people's objects in one image that have no partner, and De that
           share for two people's objects in two different images. 1 if each found what the other did, 0 if no more
@@ -74,11 +74,15 @@ class ObjectAgreement:
           nearer than any two objects of different images.
 
         A higher threshold turns badly placed objects into objects that weren't found, so look at the curves.
+
+        The label of an object is in doubt where an edit left it so: nobody knows whether it is the same as another's.
+        Such an object counts for found, placed and ks. "named" leaves out pairs with one, "together" and the figures of
+        spans leave out images with one; n_images and n are about the rest, and a note says how many there are.
     annotators : DataFrame
         A row per person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of
-        their and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap
-        of pairs). Not corrected for chance. ``wb.people.agreement()`` has only your own row, or everybody's if you may
-        see names.
+        their and the others' objects that have a partner), named (share of pairs with one label, of those without a
+        label in doubt), placed (mean overlap of pairs). Not corrected for chance. ``wb.people.agreement()`` has only
+        your own row, or everybody's if you may see names.
     kind : "box", "polygon", "point" or "span"
     notes : tuple of str
         Remarks to show with the figures.
@@ -114,8 +118,9 @@ class ObjectAgreement:
                            f"{', '.join(SPAN_FIGURES)}.")
         row = self.spans.loc[label]
         value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
-        n = int(self.table["n_images"].iloc[0])
-        why = SPANS_WHY[figure] if n else "no text that two people reviewed"
+        n = int(self.table.loc[self.table["question"] == "together", "n_images"].iloc[0])
+        why = SPANS_WHY[figure] if n else "every text that two people reviewed has a label in doubt" \
+            if self.table["n_images"].any() else "no text that two people reviewed"
         return Estimate(value, low, high, n, why if math.isnan(value) else "")
 
     def at(self, question: str, threshold: float = 0.5) -> Estimate:
@@ -180,7 +185,11 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     ----------
     objects : DataFrame
         A row per object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
-        y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" don't count.
+        y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" or whose status is
+        "planted" don't count; those whose status is "unsure" are that person's objects like any other. A label that is
+        missing is in doubt: see `ObjectAgreement`. If it is known who reviewed what, objects that are unsure or in
+        doubt don't count in other images, since `wb.objects()` also lists those of images of which somebody was unsure
+        as a whole, and of images that have changed.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
         By default `objects.attrs["reviewed"]`, which `wb.objects()` sets, else the images in which they found
@@ -228,27 +237,53 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     """
     check_count("resamples", resamples, "a number of samples, 2 or more,", least=2)
     given = _Given.of(objects, reviewed, sizes)
-    counts = _count(given, np.random.default_rng(seed))
-    n_images = len(counts.image)
-    drawn = np.random.default_rng(seed).multinomial(n_images, np.full(n_images, 1 / n_images), resamples) if n_images \
-        else np.zeros((resamples, 0))
-    once, again = counts.figures(np.ones((1, n_images))), counts.figures(drawn.astype(np.float64))
-    rows = []
-    for question in QUESTIONS:
-        for place, threshold in enumerate(THRESHOLDS):
-            value, n = float(once[question][0, place]), counts.n_of(question, place)
-            low, high = interval_of_coefficient(value, again[question][:, place], n_images)
-            why = "" if not math.isnan(value) else counts.why(question, n)
-            rows.append((question, threshold, value, low, high, n_images, n, why))
-    notes = () if given.told else (
+    clear = given.without_doubts()
+    counts = labelled = _count(given, np.random.default_rng(seed))
+    drawn = drawn_labelled = _drawn(counts, resamples, seed)
+    rows = _rows(counts, drawn, QUESTIONS)
+    notes: tuple[str, ...] = () if given.told else (
         "An image in which somebody found nothing doesn't count for them: pass reviewed= if there are some.",)
+    if len(clear.images) < len(given.images):
+        labelled = _count(clear, np.random.default_rng(seed))
+        drawn_labelled = _drawn(labelled, resamples, seed)
+        rows |= _rows(labelled, drawn_labelled, ("together",))
+        notes += _of_doubts(given.kind, len(counts.image) - len(labelled.image), len(counts.image))
     of_spans = None
     if given.kind == "span":
         tokens = objects.attrs.get("tokens") if tokens is None else tokens
-        of_spans, told = _spans(given, counts.image, tokens, drawn.astype(np.float64))
+        of_spans, told = _spans(clear, labelled.image, tokens, drawn_labelled)
         notes = (*notes, told) if told else notes
-    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes, of_spans,
-                           len(counts.people))
+    table = pd.DataFrame([row for question in QUESTIONS for row in rows[question]], columns=COLUMNS)
+    return ObjectAgreement(table, counts.people, given.kind, notes, of_spans, len(counts.people))
+
+
+def _drawn(counts: _Counts, resamples: int, seed: int) -> Floats:
+    """How often each image is in each sample, shape (resamples, n_images)."""
+    n = len(counts.image)
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), resamples).astype(np.float64) if n \
+        else np.zeros((resamples, 0))
+
+
+def _rows(counts: _Counts, drawn: Floats, questions: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of the table about each question."""
+    once, again = counts.figures(np.ones((1, len(counts.image)))), counts.figures(drawn)
+    rows: dict[str, list[tuple[Any, ...]]] = {question: [] for question in questions}
+    for question in questions:
+        n_images = counts.n_images_of(question)
+        for place, threshold in enumerate(THRESHOLDS):
+            value, n = float(once[question][0, place]), counts.n_of(question, place)
+            low, high = interval_of_coefficient(value, again[question][:, place], n_images)
+            why = "" if not math.isnan(value) else counts.why(question, place)
+            rows[question].append((question, threshold, value, low, high, n_images, n, why))
+    return rows
+
+
+def _of_doubts(kind: str, n: int, n_images: int) -> tuple[str, ...]:
+    """A remark on the images that have an object whose label is in doubt, if there are any."""
+    items, figures = ("texts", "together, f1_exact, f1_overlap and alpha leave") if kind == "span" else \
+        ("images", "together leaves")
+    return (f"{n:,} of {n_images:,} {items} have an object whose label is in doubt: {figures} out these {items}, named "
+            "leaves out pairs with such an object.",) if n else ()
 
 
 def _spans(given: _Given, items: Sequence[Any], tokens: Mapping[Any, npt.ArrayLike] | None, weights: Floats
@@ -267,13 +302,15 @@ class _Given:
     ----------
     kind : str
     by : dict of (item_id, annotator) to (coordinates, labels)
-        Also of people who reviewed an image and found nothing.
+        Also of people who reviewed an image and found nothing. A label in doubt is -1.
     images : dict of item_id to list of annotators
     labels, names : list
         Keys and names of the labels.
     sizes : dict of item_id to (height, width)
     told : bool
         Whether it is known who reviewed what.
+    without_doubt : bool
+        Whether images with a label in doubt were left out.
     """
 
     kind: str
@@ -283,12 +320,21 @@ class _Given:
     names: list[Any]
     sizes: dict[Any, tuple[float, float]]
     told: bool
+    without_doubt: bool = False
+
+    def without_doubts(self) -> _Given:
+        """The same without the images in which a label is in doubt."""
+        doubts = {item for (item, _), (_, labels) in self.by.items() if (labels < 0).any()}
+        images = {item: people for item, people in self.images.items() if item not in doubts}
+        by = {who: found for who, found in self.by.items() if who[0] in images}
+        return replace(self, by=by, images=images, without_doubt=True)
 
     @classmethod
     def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
            sizes: Mapping[Any, tuple[float, float]] | None) -> _Given:
         rows, kind, key = _checked(objects)
         told = reviewed if reviewed is not None else reviewed_pairs(objects)
+        rows = rows if told is None else _reviewed(rows, told)
         ats = coordinates(rows, kind) if len(rows) else []
         label, labels = pd.factorize(rows[key])
         named = dict(zip(rows[key], rows["label"], strict=True)) if "label" in rows else {}
@@ -316,13 +362,25 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
         raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and "
                          f"{', '.join(columns_of(objects))} are expected, as wb.objects() has them.")
-    rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
+    rows = objects
+    for name, gone in (("act", "deleted"), ("status", "planted")):
+        rows = rows[rows[name].ne(gone).to_numpy(np.bool_)] if name in rows else rows
     rows = rows.reset_index(drop=True)
     kinds = kinds_in(rows)
     if len(kinds) > 1:
         raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
                        "expected.")
     return rows, str(kinds[0]), key
+
+
+def _reviewed(rows: pd.DataFrame, reviewed: pd.DataFrame) -> pd.DataFrame:
+    """The objects without those that are unsure or in doubt in images that their annotator didn't review."""
+    if "status" not in rows:
+        return rows
+    pairs = set(zip(reviewed["item_id"], reviewed["annotator"], strict=True))
+    kept = [status not in IN_DOUBT or pair in pairs for status, pair in
+            zip(rows["status"], zip(rows["item_id"], rows["annotator"], strict=True), strict=True)]
+    return rows[np.array(kept, np.bool_)].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,11 +396,13 @@ class _Counts:
         place that of all objects. `alone` is for two people in the image, `alone_chance` for one in it and one in
         another image.
     named : ndarray of float, shape (n_images, n_thresholds, n_labels, n_labels)
-        Number of pairs of objects with each two labels, in both orders.
+        Number of pairs of objects with each two labels, in both orders, without pairs with a label in doubt.
     near, far : ndarray of float, shape (n_images, n_thresholds, n_bins) and (n_images, n_bins)
         Distances of pairs, and of objects of different images, in bins.
     near_sum, far_sum : ndarray of float, shape (n_images, n_thresholds) and (n_images,)
     people : DataFrame
+    without_doubt : bool
+        Whether images with a label in doubt were left out.
     """
 
     image: list[Any]
@@ -354,6 +414,7 @@ class _Counts:
     near_sum: Floats
     far_sum: Floats
     people: pd.DataFrame
+    without_doubt: bool
 
     def figures(self, weights: Floats) -> dict[str, Floats]:
         """Each figure in each sample of the images, shape (n_samples, n_thresholds); NaN where undefined."""
@@ -374,18 +435,28 @@ class _Counts:
                 "ks": (reached[0] - reached[1]).max(axis=2)}
 
     def n_of(self, question: str, place: int) -> int:
-        """Objects, for "found", or pairs of them at a threshold."""
-        whole = question in ("found", "together")
-        return int(self.alone[:, 0, -1].sum() if whole else self.near[:, place].sum())
+        """Objects, for "found" and "together", or pairs of them at a threshold."""
+        return int(self.alone[:, 0, -1].sum() if question in ("found", "together") else
+                   self.named[:, place].sum() / 2 if question == "named" else self.near[:, place].sum())
 
-    def why(self, question: str, n: int) -> str:
-        """Reason why a figure is undefined."""
+    def n_images_of(self, question: str) -> int:
+        """Images, for "named" without those whose pairs all have a label in doubt."""
+        pairs, named = self.near[:, 0].sum(axis=1), self.named[:, 0].sum(axis=(1, 2))
+        return len(self.image) - (int(((pairs > 0) & (named == 0)).sum()) if question == "named" else 0)
+
+    def why(self, question: str, place: int) -> str:
+        """Reason why a figure is undefined at a threshold."""
         if len(self.image) < 2:
-            return "two items that two people reviewed are needed"
-        if question == "named" and n:
-            return "all paired objects have one label, so that no disagreement is expected by chance"
-        whole = question in ("found", "together")
-        return "nobody found an object" if whole else "no two objects are paired at this overlap"
+            return "two items that two people reviewed" + (", without a label in doubt," * self.without_doubt) + \
+                " are needed"
+        n = self.n_of(question, place)
+        if question in ("found", "together"):
+            return "all images have the same objects, so that no disagreement is expected by chance" if n else \
+                "nobody found an object"
+        if question == "named" and self.near[:, place].any():
+            return "all paired objects have one label, so that no disagreement is expected by chance" if n else \
+                "all paired objects have a label in doubt"
+        return "no two objects are paired at this overlap"
 
 
 def _pairs(given: _Given, item: Any) -> Iterator[tuple[Any, Any]]:
@@ -410,18 +481,21 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
             (a, of_a), (b, of_b) = given.by[item, one], given.by[item, other]
             worth, first, second = _paired(given.kind, a, b, size, of_a, of_b)
             kept = worth[None, :] >= limits[:, None]
-            alike = of_a[first] == of_b[second]
+            labelled = (of_a[first] >= 0) & (of_b[second] >= 0)
+            alike = labelled & (of_a[first] == of_b[second])
             alone[row] += _alone(len(a) + len(b), kept, alike)
             apart = _distances_of_pairs(given.kind, a, b, first, second, size)
-            at, pair = np.nonzero(kept)
+            at, pair = np.nonzero(kept & labelled)
             np.add.at(named[row], (at, of_a[first[pair]], of_b[second[pair]]), 1)
             np.add.at(named[row], (at, of_b[second[pair]], of_a[first[pair]]), 1)
+            at, pair = np.nonzero(kept)
             np.add.at(near[row], (at, np.minimum((apart * _BINS).astype(np.int64), _BINS - 1)[pair]), 1)
             near_sum[row] += kept @ apart
             some = kept[middle]
-            same = int(alike[some].sum())
+            sums = (int(some.sum()), len(a) + len(b), int((some & alike).sum()), int((some & labelled).sum()),
+                    float(worth[some].sum()))
             for who in (one, other):
-                theirs.setdefault(who, []).append((int(some.sum()), len(a) + len(b), same, float(worth[some].sum())))
+                theirs.setdefault(who, []).append(sums)
         for step in range(1, min(_OTHERS, n - 1) + 1):
             apart_from = images[order[(place_of[row] + step) % n]]
             (a, of_a), (b, of_b) = _strangers(given, item, apart_from, step)
@@ -431,7 +505,8 @@ def _count(given: _Given, rng: np.random.Generator) -> _Counts:
                 between = distances(given.kind, a, b, size=size).ravel()
                 far[row] += np.bincount(np.minimum((between * _BINS).astype(int), _BINS - 1), minlength=_BINS)
                 far_sum[row] += between.sum()
-    return _Counts(images, alone, chance, named, near, far, near_sum, far_sum, _people(given, theirs))
+    return _Counts(images, alone, chance, named, near, far, near_sum, far_sum, _people(given, theirs),
+                   given.without_doubt)
 
 
 def _alone(n: int, kept: npt.NDArray[np.bool_], alike: npt.NDArray[np.bool_]) -> Floats:
@@ -471,9 +546,9 @@ def _people(given: _Given, theirs: dict[Any, list[Any]]) -> pd.DataFrame:
     rows = []
     for who in sorted({who for people in given.images.values() for who in people}, key=str):
         own = [of for (_, annotator), of in given.by.items() if annotator == who]
-        n_pairs, n_objects, same, worth = np.sum(theirs.get(who, [(0, 0, 0, 0.0)]), axis=0)
+        n_pairs, n_objects, same, n_named, worth = np.sum(theirs.get(who, [(0, 0, 0, 0, 0.0)]), axis=0)
         rows.append((who, len(own), sum(len(ats) for ats, _ in own), 2 * n_pairs / n_objects if n_objects else np.nan,
-                     same / n_pairs if n_pairs else np.nan, worth / n_pairs if n_pairs else np.nan))
+                     same / n_named if n_named else np.nan, worth / n_pairs if n_pairs else np.nan))
     return pd.DataFrame(rows, columns=PERSON_COLUMNS)
 
 

@@ -45,7 +45,8 @@ def span_table(texts: Sequence[Sequence[Found]], units: Sequence[Ints], names: S
     Parameters
     ----------
     texts : sequence of sequence of Found
-        What each person found in each text, of two people or more.
+        What each person found in each text, of two people or more. Texts with a label in doubt aren't expected: nobody
+        knows whether such a span is the same as another's.
     units : sequence of ndarray of int64, shape (n_units, 2)
         The tokens of each text, [start, end) in characters.
     names : sequence of str

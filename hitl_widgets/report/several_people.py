@@ -235,16 +235,14 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
 
 
 def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> ObjectAgreement:
-    """How far annotators agree on the objects of the images that several of them answered."""
+    """How far annotators agree on the objects of the images that several of them answered for certain."""
     if given := [name for name, value in unused.items() if value is not None]:
         raise BadInput(f"{given[0]}= was given; for objects the figures are how many were found, named and placed "
                        "alike. Leave it out.")
     images = project.answers().reviewed_images(teaching=False)
     sizes = {item_id: (float(width), float(height)) for item_id, width, height in
              zip(images["item_id"], images["width"], images["height"], strict=True)}
-    objects = project.objects()
-    objects = objects[objects["status"] == "decided"]
-    found = agreement_objects(as_seen_by(project, objects, reader), sizes=sizes,
+    found = agreement_objects(as_seen_by(project, project.objects(), reader), sizes=sizes,
                               reviewed=as_seen_by(project, images[["item_id", "annotator"]], reader))
     return replace(found, annotators=own_rows(project, found.annotators, reader))
 

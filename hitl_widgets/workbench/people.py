@@ -162,7 +162,10 @@ class People:
             .table, .per_label, .pairs and .within (everybody's if you may see names; else .pairs compares you with all
             others together, and .within has your own row and "all", from five others on), .over_time(), .plot(). For a
             scale .alpha, .difference (how much two values of an item differ), .table and .pairs. For objects, how many
-            were found, named and placed alike, as curves: .table, .annotators (your own row, as above), .plot().
+            were found, named and placed alike, as curves: .table, .annotators (your own row, as above), .plot(). Images
+            count that were answered for certain; objects of which somebody was unsure are theirs like any other; of
+            objects whose label an edit left in doubt only the place is compared, and .notes says how many images have
+            one.
         """
         from ..report.several_people import agreement_of
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)

@@ -146,3 +146,63 @@ def test_the_plot_has_a_curve_for_each_question() -> None:
     assert [axes.get_title(loc="left") for axes in found.plot().axes] == [
         "Found the same objects", "Named them the same", "Placed them the same", "All three together"]
     assert "overlap 0.5" in found._repr_html_()
+
+
+def pairs(*images: list[tuple[str | None, str | None]]) -> pd.DataFrame:
+    """Boxes that ann and bob drew at the same places, with the label of each; no two images have boxes that overlap."""
+    rows = [(image, who, label, 1000 * image + 50 * place, 0, 1000 * image + 50 * place + 40, 40)
+            for image, labels in enumerate(images) for place, of_both in enumerate(labels)
+            for who, label in zip(("ann", "bob"), of_both, strict=True)]
+    return pd.DataFrame(rows, columns=["item_id", "annotator", "label", *SIDES])
+
+
+def test_a_label_in_doubt_is_neither_another_label_nor_the_same_as_another_in_doubt() -> None:
+    found = agreement_objects(pairs(*[[("a", "a"), ("b", "b"), ("a", None), (None, None)]] * 20))
+    assert found["named"].value == pytest.approx(1)
+    assert found["found"].value == found["placed"].value == pytest.approx(1)
+    differ = agreement_objects(pairs(*[[("a", "a"), ("a", "b"), (None, None)]] * 20))
+    assert differ.annotators["named"].tolist() == [0.5, 0.5]
+    # Of the 80 labels of 40 pairs 60 are a: 1 - (20 / 40) / (1 - (60 * 59 + 20 * 19) / (80 * 79)).
+    assert differ["named"].value == pytest.approx(1 - 0.5 / (1 - 3920 / 6320))
+    assert (differ.table.loc[differ.table["question"] == "named", "n"] == 40).all()
+
+
+def test_together_is_about_images_without_a_label_in_doubt_and_a_note_says_so() -> None:
+    found = agreement_objects(pairs(*[[("a", "a"), ("b", "a")]] * 10, *[[("a", "a"), ("b", None)]] * 20))
+    assert found["together"].value == pytest.approx(1 / 2)
+    assert (found["together"].n, found["named"].n, found["found"].n) == (10, 30, 30)
+    assert any("20 of 30 images have an object whose label is in doubt" in note for note in found.notes)
+    assert found.notes[-1] in repr(found)
+    assert not any("in doubt" in note for note in agreement_objects(pairs(*[[("a", "b")]] * 9)).notes)
+
+
+def test_where_all_labels_are_in_doubt_the_reason_says_so() -> None:
+    found = agreement_objects(pairs(*[[("a", None), (None, "b")]] * 10))
+    assert found["found"].value == pytest.approx(1)
+    assert np.isnan(found["named"])
+    assert (found["named"].n, found["named"].why) == (0, "all paired objects have a label in doubt")
+    assert "without a label in doubt" in found["together"].why
+
+
+def test_objects_that_are_the_same_everywhere_have_a_reason_of_their_own() -> None:
+    found = agreement_objects(pairs(*[[("a", "a")]] * 5).assign(x0=0, x1=40))
+    assert "all images have the same objects" in found["found"].why
+
+
+def test_unsure_objects_count_and_answers_to_planted_suggestions_do_not() -> None:
+    objects = pairs(*[[("a", "a"), ("b", "b"), ("a", "b")]] * 10)
+    of_bob = objects["annotator"] == "bob"
+    status = pd.Series("decided", objects.index)
+    unsure = agreement_objects(objects.assign(status=status.mask(of_bob, "unsure")))
+    pd.testing.assert_frame_equal(unsure.table, agreement_objects(objects).table)
+    planted = agreement_objects(objects.assign(status=status.mask(of_bob & (objects["item_id"] < 4), "planted")))
+    assert planted["found"].n == 6
+
+
+def test_unsure_objects_of_images_that_were_not_answered_for_certain_do_not_count() -> None:
+    objects = pairs(*[[("a", "a"), ("b", "b")]] * 10).assign(status="decided")
+    objects.loc[(objects["annotator"] == "bob") & (objects["item_id"] < 4), "status"] = "unsure"
+    reviewed = objects.loc[objects["status"] == "decided", ["item_id", "annotator"]].drop_duplicates()
+    assert agreement_objects(objects, reviewed=reviewed)["found"].n == 6
+    nothing = agreement_objects(objects[:0], reviewed=pd.concat([reviewed, reviewed.assign(annotator="cleo")]))
+    assert nothing["found"].why == "nobody found an object"

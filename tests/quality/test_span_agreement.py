@@ -174,3 +174,20 @@ def test_of_one_person_it_says_that_two_are_needed():
     assert all("two people" in alone[figure].why for figure in ("f1_exact", "f1_overlap", "alpha", "found"))
     assert "nobody found" not in repr(alone)
     assert "nan" not in repr(alone)
+
+
+def test_texts_with_a_label_in_doubt_are_left_out_of_figures_that_compare_labels():
+    clear = [(text, who, label, 0, 4) for text in range(10) for who, label in
+             (("ann", "person"), ("bob", "place" if text < 4 else "person"))]
+    doubtful = [(text, who, label, start, start + 4) for text in range(10, 15) for start, labels in
+                ((0, ("place", None)), (10, (None, None))) for who, label in zip(("ann", "bob"), labels, strict=True)]
+    units = {text: [[0, 4], [10, 14], [20, 24]] for text in range(15)}
+    found = agreement_objects(table(*clear, *doubtful), tokens=units)
+    without = agreement_objects(table(*clear), tokens=units)
+    assert found["f1_exact"].value == found["f1_overlap"].value == pytest.approx(12 / 20)
+    pd.testing.assert_frame_equal(found.spans, without.spans)
+    assert (found["alpha"].n, found["found"].n) == (10, 15)
+    assert any("5 of 15 texts" in note and "alpha" in note for note in found.notes)
+    nothing = agreement_objects(table(*doubtful), tokens=units)
+    assert math.isnan(nothing["f1_exact"])
+    assert nothing["alpha"].why == "every text that two people reviewed has a label in doubt"

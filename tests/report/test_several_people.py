@@ -1,9 +1,11 @@
 """What do several people's answers say together where an item has several labels, or values of attributes?"""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, UnknownLabel
 from hitl_widgets.project.adaptive import adapt, where
 from hitl_widgets.project.names import names_for
@@ -196,3 +198,58 @@ def test_answers_of_nobody_in_particular_have_no_pseudonym(opened):
     own, imported, other = (names_for(wb.project, [name], "ada")[name] for name in ("ada", "import", "bob"))
     assert (own, imported) == ("ada", "import")
     assert other.startswith("person ")
+
+
+FIGURES = ("found", "named", "placed", "together", "f1_exact", "f1_overlap", "alpha")
+
+
+def mark(wb, k, annotator, *, person="person", unsure=False, **more):
+    """A person at places that differ between texts, and a place at the end."""
+    wb.decide(IDS[k], annotator=annotator, objects=[hw.Span(5 * (k % 6), 5 * (k % 6) + 4, label=person, unsure=unsure),
+                                                    hw.Span(40, 44, label="place")], **more)
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """Twelve texts that ada and bob marked alike."""
+    pool = hw.Pool.from_texts(["word " * 10] * 12, IDS[:12])
+    with hw.Workbench(tmp_path / "notes", pool, ["person", "place"], task="spans", holdout=0.0, annotator="ada",
+                      progress=False, names=True) as wb:
+        for k in range(12):
+            mark(wb, k, "ada")
+            mark(wb, k, "bob")
+        yield wb
+
+
+def test_who_is_unsure_of_a_span_found_it_all_the_same(notes):
+    for k in range(12):
+        mark(notes, k, "bob", unsure=True)
+    found = notes.people.agreement()
+    assert [found[name].value for name in FIGURES] == [pytest.approx(1)] * len(FIGURES)
+    assert found.annotators["found"].tolist() == [1, 1]
+    assert found.notes == ()
+
+
+def test_a_split_takes_nothing_from_what_people_found_and_a_note_counts_what_it_left_in_doubt(notes):
+    notes.apply(edits.split("person", into=["man", "woman"]))
+    for k in range(12):
+        mark(notes, k, "ada", person="woman")
+    for k in range(8):
+        mark(notes, k, "bob", person="woman")
+    found = notes.people.agreement()
+    assert [found[name].value for name in FIGURES] == [pytest.approx(1)] * len(FIGURES)
+    assert [found[name].n for name in ("found", "named", "f1_exact")] == [12, 12, 8]
+    assert any("4 of 12 texts" in note for note in found.notes)
+
+
+def test_agreement_on_spans_is_that_of_the_table_of_objects(notes):
+    notes.apply(edits.split("person", into=["man", "woman"]))
+    for k in range(9):
+        mark(notes, k, "ada", person="woman", unsure=k % 2 == 0)
+        mark(notes, k, "bob", person="man" if k < 2 else "woman", **({"verdict": "unsure"} if k > 6 else {}))
+    found, direct = notes.people.agreement(), quality.agreement_objects(notes.objects())
+    pd.testing.assert_frame_equal(found.table, direct.table)
+    pd.testing.assert_frame_equal(found.spans, direct.spans)
+    assert found["found"].n == 10
+    assert found["f1_exact"].n == 7
+    assert found["f1_exact"].value == pytest.approx((5 + 7) / 14)
