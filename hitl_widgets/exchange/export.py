@@ -206,13 +206,19 @@ def _check_apart(project: Project, path: Path, chosen: Format) -> None:
     """Raise BadInput if the path to be replaced is the project, or contains it or files of its pool."""
     if not path.exists():
         return
-    real, own, pool = path.resolve(), project.folder.resolve(), project.pool
+    real, own = path.resolve(), project.folder.resolve()
     if own.is_relative_to(real) or (real.is_relative_to(own) and not chosen.folder
                                     and real.suffix.lower() not in chosen.suffixes):
         raise BadInput(f"{path} {'holds' if real.is_dir() else 'is a file of'} the project in {own}, which would be "
                        "lost. Nothing was written; choose another path.")
+    _check_no_items_in(path, project.pool, chosen)
+
+
+def _check_no_items_in(path: Path, pool: Pool, chosen: Format) -> None:
+    """Raise BadInput if the path to be replaced is a file of the pool, or contains some."""
     if not pool.in_files or pool.remote:
         return
+    real = path.resolve()
     inside: dict[Path, bool] = {}
     for position in range(len(pool)):
         with suppress(ItemError):

@@ -15,7 +15,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -465,19 +465,18 @@ def check_replaceable(path: Path, draft: Path, stems: Callable[[], Collection[st
         Gives the names of all the project's items, as `wanted_stem`, in lower case.
     """
     new = {file.relative_to(draft).as_posix() for file in draft.rglob("*") if not file.is_dir()}
-    kinds = {suffix for name in new if (suffix := PurePosixPath(name).suffix.lower()) not in IMAGE_SUFFIXES}
-    known: Collection[str] | None = None
+    kinds = {".cache", *(PurePosixPath(name).suffix.lower() for name in new)}.difference(IMAGE_SUFFIXES, [""])
+    known = cache(stems)
     for folder, folders, names in os.walk(path):
         links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in sorted([*names, *links]):
             inner, file = Path(folder, name).relative_to(path).as_posix(), PurePosixPath(name)
             suffix = file.suffix.lower()
-            if inner in new or (suffix in kinds and suffix) or name in _OF_THE_SYSTEM or suffix == ".cache":
+            if inner in new or suffix in kinds or name in _OF_THE_SYSTEM:
                 continue
             if suffix in IMAGE_SUFFIXES:
-                known = stems() if known is None else known
                 stem = file.stem.lower()
-                if stem in known or re.sub(r"-\d+$", "", stem) in known:
+                if stem in known() or re.sub(r"-\d+$", "", stem) in known():
                     continue
             raise BadInput(f"{path} has {inner!r:.200}, which no export of this project would have put there and which "
                            "would be lost. Nothing was written; choose another path, or move that file away.")

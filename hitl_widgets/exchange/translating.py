@@ -78,28 +78,17 @@ class Translator:
                               ) from error
 
     def _made(self, position: int, item_id: str, answer: Answer) -> Decision | None:
-        project, task = self._project, self._project.task
+        project = self._project
         annotator = self._annotator if answer.annotator in ("", CONSENSUS) else answer.annotator
         annotator = project.who(self.people.of(annotator))
         if answer.note is not None:
             answer = replace(answer, note=project.log.redactions.text(self.people.text(answer.note)))
         decision_id = answer.decision_id or new_id()
         seen, values = self._seen(answer), self.values(answer.values)
-        fields: dict[str, Any]
-        if self._header.shape is not None:
-            some = self._objects(position, answer, seen, decision_id)
-            if some is None:
-                return None
-            fields = some
-        else:
-            label_id = self._label_id(answer)
-            if answer.verdict in LABELLING and label_id is None and not values:
-                self._losses.add("answer", "It has no label." if task != "scale" else "It has no value.")
-                return None
-            name = None if label_id is None else self.today.name_as_answered(label_id)
-            fields = {"verdict": answer.verdict, "label": name, "label_id": label_id, "values": values}
-            if answer.verdict in ("accept", "correct") and seen.suggestion is None and not seen.values:
-                fields["verdict"] = "answer"
+        fields = self._labelled(answer, seen, values) if self._header.shape is None else \
+            self._objects(position, answer, seen, decision_id)
+        if fields is None:
+            return None
         touched = None if answer.touched is None else tuple(
             self.labels.ids.get(one, self._attributes.get(one, one)) for one in answer.touched)
         return Decision(id=decision_id, item_id=item_id, annotator=annotator, certainty=answer.certainty,
@@ -128,6 +117,17 @@ class Translator:
             raise BadInput(f"it has {len(ids)} labels, and an item of this project has one. Make a project with "
                            "task='multilabel'.")
         return ids[0] if ids else None
+
+    def _labelled(self, answer: Answer, seen: Seen, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The fields of a decision on labels and values; None if a label or a value was expected and there is none."""
+        label_id = self._label_id(answer)
+        if answer.verdict in LABELLING and label_id is None and not values:
+            self._losses.add("answer", "It has no label." if self._project.task != "scale" else "It has no value.")
+            return None
+        name = None if label_id is None else self.today.name_as_answered(label_id)
+        was_shown = seen.suggestion is not None or bool(seen.values)
+        verdict = "answer" if answer.verdict in ("accept", "correct") and not was_shown else answer.verdict
+        return {"verdict": verdict, "label": name, "label_id": label_id, "values": values}
 
     def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
                  ) -> dict[str, Any] | None:

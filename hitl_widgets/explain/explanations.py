@@ -19,7 +19,7 @@ from ..learn.imported import ImportedPredictor, no_net
 from ..learn.inference import Inference
 from ..learn.registry import Registry, Version
 from ..learn.value_registry import ValueRegistry
-from ..records import Attribution, Bars, Item, Prediction, Region, no_bars
+from ..records import Attribution, Bars, Item, Prediction, Region, check_count, no_bars
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import is_set, members
 from .attribute import NetExplainer
@@ -361,8 +361,7 @@ def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *
         When a model's weights are gone, or the method doesn't serve it.
     """
     from ..drawing.plots import plot_reasons
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
+    check_count("n", n, "a number of items, 1 or more,", least=1)
     wrong = {item_id: mask for item_id, pairs in regions
              if item_id in labels and (mask := _wrong_region(pairs)) is not None}
     if not wrong:

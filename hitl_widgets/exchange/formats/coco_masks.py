@@ -93,6 +93,11 @@ def _runs(counts: Any, where: str) -> list[int]:
     if not isinstance(counts, str) or not all("0" <= one <= "o" for one in counts):
         raise BadInput(f"{where} has a mask with the counts {counts!r:.60}; a list of whole numbers is expected, or "
                        "COCO's compressed text of them.")
+    return _decompressed(counts, where)
+
+
+def _decompressed(counts: str, where: str) -> list[int]:
+    """The run lengths in COCO's compressed text: five bits a character, as differences from the third run on."""
     runs: list[int] = []
     value = shift = 0
     for one in counts:

@@ -221,12 +221,11 @@ def _under_supercategories(taxonomy: Taxonomy, supers: Mapping[str, str], used: 
         lost.add("place of a label in the hierarchy", "A supercategory is a category with objects of its own, or lies "
                  "under another one.", len(supers))
         return taxonomy
-    fresh = Taxonomy([{"name": name, "labels": []} for name in sorted(above - names.keys())]) \
-        if above - names.keys() else None
-    of = names | ({label.name: label.id for label in fresh.labels} if fresh else {})
+    missing = sorted(above - names.keys())
+    fresh = Taxonomy([{"name": name, "labels": []} for name in missing]).labels if missing else ()
+    of = names | {label.name: label.id for label in fresh}
     under = {label_id: of[sound_name(name).replace(" / ", "/")] for label_id, name in supers.items()}
-    return Taxonomy([*(fresh.labels if fresh else ()),
-                     *(replace(label, parent=under.get(label.id)) for label in taxonomy.labels)])
+    return Taxonomy([*fresh, *(replace(label, parent=under.get(label.id)) for label in taxonomy.labels)])
 
 
 def _task_of(documents: Sequence[_Document]) -> str:
@@ -310,14 +309,15 @@ class _Reader:
             if one is not None:
                 n_answer = as_mapping(annotation.get("hitl")).get("answer", 0)
                 of_answer[n_answer if n_answer in range(len(own)) else 0].append(one)
-        if not own and annotations and not of_answer:
-            self.lost.add("answer", NOTHING_READ)
-            return ()
-        if not own and not annotations and not self.empty:
-            if not is_own:
-                self.lost.add("whether somebody looked for objects", "An image without annotations may be one at which "
-                              "nobody looked; pass empty=True where all images were labelled.")
-            return ()
+        if not own and not of_answer:
+            if annotations:
+                self.lost.add("answer", NOTHING_READ)
+                return ()
+            if not self.empty:
+                if not is_own:
+                    self.lost.add("whether somebody looked for objects", "An image without annotations may be one at "
+                                  "which nobody looked; pass empty=True where all images were labelled.")
+                return ()
         answers = [*own] or [Answer(CONSENSUS, objects=())]
         for n, objects in of_answer.items():
             answers[n] = replace(answers[n], objects=_of_own_ids([*objects, *(answers[n].objects or ())]))

@@ -194,11 +194,17 @@ class _Rows:
             cells |= self._labels(record, consensus, votes)
         elif self._header.shape is not None:
             cells["objects"] = self._objects(record.answers)
+        cells |= self._values(consensus, votes)
+        return {name: cells.get(name) for name in self._features}
+
+    def _values(self, consensus: Answer | None, votes: Sequence[Answer]) -> dict[str, Any]:
+        """The value of each attribute, by its column."""
+        cells = {}
         for name, attribute in self._attributes.items():
             of = [consensus] if consensus is not None and attribute.id in consensus.values else votes
             cells[name] = _joined(attribute, [one.values[attribute.id] for one in of
                                               if attribute.id in one.values and one.verdict in LABELLING])
-        return {name: cells.get(name) for name in self._features}
+        return cells
 
     def _whole(self, record: ItemRecord) -> str:
         try:

@@ -260,16 +260,18 @@ def _records(source: Source, header: Header, ids: Mapping[str, str], entries: li
         answers = []
         for entry in given:
             with inside(f"{file}{entry.where}"):
-                if entry.data is None:
-                    answers.append(Answer(entry.annotator, "skip"))
-                elif header.shape is None:
-                    names = _names(header.task, entry.data)
-                    answers.append(Answer(entry.annotator, label_ids=tuple(dict.fromkeys(ids[one] for one in names))))
-                else:
-                    answers.append(Answer(entry.annotator, objects=tuple(_objects(
-                        header, ids, entry.data, shown or "", lost))))
+                answers.append(_answer(header, ids, entry, shown or "", lost))
         size = (len(shown), 1) if shown is not None and header.kind == "text" else None
         yield ItemRecord(item, name, size, shown if header.kind == "text" else None, answers=tuple(answers))
+
+
+def _answer(header: Header, ids: Mapping[str, str], entry: _Entry, text: str, lost: Losses) -> Answer:
+    if entry.data is None:
+        return Answer(entry.annotator, "skip")
+    if header.shape is None:
+        names = _names(header.task, entry.data)
+        return Answer(entry.annotator, label_ids=tuple(dict.fromkeys(ids[one] for one in names)))
+    return Answer(entry.annotator, objects=tuple(_objects(header, ids, entry.data, text, lost)))
 
 
 def _in_pool(source: Source, item: str) -> str:

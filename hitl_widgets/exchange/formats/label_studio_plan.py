@@ -94,8 +94,7 @@ def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
         for name, value in entry.items():
             if name in _MIN_KEYS or "data" in entry:
                 continue
-            if isinstance(value, (list, dict)) and all(isinstance(one, dict) for one in
-                                                       (value if isinstance(value, list) else [value])):
+            if all(isinstance(one, dict) for one in (value if isinstance(value, list) else [value])):
                 names.add(name)
             elif isinstance(value, str):
                 texts.setdefault(name, []).append(value)
@@ -104,7 +103,7 @@ def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
     shown = next((name for name, values in texts.items() if all(map(is_address, values))),
                  max(length, key=length.__getitem__, default=None))
     return names | {name for name, values in texts.items()
-                    if name != shown and name != "item_id" and len(set(values)) <= max(20, len(values) // 2)}
+                    if name not in (shown, "item_id") and len(set(values)) <= max(20, len(values) // 2)}
 
 
 def _from_min(entry: Mapping[str, Any], names: Any, controls: Mapping[str, Control]) -> dict[str, Any]:
