@@ -213,9 +213,10 @@ class Pool:
         if text is None and image == "path" and "path" not in columns and "text" in columns:
             text = "text"
         content = image if text is None else text
-        _check_columns(columns, [content] if id is None else [content, id], of_texts=text is not None)
+        taken = [content] if id is None else [content, id]
+        _check_columns(columns, taken, of_texts=text is not None)
         ids: Any = range(len(df)) if id is None else df[id]
-        meta = df.drop(columns=[content] if id is None else [content, id]).reset_index(drop=True)
+        meta = df.drop(columns=taken).reset_index(drop=True)
         changed = {"storage_options": storage_options is not None, "cache": cache is not None,
                    "cache_size": cache_size != CACHE_SIZE, "max_size": max_size != MAX_SIZE,
                    "timeout": timeout != TIMEOUT_S}

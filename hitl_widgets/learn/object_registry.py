@@ -227,11 +227,18 @@ class ObjectRegistry:
                                     "adopted now.")
                 return self._given_anew()
             return ObjectModel(version, self.given, net=None, **more)
+        net = self._adopted_net(path, version, own=own)
+        detector: Detector | SpanDetector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
+            OwnSpanDetector(net) if isinstance(net, SpanNet) else TorchvisionDetector(net, device=self.device)
+        return ObjectModel(version, detector, net=net, **more)
+
+    def _adopted_net(self, path: Path, version: str, *, own: bool) -> nn.Module:
+        """The net of the workbench, or that of torchvision's detector, with the weights of a version."""
         if not path.exists():
             raise ModelError(f"the weights of the adopted model, {path}, are gone.{self.project.files.lost(path)} "
                              f"{AGAIN}")
         try:
-            net: nn.Module = self.given.net if not own else (  # type: ignore[union-attr]  # of torchvision's, see above
+            net: nn.Module = self.given.net if not own else (  # type: ignore[union-attr]  # torchvision's, see `load`
                 SpanNet(shapes_in(path)["tags.bias"][0] // N_TAGS) if self.kind == "span" else
                 ObjectNet(shapes_in(path)["centres.weight"][0]))
             net = load_weights(net, path)
@@ -241,9 +248,7 @@ class ObjectRegistry:
             raise ModelError(f"{path} holds other weights ({held}) than its name says: the file was damaged or "
                              f"changed. {AGAIN}")
         self.project.files.share(path)  # the server may have lost what this machine has kept
-        detector: Detector | SpanDetector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
-            OwnSpanDetector(net) if isinstance(net, SpanNet) else TorchvisionDetector(net, device=self.device)
-        return ObjectModel(version, detector, net=net, **more)
+        return net
 
     def _imported(self, version: str) -> ImportedDetector:
         """The imported objects of a version; ModelError where they are damaged."""
@@ -620,11 +625,13 @@ def _names_of(model: Any) -> tuple[str, ...]:
     if isinstance(names, (np.ndarray, pd.Index, pd.Series)):
         names = names.tolist()
     first = int(isinstance(model, nn.Module))  # torchvision's 0 is the background
-    if isinstance(names, Mapping) and names and set(names) == set(range(first, first + len(names))):
+    if not isinstance(names, (Mapping, list, tuple)) or not names:
+        return ()
+    if isinstance(names, Mapping) and set(names) == set(range(first, first + len(names))):
         names = [names[number] for number in sorted(names)]
-    if isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
+    if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
         return tuple(map(str, names))
-    if isinstance(names, Mapping) and names and all(isinstance(name, str) for name in names.values()):
+    if isinstance(names, Mapping) and all(isinstance(name, str) for name in names.values()):
         raise ModelError(f"the model's labels are {dict(names)!r:.80}; a list of names, in the order of its numbers "
                          f"from {first}, is expected.")
     return ()

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..errors import ItemError
 from ..items.pool import Pool
-from ..objects.overlap import bounds
+from ..objects.shapes import bounds_of
 from ..project.project import Project
 from ..quality.object_tables import SPAN_COLUMNS
 from ..records import SHAPE_OF, Proposal
@@ -92,8 +92,7 @@ def found_table(project: Project, positions: Sequence[int] | np.ndarray,
         text = project.pool.load(position) if found and of_spans else ""
         for one in found:
             points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
-            box = (None,) * 4 if one.kind == "span" else (*one.at, *one.at) if one.kind == "point" else \
-                one.at if one.kind == "box" else tuple(bounds([one.at])[0].tolist())
+            box = (None,) * 4 if one.kind == "span" else bounds_of(one.at)
             rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), *box, points, one.score,
                          version, *((*one.at, text[slice(*map(int, one.at))]) if text else ())))
     dtypes: dict[str, Any] = {**dict.fromkeys(("x0", "y0", "x1", "y1", "score"), float), "start": "Int64",

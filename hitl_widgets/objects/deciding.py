@@ -145,11 +145,9 @@ def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, se
     """
     if verdict not in (None, *VERDICTS):
         raise BadInput(f"verdict {verdict!r:.80} is unknown; one of {', '.join(VERDICTS)} is expected.")
-    if verdict == "skip":
-        if objects is not None:
-            raise BadInput("a skip carries no objects; 'unsure' keeps them.")
-        return verdict
-    if verdict == "unsure":
+    if verdict == "skip" and objects is not None:
+        raise BadInput("a skip carries no objects; 'unsure' keeps them.")
+    if verdict in ("skip", "unsure"):
         return verdict
     if objects is None:
         raise BadInput("neither a verdict nor objects were given; pass objects=[...] (empty where there are none), or "

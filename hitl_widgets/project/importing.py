@@ -420,11 +420,11 @@ def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, 
     """
     table = project.log.annotations(columns=_SAID)
     stands = {pair: row for row, pair in enumerate(zip(table["item_id"], table["annotator"], strict=True))}
-    open_: list[_Row] = []
-    for row in rows:
+
+    def stands_so(row: _Row) -> bool:
         place = stands.get(row.pair)
-        if place is None or not _same(row, {name: table[name][place] for name in _SAID}, project.lineage):
-            open_.append(row)
+        return place is not None and _same(row, {name: table[name][place] for name in _SAID}, project.lineage)
+    open_ = [row for row in rows if not stands_so(row)]
     before, forgotten = _said_before(project, open_)
     new: list[tuple[_Row, str | None]] = []
     n_changed_since = n_forgotten = 0
@@ -432,8 +432,7 @@ def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, 
         if row.note is not None and row.pair in forgotten:
             n_forgotten += 1
             row = row._replace(note=None, said=row.said - {"note"})
-            place = stands.get(row.pair)
-            if place is not None and _same(row, {name: table[name][place] for name in _SAID}, project.lineage):
+            if stands_so(row):
                 continue
         if any(_same(row, said, project.lineage) for said in before.get(row.pair, ())):
             n_changed_since += 1

@@ -222,16 +222,21 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
         as_seen_by(project, answers.cards(), reader)
     found = automation_bias(cards, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
-        each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
-        known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}
-        per_label = bias_by_label({name: of_label.votes for name, of_label in each.items()}, known)
-        kept = set_bias(states_of(project, reader, answers), pd.DataFrame(
-            [(item_id, name, state == name) for name, states in known.items() for item_id, state in states.items()],
-            columns=["item_id", "label_id", "value"]))
-        found = replace(found, per_label=per_label.join(kept.per_label.set_index("label_id")),
-                        notes=(*found.notes, *(f"To {IN_WORDS[name]}, more often when it is seen: {figure}."
-                                               for name, figure in kept.figures().items() if figure.n)))
+        found = _with_labels(found, project, reader, truth, answers)
     return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
+
+
+def _with_labels(found: AutomationBias, project: Project, reader: str, truth: Any, answers: Answers) -> AutomationBias:
+    """The bias of sets, with that of each label."""
+    each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
+    known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}
+    per_label = bias_by_label({name: of_label.votes for name, of_label in each.items()}, known)
+    kept = set_bias(states_of(project, reader, answers), pd.DataFrame(
+        [(item_id, name, state == name) for name, states in known.items() for item_id, state in states.items()],
+        columns=["item_id", "label_id", "value"]))
+    return replace(found, per_label=per_label.join(kept.per_label.set_index("label_id")),
+                   notes=(*found.notes, *(f"To {IN_WORDS[name]}, more often when it is seen: {figure}."
+                                          for name, figure in kept.figures().items() if figure.n)))
 
 
 def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> ObjectAgreement:

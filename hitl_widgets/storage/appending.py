@@ -189,7 +189,7 @@ class Appender:
                          ) -> tuple[int, int, datetime, bool]:
         """The number and the tick of the newest event, the time, and whether more was redacted since the last call.
 
-        It also updates the roles.
+        It also updates the roles and the redactions.
         """
         last_seq, tick, last_rule, schema, id, move, generation, clock = row
         self.check_same(schema, id, move)
@@ -200,18 +200,22 @@ class Appender:
         if any(act.generation not in (None, self.generation) for act in acts):
             raise Rewritten
         last_seq = last_seq or 0
+        self._take_rules(conn, last_seq, last_rule or 0)
+        if redacted := self._redactions_of != self.generation:
+            self._know(self._read_redactions(conn), self.generation)
+        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
+
+    def _take_rules(self, conn: sa.Connection, last_seq: int, last_rule: int) -> None:
+        """Update the roles, and find out whether the redactions that are known are the log's."""
         if self._roles_of != self.generation or self._roles_known > last_seq:
             self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
-        if (last_rule or 0) > self._roles_known:
+        if last_rule > self._roles_known:
             for event in map(self._read_event, rows_of(_RULES, since=self._roles_known)(conn)):
                 if event.kind == REDACTED:
                     self._redactions_of = -1
                 else:
                     self._roles.take(event)
         self._roles_known = last_seq
-        if redacted := self._redactions_of != self.generation:
-            self._know(self._read_redactions(conn), self.generation)
-        return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _without_redacted(self, event: Event, row: dict[str, Any]) -> tuple[Event, dict[str, Any]]:
         """An event without redacted content: forgotten people have numbers, and forgotten notes are missing."""

@@ -50,13 +50,7 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
     BadInput
         When an action is unknown, a key is no key, or two actions share one.
     """
-    defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
-    rows: dict[str, Any] = {}  # an image has no table of its own
-    for name in (SHARED.get(task), kind, task):
-        if (other := TABLES / f"{widget}.{name}.json").exists():
-            rows |= json.loads(other.read_text("utf-8"))
-    defaults = {**rows, **defaults, **rows}
-    table: dict[str, tuple[list[str], str]] = {action: (row[0], row[1]) for action, row in defaults.items() if row}
+    table = _usual(widget, task, kind)
     for action, wanted in keys.items():
         if action not in table:
             raise BadInput(f"keys: {action!r} is no action of the keys here; known are {', '.join(table)}. A label's "
@@ -73,3 +67,12 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
                 raise BadInput(f"keys: {key!r} is wanted for {owner[key]!r} and for {action!r}; give one of them "
                                "another.")
     return table
+
+
+def _usual(widget: str, task: str, kind: str) -> dict[str, tuple[list[str], str]]:
+    defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
+    rows: dict[str, Any] = {}  # an image has no table of its own
+    for name in (SHARED.get(task), kind, task):
+        if (other := TABLES / f"{widget}.{name}.json").exists():
+            rows |= json.loads(other.read_text("utf-8"))
+    return {action: (row[0], row[1]) for action, row in {**rows, **defaults, **rows}.items() if row}
