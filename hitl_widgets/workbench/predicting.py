@@ -18,6 +18,13 @@ def check_n(n: int | None) -> None:
         raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
 
 
+def _check_budget(budget_s: float | None) -> None:
+    """BadInput unless a budget is a number of seconds above 0, or None."""
+    if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
+                                 or not budget_s > 0):
+        raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+
+
 def next_positions(services: Services, n: int) -> np.ndarray:
     """The positions in the pool of the next n items of the queue."""
     with services.bars(None, title="Choosing the next items"):
@@ -27,9 +34,7 @@ def next_positions(services: Services, n: int) -> np.ndarray:
 def predict(services: Services, n: int | None, budget_s: float | None, client: Any) -> pd.DataFrame:
     """The model's suggestions, values or objects, as the project asks for them; see `Workbench.predict`."""
     check_n(n)
-    if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
-                                 or not budget_s > 0):
-        raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+    _check_budget(budget_s)
     project = services.project
     if project.task == "scale" or services.asks_for_objects:
         if client is not None:

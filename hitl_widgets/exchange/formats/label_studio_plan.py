@@ -107,22 +107,23 @@ def _controls_of_min(entries: Sequence[dict[str, Any]]) -> set[str]:
 
 
 def _from_min(entry: Mapping[str, Any], names: Any, controls: Mapping[str, Control]) -> dict[str, Any]:
-    results = []
-    for name in [name for name in entry if name in names and name not in _MIN_KEYS]:
-        value = entry[name]
-        for n, one in enumerate(value if isinstance(value, list) else [value]):
-            tag = controls[name].tag.lower() if name in controls else None
-            if isinstance(one, str) and tag != "textarea":
-                one = {"choices": [one]}
-            if isinstance(one, dict):
-                kind = next((key for key in (tag, *_KEYS, "rating", "number", "text") if key in one), "unknown")
-                size = {key: one[key] for key in ("original_width", "original_height") if key in one}
-                results.append({"id": f"{name}-{n}", "from_name": name, "to_name": "", "type": kind, "value": one,
-                                **size})
+    results = [result for name in entry if name in names and name not in _MIN_KEYS
+               for result in _results_of_min(name, entry[name], controls)]
     annotation = {key: entry[key] for key in ("created_at", "updated_at", "lead_time") if entry.get(key) is not None}
     return {"id": entry.get("id"),
             "data": {name: value for name, value in entry.items() if name not in _MIN_KEYS and name not in names},
             "annotations": [{**annotation, "completed_by": entry.get("annotator"), "result": results}]}
+
+
+def _results_of_min(name: str, value: Any, controls: Mapping[str, Control]) -> Iterator[dict[str, Any]]:
+    tag = controls[name].tag.lower() if name in controls else None
+    for n, one in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(one, str) and tag != "textarea":
+            one = {"choices": [one]}
+        if isinstance(one, dict):
+            kind = next((key for key in (tag, *_KEYS, "rating", "number", "text") if key in one), "unknown")
+            size = {key: one[key] for key in ("original_width", "original_height") if key in one}
+            yield {"id": f"{name}-{n}", "from_name": name, "to_name": "", "type": kind, "value": one, **size}
 
 
 def is_address(value: str) -> bool:
