@@ -311,6 +311,7 @@ class _Importer:
 
     # -- answers ---------------------------------------------------------------------------------------------
 
+    # 13 branches: an answer may be known, changed since, without its forgotten note, or nothing that can be imported.
     def _events(self, batch: Sequence[tuple[int, ItemRecord]]) -> tuple[list[events.Event], int]:
         """Events of the new answers in some records, and the number of answers that the project has already."""
         project = self._project

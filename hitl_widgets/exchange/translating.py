@@ -129,6 +129,7 @@ class Translator:
         verdict = "answer" if answer.verdict in ("accept", "correct") and not was_shown else answer.verdict
         return {"verdict": verdict, "label": name, "label_id": label_id, "values": values}
 
+    # 15 branches: objects may be absent, unreadable, too many, of one id or deleted, each treated in its own way.
     def _objects(self, position: int, answer: Answer, seen: Seen, decision_id: str
                  ) -> dict[str, Any] | None:
         """The fields of a decision on objects; None if the answer has objects but none of them can be imported."""
@@ -180,6 +181,7 @@ class Translator:
             return None
         return {**was, "label_id": label_id}
 
+    # 14 branches: boxes and outlines are clipped at each edge of the image; points and spans beyond it are left out.
     def _shape(self, one: ObjectAnswer, width: int, height: int) -> Shape | None:
         """The shape of an object, clipped to the image.
 
@@ -207,6 +209,7 @@ class Translator:
             self._losses.add("object", f"It can't be used: {str(error)[:200]}")
             return None
 
+    # 14 branches: each part of what was on the screen is translated where the file has it.
     def _seen(self, answer: Answer) -> Seen:
         """What was on the screen, with the labels of this project; if the file doesn't say, a scripted answer's."""
         version = self.today.version

@@ -61,6 +61,7 @@ class Ids(Sequence[str]):
         found.flags.writeable = False
         return found
 
+    # 13 branches: ids may be a range, a column or others, and each thing that may be wrong has its own message.
     @classmethod
     def of(cls, values: Iterable[Hashable], n_items: int, kind: str) -> Ids:
         """Take the ids of some items, as text, each checked.

@@ -174,6 +174,7 @@ class Pool:
         sources = Texts(texts)
         return cls(sources, range(len(sources)) if ids is None else ids, frame=_as_frame(meta))
 
+    # 19 branches: what doesn't fit has a message for each parameter, and texts, images and addresses differ.
     @classmethod
     def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable | None = "id", *,
                    text: Hashable | None = None, remote: bool = False,

@@ -122,6 +122,7 @@ def without_secrets(frame: pd.DataFrame) -> pd.DataFrame:
     return clean
 
 
+# 13 branches: one check after the other, from single addresses to all of them, each over the rows or their protocols.
 def check_addresses(addresses: pd.Series, name: str, options: Mapping[str, Any] | None) -> None:
     """Refuse, as BadInput, what isn't an address that fsspec can read from elsewhere.
 
@@ -407,6 +408,7 @@ class RemoteFiles:
 
     # -- ahead
 
+    # 14 branches: a file may be here, failed, queued, started or new, and come first or last; all under one lock.
     def ahead(self, addresses: Iterable[str], *, first: bool, then: Callable[[], None] | None = None) -> None:
         """Have some files fetched by threads, in this order.
 

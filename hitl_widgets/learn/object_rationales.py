@@ -79,6 +79,7 @@ class Marked:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
+# 15 branches: loops over items, decisions and objects, each of which may be left out for reasons of its own.
 def marked_objects(project: Project, label_ids: Sequence[str]) -> Marked:
     """The objects with marked regions, in the items that may be used for training.
 

@@ -85,6 +85,7 @@ def nothing(why: str) -> Refits:
     return Refits(np.empty(0, np.int64), np.empty((0, 0), bool), why=why)
 
 
+# 13 branches: each number that is too small to tell ends it; groups and texts are refitted in their own way.
 def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
     """Refit light models on the first answers and on more of them, and measure each on the hold-out.
 

@@ -472,6 +472,7 @@ class Registry:
         """A predictor with the net of a version."""
         return self.architecture.predictor(self.load(version), version.label_ids)
 
+    # 13 branches: the version may be the adopted one, which another thread may change, an older one or an imported one.
     def model(self, beginning: str | None = None) -> Model:
         """A version with all that is needed to use it elsewhere; see `Workbench.model`."""
         if beginning is not None and not isinstance(beginning, str):

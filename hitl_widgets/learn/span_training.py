@@ -94,6 +94,7 @@ class _Example:
     corrected: CorrectedText = field(repr=False)
 
 
+# 13 branches: most are comprehensions over the texts; the others are for short trainings and those with a budget.
 def fit_spans(texts: Sequence[CorrectedText], n_labels: int, options: SpanOptions, *, budget_s: float | None = None,
               unlabelled: Sequence[str] = (), marked: Sequence[MarkedObject] = (),
               show: Callable[[int, float], object] = lambda step, loss: None) -> FittedSpans:

@@ -89,6 +89,7 @@ def given_names(log: Log) -> dict[str, str]:
     return {body["model"]: body["name"] for body in reversed(named)}
 
 
+# 13 branches: each kind of event tells of a version in its own way; forks and rounds for values tell of none.
 def versions_in(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
     """The versions in the log, each as it first appeared: later edits of the taxonomy don't change it."""
     versions: dict[str, Version] = {}

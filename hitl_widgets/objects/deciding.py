@@ -132,6 +132,7 @@ def judge_reasons(reasons: Any, objects: Iterable[ObjectAnswer], seen: Seen,
     return tuple(judged)
 
 
+# 15 branches: a verdict may be given or follow from the objects, and each contradiction has its own message.
 def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:
     """Return the verdict that follows from the objects.
 

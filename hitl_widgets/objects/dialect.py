@@ -96,6 +96,7 @@ def from_dialect(data: Any, kind: str, scale: tuple[float, float]) -> tuple[list
     return objects, n_without_area
 
 
+# 14 branches: three rounds of matching, each of every object with every one on the screen that is left.
 def with_ids(objects: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], *, scale: tuple[float, float],
              size: tuple[float, float], label_id_of: Callable[[str], str]) -> list[dict[str, Any]]:
     """Give each object the id of the same object on the screen, and its exact place if only rounding changed it.

@@ -159,6 +159,7 @@ class Project(Standing):
         When the arguments don't fit the folder, or the folder can't be used.
     """
 
+    # 13 branches: settings are checked, the log is read again while others rewrite it, and closed if anything fails.
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2, annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
@@ -240,6 +241,7 @@ class Project(Standing):
 
     # -- what a person can do --------------------------------------------------------------------------------
 
+    # 16 branches: most are for parts that were left out, tasks that ask for objects, and decisions sent again.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                labels: Iterable[str] | None = None, values: Mapping[str, Any] | None = None,
                objects: Iterable[Any] | None = None, touched: Iterable[str] | None = None,
@@ -345,6 +347,7 @@ class Project(Standing):
         return replace(decision, stored_at=stored.stored_at) if stored.body is event.body \
             else events.decision_of(stored)
 
+    # 13 branches: the decision may be unknown, retracted before or at the same time by others, or kept aside.
     def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
                 annotator: str | None = None, keep_aside: bool = False) -> Decision:
         """Take a decision back; the decision before it is valid again.

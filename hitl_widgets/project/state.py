@@ -450,6 +450,7 @@ class State:
                 since = self._sent_back[int(rows.places[row])]
                 rows.asked_again[row] |= decision is not None and (decision.seq or 0) <= since
 
+    # 14 branches: each column of the rows goes to its own index; most are comprehensions over the rows that it has.
     def _place_those_of(self, annotator: str, rows: _Rows, mine: npt.NDArray[np.intp]) -> None:
         """Take in the rows of one annotator."""
         places, closed = rows.places[mine], rows.closed[mine]

@@ -97,6 +97,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
+# 17 branches: the cases in which answers of uncertain meaning can't change what most people said, one after the other.
 def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tuple[str, ...] | None:
     """Return the labels between which an item is undecided because an edit made the meaning of some answers uncertain.
 
@@ -134,6 +135,7 @@ def undecided(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> tupl
     return () if everywhere else tuple(one for one in lineage.today.label_ids if possible[one] == most)
 
 
+# 13 branches: one loop over each answer's labels in doubt, and one over each such label's answers.
 def undecided_labels(given: Sequence[tuple[str, int | None]], lineage: Lineage) -> frozenset[str]:
     """Return the labels that are undecided (see `undecided`), for an item that may have several.
 
@@ -213,6 +215,7 @@ def votes_by_item(table: Table, lineage: Lineage, *, undecided: Collection[str] 
     return votes
 
 
+# 14 branches: an answer is certain, in doubt or between an item's labels; then each item's candidates are combined.
 def candidates_by_item(table: Table, lineage: Lineage, *, undecided: Mapping[str, tuple[str, ...]] | None = None
                        ) -> dict[str, tuple[tuple[str, ...], float]]:
     """Candidate labels of items with answers whose meaning is uncertain since an edit.

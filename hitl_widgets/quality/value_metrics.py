@@ -106,6 +106,7 @@ class ValueMetrics:
                    body["n"], body["left_out"], body.get("constant_mae", math.nan), body.get("n_items"))
 
 
+# 13 branches: which figures there are depends on the kind of attribute, on n, and on intervals and groups.
 def value_metrics(truth: npt.ArrayLike, predicted: npt.ArrayLike, kind: str = "continuous", *,
                   low: npt.ArrayLike | None = None, high: npt.ArrayLike | None = None, n_items: int | None = None,
                   groups: npt.ArrayLike | None = None) -> ValueMetrics:

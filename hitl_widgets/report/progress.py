@@ -284,6 +284,7 @@ def _adoption_of(current: Event | None, adopted: Iterable[Event], origin: str) -
         if event.body["origin"] == origin and event.body["model"] == current.body["model"]), None)
 
 
+# 13 branches: rounds, light models or neither tell what is gained, with or without a goal.
 def _expected(project: Project, line: Sequence[tuple[Event, str | None]], more: int, goal: float | None,
               registry: Callable[[], Registry] | None, *,
               in_background: bool) -> tuple[Estimate, int, Estimate, AnswersLeft | None]:
@@ -502,6 +503,7 @@ def _likely(trained: Sequence[Event], more: int) -> Estimate:
     return expected_gain(answers, right, measured, more=more, correlation=correlation)
 
 
+# 15 branches: rounds lack a figure before, after or both, had their model rejected, or have no gain with an interval.
 def _measured(trained: Sequence[Event]) -> tuple[list[int], list[int], list[int], float] | None:
     """Answers that each round learnt from, its numbers of right and of all items, and the rounds' correlation.
 

@@ -270,6 +270,7 @@ class Selector:
             return Choice(*self.ranking.scores("margin", lineage), by_chance=True)
         return Choice("random", None)
 
+    # 13 branches: each input that a strategy may ask for adds to what its kept scores depend on.
     def _compared(self, function: Strategy, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
                   taken: Collection[int], answered: AnswersSoFar, seed: int) -> Scores | None:
         """Scores of the pool's items by a strategy that compares items with each other, such as "typiclust".

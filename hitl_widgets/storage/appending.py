@@ -117,6 +117,7 @@ class Appender:
         self._roles, self._roles_known, self._roles_of = Roles(), 0, 0  # up to an event, of a generation
         self.redactions, self._redactions_of = Redactions(), -1  # of a generation
 
+    # 18 branches: each event is new, sent again or refused; one loop, since its number depends on those before it.
     def store(self, conn: sa.Connection, acts: Sequence[Act]) -> dict[str, Event]:
         """Store the events of some acts, and return every event as the log has it now, by its id."""
         nth = dict[str, int]()

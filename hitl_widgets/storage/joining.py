@@ -305,6 +305,7 @@ class _Local:
         return act if now == body else act._replace(body=_text(now))
 
 
+# 14 branches: an act is in the first log, in the second, or in both, where it is the same or another.
 def _parted(logs: tuple[_Origin, _Origin]) -> tuple[tuple[list[Act], list[Act]], dict[str, list[tuple[Act, _Origin]]]]:
     """Split the acts that aren't taxonomy edits in two groups.
 

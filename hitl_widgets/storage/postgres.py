@@ -267,6 +267,7 @@ class Database:
             cursors = [raw.execute(text.statement, text.parameters) for text in texts]
         return [cursor.fetchall() for cursor in cursors]
 
+    # 13 branches: what failed may be a statement, the driver, or an interrupt, which the driver's own errors hide.
     @contextmanager
     def at_once(self, conn: sa.Connection) -> Iterator[psycopg.Connection[Any]]:
         """Send the statements of a with block in one message, if the driver can; errors are raised at its end.

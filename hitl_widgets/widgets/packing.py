@@ -76,6 +76,7 @@ def _put_picture(host: CardHost, item: Item, entry: ItemEntry) -> list[bytes]:
     return buffers
 
 
+# 13 branches: a field for each thing that may be suggested or planted, and for each arm of an experiment.
 def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
     """Add the models' suggestions of labels and values to `entry`, and how they are shown."""
     prediction, predicted = _predicted(host, item, entry)
@@ -99,6 +100,7 @@ def _put_suggestions(host: CardHost, item: Item, entry: ItemEntry) -> None:
             entry["answer_first"] = True
 
 
+# 13 branches: a field for each thing that the model may have told of its objects, as shown or as withheld.
 def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -> None:
     """Add the objects to `entry` that are shown, or would be shown if the item weren't blind.
 

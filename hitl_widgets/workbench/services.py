@@ -45,6 +45,7 @@ class GivenModel(NamedTuple):
     head: str | None
 
 
+# 17 branches: each argument is checked or replaced by a default, and what was opened is given back after an error.
 def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: Any, model: GivenModel, *,
                   annotator: str | None, progress: bool, cache: str | os.PathLike[str] | None,
                   **settings: Any) -> Services:

@@ -164,6 +164,7 @@ def _categories(documents: Sequence[_Document], lost: Losses) -> _Categories:
     return categories
 
 
+# 13 branches: labels, task, hierarchy and names are gathered in turn, most by comprehensions over the categories.
 def _header(documents: Sequence[_Document], lost: Losses, task: str | None) -> Header:
     if len(documents) == 1 and documents[0].hitl and (header := _own_header(documents[0], task)) is not None:
         return header
@@ -406,6 +407,7 @@ class _Reader:
             self.lost.add("detail of an outline", f"A polygon has {MOST_POINTS:,} corners at most.")
         return outline.at
 
+    # 16 branches: a bbox, outlines, a mask and keypoints each give the box of an object, or none, in their own way.
     def _box(self, one: Mapping[str, Any], where: str) -> list[float] | None:
         rings, bbox = _rings(one), one.get("bbox")
         if one.get("segmentation") and not (rings and _is_box(rings, bbox)):

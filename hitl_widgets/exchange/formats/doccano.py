@@ -274,6 +274,7 @@ class _Reader:
             PurePosixPath(file.replace("\\", "/")).name or None
         return ItemRecord(item_id, name=name, size=self._source.size_of(item_id, name), metadata=metadata)
 
+    # 13 branches: a line may have labels, objects or neither, and things that an answer can't hold are counted.
     def _answers(self, line: Mapping[str, Any], where: str) -> tuple[Answer, ...]:
         """The answer in doccano's own fields of a line: one, or none."""
         for name, what in (("relations", "relation"), ("segmentation", "outline")):

@@ -216,6 +216,7 @@ class _Rows:
             raise BadInput(f"item {record.item_id!r:.80} can't be written as JSON: {error}.") from error
         return text
 
+    # 14 branches: a cell has one label or several, and is empty without a consensus, a vote or a label that is known.
     def _labels(self, record: ItemRecord, consensus: Answer | None, votes: Sequence[Answer]) -> dict[str, Any]:
         """The label, the votes and their shares."""
         several = self._header.task == "multilabel"

@@ -132,6 +132,7 @@ class _Writer:
                 "annotations": annotations, "predictions": [self._prediction(record, one)
                                                             for one in record.predictions]}
 
+    # 13 branches: each part of an answer goes to Label Studio's results, to its own fields or to `hitl`.
     def _annotation(self, record: ItemRecord, answer: Answer) -> dict[str, Any]:
         results = self._results(answer.label_ids or ()) if self._header.task not in OBJECT_TASKS else []
         there = [one for one in answer.objects or () if one.is_there]

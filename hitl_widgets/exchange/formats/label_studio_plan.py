@@ -61,6 +61,7 @@ class Plan:
     n_renamed: int = 0
 
 
+# 13 branches: a file may be one task, tasks, JSON-MIN or a mix of these, or from the time of `completions`.
 def as_tasks(body: Any, controls: Mapping[str, Control]) -> list[dict[str, Any]]:
     """Convert an export to tasks with data and annotations; BadInput if it isn't an export."""
     entries = [body] if isinstance(body, dict) and ("data" in body or "annotation_id" in body) else body

@@ -213,6 +213,7 @@ class _Reader:
             assert record is not None
             yield record
 
+    # 14 branches: each field of a record comes from `hitl`, from the task or from the pool, and texts have no names.
     def _record(self, item_id: str, task: Mapping[str, Any]) -> ItemRecord:
         own = self._own(task)
         shown = self._shown(task)
@@ -270,6 +271,7 @@ class _Reader:
 
     # -- answers ---------------------------------------------------------------------------------------------
 
+    # 13 branches: an annotation is gold, an answer, both or nothing, and gold may be written in three ways.
     def _with_annotation(self, record: ItemRecord, annotation: Mapping[str, Any]) -> ItemRecord:
         results = annotation.get("result") or []
         own = self._own_of(annotation, results)
@@ -303,6 +305,7 @@ class _Reader:
                 own |= {name: value for name, value in self._own(result).items() if name != "object"}
         return own
 
+    # 14 branches: without an answer of ours, the verdict follows from what was skipped, chosen, drawn or left empty.
     def _answer(self, annotation: Mapping[str, Any], said: Any, label_ids: tuple[str, ...] | None,
                 objects: tuple[ObjectAnswer, ...], values: Mapping[str, Any]) -> Answer | None:
         if said is not None:
@@ -413,6 +416,7 @@ class _Reader:
             names = [one[-1] if isinstance(one, list) and one else one for one in listed(given or [])]
             return {attribute.id: attribute.check(choices.get(text(names[0]), names[0]))} if names else {}
 
+    # 13 branches: what may keep a region from becoming an object, and what of it is lost, each with its own message.
     def _object(self, record: ItemRecord, result: Mapping[str, Any], n: int, *, score: float | None,
                 is_prediction: bool) -> list[ObjectAnswer]:
         names = labels_in(result)

@@ -86,6 +86,7 @@ def shape_of(result: Mapping[str, Any]) -> str | None:
     return "span" if "start" in value and "end" in value else None
 
 
+# 13 branches: which shapes can become which kinds of object, and what is lost of them, pair by pair.
 def read_region(shape: str, kind: str, value: Mapping[str, Any],
                 size: tuple[int, int]) -> tuple[tuple[float, ...] | None, str | None]:
     """Read the coordinates of a region in an image.

@@ -275,6 +275,7 @@ class _Reader:
             item_ids.add(record.item_id)
             yield record
 
+    # 17 branches: each part of a record comes from <hitl>, from the file's own elements or from the folder.
     def _record(self, file: _File) -> ItemRecord:
         image = self._image(file)
         about = dict(file.own)
@@ -331,6 +332,7 @@ class _Reader:
     def _split(self, file: _File, stem: str) -> str | None:
         return self._splits.get(stem) or split_of(file.name or "")
 
+    # 14 branches: the list of results, each file in it and each line are checked, with a message of their own.
     def _predicted(self) -> dict[str, dict[str, list[ObjectAnswer]]]:
         """Stem of a file -> model -> predicted objects, as we wrote them beside the files."""
         found: dict[str, dict[str, list[ObjectAnswer]]] = {}

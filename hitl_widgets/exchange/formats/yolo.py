@@ -103,6 +103,7 @@ def _line(number: int, at: Sequence[float], size: tuple[int, int], score: float 
 # -- reading -------------------------------------------------------------------------------------------------
 
 
+# 13 branches: a check for each option, and what data.yaml may say of labels and task, or leave open.
 def read(source: Source, options: Options) -> Contents:
     """Read a folder.
 
