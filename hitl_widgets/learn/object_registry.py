@@ -238,10 +238,9 @@ class ObjectRegistry:
             raise ModelError(f"the weights of the adopted model, {path}, are gone.{self.project.files.lost(path)} "
                              f"{AGAIN}")
         try:
-            net: nn.Module = self.given.net if not own else (  # type: ignore[union-attr]  # torchvision's, see `load`
+            net = load_weights(self.given.net if not own else (  # type: ignore[union-attr]  # torchvision's, see `load`
                 SpanNet(shapes_in(path)["tags.bias"][0] // N_TAGS) if self.kind == "span" else
-                ObjectNet(shapes_in(path)["centres.weight"][0]))
-            net = load_weights(net, path)
+                ObjectNet(shapes_in(path)["centres.weight"][0])), path)
         except (OSError, SafetensorError, KeyError) as error:
             raise ModelError(f"the weights in {path} can't be read ({error}). {AGAIN}") from error
         if (held := weights_version(net)) != version:

@@ -97,7 +97,7 @@ def _runs(counts: Any, where: str) -> list[int]:
 
 
 def _decompressed(counts: str, where: str) -> list[int]:
-    """The run lengths in COCO's compressed text: five bits a character, as differences from the third run on."""
+    """The run lengths in COCO's text: five bits a character; a run after the third is told from the one two before."""
     runs: list[int] = []
     value = shift = 0
     for one in counts:
