@@ -74,7 +74,7 @@ def _naming(lineage: Lineage) -> Callable[[Any, int | None], list[dict[str, Any]
     @cache
     def name_of(label_id: str, version: int | None) -> str:
         now = lineage.exactly(label_id, version) or label_id
-        taxonomy = lineage.newest_with(now)
+        taxonomy = lineage.versions.newest_with(now)
         return now if taxonomy is None else taxonomy.name_of(now)
 
     def named(objects: Any, version: int | None) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ def seen_objects(seen: Seen, offered: Taxonomy, lineage: Lineage) -> Seen:
         return offered.label(label).id
 
     def withheld_id(label: str) -> str:
-        return label if label not in offered and lineage.newest_with(label) else offered_id(label)
+        return label if label not in offered and lineage.versions.newest_with(label) else offered_id(label)
 
     return replace(seen, objects=tuple(checked_seen(one, offered_id) for one in seen.objects),
                    withheld=tuple(checked_seen(one, withheld_id) for one in seen.withheld))
@@ -165,7 +165,7 @@ def _label_id(project: Project, label: str | None, offered: Taxonomy, kind: str)
 
 def _name_of(project: Project, offered: Taxonomy) -> Callable[[str], str]:
     def name_of(label_id: str) -> str:
-        taxonomy = offered if label_id in offered else project.lineage.newest_with(label_id)
+        taxonomy = offered if label_id in offered else project.lineage.versions.newest_with(label_id)
         if taxonomy is None:
             raise UnknownLabel(f"label {label_id!r} is in no version of the taxonomy.")
         return taxonomy.name_as_answered(label_id)

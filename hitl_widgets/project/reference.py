@@ -206,6 +206,7 @@ def _by_item(events: Iterable[Event]) -> dict[str, dict[str, list[Event]]]:
             for item_id, of_annotator in decided.items()}
 
 
+# 14 branches: which of an annotator's events are answers that measure, and the row of the first of them.
 def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, imported: bool = False
                 ) -> dict[str, list[Any]]:
     """List the answers that measure, where objects are asked for: those that were given blind, as `blind_answers` says.

@@ -145,6 +145,13 @@ class _Versions(Mapping[int, Taxonomy]):
     def have_attributes(self) -> bool:
         return any(body.get("attributes") for body in self._bodies.values())
 
+    def newest_with(self, label_id: str) -> Taxonomy | None:
+        """Return the newest version that has a label with this id; None if there is none. Forks come last."""
+        for version in sorted(self._bodies, reverse=True):
+            if any(label.id == label_id for label in self[version].labels):
+                return self[version]
+        return None
+
     def __iter__(self) -> Iterator[int]:
         return (version for version in self._bodies if version >= 0)
 
@@ -596,13 +603,6 @@ class Lineage:
                 meaning = meanings.pop() if len(meanings) == 1 else ()
                 self._meant[key] = meaning[0] if len(meaning) == 1 else None
         return label_id is not None and self._meant[key] == label_id
-
-    def newest_with(self, label_id: str) -> Taxonomy | None:
-        """Return the newest version that has a label with this id; None if there is none. Forks come last."""
-        for version in (*reversed([*self.versions]), *self.forks.steps):
-            if any(label.id == label_id for label in self.versions[version].labels):
-                return self.versions[version]
-        return None
 
     def _formerly(self, name: str, to: int | None = None) -> list[tuple[str, int]]:
         """List the answers that had a name which no label has at a version (None: today).
