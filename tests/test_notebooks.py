@@ -47,7 +47,7 @@ def test_no_cell_is_longer_than_ten_lines(path):
     assert [cell.source for cell in code_cells(path) if len(cell.source.splitlines()) > 10] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_first_notebook_trains_its_weak_model_once_although_somebody_labelled_meanwhile(tmp_path, monkeypatch):
     cells = [cell.source for cell in code_cells(FOLDER / "01_first_loop.ipynb")]
     [last] = [number for number, cell in enumerate(cells) if "finetune(min_steps=400)" in cell]
