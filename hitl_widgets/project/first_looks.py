@@ -33,6 +33,7 @@ def first_looks(project: Project) -> pd.DataFrame:
         that were withheld. Their label_id holds the label's name today, or its last name if the label is gone or in
         doubt.
     """
+    project.refresh()
     back = {event.body["decision_id"] for event in project.log.events(kind="retracted")}
     places: dict[str, int] = {}
     if project.has_pool:

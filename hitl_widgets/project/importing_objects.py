@@ -178,7 +178,8 @@ def _is_unsure(record: Mapping[Any, Any]) -> bool:
     verdict = text_of(record.get("verdict"))
     if verdict not in (None, *CLOSING):
         raise BadInput(f"verdict {verdict!r:.40} is no answer about objects; {', '.join(sorted(CLOSING))} are "
-                       "expected. Leave the rows of skipped items out.")
+                       "expected. Leave the rows of skipped items out, and rename a column verdict that says something "
+                       "else.")
     return verdict == "unsure"
 
 

@@ -22,12 +22,13 @@ def suspected(project: Project) -> pd.DataFrame:
     DataFrame
         As `quality.suspected_objects.suspected_objects`; empty without a model.
     """
-    images = project.answers().reviewed_images()
+    with project.state.lock:
+        images = project.answers().reviewed_images()
+        placed = _placed(project.objects(deleted=True))
     proposals: dict[str, Sequence[Proposal]] = {}
     if project.propose is not None:
         proposals = {str(item_id): project.propose(int(place)) for item_id, place in
                      dict(zip(images["item_id"], images["position"], strict=True)).items()}
-    placed = _placed(project.objects(deleted=True))
     objects = [placed.get(decision_id, ()) for decision_id in images["decision_id"]]
     return suspected_objects(images.assign(objects=pd.Series(objects, index=images.index, dtype=object)), proposals)
 

@@ -237,11 +237,20 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
             if not answers:
                 continue
             given = [next(event for event in of_annotator[name] if event.body is body) for body, _ in answers]
+            earlier = _imports(of_annotator[name], changed) if imported else given
             row = {**annotation_of(given[0]), "seq": given[0].seq, "item_id": item_id, "annotator": name,
-                   "first_seq": min(event.seq or 0 for event in given)}
+                   "first_seq": min(event.seq or 0 for event in (*earlier, given[0]))}
             for column, values in table.items():
                 values.append(row[column])
     return table
+
+
+def _imports(events: Iterable[Event], changed: Collection[str]) -> list[Event]:
+    """The imported answers among an annotator's events that weren't retracted, and aren't about former content."""
+    events = list(events)
+    void = {event.body["decision_id"] for event in events if event.kind == "retracted"}.union(changed)
+    return [event for event in events if event.kind == "decided" and event.id not in void
+            and event.body.get("seen", {}).get("chosen_by") == IMPORTED]
 
 
 def measuring_rows(table: Mapping[str, Sequence[Any]], usable: Iterable[str], lineage: Lineage) -> frozenset[str]:

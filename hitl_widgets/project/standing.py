@@ -208,9 +208,9 @@ class Standing:
             self.refresh()
             answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
             decided, source = list(self.log.events_of(answered)), "holdout"
-            given = first_blind(decided)
+            given = first_blind(decided, self.state.changed)
             if not given["seq"]:
-                given, source = first_blind(decided, imported=True), "imported"
+                given, source = first_blind(decided, self.state.changed, imported=True), "imported"
             table = images_table(given, self.lineage, changed=self.state.changed)
             table = table[table["decision_id"].isin(measuring_rows(given, table["decision_id"], self.lineage))]
             table = table.reset_index(drop=True)

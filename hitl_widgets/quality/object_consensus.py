@@ -359,7 +359,7 @@ def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict
         stands = members[named][int(np.where(votes.label[members][named] == best, weight[named], -1.0).argmax())]
         row |= {name: rows.at[stands, name] for name in ("label", "label_id") if name in rows}
     row |= _place(votes, members, weights.for_place[who])
-    of_one_person = {"decision_id": None, "model": None, "iou_to_proposal": np.nan, "score": np.nan}
+    of_one_person = {"decision_id": None, "model": None, "verdict": None, "iou_to_proposal": np.nan, "score": np.nan}
     row |= {name: nothing for name, nothing in of_one_person.items() if name in row}
     row |= {name: _heaviest(rows[name].iloc[members], weight) for name in ("origin", "act", "object_id") if name in row}
     if "certainty" in row:

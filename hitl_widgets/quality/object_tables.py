@@ -167,13 +167,13 @@ def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
         Decision id -> the newest version of the taxonomy that left one of its labels in doubt.
     """
     today, gone = _meanings(lineage)
-    since: dict[str, int] = {}
+    cause, since = cache(lineage.cause_of_doubt), dict[str, int]()
     for row, _, objects in answered(table):
         version, decision_id = table["taxonomy"][row], table["decision_id"][row]
         for one in objects:
             if not one.is_there or one.unsure or gone(one.label_id, version) or today(one.label_id, version):
                 continue
-            if (step := lineage.cause_of_doubt(one.label_id, version)) is not None:
+            if (step := cause(one.label_id, version)) is not None:
                 since[decision_id] = max(step.version, since.get(decision_id, 0))
     return since
 

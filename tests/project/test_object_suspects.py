@@ -90,6 +90,20 @@ def test_no_object_is_missing_where_one_is_in_doubt(task, tmp_path):
         assert wb.people.second_looks()[["item_id", "error"]].to_numpy().tolist() == missing
 
 
+def test_an_answer_that_is_revised_while_the_model_searches_lacks_nothing(wb, monkeypatch):
+    objects = [hw.Box(*A, label="RBC"), hw.Box(*B, label="WBC")]
+    wb.decide("0", objects=objects)
+    search = wb.project.propose
+
+    def revised_meanwhile(position: int) -> Any:
+        monkeypatch.setattr(wb.project, "propose", search)
+        wb.decide("0", objects=[hw.Box(*A, label="RBC", certainty=9), objects[1]])
+        return search(position)
+    monkeypatch.setattr(wb.project, "propose", revised_meanwhile)
+    assert not len(wb.people.second_looks())
+    assert wb.objects()["certainty"].iloc[0] == 9
+
+
 def test_without_a_model_nothing_is_suspected(tmp_path):
     pool = hw.Pool.from_images(np.zeros((3, 32, 80), np.uint8))
     with hw.Workbench(tmp_path / "q", pool, ["RBC"], task="boxes", annotator="ada", holdout=0, progress=False) as wb:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import hitl_widgets as hw
@@ -74,3 +75,14 @@ def test_doubt_about_an_object_of_which_the_first_person_was_unsure_changes_noth
     wb.apply(edits.split("person", into=["man", "woman"]))
     answer_again(wb, "bob", hw.Span(0, 3, label="woman"), PLACE)
     assert measures(wb) == ("ann", ["place"], 1)
+
+
+def test_of_imported_answers_the_first_persons_measures_also_once_it_was_imported_again(wb):
+    def spans(annotator: str, **more: int) -> pd.DataFrame:
+        return pd.DataFrame({"item_id": [wb.holdout[0]], "label": ["person"], "start": [0], "end": [3],
+                             "annotator": [annotator], **more})
+    for table in (spans("ann"), spans("bob")):
+        assert wb.import_annotations(table) == 1
+    assert measures(wb)[0] == "ann"
+    assert wb.import_annotations(spans("ann", certainty=5)) == 1
+    assert measures(wb)[0] == "ann"

@@ -143,3 +143,12 @@ def test_tables_that_cannot_be_joined_are_refused_and_an_empty_one_is_empty() ->
         consensus_objects(objects.drop(columns="annotator"))
     with pytest.raises(BadInput, match="one kind"):
         consensus_objects(objects.assign(kind=["box", "point"]))
+
+
+def test_a_consensus_of_several_has_nobodys_verdict():
+    rows = [("0", "ada", "unsure"), ("0", "bob", "answer")]
+    table = pd.DataFrame([{"item_id": item_id, "annotator": annotator, "object_id": annotator, "kind": "box",
+                           "label": "A", "label_id": "LA", "x0": 2.0, "y0": 2.0, "x1": 22.0, "y1": 22.0,
+                           "points": None, "certainty": np.nan, "origin": "person", "act": "added",
+                           "status": "decided", "verdict": verdict} for item_id, annotator, verdict in rows])
+    assert consensus_objects(table)["verdict"].isna().tolist() == [True]

@@ -46,9 +46,8 @@ class AnnotatorAnswers:
 
     def _decided(self, given: Sequence[Mapping[str, Any]], seen: Seen, entry: Entry) -> dict[str, Any]:
         """The arguments of `CardHost.decide` for these objects. The objects are also kept, for Undo."""
-        # What was withheld at an earlier answer may have a label that no version on a screen has any more.
-        withheld = [one for one in seen.withheld if one["label_id"] in self._host.taxonomy]
-        offered = self._offered([one["label_id"] for one in (*given, *seen.objects, *withheld)])
+        # What was withheld wasn't on the screen: its labels may be of any version.
+        offered = self._offered([one["label_id"] for one in (*given, *seen.objects)])
         self._given[entry.item.id] = given
         while len(self._given) > N_KEPT:
             self._given.popitem(last=False)
