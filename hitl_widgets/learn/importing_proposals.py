@@ -79,8 +79,8 @@ def import_objects(project: Project, registry: ObjectRegistry, table: Any, *, na
     if n_faint := int((scores[there] < LEAST_SCORE).sum()):
         project.notify(f"{n_faint:,} objects with a score below {LEAST_SCORE} were left out, as of any model.")
     if n_without := len(pool) - len(found):
-        project.notify(f"{n_without:,} of the pool's {len(pool):,} items have no row in the table of {name!r}: it "
-                       "proposes nothing there.")
+        project.notify(f"{n_without:,} of the pool's {len(pool):,} items {have(range(n_without))} no row in the table "
+                       f"of {name!r}: it proposes nothing there.")
     return registry.add_objects(net, label_ids=lineage.today.label_ids, name=name, adopt=adopt)
 
 
