@@ -218,7 +218,7 @@ class _Importer:
             before, by_id = _said_of(log.events_of(sorted({str(event.item_id) for event in some})))
             for event in some:
                 past, decision = before.get((str(event.item_id), event.annotator), []), events.decision_of(event)
-                if self._is_known(decision, past):
+                if self._is_known(decision, past, complete=decision.seen.chosen_by != "import"):
                     n_known += 1
                     continue
                 own = replace(decision, id=new_id() if event.id in by_id else event.id)
@@ -333,7 +333,7 @@ class _Importer:
                 self._losses.add("note", "A note of its annotator on this item was forgotten here.")
                 own = own.without("note")
                 decision = replace(decision, note=None)
-            if self._is_known(decision, past):
+            if self._is_known(decision, past, complete=own.decision_id is not None and bool(own.seen)):
                 n_known += 1
                 continue
             if answer.decision_id in by_id:  # changed since, in a tool that kept the id
@@ -344,14 +344,18 @@ class _Importer:
                 made.append(events.decided(decision, content=content(position), first=own.first))
         return made, n_known
 
-    def _is_known(self, decision: Decision, past: Iterable[events.Event]) -> bool:
+    def _is_known(self, decision: Decision, past: Sequence[events.Event], *, complete: bool) -> bool:
         """Whether an annotator's past events on an item include the same answer.
 
-        What the project knows of its objects and the file doesn't say is counted: it stays as it is.
+        If the file has the answer completely, what it leaves out was removed, so the answer is another one. Otherwise
+        the project's certainties and "unsure" of the same objects stay, and are counted as not taken.
         """
-        same = [event for event in past if event.kind == "decided" and self._says_the_same(decision, event)]
+        same = [event for event in past if event.kind == "decided"
+                and self._says_the_same(decision, event, complete=complete)]
         if same and decision.objects:
-            unsaid = min((_unsaid(decision, event) for event in same), key=sum)
+            standing = events.standing(past)
+            some = [event for event in same if standing is not None and event.id == standing.id] or same
+            unsaid = min((_unsaid(decision, event) for event in some), key=sum)
             for what, n in zip(("certainty of an object", "object that somebody was unsure of"), unsaid, strict=True):
                 self._losses.add(what, _UNSAID, n)
         return bool(same)
@@ -375,21 +379,26 @@ class _Importer:
                 else:
                     yield one
 
-    def _says_the_same(self, decision: Decision, event: events.Event) -> bool:
-        """Whether an event has the same answer as a decision, even if it no longer stands."""
+    # 13 branches: verdict, certainty, note, flags, objects, label and values are compared, each in its own way.
+    def _says_the_same(self, decision: Decision, event: events.Event, *, complete: bool) -> bool:
+        """Whether an event has the same answer as a decision, even if it no longer stands.
+
+        A certainty, note or flag that the decision doesn't have makes it another answer only if it is `complete`.
+        """
         body, lineage = event.body, self._project.lineage
         version = body.get("seen", {}).get("taxonomy")
         labelled, before = decision.verdict in LABELLING, body["verdict"] in LABELLING
+        flags, own_flags = sorted(decision.flags), sorted(body.get("flags", ()))
         if (decision.verdict != body["verdict"] and not (labelled and before)) \
-                or decision.certainty not in (None, body.get("certainty")) \
-                or decision.note not in (None, body.get("note")) \
-                or (decision.flags and sorted(decision.flags) != sorted(body.get("flags", ()))):
+                or (decision.certainty != body.get("certainty") and (complete or decision.certainty is not None)) \
+                or (decision.note != body.get("note") and (complete or decision.note is not None)) \
+                or (flags != own_flags and (complete or bool(flags))):
             return False
         if decision.objects is not None:
             return "objects" in body and _same_objects(
-                _places(decision.objects, lambda label_id: label_id), _places(
+                _places(decision.objects, lambda label_id: label_id, is_unsure=decision.verdict == "unsure"), _places(
                     events.objects_in(body["objects"]), lambda label_id: lineage.exactly(label_id, version),
-                    is_unsure=body["verdict"] == "unsure"))
+                    is_unsure=body["verdict"] == "unsure"), complete=complete)
         former = body.get("label_id")
         return (None if former is None else lineage.exactly(former, version)) == decision.label_id and \
             {name: lineage.value(name, value, version) for name, value in body.get("values", {}).items()} \
@@ -402,9 +411,13 @@ def _once_each(new: Sequence[events.Event]) -> list[events.Event]:
     for event in new:
         former = first.setdefault((event.item_id, event.annotator), event)
         if former is not event and _answer_in(event) != _answer_in(former):
+            labels = former.body.get("label"), event.body.get("label")
             raise BadInput(f"item {event.item_id!r} has two different answers of {event.annotator!r} in the file, "
-                           f"{former.body.get('label')!r} and {event.body.get('label')!r}; leave one of them out, or "
-                           "name who gave each.")
+                           f"{labels[0]!r} and {labels[1]!r}; leave one of them out, or name who gave each."
+                           if labels[0] != labels[1] else
+                           f"item {event.item_id!r} has two answers of {event.annotator!r} in the file that differ in "
+                           "more than their label: in the verdict, certainty, values or objects. Leave one of them "
+                           "out, or name who gave each.")
     return list(first.values())
 
 
@@ -420,8 +433,10 @@ def _said_of(past: Iterable[events.Event]) -> tuple[dict[tuple[str, str], list[e
 
 
 def _answer_in(event: events.Event) -> tuple[Any, ...]:
-    objects = sorted((one["label_id"], tuple(one["at"])) for one in event.body.get("objects", ()))
-    return event.body["verdict"], event.body.get("label_id"), event.body.get("values"), objects
+    body = event.body
+    objects = sorted((one["label_id"], tuple(one["at"]), str(one.get("certainty")), bool(one.get("unsure")))
+                     for one in body.get("objects", ()))
+    return body["verdict"], body.get("label_id"), body.get("values"), body.get("certainty"), objects
 
 
 # Label and coordinates -> the certainty of each object there, and whether its annotator was unsure.
@@ -439,11 +454,14 @@ def _places(objects: Iterable[ObjectAnswer], today: Callable[[str], str | None],
     return found
 
 
-def _same_objects(new: _Places, former: _Places) -> bool:
-    """Whether nothing in a file's answer differs from a former one.
+def _same_objects(new: _Places, former: _Places, *, complete: bool) -> bool:
+    """Whether a file's answer has the objects of a former one, with the same certainties and "unsure".
 
-    Many formats hold neither a certainty nor "unsure" of an object: where a file doesn't say them, they don't differ.
+    Many formats hold neither a certainty nor "unsure" of an object: unless the file has the answer completely, what it
+    doesn't say doesn't differ.
     """
+    if complete:
+        return new == former
     return new.keys() == former.keys() and all(
         any(certainty in (None, own) and (was_unsure or not unsure) for own, was_unsure in former[place])
         for place, some in new.items() for certainty, unsure in some)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ..project.project import Project
 
 
+_NO_LABEL = "Its label is none of the project's."
+
+
 class Translator:
     """Converts the answers of a file to decisions of a project. What can't be imported is counted in `losses`.
 
@@ -211,7 +214,10 @@ class Translator:
 
     # 14 branches: each part of what was on the screen is translated where the file has it.
     def _seen(self, answer: Answer) -> Seen:
-        """What was on the screen, with the labels of this project; if the file doesn't say, a scripted answer's."""
+        """What was on the screen, with the labels of this project; if the file doesn't say, a scripted answer's.
+
+        A suggestion and a proposal whose label the project doesn't have are left out and counted in the losses.
+        """
         version = self.today.version
         if not answer.seen:
             if (unseen := self._unseen.get(answer.certainty_source)) is None:
@@ -222,10 +228,13 @@ class Translator:
         for name, known in (("suggestion", self._known), ("target", self._target), ("against", self._target)):
             if isinstance(label := body.get(name), str):
                 body[name] = known(label)
-        for name in ("objects", "withheld"):
+                if name == "suggestion" and body[name] is None:
+                    self._losses.add("suggestion that was shown", _NO_LABEL)
+        for name, what in (("objects", "proposal that was shown"), ("withheld", "proposal that was withheld")):
             if isinstance(some := body.get(name), (list, tuple)):
                 body[name] = [{**one, "label_id": label} for one in some if isinstance(one, Mapping)
                               and (label := self._known(one.get("label_id"))) is not None]
+                self._losses.add(what, _NO_LABEL, len(some) - len(body[name]))
         if isinstance(probs := body.get("probs"), Mapping):
             body["probs"] = {label: p for one, p in probs.items() if (label := self._known(one)) is not None}
         if isinstance(given := body.get("values"), Mapping):

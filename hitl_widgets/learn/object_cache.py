@@ -119,9 +119,9 @@ class FoundObjects:
                 parts = line.split(b"\t")
                 if len(parts) != 3:
                     continue
-                with suppress(ValueError, KeyError):
+                with suppress(ValueError, KeyError, RecursionError):  # damaged: it is searched again
                     item_id = json.loads(parts[0])
-                    if item_id in self._pool:
+                    if isinstance(item_id, str) and item_id in self._pool:
                         position = self._pool.position(item_id)
                         self._places[position] = begin, parts[1].decode()
                         self._known.pop(position, None)

@@ -563,26 +563,92 @@ def test_an_image_that_cannot_be_copied_is_left_out_and_reported_with_its_reason
     ("boxes", lambda **more: hw.Box(1, 2, 11, 12, "a", **more)),
     ("polygons", lambda **more: hw.Polygon([(1, 1), (9, 2), (2, 9)], "a", **more)),
     ("points", lambda **more: hw.Point(4, 5, "a", **more)), ("spans", lambda **more: hw.Span(0, 3, "a", **more))])
-def test_another_certainty_or_unsure_of_an_object_is_a_new_answer_and_one_less_is_counted(task, shape, tmp_path):
+def test_another_certainty_or_unsure_of_an_object_is_a_new_answer_also_if_it_was_removed(task, shape, tmp_path):
     pool = hw.Pool.from_texts(["Ada met Grace."]) if task == "spans" else \
         hw.Pool.from_images(np.zeros((1, 20, 30), np.uint8))
 
     def opened(name: str) -> hw.Workbench:
         return hw.Workbench(tmp_path / name, pool, ["a"], task=task, holdout=0, annotator="ada", progress=False)
+
+    def of_another_tool(file: Path) -> Path:
+        """The same answer without an id, without what was seen, and without certainties and "unsure"."""
+        header, record = map(json.loads, file.read_text().splitlines())
+        for answer in record["answers"]:
+            for name in ("decision_id", "seen"):
+                answer.pop(name, None)
+            for one in answer["objects"]:
+                one.pop("certainty", None)
+                one.pop("unsure", None)
+        made = file.with_stem(f"{file.stem}_other")
+        made.write_text("\n".join(map(json.dumps, (header, record))))
+        return made
     files = []
-    with opened("theirs") as theirs, opened("ours") as ours:
+    with opened("theirs") as theirs, opened("ours") as ours, opened("third") as third:
         for number, more in enumerate(({"certainty": 5}, {"certainty": 5, "unsure": True}, {"certainty": 1}, {})):
             theirs.decide(str(pool.ids[0]), objects=[shape(**more)])
             files.append(tmp_path / f"{number}.jsonl")
             theirs.export(files[-1], people="names")
-        for file, n_new in zip(files, (1, 1, 1, 0), strict=True):
+        for file in files:
             got, again = ours.import_file(file), ours.import_file(file)
-            assert (got.n_new, again.n_new, again.n_known) == (n_new, 0, 1)
-        assert ours.objects()["certainty"].tolist() == [1]
-        assert lost(got) == {"certainty of an object": 1}  # the file has none
-        assert "own stays" in got.lost["why"].iloc[0]
-        assert lost(ours.import_file(files[2])) == {}
-        ours.decide(str(pool.ids[0]), objects=[shape(unsure=True)])
-    with opened("third") as third:
-        third.decide(str(pool.ids[0]), objects=[shape(unsure=True)])
-        assert lost(third.import_file(files[3])) == {"object that somebody was unsure of": 1}
+            assert (got.n_new, again.n_new, again.n_known) == (1, 0, 1)
+            assert not len(got.lost)
+            assert not len(again.lost)
+        assert ours.objects()["certainty"].isna().tolist() == [True]
+        last = list(ours.project.log.events(kind="decided"))[-1]
+        assert [one.get("unsure", False) for one in last.body["objects"]] == [False]
+        for file in files[:2]:
+            third.import_file(file)
+        got = third.import_file(of_another_tool(files[1]))
+        assert (got.n_new, got.n_known) == (0, 1)
+        assert lost(got) == {"certainty of an object": 1, "object that somebody was unsure of": 1}
+        assert all("own stays" in why for why in got.lost["why"])
+
+
+def test_a_certainty_note_or_flag_that_was_removed_is_a_new_answer(wb, tmp_path):
+    files = []
+    whole = {"certainty": 3, "note": "an ear", "flags": ["second_look"]}
+    for number, more in enumerate((whole, {"note": "an ear"}, {})):
+        wb.decide("i0", label="cat", **more)
+        files.append(tmp_path / f"{number}.jsonl")
+        wb.export(files[-1], people="names")
+    with hw.Workbench(tmp_path / "q", pool_of(), ["cat", "dog", "bird"], annotator="ann", holdout=0) as other:
+        for file in files:
+            got, again = other.import_file(file), other.import_file(file)
+            assert (got.n_new, again.n_new, again.n_known) == (1, 0, 1)
+        row = other.annotations().iloc[0]
+        assert pd.isna(row["certainty"])
+        assert pd.isna(row["note"])
+
+
+def test_two_answers_of_one_person_in_a_file_are_refused_also_if_only_their_certainty_differs(wb, tmp_path):
+    wb.decide("i0", label="cat", certainty=3)
+
+    def twice(body, ids):
+        for one in list(body.get("answers", ())):
+            body["answers"].append({**one, "certainty": 8, "decision_id": None})
+    file = changed(wb, tmp_path / "x.jsonl", twice)
+    with hw.Workbench(tmp_path / "q", pool_of(), wb.taxonomy.names, annotator="ann", holdout=0) as other:
+        with pytest.raises(BadInput, match=r"'i0' has two answers of '.*' in the file that differ in more than"):
+            other.import_file(file)
+        assert not len(other.annotations())
+
+
+def test_a_suggestion_and_proposals_whose_label_the_project_does_not_have_are_counted(wb, tmp_path):
+    wb.decide("i0", label="cat")
+    box = {"id": "o1", "kind": "box", "at": [1, 1, 5, 5], "label_id": "gone", "score": .9}
+    with hw.Workbench(tmp_path / "boxes", pool_of(), ["cat"], task="boxes", holdout=0, annotator="ann") as boxes:
+        boxes.decide("i0", objects=[hw.Box(1, 1, 5, 5, "cat")])
+        for one, shown, expected in (
+                (wb, {"suggestion": "gone"}, {"suggestion that was shown": 1}),
+                (boxes, {"objects": [box], "withheld": [{**box, "id": "o2", "p": .05}]},
+                 {"proposal that was shown": 1, "proposal that was withheld": 1})):
+            def seen(body, ids, shown=shown):
+                for answer in body.get("answers", ()):
+                    answer["seen"] |= shown
+            file = changed(one, tmp_path / f"{one.project.task}.jsonl", seen)
+            with hw.Workbench(tmp_path / f"{one.project.task} q", pool_of(), one.taxonomy.names, holdout=0,
+                              task=one.project.task, annotator="ann") as other:
+                got = other.import_file(file)
+                assert got.n_new == 1
+                assert lost(got) == expected
+                assert lost(other.import_file(file)) == expected
