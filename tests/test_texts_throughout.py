@@ -52,6 +52,7 @@ def answer(wb: hw.Workbench, ids: Any, truth: Any = LABELS, **more: Any) -> None
 
 # -- what is asked next
 
+@pytest.mark.long
 def test_each_strategy_asks_for_open_texts_before_and_after_a_training(opened):
     wb, trained = opened(holdout=0), opened(holdout=0, name="q")
     answer(trained, IDS[:40])
@@ -128,6 +129,7 @@ def test_second_looks_name_the_texts_that_were_answered_wrongly(opened):
     assert wrong & set(looks["item_id"].head(12))
 
 
+@pytest.mark.long
 def test_people_are_compared_and_what_the_model_does_to_them_is_measured(opened):
     wb = opened(holdout=0, names=True, annotators_per_item=2)
     praise, complaint = (wb.taxonomy.label(name).id for name in ("praise", "complaint"))
@@ -145,6 +147,7 @@ def test_people_are_compared_and_what_the_model_does_to_them_is_measured(opened)
     assert len(wb.consensus()) == 100
 
 
+@pytest.mark.long
 def test_a_simulated_person_labels_texts_and_the_model_gains(opened):
     wb = opened(holdout=0.25)
     done = hw.simulate(wb, dict(zip(IDS, LABELS, strict=True)), n=110, seed=1)

@@ -18,6 +18,7 @@ from hitl_widgets.quality.votes import VOTE_COLUMNS
 
 # -- the model -----------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_without_a_model_it_labels_and_trains_a_net_of_its_own(bench):
     wb = bench()
     label_some(wb)
@@ -81,6 +82,7 @@ def test_without_a_holdout_the_figures_say_so(bench):
     assert run.adopted
 
 
+@pytest.mark.long
 def test_the_same_run_twice_gives_the_same_model(bench):
     models = []
     for folder in ("one", "two"):

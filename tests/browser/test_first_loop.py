@@ -110,12 +110,17 @@ def mine(person: Person, table: str, *columns: str) -> list[list[Any]]:
 
 
 def assert_the_gain_is_seen(notebook: Notebook) -> None:
-    """The new model is better on the hold-out, in the kernel and on the page."""
-    before, after, gain, low = notebook.value(
-        "[float(run.before['accuracy']), float(run.after['accuracy']), float(run.gain), run.gain.low]")
+    """The new model is better on the hold-out than the first one, and the run's gain is in the kernel and on the page.
+
+    The gain is that over the model in use. On a busy machine this may be one that learnt in the background meanwhile.
+    """
+    before, after, gain, low, high = notebook.value(
+        "[float(run.before['accuracy']), float(run.after['accuracy']), float(run.gain), run.gain.low, run.gain.high]")
+    first = notebook.value("float(wb.progress().accuracy.query('source == \"holdout\"')['share'].iloc[0])")
     assert gain == pytest.approx(after - before)
-    assert gain > 0
-    assert low > 0
+    assert low < gain < high
+    assert after > first + 0.1
+    assert low > 0 or before > first
     printed, table, plot = (output_of(notebook, source) for source in ("run = wb.finetune", "run.table()",
                                                                       "run.plot()"))
     assert f"{after:.1%}" in printed.text_content()

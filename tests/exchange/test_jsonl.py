@@ -22,6 +22,7 @@ def test_every_field_of_every_task_comes_back(task: str, tmp_path: Path) -> None
     made.check_every_field_comes_back(FORMAT, task, tmp_path)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), task=st.sampled_from(TASKS))
 def test_any_texts_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, task: str) -> None:

@@ -64,6 +64,7 @@ def test_every_net_is_explained_without_being_changed(kind):
     assert all(p.grad is None for p in net.parameters())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("against", [None, ["La", "Lb", "Lc", "Lc"]])
 def test_they_agree_with_captum_called_directly(against):
     net, images = seeded(ResNet, 3).eval(), noise(4)
@@ -179,6 +180,7 @@ def test_views_of_many_sizes_are_explained_in_one_go():
         assert [answer.values.shape for answer in answers] == [image.shape for image in images]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_no_pass_is_larger_than_its_budget(method, monkeypatch):
     monkeypatch.setattr(attribute, "PASS", 12 * 28 * 28)
@@ -218,6 +220,7 @@ def test_what_speaks_for_a_label_is_shown_where_it_is_on_the_item(method, fit, s
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == pytest.approx((30, 50, 40, 70), abs=2)
 
 
+@pytest.mark.long
 def test_a_batch_gives_what_each_item_gives_alone():
     why = explainer(seeded(ResNet, 3), noise(7), batch_size=3)
     targets = ["La", "Lb", "Lc"] * 2 + ["La"]
@@ -312,6 +315,7 @@ def test_a_view_that_does_not_lie_upright_on_the_item_is_flagged():
     assert explainer(seeded(ResNet, 3), noise(1, (40, 50))).maps_back
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", [ResNet, InPlace, Wrapped, VisionTransformer])
 def test_half_precision_is_explained(kind, dtype):

@@ -48,6 +48,7 @@ def test_a_function_is_explained_with_tables_of_words(tmp_path, texts):
     assert wb.check_explanations(n=4)["method"].tolist() == ["erasure", "kernelshap", "lime"]
 
 
+@pytest.mark.long
 def test_marked_words_reach_the_training_and_what_is_relied_on_is_measured(tmp_path, texts):
     wb = hw.Workbench(tmp_path, hw.Pool.from_texts(texts), ["ham", "spam"], holdout=0.0)
     for row, text in enumerate(texts):
@@ -63,6 +64,7 @@ def test_marked_words_reach_the_training_and_what_is_relied_on_is_measured(tmp_p
     assert "free" in found.maps[0]["token"].tolist()
 
 
+@pytest.mark.long
 def test_marked_texts_are_drawn_before_and_after(tmp_path, texts):
     wb = hw.Workbench(tmp_path, hw.Pool.from_texts(texts), ["ham", "spam"], holdout=0.0)
     for row in range(len(texts)):

@@ -162,6 +162,7 @@ def test_an_interval_of_a_mean_is_students():
     assert mean.high - mean.value == pytest.approx(4.303 / 3 ** 0.5, abs=1e-3)  # t of 2 degrees, from a table
 
 
+@pytest.mark.long
 def test_the_workbench_gives_a_table(bench):
     wb = bench(model=small_net())
     frame = wb.check_explanations(n=6, budget_s=6)

@@ -54,6 +54,7 @@ def of_images(function, images=IMAGES, **more):
                                      device="cpu", probabilities=False, multilabel=net.multilabel))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["kernelshap", "lime", "occlusion"])
 def test_the_region_that_decides_is_the_strongest_in_nearly_every_map(method):
     explainer = of_images(redness)
@@ -107,6 +108,7 @@ def test_a_function_gets_whole_images_as_bytes():
     np.testing.assert_array_equal(got[0], IMAGES[0])
 
 
+@pytest.mark.long
 def test_maps_of_large_images_are_of_their_own_size():
     large = [np.kron(image, np.ones((15, 12, 1), np.uint8)) for image in IMAGES[:1]]
     values = of_images(redness, large).explain(0, target="red").values
@@ -157,6 +159,7 @@ def test_the_card_draws_a_functions_map_by_the_usual_method(bench):
         wb.explain([wb.pool.ids[2]], method="saliency")
 
 
+@pytest.mark.long
 def test_a_functions_maps_are_checked_by_what_they_find(bench):
     wb = bench(pool=hw.Pool.from_images(IMAGES[:8]), taxonomy=["plain", "red"], model=redness)
     table = wb.check_explanations(methods=["kernelshap"], n=6, budget_s=20)
@@ -166,6 +169,7 @@ def test_a_functions_maps_are_checked_by_what_they_find(bench):
     assert "depends on the model" not in table["verdict"][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["kernelshap", "lime"])
 def test_an_estimator_on_the_pools_descriptors_is_asked_about_changed_images(bench, method):
     wb = bench()
@@ -202,6 +206,7 @@ def with_free(n, length):
     return texts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["kernelshap", "lime", "erasure"])
 @pytest.mark.parametrize("length", [5, 60])
 def test_the_word_that_decides_is_the_strongest_in_nearly_every_text(method, length):

@@ -29,6 +29,7 @@ def explained(channels, side, *, method="gradcam"):
     return [made.values for made in NetExplainer(predictor).explain_many([0, 1, 2], method=method, targets=["a"] * 3)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("side", [20, 28, 64])
 def test_gradcam_of_a_light_net_is_a_map_for_each_view_where_its_edges_are(channels, side):
@@ -39,6 +40,7 @@ def test_gradcam_of_a_light_net_is_a_map_for_each_view_where_its_edges_are(chann
         assert values[:end, :end].sum() > 0.99 * values.sum() > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["saliency", "input_x_gradient", "integrated_gradients", "occlusion"])
 def test_other_methods_give_a_map_for_each_colour_view(method):
     for values in explained(3, 28, method=method):

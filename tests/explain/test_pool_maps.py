@@ -171,6 +171,7 @@ def test_the_card_and_explain_read_what_is_kept(bench, computed):
     assert np.array_equal(shown.values, kept.attributions[0].values)
 
 
+@pytest.mark.long
 def test_maps_of_texts(bench, client):
     texts = hw.Pool.from_texts([f"text {k}, words" for k in range(10)])
     on_cluster, here = bench(texts, TextCNN(3)), bench(texts, TextCNN(3))

@@ -173,6 +173,7 @@ def test_the_gradients_are_those_of_captums_own_layer_method():
     assert np.allclose(ours.values, theirs.sum(dim=2)[0].detach().numpy(), atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_sharp_bend_takes_more_points_and_what_is_left_is_told():
     class Steep(Pooled):
         def forward(self, input_ids, attention_mask=None):
@@ -209,6 +210,7 @@ def test_nets_whose_embeddings_cannot_be_told_apart_are_refused_with_the_remedy(
         embedding_gradients(score_of(most), most[0], torch.tensor([[4, 7]]))
 
 
+@pytest.mark.long
 def test_a_net_of_transformers_names_its_embeddings():
     transformers = pytest.importorskip("transformers")
     net = transformers.BertForSequenceClassification(transformers.BertConfig(

@@ -58,6 +58,7 @@ def test_the_map_of_a_value_lies_where_it_comes_from(bench):
     assert share_at(maps, slice(6, 18), slice(12, 24)) > 0.5  # a quarter of the picture
 
 
+@pytest.mark.long
 def test_the_map_of_a_value_adds_up_to_what_the_picture_adds(bench):
     places = np.arange(60, 80)
     values = [bench.session.predicted_values(int(place))[INK.id].value for place in places]

@@ -115,6 +115,7 @@ def test_the_first_question_of_a_large_pool_hardly_waits_for_descriptors(many, t
         describe.gate.set()
 
 
+@pytest.mark.long
 def test_opening_a_project_and_preparing_nothing_loads_no_torch(tmp_path):
     script = ("import sys, numpy as np, hitl_widgets as hw\n"
               f"wb = hw.Workbench({str(tmp_path)!r}, hw.Pool.from_images(np.zeros((9, 8, 8), np.uint8)), ['a', 'b'])\n"
@@ -122,6 +123,7 @@ def test_opening_a_project_and_preparing_nothing_loads_no_torch(tmp_path):
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_workbenchs_own_net_goes_on_with_the_pools_descriptors(tmp_path):
     wb = hw.Workbench(tmp_path, hw.Pool.from_images(IMAGES), sorted(set(LABELS)), annotator="ada", holdout=0)

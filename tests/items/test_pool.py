@@ -326,6 +326,7 @@ def test_two_ids_with_one_checksum_are_two_items():
 LETTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
+@pytest.mark.long
 @given(st.lists(st.text(LETTERS, min_size=1), min_size=1, unique=True), st.lists(st.text()))
 @example(["plumless", "buckeroo"], ["buckeroo"])
 def test_every_id_is_found_where_it_is_and_no_other(ids, others):
@@ -614,6 +615,7 @@ def test_a_file_that_breaks_off_is_a_broken_item_wherever_it_does(tmp_path, end)
         broken(pool)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", FORMATS)
 def test_damage_within_a_file_gives_an_image_or_an_image_error_and_nothing_else(tmp_path, end):
     path = tmp_path / f"item.{end}"

@@ -115,6 +115,7 @@ def test_nothing_is_learnt_from_one_label(bench, learning):
     assert not (wb.folder / "models").exists()
 
 
+@pytest.mark.long
 def test_an_edit_that_changes_labels_makes_it_due(bench, learning):
     wb = bench()
     learns = learning(wb)
@@ -134,6 +135,7 @@ def test_an_edit_that_changes_labels_makes_it_due(bench, learning):
     assert body["compared"] is None  # the former model learnt every answer
 
 
+@pytest.mark.long
 def test_a_split_leaves_answers_in_doubt_and_they_are_learnt_as_such(bench, learning):
     wb = bench()
     learns = learning(wb)
@@ -165,6 +167,7 @@ def test_a_model_that_learnt_no_part_of_a_split_suggests_none_of_them(bench, lea
     assert {one.suggestion for one in tied} == {None}
 
 
+@pytest.mark.long
 def test_answers_that_were_taken_back_make_it_due(bench, learning):
     wb = bench()
     queue, learns = wb.project.queue, learning(wb)
@@ -259,6 +262,7 @@ def test_the_log_says_what_was_learnt_and_why_it_was_adopted(bench, learning):
     assert not list(wb.project.log.events(kind="trained"))
 
 
+@pytest.mark.long
 def test_holdout_and_gold_neither_teach_nor_decide(bench, learning):
     def learnt(folder, wrong):
         wb = bench(folder)
@@ -307,6 +311,7 @@ def test_the_loss_of_an_answer_is_that_of_its_candidates_together():
 
 # -- adopted or not ------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_one_that_is_not_better_leaves_no_event_and_no_file(bench, learning):
     every, wb = bench("every"), bench()
     label(every, len(POOL))
@@ -382,6 +387,7 @@ def test_an_item_counts_as_learnt_where_nothing_was_recorded_and_it_had_an_answe
 
 # -- fine-tuning and former versions -------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_a_fine_tuning_measures_its_gain_over_the_model_of_the_background(bench, learning):
     wb = bench()
     label(wb, 60)
@@ -665,6 +671,7 @@ def test_a_net_that_a_person_trained_switches_learning_off(bench):
     assert wb.session.learning.name == "off"
 
 
+@pytest.mark.long
 def test_with_a_net_of_the_users_a_light_head_is_adopted_only_where_it_is_asked_for(bench, learning):
     net = small_net()
     wb = bench(model=net)
@@ -690,6 +697,7 @@ def test_with_a_net_of_the_users_a_light_head_is_adopted_only_where_it_is_asked_
     assert without.registry.adopted == light
 
 
+@pytest.mark.long
 def test_a_fine_tuning_says_that_an_experiment_is_running(bench, learning, monkeypatch):
     wb = bench()
     label(wb, 30)

@@ -112,6 +112,7 @@ def test_workers_say_what_a_serial_run_in_the_same_blocks_says(bench, client):
     assert embedded.tobytes() == here.inference.stored_embeddings().tobytes()
 
 
+@pytest.mark.long
 def test_a_second_run_sends_nothing(bench, client, lines):
     wb = bench()
     wb.predict(client=client)
@@ -275,6 +276,7 @@ def test_a_function_of_the_notebook_is_refused(bench, client):
         wb.predict(client=client)
 
 
+@pytest.mark.long
 def test_the_workbenchs_own_light_model_sends_descriptors(bench, client):
     on_cluster, here = (bench(preprocess=hw.Preprocess(16, channels=3)) for _ in range(2))
     for wb in (on_cluster, here):
@@ -368,6 +370,7 @@ def meanwhile(wb, n, act):
     wb._services.bars = acting
 
 
+@pytest.mark.long
 def test_the_table_is_of_the_model_that_was_asked_where_another_is_adopted_meanwhile(bench, client):
     first, second = bench().predict(), bench(own_net(1)).predict()
     for client_or_none in (client, None):

@@ -43,6 +43,7 @@ def rationales(n=6):
     return Rationales(np.arange(n), wrong, torch.zeros_like(wrong), {})
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("options", "marked"), [({}, None), ({}, rationales()), ({"backbone_lr_scale": 0.3}, None),
                                                  ({"patience": 1}, None)],
@@ -158,6 +159,7 @@ def project(folder):
     return wb
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed otherwise here")
 def test_a_fine_tuning_whose_process_was_killed_goes_on_to_the_same_model(tmp_path, capsys):

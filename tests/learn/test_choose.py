@@ -96,6 +96,7 @@ def test_an_averages_weights_are_known_again(tmp_path):
 # -- the choice ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "told_by"), [(100, "on 13 answers"), (40, "on 40 answers")])
 def test_a_light_model_is_taken_where_the_cnn_sees_nothing_and_the_reason_says_so(n, told_by):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
@@ -121,6 +122,7 @@ def test_the_cnn_is_taken_where_the_descriptors_see_nothing(n, monkeypatch):
     assert not is_average_net(taken.net)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [100, 40])
 def test_the_average_is_taken_where_it_errs_least(n, monkeypatch):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
@@ -313,6 +315,7 @@ def test_a_cnn_that_learnt_what_would_validate_is_trained_further_without_a_riva
     assert wb.finetune(epochs=1, min_steps=8, adopt="always", seed=1).taken == ""
 
 
+@pytest.mark.long
 def test_an_average_is_restored_explained_asked_edited_and_left_again(striped, monkeypatch):
     wb = striped()
     taking(monkeypatch, LIGHT)
@@ -340,6 +343,7 @@ def test_an_average_is_restored_explained_asked_edited_and_left_again(striped, m
     assert is_light_net(again.registry.inference.predictor.net)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [LIGHT, AVERAGE])
 def test_marks_teach_a_whole_net_where_a_light_model_or_an_average_is_adopted(striped, monkeypatch, name):
     """Descriptors don't learn: marks would have changed the last layer alone."""
@@ -378,6 +382,7 @@ def test_start_frozen_and_start_initial_train_that_net_alone(striped):
     assert (is_kmeans_net(initial.net), is_light_net(initial.net), initial.taken) == (False, False, "")
 
 
+@pytest.mark.long
 def test_a_frozen_backbones_rivals_are_compared_once_it_is_adopted(striped):
     wb = striped()
     wb.finetune(epochs=1, min_steps=8, start="frozen", adopt="always")

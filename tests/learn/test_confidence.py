@@ -148,6 +148,7 @@ class Squared(nn.Module):
         return self.fc(views.flatten(1)) ** 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("net", "there"), [
     (nn.Sequential(nn.Flatten(), nn.Linear(81, 2)), True),
     (nn.Sequential(nn.Flatten(), nn.Linear(81, 2), nn.Softmax(dim=1)), True),

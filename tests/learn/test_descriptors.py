@@ -103,6 +103,7 @@ def test_slopes_on_a_flat_image_are_finite(value):
     assert torch.isfinite(view.grad).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (1, 28, 28), (3, 33, 17), (3, 5, 90), (1, 1, 1),
                                                            (3, 120, 64)])
 def test_views_of_any_size_and_colour_have_descriptors(channels, height, width):
@@ -178,6 +179,7 @@ def test_a_small_pool_has_descriptors(n, tmp_path):
     assert len(np.unique(rows, axis=0)) == n
 
 
+@pytest.mark.long
 def test_digits_of_8_pixels_have_descriptors_that_tell_them_apart(tmp_path):
     from sklearn.datasets import load_digits
     from sklearn.neighbors import KNeighborsClassifier

@@ -136,6 +136,7 @@ def test_a_pipeline_gets_texts_as_str(tmp_path):
 
 # -- fine-tuning ---------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [
     LogisticRegression(), RandomForestClassifier(20), HistGradientBoostingClassifier(max_iter=15, min_samples_leaf=5),
     make_pipeline(StandardScaler(), LogisticRegression()), KNeighborsClassifier(3),
@@ -201,6 +202,7 @@ def test_the_loop_goes_on_with_an_estimator(tmp_path, pool):
     assert wb.models.embeddings(["0"]).shape[0] == 1
 
 
+@pytest.mark.long
 def test_what_an_estimator_cannot_learn_from_is_told(tmp_path, pool, capsys):
     wb = bench(tmp_path / "p", pool, KNeighborsClassifier(1))
     answer(wb)
@@ -360,6 +362,7 @@ def test_a_later_session_takes_the_same_estimator_up_again(tmp_path, pool, capsy
     np.testing.assert_allclose(probs(wb)[:, [1, 3, 2, 0]], other.predict_proba(ROWS), atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("passed", ["the first", "the fitted", "an unfitted"])
 def test_a_notebook_run_again_from_the_top_ends_where_it_ended(tmp_path, pool, capsys, passed):
     model = weak()
@@ -432,6 +435,7 @@ def test_an_item_whose_content_changed_is_predicted_again_by_the_estimator(tmp_p
     np.testing.assert_allclose(probs(wb)[3], before[0], atol=1e-6)
 
 
+@pytest.mark.long
 def test_an_estimator_of_other_descriptors_is_not_asked(tmp_path, capsys):
     wb = hw.Workbench(tmp_path / "p", hw.Pool.from_images(IMAGES[:120]), NAMES, progress=False)
     model = LogisticRegression().fit(wb.registry.descriptors.of(np.arange(120)), np.array(NAMES)[TRUTH[:120]])
@@ -520,6 +524,7 @@ LABELS = ["odd", "large"]
 SETS_ON = np.column_stack([TRUTH % 2, TRUTH >= 2])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [
     lambda: MultiOutputClassifier(LogisticRegression()), lambda: OneVsRestClassifier(LogisticRegression()),
     lambda: RandomForestClassifier(20), lambda: KNeighborsClassifier(3)], ids=["outputs", "one-vs-rest", "forest",

@@ -58,6 +58,7 @@ def labelled(tmp_path):
         wb.close()
 
 
+@pytest.mark.long
 def test_a_fine_tuning_with_marks_leans_less_on_them_and_says_so(labelled):
     wb = labelled(0)
     wb.finetune(epochs=4)
@@ -102,6 +103,7 @@ def test_run_again_from_the_top_the_reliance_is_read_from_the_log(labelled):
     pd.testing.assert_frame_equal(again.table(), once.table(), rtol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["marks", "reasons", "certainty"])
 def test_other_marks_or_arguments_train_anew(labelled, change):
     first = labelled()
@@ -164,6 +166,7 @@ def test_unmarked_items_are_those_that_nobody_marked(labelled):
     assert not any(view.numpy().tobytes() in known for view in marked.others)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["unsure", "skip"])
 def test_a_wrong_region_is_heard_where_nobody_knew_the_label(labelled, verdict):
@@ -208,6 +211,7 @@ def test_without_certainty_every_answer_counts_alike(labelled):
     assert training_set(wb.project, wb.registry, certainty="off").weights.tolist() == [1] * len(wb.training_set())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [{"reasons": "on"}, {"reasons": None}, {"certainty": "high"}])
 def test_ways_to_hear_that_do_not_exist_are_refused(labelled, bad):
     with pytest.raises(BadInput, match=next(iter(bad))):
@@ -220,6 +224,7 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
     assert Run.from_dict(body).relies_after is None
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
     first = labelled()
@@ -242,6 +247,7 @@ def shares_in(plot):
     return [[int(axes.get_title(loc="left").split("%")[0]) for axes in row] for row in rows[1:]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ["nothing marked", "only missing", "no former model", "weights are gone"])
 def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
     if case == "nothing marked":

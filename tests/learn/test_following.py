@@ -235,6 +235,7 @@ def test_after_a_split_the_children_share_and_their_sum_is_the_parents(bench):
     np.testing.assert_allclose(after[:, [column(wb, "calf"), column(wb, "bull")]].sum(axis=1), before[:, 2], atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_old_answers_of_a_split_label_teach_their_sum(bench):
     wb = bench(holdout=0.0)

@@ -158,6 +158,7 @@ def test_gold_that_was_answered_before_the_import_does_not_measure_it(bench):
     assert (row["source"], row["origin"], row["n"]) == ("gold", "imported", 10)
 
 
+@pytest.mark.long
 def test_finetuning_trains_the_workbenchs_own_net_and_compares_it(wb):
     imported = wb.import_predictions(table(right=0.5), model="gpt-9")
     label_some(wb, 100)
@@ -393,6 +394,7 @@ def test_of_several_labels_each_has_a_probability_of_its_own(bench):
     np.testing.assert_allclose(wb.probs()[0], [0.9, 0.8, 0], atol=1e-6)
 
 
+@pytest.mark.long
 def test_texts_have_imported_predictions_too(bench):
     texts = [f"{kind} number {k}" for k, kind in enumerate(KINDS)]
     wb = bench(hw.Pool.from_texts(texts, POOL.ids))
@@ -500,6 +502,7 @@ def test_second_looks_use_the_probabilities_as_they_are_and_say_once_what_they_m
     assert [line.split(" of ")[1].split()[0] for line in said if "out-of-sample" in line] == ["'gpt-9'", "'overfitted'"]
 
 
+@pytest.mark.long
 def test_items_without_a_prediction_are_looked_at_by_the_quick_models(bench):
     wb, wrong = bench(holdout=0), {5, 60}
     answered_with_errors(wb, wrong)
@@ -507,6 +510,7 @@ def test_items_without_a_prediction_are_looked_at_by_the_quick_models(bench):
     assert {item.position for item in wb.next(2, queue="second_look")} == wrong
 
 
+@pytest.mark.long
 def test_soft_labels_rest_on_imported_probabilities(bench):
     wb = bench(holdout=0)
     answered_with_errors(wb, set())
@@ -535,6 +539,7 @@ def test_second_looks_at_sets_use_each_labels_own_probability(bench):
     assert looks[["item_id", "label"]].iloc[0].tolist() == ["7", NAMES[NUMBERS[7] - 1]]
 
 
+@pytest.mark.long
 def test_a_model_that_was_not_imported_leaves_second_looks_to_the_quick_models(bench, said):
     wb = bench(model=small_net(), preprocess=hw.Preprocess(16, channels=1))
     answered_with_errors(wb, {3})
@@ -545,6 +550,7 @@ def test_a_model_that_was_not_imported_leaves_second_looks_to_the_quick_models(b
 
 # -- the guide -----------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_the_examples_of_the_guide_run():
     page = (Path(__file__).resolve().parents[2] / "docs" / "predictions.md").read_text("utf-8")
     given: dict[str, object] = {}

@@ -195,6 +195,7 @@ def test_unsure_items_are_counted_with_bounds(bench):
     assert words in repr(Run.from_dict(run.to_dict()))
 
 
+@pytest.mark.long
 def test_holdout_items_that_are_unsure_when_an_edit_asks_them_again_are_in_the_bounds(bench):
     """They were told as in doubt, "which will be asked again": nobody was asked, and the bounds were without them."""
     wb = bench(holdout=0.3)
@@ -281,6 +282,7 @@ def test_a_scripts_correction_of_an_imported_label_is_no_blind_answer(bench, who
     assert again.project.measuring() == wb.project.measuring()
 
 
+@pytest.mark.long
 def test_gold_and_holdout_are_two_figures(bench):
     wb = bench(model=small_net())
     label_some(wb, 40)

@@ -207,6 +207,7 @@ def test_weights_that_are_gone_are_told(bench):
     assert wb.model().version == wb.registry.adopted
 
 
+@pytest.mark.long
 def test_a_reopened_project_gives_the_same_model(bench):
     wb = bench()
     label_some(wb)
@@ -275,6 +276,7 @@ def test_after_an_edit_the_labels_and_columns_are_still_the_models(bench):
     assert bench(model=small_net(), taxonomy=None).model().labels == NAMES
 
 
+@pytest.mark.long
 def test_each_version_has_the_labels_that_it_was_trained_with(bench):
     wb = bench()
     label_some(wb)
@@ -292,6 +294,7 @@ def test_each_version_has_the_labels_that_it_was_trained_with(bench):
     assert sorted(again.model().labels) == ["plain", "striped"]
 
 
+@pytest.mark.long
 def test_another_persons_edit_is_taken_in(bench):
     wb, other = bench(), bench(annotator="bob")
     label_some(other)

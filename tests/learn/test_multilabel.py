@@ -69,6 +69,7 @@ def test_descriptors_by_windows_and_heads_of_labels_come_back_from_their_file(tm
     assert unfitted_descriptors(tmp_path / "net", prefix="0.").n_windows == 2
 
 
+@pytest.mark.long
 def test_light_heads_tell_the_labels_of_items_that_they_did_not_learn():
     views, on = patterns(240)
     net = fit_descriptors(views, form=fitting_form(views[0]))
@@ -96,6 +97,7 @@ def test_what_is_not_known_of_a_label_teaches_nothing():
         torch.testing.assert_close(masked.head(rows), unweighted.head(rows), atol=0.05, rtol=0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_on", [0, 1])
 def test_a_label_with_hardly_a_positive_has_a_probability_near_its_shrunk_share(n_on):
     views, on = patterns(60)
@@ -111,6 +113,7 @@ def test_a_label_with_hardly_a_positive_has_a_probability_near_its_shrunk_share(
     assert 0.1 < light.adjustment.thresholds[2] <= 0.5
 
 
+@pytest.mark.long
 def test_a_label_that_nobody_answered_is_taken_to_be_rare():
     views, on = patterns(60)
     on[:, 1] = NAN

@@ -58,6 +58,7 @@ class Unused(HeadFirst):
         self.spare = nn.Linear(9, n_labels)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "head"), [(HeadFirst, "fc"), (WithBranches, "classifier"), (Unused, "fc")])
 def test_a_project_opens_again_wherever_the_head_was_made(kind, head, bench):
     """A convolution was taken for the head, and replaced: the net's own weights didn't fit it any more."""
@@ -133,6 +134,7 @@ def test_logits_that_sum_to_1_in_one_batch_stay_logits():
     np.testing.assert_allclose(predictor.predict([3]), torch.tensor([[1.0, 0.0]]).softmax(dim=1), atol=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("last", "told"), [(nn.Sigmoid(), True), (nn.Identity(), False), (nn.Softmax(dim=1), False),
                                             (nn.LogSoftmax(dim=1), False)])
 def test_a_net_that_ends_in_a_sigmoid_is_told_about_once(last, told, bench, capsys):

@@ -68,6 +68,7 @@ def test_the_same_seed_gives_the_same_net():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.long
 def test_a_training_goes_on_from_a_net_and_ends_with_its_budget(fitted):
     again = fit_objects([corrected(seed) for seed in range(12, 16)], 2, Fitting(
         options=ObjectOptions(steps=100_000, batch=2), budget_s=1.5), begin=fitted.net)

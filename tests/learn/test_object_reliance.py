@@ -145,6 +145,7 @@ def wb(tmp_path: Path) -> Iterator[hw.Workbench]:
         yield wb
 
 
+@pytest.mark.long
 def test_a_run_of_the_workbenchs_own_net_says_it_in_words_and_keeps_it_in_the_log(wb: hw.Workbench):
     first = wb.finetune(epochs=1, adopt="always")
     assert first.relies_before is None
@@ -165,6 +166,7 @@ def test_a_run_of_the_workbenchs_own_net_says_it_in_words_and_keeps_it_in_the_lo
     assert ObjectRun.from_dict(older).relies_after is None
 
 
+@pytest.mark.long
 def test_a_mark_that_came_since_is_measured_where_marks_are_left_out_of_the_loss(wb: hw.Workbench):
     first = wb.finetune(epochs=1, adopt="never", reasons="off")
     mask = np.zeros(wb.pool.size(3), bool)
@@ -199,6 +201,7 @@ def test_a_mark_that_nothing_measures_trains_no_model_anew(wb: hw.Workbench):
     assert key_after(reasons={"b0": {"wrong": mask}}) != before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["measure_object_reliance", "Measured"])
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("the allocator has nothing left")])
 def test_a_failure_of_measuring_costs_no_trained_model(wb: hw.Workbench, monkeypatch, name: str, error: Exception):

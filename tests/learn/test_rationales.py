@@ -264,6 +264,7 @@ def spoiled():
     return train(reader(), TrainingData(images, targets), TrainingOptions(epochs=4), device="cpu").net
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("start", "reasons"), [("initial", "penalty"), ("spoiled", "invariance")])
 def test_with_marks_a_net_leaves_the_false_hint_and_reads_the_image(spoiled, start, reasons):
@@ -487,6 +488,7 @@ def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smalle
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
     images, targets, regions = decoyed()

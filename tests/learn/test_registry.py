@@ -95,6 +95,7 @@ def test_a_model_that_was_trained_and_not_adopted_can_be(bench):
     assert wb.adopt(run.model[:6]) == run.model == wb.registry.adopted
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench):
     wb = bench()
@@ -202,6 +203,7 @@ class Other(nn.Module):
         return self.fc(self.conv(x).relu().flatten(1))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [None, small_net()])
 def test_a_net_of_another_build_takes_over_and_is_asked_for_from_then_on(bench, capsys, model):
@@ -247,6 +249,7 @@ def test_predictions_made_with_another_preprocessing_are_made_anew(bench):
     assert not np.allclose(before, after)
 
 
+@pytest.mark.long
 def test_adopting_while_others_predict_and_explain_mixes_no_two_models(bench):
     nets = [small_net(seed=seed) for seed in (0, 5)]
     wb = bench(model=nets[0])
@@ -383,6 +386,7 @@ def test_a_model_adopted_elsewhere_during_a_training_is_what_its_outcome_is_comp
     assert len(set(ada.models()["model"])) == 2
 
 
+@pytest.mark.long
 def test_models_that_were_never_adopted_are_removed_but_the_last_rounds(bench):
     """Each round left its weights and predictions for ever."""
     wb = bench(model=small_net())

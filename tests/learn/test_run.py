@@ -38,6 +38,7 @@ def test_a_script_needs_no_view_and_waits_for_no_library_before_it_is_used():
     assert loaded.split() == []
 
 
+@pytest.mark.long
 def test_a_script_gets_the_same_run_without_progress(bench):
     wb, other = bench(model=small_net()), bench("q", model=small_net())
     for one in (wb, other):

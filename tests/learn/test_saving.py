@@ -265,6 +265,7 @@ def test_scripts_are_formatted_and_compile(said):
         compile((folder / name / "load.py").read_text(encoding="utf-8"), name, "exec")
 
 
+@pytest.mark.long
 def test_the_command_line_prints_a_line_of_json_for_each_item(said, tmp_path):
     folder, expected, _ = said
     for row in range(2):
@@ -279,6 +280,7 @@ def test_the_command_line_prints_a_line_of_json_for_each_item(said, tmp_path):
         assert line["says"]["suggestion"] == f"label {row.argmax()}"
 
 
+@pytest.mark.long
 def test_a_file_that_cant_be_read_is_named_and_the_others_are_answered(said, tmp_path):
     folder, _, _ = said
     (tmp_path / "text.png").write_text("no image")
@@ -346,6 +348,7 @@ def test_the_card_has_the_figures_of_the_run(trained):
         assert name in card.partition("fewer than 30 measured items")[0].rpartition("Much of ")[2]
 
 
+@pytest.mark.long
 def test_a_second_round_says_what_it_gained(trained, tmp_path):
     wb, first, _ = trained
     label_some(wb, 20)
@@ -413,6 +416,7 @@ def test_a_model_of_the_background_says_what_is_known_of_it(bench, tmp_path):
     np.testing.assert_allclose(script_in(folder).load()(list(IMAGES)), wb.probs(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 def test_several_labels_an_item_have_thresholds(bench, tmp_path):
     wb = bench(task="multilabel", annotator="ada")
     for item in wb.next(60):
@@ -431,6 +435,7 @@ def test_several_labels_an_item_have_thresholds(bench, tmp_path):
     assert "| column | label | label id | on from |" in card
 
 
+@pytest.mark.long
 def test_texts_are_saved_with_what_they_learnt(tmp_path):
     texts, spam = messages(120)
     with hw.Workbench(tmp_path / "p", hw.Pool.from_texts(texts), ["ham", "spam"], progress=False) as wb:

@@ -142,6 +142,7 @@ def test_heads_beside_labels_are_saved_with_them(beside: hw.Workbench, files: li
     assert {path.name: path.read_bytes() for path in saved.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_the_script_prints_the_values_on_the_command_line(
         beside: hw.Workbench, files: list[str], tmp_path: Path) -> None:
     saved = beside.model().save(tmp_path / "m")

@@ -28,6 +28,7 @@ def labels_of(k):
     return [name for name, there in zip(LABELS, ON[k], strict=True) if there]
 
 
+@pytest.mark.long
 def test_a_slip_in_one_label_is_the_least_probable_and_asked_again(tmp_path):
     slipped = 7
     with hw.Workbench(tmp_path / "p", POOL, LABELS, task="multilabel", annotator="ada", holdout=0, audit=0,

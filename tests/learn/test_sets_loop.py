@@ -68,6 +68,7 @@ def right(wb, *, truth=TRUTH):
                     for place in places.tolist()])
 
 
+@pytest.mark.long
 def test_sixty_answers_teach_a_light_model_whose_suggestions_are_right(open_):
     with open_() as wb:
         simulate(wb, TRUTH, 60, error=0.0)
@@ -83,6 +84,7 @@ def test_sixty_answers_teach_a_light_model_whose_suggestions_are_right(open_):
         assert again.project.ranking.thresholds == event.body["thresholds"]
 
 
+@pytest.mark.long
 def test_the_progress_measures_a_model_of_the_background_with_its_own_thresholds(open_):
     """It was measured only where an item has one label: nothing was told of the model in use, or of an older one."""
     with open_(holdout=0.3) as wb:
@@ -109,6 +111,7 @@ def test_it_begins_once_answers_differ_in_some_label(open_):
         assert "differ in some label" in learning.state.why
 
 
+@pytest.mark.long
 def test_a_former_light_model_gives_way_to_one_that_learnt_more(open_):
     with open_() as wb:
         answer(wb, 25)
@@ -189,6 +192,7 @@ def test_the_average_of_two_nets_has_their_mean_probabilities():
                                (one(views).sigmoid() + other(views).sigmoid()) / 2)
 
 
+@pytest.mark.long
 def test_edits_after_the_model_was_made_change_its_suggestions_and_what_is_learnt(open_):
     with open_() as wb:
         answer(wb, 60)
@@ -213,6 +217,7 @@ def test_edits_after_the_model_was_made_change_its_suggestions_and_what_is_learn
         assert dots not in members(wb.project.prediction(place).suggestion)
 
 
+@pytest.mark.long
 def test_the_queue_asks_for_sets_of_which_the_model_is_unsure(open_):
     with open_(holdout=0.0) as wb:
         answer(wb, 60)

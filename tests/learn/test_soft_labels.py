@@ -82,6 +82,7 @@ def test_a_fine_tuning_by_degrees_learns_more_than_one_that_takes_all_at_its_wor
     assert np.mean(gains) > 0.01
 
 
+@pytest.mark.long
 def test_run_again_from_the_top_a_soft_run_is_read_from_the_log(opened):
     wb = opened()
     answered(wb)
@@ -92,6 +93,7 @@ def test_run_again_from_the_top_a_soft_run_is_read_from_the_log(opened):
     assert again.model == once.model
 
 
+@pytest.mark.long
 def test_the_soft_training_set_has_a_row_of_probabilities_for_each_item(opened):
     wb = opened()
     answered(wb)
@@ -121,6 +123,7 @@ def test_what_was_answered_unsure_teaches_too(opened):
     assert {guessed, without}.isdisjoint(wb.training_set().item_ids)
 
 
+@pytest.mark.long
 def test_several_annotators_answers_become_a_distribution(opened):
     wb = opened(annotators_per_item=3)
     answered(wb, n=100, n_gold=0, error=0.0)
@@ -136,6 +139,7 @@ def test_several_annotators_answers_become_a_distribution(opened):
     assert len(believed.answers) == 160
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("felt", [None, 10.0])
 def test_one_annotator_without_gold_who_errs_nowhere_is_believed(opened, felt):
     wb = opened()
@@ -212,6 +216,7 @@ class Wrapped(nn.Module):
         return views.flatten(1) @ self.weight
 
 
+@pytest.mark.long
 def test_soft_labels_and_second_looks_need_no_last_layer(tmp_path):
     """Both raised ModelError where a net's last layer isn't found, though two of three features need none."""
     wb = hw.Workbench(tmp_path, hw.Pool.from_images(IMAGES[:200]), hw.Taxonomy(NAMES), annotator="ada", holdout=0.0,

@@ -104,6 +104,7 @@ def test_a_part_of_a_text_has_the_tags_of_the_whole(first: int, last: int):
     assert part[example.tokens] == pytest.approx(whole[own], abs=1e-5)
 
 
+@pytest.mark.long
 def test_whether_a_tagger_finds_a_span_rests_less_on_a_word_that_was_marked():
     rng = np.random.default_rng(0)
     stems = ["".join(rng.choice(list("bdfgklmnprst")) + rng.choice(list("aeiou")) for _ in range(3)) for _ in range(50)]

@@ -84,6 +84,7 @@ def test_texts_that_cannot_be_read_teach_nothing(tmp_path) -> None:  # type: ign
     wb.close()
 
 
+@pytest.mark.long
 def test_a_label_that_is_new_or_merged_is_learnt_by_a_later_training(wb: Workbench) -> None:
     answered(wb, 100)
     assert learning(wb).learn() is not None
@@ -123,6 +124,7 @@ def data_of(n: int, *, of_sets: bool = False) -> TrainingData:
     return TrainingData(views, spam.astype(np.int64), draws=draws)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "of_sets"), [(30, False), (120, False), (120, True)])
 def test_a_first_training_takes_the_additive_net_where_the_cnn_errs_no_less(n: int, *, of_sets: bool) -> None:
     data = data_of(n, of_sets=of_sets)
@@ -163,6 +165,7 @@ def test_what_a_light_model_cannot_learn_from_is_refused() -> None:
     assert TextRows.in_doubt == LIGHT
 
 
+@pytest.mark.long
 def test_a_word_marked_as_wrong_hardly_counts_after_the_next_training(tmp_path) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(0)  # two words tell the label, and one of them shouldn't count
     liked = rng.integers(0, 2, 100)
@@ -206,6 +209,7 @@ def test_copies_of_a_text_validate_together_so_that_calibration_is_of_texts_that
     wb.close()
 
 
+@pytest.mark.long
 def test_marked_words_hardly_count_in_what_the_background_learns_either(tmp_path) -> None:  # type: ignore[no-untyped-def]
     counts = {}
     for name in ("plain", "marked"):

@@ -281,6 +281,7 @@ def test_finetune_with_a_function_trains_a_net_of_the_workbench(tmp_path, pool, 
     np.testing.assert_allclose(probs(wb), shouting(messages(120)[0]), atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["net", "function"])
 def test_what_is_learnt_in_the_background_takes_the_place_of_a_model_that_errs(tmp_path, pool, kind):
     _, spam = messages(120)

@@ -60,6 +60,7 @@ def test_what_is_alike_stays_as_it_was():
     assert bool((apart - apart_of_parts).abs().max() < 0.01 * apart_of_parts.max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["brightness", "blur"])
 def test_a_scale_of_brightness_or_blur_is_learnt_from_few_answers(what: str):
     rng = np.random.default_rng(3)

@@ -68,6 +68,7 @@ def test_training_leaves_torchs_generator_alone(digits):
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_net_learns(kind):
     rng = np.random.default_rng(0)

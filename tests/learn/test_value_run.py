@@ -58,6 +58,7 @@ def test_a_run_is_read_back_from_the_log_and_not_made_again(values_bench):
     assert len(list(again.project.log.events(kind="trained"))) == 1
 
 
+@pytest.mark.long
 def test_worse_heads_are_measured_and_not_adopted(values_bench):
     wb = values_bench(SHADE)
     measure_on_holdout(wb)

@@ -89,6 +89,7 @@ def test_intervals_are_wider_where_nothing_like_it_was_learnt():
     assert far > near
 
 
+@pytest.mark.long
 def test_a_tenth_of_answers_by_chance_hardly_moves_the_head():
     clean, spoilt = (np.mean([away(*fitted(200, seed=seed, spoil=share)[:3]) for seed in range(3)])
                      for share in (0.0, 0.1))

@@ -295,6 +295,7 @@ def test_a_review_sets_the_shares_too(bench):
 
 # -- a simulated annotator and the card --------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_a_simulated_annotator_follows_only_what_its_arm_shows(bench):
     wb = bench(arms={"blind": 0.4, "answer_first": 0.3})
     simulate(wb, ["dog"] * 200, n=150, error=0.0, bias=1.0)
@@ -338,6 +339,7 @@ def test_without_a_prediction_the_card_says_that_there_was_no_arm():
 
 # -- adaptive answer first ---------------------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_who_follows_wrong_suggestions_answers_first_and_is_told(bench):
     wb = bench(n=300, arms={"blind": 0.3})
     project = wb.project

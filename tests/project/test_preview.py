@@ -603,6 +603,7 @@ def test_the_holdout_is_asked_again_in_a_random_line_so_that_a_fixed_classifier_
     assert of_doubt < of_all - 0.1  # what the light model doubts is what the classifier errs in
 
 
+@pytest.mark.long
 def test_items_that_measure_are_neither_presumed_nor_proposed_for_it(shades):
     """The easy hold-out items of a split were presumed, and never measured again."""
     wb, truth, _ = shades

@@ -81,6 +81,7 @@ def order_over_all(queue, n, annotator, leave=()):
     return [*first, *mixed(rest, doubts(line.tolist()), n_asked=n_asked), *last][:n]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("per_item", [1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_asked_again_is_the_same_as_over_the_whole_pool(tmp_path, seed, per_item):

@@ -323,6 +323,7 @@ def test_the_page_offers_the_sets_that_were_answered_and_takes_one(scenes):
 
 # -- what nobody writes
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [
     {"values": [1, 2]}, {"values": "text"}, {"values": {"blur": [1]}}, {"values": {"blur": {}}},
     {"seen": {"values": [1], "taxonomy": 1}}, {"seen": {"taxonomy": 99}}])

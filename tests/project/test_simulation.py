@@ -57,6 +57,7 @@ def test_how_well_its_certainty_tells_can_be_set(wb):
     assert roc_auc_score(rows["right"], rows["certainty"]) == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.long
 def test_it_follows_wrong_visible_suggestions_as_often_as_it_was_told(wb):
     let_model_say(wb, ["label 3"] * len(POOL))
     rows = hw.simulate(wb, TRUTH, n=250, error=0.0, bias=0.4)
@@ -72,6 +73,7 @@ def test_without_bias_it_corrects_every_wrong_suggestion(wb):
     assert set(rows["verdict"]) == {"accept", "correct", "answer"}  # one half of the audit is blind
 
 
+@pytest.mark.long
 def test_it_errs_towards_what_the_model_confuses(wb):
     let_model_say(wb, [TRUTH[item_id] for item_id in POOL.ids])
     rows = hw.simulate(wb, TRUTH, n=250, error=0.5)
@@ -91,6 +93,7 @@ def test_without_a_model_it_errs_towards_what_looks_alike(tmp_path):
     wb.close()
 
 
+@pytest.mark.long
 def test_blind_items_are_answered_without_a_look_at_the_suggestion(tmp_path):
     wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.5, audit=0,
                       arms={"blind": 0})
@@ -113,6 +116,7 @@ def test_it_takes_time_and_says_so(wb):
     assert wb.annotations()["acted_at"].is_unique
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_answers(tmp_path):
     frames = []
     for folder in ("a", "b"):
@@ -150,6 +154,7 @@ def test_shares_outside_their_range_are_refused(wb, bad):
         hw.simulate(wb, TRUTH, n=1, **bad)
 
 
+@pytest.mark.long
 def test_more_than_the_pool_holds_ends_with_the_pool(wb):
     with pytest.raises(BadInput, match="n is -1"):
         hw.simulate(wb, TRUTH, n=-1)
@@ -230,6 +235,7 @@ def test_of_suggested_labels_it_touches_those_that_differ(project):
     assert [verdict == "accept" for verdict in rows["verdict"]] == [not some for some in differ]
 
 
+@pytest.mark.long
 def test_an_error_in_a_set_is_one_label_likely_one_that_the_model_is_not_sure_of(project):
     wb = project(SCENES, task="multilabel")
     let_model_say_sets(wb, [0.05, 0.05, 0.9], on_from=0.95)
@@ -244,6 +250,7 @@ def test_an_error_in_a_set_is_one_label_likely_one_that_the_model_is_not_sure_of
     assert np.mean([some == {"night"} for some in without]) > 0.7
 
 
+@pytest.mark.long
 def test_it_follows_wrong_sets_as_often_as_it_was_told(project):
     wb = project(SCENES, task="multilabel")
     let_model_say_sets(wb, [0.04, 0.9, 0.06], on_from=0.5)
@@ -265,6 +272,7 @@ def test_beside_a_label_it_gives_the_values_that_are_asked_of_it(project):
     assert rows["values"][0] == {name: values[rows["item_id"][0]][name] for name in rows["values"][0]}
 
 
+@pytest.mark.long
 def test_where_values_alone_are_asked_the_truth_is_values(project):
     wb = project(hw.Taxonomy(attributes=ASKED.attributes[:1]), task="scale")
     truth = [k % 11 for k in range(len(SOME))]
@@ -274,6 +282,7 @@ def test_where_values_alone_are_asked_the_truth_is_values(project):
     assert rows["label"].isna().all()
 
 
+@pytest.mark.long
 def test_values_scatter_about_the_truth_as_far_as_the_noise_says(project):
     wb = project(hw.Taxonomy(attributes=[hw.Attribute("blur", scale=(0.0, 10.0))]), task="scale")
     rows = hw.simulate(wb, [5.0] * len(SOME), n=150, error=0.0, noise=0.1)

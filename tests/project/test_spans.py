@@ -123,6 +123,7 @@ def test_a_text_that_cant_be_shown_is_skipped_and_flagged(wb):
     assert len(wb.annotations()) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [
     {"at": [0, 10**30], "quote": None}, {"at": [0, 2**31], "quote": None},
     {"at": [0.0, 3.0]}, {"at": [3, 0]}, {"quote": "x" * 100_000}, {"quote": 7},

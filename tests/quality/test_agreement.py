@@ -331,6 +331,7 @@ def test_over_people_the_interval_is_wider_and_needs_five_of_them() -> None:
     assert not np.isnan(few)
 
 
+@pytest.mark.long
 def test_the_jackknife_over_people_leaves_out_their_votes() -> None:
     votes = simulated(np.random.default_rng(2), 40, 6, 3)
     encoded = encode(votes)

@@ -75,6 +75,7 @@ def hits(table: pd.DataFrame, wrong: pd.DataFrame) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.long
 def test_planted_errors_come_first() -> None:
     """About a tenth of the objects is wrong; of the first half as many doubts 85 % are, of as many 65 %."""
     first, whole = [], []

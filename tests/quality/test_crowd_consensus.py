@@ -89,6 +89,7 @@ def test_no_votes_make_an_empty_consensus() -> None:
     assert c.probs.shape[0] == 0
 
 
+@pytest.mark.long
 def test_the_order_of_the_rows_changes_nothing() -> None:
     """Which votes were held out followed from their rows: in another order 0.8 became 0.6, and some labels others."""
     votes, _, _ = world(4, n_items=90, n_people=4)
@@ -159,6 +160,7 @@ def test_copied_votes_do_not_lend_the_model_their_accuracy() -> None:
     assert hits[wrong].mean() > 0.55
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("copied", [0.0, 0.4])
 def test_intervals_hold_the_accuracy_of_a_person_and_their_rate_of_copying(copied: float) -> None:
     """An interval that took the share of copies for a doubt about each answer was .9 wide."""
@@ -265,6 +267,7 @@ def test_confusions_are_found_where_there_is_enough_of_them(shared_data: object)
     assert (majority.labels == truth.reindex(majority.labels.index)).mean() == pytest.approx(0.759, abs=5e-4)
 
 
+@pytest.mark.long
 def test_a_method_that_moves_nearly_all_labels_one_way_is_passed_over(shared_data: object) -> None:
     votes, _ = crowd_of(shared_data, "zencrowd")
     assert consensus(votes, "majority", dependence=0.25).n_repeated == 1730

@@ -63,6 +63,7 @@ def test_one_share_is_held_as_often_as_promised(interval, n):
     assert min(held) > 0.87
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
 @pytest.mark.parametrize(("n", "n_differ"), [(20, 2), (40, 5), (40, 10), (40, 15), (100, 12), (60, 30)])
 def test_a_paired_difference_is_held_as_often_as_promised(n, n_differ, share):
@@ -123,6 +124,7 @@ def test_a_difference_is_held_as_often_as_promised(n_1, n_2):
     assert 0.93 <= held <= 0.97
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_people", [2, 3, 5, 12])
 def test_a_share_over_people_who_differ_is_held_as_often_as_promised(n_people):
     rng, hits, n_simulations = np.random.default_rng(1), [], tenth(2_000)

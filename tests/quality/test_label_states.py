@@ -121,6 +121,7 @@ def test_copied_states_are_found():
     assert bias.per_label["kept_wrong"].to_numpy() == pytest.approx(0.45, abs=0.12)
 
 
+@pytest.mark.long
 def test_intervals_hold_what_was_planted_and_no_copying_gives_no_alarm():
     held, alarms = np.zeros(2), 0
     for seed in range(15):

@@ -106,6 +106,7 @@ def test_the_log_gives_back_what_was_written():
     assert again.per_label.equals(metrics.per_label)
 
 
+@pytest.mark.long
 def test_intervals_hold_the_truth_as_often_as_they_say():
     """At least 90 of 100; benchmarks/sets.py has more worlds."""
     for n, n_labels, share, alike in ((40, 4, 0.3, 0.0), (100, 8, 0.1, 0.5)):

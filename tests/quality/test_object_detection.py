@@ -107,6 +107,7 @@ def test_the_best_hundred_of_an_image_and_label_count() -> None:
     assert detection(truth, predictions)["map50"].value == 1 == pytest.approx(cocoeval(truth, predictions).stats[1])
 
 
+@pytest.mark.long
 def test_polygons_overlap_as_pycocotools_masks_do_within_two_hundredths() -> None:
     # Its masks are of whole pixels: overlaps near a threshold may fall on the other side of it.
     differences = []

@@ -115,6 +115,7 @@ def drawn_places(rng: np.random.Generator, *, n_images: int = 600, part: float =
                          "arm_probability": np.where(blind, 0.1, 0.9), "took": np.where(blind | held, finds_it, real)})
 
 
+@pytest.mark.long
 def test_the_intervals_hold_the_truth_in_95_of_100_simulations():
     rng = np.random.default_rng(4)
     held = np.zeros(2)

@@ -64,6 +64,7 @@ def test_soft_targets_keep_both_schools_whoever_voted_more():
     assert found.soft_targets_of[1].loc["i3", "dog"] > 0.8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["skill", "confusions, 2 labels", "4 lenient, 4 strict, 2 labels",
                                   "a spammer and one of another opinion", "4 copy a model that is seen"])
 def test_people_who_merely_differ_are_one_school(kind):

@@ -58,6 +58,7 @@ def test_of_several_labels_the_column_is_named():
         swap_gap(predict, TEXTS, ["gay", "old"])
 
 
+@pytest.mark.long
 def test_the_interval_holds_the_mean_of_all_templates_about_as_often_as_it_says():
     # The gap of template i is g[i]: 40 of 4,000 templates are measured, 300 times.
     rng = np.random.default_rng(0)

@@ -68,6 +68,7 @@ def test_with_too_few_answers_there_is_a_reason_and_no_number(project):
     assert project.progress().goal is None
 
 
+@pytest.mark.long
 def test_the_number_of_answers_left_stands_in_the_progress(project):
     label(project, n_training=60, n_holdout=60)
     progress = project.progress(goal=0.55)
@@ -116,6 +117,7 @@ def test_the_background_models_accuracy_is_measured_and_named_as_such(project):
     assert "background" in progress._repr_html_()
 
 
+@pytest.mark.long
 def test_nets_that_were_turned_down_dont_tell_what_the_background_models_answers_gained(project):
     label(project, n_training=80, n_holdout=40)
     BackgroundLearning(project.project, lambda: project.registry, notify=lambda _: None).learn()
@@ -144,6 +146,7 @@ def test_a_background_model_that_somebody_went_back_to_is_measured(project):
     assert "background model of 40 answers" in repr(progress)
 
 
+@pytest.mark.long
 def test_accuracies_of_background_models_under_other_labels_are_other_curves(project):
     learns = BackgroundLearning(project.project, lambda: project.registry, notify=lambda _: None)
     label(project, n_training=40, n_holdout=10)

@@ -128,6 +128,7 @@ def test_the_interval_at_which_one_stops_holds_the_truth_in_93_to_97_of_100(tole
     assert max(false) < 0.06
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n_presumed", "tolerance"), [(300, 0.05), (2_000, 0.05), (2_000, 0.1), (10_000, 0.15)])
 def test_good_is_said_of_labels_beyond_the_tolerance_no_oftener_than_the_three_looks_add_up_to(n_presumed, tolerance):
     """The page said less than 6 of 100, which holds for 300 labels; three looks of 2.75 % make 8.25."""

@@ -93,6 +93,7 @@ def test_a_batch_has_items_once_that_were_not_reviewed():
         reviewed[batch] = True
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("says", ["what holds", "nothing"])
 def test_the_interval_holds_the_truth_when_reviewing_stops(says):

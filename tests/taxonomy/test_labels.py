@@ -284,6 +284,7 @@ def test_a_taxonomy_at_another_version_is_otherwise_the_same():
 
 # Round trips.
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(taxonomies())
 def test_yaml_gives_back_an_equal_taxonomy(taxonomy):
@@ -294,6 +295,7 @@ def test_yaml_gives_back_an_equal_taxonomy(taxonomy):
     assert again.to_yaml() == text
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=50)
 @given(taxonomies())
 def test_other_readers_of_yaml_take_every_name_for_text(taxonomy):
