@@ -52,13 +52,13 @@ class Rounds(Protocol):
 
     @property
     def accuracy(self) -> pd.DataFrame:
-        """Columns: source, answers, share, low, high, figure (what the share is)."""
+        """Columns: source, answers, share, low, high, curve, figure (what the share is), adopted."""
     @property
     def values(self) -> pd.DataFrame:
         """Columns: attribute, answers, measure, value, low, high."""
     @property
     def labels(self) -> pd.DataFrame:
-        """Columns: label, answers, recall."""
+        """Columns: label, answers, recall, adopted."""
     @property
     def suggestions(self) -> pd.DataFrame:
         """Columns: round, label, share, low, high."""
@@ -125,7 +125,8 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str 
 def plot_progress(progress: Rounds) -> Drawing:
     """Plot accuracy with the expected gain, recall per label, accepted suggestions, and time per decision.
 
-    Recall is drawn for the labels with the most answers, times by verdict.
+    The models of rejected rounds are hollow points, which no line joins. Recall is drawn for the labels with the most
+    answers, times by verdict.
     """
     figure = new_figure(10, 6)
     (accuracy, labels), (stood, times) = figure.subplots(2, 2)
@@ -140,7 +141,11 @@ def plot_progress(progress: Rounds) -> Drawing:
     frequent = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
     for marker, label in zip(MARKERS, frequent, strict=False):
         table = progress.labels[progress.labels["label"] == label]
-        labels.plot(table["answers"], table["recall"], marker=marker, markersize=4, linewidth=1, label=str(label))
+        kept, rejected = _by_adoption(table)
+        (line,) = labels.plot(kept["answers"], kept["recall"], marker=marker, markersize=4, linewidth=1,
+                              label=str(label))
+        labels.plot(rejected["answers"], rejected["recall"], marker=marker, markersize=4, linestyle="none",
+                    color=line.get_color(), markerfacecolor="white")
     share = progress.suggestions[progress.suggestions["label"] == "all"]
     _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions")
     for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
@@ -169,8 +174,11 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
     first = ("holdout", "hold-out") if (progress.accuracy["source"] == "holdout").any() else ("imported", "imported")
     for source, name, colour, marker in ((*first, BLUE, "s"), ("audit", "audit", ORANGE, "o")):
         of_source = progress.accuracy[progress.accuracy["source"] == source]
-        for k, (_, table) in enumerate(of_source.groupby("curve")):  # other labels make another curve
+        kept, rejected = _by_adoption(of_source)
+        for k, (_, table) in enumerate(kept.groupby("curve")):  # other labels make another curve
             _points(axes, table, "answers", "share", colour=colour, marker=marker, name="" if k else name)
+        _points(axes, rejected, "answers", "share", colour=colour, marker=marker, name=f"{name}, not adopted",
+                adopted=False)
     holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
     if len(progress.accuracy) and progress.goal is not None:
         axes.axhline(progress.goal.goal, color=GREY, linewidth=0.8, linestyle="--", label="goal")
@@ -200,12 +208,23 @@ def _say_nothing(axes: Axes, why: str) -> None:
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=GREY)
 
 
-def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, *, colour: str, marker: str, name: str) -> None:
-    """Draw a column with its interval; an end that isn't finite is left out."""
+def _by_adoption(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of models that were adopted, and those of the others."""
+    adopted = table["adopted"].astype(bool)
+    return table[adopted], table[~adopted]
+
+
+def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, *, colour: str, marker: str, name: str,
+            adopted: bool = True) -> None:
+    """Draw a column with its interval; an end that isn't finite is left out.
+
+    The points of models that weren't adopted are hollow, and no line joins them.
+    """
     if len(table):
         low, high = (np.where(np.isfinite(table[end]), np.abs(table[end] - table[y]), 0) for end in ("low", "high"))
-        axes.errorbar(table[x], table[y], yerr=[low, high], fmt=f"{marker}-", color=colour, markersize=5, linewidth=1,
-                      elinewidth=1, capsize=2, label=name)
+        axes.errorbar(table[x], table[y], yerr=[low, high], fmt=f"{marker}-" if adopted else marker, color=colour,
+                      markersize=5, markerfacecolor=colour if adopted else "white", linewidth=1, elinewidth=1,
+                      capsize=2, label=name)
 
 
 def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Drawing:

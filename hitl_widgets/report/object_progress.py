@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,13 @@ from ..quality.prefill import PrefillBias, prefill_bias
 from ..quality.span_metrics import Figures, figures_in, spans
 from ..records import SHAPE_OF, Estimate, Proposal, check_count
 from ..taxonomy.labels import Taxonomy
+from .progress import ACCURACY, NOT_ADOPTED, RECALL, ever_adopted
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
 # The main metric of a model: average precision at an overlap of one half; F1 for points and spans.
 FIRST = {"box": "map50", "polygon": "map50", "point": "f1", "span": "f1_strict"}
-ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
 STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
 
 
@@ -100,7 +100,8 @@ class ObjectProgress:
                 ("the queue asks for", self.queue)]
 
     def _repr_html_(self) -> str:
-        rounds = [(row["round"], row["answers"], html.bar(row["share"], low=row["low"], high=row["high"]),
+        rounds = [(f"{row['round']}{'' if row['adopted'] else NOT_ADOPTED}", row["answers"],
+                   html.bar(row["share"], low=row["low"], high=row["high"]),
                    str(Estimate(row["share"], row["low"], row["high"], n=row["n"])))
                   for row in self.accuracy.to_dict("records")]
         acts = [[row["round"], row["n_images"], *(f"{row[name]:.1f}" for name in (*STOOD, "added"))]
@@ -142,14 +143,15 @@ def object_progress(project: Project, *, more: int = 50, goal: float | None = No
     round_of = {event.id: 1 + bisect_left(ends, event.seq or 0) for event in project.log.events(kind="decided")}
     looks = looks.assign(round=looks["decision_id"].map(round_of).astype(int))
     curves = _curves(trained)
-    accuracy, labels = _accuracy(trained, measured, looks, FIRST[kind], project.taxonomy, curves)
+    accuracy, labels = _accuracy(trained, measured, looks, FIRST[kind], project.taxonomy, curves,
+                                 ever_adopted(trained, project.log.events(kind="adopted")))
     if now is not None and adopted is not None and all(event.body["model"] != adopted.body["model"]
                                                        for event in trained):
         figure = now[FIRST[kind]]
         same = not trained or set(trained[-1].body["label_ids"]) == set(project.taxonomy.label_ids)
         accuracy.loc[len(accuracy)] = [len(trained) + 1, source, adopted.body["model"], 0, figure.n, figure.value,
                                        figure.low, figure.high, max(curves, default=1) + (not same),
-                                       adopted.body.get("origin", "given"), FIRST[kind]]
+                                       adopted.body.get("origin", "given"), FIRST[kind], True]
     project.selector.default(project.queue, project.lineage)
     return ObjectProgress(accuracy=accuracy, labels=labels, suggestions=_stood(looks), acts=_acts(looks),
                           times=_times(looks), now=now, prefill=prefill_bias(looks), queue=project.selector.why,
@@ -219,7 +221,7 @@ def _curves(trained: Sequence[Event]) -> list[int]:
 
 
 def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.DataFrame, figure: str,
-              today: Taxonomy, curves: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+              today: Taxonomy, curves: Sequence[int], in_use: Container[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The metric of each round, over all labels and for each of today's."""
     rows: list[tuple[Any, ...]] = []
     labels: list[tuple[Any, ...]] = []
@@ -231,15 +233,15 @@ def _accuracy(trained: Sequence[Event], measured: Sequence[Figures], looks: pd.D
             continue
         one = after[figure]
         rows.append((n_round, _source(event), event.body["model"], int(event.body["n_training"]), one.n, one.value,
-                     one.low, one.high, curves[n_round - 1], "round", figure))
+                     one.low, one.high, curves[n_round - 1], "round", figure, event.body["model"] in in_use))
         # By its id: a label may have another name now, and its name may be that of another label.
         for name, label_id in after.table["label_id"].iloc[1:].items():
             of_label = after.estimate(figure, str(name))
             if label_id in today.label_ids and not math.isnan(of_label):
                 now = today.name_of(label_id)
-                labels.append((now, n_round, counts[now], of_label.n, of_label.value, of_label.low, of_label.high))
-    return pd.DataFrame(rows, columns=ACCURACY), pd.DataFrame(
-        labels, columns=["label", "round", "answers", "n", "recall", "low", "high"])
+                labels.append((now, n_round, counts[now], of_label.n, of_label.value, of_label.low, of_label.high,
+                               event.body["model"] in in_use))
+    return pd.DataFrame(rows, columns=ACCURACY), pd.DataFrame(labels, columns=RECALL)
 
 
 def _gained(trained: Sequence[Event]) -> Estimate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,9 @@ DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 AGREEMENT = ("blind", "shown", "difference")
-ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin", "figure"]
+ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin", "figure", "adopted"]
+RECALL = ["label", "round", "answers", "n", "recall", "low", "high", "adopted"]
+NOT_ADOPTED = " (not adopted)"
 # Task -> the main metric of its models.
 FIRST = {"classify": "accuracy", "multilabel": "macro F1", "scale": "accuracy"}
 BACKGROUND, IMPORTED = "background", "imported"
@@ -65,10 +67,10 @@ class Progress:
         model that suggested in that round, on a random sample of the items that nobody had answered before it: its
         accuracy in that pool, from blind answers only, including those to the hold-out. figure is "accuracy"; where an
         item may have several labels it is "macro F1", and "exact match" (the share of items whose whole set is right)
-        in the audit.
+        in the audit. adopted: False for the model of a round that was rejected, and never adopted later.
     labels : DataFrame
-        The learning curve of each of today's labels: label, round, answers (with this label by then), and n, recall,
-        low and high on the items that measure.
+        The learning curve of each of today's labels: label, round, answers (with this label by then), n, recall, low
+        and high on the items that measure, and adopted, as in `accuracy`.
     gained : Estimate
         The gain in accuracy by the last answers, about 50 or those of one round, on the items that measure. Only rounds
         with the same labels as the last one count, whose models it builds on: not those that were rolled back. If there
@@ -159,16 +161,18 @@ class Progress:
 
     def _repr_html_(self) -> str:
         sources = {**SOURCES, "audit": "audit"}
-        rounds = [(row["origin"] if row["origin"] in (BACKGROUND, IMPORTED) else row["round"],
+        rounds = [(row["origin"] if row["origin"] in (BACKGROUND, IMPORTED) else
+                   f"{row['round']}{'' if row['adopted'] else NOT_ADOPTED}",
                    sources[row["source"]], row["answers"], *_bar(row["share"], row))
                   for row in self.accuracy.to_dict("records")]
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
+        recall = f"recall, latest round{'' if latest['adopted'].all() else NOT_ADOPTED}"
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
         parts = [html.table(("round", "measured on", "answers", FIRST[self.task], ""), rounds)] if rounds else []
         if said := f"{self.aside.removeprefix(', ')}; {self.coverage}".strip("; "):
             parts.append(html.paragraph(f"Hold-out: {said}."))
         parts += [html.paragraph(f"{name}: {text}") for name, text in self._value_lines()]
-        parts += [html.table(("label", "answers", "recall, latest round", ""), labels)] if labels else []
+        parts += [html.table(("label", "answers", recall, ""), labels)] if labels else []
         parts += [html.paragraph(f"{name}: {text}") for name, text in (*self._agreements(), *self._expectations())]
         return html.page("Progress", *parts)
 
@@ -260,8 +264,9 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     return Progress(
         accuracy=_accuracy(trained, audited, adopted, measured, figures,
                            in_audit="exact match" if project.task == "multilabel" else "accuracy"),
-        labels=_labels(project, trained, table), gained=gained, gained_by=gained_by, likely=likely, more=more,
-        goal=left, coverage=coverage, aside=aside, suggestions=_suggestions(project, seen), times=_times(table),
+        labels=_labels(project, trained, table, ever_adopted(trained, adopted)), gained=gained, gained_by=gained_by,
+        likely=likely, more=more, goal=left, coverage=coverage, aside=aside,
+        suggestions=_suggestions(project, seen), times=_times(table),
         people=_people(project, table), difficulty=_difficulty(table, known, audited), queue=project.selector.why,
         bias=audited.bias(), agreement=_agreement(project), task=project.task,
         values=value_progress(project, trained, registry if project.taxonomy.attributes else None))
@@ -378,7 +383,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
               of_measured: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
     events = sorted((*trained, *learnt), key=lambda event: event.seq or 0)
-    curves = _curves(events)
+    curves, in_use = _curves(events), ever_adopted(trained, adopted)
     rows: list[tuple[Any, ...]] = []
     for n_round, event in enumerate(trained, 1):
         body = event.body
@@ -386,23 +391,29 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
         for source, figure in figures.items():
             if (after := read_metrics(figure["after"])).n:
                 rows.append((n_round, source, body["model"], _n_learned(event), *_first(after)[1:],
-                             curves[event.seq or 0], "round", _first(after)[0]))
+                             curves[event.seq or 0], "round", _first(after)[0], body["model"] in in_use))
     for source, after in of_measured.items():
         if measured is not None and after.n:
             # One more if the labels were edited since it was trained.
             curve = curves.get(measured.seq or 0, max(curves.values(), default=0) + 1) \
                 + (set(measured.body["label_ids"]) != set(after.label_ids))
             rows.append((len(trained) + 1, source, measured.body["model"], int(measured.body.get("n_training", 0)),
-                         *_first(after)[1:], curve, measured.body["origin"], _first(after)[0]))
+                         *_first(after)[1:], curve, measured.body["origin"], _first(after)[0], True))
     curve_of = {event.body["model"]: curves[event.seq or 0] for event in events}
     n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt} \
         | {event.body["model"]: _n_learned(event) for event in trained}
     origins = {event.body["model"]: event.body["origin"] for event in adopted
                if event.body["origin"] in (BACKGROUND, IMPORTED)}
     rows += [(n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
-              curve_of.get(model, 1), origins.get(model, "round"), in_audit)
+              curve_of.get(model, 1), origins.get(model, "round"), in_audit, True)
              for (n_round, model), right in audited.accuracy().items()]
     return pd.DataFrame(rows, columns=ACCURACY)
+
+
+def ever_adopted(trained: Iterable[Event], adopted: Iterable[Event]) -> set[str]:
+    """The versions of the models that a round adopted, or that were adopted apart from one."""
+    return {event.body["model"] for event in trained if event.body["adopted"]} \
+        | {event.body["model"] for event in adopted}
 
 
 def _curves(events: Iterable[Event]) -> dict[int, int]:
@@ -452,28 +463,28 @@ def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Even
     return line[::-1]
 
 
-def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> pd.DataFrame:
+def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame, in_use: Container[str]) -> pd.DataFrame:
     place = table["place"].to_numpy()
     teaches = (place >= 0) & ~project.queue.holdout[place] & ~project.queue.gold[place] \
         & table["verdict"].isin(["accept", "correct", "answer"])
     rows: list[tuple[Any, ...]] = []
     today = set(project.taxonomy.label_ids)
     for n_round, event in enumerate(trained, 1):
-        after = read_metrics(event.body["after"])
+        after, is_adopted = read_metrics(event.body["after"]), event.body["model"] in in_use
         given = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"]
         counts = Counter(label for label_id in given for label in members(label_id))
         if isinstance(after, MultilabelMetrics):
             of = after.per_label
             rows += [(project.taxonomy.name_of(str(label_id)), n_round, counts[str(label_id)], int(row["n"]),
-                      row["recall"], row["recall_low"], row["recall_high"])
+                      row["recall"], row["recall_low"], row["recall_high"], is_adopted)
                      for label_id, row in of.iterrows() if label_id in today and row["n"]]
             continue
         for k, label_id in enumerate(after.label_ids):
             # For a label that was split or merged since, the answers by then can't be counted under today's labels.
             if label_id in today and (n := int(after.counts[k].sum())):
                 rows.append((project.taxonomy.name_of(label_id), n_round, counts[label_id],
-                             *_share(after.counts[k, k], n, after)))
-    return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
+                             *_share(after.counts[k, k], n, after), is_adopted))
+    return pd.DataFrame(rows, columns=RECALL)
 
 
 def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estimate, int]:

@@ -23,9 +23,9 @@ def rounds(n_rounds, *, seen=True):
     numbers = range(1, n_rounds + 1)
     shares = [[0.6, 0.5, 0.7]] * n_rounds
     accuracy = pd.DataFrame(shares, columns=SHARE).assign(source="holdout", answers=[50 * n for n in numbers], curve=0,
-                                                            figure="accuracy")
+                                                            figure="accuracy", adopted=True)
     labels = pd.DataFrame([(f"label {k}", 5 * n, 0.1 * k) for k in range(8) for n in numbers],
-                          columns=["label", "answers", "recall"])
+                          columns=["label", "answers", "recall"]).assign(adopted=True)
     suggestions = pd.DataFrame(shares, columns=SHARE).assign(round=numbers, label="all")
     times = pd.DataFrame([(n, verdict, 2.0, 1.5, 2.5) for n in numbers for verdict in ("all", "accept", "correct")],
                          columns=["round", "verdict", "median_s", "low", "high"])

@@ -319,6 +319,7 @@ def test_a_number_of_answers_must_be_one(bench, answers):
         bench().progress(answers)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_rounds_of_a_real_loop_are_told(tmp_path):
     images, labels = digits_on_photographs(240, size=32, seed=1)
@@ -418,7 +419,16 @@ def test_a_round_whose_model_was_not_adopted_says_so(bench):
     trained(wb, 90, 88, before=90)
     last = list(wb.project.log.events(kind="trained"))[-1]
     wb.project.record("trained", {**last.body, "model": "m91", "adopted": False, "former": "m40"})
-    assert "in round 3, whose model isn't the adopted one (the adopted one had 0.900)" in repr(wb.progress())
+    progress = wb.progress()
+    assert "in round 3, whose model isn't the adopted one (the adopted one had 0.900)" in repr(progress)
+    assert progress.accuracy["adopted"].tolist() == [True, True, False]
+    assert progress.labels.groupby("round")["adopted"].all().to_dict() == {1: True, 2: True, 3: False}
+    page = progress._repr_html_()
+    assert page.count("3 (not adopted)") == 1
+    assert "2 (not adopted)" not in page
+    assert "recall, latest round (not adopted)" in page
+    lines = [line for line in progress.plot().axes[0].get_lines() if line.get_linestyle() == "-"]
+    assert [list(line.get_xdata()) for line in lines] == [[40, 90]]  # the rejected one is a point beside the line
 
 
 def test_what_qualifies_the_holdouts_figure_stands_in_the_notebook_too(bench):
