@@ -63,6 +63,8 @@ class Edit:
             gone = _ids(taxonomy.labels, taxonomy.attributes) - _ids(labels, attributes)
             after = Taxonomy(labels, version=taxonomy.version + 1, former_ids=taxonomy.former_ids | gone,
                              inner_answers=taxonomy.inner_answers if inner is None else inner, attributes=attributes)
+            places = taxonomy.key_places
+            after.keeping_keys(lambda: places)
             for target in {new for old in taxonomy.label_ids for new in became.get(old, ())}:
                 after.answer(target)
         except (UnknownLabel, TaxonomyError, EditError) as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from .attributes import Attribute, Value
 from .diff import between
 from .edits import Edit, Resolution, compose, from_body
 from .forks import Forks
+from .keys import KeyPlaces, own_keys
 from .label_sets import is_set, members, set_id
 from .labels import Label, Taxonomy
 from .value_maps import ValueMap
@@ -130,17 +132,28 @@ class _Versions(Mapping[int, Taxonomy]):
     Versions of forks, which have negative numbers, can be looked up, but aren't listed.
     """
 
-    def __init__(self, bodies: Mapping[int, Mapping[str, Any]], built: Mapping[int, Taxonomy] | None = None) -> None:
-        self._bodies, self._built = dict(bodies), dict(built or {})
+    def __init__(self, bodies: Mapping[int, Mapping[str, Any]], built: Mapping[int, Taxonomy] | None = None,
+                 places: Mapping[int, KeyPlaces] | None = None) -> None:
+        self._bodies, self._built, self._places = dict(bodies), dict(built or {}), dict(places or {})
 
     def then(self, version: int, body: Mapping[str, Any]) -> _Versions:
-        return _Versions({**self._bodies, version: body}, self._built)
+        return _Versions({**self._bodies, version: body}, self._built, self._places)
 
     def __getitem__(self, version: int) -> Taxonomy:
         if version not in self._built:
             # Two threads that build it at once get the same object.
-            self._built.setdefault(version, Taxonomy.from_dict(self._bodies[version]))
+            self._built.setdefault(version, Taxonomy.from_dict(self._bodies[version]).keeping_keys(
+                partial(self._places_before, version)))
         return self._built[version]
+
+    def _places_before(self, version: int) -> KeyPlaces:
+        """The places of keys in the version before this one; of a fork, none."""
+        places = KeyPlaces()
+        for earlier in sorted(one for one in self._bodies if 0 < one < version):
+            if earlier not in self._places:
+                self._places[earlier] = places.then(_without_key(self._bodies[earlier]))
+            places = self._places[earlier]
+        return places
 
     def have_attributes(self) -> bool:
         return any(body.get("attributes") for body in self._bodies.values())
@@ -157,6 +170,15 @@ class _Versions(Mapping[int, Taxonomy]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _without_key(body: Mapping[str, Any]) -> list[str]:
+    """`Taxonomy.without_key` of a taxonomy in the log, which isn't built for it."""
+    labels = body["labels"]
+    above = set() if body.get("inner_answers") else {label.get("parent") for label in labels}
+    answers = [(label["id"], label["name"], label.get("key")) for label in labels if label["id"] not in above]
+    own = own_keys(answers, [label["key"] for label in labels if label.get("key")])
+    return [label_id for label_id, _, _ in answers if label_id not in own]
 
 
 class Lineage:

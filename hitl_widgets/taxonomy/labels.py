@@ -11,7 +11,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -23,6 +23,7 @@ from ..errors import TaxonomyError, UnknownLabel
 from . import yaml
 from .attributes import Attribute, check_attributes
 from .checks import ID, check_name, check_new_name, text, texts
+from .keys import DIGITS, KeyPlaces, own_keys
 from .label_sets import NONE_OF_THEM, is_set, members, set_id
 
 DESCRIPTION = ("definition", "examples", "counter_examples", "edge_cases", "link", "key", "colour", "attributes",
@@ -31,7 +32,6 @@ DESCRIPTION = ("definition", "examples", "counter_examples", "edge_cases", "link
 EDGE_CASES = ("cropped", "occluded", "tiny", "blurred", "group", "drawing")
 
 _WRITTEN = ("name", "id", *DESCRIPTION)
-_DIGITS = "1234567890"
 _HTML_LABELS = 50  # rows of the table in a notebook
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 # Links with another scheme may run a script.
@@ -184,6 +184,18 @@ class Taxonomy:
         self.answers = tuple(label for label in self.labels if inner_answers or label.id not in self._inner)
         self.label_ids = tuple(label.id for label in self.answers)
         self.attributes = check_attributes(attributes, lambda name: self.label(name).id)
+        self._places_before: Callable[[], KeyPlaces] = KeyPlaces
+
+    def keeping_keys(self, places: Callable[[], KeyPlaces]) -> Taxonomy:
+        """Return this taxonomy, whose answers keep the keys that they had in an earlier version.
+
+        Parameters
+        ----------
+        places : callable
+            Returns the earlier version's `key_places`; called when a key is first asked for.
+        """
+        self._places_before = places
+        return self
 
     @classmethod
     def from_yaml(cls, source: str | os.PathLike[str]) -> Taxonomy:
@@ -288,19 +300,40 @@ class Taxonomy:
     def keys(self) -> dict[str, str]:
         """The key of each answer, label_id -> key.
 
-        It is the label's own, else its name if that is a digit, else the next free one of 1 to 9 and 0. Further answers
-        have none.
+        It is the label's own, else its name if that is a digit, else one of the digits that are left, from 1 to 9 and
+        0. Further answers have none. After an edit each answer keeps its digit, and a new one gets the next free digit;
+        that of a removed label stays free until the following edit.
         """
-        return self.keys_of(self.answers)
+        return {label_id: key for label_id, key in self.keys_at(self.key_places).items() if key is not None}
 
-    def keys_of(self, answers: Sequence[Label]) -> dict[str, str]:
-        """Return the keys as in `keys`, with free digits assigned in another order of the answers."""
-        own = {label.key for label in self.labels}
-        named = {label.name: label.id for label in reversed(answers) if label.name in set(_DIGITS) - own}
-        free = iter([digit for digit in _DIGITS if digit not in own | set(named)])
-        keys = {label.id: label.key or (label.name if named.get(label.name) == label.id else next(free, None))
-                for label in answers}
-        return {label_id: key for label_id, key in keys.items() if key is not None}
+    def keys_at(self, places: KeyPlaces) -> dict[str, str | None]:
+        """Return the key of each answer, label_id -> key, or None for those that have no digit at their place."""
+        keys: dict[str, str | None] = dict(self._own_keys)
+        for label_id in self.without_key:
+            place = places.now[label_id]
+            keys[label_id] = self.free_digits[place] if place < len(self.free_digits) else None
+        return {label_id: keys[label_id] for label_id in self.label_ids}
+
+    @cached_property
+    def free_digits(self) -> tuple[str, ...]:
+        """The digits that aren't a label's own key, from 1 to 9 and 0."""
+        taken = {label.key for label in self.labels} | set(self._own_keys.values())
+        return tuple(digit for digit in DIGITS if digit not in taken)
+
+    @cached_property
+    def key_places(self) -> KeyPlaces:
+        """The place of each answer without a key of its own among the free keys; in a first version their order."""
+        return self._places_before().then(self.without_key)
+
+    @property
+    def without_key(self) -> tuple[str, ...]:
+        """The ids of the answers that have no key of their own, in the taxonomy's order."""
+        return tuple(label_id for label_id in self.label_ids if label_id not in self._own_keys)
+
+    @cached_property
+    def _own_keys(self) -> dict[str, str]:
+        return own_keys([(label.id, label.name, label.key) for label in self.answers],
+                        [label.key for label in self.labels if label.key])
 
     @cached_property
     def answerable(self) -> frozenset[str]:

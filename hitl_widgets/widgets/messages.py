@@ -33,6 +33,7 @@ from ..records import (
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.attributes import Kind as AttributeKind
 from ..taxonomy.edits import Edit
+from ..taxonomy.keys import KeyPlaces
 from ..taxonomy.labels import Label, Taxonomy
 
 Certainty = Literal["keep", "ask", "unsure_only"]
@@ -436,10 +437,14 @@ class _LabelMore(TypedDict, total=False):
 class _LabelEntryMore(_LabelMore, total=False):
     n_examples: int
     group: str
+    letter: int
 
 
 class LabelEntry(_LabelEntryMore):
-    """A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent."""
+    """A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent.
+
+    `letter`: of a label without a key, its place among those that get the card's free letters, from 0.
+    """
 
     label_id: str
     name: str
@@ -1283,10 +1288,15 @@ def labels_of(taxonomy: Taxonomy, first: Collection[str] = ()) -> Labels:
     """
     labels: list[LabelEntry] = []
     answers = sorted(taxonomy, key=lambda label: label.id not in first)
-    keys = taxonomy.keys_of(answers)
+    places = taxonomy.key_places
+    if first:
+        places = KeyPlaces().then(sorted(taxonomy.without_key, key=lambda label_id: label_id not in first))
+    keys = taxonomy.keys_at(places)
     for label in answers:
         entry: LabelEntry = {"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
-                             "key": keys.get(label.id), "own_key": label.key is not None}
+                             "key": keys[label.id], "own_key": label.key is not None}
+        if keys[label.id] is None:
+            entry["letter"] = places.now[label.id] - len(taxonomy.free_digits)
         for name in ("definition", "link", "colour", "sensitive"):
             if text := getattr(label, name):
                 entry[name] = text

@@ -93,6 +93,16 @@ test("a label's own key is kept", () => {
   assert.deepEqual([...keys.entries()].sort(), [["a", "1"], ["b", "b"]]);
 });
 
+test("a label without a digit has the letter at its place, also where another one before it is gone", () => {
+  const labels = [{ label_id: "b", name: "b", path: "b", key: null, letter: 1 }, { label_id: "z", name: "z", path: "z", key: "a" }, { label_id: "c", name: "c", path: "c", key: null, letter: 0 }];
+  assert.deepEqual([...assignKeys(labels, new Map(), new Map([["b", "brush"]])).entries()].sort(), [["b", "d"], ["c", "c"], ["z", "a"]]);
+});
+
+test("a new label never gets a key that another one had on the open card", () => {
+  const keys = assignKeys([{ label_id: "new", name: "new", path: "new", key: "2" }], new Map([["gone", "2"]]));
+  assert.deepEqual([...keys.entries()], [["new", "1"]]);
+});
+
 test("search takes beginnings first, then words, then any place; likelier ones first among equals", () => {
   const labels = ["wildcat", "house cat", "cattle", "Catfish", "dog"].map((name) => ({ label_id: name, name, path: name }));
   assert.deepEqual(match(labels, "cat", { probs: new Map([["Catfish", 0.9]]) }).map((l) => l.name), ["Catfish", "cattle", "house cat", "wildcat"]);

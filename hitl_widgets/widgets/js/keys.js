@@ -56,8 +56,8 @@ export function read(event, bindings, { asking = false } = {}) {
 }
 
 /**
- * Every label's key: its own where it has one that isn't the card's, then the free digits and letters in order. Keys
- * given before stay, so that a label keeps its key as long as the card is open.
+ * Every label's key: that of the taxonomy, unless it is the card's; else the letter at its place among the free ones; else
+ * any free one. Keys given before stay, so that a label keeps its key as long as the card is open.
  * @param {Label[]} labels
  * @param {Map<string, string>} [before] label_id -> key
  * @param {Map<string, string>} [bindings] the card's own keys
@@ -68,8 +68,10 @@ export function assignKeys(labels, before = new Map(), bindings = new Map()) {
   /** @type {Map<string, string>} */
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken = new Set(before.values());
-  for (const { label_id, key } of labels) {
-    const wanted = key?.toLowerCase();
+  const named = new Set(labels.map((label) => label.key?.toLowerCase()));
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"].filter((k) => !named.has(k) && !bindings.has(k));
+  for (const { label_id, key, letter } of labels) {
+    const wanted = key?.toLowerCase() ?? (letter === undefined ? undefined : letters[letter]);
     if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
     taken.add(wanted);

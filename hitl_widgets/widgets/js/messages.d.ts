@@ -343,7 +343,7 @@ export interface WantPictures {
   large?: boolean;
 }
 
-/** A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent. */
+/** A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent. `letter`: of a label without a key, its place among those that get the card's free letters, from 0. */
 export interface LabelEntry {
   definition?: string;
   link?: string;
@@ -351,6 +351,7 @@ export interface LabelEntry {
   sensitive?: string;
   n_examples?: number;
   group?: string;
+  letter?: number;
   label_id: string;
   name: string;
   path: string;
