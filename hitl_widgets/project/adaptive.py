@@ -73,10 +73,10 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
     """The automation bias of each label, where an item may have several, over all cards that suggested it."""
     from ..quality.suggestion_effect import bias_by_label
     votes, truth = dict[str, pd.DataFrame](), dict[str, pd.Series]()
+    cards = answers.cards_about_labels()
     for label_id in project.taxonomy.label_ids:
         on, off = names_of_states(name := project.taxonomy.name_of(label_id))
-        about = answers.votes_about(label_id)
-        votes[name] = about[about["suggestion"] == on]
+        votes[name] = cards[name][cards[name]["suggestion"] == on]
         truth[name] = pd.Series({item_id: on if label_id in members(known) else off
                                  for item_id, known in project.gold().items()}, dtype=object)
     return bias_by_label(votes, truth)

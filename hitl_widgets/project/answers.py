@@ -21,7 +21,14 @@ from ..quality.crowd_consensus import Consensus, consensus
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
 from ..quality.object_tables import images_table, objects_table
 from ..quality.value_tables import STORED_COLUMNS, value_votes
-from ..quality.votes_about import about_attribute, about_label, names_of_states
+from ..quality.votes_about import (
+    about_attribute,
+    about_label,
+    cards,
+    cards_about_attribute,
+    cards_about_labels,
+    names_of_states,
+)
 from ..storage.log import Log, gc_paused
 from ..storage.schema import OF_ATTRIBUTES, OF_LABELS, annotation_of
 from ..taxonomy.attributes import Attribute
@@ -224,28 +231,16 @@ class Answers:
         return self._all_votes
 
     def cards(self) -> pd.DataFrame:
-        """The votes for comparing answers with suggestions: `all_votes`, and those whose label an edit left in doubt.
+        """The votes for comparing answers with suggestions, also those in doubt: see `votes_about.cards`."""
+        return cards(self._with_repeats, self.lineage)
 
-        A label or suggestion in doubt keeps its former name, "cat (before an edit)", since whether an answer agrees
-        with the suggestion doesn't depend on later edits. Without these votes, a split of "cat" would leave out each
-        card on which people and model disagreed about it. The columns label_in_doubt and suggestion_in_doubt mark
-        them.
-        """
-        former: dict[str, str] = {}
+    def cards_about_labels(self) -> dict[str, pd.DataFrame]:
+        """The cards of each label, where an item may have several: see `votes_about.cards_about_labels`."""
+        return cards_about_labels(self._with_repeats, self.lineage)
 
-        def name_of(label_id: str, version: int | None) -> str:
-            today = self.lineage.exactly(label_id, version)
-            if today is not None:
-                return self.lineage.today.name_of(today)
-            if label_id not in former:
-                name = self.lineage.versions[version or self.lineage.steps[0].version].name_as_answered(label_id)
-                name = f"{name} (before an edit)"
-                former[label_id] = f"{name} {label_id}" if name in former.values() else name
-            return former[label_id]
-
-        votes = tables.all_votes(self._with_repeats, self.lineage, meaning=name_of)
-        return votes.assign(**{f"{name}_in_doubt": votes[name].isin(list(former.values()))
-                               for name in ("label", "suggestion")})
+    def cards_about_attribute(self, attribute: Attribute) -> pd.DataFrame:
+        """The cards of one attribute: see `votes_about.cards_about_attribute`."""
+        return cards_about_attribute(self._with_repeats, self.lineage, attribute)
 
     def label_rows(self) -> pd.DataFrame:
         """Whether each label is on, in every answer that counts: see `annotation_tables.label_rows`."""

@@ -7,6 +7,7 @@ sets, each label, or one label; for an attribute it is about its values. Read `s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -155,9 +156,14 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
 
 def states_of(project: Project, reader: str | None = None, answers: Answers | None = None) -> pd.DataFrame:
     """The table of states that `quality.label_states` takes, with the labels' names in place of their ids."""
-    answers, parts = answers or project.answers(), []
-    for name in project.taxonomy.names:
-        votes = subject(project, reader=reader, label=name, answers=answers).votes
+    answers = answers or project.answers()
+    return _states({name: subject(project, reader=reader, label=name, answers=answers).votes
+                    for name in project.taxonomy.names})
+
+
+def _states(votes_by_name: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = []
+    for name, votes in votes_by_name.items():
         suggestion = votes["suggestion"].map(lambda said, on=name: said == on, na_action="ignore").astype(object)
         parts.append(votes.drop(columns="label").assign(label_id=name, value=votes["label"] == name,
                                                         suggestion=suggestion))
@@ -215,23 +221,33 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
         return _prefill(project, reader, truth=truth, label=label, attribute=attribute)
     answers = project.answers()
     about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
+    about = replace(about, votes=as_seen_by(project, _cards(project, about, answers), reader))
     if about.kind == "scale":
         of_values = value_bias(about.values, known_of(project, about) if truth is None else truth)
         return replace(of_values, per_annotator=own_rows(project, of_values.per_annotator, reader))
-    cards = about.votes if about.attribute is not None or about.label_id is not None else \
-        as_seen_by(project, answers.cards(), reader)
-    found = automation_bias(cards, known_of(project, about) if truth is None else truth)
+    found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
         found = _with_labels(found, project, reader, truth, answers)
     return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
 
 
+def _cards(project: Project, about: Subject, answers: Answers) -> pd.DataFrame:
+    """The cards of a subject: its votes, and those that an edit left in doubt."""
+    if about.attribute is not None:
+        return answers.cards_about_attribute(about.attribute)
+    if about.label_id is not None:
+        return answers.cards_about_labels()[project.taxonomy.name_of(about.label_id)]
+    return answers.cards()
+
+
 def _with_labels(found: AutomationBias, project: Project, reader: str, truth: Any, answers: Answers) -> AutomationBias:
-    """The bias of sets, with that of each label."""
-    each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
-    known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}
-    per_label = bias_by_label({name: of_label.votes for name, of_label in each.items()}, known)
-    kept = set_bias(states_of(project, reader, answers), pd.DataFrame(
+    """The bias of sets, with that of each label; labels that an edit left in doubt have rows of their own."""
+    cards = {name: as_seen_by(project, votes, reader) for name, votes in answers.cards_about_labels().items()}
+    each = [(name, Subject(cards[name], "label", list(names_of_states(name)), label_id=label_id)) for name, label_id in
+            zip(project.taxonomy.names, project.taxonomy.label_ids, strict=True)]
+    known = {name: known_of(project, of_label) for name, of_label in each} if truth is None else {}
+    per_label = bias_by_label(cards, known)
+    kept = set_bias(_states(cards), pd.DataFrame(
         [(item_id, name, state == name) for name, states in known.items() for item_id, state in states.items()],
         columns=["item_id", "label_id", "value"]))
     return replace(found, per_label=per_label.join(kept.per_label.set_index("label_id")),
