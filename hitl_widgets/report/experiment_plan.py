@@ -92,7 +92,7 @@ def plan_experiment(votes: pd.DataFrame, *, truth: pd.Series | None = None, effe
     Parameters
     ----------
     votes : DataFrame
-        The table from `Workbench.votes`.
+        The table from `Workbench.votes`, or that of a project's `Answers.cards`.
     truth : Series of item_id to label, optional
         Labels that nobody gave in sight of a suggestion, such as gold.
     effect : float

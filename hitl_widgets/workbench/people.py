@@ -258,7 +258,7 @@ class People:
         if self._wb.project.task == "scale":
             raise BadInput("an experiment can be planned only where labels are asked for, and this project asks for "
                            "values alone; people.bias(attribute=...) has the interval of what was measured so far.")
-        plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
+        plan = plan_experiment(self._wb.project.answers().cards(), truth=self._known(), effect=effect, power=power)
         if hold:
             experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)
         elif hold is False:

@@ -74,6 +74,12 @@ def test_whether_a_suggestion_that_is_in_doubt_was_wrong_is_not_known(wb):
     assert all(n_right == 0 and n_wrong > 25 for n_right, n_wrong in others)
 
 
+def test_a_plan_counts_the_cards_that_an_edit_left_in_doubt(wb):
+    assert wb.people.plan().n_so_far == N
+    wb.apply(edits.split("cat", into={"lion": [], "lynx": []}))
+    assert wb.people.plan().n_so_far == wb.people.bias().anchoring.n == N
+
+
 @pytest.fixture
 def opened(tmp_path):
     made = []
