@@ -100,7 +100,8 @@ class Consensus:
     model : Estimate
         How often the model's suggestions are right on these items, seen or not, judged without the answers that copied
         them. If a strategy chose the items, this isn't the accuracy in the pool. Errors that people and model have in
-        common count as right.
+        common count as right. Items of which it isn't known since an edit whether their label is what the model
+        suggested are left out.
     shares : DataFrame, shape (n_items, n_labels)
         Share of each label among the item's votes, minorities included.
     table : DataFrame
@@ -157,7 +158,8 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
     ----------
     votes : DataFrame
         With item_id, annotator and label; exposure needs shown (True, False, or missing where it isn't known) and
-        suggestion too. `wb.votes()` makes such a table.
+        suggestion too. `wb.votes()` makes such a table. An optional column unjudged has the labels of which it isn't
+        known, since an edit, whether the suggestion means them (`votes_about.cards`).
     method : str
         "majority" counts. "one_coin" estimates an accuracy for each person, "dawid_skene" a confusion matrix, shrunk
         towards that accuracy where votes are few, "glad" abilities and how easy each item is, "mace" how often each
@@ -415,6 +417,7 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
     ballots = Ballots.of(encoded.item, encoded.annotator, encoded.label, n_items=len(encoded.items),
                          n_annotators=len(encoded.annotators), n_labels=len(encoded.labels), shown=encoded.shown,
                          suggestion=encoded.suggestion, item_suggestion=item_suggestion,
+                         judged=_judged(encoded, said) if "unjudged" in rows else None,
                          item_logs=None if probs is None else _item_logs(encoded, probs))
     if n := int((ballots.channel == UNKNOWN_VOTE).sum()):
         notes.append(f"of {n} votes nobody recorded whether their suggestion was visible: they may be copies, at a "
@@ -434,6 +437,16 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
             notes.append(f"certainty: the evidence of a vote is multiplied by 1 + {slope:.2f} times the log-odds of "
                          "its certainty above its annotator's mean")
     return ballots, notes
+
+
+def _judged(encoded: EncodedVotes, said: Ints) -> npt.NDArray[np.bool_]:
+    """For which labels of each item it would be known whether its suggestion is right; `said` is its vote, last."""
+    judged = np.zeros((len(encoded.items), len(encoded.labels)), np.bool_)
+    unjudged, names = encoded.rows["unjudged"].to_numpy(object), encoded.labels.to_numpy(object)
+    known = {labels: ~np.isin(names, list(labels)) for labels in set(unjudged[said])}
+    for vote in said:
+        judged[encoded.item[vote]] = known[unjudged[vote]]
+    return judged
 
 
 def _item_logs(encoded: EncodedVotes, probs: pd.DataFrame) -> Floats:

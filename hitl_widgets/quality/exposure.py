@@ -12,6 +12,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.special import expit, logit
@@ -183,7 +184,7 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
     -------
     rate, accuracy : Estimate
         Share of the votes in sight of a suggestion that copied it, and share of the items with a suggestion where it is
-        right; n is the number of such votes or items.
+        right, of those where that is known; n is the number of such votes or items.
     """
     shown = ballots.channel == SHOWN_VOTE
     n_shown = np.bincount(ballots.annotator[shown], minlength=ballots.n_annotators)
@@ -199,14 +200,25 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
         rate = Estimate(value, max(0.0, value - spread), min(1.0, value + spread), n=int(shown.sum()))
     if not len(rows):
         return rate, Estimate(math.nan, why="the votes name no suggestion")
-    right = probs[rows, ballots.item_suggestion[rows]]
-    value = float(np.clip(right.mean(), 1e-6, 1 - 1e-6))
+    weight, agrees = _judgements(ballots, probs, rows)
+    if (n_judged := float(weight.sum())) < 0.5:
+        return rate, Estimate(math.nan, why="an edit left in doubt whether the suggestions mean these items' labels")
+    of_item, right = weight.sum(axis=1), (weight * agrees).sum(axis=1)
+    share = float(right.sum() / n_judged)
+    value = float(np.clip(share, 1e-6, 1 - 1e-6))
     if model.model_confusion is None:
-        spread = Z * math.sqrt((right.var() + (right * (1 - right)).mean()) / len(rows)) / (value * (1 - value))
+        spread = Z * math.sqrt(float(((right - share * of_item) ** 2 + right * (of_item - right)).sum())) \
+            / n_judged / (value * (1 - value))
     else:
         spread = Z * math.sqrt(max(0.0, float(covariance[2 * n, 2 * n])))
     low, high = expit(logit(value) - spread), expit(logit(value) + spread)
-    return rate, Estimate(float(right.mean()), float(low), float(high), n=len(rows))
+    return rate, Estimate(share, float(low), float(high), n=round(n_judged))
+
+
+def _judgements(ballots: Ballots, probs: Floats, rows: Ints) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """For items with a suggestion: probability of each label that judges it, and whether the label is suggested."""
+    weight = probs[rows] if ballots.judged is None else np.where(ballots.judged[rows], probs[rows], 0.0)
+    return weight, np.arange(ballots.n_labels) == ballots.item_suggestion[rows, None]
 
 
 def _information(model: VoteModel, ballots: Ballots) -> Floats:
@@ -229,8 +241,8 @@ def _information(model: VoteModel, ballots: Ballots) -> Floats:
     np.add.at(scores, (ballots.item, n + person), by_rate)
     if model.model_confusion is not None:
         rows = np.flatnonzero(ballots.item_suggestion >= 0)
-        agrees = np.arange(n_labels) == ballots.item_suggestion[rows, None]
-        scores[rows, 2 * n] = (probs[rows] * (agrees - np.diag(model.model_confusion))).sum(axis=1)
+        weight, agrees = _judgements(ballots, probs, rows)
+        scores[rows, 2 * n] = (weight * (agrees - np.diag(model.model_confusion))).sum(axis=1)
     shares = probs.mean(axis=0)
     scores[:, 2 * n + 1:] = (probs - shares)[:, :-1]
     information = scores.T @ scores

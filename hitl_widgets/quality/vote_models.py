@@ -68,6 +68,9 @@ class Ballots:
         The model's suggestion for each item, seen or not: its own vote; -1 for none.
     item_logs : ndarray of float64, shape (n_items, n_labels), or None
         Log-probabilities of a model that learnt from no vote in sight of a suggestion.
+    judged : ndarray of bool, shape (n_items, n_labels), or None
+        Whether it would be known, if the item had the label, that the model's suggestion is right or wrong. By
+        default, it is known for all items with a suggestion.
     """
 
     item: Ints
@@ -81,18 +84,20 @@ class Ballots:
     suggestion: Ints
     item_suggestion: Ints
     item_logs: Floats | None = None
+    judged: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_annotators: int, n_labels: int,
            shown: Ints | None = None, suggestion: Ints | None = None, item_suggestion: Ints | None = None,
-           weight: Floats | None = None, item_logs: Floats | None = None) -> Ballots:
+           weight: Floats | None = None, item_logs: Floats | None = None,
+           judged: npt.NDArray[np.bool_] | None = None) -> Ballots:
         """Make ballots from arrays as `votes.encode` gives them."""
         n = len(item)
         suggestion = np.full(n, -1) if suggestion is None else suggestion
         channel = np.zeros(n, np.int64) if shown is None else np.where(shown == UNKNOWN, UNKNOWN_VOTE, shown)
         return cls(item, annotator, label, n_items, n_annotators, n_labels,
                    np.ones(n) if weight is None else weight, np.where(suggestion >= 0, channel, BLIND_VOTE), suggestion,
-                   np.full(n_items, -1) if item_suggestion is None else item_suggestion, item_logs)
+                   np.full(n_items, -1) if item_suggestion is None else item_suggestion, item_logs, judged)
 
     def __len__(self) -> int:
         return len(self.item)

@@ -8,7 +8,7 @@ whether these have a card never depends on its answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,10 @@ def cards(table: Table, lineage: Lineage) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A table of votes with the columns label_in_doubt and suggestion_in_doubt, which mark former names.
+        A table of votes with the columns label_in_doubt and suggestion_in_doubt, which mark former names. If there are
+        any, also unjudged: the labels (a frozenset of names) that may be what the suggestion means, or not; if an item
+        has one of them, it isn't known whether the suggestion is right. After a split of "cat", these are its parts for
+        earlier suggestions, and "cat (before an edit)" for later ones.
     """
     former: dict[Hashable, str] = {}
 
@@ -53,7 +56,30 @@ def cards(table: Table, lineage: Lineage) -> pd.DataFrame:
         return lineage.today.name_of(today) if today is not None else _former_name(
             former, label_id, lineage.versions[_number(lineage, version)].name_as_answered(label_id))
 
-    return _marked(all_votes(table, lineage, meaning=name_of), former.values())
+    def of_version(version: int | None) -> tuple[Collection[Hashable], Collection[Any]]:
+        taxonomy = lineage.versions.get(_number(lineage, version))
+        in_doubt = [label_id for label_id in (taxonomy.label_ids if taxonomy is not None else ())
+                    if lineage.exactly(label_id, version) is None]
+        return in_doubt, [lineage.today.name_of(today) for label_id in in_doubt
+                          for today in lineage.candidates(label_id, version)]
+
+    votes = _marked(all_votes(table, lineage, meaning=name_of), former.values())
+    return _with_unjudged(votes, table, lineage, former, of_version)
+
+
+def _with_unjudged(votes: pd.DataFrame, table: Table, lineage: Lineage, former: Mapping[Hashable, str],
+                   of_version: Callable[[int | None], tuple[Collection[Hashable], Collection[Any]]]) -> pd.DataFrame:
+    """Add the column unjudged; `of_version` lists what a version has in doubt, and what that may mean today."""
+    if not former:
+        return votes
+
+    @cache
+    def unjudged(version: int | None) -> frozenset[Any]:
+        in_doubt, today = of_version(version)
+        return frozenset([*today, *(name for key, name in former.items() if key not in in_doubt)])
+
+    of_suggestions = all_votes(table, lineage, meaning=lambda _, version: unjudged(version))
+    return votes.assign(unjudged=of_suggestions["suggestion"])
 
 
 def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
@@ -186,7 +212,7 @@ def cards_about_attribute(table: Table, lineage: Lineage, attribute: Attribute) 
     Returns
     -------
     DataFrame
-        As `about_attribute`, with the columns label_in_doubt and suggestion_in_doubt.
+        As `about_attribute`, with the columns label_in_doubt and suggestion_in_doubt; for choices those of `cards`.
     """
     told, former = _values_of(table, attribute), dict[Hashable, str]()
 
@@ -194,8 +220,15 @@ def cards_about_attribute(table: Table, lineage: Lineage, attribute: Attribute) 
         today = lineage.value(attribute.id, value, version)
         return _former_name(former, value, value) if today is None else today
 
+    def of_version(version: int | None) -> tuple[Collection[Hashable], Collection[Any]]:
+        then = _attribute_of(lineage, attribute.id, version)
+        meanings = {value: lineage.value(attribute.id, value, version) for value in (then.steps if then else ())}
+        in_doubt = [value for value, today in meanings.items() if today is None]
+        return in_doubt, set(attribute.choices) - set(meanings.values()) if in_doubt else ()
+
     if attribute.kind == "choices":
-        return _marked(_saying(all_votes(told, lineage, meaning=choice)), former.values())
+        votes = _marked(all_votes(told, lineage, meaning=choice), former.values())
+        return _saying(_with_unjudged(votes, told, lineage, former, of_version))
 
     @cache
     def line(version: int | None) -> Floats | None:
@@ -210,9 +243,9 @@ def cards_about_attribute(table: Table, lineage: Lineage, attribute: Attribute) 
     def is_in_doubt(value: Any, version: int | None) -> bool:
         return lineage.value(attribute.id, value, version) is None
 
-    votes, doubts = (all_votes(told, lineage, meaning=meaning) for meaning in (number, is_in_doubt))
-    return _as_values(_saying(votes.assign(**{f"{name}_in_doubt": doubts[name].eq(True)
-                                              for name in ("label", "suggestion")})), attribute)
+    numbers, doubts = (all_votes(told, lineage, meaning=meaning) for meaning in (number, is_in_doubt))
+    return _as_values(_saying(numbers.assign(**{f"{name}_in_doubt": doubts[name].eq(True)
+                                                for name in ("label", "suggestion")})), attribute)
 
 
 def _values_of(table: Table, attribute: Attribute) -> Table:
@@ -234,9 +267,7 @@ def _as_values(votes: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
 
 def _line(lineage: Lineage, attribute_id: str, version: int | None) -> Floats | None:
     """Values of a version's scale and their meanings today, shape (n, 2); None if not all values have a place there."""
-    taxonomy = lineage.versions.get(_number(lineage, version))
-    then = next((one for one in taxonomy.attributes if one.id == attribute_id), None) if taxonomy is not None else None
-    if then is None:
+    if (then := _attribute_of(lineage, attribute_id, version)) is None:
         return None
     if then.scale is None:  # choices have no place between others
         every = [lineage.value(attribute_id, choice, version) for choice in then.choices]
@@ -245,6 +276,11 @@ def _line(lineage: Lineage, attribute_id: str, version: int | None) -> Floats | 
     points = [(float(value), float(today)) for value in values
               if (today := lineage.value(attribute_id, value, version)) is not None]
     return np.array(points) if len(points) > 1 else None
+
+
+def _attribute_of(lineage: Lineage, attribute_id: str, version: int | None) -> Attribute | None:
+    taxonomy = lineage.versions.get(_number(lineage, version))
+    return None if taxonomy is None else next((one for one in taxonomy.attributes if one.id == attribute_id), None)
 
 
 def _on_line(points: Floats, value: float) -> float:

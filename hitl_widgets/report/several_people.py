@@ -7,7 +7,8 @@ sets, each label, or one label; for an attribute it is about its values. Read `s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -151,7 +152,21 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
         return _of_sets(project, reader, answers, method)
     votes = about.votes if about.attribute is not None or about.label_id is not None else \
         answers.decided(about.votes)
-    return _own(project, reader, consensus(votes, method, about.names))
+    found = consensus(votes, method, about.names)
+    return _own(project, reader, _with_model(found, _cards(project, about, answers), len(about.votes),
+                                             about.names or ()))
+
+
+def _with_model(found: Consensus, cards: pd.DataFrame, n_votes: int, names: Sequence[str]) -> Consensus:
+    """A consensus whose accuracy of the model rests on all cards, under the labels of then where an edit left doubts.
+
+    Of the items that stay decided after an edit, few have a suggestion in doubt: the model would look too good on them.
+    """
+    if math.isnan(found.model) or (len(cards) == n_votes and not cards[["label_in_doubt", "suggestion_in_doubt"]
+                                                                       ].to_numpy().any()):
+        return found
+    every = set(cards["label"].dropna()) | set(cards["suggestion"].dropna())
+    return replace(found, model=consensus(cards, found.method, [*names, *sorted(every - set(names))]).model)
 
 
 def states_of(project: Project, reader: str | None = None, answers: Answers | None = None) -> pd.DataFrame:
@@ -176,6 +191,9 @@ def _of_sets(project: Project, reader: str, answers: Answers, method: str) -> Se
     decided = [id_of[label] not in answers.undecided_labels.get(item_id, ()) for item_id, label in
                zip(states["item_id"], states["label_id"], strict=True)]
     found = set_consensus(states[np.array(decided, np.bool_)].reset_index(drop=True), method, names)
+    cards, n_votes = answers.cards_about_labels(), states["label_id"].value_counts()
+    by_label = {name: _with_model(one, cards[name], int(n_votes.get(name, 0)), names_of_states(name))
+                for name, one in found.by_label.items()}
     labels = found.table["label_ids"]
     table = found.table.drop(columns=["label_id", "label_ids"])
     table.insert(1, "label", pd.Series([", ".join(of_item) or NONE_OF_THEM for of_item in labels], dtype=object))
@@ -183,7 +201,7 @@ def _of_sets(project: Project, reader: str, answers: Answers, method: str) -> Se
     named = {"label_id": "label"}
     return replace(found, table=table, per_label=found.per_label.rename(columns=named),
                    annotators=own_rows(project, found.annotators.rename(columns=named), reader),
-                   by_label={name: _own(project, reader, one) for name, one in found.by_label.items()})
+                   by_label={name: _own(project, reader, one) for name, one in by_label.items()})
 
 
 def _own(project: Project, reader: str, found: Consensus) -> Consensus:

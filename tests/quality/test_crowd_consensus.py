@@ -389,3 +389,18 @@ def test_numbers_that_are_none_and_probabilities_of_other_items_are_refused(chan
     """Imaginary parts were dropped with a warning, and probabilities that named no item counted as equal ones."""
     with pytest.raises(error):
         consensus(people_and_model_err_alike(0, blind=0.3, n=40).assign(**change), "exposure", **more)
+
+
+def test_a_label_that_a_former_suggestion_may_mean_doesnt_judge_the_model():
+    """The model is right of 20 in 30 dogs; of 30 lynxes nobody knows, since it couldn't suggest "lynx" yet."""
+    former = "cat (before an edit)"
+    rows = [(item, who, "dog" if item < 30 else "lynx", False, "dog" if item % 3 else former, frozenset({"lynx"}))
+            for item in range(60) for who in ("ada", "bob", "cem")]
+    votes = pd.DataFrame(rows, columns=["item_id", "annotator", "label", "shown", "suggestion", "unjudged"])
+    labels = ["dog", "lynx", former]
+    model = consensus(votes, "exposure", labels).model
+    assert model.n == 30
+    assert model.value == pytest.approx(2 / 3, abs=0.01)
+    assert consensus(votes.drop(columns="unjudged"), "exposure", labels).model.n == 60
+    every = votes.assign(unjudged=[frozenset(labels)] * len(votes))
+    assert "in doubt" in consensus(every, "exposure", labels).model.why

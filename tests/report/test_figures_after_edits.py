@@ -222,3 +222,56 @@ def test_whether_a_label_of_sets_has_a_card_never_depends_on_the_answer(scenes):
     scenes.apply([SPLIT, edits.merge(["dog", "lynx"], "dog"), edits.retire("fox")])
     counts = {name: len(cards) for name, cards in scenes.project.answers().cards_about_labels().items()}
     assert counts == {"dog": 0, "lion": 0, FORMER: N, "dog (before an edit)": N}
+
+
+@pytest.fixture
+def shared(opened):
+    """Three people who are right in 17 of 20, and copy a model that is right in 12 of 20 in every third item."""
+    wb, rng = opened(NAMES, "classify"), np.random.default_rng(0)
+    ids = [wb.taxonomy.label(name).id for name in NAMES]
+    for item_id in IDS:
+        true = int(rng.integers(3))
+        suggested = true if rng.random() < 0.6 else (true + int(rng.integers(1, 3))) % 3
+        for who in ("ada", "bob", "cem"):
+            own = true if rng.random() < 0.85 else (true + int(rng.integers(1, 3))) % 3
+            arm = "blind" if rng.random() < 0.5 else "shown"
+            given = suggested if arm == "shown" and rng.random() < 0.3 else own
+            wb.decide(item_id, label=NAMES[given], annotator=who, seen=hw.Seen(
+                suggestion=ids[suggested], hidden=arm == "blind", chosen_by="random", model="m0", taxonomy=1, arm=arm,
+                arm_probability=0.5))
+    return wb
+
+
+@pytest.mark.parametrize("edit", [SPLIT, edits.retire("cat"), edits.add("lynx", like=["cat", "dog"])],
+                         ids=["split", "retire", "add"])
+def test_an_edit_doesnt_flatter_the_model_in_the_consensus(shared, edit):
+    """Items whose suggestion was "cat" were left out: of those that stayed decided, where the model was wrong."""
+    before = shared.people.consensus("exposure").model
+    assert (before.low < 0.6 < before.high, before.n) == (True, N)
+    shared.apply(edit)
+    after = shared.people.consensus("exposure").model
+    assert after.value == pytest.approx(before.value, abs=0.02)
+    assert after.n >= N - 3
+
+
+def test_whether_a_former_suggestion_means_a_part_of_its_label_isnt_known(shared):
+    """Items of a part of "cat" don't judge earlier suggestions, neither "cat" nor "dog"."""
+    shared.apply(SPLIT)
+    n_before = shared.people.consensus("exposure").model.n
+    for item_id in IDS[:40]:
+        for who in ("ada", "bob", "cem"):
+            shared.decide(item_id, label="lynx", annotator=who)
+    assert n_before - 40 <= shared.people.consensus("exposure").model.n <= n_before - 38
+
+
+def test_an_edit_doesnt_flatter_the_model_of_choices_nor_of_one_label(views, scenes):
+    def choices():
+        return views.people.consensus("exposure", attribute="view").model
+
+    before = choices()
+    views.apply(edits.change_attribute("view", choices=["front", "back", "left", "right"]))
+    assert choices().value == pytest.approx(before.value, abs=0.05)
+    assert choices().n > 0.9 * N
+    scenes.apply(SPLIT)
+    assert scenes.people.consensus("exposure", label="lynx").model.why == "there are no votes"
+    assert scenes.people.consensus("exposure").by_label["lynx"].model.why == "there are no votes"
