@@ -417,7 +417,7 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
     ballots = Ballots.of(encoded.item, encoded.annotator, encoded.label, n_items=len(encoded.items),
                          n_annotators=len(encoded.annotators), n_labels=len(encoded.labels), shown=encoded.shown,
                          suggestion=encoded.suggestion, item_suggestion=item_suggestion,
-                         judged=_judged(encoded, said) if "unjudged" in rows else None,
+                         judged=_judged(encoded, said),
                          item_logs=None if probs is None else _item_logs(encoded, probs))
     if n := int((ballots.channel == UNKNOWN_VOTE).sum()):
         notes.append(f"of {n} votes nobody recorded whether their suggestion was visible: they may be copies, at a "
@@ -439,8 +439,13 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
     return ballots, notes
 
 
-def _judged(encoded: EncodedVotes, said: Ints) -> npt.NDArray[np.bool_]:
-    """For which labels of each item it would be known whether its suggestion is right; `said` is its vote, last."""
+def _judged(encoded: EncodedVotes, said: Ints) -> npt.NDArray[np.bool_] | None:
+    """For which labels of each item it would be known whether its suggestion is right; None if for all of them.
+
+    `said` lists the votes with a suggestion; the last one of an item has the item's.
+    """
+    if "unjudged" not in encoded.rows:
+        return None
     judged = np.zeros((len(encoded.items), len(encoded.labels)), np.bool_)
     unjudged, names = encoded.rows["unjudged"].to_numpy(object), encoded.labels.to_numpy(object)
     known = {labels: ~np.isin(names, list(labels)) for labels in set(unjudged[said])}
