@@ -1,8 +1,9 @@
 """Doubt about labels: items about which one more person is asked, since the votes so far leave the label in doubt.
 
-This is for ``annotators_per_item=(1, 5)``. The posterior of each item's leading label is computed from the votes that
-stand and each person's reliability; reliabilities are fitted again after a tenth more votes. Where an item may have
-several labels, each has a posterior of its own, on or off, and the least certain one counts. Read `Doubt.note` first.
+This is for ``annotators_per_item=(1, 5)``. The posterior of each item's leading label is computed from the current
+votes and each person's reliability. Reliabilities are fitted again whenever there are a tenth more votes. Where an item
+may have several labels, each has a posterior of its own, on or off, and the least certain one is used. Read
+`Doubt.note` first.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Doubt:
     Parameters
     ----------
     index : LabelIndex
-        The labels that stand.
+        The current labels of all annotators.
     queue : Queue
-        Gets the posteriors.
+        Receives the posteriors.
     """
 
     def __init__(self, index: LabelIndex, queue: Queue) -> None:

@@ -146,7 +146,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
     event = log.get(id)
     if event is None or event.kind not in NOTES:
         raise UnknownDecision(f"{id!r:.90} isn't a decision, a verdict, an edit or a part of a thread in this log; "
-                              "wb.annotations()['decision_id'] has the decisions that stand.")
+                              "wb.annotations()['decision_id'] has the current decisions.")
     if project.annotator != event.annotator and not _is_owner(project):
         raise BadInput("a note is forgotten by who wrote it, or by the owner of the project; somebody else acts now.")
     note = event.body.get(NOTES[event.kind])

@@ -62,7 +62,7 @@ class Joined:
         One row for each kind of event and each person: kind, annotator, and how many of these events were new here, the
         same in both, and conflicting (same id, different content). All of them are kept.
     edits_to_settle : DataFrame
-        As from ``wb.edits.unsettled()``: edits from diverging copies, which don't hold until they are settled.
+        The table of ``wb.edits.unsettled()``: edits from diverging copies, which aren't valid until they are settled.
     files : tuple of str
         Models and predictions that were copied.
     on_both : tuple of str

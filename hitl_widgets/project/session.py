@@ -1,7 +1,7 @@
 """The interface of a project for widgets and simulated annotators. Start with `Session`.
 
-The project has no model. A session gets functions that call one, and computes predictions and image features ahead for
-the items that the queue is about to consider, within a time budget.
+A `Project` has no model. A `Session` is made with functions that call one (`ModelAccess`). It computes predictions and
+image features ahead, for the items that the queue considers next, within a time budget.
 """
 
 from __future__ import annotations
@@ -346,8 +346,9 @@ class Session:
                     ) -> Attribution | None:
         """The attribution of one item for `target` (a label_id), perhaps compared with `against`; None without a model.
 
-        The target may be an attribute's id, to explain what increases its value, or speaks for the suggested choice; an
-        id followed by "=" and a choice explains that choice. For an object it is "object:" and the id of a proposal.
+        The target may also be an attribute's id, to explain what increases its value or makes the suggested choice more
+        probable. An attribute's id followed by "=" and a choice explains that choice. "object:" followed by the id of a
+        proposal explains an object.
         """
         if is_of_object(target):
             return None if self.project.propose is None else self._model.explain(position, method, target, against)
@@ -400,11 +401,11 @@ class Session:
         return self.project.asking.item(item_id, annotator)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
-        """The decisions of an annotator that stand for some items: item_id -> decision id."""
+        """The current decisions of an annotator on some items: item_id -> decision id."""
         return self.project.standing(item_ids, annotator)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        """The last n current decisions that an annotator made on a screen, the newest at the end."""
         return self.project.latest(n, annotator)
 
     def tally(self, annotator: str | None = None) -> Mapping[str, Any]:

@@ -73,7 +73,7 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
         Item id -> label name or id; or one label per item, in the pool's order. Where items may have several labels, a
         collection of names or ids in place of each label, empty for none. In a project that asks for values alone, a
         mapping of attribute to value, or the value itself if there is one attribute. Where objects are asked for, item
-        id -> list of objects, or a table as `Workbench.objects` gives it.
+        id -> list of objects, or a table with the columns of `Workbench.objects`.
     n : int
         Number of decisions, 0 or more.
     error : float

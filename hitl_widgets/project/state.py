@@ -1,8 +1,9 @@
 """The project's state: a projection of the log, held in memory for the queue.
 
-Opening a project and following its log use the same projection. The table `PROJECTIONS` names the method that takes in
-each kind of event; `State.place` takes in standing answers, as rows of the log's table of annotations. Opening passes
-the whole log through them, `State.refresh` only new events. Read `PROJECTIONS` and `State.place` first.
+Opening a project and following its log use the same projection. The table `PROJECTIONS` names the method that applies
+each kind of event; `State.place` applies current answers, which are rows of the log's table of annotations. When a
+project is opened, they are applied to the whole log; `State.refresh` applies only new events. Read `PROJECTIONS` and
+`State.place` first.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ class State:
                 self._notify = notify
 
     def open(self, *, shares: bool) -> None:
-        """Take in all standing answers, and compare them with the pool.
+        """Take in all current answers, and compare them with the pool.
 
         Parameters
         ----------
@@ -310,7 +311,7 @@ class State:
             The item's place in the pool.
         decision : Event
         former : Event or None
-            The decision of this annotator on this item that stood before.
+            The annotator's previous decision on the item; None without one.
         """
         with self.lock:
             if self._log.generation != self.generation:
@@ -384,7 +385,7 @@ class State:
     # -- the projection --------------------------------------------------------------------------------------
 
     def place(self, table: Table, places: npt.NDArray[np.int64]) -> None:
-        """Set the standing answers to some items; they replace earlier ones.
+        """Set the current answers to some items; they replace earlier ones.
 
         Parameters
         ----------
