@@ -131,7 +131,8 @@ class TeamFiles:
         path : Path
             A path in the folder.
         replace : bool
-            Whether it replaces another content. A model's name identifies its weights, so the first file is kept.
+            Whether to replace a file with the same name but other content. Models aren't replaced: their names identify
+        their weights.
 
         Raises
         ------

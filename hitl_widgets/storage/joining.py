@@ -1,7 +1,7 @@
-"""The union of two logs of one project: the same events in the same order, whichever is joined to which.
+"""The union of two logs of one project: all events of both, in an order that doesn't depend on which log comes first.
 
 `union` is a pure function of the contents of two logs. Read it first, then `Steps`, which decides which taxonomy edits
-hold when several were made from one version, and `acts_of`, which reads a log. The reasons are in
+are valid ("hold") if several were made from one version, and `acts_of`, which reads a log. The reasons are in
 docs/decisions/0014-joining.md.
 """
 

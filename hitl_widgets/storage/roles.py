@@ -16,7 +16,7 @@ ROLES = ("none", "guest", "annotator", "reviewer", "owner")
 
 
 class Need(NamedTuple):
-    """What an act needs: the minimum role, and the name of the act in a sentence."""
+    """The minimum role that an act needs, and the name of the act in a sentence."""
 
     role: str
     words: str
@@ -186,7 +186,7 @@ class Roles:
             self._given = {**(self._all or {event.annotator: "owner"}), event.body["annotator"]: event.body["role"]}
 
     def then(self, event: Event) -> Roles:
-        """The roles after one more event, as a new object."""
+        """Return the roles after one more event, as a new object."""
         roles = Roles(self._taken_in)
         roles._maker, roles._given = self._maker, self._given
         roles.take(event)
