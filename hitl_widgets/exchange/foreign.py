@@ -44,7 +44,7 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
     task : str or None
         The project's task; formats with an option of this name read the file accordingly.
     options : mapping or None
-        The format's own.
+        Options of the format.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
 
 
 def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]) -> ForeignProject:
-    """As `foreign_project`, for a file of a known format."""
+    """Read the items, labels and task of a file of a known format."""
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
     contents = chosen.opened(Source(path, pool), options)
     header = contents.header

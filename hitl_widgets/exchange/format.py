@@ -51,7 +51,7 @@ class Format:
     Attributes
     ----------
     name : str
-        As in ``wb.export(format=...)``.
+        The name to pass as ``wb.export(format=...)``.
     title : str
         The name as its makers write it.
     tasks : tuple of str
@@ -72,9 +72,9 @@ class Format:
     reduce_header : callable
         (header, options) -> the header without what the format can't hold.
     why : mapping
-        What is lost, in the words of `records.facts` -> the reason, a sentence.
+        Kind of lost fact (see `records.facts`) -> the reason, a sentence.
     otherwise : str
-        The reason for anything else.
+        The reason for all other losses.
     options : mapping
         Names of its own options of export and import -> their defaults.
     kinds : tuple of str

@@ -95,7 +95,7 @@ def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
 
 
 def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedLabels:
-    """As `named_labels`, with the ids that a file has for the names, if all of these can be ids of labels."""
+    """Make a taxonomy of names; labels get the ids that the file has for them, if all of these are valid label ids."""
     names = list(names)
     try:
         return named_labels(names, label_ids=label_ids if len(set(label_ids.values())) == len(label_ids) else {})
