@@ -109,7 +109,7 @@ class Block:
     Attributes
     ----------
     number : int
-        Which run of 256 positions the items are from.
+        The block's number: its items have positions from 256 * number up to 256 * (number + 1).
     positions : ndarray of int
         Positions of the items in the pool.
     part : Part
@@ -185,7 +185,7 @@ class Result:
 
 
 class SetUpError(ModelError):
-    """A worker can't do the work at all, whichever block it gets."""
+    """Raised if a worker can't compute any block, for example because it can't read the net."""
 
 
 # -- what is done with a block, here and there -----------------------------------------------------------------------
@@ -211,7 +211,7 @@ def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list
 
 
 def answers_of(predictor: NetPredictor, positions: Sequence[int], *, embed: bool) -> Answers:
-    """Probabilities of some items, and their embeddings where they are wanted and the layer is known.
+    """Compute the probabilities of some items, and their embeddings if `embed` is True and the last layer is known.
 
     Parameters
     ----------
@@ -280,13 +280,13 @@ def work_of(predictor: NetPredictor, positions: np.ndarray, folder: Path, *, wha
     Parameters
     ----------
     predictor : NetPredictor
-        Its net, preprocessing and pool are taken.
+        Has the net, its preprocessing and the pool.
     positions : ndarray of int
         Items that are about to be computed.
     folder : Path
         Where the file goes.
     what, method : str
-        As for `Work`.
+        See `Work`.
 
     Raises
     ------
@@ -461,7 +461,7 @@ def run(work: Work, block: Block, compute: Callable[[Work, Loaded, Block], Answe
     Parameters
     ----------
     work, block
-        As for `run_block`.
+        See `run_block`.
     compute : callable
         Returns the answers of a block.
     """

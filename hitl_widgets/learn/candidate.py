@@ -112,7 +112,7 @@ class Candidate:
         Parameters
         ----------
         probs, rows
-            As for `losses_of`.
+            See `losses_of`.
         thresholds : mapping of str to float
             Thresholds of the model that gave the probabilities.
         """
@@ -195,7 +195,7 @@ class Comparison:
 
 
 def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
-    """Fit a light head to all answers that may train; returns a sentence where there is nothing to fit yet.
+    """Fit a light head to all training answers; if there are too few, return a sentence that says so.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ class _Rows:
 
 # 13 branches: there may be no model to compare with, or too few answers that are fair to both.
 def compare_with(project: Project, registry: Registry, new: Candidate, former: Event | None) -> Comparison:
-    """Whether a candidate takes the place of the adopted model.
+    """Decide whether a candidate replaces the adopted model.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
     probs : ndarray, shape (n, n_labels)
         A model's probabilities.
     targets : Tensor
-        As `data.TrainingData.targets`.
+        The targets of `data.TrainingData`.
 
     Examples
     --------

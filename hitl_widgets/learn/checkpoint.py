@@ -55,7 +55,7 @@ class Schedule:
     step : int
         Number of batches done.
     reserve_s : float
-        Seconds of the budget that are kept for what follows the last batch.
+        Seconds of the budget that are reserved for work after the last batch, such as validation.
     """
 
     def __init__(self, n_steps: int, budget_s: float | None = None, *, max_lr: float = 1.0) -> None:
@@ -84,8 +84,8 @@ class Schedule:
         Parameters
         ----------
         scale : float
-            These weights' rate as a share of the last layer's. Where it is below 1, the rate returned is 0 for the
-            first part of the training (`HEAD_FIRST`), in which only the last layer learns.
+            The learning rate of a group of weights, as a share of the last layer's. If it is below 1, 0 is returned for
+            the first part of the training (`HEAD_FIRST`), in which only the last layer is trained.
         """
         return 0.0 if scale < 1 and self.progress < HEAD_FIRST else self.max_lr * (scale * one_cycle(self.progress))
 

@@ -94,7 +94,7 @@ class EstimatorNet(CallableNet):
         return None
 
     def forward(self, views: Tensor) -> Tensor:
-        """Logits of a batch of views, as `CallableNet.forward`."""
+        """Logits of a batch of views: float32, shape (n, n_labels)."""
         read: Callable[[Tensor], Any] = text_of if self.kind == "text" else image_of
         return self.logits([read(view) for view in views]).to(views.device)
 
@@ -122,7 +122,7 @@ class EstimatorPredictor(NetPredictor):
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As for `imported.ImportedPredictor`.
+        See `imported.ImportedPredictor`.
     """
 
     # There is no torch net to inspect, so the parent's `__init__` isn't called.
@@ -199,7 +199,7 @@ def predict_live(estimator: Estimator, pool: Images, positions: np.ndarray, *, n
     Raises
     ------
     ModelError
-        If it raises on every item, or gives anything but a probability for each label.
+        If the estimator raises on every item, or returns anything but a probability for each label.
     """
     probs = np.full((len(positions), n_labels), np.nan, np.float32)
     with bars(len(positions), title=title) as advance:
@@ -266,14 +266,14 @@ def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, conten
         The items.
     label_ids : sequence of str
     content : callable
-        As for `imported.net_of`.
+        See `imported.net_of`.
     bars : Bars
         Shows how many items are done.
 
     Raises
     ------
     ModelError
-        As `predict_live`.
+        See `predict_live`.
     """
     unreadable: dict[int, str] = {}
     if len(pool) > MOST_STORED or is_remote(pool):  # nobody asked for all of a remote pool
@@ -297,7 +297,7 @@ def is_of(table: ImportedNet, estimator: Estimator, pool: Pool, label_ids: Seque
     estimator : Estimator
         Fitted, with its columns in the order of the labels.
     pool, label_ids, content
-        As for `tabled`.
+        See `tabled`.
     """
     held = ImportedPredictor(table, pool, label_ids, content=content, multilabel=estimator.multilabel)
     some = sample_positions(pool, n=N_COMPARED)

@@ -76,7 +76,7 @@ class CorrectedImage:
 
 
 class Fitted(NamedTuple):
-    """A trained net.
+    """A trained net, with the thresholds of its labels.
 
     Attributes
     ----------

@@ -300,7 +300,7 @@ class ObjectRegistry:
             return version
 
     def tell_out_of_sample(self) -> None:
-        """Notify once that second looks use imported objects as they are, so that these must be out-of-sample."""
+        """Notify the user once that imported objects are used for second looks, and so must be out-of-sample."""
         self.follow()
         model = self._model
         if model is not None and isinstance(model.detector, ImportedDetector) \

@@ -39,7 +39,7 @@ class ObjectOptions:
         Decay of the moving average of the weights, in each step.
     augmentation : Augmentation
     of_sides : float
-        As for `object_loss`.
+        See `object_loss`.
     seed : int
         Seed of the views that are drawn.
     """

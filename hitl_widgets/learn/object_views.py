@@ -70,7 +70,7 @@ class Augmentation:
     stretch : float
         Width and height differ by up to exp(stretch).
     mirror, upside_down : bool
-        Whether images may be flipped so; with both, also rotated by 90 degrees.
+        Whether images may be flipped in this way; if both are True, they may also be rotated by 90 degrees.
     colour : float
         How far brightness, contrast and each colour change.
     paste : float

@@ -31,7 +31,7 @@ class SquareRoot(nn.Module):
     """The square root, so that a strong output of one filter doesn't outweigh the others."""
 
     def forward(self, means: Tensor) -> Tensor:
-        """The same shape; a little is added, since the root's gradient at 0 is infinite."""
+        """Return the square root of each mean, plus a little, since the root's gradient at 0 is infinite."""
         return torch.sqrt(means + 1e-4)
 
 

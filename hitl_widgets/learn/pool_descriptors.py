@@ -157,7 +157,7 @@ class PoolDescriptors:
         return found
 
     def by(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
-        """Descriptors of some items by another net, such as an older one, computed now; as `of` gives them."""
+        """Compute descriptors of some items by another net, such as an older one; see `of` for their form."""
         with one_thread():
             return self._compute(net, np.asarray(positions, np.int64))
 

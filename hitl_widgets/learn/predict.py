@@ -62,21 +62,21 @@ class NetPredictor:
     Parameters
     ----------
     net : torch.nn.Module
-        Gives logits, shape (n, n_labels), or an output with `.logits`.
+        A net that returns logits, shape (n, n_labels), or an output with `.logits`.
     pool : Images
         The items.
     label_ids : sequence of str
         Labels of the net's outputs, in their order.
     preprocess : Preprocess, callable or None
-        Maps an item to the net's view of it; None finds one that fits.
+        Maps an item to the net's input (its view); by default one that fits the net is chosen.
     device : str
         "auto" (cuda, mps or cpu, the first there is), or a device's name.
     batch_size : int
         Items in one pass; fewer are taken when they don't fit into memory.
     head : str or None
-        Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
+        Name of the net's last layer, whose input is an item's embedding; by default the last linear layer.
     probabilities : bool or None
-        Whether the net ends in a softmax; None finds out from a few items, once for the predictor.
+        Whether the net ends in a softmax; by default this is determined once, from the outputs for a few items.
     multilabel : bool
         Whether an item may have several labels: then each logit gives a probability of its own, by a sigmoid.
 
@@ -188,7 +188,7 @@ class NetPredictor:
         Raises
         ------
         ModelError
-            As for `predict`, and if the last layer isn't known; the message says how to name it.
+            For the reasons given in `predict`, and if the last layer isn't known; the message says how to name it.
         """
         head, _ = find_head(self.net, len(self.label_ids), name=self.head)
         probs, features = self.predict_and_embed(positions)
@@ -216,7 +216,7 @@ class NetPredictor:
             raise named from error
 
     def batch(self, views: Sequence[View]) -> Batch:
-        """A batch of views, as `logits` takes it; shorter texts are padded."""
+        """Make a batch of views, the input of `logits`; shorter texts are padded."""
         return batched(views, self.preprocess)
 
     def logits(self, views: Batch) -> Tensor:

@@ -214,7 +214,7 @@ class Probed:
     Parameters
     ----------
     function : callable
-        Takes an item, as a uint8 array (H, W[, 3]) or as a PIL image, and gives the net's view of it: a tensor or array
+        From an item, as a uint8 array (H, W[, 3]) or as a PIL image, to the net's view of it: a tensor or array
         (C, h, w), also as a batch of one, or a mapping with `pixel_values`.
     colour : bool
         Whether the items are RGB.
@@ -374,10 +374,9 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     Parameters
     ----------
     preprocess : Preprocess, Probed, callable or None
-        A Probed stays as it is, and a Preprocess gets the number of channels that the net takes if it has none; a
-        callable is probed; None gives the view that the net's own configuration names (`configured`), or else the first
-        that the net can take: at the items' own size when they agree on one up to 256 pixels, else at 224, else at
-        another usual size.
+        A Probed is returned unchanged. A Preprocess without a number of channels gets that of the net. A callable is
+        probed. With None, the net's own configuration is used (`configured`); without one, the first usual size that
+        the net accepts: the items' own size if they all have the same one, up to 256 pixels, else 224, else others.
     net : torch.nn.Module or None
         The net that will see the items; None when it is yet to be made.
     sample_images : sequence of ndarray

@@ -38,7 +38,7 @@ class Refits:
     Attributes
     ----------
     answers : ndarray of int64, shape (n_models,)
-        How many answers each model learnt from, ascending; the last learnt from all. Empty if there are no refits.
+        How many answers each model was trained on, ascending; the last one on all. Empty if there are no refits.
     right : ndarray of bool, shape (n_models, n_items)
         Which hold-out items each model got right.
     groups : ndarray or None
@@ -59,7 +59,10 @@ class Refits:
         return points_of(self.answers, self.right, effect=effect)
 
     def gained(self, back: int) -> tuple[Estimate, int]:
-        """The gain since the last model with `back` or more answers fewer, else since the first; and how many fewer."""
+        """The gain over an earlier model, and how many fewer answers that model had.
+
+        It is the latest model with at least `back` fewer answers, or the first one if there is none.
+        """
         if self.why:
             return Estimate(math.nan, why=self.why), 0
         former = int(np.flatnonzero(self.answers <= max(self.answers[0], self.answers[-1] - back))[-1])
@@ -174,11 +177,11 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
     n_labels : int
         Number of labels.
     back : int
-        As for `refit`.
+        See `refit`.
     groups : ndarray, optional
-        As for `Refits`.
+        See `Refits`.
     fit : callable
-        `light.fit_kernel_head`, as the light model in use has it, or `light.fit_head`.
+        `light.fit_kernel_head`, which light models use, or `light.fit_head`.
     """
     teach, targets, counts = torch.from_numpy(rows), torch.from_numpy(labels), torch.from_numpy(weights)
     measure = torch.from_numpy(test).float()
@@ -208,7 +211,7 @@ def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float
     refits : Refits
         The learning curve of light models.
     rounds : Points or None
-        The measured rounds, if the model in use isn't a light one: their curve is taken then.
+        The measured fine-tunings, whose learning curve is used if the model in use isn't a light one.
     goal : float
         The accuracy that is wanted, above 0 and below 1.
     """

@@ -79,7 +79,7 @@ class Labeller(Saved):
     Parameters
     ----------
     folder, net
-        As for `Saved`.
+        See `Saved`.
     preprocess : callable
         Maps an item to the net's view of it.
 
@@ -123,7 +123,7 @@ class Labeller(Saved):
         raise NotImplementedError
 
     def batch(self, views: Sequence[Any]) -> Any:
-        """A batch of views, as the net takes it."""
+        """A batch of views, the input of the net."""
         raise NotImplementedError
 
     def alike(self, view: Any) -> bool:
@@ -169,7 +169,7 @@ class ImageLabeller(Labeller):
 
 
 class TextLabeller(Labeller):
-    """A model of texts: each a str, as it came."""
+    """A model of texts: each item is an unchanged str."""
 
     def view(self, item: str) -> Any:
         """The net's view of a text: a tensor, or several by name."""
@@ -233,7 +233,7 @@ class ObjectFinder(Finder):
 
 
 class SpanFinder(Finder):
-    """A model that finds spans in texts: each a str, as it came."""
+    """A model that finds spans in texts: each item is an unchanged str."""
 
     def find(self, item: str) -> Mapping[str, Any]:
         """The spans that the net finds in a text."""

@@ -60,7 +60,7 @@ class SpanOptions:
 
 
 class FittedSpans(NamedTuple):
-    """A trained net.
+    """A trained net, with the thresholds of its labels.
 
     Attributes
     ----------

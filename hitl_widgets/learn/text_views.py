@@ -211,7 +211,7 @@ def as_text_preprocess(preprocess: Any, net: nn.Module | None = None) -> TextVie
 
 
 def reads_code_points(net: nn.Module) -> bool:
-    """Whether a net takes code points as `TextPreprocess` gives them: its attribute `reads_code_points`."""
+    """Whether a net reads the code points that `TextPreprocess` returns: its attribute `reads_code_points`."""
     return bool(getattr(net, "reads_code_points", False))
 
 

@@ -52,7 +52,7 @@ class Data:
     why_no_reference : str
         Why there are no measuring items, where there are neither hold-out answers nor gold.
     shares : ndarray of float64, shape (n_labels,), or None
-        As `pool_shares` gives them.
+        As returned by `pool_shares`.
     """
 
     items: LabelledImages
@@ -82,9 +82,10 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
 def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """The class priors of the pool, estimated from the training set.
 
-    A strategy picks items whose labels aren't distributed as in the pool. Therefore answers to items that were drawn at
-    random give the estimate (`shares_of_parts`), also if an edit left them in doubt or they were asked again for other
-    reasons. It is shrunk towards the shares among all answers, which count as `PER_LABEL` such answers for each label.
+    A strategy picks items whose labels aren't distributed as in the pool. Therefore the priors are estimated from
+    answers to items that were drawn at random (`shares_of_parts`), including items that were asked again for other
+    reasons. The estimate is shrunk towards the shares among all answers, which have the weight of `PER_LABEL` random
+    answers for each label.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
                  answers: Answers | None = None) -> LabelledImages:
     """The current annotations as a torch Dataset: the consensus labels of the training items, with the net's views.
 
-    An answer that an edit left in doubt, or that names an inner node, is learnt as one of several candidates
+    An answer that may mean several labels, since an edit or as an inner node of the taxonomy, has several candidates
     (`LabelledImages.candidates`). Where an item may have several labels, a label is unknown, and masked, if an edit
     left it in doubt or added it after the answer.
 

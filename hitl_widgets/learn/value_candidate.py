@@ -43,7 +43,7 @@ class ValueCandidate:
     draws : ndarray, shape (n_items,)
         Random numbers that decide the folds; equal for all items of a group.
     votes : DataFrame
-        The answers, as `Answers.value_votes` gives them; `FittedAttribute.answers` are rows of it.
+        The answers, as returned by `Answers.value_votes`; `FittedAttribute.answers` are rows of it.
     lineage : Lineage
         The lineage when the answers were read.
     seed : int
@@ -103,7 +103,7 @@ def out_of_fold_figure(fitted: FittedAttribute) -> dict[str, Any]:
 
 
 def fit_value_candidate(project: Project, registry: Registry, *, certainty: str = "weight") -> ValueCandidate | str:
-    """Fit heads to all values that may train; a sentence with the reason if there is nothing to fit yet.
+    """Fit heads to all training values; if there are too few, return a sentence that says so.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
     Returns
     -------
     ndarray or None
-        As `Predicted.numbers`; None if a value has no counterpart today.
+        See `Predicted.numbers`; None if a value has no counterpart today.
     """
     if (was.scale, was.choices) == (now.scale, now.choices) and not lineage.moved(was.id, version):
         return said.numbers

@@ -121,9 +121,9 @@ class ValueRegistry:
     record : callable
         Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
-        Gives the `Lineage` of today.
+        Returns today's `Lineage`.
     latest : callable
-        Gives the log's last "adopted_values" event, from any process, or None.
+        Returns the log's last "adopted_values" event, from any process, or None.
     notify : callable
         Called with a sentence for the person.
     changed : callable
@@ -184,7 +184,7 @@ class ValueRegistry:
     def follow(self) -> bool:
         """Switch to the heads that were adopted last, by any process; quick if they are in use already.
 
-        Where their weights can't be used here, `missing` says why, and the former heads go on predicting.
+        If their weights can't be used here, `missing` has the reason, and the former heads stay in use.
 
         Returns
         -------
@@ -516,7 +516,7 @@ class ValueRegistry:
         Raises
         ------
         ModelError
-            As for `output`.
+            See `output`.
         """
         attribute_id, _, choice = name.partition("=")
         attribute = self._lineage().today.attribute(attribute_id)
