@@ -467,7 +467,7 @@ class Answers:
         item_ids : sequence of str, length n
             Items that have an answer.
         reasons : collection of str
-            As for `first_asked`.
+            See `first_asked`.
 
         Returns
         -------

@@ -54,7 +54,7 @@ def read_probabilities(project: Project, table: Any, *, partial: bool = False) -
     project : Project
         With a pool, and a task that asks for labels.
     table : DataFrame
-        As for `Workbench.import_predictions`.
+        See `Workbench.import_predictions`.
     partial : bool
         Whether items of the pool may have no row.
 

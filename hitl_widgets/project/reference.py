@@ -163,7 +163,7 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
         item_id -> position, for hold-out items and gold.
     lineage : Lineage
     changed : collection of str
-        As for `blind_answers`.
+        See `blind_answers`.
     gold : mapping, optional
         item_id -> attribute id -> the known value under today's scale.
 
@@ -217,7 +217,7 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
     events : iterable of Event
         The "decided" and "retracted" events of the hold-out's items.
     changed : collection of str
-        As for `blind_answers`.
+        See `blind_answers`.
     imported : bool
         List imported answers instead. It isn't known what their authors had seen.
 

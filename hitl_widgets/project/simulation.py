@@ -171,7 +171,7 @@ class _Person:
     session : Session
     confusion : _PoolConfusion
     error, bias, auroc, noise : float
-        As for `simulate`.
+        See `simulate`.
     """
 
     def __init__(self, session: Session, confusion: _PoolConfusion, *, error: float, bias: float, auroc: float,

@@ -277,7 +277,7 @@ class Threads:
         label : str, optional
             The label whose guideline it is, by default the thread's.
         id, annotator, acted_at : optional
-            As for `ask`.
+            See `ask`.
 
         Raises
         ------

@@ -38,7 +38,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
     best : ndarray of bool, shape (n_items,), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : ndarray, shape (n_items,), optional
-        As for `metrics.compare`.
+        See `metrics.compare`.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
     best : array_like of bool, shape (n_items, n_labels), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
-        As for `multilabel.compare_sets`.
+        See `multilabel.compare_sets`.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLik
     best : array_like of float, shape (n_items,), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
-        As for `value_metrics.compare_values`.
+        See `value_metrics.compare_values`.
 
     Returns
     -------

@@ -41,10 +41,10 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
     Parameters
     ----------
     objects : DataFrame
-        A row per object, as `wb.objects()` makes it, with or without deleted ones (`wb.objects(deleted=True)`): a
+        A row per object, as returned by `wb.objects()`, with or without deleted ones (`wb.objects(deleted=True)`): a
         deleted proposal says that nothing is there. Objects whose status is in doubt already aren't listed.
     predictions : DataFrame
-        Predicted objects with a score, as `wb.predict_objects()` makes them, by a model that didn't learn from these
+        Predicted objects with a score, as returned by `wb.predict_objects()`, by a model that didn't learn from these
         images (it would repeat their errors). Scores are treated as probabilities.
     sizes : mapping of item_id to (width, height), optional
         Size of each image in pixels; only points need it. By default the columns width and height of `objects`.

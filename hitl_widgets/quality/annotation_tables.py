@@ -1,6 +1,6 @@
 """Annotations as tables: the current answers under today's labels, and the majority label of each item.
 
-Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
+Functions on the log's table of current annotations (a mapping of columns, as returned by `Log.annotations`) and the
 taxonomy's lineage. Read `labels_by_item` first.
 """
 
@@ -541,7 +541,7 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
     Parameters
     ----------
     votes : dict
-        As `votes_by_item` makes it.
+        As returned by `votes_by_item`.
     lineage : Lineage
     adjudicated : mapping of str to str, optional
         item_id -> the label_id that overrules its votes.
@@ -586,7 +586,7 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
     Parameters
     ----------
     rows : DataFrame
-        As `label_rows` makes it.
+        As returned by `label_rows`.
     lineage : Lineage
     adjudicated : mapping of str to mapping, optional
         item_id -> label_id -> whether it is on, which overrules its votes; votes decide the other labels.

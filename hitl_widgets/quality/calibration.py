@@ -191,7 +191,7 @@ def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins
     Parameters
     ----------
     confidence, right, n_bins
-        As for `reliability`.
+        See `reliability`.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def jeffreys_of_pool(k: float, n: float, n_pool: float, *, level: float = 0.95) 
     n_pool : float
         Items of the pool, n or more. All three are fractions if items are worth less than one each (`design_effect`).
     level : float
-        As for `jeffreys`.
+        See `jeffreys`.
 
     Returns
     -------

@@ -159,7 +159,7 @@ def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequenc
     Parameters
     ----------
     states : DataFrame
-        Table of states, as `label_states` makes it.
+        Table of states, as returned by `label_states`.
     method : str
         As for `quality.consensus`, for each label by itself: "majority", "one_coin", "dawid_skene", "exposure" (a state
         that was seen as suggested may be a copy), or "auto", which takes for each label the one that predicts held-out
@@ -170,7 +170,7 @@ def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequenc
         Probabilities of a model that never learnt from an answer in sight of a suggestion, nor from the item itself;
         indexed by item_id.
     certainty : bool
-        As for `quality.consensus`.
+        See `quality.consensus`.
     seed : int
         Seed of the folds of held-out votes.
 

@@ -148,11 +148,11 @@ def points_of(answers: Sequence[int] | npt.NDArray[np.integer], right: npt.NDArr
     Parameters
     ----------
     answers : array_like of int, shape (n_models,)
-        As for `expected_gain`.
+        See `expected_gain`.
     right : ndarray of bool, shape (n_models, n_items)
         Which items each model got right.
     effect : float
-        As `intervals.design_effect` gives it, for items that were drawn by whole groups.
+        As returned by `intervals.design_effect`, for items that were drawn by whole groups.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class AnswersLeft(Estimate):
     Parameters
     ----------
     value, low, high, n, why
-        As for `Estimate`; n is the number of items that measured the accuracy.
+        See `Estimate`; n is the number of items that measured the accuracy.
     goal : float
         The target accuracy.
     most : int
@@ -260,7 +260,7 @@ def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95)
     most : int
         How many answers can still be given.
     level : float
-        As for `expected_gain`.
+        See `expected_gain`.
 
     Raises
     ------

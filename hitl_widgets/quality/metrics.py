@@ -44,9 +44,9 @@ class Metrics:
     n_items : int or None
         Number of measuring items, such as the whole hold-out; None if that isn't known.
     ece, ece_by_chance : float
-        As `calibration.calibration_error` gives them; NaN where they weren't measured.
+        As returned by `calibration.calibration_error`; NaN where they weren't measured.
     design_effect : float
-        As `intervals.design_effect` gives it, for items that were drawn by whole groups: intervals are wider by it.
+        As returned by `intervals.design_effect`, for items that were drawn by whole groups: intervals are wider by it.
 
     References
     ----------
@@ -132,7 +132,7 @@ class Metrics:
         Parameters
         ----------
         k, n : int
-            As for `intervals.jeffreys`.
+            See `intervals.jeffreys`.
         """
         return jeffreys(int(k) / self.design_effect, int(n) / self.design_effect)
 
@@ -206,7 +206,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     names : sequence of str, optional
         Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
-        As for `Metrics`.
+        See `Metrics`.
     groups : ndarray, shape (n_items,), optional
         The group of each item, where items were drawn by whole groups.
     top : ndarray of int, shape (n_items,), optional

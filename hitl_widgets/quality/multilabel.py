@@ -74,7 +74,7 @@ class MultilabelMetrics:
     n : int
         Number of items measured.
     left_out, n_unsure, n_tied, n_in_doubt, n_items
-        As for `metrics.Metrics`.
+        See `metrics.Metrics`.
     """
 
     label_ids: tuple[str, ...]
@@ -186,7 +186,7 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     names : sequence of str, optional
         Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
-        As for `metrics.Metrics`.
+        See `metrics.Metrics`.
     groups : array_like, shape (n_items,), optional
         The group of each item, where items were drawn by whole groups: intervals are wider where those of a group are
         alike.
@@ -257,7 +257,7 @@ def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLi
         What each model predicts to be on: its probabilities from their thresholds up.
     figure : "macro_f1", "micro_f1" or "exact_match"
     groups : array_like, shape (n_items,), optional
-        As for `multilabel_metrics`.
+        See `multilabel_metrics`.
 
     Returns
     -------
@@ -373,7 +373,7 @@ def reliability_of_labels(truth: npt.ArrayLike, probs: npt.ArrayLike, label_ids:
     Parameters
     ----------
     truth, probs, label_ids
-        As for `multilabel_metrics`.
+        See `multilabel_metrics`.
     n_bins : int
         Number of bins of a label, as for `calibration.reliability`.
 

@@ -100,7 +100,7 @@ def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None
     Parameters
     ----------
     objects, reviewed, sizes
-        As for `consensus_objects`.
+        See `consensus_objects`.
 
     Returns
     -------

@@ -215,7 +215,7 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
         "to_review" or "planted" needn't be found, and may be; the same holds where `crowd` is True, and any number of
         predictions may lie in such an object (COCO's iscrowd).
     predictions : DataFrame
-        The same with a score, as `wb.predict_objects()` makes it. The best 100 of each image and label count.
+        The same with a score, as returned by `wb.predict_objects()`. The best 100 of each image and label count.
     images : iterable of item_id, optional
         Images that count, also those without an object. By default those in `truth.attrs["reviewed"]`, which
         `wb.objects()` sets, else every image that has an object in one of the tables: a prediction in an image without
@@ -287,15 +287,15 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     Parameters
     ----------
     truth : DataFrame
-        As for `detection`.
+        See `detection`.
     before, after : DataFrame
         What each model predicts, as for `detection`.
     figure : str, optional
         "map", "map50" or "map75"; for points "f1", "precision" or "recall". By default map50 and f1.
     threshold : float, mapping, or two of them
-        As for `detection`; of two the first is that of `before`.
+        See `detection`; of two the first is that of `before`.
     images, sizes, groups, resamples, seed
-        As for `detection`.
+        See `detection`.
 
     Returns
     -------

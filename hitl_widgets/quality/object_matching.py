@@ -111,7 +111,7 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
     Parameters
     ----------
     truth, predictions, images, sizes
-        As for `quality.detection`.
+        See `quality.detection`.
     kind : str, optional
         Kind of the objects; by default the one in which the objects of both tables can be compared.
     best_first : bool

@@ -110,7 +110,7 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
     Parameters
     ----------
     table, lineage, changed
-        As for `objects_table`.
+        See `objects_table`.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
     Parameters
     ----------
     table, lineage
-        As for `objects_table`.
+        See `objects_table`.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataF
     predictions : DataFrame
         With item_id and label_id, as a column or as `with_label_ids` reads it.
     images : DataFrame
-        As `images_table` makes it, a row per image.
+        As returned by `images_table`, a row per image.
     """
     predictions = with_label_ids(predictions)
     unknown = {(str(item_id), label_id) for item_id, of in zip(images["item_id"], images["unknown"], strict=True)
@@ -202,7 +202,7 @@ def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Rev
     Parameters
     ----------
     table, changed
-        As for `objects_table`. Unsure and planted answers, and those to images that have changed, don't count.
+        See `objects_table`. Unsure and planted answers, and those to images that have changed, don't count.
 
     Returns
     -------

@@ -124,7 +124,7 @@ def shares_of_parts(on: npt.ArrayLike, by_chance: npt.ArrayLike, part: npt.Array
     Parameters
     ----------
     on, by_chance
-        As for `shares_of_pool`.
+        See `shares_of_pool`.
     part : array_like of int, shape (n_items,)
         The part of the pool that each answered item is in, from 0.
     n_open : array_like of int, shape (n_parts,)

@@ -72,7 +72,7 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
     Parameters
     ----------
     states : DataFrame
-        Table of states, as `label_states.label_states` makes it: item_id, annotator, label_id, value; also certainty,
+        Table of states from `label_states.label_states`: item_id, annotator, label_id, value; also certainty,
         unsure and decision_id.
     probs : DataFrame, shape (n_items, n_labels)
         Probability that each label is on, predicted by models that weren't trained on these items' answers; indexed by

@@ -289,7 +289,7 @@ def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Seri
     truth : mapping, optional
         Label's name -> its truth, as for `automation_bias`.
     min_blind : int
-        As for `automation_bias`.
+        See `automation_bias`.
 
     Returns
     -------

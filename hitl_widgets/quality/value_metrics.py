@@ -121,7 +121,7 @@ def value_metrics(truth: npt.ArrayLike, predicted: npt.ArrayLike, kind: str = "c
     low, high : array_like of float, shape (n_items,), optional
         Ends of the predicted intervals; for `within`.
     n_items : int, optional
-        As for `ValueMetrics`.
+        See `ValueMetrics`.
     groups : array_like, shape (n_items,), optional
         The group of each item, where items were drawn by whole groups: intervals are wider where those of a group are
         alike.
@@ -197,7 +197,7 @@ def compare_values(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.Array
         Known values, and those that each model predicts. Items that lack one of the three are left out.
     kind : "ordinal", "continuous" or "choices"
     groups : array_like, shape (n_items,), optional
-        As for `value_metrics`.
+        See `value_metrics`.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def value_votes(table: Table, lineage: Lineage, *, changed: Collection[str] = ()
     Parameters
     ----------
     table, lineage, changed
-        As for `values_table`.
+        See `values_table`.
 
     Returns
     -------

@@ -232,7 +232,7 @@ def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n:
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
         Probability that each label is on. A row with NaN is never chosen.
     embeddings, n, rng
-        As for `diverse_margin`.
+        See `diverse_margin`.
 
     Returns
     -------
@@ -267,9 +267,9 @@ def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: i
     Parameters
     ----------
     spread : ndarray, shape (n_items,)
-        As for `spread`.
+        See `spread`.
     embeddings, n, rng
-        As for `diverse_margin`.
+        See `diverse_margin`.
 
     Returns
     -------

@@ -144,7 +144,7 @@ class People:
         probs : ndarray of float64, shape (n_labels,)
             The item's posterior before, by the same `People`.
         annotator, label : int
-            As for `posterior`.
+            See `posterior`.
         removed : bool
             Whether the vote is taken back.
 

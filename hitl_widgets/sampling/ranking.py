@@ -138,7 +138,7 @@ class Ranking:
         return todays_probs(predictions.probs[positions], predictions.label_ids, lineage, multilabel=self.multilabel)
 
     def families(self, lineage: Lineage) -> np.ndarray:
-        """Families of today's labels, as `families` gives them for the current model."""
+        """Families of today's labels, as returned by `families` for the current model."""
         predictions, label_ids = self.predictions, lineage.today.label_ids
         if predictions is None or self.multilabel or tuple(predictions.label_ids) == label_ids:
             return np.arange(len(label_ids))
@@ -281,7 +281,7 @@ def families(shares: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     shares : ndarray, shape (n_outputs, n_labels)
-        How the model's columns add up to today's labels, as `Lineage.columns` gives it.
+        How the model's columns add up to today's labels, as returned by `Lineage.columns`.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     probs : ndarray, shape (n_items, n_labels)
         Rows of NaN have none.
     family : ndarray of int, shape (n_labels,)
-        As `families` gives it.
+        As returned by `families`.
 
     Returns
     -------

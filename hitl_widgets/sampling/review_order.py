@@ -161,7 +161,7 @@ def next_reviews(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *, n
     Parameters
     ----------
     top, draws, reviewed, changed, tolerance
-        As for `residual_error`.
+        See `residual_error`.
     n : int
         How many items are wanted.
 

@@ -366,7 +366,7 @@ class Embeddings(Rows):
     head : str
         Name of the layer; another layer's rows are stored separately.
     limit : int
-        As for `Rows`.
+        See `Rows`.
     """
 
     def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:

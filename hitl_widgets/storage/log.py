@@ -635,13 +635,13 @@ class Log:
         item_ids : sequence of str
             Items whose annotations are always included.
         columns : sequence of str
-            As for `annotations`.
+            See `annotations`.
 
         Returns
         -------
         dict of list
-            As from `annotations`, but flags are one text. Each (item, annotator) is listed once; decision_id is None if
-            every decision was retracted.
+            As returned by `annotations`, but flags are one text. Each (item, annotator) is listed once; decision_id is
+            None if every decision was retracted.
         """
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
         statement = select(*(ANNOTATION.c[name] for name in names))

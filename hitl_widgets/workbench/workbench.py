@@ -559,7 +559,7 @@ class Workbench:
         options : mapping, optional
             Options of the format.
         **arguments
-            As for `Workbench`. ``task="boxes"`` reads the boxes of a file with polygons, where its format has both.
+            See `Workbench`. ``task="boxes"`` reads the boxes of a file with polygons, where its format has both.
 
         Raises
         ------
@@ -703,7 +703,7 @@ class Workbench:
         n : int, optional
             Stop after this many items; at the end of the queue if missing.
         strategy : str or callable, optional
-            As for `next`.
+            See `next`.
         explain : str, sequence of str or None
             Saliency method or methods; None shows none.
         blind : bool
@@ -994,7 +994,7 @@ class Workbench:
         Parameters
         ----------
         method : str
-            As for `explain`.
+            See `explain`.
         n : int, optional
             Only the next n items of the queue.
         client : distributed.Client, optional
@@ -1106,7 +1106,7 @@ class Workbench:
         Parameters
         ----------
         certainty : str
-            As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
+            See `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
         return training.training_set(self._services, certainty)
 
@@ -1304,7 +1304,7 @@ class Workbench:
         max_bytes : int
             Maximum total size of the unpacked files; 8 GiB by default.
         **arguments
-            As for `Workbench`.
+            See `Workbench`.
 
         Raises
         ------
