@@ -382,7 +382,7 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
 
 def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
               ) -> pd.DataFrame:
-    """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
+    """Make the table of votes, the input of all algorithms for several annotators, with the columns `VOTE_COLUMNS`.
 
     There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
     triage are left out. If a person answered first and was then shown the suggestion, `label` is the first answer and

@@ -91,9 +91,9 @@ class Misfit(NamedTuple):
 def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimate) -> Misfit:
     """Bias of a rate of copying from a model of votes, estimated from votes whose exposure was drawn at random.
 
-    With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is the rate of
-    copying, whatever people and model have in common. It is imprecise where few votes were blind; the bias is then
-    assumed to be 0, give or take its usual size (`USUAL_MISFIT`).
+    With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is an unbiased
+    estimate of the rate of copying, even if people and model make the same errors. It is imprecise if few votes were
+    blind. Then the estimated bias is near 0, with the standard deviation of its prior (`USUAL_MISFIT`).
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Suspected label errors, and the annotators who should check them again.
+"""Suspected label errors, and the annotators who should check them again (second looks).
 
-An answer of low probability comes back to its own author first, blind; where the author confirms it and it is still
-improbable, to somebody who hasn't answered the item. Read `SuspectedErrors.order`.
+An answer that is probably wrong is first shown to its own author again, blind. If the author confirms it and it is
+still improbable, the item is asked of somebody who hasn't answered it. Read `SuspectedErrors.order`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_SUSPECTED = 0.9
 
 
 class SuspectedErrors:
-    """The answers that may be wrong, by the probabilities of one estimation.
+    """The answers that may be wrong, from one estimation of their probabilities.
 
     Parameters
     ----------

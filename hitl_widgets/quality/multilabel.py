@@ -70,7 +70,7 @@ class MultilabelMetrics:
     effects : ndarray of float, shape (n_labels, 3)
         Design effect of each label's precision, recall and F1: 1 where items were drawn one by one.
     ece, ece_by_chance : ndarray of float, shape (n_labels,)
-        As `calibration.calibration_error` gives them for each label.
+        The two results of `calibration.calibration_error` for each label.
     n : int
         Number of items measured.
     left_out, n_unsure, n_tied, n_in_doubt, n_items

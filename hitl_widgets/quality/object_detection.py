@@ -210,10 +210,10 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
     Parameters
     ----------
     truth : DataFrame
-        A row per object, as `wb.objects()` has it: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
-        y1; `points` of polygons. Rows whose act is "deleted" don't count. Objects whose status is "unsure",
-        "to_review" or "planted" needn't be found, and may be; the same holds where `crowd` is True, and any number of
-        predictions may lie in such an object (COCO's iscrowd).
+        A row per object, such as `wb.objects()`: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
+        y1; `points` of polygons. Rows with the act "deleted" are ignored. Objects with the status "unsure", "to_review"
+        or "planted" are neither counted as missed nor as found. The same holds for objects whose column `crowd` is
+        True, and any number of predictions may lie in such an object (COCO's iscrowd).
     predictions : DataFrame
         The same with a score, as returned by `wb.predict_objects()`. The best 100 of each image and label count.
     images : iterable of item_id, optional

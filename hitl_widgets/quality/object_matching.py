@@ -1,7 +1,7 @@
 """Matching of predicted with true objects, and figures from the matches under any weights of the images.
 
-`encode` reads two tables of objects, `match` pairs them image by image; `Curve` holds what a label's average precision
-needs, so that resamples of the images need no new pairing.
+`encode` reads two tables of objects, `match` pairs their objects image by image. A `Curve` has the data from which a
+label's average precision is computed, so that resamples of the images need no new pairing.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Encoded:
 def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[Any] | None = None,
            sizes: Mapping[Any, tuple[float, float]] | None = None, kind: str | None = None,
            best_first: bool = True) -> Encoded:
-    """Read two tables of objects, as `quality.detection` takes them.
+    """Read two tables of objects, the arguments of `quality.detection`.
 
     Parameters
     ----------

@@ -179,7 +179,7 @@ def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
 
 
 def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Drop predictions of labels that were added after their image was answered: nobody knows whether they are right.
+    """Drop predictions of labels that were added after their image was answered, since their truth is unknown.
 
     Parameters
     ----------

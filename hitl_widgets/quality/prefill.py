@@ -168,7 +168,7 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     Parameters
     ----------
     images : DataFrame
-        As for `prefill_bias`, of drawn arms.
+        The table of `prefill_bias`, only with images whose arm and threshold were drawn at random.
 
     Returns
     -------

@@ -133,7 +133,7 @@ def _cells(table: pd.DataFrame, probs: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _answers(states: pd.DataFrame, extra: list[str]) -> pd.DataFrame:
-    """The state of each answer with the lowest probability of being right, as for `StateErrors.answers`."""
+    """The state of each answer with the lowest probability of being right; see `StateErrors.answers`."""
     if states.empty:
         return pd.DataFrame(columns=[*ANSWER_COLUMNS, *extra])
     wrong = (1 - states["right"]).groupby([states["item_id"], states["annotator"]], sort=False).sum()

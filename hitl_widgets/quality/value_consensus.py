@@ -55,7 +55,7 @@ class ValueConsensus:
         on average). NaN if the method has no such figure.
     method : "model", "median" or "mean"
     why : str
-        Why this method was taken.
+        Why this method was chosen.
     item_spread : float
         Standard deviation of the items' values; NaN unless the method is "model".
     freedom : float
@@ -101,11 +101,12 @@ def value_consensus(values: pd.DataFrame, method: str = "auto", *,
     Parameters
     ----------
     values : DataFrame
-        item_id, annotator and value, as `value_agreement.rated` takes it; `weight` (1 by default) is the weight of an
-        answer, such as by its certainty.
+        item_id, annotator and value (see `value_agreement.rated`); `weight` (1 by default) is the weight of an answer,
+        for example by its certainty.
     method : "auto", "model", "median" or "mean"
-        "model" is the module's; items with few answers are shrunk towards the mean of all items. "auto" takes the
-        median where fewer than `FEWEST_SHARED` items were answered by two people or more, and the model otherwise.
+        "model" fits the model in this module's docstring; items with few answers are shrunk towards the mean of all
+        items. "auto" means "median" if fewer than `FEWEST_SHARED` items were answered by two people or more, otherwise
+        "model".
     scale : tuple of float, optional
         The lowest and the highest possible value: consensus and intervals are clipped to them.
 

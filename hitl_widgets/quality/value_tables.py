@@ -42,7 +42,7 @@ def given_values(table: Table, *, first: bool = False) -> Iterator[Given]:
     ----------
     table : mapping of str to sequence
     first : bool
-        Take the values that were given before the suggestion was shown, where there are some.
+        Whether to list the values that were given before the suggestion was shown, if there are any.
     """
     for row, (verdict, text, before) in enumerate(zip(table["verdict"], table["given_values"], table["first_values"],
                                                       strict=True)):

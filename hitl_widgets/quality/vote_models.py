@@ -1,6 +1,6 @@
 """Models of votes: how each annotator's votes depend on the truth, fitted without knowing it.
 
-`Ballots` holds votes as arrays. `fit` estimates one of `STRUCTURES` or "glad" by expectation-maximisation and gives a
+`Ballots` has votes as arrays. `fit` estimates one of `STRUCTURES` or "glad" by expectation-maximisation and returns a
 `VoteModel`; `posterior` computes from it the probability of each label for each item. With `copying`, a vote that was
 given in sight of a suggestion may be a copy of it:
 
@@ -86,7 +86,7 @@ class Ballots:
     def of(cls, item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_annotators: int, n_labels: int,
            shown: Ints | None = None, suggestion: Ints | None = None, item_suggestion: Ints | None = None,
            weight: Floats | None = None, item_logs: Floats | None = None) -> Ballots:
-        """Make ballots from arrays as `votes.encode` gives them."""
+        """Make ballots from arrays such as those of `votes.encode`."""
         n = len(item)
         suggestion = np.full(n, -1) if suggestion is None else suggestion
         channel = np.zeros(n, np.int64) if shown is None else np.where(shown == UNKNOWN, UNKNOWN_VOTE, shown)
