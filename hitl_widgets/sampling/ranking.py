@@ -148,7 +148,7 @@ class Ranking:
         return kept[1]
 
     def probs_by_family(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Probabilities as `probs`, but with a family's sum in the column of its first label, and 0 in its others.
+        """Probabilities like `probs`, but with a family's sum in the column of its first label, and 0 in its others.
 
         Until the next training the labels of a family share one probability. Taken one by one they would be tied, and
         each of their items would be the most doubtful of all.
@@ -345,7 +345,7 @@ def around_thresholds(probs: np.ndarray, label_ids: Sequence[str], thresholds: M
         Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
-        As `Ranking.thresholds`.
+        See `Ranking.thresholds`.
 
     Examples
     --------
@@ -367,7 +367,7 @@ def suggested_sets(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapp
         Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
-        As `Ranking.thresholds`.
+        See `Ranking.thresholds`.
     """
     from_on = np.array([thresholds.get(label_id, 0.5) for label_id in label_ids], np.float32)
     on: np.ndarray = np.nan_to_num(probs, nan=-1.0) >= from_on
