@@ -36,7 +36,7 @@ _ABSENT = "In this format an item without labels is one in which there is nothin
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was not.
+    """Result of an export: what was written, and what was left out.
 
     Attributes
     ----------

@@ -1,6 +1,7 @@
 """Labels that a file knows only by name: `named_labels` makes a taxonomy of the names.
 
-A name with " / " in it is a path, as `Header.names` writes one where two labels share a name.
+A name that contains " / " is read as a path, such as "Animal / Cat". `Header.names` writes such paths if two labels
+have the same name.
 """
 
 from __future__ import annotations

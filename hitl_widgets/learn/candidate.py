@@ -1,8 +1,8 @@
 """A light head fitted to all answers, and its comparison with the adopted model, which it may replace.
 
 `fit_candidate` makes the head (a `Candidate`, or a `SetCandidate` where an item may have several labels).
-`compare_with` compares both models on answers that neither learnt: the new one predicts out of fold, and the adopted
-one only items that, by its record, it never learnt. Hold-out and gold items aren't used.
+`compare_with` compares both models on answers from which neither learnt: the new one predicts out of fold, and only
+items that the adopted one never saw, according to its record, are used. Hold-out and gold items aren't used.
 """
 
 from __future__ import annotations

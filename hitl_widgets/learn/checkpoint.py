@@ -1,8 +1,9 @@
 """Training state: progress, learning-rate schedule, checkpoints.
 
-`Schedule` counts steps and seconds and gives the learning rate; `TrainingState` holds everything the next epoch depends
-on. A `Saver` saves it to a `Checkpoint`, a file from which a killed training resumes: after the first epoch, then at
-most once a minute, and when the training ends. The file holds tensors and JSON: nothing is pickled.
+`Schedule` counts steps and seconds and computes the learning rate; `TrainingState` contains everything that the next
+epoch depends on. A `Saver` writes the state to a file, a `Checkpoint`: after the first epoch, then at most once a
+minute, and when the training ends. A training that was interrupted resumes from the file, which contains tensors and
+JSON; nothing is pickled.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SAVE_EVERY_S = 60.0
 
 
 class Schedule:
-    """Progress of a training by steps, and by time when there is a budget; and the learning rate that follows from it.
+    """Progress of a training, by steps or by time if there is a budget, and the learning rate at each step.
 
     Parameters
     ----------

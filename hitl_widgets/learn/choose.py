@@ -1,9 +1,9 @@
 """The choice among the workbench's own nets: the light model, the small CNN, or the average of both.
 
 `train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
-was trained on. The average is the default, for texts the light model, whose contributions are exact: another net is
-taken only if its loss is lower by more than chance explains. With few answers to compare on, taking the lowest loss
-instead cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used.
+was trained on. For images the average is the default; for texts it is the light model, because its contributions are
+exact. Another net is chosen only if its loss is lower by more than chance explains. When there are few answers to
+compare on, always choosing the lowest loss cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Estimators as nets: their probabilities for a pool, which are stored, and the estimator itself, which never is.
+"""Estimators as nets: the probabilities for a pool are stored, the estimator itself never is.
 
-`tabled` makes an `EstimatorNet`, whose weights are an `imported.ImportedNet`'s; `EstimatorPredictor` predicts with it.
+`tabled` makes an `EstimatorNet` with a table of the probabilities for a pool (an `imported.ImportedNet`), which is
+saved as its weights; `EstimatorPredictor` predicts with it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ ALIKE = 1e-4
 
 
 class EstimatorNet(CallableNet):
-    """An estimator as a net, with its probabilities for the items of a pool where these are stored.
+    """An estimator as a net, with a table of its probabilities for the items of a pool if they are stored.
 
-    Its weights are those of the `imported.ImportedNet` of these probabilities: both have the same version, and the
-    stored file can be read without the estimator. Without a table they are a fingerprint of its outputs for some items.
+    Its weights are the table's: both have the same version, and the stored file can be read without the estimator.
+    Without a table, the weights are a fingerprint of the estimator's outputs for some items.
 
     Parameters
     ----------
@@ -256,7 +257,7 @@ def _takes_any(estimator: Estimator, pool: Images) -> bool:
 
 def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, content: Content,
            bars: Bars = no_bars) -> EstimatorNet:
-    """An estimator as a net, with its probabilities for the pool: all of them, unless the pool is too large for that.
+    """Make a net from an estimator, with its probabilities for all items of the pool unless the pool is too large.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from ..taxonomy.labels import Taxonomy
 if TYPE_CHECKING:
     from ..project.project import Project
 
-# Kinds of items that measure, in order of precedence, and their names.
+# Kinds of items with which models are measured, in order of precedence, and their names.
 SOURCES = {"holdout": "hold-out", "gold": "gold", "imported": "imported labels, exposure not recorded"}
 DECIDING = ("holdout", "gold")
 # From this many earlier runs on, a note says that the measuring items have chosen among many models.
@@ -125,7 +125,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Comparisons of two models and the best one so far on all items that measure.
+    """Comparison of two models on each kind of measuring items, and which of all versions is best on them.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ Models = tuple[Outputs, Outputs | None, Outputs | None]
 
 @dataclass(frozen=True)
 class Reference:
-    """The items that measure at one moment, and their rows in the models' outputs.
+    """The items with which models are measured (hold-out and gold) at one moment, and their rows in the outputs.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ def _rows_and_groups(reference: Reference, truth: Mapping[int, str]) -> tuple[np
 
 
 class _Sets:
-    """Models on the same items, each of which may have several labels.
+    """Comparison of models on the same items, where an item may have several labels.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ class _Said(NamedTuple):
 
 
 class _Labels:
-    """Models on the same items, each of which has one label.
+    """Comparison of models on the same items, where each item has one label.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
 
 
 class TorchvisionDetector:
-    """A net of torchvision's detection convention, as a `Detector`.
+    """Wrapper that makes a `Detector` from a net with the inputs and outputs of torchvision's detection models.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class TorchvisionDetector:
 
 
 class OwnDetector:
-    """An `ObjectNet`, as a `Detector`.
+    """Wrapper that makes a `Detector` from an `ObjectNet`.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class OwnDetector:
 
 
 def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
-    """A user's model as a `Detector`.
+    """Make a `Detector` from a user's model.
 
     Raises
     ------

@@ -1,7 +1,8 @@
-"""The descriptors of a project's pool: fitted once, computed once for each item, kept on disk.
+"""Descriptors (feature vectors) of the items of a project's pool: computed once for each item, and kept on disk.
 
-`PoolDescriptors.net` is fitted without answers, to items that models may learn from; `PoolDescriptors.of` gives the
-rows of some items. The queue and the light models use the same rows.
+`PoolDescriptors.net` computes them. It is fitted without answers, to items that models may learn from.
+`PoolDescriptors.of` returns the descriptors of some items, a row for each. The queue and the light models use the same
+rows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Predictions of a net for the items of a pool: probabilities, logits and embeddings.
 
-A `NetPredictor` holds a private copy of a net, and the lock to hold while that copy is used.
+A `NetPredictor` has a private copy of a net, and a lock that must be held while the copy is used.
 """
 
 from __future__ import annotations

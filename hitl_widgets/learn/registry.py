@@ -1,7 +1,8 @@
-"""The registry of models: which versions there are, which is adopted, and where their weights lie.
+"""The registry of models: which versions there are, which is adopted, and where their weights are stored.
 
-Weights lie in the project's folder by content hash; the log says which model was adopted or trained when. `models`
-is the table of them. A `Registry` opens the adopted model, adopts another, and makes nets to train from.
+Weights are stored in the project's folder under their content hash; the log says which model was trained or adopted
+when. `models` returns a table of the models. A `Registry` opens the adopted model, adopts another, and makes nets for
+training.
 """
 
 from __future__ import annotations

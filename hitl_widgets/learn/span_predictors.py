@@ -1,8 +1,8 @@
 """Models that find spans: the protocol, the workbench's own tagger, and checks of outputs.
 
-A model is an object with `predict`, which takes a list of texts and returns for each a mapping with spans, labels and
-scores. `as_span_detector` takes such an object, `checked_spans` turns its output for a text into `Candidate` objects
-and counts what can't be used.
+A model is an object with a method `predict`, which is called with a list of texts and returns for each a mapping with
+spans, labels and scores. `as_span_detector` accepts such an object. `checked_spans` converts the output for a text to
+`Candidate` objects, and counts spans that can't be used.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Nets for texts: an additive one whose contributions are exact, and a small convolutional one.
 
-Both take code points, and cut a text into tokens as `items.tokens` does. `AdditiveTextNet` adds up the weights of
-hashed features, each of which belongs to a token (or to two that are neighbours), so that its logits are a bias and a
-sum over tokens: `AdditiveTextNet.contributions`. `TextCNN` has embeddings of tokens, from the same features, and
-convolutions over them. `features_of` gives the features.
+The input of both is the code points of texts, which they split into tokens like `items.tokens`. `AdditiveTextNet` adds
+up the weights of hashed features. Each feature belongs to a token or to two neighbouring tokens, so that a logit is a
+bias plus a sum over tokens (`AdditiveTextNet.contributions`). `TextCNN` has embeddings of tokens, from the same
+features, and convolutions over them. `features_of` computes the features.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A net's views of texts: code points, or the output of a person's own preprocessing or tokenizer.
 
-`TextPreprocess` gives the code points that the workbench's own nets read, `ProbedText` calls a person's function or
-Hugging Face tokenizer, and `collate` makes a batch of views.
+`TextPreprocess` converts a text to the code points that the workbench's own nets read, `ProbedText` calls a user's
+function or Hugging Face tokenizer, and `collate` makes a batch of views.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The training loop, as named steps.
 
-`train` is the whole loop: it takes `TrainingData` and `TrainingOptions` and returns `Trained`. Each step
-(`train_epoch`, `backward`, `validate`; those of the data are in `data`) can be used in a loop of one's own.
+`train` is the whole loop: from `TrainingData` and `TrainingOptions` it makes a `Trained` net. Each step
+(`train_epoch`, `backward`, `validate`, and the steps of `data`) can also be used in a loop of your own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Data of a fine-tuning: the training set, the measuring items, and the marked regions.
+"""Data of a fine-tuning: the training set, the items on which the model is measured, and the marked regions.
 
 `gather` collects all three from a project; `training_set` makes only the first.
 """
@@ -44,7 +44,8 @@ class Data:
     lineage : Lineage
         The taxonomy when the data were collected; later edits don't affect the run.
     reference : mapping of str to str
-        item_id -> label_id of the measuring items: gold, hold-out items that were answered blind or imported.
+        item_id -> label_id of the items on which the model is measured: gold items, and hold-out items that were
+        answered blind or imported.
     reference_positions : ndarray of int
         Positions of these items in the pool.
     feedback : Feedback, TextFeedback or None

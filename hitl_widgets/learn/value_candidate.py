@@ -1,7 +1,8 @@
 """Heads for attributes fitted to all answers, and their comparison with the adopted heads.
 
-`fit_value_candidate` fits them; `compare_values_with` compares both on answers that neither learnt: out-of-fold
-predictions of the new heads, and answers that the adopted heads never learnt. Hold-out and gold aren't used.
+`fit_value_candidate` fits the new heads. `compare_values_with` compares new and adopted heads on answers from which
+neither learnt: the new heads predict out of fold, and only answers that the adopted heads never saw are used. Hold-out
+and gold items aren't used.
 """
 
 from __future__ import annotations

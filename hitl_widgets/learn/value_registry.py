@@ -52,7 +52,7 @@ AGAIN = "They are learnt again from the answers: no value is lost."
 
 @dataclass(frozen=True)
 class ValueModel:
-    """Heads for attributes, as adopted.
+    """Adopted heads for attributes.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Values that were probably given by mistake: those far from out-of-fold predictions.
 
-`suspected_values` gives the probability that each answer's value is right; the least probable are asked again as second
-looks.
+`suspected_values` returns the probability that each answer's value is right. The items with the least probable values
+are asked again (second looks).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Heads for attributes: a value on a scale, or one of several choices, from rows of descriptors.
 
-`ValueHeads` holds a head for each attribute, side by side, as one module whose outputs Captum's methods explain: a
-`scale_head.ScaleHead`, or for choices a head of `light.fit_light`. `fit_values` fits the head of one attribute to the
-answers that give it a value, `predict_values` predicts with it.
+`ValueHeads` is a module with a head for each attribute: a `scale_head.ScaleHead`, or for choices a head of
+`light.fit_light`. Captum's methods can explain its outputs. `fit_values` fits the head of one attribute to the answers
+with a value of it, and `predict_values` predicts with the head.
 """
 
 from __future__ import annotations

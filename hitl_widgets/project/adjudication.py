@@ -105,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A plan and the progress of its review: arrays with a value for each item that still counts in it."""
+    """A plan of a review and its progress. Each array has a value for each item that is still part of the plan."""
 
     id: str
     item_ids: list[str]

@@ -42,7 +42,7 @@ LEFT_COLUMNS = ["what", "where", "why"]
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed, and what couldn't be. The name itself is left out, since a notebook keeps its output.
+    """What was removed and what couldn't be removed. The name isn't repeated here, since a notebook stores its output.
 
     Attributes
     ----------

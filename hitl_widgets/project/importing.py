@@ -1,6 +1,6 @@
 """Import of existing labels from a table. Read `import_annotations` first.
 
-`known_answers` reads what `Project.set_gold` takes.
+`known_answers` reads the known answers that a user passes to `Project.set_gold`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores of images by their objects, for strategies: doubt, disagreement, corrections. See `ObjectScores`."""
+"""Scores by which strategies select images with objects: uncertainty, disagreement, corrections. See `ObjectScores`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import of predictions by other models from a table. Read `read_probabilities` first."""
+"""Reading of other models' predictions from a table. Read `read_probabilities` first."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ IMPORTED, SORTED = "import", "desk"
 
 @dataclass(frozen=True)
 class BlindAnswers:
-    """The labels from one annotator's answers to one hold-out item that measure.
+    """One annotator's answers to one hold-out item, as far as models may be measured with them.
 
     Attributes
     ----------
@@ -309,7 +309,7 @@ def _middle(votes: Sequence[Any], attribute: Attribute) -> Value | None:
 
 @dataclass(frozen=True)
 class Measuring:
-    """The items that measure under today's labels, as mappings position -> label_id.
+    """The items with which models are measured, under today's labels, as mappings position -> label_id.
 
     Attributes
     ----------
@@ -321,7 +321,7 @@ class Measuring:
     imported : dict
         Hold-out items with an imported label: what its author had seen isn't recorded.
     tied : tuple of int
-        Hold-out items whose votes are tied: they don't measure.
+        Hold-out items whose votes are tied: models aren't measured with them.
     n_unsure : int
         Number of hold-out items without a blind answer that somebody answered "unsure", also when asked again after an
         edit.

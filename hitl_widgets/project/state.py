@@ -1,9 +1,8 @@
-"""The project's state: a projection of the log, held in memory for the queue.
+"""The project's state: what follows from the events of its log, kept in memory, mainly for the queue.
 
-Opening a project and following its log use the same projection. The table `PROJECTIONS` names the method that applies
-each kind of event; `State.place` applies current answers, which are rows of the log's table of annotations. When a
-project is opened, they are applied to the whole log; `State.refresh` applies only new events. Read `PROJECTIONS` and
-`State.place` first.
+The table `PROJECTIONS` names the method that applies each kind of event; `State.place` applies current answers, which
+are rows of the log's table of annotations. When a project is opened, the whole log is applied; later `State.refresh`
+applies only new events, with the same methods. Read `PROJECTIONS` and `State.place` first.
 """
 
 from __future__ import annotations

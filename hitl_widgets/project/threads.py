@@ -68,7 +68,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Thread:
-    """A question with all that was said about it.
+    """A question with the posts that reply to it.
 
     Parameters
     ----------

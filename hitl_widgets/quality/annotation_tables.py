@@ -1,7 +1,7 @@
 """Annotations as tables: the current answers under today's labels, and the majority label of each item.
 
-Functions on the log's table of current annotations (a mapping of columns, as returned by `Log.annotations`) and the
-taxonomy's lineage. Read `labels_by_item` first.
+The functions compute them from the log's table of current annotations (a mapping of columns, as returned by
+`Log.annotations`) and the taxonomy's lineage. Read `votes_by_item` first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Agreement of annotators: coefficients with intervals, per label, per pair, over time, and with themselves.
 
-`agreement` takes a table of votes; `Agreement` says what is in the result.
+`agreement` computes them from a table of votes and returns an `Agreement`.
 """
 
 from __future__ import annotations

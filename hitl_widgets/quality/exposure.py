@@ -1,9 +1,9 @@
-"""Rates of copying suggestions, and accuracy of the suggestions, by a model of votes that knows what was shown.
+"""How often people copy the suggestions that they see, and how accurate these suggestions are.
 
-`copy_intervals` gives each person's rate of copying with an interval; `overall` gives that of all people and the
-accuracy of the model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit`
-compares such a rate with the one that follows from the difference between shown and blind votes alone, and `corrected`
-applies that correction.
+Both are estimated by a model of votes, a `VoteModel` that was fitted with `copying`. `copy_intervals` returns each
+person's rate of copying with an interval; `overall` returns the rate of all people together and the accuracy of the
+model that made the suggestions. `misfit` compares a rate with a second estimate, which uses only the difference between
+votes with a suggestion and blind votes; `corrected` applies that correction.
 """
 
 from __future__ import annotations

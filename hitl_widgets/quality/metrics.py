@@ -1,6 +1,6 @@
 """Metrics of a model on items whose answer is known, each with its n and its 95 % interval.
 
-`measure` gives the `Metrics` of one model; `compare` the gain of one model over another on the same items.
+`measure` returns the `Metrics` of one model; `compare` estimates the gain of one model over another on the same items.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Metrics of a model that gives each item any number of labels, each with its n and its 95 % interval.
+"""Metrics of a multilabel classifier, each with its n and its 95 % interval.
 
-`multilabel_metrics` gives the `MultilabelMetrics` of one model, `compare_sets` the gain of one model over another on
-the same items, and `best_thresholds` the probability from which each label counts as on.
+`multilabel_metrics` returns the `MultilabelMetrics` of one model, `compare_sets` estimates the gain of one model over
+another on the same items, and `best_thresholds` finds the probability from which each label counts as on.
 
 An array of sets has a row per item and a column per label: 1 or True where the label is on, 0 or False where it is off,
 NaN where it is unknown. Unknown states are left out of every count.

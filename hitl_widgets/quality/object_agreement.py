@@ -1,6 +1,6 @@
-"""Agreement of several people on the objects of images: whether they found, named and placed the same.
+"""Agreement of several people on the objects in images: whether they found the same objects, labels and places.
 
-`agreement_objects` takes a table of objects; `ObjectAgreement` says what is in the result.
+`agreement_objects` computes it from a table of objects and returns an `ObjectAgreement`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Average precision of object detectors, F1 of point detectors, and the cost of each kind of error.
 
-`detection` compares predicted objects with true ones and gives a `Detection`; `compare_detection` gives the gain of one
-model over another on the same images.
+`detection` compares predicted objects with true ones and returns a `Detection`; `compare_detection` estimates the gain
+of one model over another on the same images.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _PLACES = {"map": slice(None), "map50": slice(0, 1), "map75": slice(5, 6)}
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Objects of a table, sorted by image; predictions of an image best first, if requested.
+    """Objects of a table, sorted by image and, for predictions, by descending score if requested.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Objects as tables: the current objects, and the images that a detector learns from or is measured on.
+"""Objects as tables: the current objects, and the images on which a detector is trained or evaluated.
 
-Functions on the log's table of current annotations, with its columns of objects, and the taxonomy's lineage. Read
-`objects_table` first.
+The functions compute them from the log's table of current annotations, with its columns of objects, and the taxonomy's
+lineage. Read `objects_table` first.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ N_ROUNDS, STILL = 150, 1e-5
 
 @dataclass(frozen=True)
 class OneSchool:
-    """The fitted model.
+    """The fitted model, and the estimates for the items, people and votes to which it was fitted.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Precision, recall and F1 of a model that finds spans in texts, strictly and leniently, with intervals over texts.
 
-`spans` compares predicted spans with true ones and gives a `SpanMetrics`; `compare_spans` gives the gain of one model
-over another on the same texts.
+`spans` compares predicted spans with true ones and returns a `SpanMetrics`; `compare_spans` estimates the gain of one
+model over another on the same texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Agreement of annotators about values on a scale: Krippendorff's alpha, and mean differences.
 
-`value_agreement` takes a table of values of one attribute; `ValueAgreement` says what is in the result. For an
-attribute with choices use `annotator_agreement.agreement`.
+`value_agreement` computes them from a table of one attribute's values and returns a `ValueAgreement`. For an attribute
+with choices use `annotator_agreement.agreement`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Consensus of several annotators' values of an attribute, corrected for each annotator's offset and spread.
 
-`value_consensus` takes a table of values of one attribute and makes a `ValueConsensus`. Its model of a value is
+`value_consensus` computes it from a table of one attribute's values and returns a `ValueConsensus`. The model is
 
     value = item + offset of the annotator + error,   error ~ t(freedom) * spread of the annotator
 
-where t(freedom) is Student's t distribution with `freedom` degrees of freedom. Items, offsets and spreads have
-distributions of their own, so that estimates from few answers are shrunk. For an attribute with choices use
-`crowd_consensus.consensus`.
+where t(freedom) is Student's t distribution with `freedom` degrees of freedom. The model is hierarchical: items,
+offsets and spreads have prior distributions, so that estimates from few answers are shrunk. For an attribute with
+choices use `crowd_consensus.consensus`.
 """
 
 from __future__ import annotations

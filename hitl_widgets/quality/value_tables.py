@@ -1,7 +1,7 @@
 """Values of attributes as tables: the current values, and those that a model learns from.
 
-Functions on the log's table of current annotations, with its columns of values, and the taxonomy's lineage. Read
-`values_table` first.
+The functions compute them from the log's table of current annotations, with its columns of values, and the taxonomy's
+lineage. Read `values_table` first.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Route(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One place in the queue: the item, the reason, and whether everybody is asked about it blind."""
+    """One entry of the queue: the item, why it was chosen, and whether everybody answers it blind."""
 
     position: int
     chosen_by: str
@@ -58,7 +58,7 @@ class Ask(NamedTuple):
 
 
 class Queue:
-    """Which items are open for whom, over the positions of a pool.
+    """The queue: which items each annotator can still be asked about. Items are positions in the pool.
 
     Parameters
     ----------

@@ -290,7 +290,7 @@ class TeamFiles:
 
 
 class _Damaged(Exception):
-    """A download doesn't have the size or hash that the server states."""
+    """Raised if a download doesn't have the size or hash that the server states."""
 
 
 def _remove(conn: sa.Connection, which: sa.ColumnElement[bool]) -> None:

@@ -1,7 +1,7 @@
 """The log's tables in a database, and the rows of events and annotations.
 
-`EVENT` is the log itself; `ANNOTATION` has the standing decisions, updated in the same transactions.
-`row_of` and `event_of` turn an event into a row and back.
+`EVENT` is the log itself; `ANNOTATION` has the current decisions, which are updated in the same transactions.
+`row_of` and `event_of` convert an event to a row and back.
 """
 
 from __future__ import annotations
