@@ -96,7 +96,7 @@ def _images(images: Any) -> Pool | None:
 
 
 def _named(pool: Pool, contents: Contents, path: Path) -> Pool:
-    """The pool with the ids and the metadata that a file gives its items."""
+    """Return the pool with the items' ids and metadata from a file."""
     names = PoolNames(pool)
     ids: dict[int, str] = {}
     meta: list[Mapping[str, Any]] = [{} for _ in range(len(pool))]

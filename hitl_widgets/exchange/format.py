@@ -28,7 +28,7 @@ class Contents:
     records : iterator of ItemRecord
         Can be iterated once. Errors in the file may be raised meanwhile.
     lost : Losses
-        What the file holds and the records can't; complete once all records were read.
+        Counts of what is in the file and can't be in the records; complete after all records were read.
     images : mapping
         Item id -> the path of its image inside the folder, if that isn't the record's name; filled while records are
         read.

@@ -54,7 +54,7 @@ def placed(header: Header, objects: Sequence[ObjectAnswer]) -> tuple[ObjectAnswe
 
 
 def with_placed(header: Header, answer: Answer) -> Answer:
-    """The same answer, with `placed` applied to its objects and to those of its votes."""
+    """Return the answer with `placed` applied to all objects, also those in its votes."""
     votes = tuple(with_placed(header, vote) for vote in answer.votes)
     objects = None if answer.objects is None else placed(header, answer.objects)
     return replace(answer, objects=objects, votes=votes)

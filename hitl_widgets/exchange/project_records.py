@@ -49,7 +49,7 @@ _TIED_VALUE = "As many annotators chose another; what they agree on is written."
 class ProjectRecords:
     """A project's items as records: iterating gives an `ItemRecord` for each, in the order of the pool.
 
-    Every iteration gives the same records, whatever is stored meanwhile.
+    Every iteration yields the same records, even if new answers are stored in between.
 
     Parameters
     ----------

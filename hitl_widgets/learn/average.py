@@ -1,7 +1,7 @@
-"""The average of two nets, as a net of its own that is stored and explained like any other.
+"""The average of two nets, as one net that is stored and explained like any other.
 
-Its probabilities are the mean of those of a light model and of a small CNN. If both err about equally often, on
-different items, their average errs less than either.
+Its probabilities are the mean of a light model's and a small CNN's. If both are about equally accurate, but wrong on
+different items, the average is more accurate than either.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Answers:
     unreadable : dict of int to str
         Row -> why that item couldn't be computed.
     blobs : tuple of bytes
-        For saliency maps: those of each item, ready to be stored; empty for an item that failed.
+        For saliency maps: the stored form of each item's map; empty for an item that failed.
     """
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -200,8 +200,8 @@ def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list
     positions : ndarray of int
         Positions of the items in the pool.
     draws : ndarray of float, shape (n_items,), optional
-        A number for each item of the pool; blocks are sorted by that of their first item. In the pool's order when
-        None.
+        A number for each item of the pool. Blocks are sorted by the number of their first item; by default they are in
+        the pool's order.
     """
     ordered = np.unique(np.asarray(positions, np.int64))
     numbers = ordered // SIZE

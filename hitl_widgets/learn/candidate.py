@@ -114,7 +114,7 @@ class Candidate:
         probs, rows
             See `losses_of`.
         thresholds : mapping of str to float
-            Thresholds of the model that gave the probabilities.
+            Thresholds of the model that predicted the probabilities.
         """
         return is_right(probs, self.targets[torch.from_numpy(rows)])
 

@@ -176,7 +176,7 @@ def logit_shift(targets: Tensor, weights: Tensor, n_labels: int, shares: np.ndar
     n_labels : int
         Number of the net's outputs.
     shares : ndarray, shape (n_labels,), optional
-        Class priors: the labels' shares in the pool; those of the targets when None.
+        Class priors: the labels' shares in the pool. By default the labels' shares in the targets.
 
     References
     ----------

@@ -77,7 +77,7 @@ def adjust_sets(logits: Tensor, on: Tensor, learnt: Tensor, learnt_on: Tensor, *
     learnt, learnt_on : Tensor, shape (m, n_labels)
         Logits and targets of the training items; one or more.
     shares : ndarray, shape (n_labels,), optional
-        Class priors: the labels' shares in the pool; those of the answers when None.
+        Class priors: the labels' shares in the pool. By default the labels' shares in the answers.
     """
     every, weights = torch.cat([learnt_on, on]), torch.ones(len(learnt_on) + len(on), on.shape[1])
     _, every_on, every_weights = known_of(every, weights)
@@ -98,7 +98,7 @@ def prior_shift(shares: np.ndarray | None, of_answers: Tensor) -> Tensor:
     Parameters
     ----------
     shares : ndarray, shape (n_labels,), or None
-        The labels' shares in the pool; those of the answers when None.
+        The labels' shares in the pool. By default their shares in the answers.
     of_answers : Tensor, shape (n_labels,)
         As returned by `label_shares`.
     """
@@ -160,8 +160,8 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
 def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Fit a scale and a bias for each label to some items' answers.
 
-    The scale of a label with few answers is near that of all labels together; the bias makes its mean probability equal
-    to its share (`label_shares`).
+    The scale of a label with few answers is shrunk towards a scale fitted to all labels together. The bias makes the
+    label's mean probability equal to its share (`label_shares`).
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
     seed : int
         Seed of the fresh weights; torch's own generator is left as it was.
     name : str or None
-        Name of the last layer; None takes the last linear or convolutional one with `old` outputs.
+        Name of the last layer. By default the last linear or convolutional layer with `old` outputs.
     embeddings : ndarray or None
         Embeddings of some items, shape (n, n_features), to which merged rows are fitted.
 

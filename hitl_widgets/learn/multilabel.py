@@ -95,8 +95,8 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
                      fit: Callable[..., nn.Module] | None = None) -> LightLabels:
     """Fit a head for each label, and calibrate it out of fold.
 
-    For a label that is on in few answers, or none, the probability is near its share, smoothed towards that of all
-    labels together; it is never NaN.
+    For a label that is on in few answers, or none, the probability is near the label's share, smoothed towards the mean
+    share of all labels; it is never NaN.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Nets for small training sets: a small CNN, and k-means features with a trained last layer.
 
-The backbone of a `kmeans_net` is fitted to the pool without answers and then frozen: filters that are typical patches
-of the items, and the principal components of their outputs. Only the last layer learns, which needs few answers. Such a
-net is trained only on request (``start="frozen"``): light models err less.
+The backbone of a `kmeans_net` consists of filters, which are typical patches of the items, and the principal components
+of their outputs. It is fitted to the pool without answers and then frozen. Only the last layer is trained, which needs
+few answers. Such a net is trained only on request (``start="frozen"``), since light models are more accurate.
 """
 
 from __future__ import annotations

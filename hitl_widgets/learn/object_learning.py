@@ -110,7 +110,7 @@ class Fitting:
     kind : "box", "polygon" or "point"
     options : ObjectOptions
     budget_s : float or None
-        Seconds for the training; fewer steps are made where they would take longer.
+        Seconds for the training; if all steps would need longer, fewer are made.
     flips : tuple of 2 bools, or None
         Whether images mean the same mirrored, and upside down; if None, `meaningless_turns` decides.
     rationales : "penalty" or "invariance"
@@ -296,7 +296,7 @@ def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> floa
 
 
 def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_labels: int) -> np.ndarray:
-    """The threshold with the best F1 for each label's proposals, shrunk towards that of all labels.
+    """Find the threshold with the best F1 for each label's proposals, shrunk towards the best one for all labels.
 
     Parameters
     ----------

@@ -569,7 +569,7 @@ def _unlabelled(project: Project, seed: int) -> list[Any]:
 
 
 class _Compared:
-    """Former and new model on the same hold-out images: their figures, and the gain of one over the other."""
+    """Comparison of former and new model on the same hold-out images: the metrics of both, and the gain."""
 
     def __init__(self, project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
                  model: ObjectModel) -> None:

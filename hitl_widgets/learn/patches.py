@@ -20,7 +20,7 @@ CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
 
 
 class SoftThreshold(nn.Module):
-    """How far each filter's output lies above the threshold, and how far below its negative: twice as many maps."""
+    """Two maps for each filter: how far its output is above the threshold, and how far below minus the threshold."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map shape (n, c, h, w) to (n, 2 c, h, w)."""

@@ -96,7 +96,7 @@ class PoolDescriptors:
 
     @property
     def net(self) -> Descriptors:
-        """The fitted net; reading and fitting may take seconds the first time.
+        """The fitted net. It is read or fitted at the first access, which may need seconds.
 
         Raises
         ------

@@ -95,7 +95,7 @@ class NetPredictor:
     Raises
     ------
     ModelError
-        If the net can't be copied, takes no usual view of the items, or has no layer of that name.
+        If the net can't be copied, accepts none of the usual views of the items, or has no layer of that name.
     """
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
@@ -238,7 +238,7 @@ class NetPredictor:
         return logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
     def _ends_in_softmax(self) -> bool | None:
-        """Whether the net's outputs are probabilities, judged by a few items; None if it takes none of them."""
+        """Whether the net's outputs are probabilities, judged by a few items; None if it fails on all of them."""
         views: list[View] = []
         for image in sample_images(self.pool):
             with suppress(ItemError):
@@ -394,7 +394,7 @@ def private_copy(net: nn.Module) -> nn.Module:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" gives cuda, mps or cpu, the first there is.
+    """Return the device of a name; for "auto" the first of cuda, mps and cpu that exists.
 
     Raises
     ------

@@ -219,7 +219,7 @@ class Probed:
     colour : bool
         Whether the items are RGB.
     channels : int or None
-        How many channels the net takes; None where that isn't known.
+        The number of channels that the net expects; None where that isn't known.
 
     Attributes
     ----------
@@ -387,7 +387,7 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     BadInput
         If `preprocess` is none of these.
     ModelError
-        If the net takes none of the usual views, or the callable can take none of the items.
+        If the net accepts none of the usual views, or the callable fails on every item.
     """
     if isinstance(preprocess, Probed):
         return preprocess
@@ -427,7 +427,7 @@ def _probed(function: Callable[[Any], Any], net: nn.Module | None, sample_images
 
 def _channels_taken(net: nn.Module | None, images: Sequence[np.ndarray],
                     ways: Sequence[Preprocess | Probed]) -> int | None:
-    """The number of channels that the net takes, by showing it an item in each of these ways; None if it takes none.
+    """Find the number of channels that a net accepts, by running it on an item with each; None if it accepts none.
 
     Without a net, the number that the views in colour have, or the only one.
     """
@@ -458,7 +458,7 @@ class _Trial:
 # 14 branches: the ways in which a view is found, in the order in which they are tried.
 def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
                 channels: tuple[int, ...]) -> Preprocess:
-    """The first of the usual views that the net can take; `channels` are tried in this order."""
+    """The first of the usual views that the net accepts; `channels` are tried in this order."""
     shapes = {image.shape[:2] for image in sample_images}
     own = [shape for shape in shapes if len(shapes) == 1 and max(shape) <= LARGEST_OWN]
     sizes = [*own, *((side, side) for side in SIZES)]

@@ -33,7 +33,7 @@ N_PREFIXES, SMALLEST = 10, 20
 
 @dataclass(frozen=True)
 class Refits:
-    """Light models of the first answers of a project, measured on the same hold-out items.
+    """Light models trained on the first answers of a project, measured on the same hold-out items.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def _rows_of(registry: Registry, positions: np.ndarray) -> tuple[Any, np.ndarray
 
 def _refitted(labels: np.ndarray, is_right: Callable[[int], np.ndarray], *, back: int,
               groups: np.ndarray | None) -> Refits:
-    """Refits on growing numbers of answers; `is_right` says for n answers which hold-out items are right."""
+    """Fit models to growing numbers n of answers; `is_right(n)` returns which hold-out items such a model got right."""
     several = np.flatnonzero(labels != labels[0])
     if not len(several):
         return nothing("all answers so far are one label")

@@ -653,7 +653,7 @@ class Registry:
                 shutil.rmtree(self.folder / kind / version, ignore_errors=True)
 
     def former_run(self, key: str) -> Mapping[str, Any] | None:
-        """The body of the last run of this key, if an earlier session made it and its outcome still holds."""
+        """The body of the last run with this key, if an earlier session made it and its result is still valid."""
         if key in self._trained_here:
             return None
         return next((event.body for event in reversed(list(self._log.events(kind="trained")))
@@ -739,7 +739,7 @@ def _with_new_labels(probs: np.ndarray, unknown: np.ndarray, *, multilabel: bool
 
 
 def _write(net: nn.Module, path: Path, version: str) -> None:
-    """Write the weights of a net into a file that doesn't hold them yet; StoreError if that fails."""
+    """Write the weights of a net to a file unless they are there already; StoreError if that fails."""
     if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
         try:
             make_folder(path.parent)

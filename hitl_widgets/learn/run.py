@@ -646,7 +646,7 @@ class _Finetuning:
                 return run, best
 
     def finished(self, run: Run, training: _Training) -> Run:
-        """The run with its round, its duration and the chosen net; notify if it took much longer than its budget."""
+        """Complete the run with its round, duration and chosen net; send a notice if it exceeded its budget by much."""
         taken = training.taken
         if self.fitted is None and (cannot := _cannot_learn(self.registry)):
             taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))

@@ -74,7 +74,7 @@ class Saved:
 
 
 class Labeller(Saved):
-    """A model that gives each item the probability of each label.
+    """A saved model that predicts the probability of each label for each item.
 
     Parameters
     ----------

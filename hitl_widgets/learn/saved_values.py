@@ -54,7 +54,7 @@ class SavedAttribute:
 
 
 class Values:
-    """Heads that give each item the value of each attribute.
+    """Saved heads that predict the value of each attribute for each item.
 
     Parameters
     ----------

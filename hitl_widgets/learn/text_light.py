@@ -318,7 +318,7 @@ class PoolTexts:
 
     @property
     def prior(self) -> TextPrior:
-        """The prior of the texts; fitting it may take seconds the first time."""
+        """The prior of the texts. It is fitted at the first access, which may need seconds."""
         with self._lock:
             if self._prior is None:
                 text = f"{FORM} {self.pool.digest} {self.seed}"

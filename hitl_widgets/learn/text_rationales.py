@@ -304,12 +304,12 @@ def text_rationale_loss(labels: Tensor, rationales: TextRationales, readable: np
 
 
 def text_log_probs(net: nn.Module, batch: Batch, n: int, *, of_sets: bool = False) -> Tensor:
-    """A net's log-probabilities of n texts, as `rationales.log_probs` gives those of images.
+    """Compute a net's log-probabilities for n texts; see `rationales.log_probs` for images.
 
     Raises
     ------
     ModelError
-        If the net raises, or gives no logits.
+        If the net raises, or its outputs aren't logits.
     """
     try:
         output = run_net(net, batch)

@@ -554,7 +554,7 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
     Parameters
     ----------
     state : TrainingState
-        Its generator gives order and augmentation.
+        Its generator determines the order of the items and their augmentation.
     split : SplitData
         What to train on.
     options : TrainingOptions

@@ -159,7 +159,7 @@ class Assignments:
         self._exclusive: Mask | None = None
 
     def take_in(self, events: Iterable[Event]) -> None:
-        """Take in "assigned" events: each person's last assignment holds."""
+        """Apply "assigned" events: each person's last assignment is in force."""
         for event in events:
             annotator = str(event.body.get("annotator", ""))
             self._fixed.pop(annotator, None)

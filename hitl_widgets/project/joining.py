@@ -248,7 +248,7 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
 
 
 def _check_text(acts: Sequence[Act]) -> None:
-    """Raise UnicodeEncodeError where an act holds an unpaired surrogate, which couldn't be told from another later."""
+    """Raise UnicodeEncodeError if an act contains an unpaired surrogate: later it would look like any other."""
     for act in acts:
         if "\\u" in act.body:
             canonical(json.loads(act.body)).encode()

@@ -57,7 +57,7 @@ def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
 
 def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, Value], int | None]],
                  since: dict[str, int], events: Iterable[Event]) -> list[str]:
-    """Take in events of kind "gold", in the log's order.
+    """Apply events of kind "gold", in the log's order.
 
     Parameters
     ----------

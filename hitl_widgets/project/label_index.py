@@ -1,4 +1,4 @@
-"""Label index: the label that each annotator gave each item, and which answers are in doubt after edits.
+"""Label index: each annotator's label for each item, and which answers may mean several labels after an edit.
 
 An answer is in doubt if, since a taxonomy edit such as a split, it may mean one of several labels of today.
 An item is identified by its position in the pool. A label is stored as a pair: the label_id that was given, and the

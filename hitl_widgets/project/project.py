@@ -711,7 +711,7 @@ class Project(Standing):
             policy.set_arms(self, start["arms"])
 
     def follow(self) -> None:
-        """Take in what others have stored, add sentences on events of `state.NEWS` to `news`, and notify the listeners.
+        """Apply what others have stored, add sentences on events of `state.NEWS` to `news`, and notify the listeners.
 
         Quick where nothing was stored. A widget calls it every few seconds while it is open.
         """

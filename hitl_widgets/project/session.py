@@ -188,12 +188,12 @@ class Session:
     # -- other people's acts
 
     def follow(self) -> None:
-        """Take in what others stored: decisions, taxonomy edits, adopted models. Listeners are notified."""
+        """Read and apply what others stored: decisions, taxonomy edits, adopted models. Listeners are notified."""
         self._model.follow()
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """In a with block: take in what others stored, as `follow` does; this thread doesn't read the log for it again.
+        """Context manager: read what others stored, like `follow`; in the block this thread doesn't read it again.
 
         What others store meanwhile is taken in afterwards; see `State.one_look`.
         """

@@ -356,7 +356,7 @@ def _plain(value: Any) -> Any:
 
 
 def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
-    """Draw a certainty from 0 to 10: from two normal distributions whose distance gives the AUROC, in eleven steps.
+    """Draw a certainty from 0 to 10, in steps of 1: from two normal distributions whose distance determines the AUROC.
 
     References
     ----------

@@ -322,7 +322,7 @@ class Standing:
             return 1 + self.state.n_trained
 
     def refresh(self) -> None:
-        """Take in what this or another process has stored since the last refresh."""
+        """Apply what this or another process has stored since the last refresh."""
         self.state.refresh()
 
     def adopted(self) -> events.Event | None:

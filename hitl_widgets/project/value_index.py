@@ -1,4 +1,4 @@
-"""Value index: the attribute values that each annotator gave each item, and which of them an edit left in doubt.
+"""Value index: each annotator's attribute values for each item, and which of them are unclear since an edit.
 
 A value is in doubt if an edit changed its attribute so that the value has no certain meaning today. Items are positions
 in the pool. The values of an answer are stored as a code, so that the effect of later edits is computed once for each

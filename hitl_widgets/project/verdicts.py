@@ -103,7 +103,7 @@ class Verdicts:
         self._standing: dict[str, Verdict] = {}
 
     def take_in(self, events: Iterable[Event]) -> set[str]:
-        """Take in "adjudicated" events in the log's order; return the ids of their items."""
+        """Apply "adjudicated" events in the log's order; return the ids of their items."""
         standing, items = dict(self._standing), set[str]()
         for event in events:
             items.add(event.item_id or "")

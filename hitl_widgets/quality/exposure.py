@@ -45,9 +45,9 @@ MOST_PEOPLE = 200
 def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
     """Each person's rate of copying, with a 95 % interval.
 
-    The interval is that of the profile likelihood: at each rate the person's own accuracy is the one that fits best,
-    and the others' votes stand in for the item's truth. It reaches 0 where the votes can be explained without a copy,
-    and it is wide where a person had few blind votes or few suggestions.
+    It is a profile likelihood interval: for each rate, the person's accuracy is refitted, and the others' votes replace
+    the unknown truth of the item. It contains 0 if the votes can be explained without copying, and it is wide if a
+    person has few blind votes or few votes with a suggestion.
 
     Returns
     -------

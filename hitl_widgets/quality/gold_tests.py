@@ -185,7 +185,7 @@ def sequential_test(right: Right, *, good: float = 0.9, poor: float = 0.7, false
 @lru_cache(maxsize=256)
 def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_alarms: float = 0.05,
                missed: float = 0.05) -> RunLength:
-    """How long the repeated test takes, and how often it alarms, for somebody right with probability `p_right`.
+    """Mean length of a test and its probability of an alarm, for a person who is right with probability `p_right`.
 
     The result is exact: it is computed from the probability of each number of wrong answers, until all tests have
     ended.

@@ -28,8 +28,8 @@ class SuspectedErrors:
         One row per answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the probability
         that it is right.
     stands : callable
-        Maps an item_id and an annotator to the event of their current decision, or None; an answer that was revised
-        since isn't asked again.
+        Maps an item_id and an annotator to the event of their current decision, or None. With it, answers that were
+        revised in the meantime aren't asked again.
     """
 
     def __init__(self, answers: pd.DataFrame, stands: Callable[[str, str], Event | None]) -> None:

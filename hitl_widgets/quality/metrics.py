@@ -260,7 +260,7 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
     before, after : array_like of bool, shape (n_items,)
         True where the model was right, the same items in the same order.
     groups : ndarray, shape (n_items,), optional
-        The group of each item, where items were drawn by whole groups: the interval is wider where those of a group are
+        The group of each item, if items were drawn by whole groups: the interval is wider if the items in a group are
         alike.
 
     Returns

@@ -188,7 +188,7 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     n_unsure, n_tied, n_in_doubt, n_items : int
         See `metrics.Metrics`.
     groups : array_like, shape (n_items,), optional
-        The group of each item, where items were drawn by whole groups: intervals are wider where those of a group are
+        The group of each item, if items were drawn by whole groups: intervals are wider if the items in a group are
         alike.
 
     Returns
@@ -205,9 +205,9 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     Notes
     -----
     An F1 is 2 o / (1 + o) with o the share of rightly predicted items among those that have the label or were predicted
-    to, so that Jeffreys' interval of o gives that of the F1. That of the macro F1 joins the labels' by square and add,
-    with the correlation of the labels' errors over items; those of the micro F1 and the Hamming loss take an item's
-    labels as one cluster.
+    to, so that Jeffreys' interval of o is transformed to an interval of the F1. The interval of the macro F1 combines
+    the labels' intervals by square-and-add, with the correlation of the labels' errors over items. The intervals of
+    the micro F1 and the Hamming loss treat an item's labels as one cluster.
 
     References
     ----------

@@ -293,7 +293,7 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     figure : str, optional
         "map", "map50" or "map75"; for points "f1", "precision" or "recall". By default map50 and f1.
     threshold : float, mapping, or two of them
-        See `detection`; of two the first is that of `before`.
+        See `detection`. If two are passed, the first is for the model `before`.
     images, sizes, groups, resamples, seed
         See `detection`.
 

@@ -334,7 +334,7 @@ def _halves(votes: EncodedVotes, tested: _Tested, n: int, rng: np.random.Generat
 def adjusted_rand(first: Ints, second: Ints) -> float:
     """Adjusted Rand index of two partitions of the same people: 1 if they are equal, 0 on average by chance.
 
-    The result is that of scikit-learn's `adjusted_rand_score`, without its slow checks of the input.
+    The result equals scikit-learn's `adjusted_rand_score`, whose slow checks of the input are left out.
     """
     counts = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
     np.add.at(counts, (first, second), 1.0)

@@ -207,7 +207,7 @@ def compare_spans(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
     figure : str
         One of `SpanMetrics.FIGURES`.
     threshold : float, mapping, or two of them
-        See `spans`; of two the first is that of `before`.
+        See `spans`. If two are passed, the first is for the model `before`.
     texts, groups, resamples, seed
         See `spans`.
 

@@ -1,7 +1,7 @@
 """Label errors in sets of labels: which labels were probably left on or off by mistake.
 
-`state_errors` pools the states that people gave with the probabilities of models that never saw them, label by label,
-as `pooling` does for one label an item.
+A label's state is on or off. `state_errors` combines people's answers with the out-of-fold probabilities of models,
+separately for each label; `pooling` does the same for items with one label.
 """
 
 from __future__ import annotations

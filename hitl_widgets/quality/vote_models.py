@@ -242,8 +242,8 @@ def fit(ballots: Ballots, structure: str, *, copying: bool = False, strengths: S
 def posterior(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> Floats:
     """Probability of each label of each item, shape (n_items, n_labels), rows sum to 1.
 
-    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items. If the model votes too,
-    its suggestion is one of them.
+    m votes on an item count as m / (1 + dependence (m - 1)), since people's errors on hard items are correlated. If
+    the model votes too, its suggestion is one of these votes.
     """
     evidence, n_of_item = _evidence(model, ballots, model.vote_logs(ballots))
     return _normalised(_before(model) + evidence / _shrink(n_of_item, dependence)[:, None])
@@ -311,8 +311,8 @@ def _mean_accuracy(counts: Floats) -> float:
 def _confusions(counts: Floats, structure: str, strengths: Strengths) -> Floats:
     """Most probable confusion matrices, given expected votes.
 
-    A person's accuracy is shrunk towards that of all, their accuracy by truth towards their own accuracy, and their
-    errors towards equal ones, by `strengths` pseudo-votes each.
+    Each person's accuracy is shrunk towards the accuracy of all people, their accuracy for each true label towards
+    their own accuracy, and the frequencies of their errors towards equal ones, by `strengths` pseudo-votes each.
     """
     n_annotators, n_labels = counts.shape[:2]
     mean = _mean_accuracy(counts)

@@ -120,7 +120,8 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
     """Estimate how many of the labels to be presumed are wrong, and whether enough were checked.
 
     The checks are evaluated (a "look") after 30, 60 and 120 of them, or after all if there are fewer. Between two
-    looks, the result is that of the earlier one. The first verdict "good" or "bad" is final, whatever is checked later.
+    looks, the result of the earlier one is returned. The first verdict "good" or "bad" is final, whatever is checked
+    later.
     So the function may be called after every check without biasing its estimates.
 
     Each look computes an interval for the number of wrong labels among the unchecked ones, under Jeffreys' prior. The

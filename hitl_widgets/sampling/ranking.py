@@ -1,6 +1,7 @@
 """Scores of the adopted model's predictions under today's labels, kept per strategy for the queue.
 
-`Ranking` follows the model and the taxonomy; it takes any object with the members of `Predictions`.
+`Ranking` updates them when predictions arrive, or the model or the taxonomy changes. The predictions may be any object
+with the members of `Predictions`.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ class Predictions(Protocol):
 
 
 class Ranking:
-    """The adopted model's probabilities under today's labels, and the scores that follow from them.
+    """The adopted model's probabilities under today's labels, and the scores computed from them.
 
-    Scores are kept per strategy and brought up to date as predictions come in, so that ordering a large pool doesn't
-    read all its probabilities again. After a change of model an item keeps its former score until the new model has
-    predicted it. Threads may share it.
+    Scores are stored per strategy and updated when predictions arrive, so that all probabilities needn't be read again
+    to order a large pool. After a change of model, an item keeps its former score until the new model has predicted it.
+    A `Ranking` may be used by several threads.
 
     Attributes
     ----------
@@ -303,8 +304,8 @@ def families(shares: np.ndarray) -> np.ndarray:
 def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     """Find the labels to suggest: the most probable of the most probable family; several if they are tied.
 
-    Labels that the model learnt may be tied, too: after a split it knows only answers that mean one of the parts, until
-    one of the parts is answered.
+    Labels that the model learnt may be tied, too: after a split, it can't distinguish the parts until somebody answers
+    with one of them.
 
     Parameters
     ----------

@@ -433,7 +433,7 @@ class Log:
         return self._database.listen(heard)
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
-        """Claim items for an annotator for a number of seconds from now, also items that they hold already.
+        """Claim items for an annotator for a number of seconds from now, also items that they have claimed already.
 
         Returns
         -------
@@ -538,18 +538,18 @@ class Log:
         return [row[0] / 1000 for row in self._read(rows_of(_TIMED, n=n)) if isinstance(row[0], (int, float))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
-        """The last n standing answers, newest first: item_id, label_id and taxonomy version as decided."""
+        """The last n current answers, newest first: item_id, label_id and the taxonomy version at that time."""
         return [tuple(row) for row in self._read(rows_of(_NEWEST, n=n))]
 
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
-        """Standing decisions that give their item no place in the taxonomy, in the order in which they were stored.
+        """Current decisions that an item belongs to no label, in the order in which they were stored.
 
         These are decisions that are "unsure", have the flag "not_in_taxonomy", or have one of `label_ids` as label.
         """
         return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
     def judging(self) -> list[Event]:
-        """The standing decisions that contain feedback on an explanation, in the order in which they were stored."""
+        """The current decisions that contain feedback on an explanation, in the order in which they were stored."""
         return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:

@@ -216,7 +216,7 @@ class Database:
         """Keep no copy: the server itself is backed up."""
 
     def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: Any, until: Any) -> list[str]:
-        """Claim items for an annotator, in one statement that doesn't wait; return those that they hold now.
+        """Claim items for an annotator, in one statement that doesn't wait; return the items that are claimed now.
 
         Parameters
         ----------
@@ -246,7 +246,7 @@ class Database:
         Raises
         ------
         BadInput
-            If an event holds text that PostgreSQL can't keep.
+            If an event contains text that PostgreSQL can't store.
         """
         try:
             with conn.begin_nested():

@@ -83,7 +83,7 @@ class Redactions:
         return bool(self._people or self.notes)
 
     def take(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event of kind "redacted"; ValueError if it isn't in the form of this package."""
+        """Apply the body of an event of kind "redacted"; ValueError if it isn't in the form of this package."""
         if body.get("of") == "note":
             self.notes.update(_texts(*body["events"]))
         elif "hash" in body:

@@ -179,7 +179,7 @@ class Roles:
         return event.annotator in self._owners(given) and bool(self._owners({**given, name: role}))
 
     def take(self, event: Event) -> None:
-        """Take in an event of one of `KINDS`; a role given by somebody who may not give it is ignored."""
+        """Apply an event of one of `KINDS`; a role given by somebody who may not give it is ignored."""
         if event.kind == "created" and self._maker is None:
             self._maker = event.annotator
         elif event.kind == "role" and self._may_give(event):
