@@ -77,7 +77,7 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
 
 
 def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
-    """Path of valid names -> the name that was given; None for labels that are only parents of others."""
+    """Map each label's path of valid names to its name in the file; None for labels that are only parents of others."""
     last: dict[tuple[str, ...], int] = {}  # names that become equal are numbered
     paths: dict[tuple[str, ...], str | None] = {}
     for name in names:

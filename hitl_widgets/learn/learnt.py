@@ -141,7 +141,7 @@ def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
 
 
 def _gold_since(events: Iterable[Event]) -> dict[str, int]:
-    """The number of the event since which each item has been gold without a break."""
+    """Map each gold item to the number of the event that made it gold."""
     since: dict[str, int] = {}
     for event in events:
         for item_id, label_id in event.body["answers"].items() if event.kind == "gold" else ():

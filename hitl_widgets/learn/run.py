@@ -579,7 +579,7 @@ class _Finetuning:
                                digest_size=16).hexdigest()
 
     def repeated(self, earlier: Run) -> Run:
-        """A former session's run of the same key, in place of a new one."""
+        """Return the run of an earlier session with the same key, instead of training anew."""
         estimators = self.registry.estimators
         if self.fitted is not None and earlier.adopted and not estimators.is_live(earlier.model):
             with suppress(ModelError):  # the same fit gives the same model, which then can predict new items too

@@ -242,7 +242,7 @@ class SpanFinder(Finder):
 
 
 class NetFinder(Finder):
-    """A net of torchvision's detection convention that finds objects in images."""
+    """A saved net with the inputs and outputs of torchvision's detection models, which finds objects in images."""
 
     def find(self, item: Any) -> Mapping[str, Any]:
         """The objects that the net finds in an image; also "masks" (n, 1, H, W), if it returns any."""

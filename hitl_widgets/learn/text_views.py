@@ -241,7 +241,8 @@ def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
     ----------
     preprocess : TextPreprocess or ProbedText
     texts : sequence of str
-        Texts of the pool to try besides a fixed one, all of whose words a small vocabulary may lack.
+        Texts of the pool for which the output is included besides a fixed text. A small vocabulary may have none of the
+        fixed text's words.
     """
     if isinstance(preprocess, TextPreprocess):
         return repr(preprocess)

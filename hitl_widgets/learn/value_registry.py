@@ -237,7 +237,7 @@ class ValueRegistry:
 
     def install(self, net: nn.Sequential, attributes: Sequence[Attribute], *, taxonomy: int, origin: str,
                 event_id: str | None = None, **more: Any) -> str:
-        """Adopt heads. Their weights are on disk before the log says so.
+        """Adopt heads: store their weights on disk, then record the adoption in the log.
 
         Parameters
         ----------

@@ -345,7 +345,7 @@ class Adjudication:
 
     def adjudicate(self, item_id: str, label_id: str | None, cause: str, *, note: str | None = None,
                    id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
-        """Store a verdict, as `decide` does."""
+        """Store a verdict; the same as `decide`, under the name in the interface of the widgets."""
         return self.decide(item_id, label_id, cause, note=note, id=id, annotator=annotator, acted_at=acted_at)
 
     def progress(self) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class Applied:
 
     @property
     def n_items(self) -> int:
-        """Number of items that have to be reviewed after it."""
+        """Number of items that people have to answer again after the edit."""
         return self.preview.n_items
 
     def __repr__(self) -> str:

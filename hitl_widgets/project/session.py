@@ -554,7 +554,7 @@ class Session:
                                project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))
 
     def _here(self, positions: np.ndarray) -> np.ndarray:
-        """The items among these that can be read at once; the files of the others are fetched meanwhile."""
+        """Return the items whose files are on this computer; the files of the others are fetched in the background."""
         if not self.pool.remote:
             return positions
         self.pool.fetch_ahead(positions.tolist())

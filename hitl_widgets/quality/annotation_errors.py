@@ -60,7 +60,7 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
         - missing: the model is confident of an object where nobody annotated one.
         - wrong label: the model is confident of another label at this place.
         - wrongly grouped: the model is confident that one annotated object is several, or that several are one.
-        - wrong place: the annotated object lies beside one of which the model is confident.
+        - wrong place: the model is confident of an object close to the annotated one, but not in the same place.
 
     Raises
     ------

@@ -298,7 +298,7 @@ def _grid(points: Points) -> list[npt.NDArray[np.float64]]:
 def _weights(points: Points, now: npt.NDArray[np.float64], gap: npt.NDArray[np.float64],
              exponent: npt.NDArray[np.float64], bend: npt.NDArray[np.float64], stray: npt.NDArray[np.float64]
              ) -> npt.NDArray[np.float64]:
-    """The likelihood of each curve: the last model's by the binomial, the others' differences from it as normal."""
+    """The likelihood of each curve: binomial for the last model, normal for the others' differences from it."""
     at, n = points.answers, points.n_effective
     last = points.accuracy[-1]
     logs = np.empty(len(now))

@@ -246,7 +246,7 @@ def _score(value: Any) -> float | None:
 
 
 def _meanings(lineage: Lineage) -> tuple[Callable[[str, int | None], str | None], Callable[[str, int | None], bool]]:
-    """Two functions of a label_id and a version: what it is today (None in doubt), and whether it is retired."""
+    """Two functions of a label_id and its version: today's label_id (None if uncertain), and whether it was retired."""
     known: dict[tuple[str, int | None], tuple[str | None, bool]] = {}
 
     def look_up(label_id: str, version: int | None) -> tuple[str | None, bool]:

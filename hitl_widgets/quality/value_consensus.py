@@ -225,7 +225,7 @@ class _Fit:
         return np.asarray(self.counted / self.spread[self.rows.annotator] ** 2)
 
     def variances(self) -> tuple[Floats, Floats]:
-        """Variance of each item's value and of each offset, with the uncertainty of the others."""
+        """Variance of each item's value and of each offset, including the uncertainty of all other estimates."""
         n_items, n_people = len(self.item), len(self.offset)
         precision = csr_matrix((self.precision, (self.rows.item, self.rows.annotator)), (n_items, n_people))
         own = 1 / self.offset_prior + np.asarray(precision.sum(axis=0)).ravel()

@@ -129,7 +129,7 @@ class Ballots:
 
 @dataclass(frozen=True)
 class VoteModel:
-    """How votes depend on the truth.
+    """Fitted model of votes: the probability of each vote, given the true label of its item.
 
     Parameters
     ----------

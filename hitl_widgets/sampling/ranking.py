@@ -43,7 +43,7 @@ class Predictions(Protocol):
     tried: np.ndarray
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
-        """Keep the rows of some items."""
+        """Store the probabilities of some items."""
         ...
 
     def missing(self, positions: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def model(services: Services, version: str | None) -> Model | DetectorModel | Va
 
 
 def adopt(services: Services, version_or_net: Any) -> str:
-    """Adopt a former model, or one of the person's own; see `Workbench.adopt`."""
+    """Adopt a former model, or the user's own net; see `Workbench.adopt`."""
     services.project.require_pool()
     services.project.require("adopted")
     if services.asks_for_objects:
