@@ -172,7 +172,7 @@ class Drawer:
         return _clipped(image._replace(view=view, boxes=moved(image.boxes), ignored=moved(image.ignored)))
 
     def _pasted(self, one: Annotated) -> Annotated:
-        """Paste up to three objects of any images into the view, rare labels more often, where they hardly cover others."""
+        """Paste up to three objects of any images into the view, where they hardly cover others."""
         rng, (height, width) = self._rng, self._size
         for _ in range(3):
             if rng.random() >= self._how.paste:

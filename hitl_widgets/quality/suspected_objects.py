@@ -183,7 +183,7 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
 
 def _grouped(kind: str, ats: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], scores: Floats,
              overlap: Floats) -> list[Suspicion]:
-    """Objects that cover several proposals, or of which several lie in one proposal."""
+    """Find objects that cover several proposals, and proposals that cover several objects."""
     if not len(ats):
         return []
     crowd = overlaps(kind, theirs, ats, crowd=np.ones(len(ats), np.bool_)).T  # part of each proposal inside an object
