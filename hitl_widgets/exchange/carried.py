@@ -22,7 +22,7 @@ from .plain_records import header_from_dict, header_to_dict, record_from_dict, r
 from .records import Answer, Header, ItemRecord
 
 KEY = "hitl"
-CHANGED = "Somebody answered anew in the other tool: what stood beside the former answer doesn't belong to this one."
+CHANGED = "The answer was changed in the other tool, so notes, certainty and so on of the former answer aren't kept."
 
 # File and line (for messages), and the line's content.
 Line = tuple[str, dict[str, Any]]

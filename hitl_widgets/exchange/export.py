@@ -31,7 +31,7 @@ _ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 # How many of the images that can't be copied are listed one by one.
 _N_NAMED = 20
 _WITHOUT_ITEM = "Its item isn't written."
-_ABSENT = "In this format an item without labels is one in which there is nothing; nobody has said so of these."
+_ABSENT = "In this format an item without labels counts as empty; nobody has said that these items are empty."
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,10 @@ def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]
                               taxonomy, header.task, purpose, options)
     if pool is None:
         if chosen.name == "csv":
-            raise BadInput(f"{path} has no column text, so its items are images, which lie elsewhere; pass images=, "
-                           "their folder, or call the column with the texts text.")
-        raise BadInput(f"{path} has answers to images, which aren't taken out of it; pass images=, a folder in which "
-                       "they lie under the names that it has.")
+            raise BadInput(f"{path} has no column 'text', so its items should be images. Pass their folder as "
+                           "images=; or if the items are texts, rename their column to 'text'.")
+        raise BadInput(f"{path} has answers to images, but images aren't read from it. Pass images=, a folder that "
+                       "has them under the same names.")
     return ForeignProject(_named(pool, contents, path), taxonomy, header.task, purpose, options)
 
 

@@ -413,11 +413,12 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
                                                             zip(objects, weights, strict=True)],
                      [list(box) for box in row.ignore], list(unknown)])
     if left_out:
-        project.notify(f"{len(left_out)} {word}s don't teach: they can't be read, or have another size than when they "
-                       f"were answered ({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
+        project.notify(f"{len(left_out)} {word}s aren't used for training: they can't be read, or have another size "
+                       "than when they were answered "
+                       f"({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
     if not images:
         raise BadInput(f"no {word} was corrected yet, so there is nothing to learn from; answer some of the queue with "
-                       f"wb.review(). Hold-out and gold {word}s measure, they never teach.")
+                       f"wb.review(). Models never learn from hold-out and gold {word}s.")
     digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
     return Gathered(images, item_ids, label_ids, answers.lineage.today.version, digest)
 

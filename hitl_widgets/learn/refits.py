@@ -104,7 +104,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
         answers, measuring = project.answers(), project.measuring().holdout
     training, label_ids = answers.training(), answers.lineage.today.label_ids
     if len(training) < FEWEST_ANSWERS:
-        return nothing(f"{len(training)} answers teach; {FEWEST_ANSWERS} are needed to tell")
+        return nothing(f"{len(training)} answers can be learnt from; {FEWEST_ANSWERS} are needed to tell")
     if len(measuring) < FEWEST_MEASURING:
         return nothing(f"{len(measuring)} hold-out items have a blind answer; {FEWEST_MEASURING} are needed to tell")
     first: dict[str, int] = {}

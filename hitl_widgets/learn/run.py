@@ -348,7 +348,8 @@ class Run:
                 notes.append(f"{SOURCES[source]}: {name.replace('_f1', ' F1')} after {figure.after[name]}, "
                              f"gain {figure.gain}")
         if self.n_gold_learnt:
-            notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, and don't measure")
+            notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, so no model is measured "
+                         "on them")
         if self.n_decided_before >= MANY_ROUNDS:
             notes.append(f"the same items chose the best of {self.n_decided_before + 1} models by now, so that its "
                          "figure may be some points too high; the audit's, in wb.progress().accuracy, isn't")
@@ -701,8 +702,8 @@ def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars:
     with bars(None, title=f"Round {n_round}: learning values"), limit_torch_threads():
         of_values = fit_and_measure(project, registry, adopt=recipe.adopt, certainty=recipe.certainty)
     if of_values is None or not of_values.model:
-        raise BadInput("there are no values to learn from yet; answer some items of the queue first. Hold-out and gold "
-                       f"items measure, they never teach.{'' if of_values is None else ' ' + of_values.verdict}")
+        raise BadInput("there are no values to learn from yet; answer some items of the queue first. Models never "
+                       f"learn from hold-out and gold items.{'' if of_values is None else ' ' + of_values.verdict}")
     nothing = _nothing(project.lineage, "only values are asked: see run.values")
     history = pd.DataFrame([dict.fromkeys(HISTORY, math.nan) | {"epoch": 1, "step": 1, "passes": 1.0}])
     source = next((figure.source for figure in of_values.figures.values()), "")
@@ -913,7 +914,7 @@ def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, meth
     if recipe.start == "frozen":
         raise BadInput(f"start='frozen' is for the workbench's own nets; a {estimator.name} is always fitted anew.")
     if method != "off":
-        project.notify(f"Marked regions teach a {estimator.name} nothing; it learns from the labels alone.")
+        project.notify(f"A {estimator.name} can't use marked regions; it learns from the labels alone.")
     try:
         with bars(None, title=f"Round {n_round}: fitting {estimator.name} to {len(items)} items"):
             fitted = fit_estimator(estimator, items, project.pool.positions(items.item_ids), seed=recipe.seed,

@@ -72,7 +72,7 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
     items = training_set(project, registry, certainty=certainty, answers=answers)
     if not len(items):
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
-                       "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
+                       "labels with wb.import_annotations(df). Models never learn from hold-out and gold items.")
     why = "no hold-out item has been answered yet; the queue mixes them in" if project.settings["holdout"] else \
         "this project has no hold-out, and no gold"
     reference = {str(project.pool.ids[position]): label_id for position, label_id in measuring.items()}

@@ -45,7 +45,7 @@ def set_gold(project: Project, known: Any) -> None:
 def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
     """Store known answers, if given, and return all of them under today's names; see `Workbench.gold`."""
     if known is not None and (len(known) or isinstance(known, pd.DataFrame)):
-        require_labels(project, "known answers are", "the hold-out, which is answered blind, measures")
+        require_labels(project, "known answers are", "models are measured on the hold-out, which is answered blind")
     gold, taxonomy = project.set_gold({} if known is None else known), project.taxonomy
     if project.task == "scale":
         return {item_id: {taxonomy.attribute(name).name: value for name, value in values.items()}

@@ -268,8 +268,8 @@ def _overtaken(probs: np.ndarray, named: np.ndarray) -> list[str]:
     """Remarks on items for which a label without a row got the largest probability."""
     n = int((np.where(named, probs, -1).max(axis=1) < np.where(named, -1, probs).max(axis=1)).sum())
     return [] if not n else [
-        f"Of {n:,} items the table names a label with so little confidence that the labels which share the rest are "
-        "each more probable: one of these is suggested there. A column for each label would say what is meant."]
+        f"For {n:,} items the table's confidence is so low that labels without a row, which share the rest, are more "
+        "probable: one of them is suggested there. With a column for each label, nothing has to be assumed."]
 
 
 def label_numbers(column: pd.Series, lineage: Lineage) -> np.ndarray:

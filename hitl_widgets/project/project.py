@@ -365,7 +365,7 @@ class Project(Standing):
         event = self.log.get(decision_id) if known else None
         if event is None or event.kind not in events.ANSWERS:
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
-                                  "those that stand.")
+                                  "the current decisions.")
         decision = events.decision_of(event)
         if not self.log.is_retracted(event):  # otherwise it was retracted before
             if annotator is None:

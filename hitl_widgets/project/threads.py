@@ -367,8 +367,8 @@ class Threads:
         id = getattr(thread, "id", thread)
         found = next((one for one in self._all() if one.id == id), None)
         if found is None:
-            raise BadInput(f"thread {id!r:.90} isn't in the log; wb.people.threads().table['thread'] has those that "
-                           "are.")
+            raise BadInput(f"thread {id!r:.90} isn't in the log; wb.people.threads().table['thread'] has the ids of "
+                           "all threads.")
         return found
 
     def __iter__(self) -> Iterator[Thread]:

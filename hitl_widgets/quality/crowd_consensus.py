@@ -367,8 +367,8 @@ def _choose(candidates: list[Candidate], reason: str) -> tuple[Candidate, Eviden
     why = (f"{chosen.method} {how} of {len(fit)} methods ({_mean_log(chosen):.3f} nats a vote"
            f"{''.join(f', {c.method} {_mean_log(c):.3f}' for c in fit if c is not chosen)}); {reason}")
     if best is not chosen:
-        why += (f". {best.method} predicts them better ({_mean_log(best):.3f}), but by taking it that nearly everybody "
-                "errs in one direction, which votes can't show")
+        why += (f". {best.method} predicts them better ({_mean_log(best):.3f}), but it assumes that nearly everybody "
+                "errs in the same direction, which votes alone can't show")
     return chosen, Evidence(why, _evidence_table(candidates, chosen))
 
 

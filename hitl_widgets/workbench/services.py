@@ -73,8 +73,8 @@ def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: A
                         annotator_is_default=annotator is None and who == NOBODY)
     try:
         if project.task == "scale" and model.net is not None:
-            raise BadInput("this project asks for values alone: heads for its attributes learn from descriptors of the "
-                           "pool, and a model of yours, which gives labels, has no part in that. Leave model= out.")
+            raise BadInput("this project asks for values alone, and its heads learn from descriptors of the pool; a "
+                           "model of labels can't be used. Leave model= out.")
         if pool is not None and (model.net is not None or any(project.log.events(kind="adopted"))):
             with bars(None, title=f"Opening the model of {location.name}"):
                 services.detectors.open() if services.asks_for_objects else services.registry.open()
