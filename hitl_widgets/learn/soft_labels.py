@@ -114,7 +114,7 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
 
 
 def _from_outside(imported: np.ndarray | None, quick: Callable[[], np.ndarray]) -> np.ndarray:
-    """Imported probabilities, and for items without any those of the quick models."""
+    """Imported probabilities; for items without any, those of the quick models."""
     if imported is None:
         return quick()
     probs = np.maximum(imported.astype(np.float64), LEAST)
@@ -153,12 +153,12 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     project : Project
         Has the answers.
     embed, predicted : callable
-        As for `soft_labels`.
+        See `soft_labels`.
 
     Returns
     -------
     DataFrame
-        As `SoftLabels.answers`; with several labels an item, also value. For values alone see
+        The columns of `SoftLabels.answers`; with several labels an item, also value. For attribute values alone see
         `value_suspects.suspected_values`.
     """
     if project.task == "multilabel":
@@ -216,8 +216,8 @@ def judged_answers(project: Project) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an answer: annotator, certainty, right, judged_by ("gold", or "others" where most of two or more other
-        annotators of the item agree).
+        One row for each answer: annotator, certainty, right, judged_by ("gold", or "others" if the truth is the
+        majority of two or more other annotators).
     """
     given = project.answers()
     answers = given.by_annotator()
@@ -251,7 +251,7 @@ def features(pool: Pool, embed: Callable[[list[int]], np.ndarray | None], positi
     pool : Pool
         The items.
     embed : callable
-        As for `soft_labels`.
+        See `soft_labels`.
     positions : list of int
         Which items.
 

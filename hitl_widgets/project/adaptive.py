@@ -1,9 +1,9 @@
 """Adaptive answer-first: people who follow wrong suggestions answer before they see any. Read `adapt` first.
 
-The owner sets a threshold (`adaptive` in the policy). When the whole interval of a person's automation bias lies above
-it, the person is told, and from then on answers most items that would be shown with a suggestion before seeing it. When
-the interval of one suggested label, over all people, lies above it, the same holds for items with that suggestion. The
-event "told" records the figure; another value of `adaptive` ends it.
+The owner sets a threshold for automation bias (`adaptive` in the policy). If the whole interval of a person's bias lies
+above the threshold, the person is told so, and from then on answers most items before seeing a suggestion. If the
+interval of one suggested label, over all people, lies above it, everybody does so for items with this suggestion. An
+event of kind "told" records the bias. Setting another value of `adaptive` ends the measure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LABEL = "Answers follow the suggestion {label!r} where it is wrong, more often t
 
 
 def adapt(project: Project, annotator: str) -> list[str]:
-    """Tell a person which items they answer first from now on; return the new notices, none without a threshold.
+    """Tell a person which items they answer before seeing a suggestion from now on; return the new notices.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
 
 
 def where(project: Project, annotator: str) -> set[str | None]:
-    """List the suggested labels (today's label_ids) for which a person answers first; None stands for all labels."""
+    """The suggested labels (today's label_ids) that a person sees only after answering; None in it means all labels."""
     agreements = project.state.agreements
     if agreements.policy.get(ADAPTIVE) is None:
         return set()

@@ -297,7 +297,10 @@ def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
 
 
 def plantable(state: State) -> list[int]:
-    """Positions of gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
+    """Positions of gold items on which a wrong suggestion may be planted.
+
+    Their known label is one of today's labels and isn't sensitive, and they aren't in the hold-out.
+    """
     leave = sensitive(state.lineage.today)
     return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
             and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))]
@@ -317,7 +320,7 @@ def sensitive(taxonomy: Taxonomy) -> set[str]:
 
 
 def truth_of(given: Pair | None, lineage: Lineage) -> str | None:
-    """The known label of today; None where there is none, or an edit left it in doubt."""
+    """The known label under today's taxonomy; None if there is none, or it may mean several labels since an edit."""
     return None if given is None else lineage.exactly(*given)
 
 

@@ -36,7 +36,7 @@ TABLE_COLUMNS = ["annotator", "n_people", "n", "accuracy", "low", "high", "state
 
 
 class People:
-    """Questions and notices to the people of a project. Safe for many threads.
+    """The questions and notices that people of a project get on their cards. Safe for many threads.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ class People:
         return {"to": PLANTED, "policy": about, "text":
                 f"Some suggestions are wrong on purpose in this project, at most {100 * planted['share']:.3g}% of what "
                 f"you are asked, to learn how far a suggestion moves an answer. Purpose: {purpose} Such an "
-                "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
-                "Do you agree?"}
+                "answer is no vote. When the sitting is over, you are told which ones they were. You may stop at any "
+                "time. Do you agree?"}
 
     def consent(self, to: str, yes: bool, annotator: str, *, policy: str | None = None, id: str | None = None,
                 acted_at: datetime | None = None) -> None:

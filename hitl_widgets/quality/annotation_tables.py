@@ -1,7 +1,7 @@
 """Annotations as tables: the current answers under today's labels, and the majority label of each item.
 
-Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
-taxonomy's lineage. Read `labels_by_item` first.
+The functions compute them from the log's table of current annotations (a mapping of columns, as returned by
+`Log.annotations`) and the taxonomy's lineage. Read `votes_by_item` first.
 """
 
 from __future__ import annotations
@@ -382,7 +382,7 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
 
 def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
               ) -> pd.DataFrame:
-    """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
+    """Make the table of votes, the input of all algorithms for several annotators, with the columns `VOTE_COLUMNS`.
 
     There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
     triage are left out. If a person answered first and was then shown the suggestion, `label` is the first answer and
@@ -541,7 +541,7 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
     Parameters
     ----------
     votes : dict
-        As `votes_by_item` makes it.
+        As returned by `votes_by_item`.
     lineage : Lineage
     adjudicated : mapping of str to str, optional
         item_id -> the label_id that overrules its votes.
@@ -586,7 +586,7 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
     Parameters
     ----------
     rows : DataFrame
-        As `label_rows` makes it.
+        As returned by `label_rows`.
     lineage : Lineage
     adjudicated : mapping of str to mapping, optional
         item_id -> label_id -> whether it is on, which overrules its votes; votes decide the other labels.

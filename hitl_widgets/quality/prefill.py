@@ -168,7 +168,7 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     Parameters
     ----------
     images : DataFrame
-        As for `prefill_bias`, of drawn arms.
+        The table of `prefill_bias`, only with images whose arm and threshold were drawn at random.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def _is_drawn(images: pd.DataFrame) -> Bools:
 
 
 def missed(places: pd.DataFrame) -> Estimate:
-    """P(found | blind) - P(added | withheld) of a table of places, as `places_of` makes it."""
+    """P(found | blind) - P(added | withheld) of a table of places, as returned by `places_of`."""
     return contrast(places, ("blind",), ("withheld",))
 
 

@@ -68,7 +68,7 @@ class AutomationBias:
         The part of the effect that is due to the saliency map: P(model's label | shown with the map, model wrong) -
         P(the same | shown without the map, model wrong). None unless there are such cards with and without the map.
     map_anchoring : Estimate or None
-        As `map_share`, on all cards.
+        The same as `map_share`, on all cards.
     across_people : Estimate or None
         Mean of the effects on each person, with Student's t interval. This interval generalises to other people; the
         interval of `effect` generalises to other items, for the same people.
@@ -284,18 +284,18 @@ def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Seri
     Parameters
     ----------
     votes : mapping
-        Label's name -> the votes about it: a table as `automation_bias` takes it, whose labels and suggestions say
-        whether the label is on.
+        Label's name -> a table of votes, as for `automation_bias`, whose labels and suggestions say whether this label
+        is on.
     truth : mapping, optional
         Label's name -> its truth, as for `automation_bias`.
     min_blind : int
-        As for `automation_bias`.
+        See `automation_bias`.
 
     Returns
     -------
     DataFrame
-        As `AutomationBias.per_label`, with a row for each label. It counts all cards of the label, whether the model
-        suggested that it is on or off.
+        The columns of `AutomationBias.per_label`, with a row for each label. All cards of a label are counted, whether
+        the model suggested that it is on or off.
     """
     tables = [_table(_cards(of_label, None if truth is None else truth.get(name), min_blind)[3].assign(suggestion=name),
                      "suggestion") for name, of_label in votes.items()]
@@ -355,7 +355,7 @@ def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estim
     Parameters
     ----------
     votes : DataFrame
-        As `automation_bias` takes it.
+        A table of votes; see `automation_bias`.
 
     Returns
     -------
