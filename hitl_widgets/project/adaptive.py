@@ -16,7 +16,6 @@ import pandas as pd
 from ..events import Event
 from ..quality.votes_about import names_of_states
 from ..records import utc_now
-from ..taxonomy.label_sets import members
 
 if TYPE_CHECKING:
     from .answers import Answers
@@ -43,7 +42,7 @@ def adapt(project: Project, annotator: str) -> list[str]:
         return []
     from ..quality.suggestion_effect import automation_bias  # few projects need it, and it takes a while
     taxonomy = project.taxonomy
-    gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
+    gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold(whole=True).items()}
     answers = project.answers()
     bias = automation_bias(answers.cards(), gold)
     per_label = bias.per_label if project.task != "multilabel" else _of_each_label(project, answers)
@@ -77,8 +76,9 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
         on, off = names_of_states(name := project.taxonomy.name_of(label_id))
         about = answers.votes_about(label_id)
         votes[name] = about[about["suggestion"] == on]
-        truth[name] = pd.Series({item_id: on if label_id in members(known) else off
-                                 for item_id, known in project.gold().items()}, dtype=object)
+        truth[name] = pd.Series({item_id: on if is_on else off for item_id, given in project.state.gold.items()
+                                 if (is_on := project.lineage.label_states(*given).get(label_id)) is not None},
+                                dtype=object)
     return bias_by_label(votes, truth)
 
 

@@ -225,6 +225,14 @@ class Answers:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
 
+    def comparable_votes(self) -> pd.DataFrame:
+        """As `all_votes`; sets of labels have only labels that were known in all answers to their item.
+
+        A label that was added to the taxonomy between two answers is no difference between them.
+        """
+        return tables.all_votes(self._with_repeats, self.lineage, comparable=True) if self.task == "multilabel" \
+            else self.all_votes()
+
     def cards(self) -> pd.DataFrame:
         """The votes for comparing answers with suggestions: `all_votes`, and those whose label an edit left in doubt.
 
@@ -420,8 +428,14 @@ class Answers:
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
         return table
 
-    def by_annotator(self) -> pd.DataFrame:
+    def by_annotator(self, *, comparable: bool = False) -> pd.DataFrame:
         """List every answer to a training or gold item, by item and annotator, without hold-out items.
+
+        Parameters
+        ----------
+        comparable : bool
+            Whether sets of labels, the known one among them, are restricted to the labels of which all sets of their
+            item tell whether they are on: see `annotation_tables.in_common`.
 
         Returns
         -------
@@ -436,8 +450,16 @@ class Answers:
         told = self._are_decided(votes) | queue.gold[places]
         votes = votes.assign(position=places)[told & (places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
-        table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
-            .sort_values(["item_id", "annotator"], ignore_index=True)
+        given = votes["label_id"].tolist()
+        if comparable and self.task == "multilabel":
+            version_of = dict(zip(self._table["decision_id"], self._table["taxonomy"], strict=True))
+            versions = [*map(version_of.__getitem__, votes["decision_id"]),
+                        *(gold.get(item_id, (None, None))[1] for item_id in votes["item_id"])]
+            both, _ = tables.in_common([*votes["item_id"]] * 2, [*given, *known], versions, self.lineage)
+            given, known = both[:len(votes)], both[len(votes):]
+        table: pd.DataFrame = votes.assign(
+            label_id=pd.Series(given, votes.index, dtype=object), known=pd.Series(known, votes.index, dtype=object)
+        ).drop(columns="content").sort_values(["item_id", "annotator"], ignore_index=True)
         return table
 
     def first_asked(self, reasons: Collection[str]) -> set[str]:

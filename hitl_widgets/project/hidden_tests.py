@@ -201,7 +201,9 @@ class HiddenTests:
         return next((label_id for label_id in wrong if label_id in partners), next(iter(wrong), None))
 
     def _truth(self, place: int) -> str | None:
-        return truth_of(self._state.reference.gold.get(place), self._state.lineage)
+        """The known label; None for a known set that doesn't tell of a label that was added later."""
+        given, lineage = self._state.reference.gold.get(place), self._state.lineage
+        return None if given is None or lineage.added_since_set(*given) else truth_of(given, lineage)
 
     def _draws_of(self, annotator: str, places: np.ndarray) -> np.ndarray:
         """Two random numbers of each gold item for a person: one for the order, one to reserve items for planting."""
@@ -299,11 +301,13 @@ def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
 def plantable(state: State) -> list[int]:
     """Positions of gold items on which a wrong suggestion may be planted.
 
-    Their known label is one of today's labels and isn't sensitive, and they aren't in the hold-out.
+    Their known label is one of today's labels and isn't sensitive, and they aren't in the hold-out. A known set tells
+    of all of today's labels.
     """
     leave = sensitive(state.lineage.today)
     return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
-            and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))]
+            and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))
+            and not state.lineage.added_since_set(*given)]
 
 
 def _strata(labels: np.ndarray, rare: Collection[str], pairs: Collection[tuple[str, str]]) -> np.ndarray:

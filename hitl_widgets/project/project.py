@@ -535,9 +535,12 @@ class Project(Standing):
         with self.state.lock:
             self.refresh()
             n_gold, n = len(self.state.gold), len(plantable(self.state))
+            n_older = sum(bool(self.lineage.added_since_set(*given)) for given in self.state.gold.values())
         if not n:
+            older = f" {n_older:,} of them are sets that were given before a label was added; withdraw them with " \
+                "wb.gold({item_id: None}) and give them again." if n_older else ""
             raise BadInput(f"suggestions are planted on gold items only, never on hold-out or sensitive ones: of "
-                           f"{n_gold:,} gold items none is left. wb.gold({{item_id: label}}) adds some.")
+                           f"{n_gold:,} gold items none is left.{older} wb.gold({{item_id: label}}) adds some.")
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
                annotator: str | None = None) -> events.Event:

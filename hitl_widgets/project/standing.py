@@ -253,11 +253,19 @@ class Standing:
         """The current decisions that judge an explanation, without items whose content has changed."""
         return [events.decision_of(event) for event in self.log.judging() if event.id not in self.state.changed]
 
-    def gold(self) -> dict[str, str]:
-        """List the known answers that certainly mean one label of today: item_id -> label_id."""
+    def gold(self, *, whole: bool = False) -> dict[str, str]:
+        """List the known answers that certainly mean one label of today: item_id -> label_id.
+
+        Parameters
+        ----------
+        whole : bool
+            Whether to leave out known sets of labels that were given before a label was added: they don't say whether
+            it is on.
+        """
         self.refresh()
         return {item_id: label for item_id, given in self.state.gold.items()
-                if (label := self.lineage.exactly(*given)) is not None}
+                if (label := self.lineage.exactly(*given)) is not None
+                and not (whole and self.lineage.added_since_set(*given))}
 
     def gold_values(self) -> dict[str, dict[str, Value]]:
         """List the known values that no edit made uncertain: item_id -> attribute id -> value under today's scales."""

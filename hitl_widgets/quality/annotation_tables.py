@@ -380,8 +380,8 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
                                        "unsure", "chosen_by"])
 
 
-def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
-              ) -> pd.DataFrame:
+def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None,
+              comparable: bool = False) -> pd.DataFrame:
     """Make the table of votes, the input of all algorithms for several annotators, with the columns `VOTE_COLUMNS`.
 
     There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
@@ -396,12 +396,15 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
     meaning : callable, optional
         Maps an answer's label_id and taxonomy version to the name in the table, None if its meaning is uncertain. By
         default the name of the label that it means today.
+    comparable : bool
+        Whether sets of labels are restricted, so that the answers to one item can be compared: see `in_common`.
 
     Returns
     -------
     DataFrame
         Labels and suggestions are today's names, missing where their meaning is uncertain. `shown` is missing where
-        it wasn't recorded: for imports, and for scripts that don't say.
+        it wasn't recorded: for imports, and for scripts that don't say. With `comparable` there is a column left_out,
+        the label_ids that were left out of the sets of the row's item.
     """
     overruled = overruled_rows(table)
     kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
@@ -412,6 +415,11 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
     of_today = lineage.exactly if meaning is None else meaning
     after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], of_today)
     given = np.where(first, _today(of["first_label_id"], of["first_taxonomy"], of_today), after)
+    left_out: dict[Any, frozenset[str]] = {}
+    if comparable:
+        versions = np.where(first, of["first_taxonomy"], of["taxonomy"])
+        sets, left_out = in_common(of["item_id"].tolist(), given.tolist(), versions.tolist(), lineage)
+        given = np.array([*sets, None], object)[:-1]
     suggestion = _today(of["suggestion"], of["taxonomy"], of_today)
     shown = pd.array(~first & ~of["hidden"].astype(bool) & (of["suggestion"] != nothing), dtype="boolean")
     shown[np.isin(of["chosen_by"].astype(str), ["import", "script"])] = pd.NA
@@ -421,18 +429,58 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
              for name, ids in (("label", given), ("label_after", np.where(first, after, nothing)),
                                ("suggestion", suggestion))}
     certainty = np.where(np.equal(of["certainty_source"], "carried"), nothing, of["certainty"]).astype(np.float64)
-    return pd.DataFrame({
+    votes = pd.DataFrame({
         "item_id": of["item_id"], "annotator": of["annotator"], "label": names["label"],
         "label_after": names["label_after"], "label_id": pd.Series(given, dtype=object), "shown": shown,
         "suggestion": names["suggestion"], "model": of["model"], "arm": of["arm"],
         "arm_probability": of["arm_probability"].astype(np.float64), "planted": of["planted"].astype(bool),
         "repeat_of": of["repeat_of"], "chosen_by": of["chosen_by"], "certainty": certainty,
         "acted_at": pd.to_datetime(of["acted_at"].astype(np.int64), unit="us", utc=True)})[VOTE_COLUMNS]
+    return votes if not comparable else votes.assign(
+        left_out=pd.Series([left_out.get(item_id, frozenset()) for item_id in of["item_id"]], dtype=object))
 
 
 _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_label_id", "first_taxonomy",
              "suggestion", "hidden", "model", "arm", "arm_probability", "planted", "chosen_by", "certainty",
              "certainty_source", "acted_at")
+
+
+def in_common(item_ids: Sequence[Any], label_ids: Sequence[str | None], versions: Sequence[int | None],
+              lineage: Lineage) -> tuple[list[str | None], dict[Any, frozenset[str]]]:
+    """Restrict the sets of labels that each item was given to the labels of which all of them tell whether they are on.
+
+    A label that was added to the taxonomy later is neither on nor off in an older set.
+
+    Parameters
+    ----------
+    item_ids, label_ids, versions : sequences of one length
+        The item, the set with today's labels (None for no answer), and the taxonomy version under which it was given.
+    lineage : Lineage
+
+    Returns
+    -------
+    label_ids : list of (str or None)
+        The restricted sets, None where no label is left.
+    left_out : dict
+        item_id -> the labels that were left out; only items with any.
+    """
+    added = {version: lineage.added_since(version) for version in set(versions)}
+    left_out: dict[Any, frozenset[str]] = {}
+    if not any(added.values()):
+        return list(label_ids), left_out
+    for item_id, label_id, version in zip(item_ids, label_ids, versions, strict=True):
+        if label_id is not None and added[version]:
+            left_out[item_id] = left_out.get(item_id, frozenset()) | added[version]
+    return [restricted(label_id, left_out.get(item_id, frozenset()), lineage)
+            for item_id, label_id in zip(item_ids, label_ids, strict=True)], left_out
+
+
+def restricted(label_id: str | None, without: Collection[str], lineage: Lineage) -> str | None:
+    """A set without some labels; None if these are all labels."""
+    if label_id is None or not without:
+        return label_id
+    return None if lineage.today.answerable.issubset(without) else \
+        set_id(one for one in members(label_id) if one not in without)
 
 
 def _today(label_ids: np.ndarray, versions: np.ndarray, meaning: Callable[[Any, int | None], Any]) -> np.ndarray:

@@ -352,6 +352,18 @@ class Lineage:
             states[today] = True if any(exact) else None if any(doubtful) or not sources else False
         return states
 
+    def added_since(self, version: int | None) -> frozenset[str]:
+        """Return the label_ids of today's labels that were added after a version.
+
+        A set that was given under that version doesn't say whether they are on.
+        """
+        sources = self._of_version(version or self.steps[0].version)
+        return frozenset(today for today, of_label in sources.items() if not of_label)
+
+    def added_since_set(self, label_id: str, version: int | None) -> frozenset[str]:
+        """As `added_since`, of a set; empty for a single label, which excludes all others, also those added later."""
+        return self.added_since(version) if is_set(label_id) else frozenset()
+
     def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
         """List the answers of a version that today's answers come from, and whether each certainly means today's one.
 

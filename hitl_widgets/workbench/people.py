@@ -329,8 +329,8 @@ class People:
     def _known(self) -> pd.Series:
         """The gold answers as names of labels; for sets, the names in one text."""
         name_of = self._wb.taxonomy.name_of
-        return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
-                         dtype=object)
+        return pd.Series({item_id: name_of(label_id) for item_id, label_id in
+                          self._wb.project.gold(whole=True).items()}, dtype=object)
 
     def threads(self, *, all_items: bool = False) -> Threads:
         """The questions about items and labels, with their answers and outcomes.
