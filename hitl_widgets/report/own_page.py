@@ -206,7 +206,8 @@ def _with_verdicts(compared: pd.DataFrame, votes: pd.DataFrame, answers: Answers
               for item_id, label in zip(compared["item_id"], compared["label"], strict=True)]
     adjudicated = {item_id: restricted(label, left_out.get(item_id, frozenset()) | unknown, answers.lineage)
                    for item_id, (label, unknown) in verdicts.items()}
-    return compared.assign(label=pd.Series(labels, compared.index, dtype=object)), {item_id: one for item_id, one in adjudicated.items() if one is not None}
+    return compared.assign(label=pd.Series(labels, compared.index, dtype=object)), {
+        item_id: one for item_id, one in adjudicated.items() if one is not None}
 
 
 def _slips(compared: pd.DataFrame, verdicts: dict[str, str], gold: dict[str, str]) -> pd.DataFrame:
