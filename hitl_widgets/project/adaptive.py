@@ -76,7 +76,7 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
         on, off = names_of_states(name := project.taxonomy.name_of(label_id))
         about = answers.votes_about(label_id)
         votes[name] = about[about["suggestion"] == on]
-        truth[name] = pd.Series({item_id: on if is_on else off for item_id, given in project.state.gold.items()
+        truth[name] = pd.Series({item_id: on if is_on else off for item_id, given in dict(project.state.gold).items()
                                  if (is_on := project.lineage.label_states(*given).get(label_id)) is not None},
                                 dtype=object)
     return bias_by_label(votes, truth)

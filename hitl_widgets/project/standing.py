@@ -263,7 +263,7 @@ class Standing:
             it is on.
         """
         self.refresh()
-        return {item_id: label for item_id, given in self.state.gold.items()
+        return {item_id: label for item_id, given in dict(self.state.gold).items()
                 if (label := self.lineage.exactly(*given)) is not None
                 and not (whole and self.lineage.added_since_set(*given))}
 

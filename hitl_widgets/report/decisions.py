@@ -73,11 +73,12 @@ def comparable(table: pd.DataFrame, project: Project) -> tuple[pd.DataFrame, dic
     gold = project.gold()
     if project.task != "multilabel" or not len(table):
         return table, gold
-    known = [item_id for item_id in dict.fromkeys(table["item_id"]) if item_id in gold]
+    given = dict(project.state.gold)  # another thread may withdraw some of it
+    known = [item_id for item_id in dict.fromkeys(table["item_id"]) if item_id in gold and item_id in given]
     said = table["label_id"].where(table["label_id"].notna(), None).tolist()
     labels, left_out = in_common(
         [*table["item_id"], *known], [*said, *(gold[item_id] for item_id in known)],
-        [*table["taxonomy"], *(project.state.gold[item_id][1] for item_id in known)], project.lineage)
+        [*table["taxonomy"], *(given[item_id][1] for item_id in known)], project.lineage)
     suggestions = [restricted(label_id if isinstance(label_id, str) else None, left_out.get(item_id, ()),
                               project.lineage)
                    for item_id, label_id in zip(table["item_id"], table["suggestion"], strict=True)]

@@ -130,7 +130,7 @@ def known_of(project: Project, about: Subject) -> pd.Series:
                  if about.attribute.id in values}
     elif about.label_id is not None:
         on, off = names_of_states(name_of(about.label_id))
-        known = {item_id: on if is_on else off for item_id, given in project.state.gold.items()
+        known = {item_id: on if is_on else off for item_id, given in dict(project.state.gold).items()
                  if (is_on := project.lineage.label_states(*given).get(about.label_id)) is not None}
     else:
         known = {item_id: name_of(label_id) for item_id, label_id in project.gold(whole=True).items()}
