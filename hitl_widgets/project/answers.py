@@ -230,7 +230,7 @@ class Answers:
 
         A label that was added to the taxonomy between two answers is no difference between them.
         """
-        return tables.all_votes(self._with_repeats, self.lineage, comparable=True) if self.task == "multilabel" \
+        return tables.comparable_votes(self._with_repeats, self.lineage) if self.task == "multilabel" \
             else self.all_votes()
 
     def cards(self) -> pd.DataFrame:

@@ -62,7 +62,7 @@ from .editing import Editing
 from .evidence import explanation_feedback, touched_ids
 from .given_answers import answered, as_offered, check_repeat, given_label, sent_before, what_was_seen
 from .given_objects import answered_objects, check_given, given_reasons
-from .hidden_tests import HiddenTests, plantable
+from .hidden_tests import HiddenTests, none_plantable, plantable
 from .known_answers import set_gold
 from .notices import People
 from .object_scores import ObjectScores
@@ -534,13 +534,8 @@ class Project(Standing):
                            f"{'values alone' if self.task == 'scale' else 'the objects in an image'}.")
         with self.state.lock:
             self.refresh()
-            n_gold, n = len(self.state.gold), len(plantable(self.state))
-            n_older = sum(bool(self.lineage.added_since_set(*given)) for given in self.state.gold.values())
-        if not n:
-            older = f" {n_older:,} of them are sets that were given before a label was added; withdraw them with " \
-                "wb.gold({item_id: None}) and give them again." if n_older else ""
-            raise BadInput(f"suggestions are planted on gold items only, never on hold-out or sensitive ones: of "
-                           f"{n_gold:,} gold items none is left.{older} wb.gold({{item_id: label}}) adds some.")
+            if not plantable(self.state):
+                raise BadInput(none_plantable(self.state))
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
                annotator: str | None = None) -> events.Event:

@@ -26,7 +26,7 @@ from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.log import Log
 from ..taxonomy.attributes import Value
-from ..taxonomy.history import Lineage
+from ..taxonomy.history import Lineage, unknown_in
 from ..taxonomy.label_sets import set_id
 from ..taxonomy.labels import Taxonomy
 from . import preview as preview_
@@ -265,7 +265,7 @@ class Standing:
         self.refresh()
         return {item_id: label for item_id, given in dict(self.state.gold).items()
                 if (label := self.lineage.exactly(*given)) is not None
-                and not (whole and self.lineage.added_since_set(*given))}
+                and not (whole and unknown_in(*given, self.lineage))}
 
     def gold_values(self) -> dict[str, dict[str, Value]]:
         """List the known values that no edit made uncertain: item_id -> attribute id -> value under today's scales."""

@@ -380,8 +380,8 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
                                        "unsure", "chosen_by"])
 
 
-def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None,
-              comparable: bool = False) -> pd.DataFrame:
+def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
+              ) -> pd.DataFrame:
     """Make the table of votes, the input of all algorithms for several annotators, with the columns `VOTE_COLUMNS`.
 
     There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
@@ -396,30 +396,19 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
     meaning : callable, optional
         Maps an answer's label_id and taxonomy version to the name in the table, None if its meaning is uncertain. By
         default the name of the label that it means today.
-    comparable : bool
-        Whether sets of labels are restricted, so that the answers to one item can be compared: see `in_common`.
 
     Returns
     -------
     DataFrame
         Labels and suggestions are today's names, missing where their meaning is uncertain. `shown` is missing where
-        it wasn't recorded: for imports, and for scripts that don't say. With `comparable` there is a column left_out,
-        the label_ids that were left out of the sets of the row's item.
+        it wasn't recorded: for imports, and for scripts that don't say.
     """
-    overruled = overruled_rows(table)
-    kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
-    of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
+    of, first = _counted_rows(table)
     labelled = np.isin(of["verdict"], sorted(LABELLING))
-    first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
     nothing = np.full(len(first), None)
     of_today = lineage.exactly if meaning is None else meaning
     after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], of_today)
     given = np.where(first, _today(of["first_label_id"], of["first_taxonomy"], of_today), after)
-    left_out: dict[Any, frozenset[str]] = {}
-    if comparable:
-        versions = np.where(first, of["first_taxonomy"], of["taxonomy"])
-        sets, left_out = in_common(of["item_id"].tolist(), given.tolist(), versions.tolist(), lineage)
-        given = np.array([*sets, None], object)[:-1]
     suggestion = _today(of["suggestion"], of["taxonomy"], of_today)
     shown = pd.array(~first & ~of["hidden"].astype(bool) & (of["suggestion"] != nothing), dtype="boolean")
     shown[np.isin(of["chosen_by"].astype(str), ["import", "script"])] = pd.NA
@@ -429,15 +418,47 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
              for name, ids in (("label", given), ("label_after", np.where(first, after, nothing)),
                                ("suggestion", suggestion))}
     certainty = np.where(np.equal(of["certainty_source"], "carried"), nothing, of["certainty"]).astype(np.float64)
-    votes = pd.DataFrame({
+    return pd.DataFrame({
         "item_id": of["item_id"], "annotator": of["annotator"], "label": names["label"],
         "label_after": names["label_after"], "label_id": pd.Series(given, dtype=object), "shown": shown,
         "suggestion": names["suggestion"], "model": of["model"], "arm": of["arm"],
         "arm_probability": of["arm_probability"].astype(np.float64), "planted": of["planted"].astype(bool),
         "repeat_of": of["repeat_of"], "chosen_by": of["chosen_by"], "certainty": certainty,
         "acted_at": pd.to_datetime(of["acted_at"].astype(np.int64), unit="us", utc=True)})[VOTE_COLUMNS]
-    return votes if not comparable else votes.assign(
-        left_out=pd.Series([left_out.get(item_id, frozenset()) for item_id in of["item_id"]], dtype=object))
+
+
+def _counted_rows(table: Table) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The columns `_OF_VOTES` and repeat_of of the answers that count, and in which of them somebody answered first."""
+    overruled = overruled_rows(table)
+    kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
+    of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
+    first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
+    return of, first
+
+
+def comparable_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """Make the table of votes with sets of labels that are restricted, so that the answers to an item can be compared.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        As for `all_votes`.
+    lineage : Lineage
+
+    Returns
+    -------
+    DataFrame
+        As of `all_votes`, with `label` and `label_id` restricted by `in_common`, and left_out: the label_ids that were
+        left out of the sets of the row's item.
+    """
+    of, first = _counted_rows(table)
+    votes, versions = all_votes(table, lineage), np.where(first, of["first_taxonomy"], of["taxonomy"])
+    given = votes["label_id"].where(votes["label_id"].notna(), None)
+    sets, left_out = in_common(votes["item_id"].tolist(), given.tolist(), versions.tolist(), lineage)
+    names = [None if label_id is None else lineage.today.name_of(label_id) for label_id in sets]
+    none: frozenset[str] = frozenset()
+    return votes.assign(**{name: pd.Series(values, votes.index, dtype=object) for name, values in (
+        ("label", names), ("label_id", sets), ("left_out", [left_out.get(one, none) for one in votes["item_id"]]))})
 
 
 _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_label_id", "first_taxonomy",

@@ -353,16 +353,9 @@ class Lineage:
         return states
 
     def added_since(self, version: int | None) -> frozenset[str]:
-        """Return the label_ids of today's labels that were added after a version.
-
-        A set that was given under that version doesn't say whether they are on.
-        """
+        """Return today's labels that were added after a version: a set of that version says nothing of them."""
         sources = self._of_version(version or self.steps[0].version)
         return frozenset(today for today, of_label in sources.items() if not of_label)
-
-    def added_since_set(self, label_id: str, version: int | None) -> frozenset[str]:
-        """As `added_since`, of a set; empty for a single label, which excludes all others, also those added later."""
-        return self.added_since(version) if is_set(label_id) else frozenset()
 
     def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
         """List the answers of a version that today's answers come from, and whether each certainly means today's one.
@@ -793,6 +786,14 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping
             then, now = after, later
     return Change(now, resolution, rebased, values=values, twins={
         id: today for id, today in twins.items() if id != today and known.get(id) != today})
+
+
+def unknown_in(label_id: str, version: int | None, lineage: Lineage) -> frozenset[str]:
+    """Return the label_ids of today's labels of which a set doesn't say whether they are on: they were added later.
+
+    Empty for a single label, which excludes all others, also those that were added later.
+    """
+    return lineage.added_since(version) if is_set(label_id) else frozenset()
 
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
