@@ -17,7 +17,7 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING, Decision, Seen
 from ..taxonomy.attributes import explained_attribute
-from ..taxonomy.history import Lineage, factorize
+from ..taxonomy.history import Lineage, added_since, factorize
 from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .votes import VOTE_COLUMNS
@@ -485,7 +485,7 @@ def in_common(item_ids: Sequence[Any], label_ids: Sequence[str | None], versions
     left_out : dict
         item_id -> the labels that were left out; only items with any.
     """
-    added = {version: lineage.added_since(version) for version in set(versions)}
+    added = {version: added_since(version, lineage) for version in set(versions)}
     left_out: dict[Any, frozenset[str]] = {}
     if not any(added.values()):
         return list(label_ids), left_out

@@ -352,11 +352,6 @@ class Lineage:
             states[today] = True if any(exact) else None if any(doubtful) or not sources else False
         return states
 
-    def added_since(self, version: int | None) -> frozenset[str]:
-        """Return today's labels that were added after a version: a set of that version says nothing of them."""
-        sources = self._of_version(version or self.steps[0].version)
-        return frozenset(today for today, of_label in sources.items() if not of_label)
-
     def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
         """List the answers of a version that today's answers come from, and whether each certainly means today's one.
 
@@ -793,7 +788,13 @@ def unknown_in(label_id: str, version: int | None, lineage: Lineage) -> frozense
 
     Empty for a single label, which excludes all others, also those that were added later.
     """
-    return lineage.added_since(version) if is_set(label_id) else frozenset()
+    return added_since(version, lineage) if is_set(label_id) else frozenset()
+
+
+def added_since(version: int | None, lineage: Lineage) -> frozenset[str]:
+    """Return the label_ids of today's labels that were added after a version: a set of that version lacks them."""
+    sources = lineage._of_version(version or lineage.steps[0].version)
+    return frozenset(today for today, of_label in sources.items() if not of_label)
 
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
